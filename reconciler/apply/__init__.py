@@ -1,0 +1,1 @@
+"""Apply: batches, retries, settling, verification."""

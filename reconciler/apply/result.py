@@ -1,0 +1,55 @@
+"""The result of an apply: what was sent, what became of it, what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.operation import Outcome, ServiceAnswer, Status
+from reconciler.plan.plan import Change, Plan
+
+
+class Ending(StrEnum):
+    """How a run came to its end."""
+
+    COMPLETE = "complete"
+    """Everything was tried."""
+    DENIED = "denied"
+    """A service did not let us in (401, 403)."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C, or a termination signal."""
+    DEADLINE = "deadline"
+    """The run's own deadline passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one apply did; instants are epoch milliseconds.
+
+    ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
+    ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed.
+    """
+
+    plan: Plan
+    run: str
+    started_at: int
+    ended_at: int
+    ending: Ending
+    outcomes: Mapping[str, Outcome]
+    unconfirmed: frozenset[str] = frozenset()
+    cause: ServiceAnswer | None = None
+
+    def status(self, change: Change) -> Status | None:
+        """The worst of the change's operations; None where one of them was not started."""
+        found = [self.outcomes.get(op.key) for op in change.operations]
+        statuses = [outcome.status for outcome in found if outcome is not None]
+        for worst in (Status.FAILED, Status.UNKNOWN):
+            if worst in statuses:
+                return worst
+        return Status.DONE if len(statuses) == len(found) else None
+
+    @property
+    def remaining(self) -> tuple[Change, ...]:
+        """The changes that are not done."""
+        return tuple(change for change in self.plan.pending if self.status(change) is not Status.DONE)

@@ -1,0 +1,1 @@
+"""Configuration: text to positions to expressions to expanded, validated desired objects."""

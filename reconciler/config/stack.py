@@ -1,0 +1,56 @@
+"""The stack: a whole configuration, read, checked and expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from pydantic import BaseModel
+
+from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import Diagnostic, Position
+from reconciler.core.guards import Guards
+from reconciler.core.resource_type import ResourceType
+
+
+class ProviderSchema(Protocol):
+    """What the loader must know of a provider type; ``reconciler.providers`` has the whole of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> type[BaseModel]: ...
+
+    @property
+    def resource_types(self) -> Mapping[str, ResourceType]: ...
+
+
+class ProviderConfig(NamedTuple):
+    """One block under ``providers``: its key, the provider type it asks for, its settings."""
+
+    key: str
+    type: str
+    settings: BaseModel
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A configuration that has no errors.
+
+    ``root`` is the directory that holds it (where ``.reconciler/`` goes). ``desired`` is in the order of the files.
+    ``digest`` changes exactly when the meaning of the configuration does. ``secrets`` are the texts that must not be
+    shown.
+    """
+
+    name: str
+    root: Path
+    providers: Mapping[str, ProviderConfig]
+    desired: tuple[Desired, ...]
+    guards: Guards
+    digest: str
+    secrets: frozenset[str] = frozenset()
+    warnings: tuple[Diagnostic, ...] = field(default=())

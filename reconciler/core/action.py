@@ -1,0 +1,37 @@
+"""Actions: what a plan does at an address."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a change does; the value is the word users read, the sign what they see in a plan."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    RENEW = "renew"
+    CLEAR = "clear"
+    RECORD = "record"
+    NO_OP = "no-op"
+
+    @property
+    def sign(self) -> str:
+        return _SIGNS[self]
+
+    @property
+    def clears(self) -> bool:
+        """Whether it takes away an alarm that is active now (what prevent_clear forbids)."""
+        return self in (Action.CLEAR, Action.REPLACE)
+
+
+_SIGNS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.REPLACE: "-/+",
+    Action.RENEW: "^",
+    Action.CLEAR: "-",
+    Action.RECORD: "*",
+    Action.NO_OP: " ",
+}

@@ -1,0 +1,41 @@
+"""Addresses: the name of one object in a stack."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+_ADDRESS = re.compile(r"(?P<type>[A-Za-z_][A-Za-z0-9_]*)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?:\[(?P<key>.*)\])?", re.S)
+
+
+class Address(NamedTuple):
+    """One object of a stack: ``TYPE.NAME``, or ``TYPE.NAME["KEY"]`` for an instance made by for_each."""
+
+    type: str
+    name: str
+    key: str | None = None
+
+    def __str__(self) -> str:
+        base = f"{self.type}.{self.name}"
+        return base if self.key is None else f"{base}[{json.dumps(self.key, ensure_ascii=False)}]"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read an address back from its printed form; raises ValueError on anything else."""
+        match = _ADDRESS.fullmatch(text)
+        if match is None:
+            raise ValueError(f'{text!r} is not an address: expected TYPE.NAME or TYPE.NAME["KEY"]')
+        key = match["key"]
+        if key is not None:
+            try:
+                key = json.loads(key)
+            except ValueError:
+                key = None
+            if not isinstance(key, str):
+                raise ValueError(f'{text!r} is not an address: its key is not a quoted string ["KEY"]')
+        return cls(match["type"], match["name"], key)
+
+    def covers(self, other: Address) -> bool:
+        """Whether naming this address means the other too: itself, or every instance of a for_each."""
+        return self == other or (self.key is None and self[:2] == other[:2])

@@ -1,0 +1,56 @@
+"""Desired: what the configuration asks for, one value per address, fully expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import Position
+from reconciler.core.duration import Duration
+
+
+class Kind(StrEnum):
+    """Alarms are levels (firing or not); events are facts (recorded once, never changed)."""
+
+    LEVEL = "level"
+    FACT = "fact"
+
+
+class Lifecycle(BaseModel):
+    """How far the planner may go at an address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prevent_clear: bool = Field(False, description="Makes any plan that would clear or replace this alarm an error.")
+    create_before_clear: bool = Field(False, description="A replace pushes the new alarm before it clears the old.")
+    renew_before: Duration | None = Field(
+        None, gt=0, description="Push the alarm again when it would expire within this time."
+    )
+
+
+DEFAULT_LIFECYCLE = Lifecycle.model_validate({})
+
+
+class Desired(NamedTuple):
+    """What should be true at one address.
+
+    ``identity`` is what the service knows the object by (AOM: the metadata, without marks); a change of it is a
+    replace. ``attributes`` is the rest, which can be pushed again in place; plain JSON values. ``digest`` covers
+    both.
+    ``provider`` is the key under ``providers`` of the configuration. ``occurrence`` is set for facts only.
+    """
+
+    address: Address
+    provider: str
+    kind: Kind
+    firing: bool
+    identity: Mapping[str, str]
+    attributes: Mapping[str, object]
+    digest: str
+    occurrence: str | None = None
+    lifecycle: Lifecycle = DEFAULT_LIFECYCLE
+    position: Position | None = None

@@ -1,0 +1,55 @@
+"""Diagnostics: what is wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Position(NamedTuple):
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem, for a reader: what happened, where it stands, what to do next.
+
+    ``source`` is the line of text at ``position``, shown with a caret; it is left out where it could hold a secret.
+    ``address`` names the object concerned where there is one.
+    """
+
+    summary: str
+    position: Position | None = None
+    hint: str | None = None
+    source: str | None = None
+    address: str | None = None
+    severity: Severity = Severity.ERROR
+
+
+class DiagnosticError(Exception):
+    """Work that can't go on; carries every diagnostic found, never a traceback for the user."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(d.summary for d in diagnostics))
+        self.diagnostics = diagnostics
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """``did you mean "x"?`` for a near miss, or None."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else None

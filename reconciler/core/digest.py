@@ -1,0 +1,23 @@
+"""Digests: short hashes of a value's meaning; equal digests mean nothing to do."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def canonical(value: object) -> str:
+    """JSON text that is the same for equal plain values, whatever the order of their keys."""
+    return _encode(value)
+
+
+def digest(value: object) -> str:
+    """32 hexadecimal characters for a value of JSON types; mappings are compared without order."""
+    return digest_text(_encode(value))
+
+
+def digest_text(text: str) -> str:
+    """32 hexadecimal characters for a text."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

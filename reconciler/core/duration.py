@@ -1,0 +1,77 @@
+"""Durations and instants: both are whole milliseconds inside, and text as people write it outside."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_PART = r"[0-9]+(?:ms|s|m|h|d)"
+_DURATION = re.compile(f"(?:{_PART})+")
+_PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)")
+
+
+def parse_duration(value: object) -> int:
+    """Milliseconds of ``90s``, ``30m``, ``12h``, ``15d`` or a sum like ``1h30m``; ValueError on anything else."""
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        return sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(value))
+    raise ValueError(f"{value!r} is not a duration: write it like 90s, 30m, 12h or 15d")
+
+
+def format_duration(milliseconds: int) -> str:
+    """The shortest text that ``parse_duration`` reads back: 5400000 is ``1h30m``."""
+    if milliseconds < 0:
+        return "-" + format_duration(-milliseconds)
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, milliseconds = divmod(milliseconds, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def rough_duration(milliseconds: int) -> str:
+    """A duration for reading, to the second from one second on: ``4m12s``."""
+    return format_duration(milliseconds if abs(milliseconds) < SECOND else round(milliseconds / SECOND) * SECOND)
+
+
+def parse_instant(value: object) -> int:
+    """Epoch milliseconds of an RFC 3339 text or of an integer that is that already; ValueError otherwise."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        moment = datetime.fromisoformat(value.upper())
+        return round(moment.timestamp() * 1000)
+    raise ValueError(f"{value!r} is not an instant: write RFC 3339 (2026-05-01T12:00:00Z) or epoch milliseconds")
+
+
+def format_instant(milliseconds: int) -> str:
+    """RFC 3339 in UTC, to the second; a number no calendar holds is shown as it is."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{milliseconds} ms"
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": f"^({_PART})+$", "examples": ["90s", "30m", "12h", "15d"]}),
+]
+"""A pydantic field written as a duration and kept in milliseconds."""
+
+Instant = Annotated[
+    int,
+    BeforeValidator(parse_instant),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}]}),
+]
+"""A pydantic field written as an instant and kept in epoch milliseconds."""

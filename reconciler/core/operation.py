@@ -1,0 +1,67 @@
+"""Operations and outcomes: one push or clear to send, and what became of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from reconciler.core.address import Address
+
+
+class Verb(StrEnum):
+    PUSH = "push"
+    CLEAR = "clear"
+
+
+class Operation(NamedTuple):
+    """One item to send.
+
+    ``payload`` is the JSON text of the item, sent to the byte. ``key`` is the idempotency key: it depends on the plan
+    and the change, and travels in the marks of a push. ``target`` is the service's id of what a clear ends. ``after``
+    is the key of the operation that must be done first. ``only_if_active`` marks a clear that is sent only where its
+    target is still active once ``after`` is done: services that open a second alarm for a repeated push need it,
+    services that refresh the one alarm don't. ``send_by`` is the last instant (epoch ms) at which sending makes
+    sense.
+    """
+
+    key: str
+    address: Address
+    provider: str
+    verb: Verb
+    payload: str
+    digest: str | None = None
+    occurrence: str | None = None
+    target: str | None = None
+    after: str | None = None
+    only_if_active: bool = False
+    send_by: int | None = None
+
+
+class Status(StrEnum):
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class ServiceAnswer(NamedTuple):
+    """An error as the service said it, and the place it said it; already free of secrets."""
+
+    message: str
+    status: int | None = None
+    code: str | None = None
+    trace_id: str | None = None
+    request: str | None = None
+
+    def __str__(self) -> str:
+        head = " ".join(part for part in (str(self.status or ""), self.code or "") if part)
+        tail = f" (trace {self.trace_id})" if self.trace_id else ""
+        return f"{head}: {self.message}{tail}" if head else f"{self.message}{tail}"
+
+
+class Outcome(NamedTuple):
+    """What became of an operation; ``id`` is the service's id where its answer gave one."""
+
+    key: str
+    status: Status
+    error: ServiceAnswer | None = None
+    id: str | None = None

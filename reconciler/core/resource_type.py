@@ -1,0 +1,54 @@
+"""Resource types: what a provider can manage, as a model of fields and pure functions over it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.diagnostic import Position
+from reconciler.core.marks import Marks
+from reconciler.core.observed import Observed
+
+
+class ResourceType(Protocol):
+    """What a provider can manage: a pydantic model of its fields, and pure functions over it.
+
+    None of them does input or output or reads a clock: the planner calls them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word under ``resources``, for example ``aom_alarm``."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """The fields a user may write, without those every resource has (for_each, provider, lifecycle,
+        occurrence...).
+        """
+
+    def desired(
+        self,
+        address: Address,
+        spec: BaseModel,
+        *,
+        provider: str,
+        occurrence: str | None,
+        lifecycle: Lifecycle,
+        position: Position | None,
+    ) -> Desired:
+        """Turn an instance of ``model`` into a desired value; raises ValueError where fields contradict each other."""
+
+    def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
+        """The JSON text of the item that raises or records it, and the last instant (epoch ms) it may be sent at.
+
+        ``starts_at`` is when it begins: the instant of planning for a new object, the old beginning for an update.
+        """
+
+    def clear(self, observed: Observed, ends_at: int) -> str:
+        """The JSON text of the item that clears it; facts are never cleared."""

@@ -1,0 +1,156 @@
+"""The ledger's protocol: what a store of runs, operations and leases must do, so that a shared database can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from reconciler.core.address import Address
+from reconciler.core.operation import Operation, Outcome, Status, Verb
+
+
+class Write(NamedTuple):
+    """An operation the ledger knows to be done lately; ``at`` is when (epoch ms). ``confirmed``: seen at the service
+    since.
+    """
+
+    key: str
+    address: Address
+    provider: str
+    verb: Verb
+    payload: str
+    digest: str | None
+    occurrence: str | None
+    target: str | None
+    at: int
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """What the planner may know of the past; a value.
+
+    ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
+    service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
+    our own clears from others'.
+    """
+
+    recorded: frozenset[tuple[Address, str]] = frozenset()
+    recent: tuple[Write, ...] = ()
+    cleared: Mapping[str, int] = field(default_factory=dict)
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    PARTIAL = "partial"
+    INTERRUPTED = "interrupted"
+
+
+class Run(NamedTuple):
+    """One execution of a plan; ``ended_at`` is None while it runs, or when it died."""
+
+    id: str
+    plan_id: str
+    command: str
+    started_at: int
+    ended_at: int | None
+    state: RunState
+
+
+class Entry(NamedTuple):
+    """An operation as journalled: its intent, how often it was sent, and its outcome (None: open)."""
+
+    operation: Operation
+    run: str
+    intended_at: int
+    attempts: int
+    status: Status | None
+    ended_at: int | None
+    confirmed_at: int | None
+    answer: str | None
+    id: str | None
+
+
+class Holder(NamedTuple):
+    """Who holds the lease on a stack; ``fence`` grows with every holder."""
+
+    owner: str
+    host: str
+    pid: int
+    acquired_at: int
+    expires_at: int
+    fence: int
+
+
+class LeaseHeldError(Exception):
+    """Another run holds the stack's lease."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(f"held by {holder.owner} on {holder.host} (process {holder.pid})")
+        self.holder = holder
+
+
+class LeaseLostError(Exception):
+    """The lease was taken over (it lapsed, or was unlocked): this run may not write any more."""
+
+
+class Ledger(Protocol):
+    """The journal of one stack; every write is durable when its method returns. Instants are epoch milliseconds."""
+
+    def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
+        """Take the lease for ``lifetime`` ms, or raise LeaseHeldError; a lapsed lease, or one whose process on this
+        host is dead, is taken over.
+        """
+
+    def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:
+        """Prolong the lease; raises LeaseLostError where it is no longer ours."""
+
+    def release(self, holder: Holder) -> None: ...
+
+    def holder(self, now: int) -> Holder | None:
+        """Who holds the lease now."""
+
+    def unlock(self) -> Holder | None:
+        """Break the lease, whoever holds it, for a person who knows better; returns who held it."""
+
+    def begin(self, holder: Holder, run: Run) -> None:
+        """Open a run; raises LeaseLostError where the lease is no longer the holder's."""
+
+    def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+        """Journal that these are about to be sent (again: attempts grows); raises LeaseLostError before anything is
+        written.
+        """
+
+    def settle(self, outcomes: Iterable[Outcome], now: int) -> None:
+        """Journal what became of operations."""
+
+    def confirm(self, keys: Iterable[str], now: int) -> None:
+        """Journal that the service shows the effect of these."""
+
+    def end(self, run: str, state: RunState, now: int) -> None: ...
+
+    def open_intents(self) -> Sequence[Entry]:
+        """Operations whose intent is journalled and whose outcome is not, or is unknown; oldest first."""
+
+    def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
+        """The outcome of each of these operations that has one."""
+
+    def view(self, now: int, visible_within: int) -> LedgerView:
+        """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms."""
+
+    def runs(self) -> Sequence[Run]:
+        """Every run, newest first."""
+
+    def entries(self, run: str) -> Sequence[Entry]:
+        """The operations of one run (its id, or a unique prefix), in the order they were journalled; KeyError if
+        there is none.
+        """
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Group several writes into one durable step."""
+
+    def close(self) -> None: ...

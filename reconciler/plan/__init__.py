@@ -1,0 +1,1 @@
+"""Plans: the pure planner, guards, the plan file."""

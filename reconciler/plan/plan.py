@@ -1,0 +1,80 @@
+"""The plan: all changes, with what they were computed from; a value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.core.action import Action
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation
+
+
+class Difference(NamedTuple):
+    """One attribute that differs; a path like ``metadata.event_severity``, None where a side has no such attribute."""
+
+    path: str
+    old: object
+    new: object
+    forces_replace: bool = False
+
+
+class Change(NamedTuple):
+    """An address with an action, why, and the operations that carry it out.
+
+    ``before`` holds what was observed active at the address (more than one where the service does not merge), newest
+    first.
+    """
+
+    address: Address
+    action: Action
+    reason: str
+    provider: str
+    operations: tuple[Operation, ...] = ()
+    desired: Desired | None = None
+    before: tuple[Observed, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes of one stack at one instant (epoch ms), by address in the order of the configuration, clears of
+    what is gone last.
+
+    ``basis`` maps each touched address to a digest of what was observed there: what ``stale`` compares. ``id`` is a
+    digest
+    of all of this, and the run id that pushes carry in their marks.
+    """
+
+    id: str
+    stack: str
+    planned_at: int
+    config_digest: str
+    changes: tuple[Change, ...]
+    basis: Mapping[str, str]
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The changes that would do something."""
+        return tuple(change for change in self.changes if change.action is not Action.NO_OP)
+
+    @property
+    def counts(self) -> Mapping[Action, int]:
+        """How many changes there are of each action."""
+        return Counter(change.action for change in self.changes)
+
+    @property
+    def operations(self) -> Iterator[Operation]:
+        for change in self.changes:
+            yield from change.operations
+
+    @property
+    def send_by(self) -> int | None:
+        """The last instant (epoch ms) at which the whole plan can still be sent; None if it does not age."""
+        return min((op.send_by for op in self.operations if op.send_by is not None), default=None)

@@ -1,0 +1,129 @@
+"""The protocol between the reconciler and a service: what a provider must implement, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation, ServiceAnswer
+from reconciler.core.resource_type import ResourceType
+
+
+class Verdict(Enum):
+    """What an error means for the request that met it (DESIGN rule 8)."""
+
+    REJECTED = "rejected"
+    """The service looked at the request and refused it: nothing of it was stored, or only its good items (400, 413,
+    422).
+    """
+    DENIED = "denied"
+    """The caller is not let in (401, 403): the run ends."""
+    BUSY = "busy"
+    """The service asks to wait (429, 503): nothing was stored; send again after ``retry_after``."""
+    UNSENT = "unsent"
+    """The request never left (no such host, connection refused, TLS refused): nothing was stored."""
+    AMBIGUOUS = "ambiguous"
+    """It may or may not have been stored (time-out, cut connection, 408, 500 and other 5xx): query before sending
+    again.
+    """
+
+
+class ServiceError(Exception):
+    """A request that did not succeed; ``retry_after`` is in seconds, as the service told."""
+
+    def __init__(self, verdict: Verdict, answer: ServiceAnswer, retry_after: float | None = None) -> None:
+        super().__init__(str(answer))
+        self.verdict = verdict
+        self.answer = answer
+        self.retry_after = retry_after
+
+
+class Provider(Protocol):
+    """The adapter to one service: four questions, each over the network.
+
+    The workflow of ``plan``: ``observe`` once; ``history`` only if a declared alarm is not active. The workflow of
+    ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``confirm``. Retrying,
+    splitting, ordering and journalling are the applier's: a provider makes the request, and says what an error means.
+    """
+
+    @property
+    def key(self) -> str:
+        """The key under ``providers`` this instance was configured by, for example ``aom`` or ``aom.eu``."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
+        """Every active alarm that carries the stack's marks, and every recorded event that does, within the lookback.
+
+        ``desired`` is what the stack asks of this provider: a service that can't filter by marks uses it to know
+        where
+        to look. Objects without this stack's marks are never yielded, and no object twice. Raises ServiceError.
+        """
+
+    def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
+        """Alarms of the stack at these addresses that have ended within the lookback, newest first."""
+
+    def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
+        """Send one batch of operations of one verb in one request; the service's ids in order, None where it gives
+        none.
+
+        Raises ServiceError, and nothing else, when the answer is not a success.
+        """
+
+    def confirm(self, operations: Sequence[Operation]) -> frozenset[str]:
+        """The keys of the operations whose effect the service shows now: a push by its key, a clear by its absence."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a provider wants to be driven; set by the configuration."""
+
+    batch_size: int = 100
+    batch_bytes: int = 1_000_000
+    parallelism: int = 4
+    rate_limit: float | None = None
+    visible_within: int = 60_000
+    """How long (ms) the service may take to show a write; verification waits this long, and the planner trusts the
+    ledger.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the edges hand to a provider when it is opened."""
+
+    user_agent: str
+    embedded_endpoint: str | None = None
+    """The base URL of the running embedded emulator, where ``endpoint: embedded`` was asked for."""
+
+
+class ProviderType(Protocol):
+    """A kind of provider, as named by the entry-point group ``reconciler.providers``."""
+
+    @property
+    def name(self) -> str:
+        """The ``type`` under ``providers``, for example ``aom``."""
+
+    @property
+    def summary(self) -> str:
+        """One line for ``reconciler providers``."""
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        """The model of its block under ``providers`` (without ``type``)."""
+
+    @property
+    def resource_types(self) -> Mapping[str, ResourceType]: ...
+
+    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+        """Make a provider from an instance of ``settings``; no request is made yet."""

@@ -1,0 +1,1 @@
+"""Views: one renderer per format, for every result."""
