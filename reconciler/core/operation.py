@@ -18,10 +18,10 @@ class Operation(NamedTuple):
 
     ``payload`` is the JSON text of the item, sent to the byte. ``key`` is the idempotency key: it depends on the plan
     and the change, and travels in the marks of a push. ``target`` is the service's id of what a clear ends. ``after``
-    is the key of the operation that must be done first. ``only_if_active`` marks a clear that is sent only where its
-    target is still active once ``after`` is done: services that open a second alarm for a repeated push need it,
-    services that refresh the one alarm don't. ``send_by`` is the last instant (epoch ms) at which sending makes
-    sense.
+    is the key of the operation that must be done first. ``unless_refreshed`` marks a clear that is sent only
+    where its target is still active beside what ``after`` pushed: a service that opens a second alarm for a repeated
+    push needs it, a service that refreshes the one alarm does not. ``send_by`` is the last instant (epoch ms) at
+    which sending makes sense.
     """
 
     key: str
@@ -33,7 +33,7 @@ class Operation(NamedTuple):
     occurrence: str | None = None
     target: str | None = None
     after: str | None = None
-    only_if_active: bool = False
+    unless_refreshed: bool = False
     send_by: int | None = None
 
 

@@ -49,7 +49,7 @@ class Provider(Protocol):
     """The adapter to one service: four questions, each over the network.
 
     The workflow of ``plan``: ``observe`` once; ``history`` only if a declared alarm is not active. The workflow of
-    ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``confirm``. Retrying,
+    ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``look``. Retrying,
     splitting, ordering and journalling are the applier's: a provider makes the request, and says what an error means.
     """
 
@@ -78,8 +78,13 @@ class Provider(Protocol):
         Raises ServiceError, and nothing else, when the answer is not a success.
         """
 
-    def confirm(self, operations: Sequence[Operation]) -> frozenset[str]:
-        """The keys of the operations whose effect the service shows now: a push by its key, a clear by its absence."""
+    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+        """What the service shows now at the addresses of these operations: active alarms, and recorded events.
+
+        The applier verifies with it, settles what is in doubt, and tells a refreshed alarm from a second one: an alarm
+        is ours by ``marks.key``, an event by address and occurrence (``marks.key`` may be empty where a service has no
+        room for it). One paged query, narrowed to the operations where they are few. Raises ServiceError.
+        """
 
     def close(self) -> None: ...
 
