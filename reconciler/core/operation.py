@@ -21,7 +21,8 @@ class Operation(NamedTuple):
     is the key of the operation that must be done first. ``unless_refreshed`` marks a clear that is sent only
     where its target is still active beside what ``after`` pushed: a service that opens a second alarm for a repeated
     push needs it, a service that refreshes the one alarm does not. ``send_by`` is the last instant (epoch ms) at
-    which sending makes sense.
+    which sending makes sense. ``begins_at`` is the instant (epoch ms) the pushed item says it began, fixed when first
+    planned: a fact tried again says the same.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Operation(NamedTuple):
     after: str | None = None
     unless_refreshed: bool = False
     send_by: int | None = None
+    begins_at: int | None = None
 
 
 class Status(StrEnum):

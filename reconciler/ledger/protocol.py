@@ -35,12 +35,14 @@ class LedgerView:
 
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
     service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
-    our own clears from others'.
+    our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
+    ``begins_at`` of their first attempt.
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
     recent: tuple[Write, ...] = ()
     cleared: Mapping[str, int] = field(default_factory=dict)
+    attempted: Mapping[tuple[Address, str], int] = field(default_factory=dict)
 
 
 class RunState(StrEnum):

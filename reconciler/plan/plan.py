@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reconciler.core.action import Action
@@ -28,7 +28,8 @@ class Change(NamedTuple):
     """An address with an action, why, and the operations that carry it out.
 
     ``before`` holds what was observed active at the address (more than one where the service does not merge), newest
-    first.
+    first. ``drift`` says that the service moved and not the configuration: the alarm expired, was cleared by someone
+    else, or fires twice.
     """
 
     address: Address
@@ -39,6 +40,7 @@ class Change(NamedTuple):
     desired: Desired | None = None
     before: tuple[Observed, ...] = ()
     differences: tuple[Difference, ...] = ()
+    drift: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ class Plan:
     """All changes of one stack at one instant (epoch ms), by address in the order of the configuration, clears of
     what is gone last.
 
-    ``basis`` maps each touched address to a digest of what was observed there: what ``stale`` compares. ``id`` is a
-    digest
-    of all of this, and the run id that pushes carry in their marks.
+    ``basis`` maps each touched address to a digest of what was observed there: what ``stale`` compares.
+    ``providers`` maps each provider's key to a digest of its settings without secrets. ``id`` is a digest of all of
+    this, and the run id that pushes carry in their marks. ``problems`` are errors that forbid applying it.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Plan:
     config_digest: str
     changes: tuple[Change, ...]
     basis: Mapping[str, str]
+    providers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
 
     @property
