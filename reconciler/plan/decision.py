@@ -1,0 +1,172 @@
+"""Decisions: which action is due at one address, and why (DESIGN rules 2, 3 and 5)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.core.action import Action
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.duration import format_duration, format_instant, rough_duration
+from reconciler.core.observed import Observed, State
+from reconciler.plan.difference import differences
+from reconciler.plan.past import Past
+from reconciler.plan.plan import Difference
+
+
+class Decision(NamedTuple):
+    """What to do at an address, before it is turned into operations.
+
+    ``clears`` are the alarms to take away whatever else happens; ``refreshes`` is the alarm that a repeated push should
+    refresh in place. ``begins_at`` (epoch ms) is set where something is pushed.
+    """
+
+    address: Address
+    action: Action
+    reason: str
+    provider: str
+    desired: Desired | None = None
+    before: tuple[Observed, ...] = ()
+    clears: tuple[Observed, ...] = ()
+    refreshes: Observed | None = None
+    begins_at: int | None = None
+    differences: tuple[Difference, ...] = ()
+    drift: bool = False
+    problem: Diagnostic | None = None
+
+
+def decide(desired: Desired, past: Past, now: int) -> Decision:
+    """The action due at a declared address."""
+    if desired.kind is Kind.FACT:
+        return _fact(desired, past, now)
+    active = past.active.get(desired.address, ())
+    pending = past.pending.get(desired.address)
+    if pending is not None:
+        return _pending(desired, active, pending.digest, now - pending.at)
+    if not desired.firing:
+        if not active:
+            return _decision(desired, Action.NO_OP, "not firing, as declared")
+        return _decision(desired, Action.CLEAR, "declared cleared", before=active, clears=active)
+    if not active:
+        reason, drift = _why_not_firing(desired.address, past)
+        return _decision(desired, Action.CREATE, reason, begins_at=now, drift=drift)
+    return _firing(desired, active, now)
+
+
+def undeclared(address: Address, past: Past, reason: str) -> Decision:
+    """The clear of an address that fires, is ours, and is not asked for."""
+    active = past.active[address]
+    return Decision(address, Action.CLEAR, reason, active[0].provider, before=active, clears=active)
+
+
+def _fact(desired: Desired, past: Past, now: int) -> Decision:
+    identity = (desired.address, desired.occurrence or "")
+    if identity in past.recorded:
+        return _decision(desired, Action.NO_OP, "on record")
+    reason = f"occurrence {desired.occurrence} is not on record"
+    return _decision(desired, Action.RECORD, reason, begins_at=past.ledger.attempted.get(identity, now))
+
+
+def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decision:
+    """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
+    match = next((found for found in active if found.marks.digest == desired.digest), None)
+    if match is None:
+        return _differing(desired, active, now)
+    others = tuple(found for found in active if found is not match)
+    expiry = _renewal(desired, match, now)
+    if expiry is not None:
+        return _decision(desired, Action.RENEW, expiry, before=active, clears=others, refreshes=match, begins_at=now)
+    if others:
+        reason = f"fires {len(active)} times: the newest that matches is kept, {len(others)} cleared"
+        return _decision(desired, Action.UPDATE, reason, before=active, clears=others, drift=True)
+    return _decision(desired, Action.NO_OP, "as declared", before=active)
+
+
+def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decision:
+    same = next((found for found in active if found.identity == desired.identity), None)
+    if same is None:
+        found = differences(desired, active[0])
+        reason = _listing([difference.path for difference in found if difference.forces_replace])
+        return _decision(
+            desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found
+        )
+    found = differences(desired, same)
+    reason = _listing(sorted({difference.path.split(".")[0] for difference in found})) if found else "its marks differ"
+    return _decision(
+        desired,
+        Action.UPDATE,
+        reason,
+        before=(same, *(other for other in active if other is not same)),
+        clears=tuple(other for other in active if other is not same),
+        refreshes=same,
+        begins_at=same.starts_at,
+        differences=found,
+    )
+
+
+def _renewal(desired: Desired, match: Observed, now: int) -> str | None:
+    margin = desired.lifecycle.renew_before
+    if margin is None or match.expires_at is None or match.expires_at - now > margin:
+        return None
+    left = match.expires_at - now
+    when = f"expires in {rough_duration(left)}" if left > 0 else "is due to expire"
+    return f"{when}, within renew_before of {format_duration(margin)}"
+
+
+def _why_not_firing(address: Address, past: Past) -> tuple[str, bool]:
+    """A reason in words, and whether it is drift (rule 3)."""
+    ended = past.ended.get(address)
+    if ended is None:
+        return "not firing yet", False
+    when = format_instant(ended.ended_at or 0)
+    if ended.id in past.ledger.cleared:
+        return f"not firing: this stack cleared it at {when}", False
+    if ended.state is State.EXPIRED:
+        return f"expired at {when}, {rough_duration((ended.ended_at or 0) - ended.starts_at)} after it started", True
+    return f"cleared at {when}, not by this stack's ledger", True
+
+
+def _pending(desired: Desired, active: tuple[Observed, ...], digest: str | None, age: int) -> Decision:
+    """A push that is done and not shown yet: what is declared may be there already; anything else has to wait."""
+    ago = rough_duration(max(age, 0))
+    if desired.firing and digest == desired.digest:
+        return _decision(desired, Action.NO_OP, f"pushed {ago} ago, not visible yet", before=active)
+    problem = Diagnostic(
+        f"{desired.address} was pushed {ago} ago in another form, and the service does not show it yet",
+        desired.position,
+        "plan again in a moment: what is there must be seen before it can be changed",
+        address=str(desired.address),
+    )
+    return _decision(desired, Action.NO_OP, "not visible yet", before=active)._replace(problem=problem)
+
+
+def _listing(names: list[str]) -> str:
+    return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
+
+
+def _decision(
+    desired: Desired,
+    action: Action,
+    reason: str,
+    *,
+    before: tuple[Observed, ...] = (),
+    clears: tuple[Observed, ...] = (),
+    refreshes: Observed | None = None,
+    begins_at: int | None = None,
+    differences: tuple[Difference, ...] = (),
+    drift: bool = False,
+) -> Decision:
+    return Decision(
+        desired.address,
+        action,
+        reason,
+        desired.provider,
+        desired,
+        before,
+        clears,
+        refreshes,
+        begins_at,
+        differences,
+        drift,
+    )

@@ -1,0 +1,35 @@
+"""Differences: the attributes in which an observed object is not what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.core.desired import Desired
+from reconciler.core.observed import Observed
+from reconciler.plan.plan import Difference
+
+
+def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
+    """Every attribute that differs, by path; those of the identity force a replace."""
+    identity = _flat(observed.identity, desired.identity, forces_replace=True)
+    attributes = _deep(observed.attributes, desired.attributes)
+    return (*identity, *sorted(attributes, key=lambda difference: difference.path))
+
+
+def _flat(old: Mapping[str, str], new: Mapping[str, str], forces_replace: bool) -> Iterator[Difference]:
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            yield Difference(key, old.get(key), new.get(key), forces_replace)
+
+
+def _deep(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
+    from deepdiff import DeepDiff  # slow to import, and needed only where something differs
+    from deepdiff.helper import NotPresent
+
+    tree = DeepDiff(dict(old), dict(new), view="tree", threshold_to_diff_deeper=0)
+    for group in tree.values():
+        for level in group:
+            path = ".".join(str(part) for part in level.path(output_format="list"))
+            before = None if isinstance(level.t1, NotPresent) else level.t1
+            after = None if isinstance(level.t2, NotPresent) else level.t2
+            yield Difference(path, before, after)
