@@ -1,0 +1,35 @@
+"""AOM: alarms and events of Huawei Cloud Application Operations Management.
+
+Importing this loads no HTTP library: the loader, ``validate`` and ``version`` need the resource types only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from reconciler.core.resource_type import ResourceType
+from reconciler.providers.aom.resource_types import ALARM, EVENT
+from reconciler.providers.aom.settings import AomSettings
+from reconciler.providers.protocol import Environment, Provider
+
+
+_TYPES: tuple[ResourceType, ...] = (ALARM, EVENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Aom:
+    """The provider type ``aom``."""
+
+    name: str = "aom"
+    summary: str = "Huawei Cloud AOM: alarms and events"
+    settings: type[BaseModel] = AomSettings
+    resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
+
+    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+        raise NotImplementedError
+
+
+PROVIDER = Aom()

@@ -1,0 +1,26 @@
+"""Settings of an AOM provider."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from reconciler.providers.settings import HuaweiSettings
+
+
+def _one_project(value: str) -> str:
+    if value == "all_granted_eps":
+        raise ValueError("all_granted_eps names every enterprise project: a stack writes to one")
+    return value
+
+
+class AomSettings(HuaweiSettings):
+    """How to reach Huawei Cloud AOM."""
+
+    model_config = ConfigDict(title="aom")
+
+    enterprise_project_id: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_one_project)] | None
+    ) = Field(None, description="The enterprise project the alarms belong to; the service's default project if absent.")
+    page_size: int = Field(1000, ge=1, le=1000, description="How many objects a query asks for at once.")

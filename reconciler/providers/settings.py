@@ -1,0 +1,162 @@
+"""Settings: what every Huawei Cloud service is configured with, and how a caller proves who it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from reconciler.core.duration import DAY, HOUR, SECOND, Duration
+
+EMBEDDED = "embedded"
+"""The endpoint that stands for the emulator inside the process."""
+
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
+
+
+def _endpoint(value: str) -> str:
+    if value == EMBEDDED:
+        return value
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fine = None
+    if not fine or parts.query or parts.fragment:
+        raise ValueError(f"an endpoint is {EMBEDDED}, or a URL such as https://aom.cn-north-4.myhuaweicloud.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an endpoint holds no user and no password: write them under auth")
+    return value.rstrip("/")
+
+
+def _credential(value: SecretStr) -> SecretStr:
+    # It travels in a header: anything else would fail there, with an error that quotes it.
+    if not _HEADER_TEXT.fullmatch(value.get_secret_value()):
+        raise ValueError("must not be empty, and must hold neither spaces, line ends nor characters beyond ASCII")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise ValueError("must be longer than zero")
+    return value
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Credential = Annotated[SecretStr, AfterValidator(_credential)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+Region = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+ProjectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class Strict(BaseModel):
+    """A block of settings: unknown keys are errors, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class Iam(Strict):
+    """An IAM user who gets a token with a password."""
+
+    user: str = Field(min_length=1, description="The IAM user's name.")
+    password: Secret = Field(description="The IAM user's password; take it from a sensitive variable.")
+    domain: str = Field(min_length=1, description="The account (domain) the user belongs to.")
+    project: str = Field(min_length=1, description="The name of the project the token is for, such as cn-north-4.")
+    endpoint: Endpoint | None = Field(
+        None, description="Where IAM is; by default the IAM of the region, or the emulator when it is embedded."
+    )
+
+
+class Auth(Strict):
+    """How a caller proves who it is: a token, an access key, or an IAM user."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["token"]}, {"required": ["ak", "sk"]}, {"required": ["iam"]}]}
+    )
+
+    token: Credential | None = Field(None, description="A token obtained from IAM.")
+    ak: Credential | None = Field(None, description="The id of an access key; needs the extra huaweicloud.")
+    sk: Secret | None = Field(None, description="The secret of that access key.")
+    iam: Iam | None = Field(None, description="An IAM user and password; a token is fetched and renewed as needed.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = (self.token is not None) + (self.ak is not None or self.sk is not None) + (self.iam is not None)
+        if ways != 1 or (self.ak is None) != (self.sk is None):
+            raise ValueError("give exactly one of: token; ak and sk; iam")
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be shown, whoever quotes them."""
+        given = (self.token, self.ak, self.sk, self.iam.password if self.iam else None)
+        return tuple(secret.get_secret_value() for secret in given if secret is not None)
+
+
+class HuaweiSettings(Strict):
+    """What every Huawei Cloud service is configured with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["endpoint"]}, {"required": ["region"]}]},
+    )
+
+    endpoint: Endpoint | None = Field(
+        None, description="The service's URL, or `embedded` for the emulator; give this or region."
+    )
+    region: Region | None = Field(None, description="The region whose endpoint is used; give this or endpoint.")
+    project_id: ProjectId = Field(description="The project the objects live in.")
+    auth: Auth = Field(description="How to prove who is calling: {token}, {ak, sk} or {iam: ...}.")
+    batch_size: int = Field(100, ge=1, le=1000, description="The most items sent in one request.")
+    parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
+    rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
+    request_timeout: PositiveDuration = Field(
+        30 * SECOND,
+        description="How long one request may take; 30s by default.",
+        json_schema_extra={"default": "30s"},
+    )
+    # An alarm stays active up to 15 days after it was last pushed, and keeps its beginning when it is pushed again: one
+    # that began long ago must still be found, or it would be raised a second time.
+    lookback: PositiveDuration = Field(
+        30 * DAY,
+        description="How far back a query looks; 30d by default. Alarms that began earlier are not seen.",
+        json_schema_extra={"default": "30d"},
+    )
+    visible_within: PositiveDuration = Field(
+        60 * SECOND,
+        description="How long the service may take to show what was written; 60s by default.",
+        json_schema_extra={"default": "60s"},
+    )
+    ca_file: str | None = Field(
+        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.endpoint is None) == (self.region is None):
+            raise ValueError("give exactly one of: endpoint; region")
+        if self.request_timeout > HOUR:
+            raise ValueError("request_timeout is at most 1h")
+        iam = self.auth.iam
+        if iam and iam.endpoint is None and self.region is None and self.endpoint != EMBEDDED:
+            raise ValueError("auth.iam needs its endpoint where the provider is configured by endpoint, not by region")
+        return self
+
+    def base_url(self, service: str, embedded: str | None) -> str:
+        """Where a service (``aom``, ``ces``, ``iam``) answers; ValueError where the emulator is wanted and absent."""
+        given = (self.auth.iam.endpoint if self.auth.iam else None) if service == "iam" else self.endpoint
+        if given is None and self.region is not None:
+            return f"https://{service}.{self.region}.myhuaweicloud.com"
+        if given is not None and given != EMBEDDED:
+            return given
+        if embedded is None:
+            raise ValueError("endpoint: embedded was asked for, and no emulator is running in this process")
+        return embedded.rstrip("/")
