@@ -41,8 +41,12 @@ class Result:
     cause: ServiceAnswer | None = None
 
     def status(self, change: Change) -> Status | None:
-        """The worst of the change's operations; None where one of them was not started."""
-        found = [self.outcomes.get(op.key) for op in change.operations]
+        """The worst of the change's operations; None where one of them was not started.
+
+        A clear that is due only beside a second alarm owes nothing until it was begun.
+        """
+        outcomes = self.outcomes
+        found = [outcomes.get(op.key) for op in change.operations if op.key in outcomes or not op.unless_refreshed]
         statuses = [outcome.status for outcome in found if outcome is not None]
         for worst in (Status.FAILED, Status.UNKNOWN):
             if worst in statuses:

@@ -1,0 +1,242 @@
+"""Apply: carry out a plan, once, however often it is interrupted or repeated (DESIGN rules 7 to 9 and 13)."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.apply.batch import batches, waves
+from reconciler.apply.options import Options
+from reconciler.apply.progress import Progress, Silent
+from reconciler.apply.result import Ending, Result
+from reconciler.apply.sender import Channel, DeniedError, Sender, look
+from reconciler.apply.verify import verify
+from reconciler.core.clock import Clock
+from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
+from reconciler.plan.plan import Plan
+from reconciler.providers.protocol import Provider
+
+INTENT_BATCHES = 20
+"""How many batches are journalled in one durable step before they are sent: fewer waits for the disk, and as safe."""
+
+
+def apply_plan(
+    plan: Plan,
+    providers: Mapping[str, Provider],
+    ledger: Ledger,
+    holder: Holder,
+    *,
+    clock: Clock,
+    stop: Event,
+    command: str = "apply",
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Send what a plan says, journalling each intent before and each outcome after, and verify what was done.
+
+    Operations the ledger knows to be done are not sent again. Setting ``stop`` ends the run early: nothing new is sent,
+    what is under way finishes; the run sets it itself where a service does not let us in. Raises LeaseLostError where
+    the lease is gone before anything was begun.
+    """
+    run = _Run(plan, providers, ledger, holder, clock, stop, options or Options(), progress or Silent())
+    return run.execute(command)
+
+
+class _Finished(NamedTuple):
+    """A worker's last word on a batch."""
+
+    provider: str
+    error: BaseException | None
+
+
+class _Run:
+    """One execution of a plan: its workers, and the one thread that keeps the books."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        providers: Mapping[str, Provider],
+        ledger: Ledger,
+        holder: Holder,
+        clock: Clock,
+        stop: Event,
+        options: Options,
+        progress: Progress,
+    ) -> None:
+        self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
+        self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
+        self.id = secrets.token_hex(8)
+        self.started_at = clock.now()
+        self.deadline = self.started_at + options.deadline
+        self.events: queue.SimpleQueue[Sequence[Outcome] | _Finished] = queue.SimpleQueue()
+        self.outcomes: dict[str, Outcome] = {}
+        self.intended: set[str] = set()
+        self.cause: ServiceAnswer | None = None
+        self.senders = {key: Sender(provider, self._channel()) for key, provider in providers.items()}
+
+    def execute(self, command: str) -> Result:
+        self.ledger.begin(self.holder, Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING))
+        operations = list(self.plan.operations)
+        done = self.ledger.statuses([operation.key for operation in operations])
+        self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
+        due = [item for item in operations if item.key not in self.outcomes and not item.unless_refreshed]
+        self.progress.started(len(due))
+        unconfirmed: frozenset[str] = frozenset()
+        try:
+            for wave in waves(due, self.outcomes):
+                self._send(self._unblocked(wave))
+            unconfirmed = self._verify(operations)
+        except DeniedError as error:
+            self.cause = error.answer
+        except LeaseLostError:
+            self.cause = ServiceAnswer("the lease on the stack was lost: another run may be at work")
+        self._withdraw()
+        ending = self._ending()
+        ended_at = self.clock.now()
+        result = Result(self.plan, self.id, self.started_at, ended_at, ending, self.outcomes, unconfirmed, self.cause)
+        complete = ending is Ending.COMPLETE and not result.remaining
+        state = (
+            RunState.DONE if complete else RunState.INTERRUPTED if ending is Ending.INTERRUPTED else RunState.PARTIAL
+        )
+        self.ledger.end(self.id, state, ended_at)
+        return result
+
+    def _send(self, operations: Sequence[Operation]) -> None:
+        """Send operations that wait for nothing, batch by batch, each provider with its own parallelism."""
+        waiting = {
+            key: deque(batches([item for item in operations if item.provider == key], provider.limits))
+            for key, provider in self.providers.items()
+        }
+        busy = dict.fromkeys(waiting, 0)
+        width = {key: self.options.parallelism or self.providers[key].limits.parallelism for key in waiting}
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(max(1, sum(width.values())), thread_name_prefix="send") as pool:
+            while True:
+                if failure is None and not self._over():
+                    for key, batches_left in waiting.items():
+                        while batches_left and busy[key] < width[key]:
+                            self._intend_ahead(batches_left)
+                            self._submit(pool, key, batches_left.popleft())
+                            busy[key] += 1
+                if not any(busy.values()):
+                    break
+                for finished in self._account():
+                    busy[finished.provider] -= 1
+                    if finished.error is not None and failure is None:
+                        failure = finished.error
+                        self.stop.set()
+        if failure is not None:
+            raise failure
+
+    def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
+        """Give one batch to a worker; how it ends is told to the books."""
+        future = pool.submit(self.senders[provider].deliver, batch)
+        future.add_done_callback(lambda ended: self.events.put(_Finished(provider, ended.exception())))
+
+    def _intend_ahead(self, batches_left: Iterable[Sequence[Operation]]) -> None:
+        """Journal the intents of the next batches in one step, if the first of them is not journalled yet."""
+        ahead = [batch for batch, _ in zip(batches_left, range(INTENT_BATCHES), strict=False)]
+        if ahead[0][0].key in self.intended:
+            return
+        self._intend([item for batch in ahead for item in batch])
+
+    def _intend(self, operations: Sequence[Operation]) -> None:
+        self.ledger.intend(self.holder, self.id, operations, self.clock.now())
+        self.intended.update(item.key for item in operations)
+
+    def _account(self) -> list[_Finished]:
+        """Wait for news of the workers, journal the outcomes among them in one step; which batches have ended."""
+        news = [self.events.get()]
+        while not self.events.empty():
+            news.append(self.events.get())
+        outcomes = [outcome for item in news if not isinstance(item, _Finished) for outcome in item]
+        self._settle(outcomes)
+        return [item for item in news if isinstance(item, _Finished)]
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            self.ledger.settle(outcomes, self.clock.now())
+            self.outcomes.update((outcome.key, outcome) for outcome in outcomes)
+            self.progress.advanced(outcomes)
+
+    def _unblocked(self, wave: Sequence[Operation]) -> list[Operation]:
+        """The operations whose forerunner is done; the others end here as failed, unsent."""
+        ready, blocked = [], []
+        for operation in wave:
+            before = self.outcomes.get(operation.after) if operation.after else None
+            if operation.after is None or (before is not None and before.status is Status.DONE):
+                ready.append(operation)
+            elif before is not None:
+                blocked.append(operation)
+        if blocked:
+            self._intend(blocked)
+            why = ServiceAnswer("not sent: what had to be done first is not done")
+            self._settle([Outcome(operation.key, Status.FAILED, why) for operation in blocked])
+        return ready
+
+    def _verify(self, operations: Sequence[Operation]) -> frozenset[str]:
+        """Wait until what was done shows; then clear what a service without merging left beside its successor."""
+        if not self.options.verify or self._over():
+            return frozenset()
+        done = [item for item in operations if self._is_done(item.key) and not item.unless_refreshed]
+        unseen = self._watch(done)
+        doubled = self._doubled([item for item in operations if item.unless_refreshed and item.after not in unseen])
+        if doubled:
+            self._send(doubled)
+            unseen |= self._watch([item for item in doubled if self._is_done(item.key)])
+        return unseen
+
+    def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
+        """Verify operations, journal which are confirmed; those that are not."""
+        unseen = verify(operations, self.providers, self.clock, self.stop, self.progress)
+        self.ledger.confirm([item.key for item in operations if item.key not in unseen], self.clock.now())
+        return unseen
+
+    def _doubled(self, conditional: Sequence[Operation]) -> list[Operation]:
+        """The conditional clears that are due: their push is done, and their target still fires beside it."""
+        due = [item for item in conditional if self._is_done(item.after or "") and not self._is_done(item.key)]
+        doubled = []
+        for key in {item.provider for item in due}:
+            mine = [item for item in due if item.provider == key]
+            refreshed = look(self.providers[key], mine)
+            if refreshed is not None:
+                doubled += [item for item in mine if item.key not in refreshed]
+        return doubled
+
+    def _withdraw(self) -> None:
+        """Journal what was intended and never sent, so that no intent stays open without need."""
+        why = ServiceAnswer("not sent: the run was stopped first")
+        left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in self.outcomes]
+        if left:
+            self.ledger.settle(left, self.clock.now())
+
+    def _is_done(self, key: str) -> bool:
+        outcome = self.outcomes.get(key)
+        return outcome is not None and outcome.status is Status.DONE
+
+    def _over(self) -> bool:
+        return self.stop.is_set() or self.clock.now() >= self.deadline
+
+    def _ending(self) -> Ending:
+        if self.cause is not None:
+            return Ending.DENIED
+        if self.stop.is_set():
+            return Ending.INTERRUPTED
+        return Ending.DEADLINE if self.clock.now() >= self.deadline else Ending.COMPLETE
+
+    def _channel(self) -> Channel:
+        return Channel(
+            self.clock,
+            self.stop,
+            self.deadline,
+            self.options.draw,
+            self.events.put,
+            self._intend,
+            self.progress.note,
+        )

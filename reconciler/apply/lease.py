@@ -1,0 +1,50 @@
+"""The lease, kept for as long as a run works (DESIGN rule 11)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.core.clock import Clock
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger
+
+LIFETIME = 60_000
+"""How long (ms) a lease outlives its holder's last sign of life."""
+
+
+class Owner(NamedTuple):
+    """Who asks for a lease."""
+
+    name: str
+    host: str
+    pid: int
+
+
+@contextmanager
+def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event) -> Iterator[Holder]:
+    """Hold the stack's lease; raises LeaseHeldError at once where another does.
+
+    A thread renews it; should it be lost all the same, ``stop`` is set: the ledger refuses every further intent.
+    """
+    holder = ledger.acquire(owner.name, owner.host, owner.pid, clock.now(), LIFETIME)
+    ended = Event()
+
+    def keep() -> None:
+        while not ended.wait(LIFETIME / 3000):
+            try:
+                ledger.renew(holder, clock.now(), LIFETIME)
+            except LeaseLostError:
+                stop.set()
+                return
+
+    keeper = threading.Thread(target=keep, name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield holder
+    finally:
+        ended.set()
+        keeper.join()
+        ledger.release(holder)

@@ -1,0 +1,190 @@
+"""The sender: brings batches to one provider, and turns every answer into outcomes (DESIGN rule 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.apply.batch import halves
+from reconciler.apply.patience import ATTEMPTS, backoff, polling
+from reconciler.apply.visibility import effective
+from reconciler.core.clock import Clock
+from reconciler.core.duration import rough_duration
+from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status
+from reconciler.providers.protocol import Provider, ServiceError, Verdict
+
+
+class Group(NamedTuple):
+    """Operations that go in one request, and how often they were sent already."""
+
+    operations: Sequence[Operation]
+    attempt: int = 1
+
+
+class DeniedError(Exception):
+    """The run must end: a service does not let us in."""
+
+    def __init__(self, answer: ServiceAnswer) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+class Channel(NamedTuple):
+    """What a sender shares with the run: where outcomes go, what is journalled before a repeat, when to stop."""
+
+    clock: Clock
+    stop: Event
+    deadline: int
+    draw: Callable[[], float]
+    emit: Callable[[Sequence[Outcome]], None]
+    intend: Callable[[Sequence[Operation]], None]
+    note: Callable[[str], None]
+
+
+class Sender:
+    """Sends the batches of one provider; ``deliver`` may be called from several threads at once.
+
+    ``rejects_whole`` is learnt: whether a refused batch leaves its good items unstored. The API page does not say, and
+    sending a stored item again could double it.
+    """
+
+    def __init__(self, provider: Provider, channel: Channel) -> None:
+        self.provider = provider
+        self.channel = channel
+        self.rejects_whole = False
+
+    def deliver(self, batch: Sequence[Operation]) -> None:
+        """Send a batch until each of its operations has an outcome, or the run stops.
+
+        An operation that was never sent gets no outcome. Raises DeniedError on 401 and 403.
+        """
+        waiting = [Group(batch)]
+        while waiting and not self.channel.stop.is_set():
+            waiting.extend(reversed(self._attempt(waiting.pop())))
+
+    def _attempt(self, group: Group) -> list[Group]:
+        """Send one group once; what is to be sent next for it."""
+        operations = self._in_time(group.operations)
+        if not operations:
+            return []
+        if group.attempt > 1:
+            self.channel.intend(operations)
+        try:
+            ids = self.provider.send(operations)
+        except ServiceError as error:
+            return self._answer(Group(operations, group.attempt), error)
+        self.channel.emit(
+            [Outcome(operation.key, Status.DONE, id=id_) for operation, id_ in zip(operations, ids, strict=True)]
+        )
+        return []
+
+    def _answer(self, group: Group, error: ServiceError) -> list[Group]:
+        match error.verdict:
+            case Verdict.REJECTED:
+                return self._rejected(group, error)
+            case Verdict.DENIED:
+                self._end(group.operations, Status.FAILED, error.answer)
+                raise DeniedError(error.answer)
+            case Verdict.BUSY | Verdict.UNSENT:
+                return self._again_later(group, error)
+            case Verdict.AMBIGUOUS:
+                return self._ambiguous(group, error)
+
+    def _rejected(self, group: Group, error: ServiceError) -> list[Group]:
+        """Narrow a refused batch by halves until the bad item stands alone, sending nothing that is stored already."""
+        operations = group.operations
+        if len(operations) == 1:
+            self._end(operations, Status.FAILED, error.answer)
+            return []
+        self.channel.note(f"{self.provider.key} refused a batch of {len(operations)}: looking for the bad item")
+        if not self.rejects_whole:
+            shown = self._await(operations, enough=len(operations) - 1)
+            if shown is None:
+                self._end(operations, Status.UNKNOWN, error.answer)
+                return []
+            self.rejects_whole = not shown
+            operations = self._settle_shown(operations, shown)
+        if len(operations) < 2:
+            return [Group(operations)] if operations else []
+        return [Group(half) for half in halves(operations)]
+
+    def _again_later(self, group: Group, error: ServiceError) -> list[Group]:
+        """Nothing was stored: wait as told, or with growing patience, and send the same again."""
+        pause = error.retry_after
+        if pause is None:
+            pause = backoff(group.attempt, self.channel.draw)
+        left = (self.channel.deadline - self.channel.clock.now()) / 1000
+        if group.attempt >= ATTEMPTS or pause > left:
+            self._end(group.operations, Status.FAILED, error.answer)
+            return []
+        self.channel.note(f"{self.provider.key}: {error.answer}; again in {rough_duration(round(pause * 1000))}")
+        if self.channel.clock.wait(pause, self.channel.stop):
+            self._end(group.operations, Status.FAILED, error.answer)
+            return []
+        return [Group(group.operations, group.attempt + 1)]
+
+    def _ambiguous(self, group: Group, error: ServiceError) -> list[Group]:
+        """It may have been stored: ask, and send again only what is not there."""
+        self.channel.note(f"{self.provider.key}: {error.answer}; looking what was stored")
+        shown = self._await(group.operations)
+        if shown is None:
+            self._end(group.operations, Status.UNKNOWN, error.answer)
+            return []
+        missing = self._settle_shown(group.operations, shown)
+        if not missing:
+            return []
+        if group.attempt >= ATTEMPTS or self.channel.stop.is_set() or self._late():
+            self._end(missing, Status.UNKNOWN, error.answer)
+            return []
+        return [Group(missing, group.attempt + 1)]
+
+    def _await(self, operations: Sequence[Operation], enough: int | None = None) -> frozenset[str] | None:
+        """Look until all of it (or ``enough``) shows or the service's window for showing writes has passed.
+
+        The keys that show, or None where the service could not be asked to the end of the window.
+        """
+        channel = self.channel
+        enough = len(operations) if enough is None else enough
+        until = channel.clock.now() + self.provider.limits.visible_within
+        for pause in polling():
+            last = channel.clock.now() >= until
+            shown = look(self.provider, operations)
+            if shown is not None and (last or len(shown) >= enough):
+                return shown
+            if (last and self._late()) or channel.clock.now() >= until + self.provider.limits.visible_within:
+                return None
+            left = max(0.001, (until - channel.clock.now()) / 1000)
+            if channel.clock.wait(pause if last else min(pause, left), channel.stop):
+                return None
+        return None
+
+    def _settle_shown(self, operations: Sequence[Operation], shown: frozenset[str]) -> list[Operation]:
+        """Emit what shows as done; the rest."""
+        self.channel.emit([Outcome(item.key, Status.DONE) for item in operations if item.key in shown])
+        return [item for item in operations if item.key not in shown]
+
+    def _in_time(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        """Those the service still takes; the others fail here, before anything of them is sent."""
+        now = self.channel.clock.now()
+        late = [item for item in operations if item.send_by is not None and item.send_by <= now]
+        for item in late:
+            closed = rough_duration(now - (item.send_by or now))
+            self._end([item], Status.FAILED, ServiceAnswer(f"not sent: its window at the service closed {closed} ago"))
+        return [item for item in operations if item not in late] if late else operations
+
+    def _late(self) -> bool:
+        return self.channel.clock.now() >= self.channel.deadline
+
+    def _end(self, operations: Iterable[Operation], status: Status, answer: ServiceAnswer) -> None:
+        self.channel.emit([Outcome(item.key, status, answer) for item in operations])
+
+
+def look(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
+    """The keys whose effect shows now; None where the service can't say at the moment. Raises DeniedError."""
+    try:
+        return effective(operations, provider.look(operations))
+    except ServiceError as error:
+        if error.verdict is Verdict.DENIED:
+            raise DeniedError(error.answer) from error
+        return None

@@ -1,0 +1,78 @@
+"""Settling: give every open intent its outcome by asking the service, before anything new is planned (rule 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.apply.patience import polling
+from reconciler.apply.progress import Progress
+from reconciler.apply.sender import look
+from reconciler.core.clock import Clock
+from reconciler.core.operation import Outcome, ServiceAnswer, Status, Verb
+from reconciler.ledger.protocol import Entry, Ledger
+from reconciler.providers.protocol import Provider
+
+
+class Settlement(NamedTuple):
+    """What became of the open intents of earlier runs.
+
+    ``arrived`` are done after all, ``lost`` never reached the service, ``open`` could not be asked about.
+    """
+
+    arrived: tuple[Entry, ...] = ()
+    lost: tuple[Entry, ...] = ()
+    open: tuple[Entry, ...] = ()
+
+
+def settle(
+    ledger: Ledger, providers: Mapping[str, Provider], clock: Clock, stop: Event, progress: Progress
+) -> Settlement:
+    """Settle every open intent; waits for a push to show as long as its service may take. Raises DeniedError."""
+    entries = ledger.open_intents()
+    arrived: list[Entry] = []
+    lost: list[Entry] = []
+    unasked: list[Entry] = []
+    for key in sorted({entry.operation.provider for entry in entries}):
+        mine = [entry for entry in entries if entry.operation.provider == key]
+        provider = providers.get(key)
+        shown = _shown(provider, mine, clock, stop, progress) if provider else None
+        if shown is None:
+            unasked.extend(mine)
+            continue
+        arrived.extend(entry for entry in mine if entry.operation.key in shown)
+        lost.extend(entry for entry in mine if entry.operation.key not in shown)
+    never = ServiceAnswer("never arrived: the service does not show it")
+    outcomes = [Outcome(entry.operation.key, Status.DONE) for entry in arrived]
+    outcomes += [Outcome(entry.operation.key, Status.FAILED, never) for entry in lost]
+    with ledger.batch():
+        ledger.settle(outcomes, clock.now())
+        ledger.confirm([entry.operation.key for entry in arrived], clock.now())
+    return Settlement(tuple(arrived), tuple(lost), tuple(unasked))
+
+
+def _shown(
+    provider: Provider, entries: Sequence[Entry], clock: Clock, stop: Event, progress: Progress
+) -> frozenset[str] | None:
+    """The keys whose effect shows once the service's window has passed; None where it can't be asked.
+
+    Only a push is worth waiting for: a clear that does not show can be sent again without harm.
+    """
+    operations = [entry.operation for entry in entries]
+    window = provider.limits.visible_within
+    pushes = {entry.operation.key: entry.intended_at for entry in entries if entry.operation.verb is Verb.PUSH}
+    began = clock.now()
+    for pause in polling():
+        now = clock.now()
+        shown = look(provider, operations)
+        missing = [at for key, at in pushes.items() if shown is None or key not in shown]
+        until = max(missing, default=0) + window
+        if shown is not None and now >= until:
+            return shown
+        if shown is None and now >= max(until, began + window):
+            return None
+        progress.verifying(len(missing))
+        if clock.wait(pause, stop):
+            return None
+    return None

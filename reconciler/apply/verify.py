@@ -1,0 +1,43 @@
+"""Verification: wait until what was done is visible, and what was cleared is gone (DESIGN rule 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Event
+
+from reconciler.apply.patience import polling
+from reconciler.apply.progress import Progress
+from reconciler.apply.sender import look
+from reconciler.core.clock import Clock
+from reconciler.core.operation import Operation
+from reconciler.providers.protocol import Provider
+
+
+def verify(
+    operations: Sequence[Operation],
+    providers: Mapping[str, Provider],
+    clock: Clock,
+    stop: Event,
+    progress: Progress,
+) -> frozenset[str]:
+    """Look until every operation's effect shows, or its service's window for that has passed; the keys not confirmed.
+
+    Raises DeniedError on 401 and 403.
+    """
+    unseen = {
+        key: [item for item in operations if item.provider == key] for key in {item.provider for item in operations}
+    }
+    began = clock.now()
+    for pause in polling():
+        now = clock.now()
+        for key, waiting in unseen.items():
+            if waiting:
+                shown = look(providers[key], waiting) or frozenset()
+                unseen[key] = [item for item in waiting if item.key not in shown]
+        left = [key for key, waiting in unseen.items() if waiting]
+        if all(now >= began + providers[key].limits.visible_within for key in left):
+            break
+        progress.verifying(sum(map(len, unseen.values())))
+        if clock.wait(pause, stop):
+            break
+    return frozenset(item.key for waiting in unseen.values() for item in waiting)
