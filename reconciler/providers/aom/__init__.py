@@ -15,7 +15,6 @@ from reconciler.providers.aom.resource_types import ALARM, EVENT
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.protocol import Environment, Provider
 
-
 _TYPES: tuple[ResourceType, ...] = (ALARM, EVENT)
 
 
@@ -29,7 +28,12 @@ class Aom:
     resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
-        raise NotImplementedError
+        from reconciler.providers.aom.provider import AomProvider
+        from reconciler.providers.connection import connect
+
+        if not isinstance(settings, AomSettings):
+            raise TypeError(f"{key}: expected AomSettings, got {type(settings).__name__}")
+        return AomProvider(key, settings, connect(self.name, key, settings, environment))
 
 
 PROVIDER = Aom()

@@ -1,0 +1,102 @@
+"""Parsing: an event of a query's answer (query page, table 8) as an observed value, however odd its data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from reconciler.core.address import Address
+from reconciler.core.duration import MINUTE, SECOND
+from reconciler.core.marks import ADDRESS, DIGEST, KEY, OCCURRENCE, PREFIX, RUN, STACK, Marks
+from reconciler.core.observed import Observed, State
+from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START
+from reconciler.providers.decode import integer, text
+
+log = logging.getLogger(__name__)
+
+_EARLY = SECOND
+_LATE = MINUTE
+"""How far from its due instant the service may clear an alarm for it still to count as expired."""
+
+
+def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed | None:
+    """What the event is to us; None where it is not this stack's, or too odd to be handled (logged then)."""
+    metadata = event.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get(STACK) != stack:
+        return None
+    written = metadata.get(ADDRESS)
+    key = event.get("id")
+    try:
+        address = Address.parse(text(written))
+    except ValueError:
+        log.warning("event %s carries the mark of stack %s but no address (%r): left alone", key, stack, written)
+        return None
+    kind = metadata.get("event_type")
+    if kind not in (ALARM.event_type, EVENT.event_type):
+        log.warning("%s: event %s is neither an alarm nor an event (%r): left alone", address, key, kind)
+        return None
+    if key in (None, "") and kind == ALARM.event_type:
+        log.warning("%s: an alarm without an id can't be cleared: left alone", address)
+        return None
+    annotations = event.get("annotations")
+    if not isinstance(annotations, dict):
+        annotations = {}
+    occurrence = metadata.get(OCCURRENCE)
+    marks = Marks(
+        stack,
+        address,
+        text(annotations.get(DIGEST, "")),
+        text(annotations.get(KEY, "")),
+        text(annotations.get(RUN, "")),
+        None if occurrence is None else text(occurrence),
+    )
+    rule = event.get("attach_rule")
+    attributes: dict[str, object] = {
+        "annotations": {name: value for name, value in annotations.items() if not name.startswith(PREFIX)},
+        "attach_rule": rule if isinstance(rule, dict) else {},
+    }
+    if FIXED_START in annotations:
+        attributes["starts_at"] = annotations[FIXED_START]
+    identity = {
+        name: value if isinstance(value, str) else text(value)
+        for name, value in metadata.items()
+        if not name.startswith(PREFIX)
+    }
+    starts_at = integer(event.get("starts_at")) or 0
+    name = "" if key is None else text(key)
+    if kind == EVENT.event_type:
+        return Observed(provider, name, marks, State.RECORDED, identity, attributes, starts_at)
+    timeout = integer(event.get("timeout"))
+    if timeout is not None:
+        attributes["timeout"] = timeout
+    due = _due(starts_at, integer(event.get("arrives_at")), timeout)
+    ended_at = integer(event.get("ends_at")) or None
+    return Observed(
+        provider,
+        name,
+        marks,
+        _state(ended_at, due),
+        identity,
+        attributes,
+        starts_at,
+        due[0] if due else None,
+        ended_at,
+    )
+
+
+def _due(starts_at: int, arrives_at: int | None, timeout: int | None) -> tuple[int, int] | None:
+    """The earliest and the latest instant at which the service may clear it: the timeout counts from its beginning or
+    from its arrival, no page says which.
+    """
+    if not timeout or timeout < 0:
+        return None
+    known = [instant for instant in (starts_at, arrives_at) if instant]
+    return (min(known) + timeout, max(known) + timeout) if known else None
+
+
+def _state(ended_at: int | None, due: tuple[int, int] | None) -> State:
+    if ended_at is None:
+        return State.ACTIVE
+    if due is not None and (due[0] - _EARLY <= ended_at <= due[0] + _LATE or ended_at >= due[1] - _EARLY):
+        return State.EXPIRED
+    return State.CLEARED

@@ -1,0 +1,147 @@
+"""The AOM provider: push, clear and query over HTTP (push page and query page of the API reference)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired
+from reconciler.core.duration import HOUR
+from reconciler.core.marks import ADDRESS, STACK
+from reconciler.core.observed import Observed, State
+from reconciler.core.operation import Operation, Verb
+from reconciler.providers.aom.parse import observed
+from reconciler.providers.aom.query import body, walk
+from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
+from reconciler.providers.aom.settings import AomSettings
+from reconciler.providers.connection import limits
+from reconciler.providers.decode import decode, integer
+from reconciler.providers.http import Answer, Client
+
+FEW = 50
+"""Up to so many addresses the service is asked for just these; for more, for all of the stack."""
+
+_ACTIVE = "active_alert"
+_HISTORY = "history_alert"
+
+
+class AomProvider:
+    """One project of AOM; ``now`` gives the seconds since the epoch."""
+
+    def __init__(self, key: str, settings: AomSettings, client: Client, now: Callable[[], float] = time.time) -> None:
+        self.key = key
+        self.limits = limits(settings)
+        self._settings = settings
+        self._client = client
+        self._now = now
+        self._path = f"/v2/{quote(settings.project_id)}"
+        project = settings.enterprise_project_id
+        # The two pages write the header's name differently.
+        self._push_headers = {} if project is None else {"enterprise-project-id": project}
+        self._query_headers = {} if project is None else {"Enterprise-Project-Id": project}
+
+    def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
+        starts = [item.attributes.get("starts_at") for item in desired]
+        lookback = self._lookback(start for start in starts if isinstance(start, int))
+        yield from self._active(stack, lookback)
+        if any(item.address.type == EVENT.name for item in desired):
+            yield from self._query(stack, EVENT, None, lookback)
+
+    def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
+        wanted = frozenset(addresses)
+        if not wanted:
+            return
+        found = self._query(stack, ALARM, _HISTORY, self._settings.lookback, _narrow(wanted))
+        ended = [alarm for alarm in found if alarm.marks.address in wanted and alarm.state is not State.ACTIVE]
+        yield from sorted(ended, key=lambda alarm: alarm.ended_at or 0, reverse=True)
+
+    def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
+        clears = operations[0].verb is Verb.CLEAR
+        answer = self._client.send(
+            "PUT",
+            f"{self._path}/push/events",
+            params=[("action", "clear")] if clears else (),
+            headers=self._push_headers,
+            body=b'{"events":[%s]}' % ",".join([operation.payload for operation in operations]).encode(),
+        )
+        _check_accepted(answer)
+        return [None] * len(operations)
+
+    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+        wanted = frozenset(operation.address for operation in operations)
+        stacks: set[str] = set()
+        starts: list[int] = []
+        for operation in operations:
+            stack, start = _sent(operation.payload)
+            stacks.add(stack)
+            starts.append(start)
+        lookback = self._lookback(starts)
+        for stack in sorted(stacks):
+            if any(address.type == ALARM.name for address in wanted):
+                found = self._active(stack, lookback, _narrow(wanted))
+                yield from (item for item in found if item.marks.address in wanted)
+            if any(address.type == EVENT.name for address in wanted):
+                found = self._query(stack, EVENT, None, lookback, _narrow(wanted))
+                yield from (item for item in found if item.marks.address in wanted)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _active(
+        self, stack: str, lookback: int, narrow: Mapping[str, Collection[str]] | None = None
+    ) -> Iterator[Observed]:
+        found = self._query(stack, ALARM, _ACTIVE, lookback, narrow)
+        return (alarm for alarm in found if alarm.state is State.ACTIVE)
+
+    def _query(
+        self,
+        stack: str,
+        kind: AomType,
+        state: str | None,
+        lookback: int,
+        narrow: Mapping[str, Collection[str]] | None = None,
+    ) -> Iterator[Observed]:
+        """Objects of the stack, checked once more on this side: a service may ignore a filter."""
+        text = body(lookback, {"event_type": [kind.event_type], STACK: [stack], **(narrow or {})})
+        state_params = [] if state is None else [("type", state)]
+
+        def ask(marker: str) -> Answer:
+            return self._client.send(
+                "POST",
+                f"{self._path}/events",
+                params=[*state_params, ("limit", str(self._settings.page_size)), ("marker", marker)],
+                headers=self._query_headers,
+                body=text,
+            )
+
+        for event in walk(ask):
+            found = observed(event, self.key, stack)
+            if found is not None and found.identity["event_type"] == kind.event_type:
+                yield found
+
+    def _lookback(self, starts: Iterator[int] | list[int]) -> int:
+        """As configured, and back to the earliest beginning the configuration itself names."""
+        now = int(self._now() * 1000)
+        return max([self._settings.lookback, *(now - start + HOUR for start in starts if start > 0)])
+
+
+def _narrow(addresses: Collection[Address]) -> Mapping[str, Collection[str]]:
+    return {ADDRESS: [str(address) for address in addresses]} if len(addresses) <= FEW else {}
+
+
+def _sent(payload: str) -> tuple[str, int]:
+    """The stack and the beginning that one of our own payloads speaks of."""
+    item = decode(payload.encode())
+    assert isinstance(item, dict)
+    return str(item["metadata"][STACK]), integer(item.get("starts_at")) or 0
+
+
+def _check_accepted(answer: Answer) -> None:
+    """AOM answers 204 and nothing; a 200 with a page of a gateway, or an error in it, is not its word."""
+    if not answer.body.strip():
+        return
+    value = answer.json()
+    if isinstance(value, dict) and (value.get("error_code") or value.get("error_msg")):
+        raise answer.unreadable(f"{value.get('error_code')}: {value.get('error_msg') or value.get('error_message')}")

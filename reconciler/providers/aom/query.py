@@ -1,0 +1,99 @@
+"""Queries: the body of the query page (tables 4 and 6), and the walk over its pages."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from reconciler.core.duration import MINUTE
+from reconciler.providers.http import Answer
+from reconciler.providers.protocol import Verdict
+
+log = logging.getLogger(__name__)
+
+Event = Mapping[str, object]
+
+FIRST_MARKER = "0"
+MAX_STEPS = 1440
+MAX_BARREN = 100
+"""How many pages in a row may bring nothing new before the walk is given up."""
+
+
+def window(lookback: int) -> tuple[str, int]:
+    """``time_range`` and ``step`` (ms) for the last ``lookback`` ms, by the service's clock.
+
+    The page wants minutes > 0 and minutes x 60 / (step / 1000) <= 1440.
+    """
+    minutes = max(1, -(-lookback // MINUTE))
+    # Steps of whole minutes: 30 days need half an hour.
+    step = -(-minutes // MAX_STEPS) * MINUTE
+    return f"-1.-1.{minutes}", step
+
+
+def body(lookback: int, relations: Mapping[str, Collection[str]]) -> bytes:
+    """The JSON of a query for objects whose metadata has, for every key, one of its values; newest first."""
+    time_range, step = window(lookback)
+    return json.dumps(
+        {
+            "time_range": time_range,
+            "step": step,
+            "search": "",
+            "sort": {"order_by": ["starts_at"], "order": "desc"},
+            "metadata_relation": [
+                {"key": key, "value": sorted(values), "relation": "AND"} for key, values in relations.items()
+            ],
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode("utf-8", "replace")
+
+
+def walk(ask: Callable[[str], Answer]) -> Iterator[Event]:
+    """Every event of every page, each id once; ``ask`` gets the page at a marker.
+
+    Raises ServiceError where an answer is not a page, and where the markers go in circles or lead nowhere.
+    """
+    marker = FIRST_MARKER
+    markers = {marker}
+    ids: set[object] = set()
+    barren = 0
+    while True:
+        answer = ask(marker)
+        events, following = _page(answer)
+        new = False
+        for event in events:
+            key = event.get("id")
+            if isinstance(key, str | int):
+                if key in ids:
+                    continue
+                ids.add(key)
+            new = True
+            yield event
+        if not following:
+            return
+        if following in markers:
+            raise answer.unreadable(f"the pages go in circles: marker {following!r} came twice", Verdict.REJECTED)
+        barren = 0 if new else barren + 1
+        if barren >= MAX_BARREN:
+            raise answer.unreadable(f"{barren} pages in a row brought nothing new", Verdict.REJECTED)
+        markers.add(following)
+        marker = following
+
+
+def _page(answer: Answer) -> tuple[list[Event], str]:
+    """The events of a page, and the marker of the next one ("" at the end)."""
+    page = answer.json()
+    if not isinstance(page, dict):
+        raise answer.unreadable("the answer is not a page of events")
+    events = page.get("events")
+    if events is None and "error_code" in page:
+        raise answer.unreadable(f"{page.get('error_code')}: {page.get('error_msg') or page.get('error_message')}")
+    if not isinstance(events, list | None):
+        raise answer.unreadable("the answer's events are not a list")
+    maps: list[Event] = [event for event in events or () if isinstance(event, dict)]
+    if events and len(maps) < len(events):
+        log.warning("%s: %d of its events are not maps; left out", answer.request, len(events) - len(maps))
+    info = page.get("page_info")
+    following = info.get("next_marker") if isinstance(info, dict) else None
+    return maps, "" if following is None else str(following)

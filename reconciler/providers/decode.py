@@ -1,0 +1,41 @@
+"""Decoding: a service's JSON as plain values, read so that odd data is shown and never crashes."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from pydantic_core import from_json
+
+
+def decode(body: bytes) -> object:
+    """Plain values of a JSON text; raises ValueError where it is none."""
+    try:
+        return from_json(body)
+    except ValueError:
+        # The fast parser refuses half a surrogate pair, which one odd object must not make of a whole page.
+        try:
+            return json.loads(body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def integer(value: object) -> int | None:
+    """A whole number, also where it is written as a text or a fraction; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) else None
+    if isinstance(value, str) and value.isascii() and len(value) <= 20:
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return None
+
+
+def text(value: object) -> str:
+    """A text as it is, any other value as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,230 @@
+"""HTTP: requests to a service, and what their failures mean; shared by all providers.
+
+Loads ``requests``, so it is imported only where a provider is opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import requests
+import requests.adapters
+import requests.auth
+import requests.utils
+from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, NewConnectionError, ProxyError
+
+from reconciler.core.operation import ServiceAnswer
+from reconciler.providers.answer import error
+from reconciler.providers.decode import decode
+from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.text import Secrets, clean
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 128 * 1024 * 1024
+_CHUNK = 256 * 1024
+_CONNECT_TIMEOUT = 10.0
+_JSON = "application/json"
+
+# What a TLS library says when the two sides never agreed on a connection: nothing was sent over it.
+_HANDSHAKE = (
+    "WRONG_VERSION_NUMBER",
+    "UNSUPPORTED_PROTOCOL",
+    "HANDSHAKE_FAILURE",
+    "PROTOCOL_VERSION",
+    "NO_PROTOCOLS_AVAILABLE",
+    "NO_SHARED_CIPHER",
+    "UNRECOGNIZED_NAME",
+    "HTTP_REQUEST",
+    "NO_CERTIFICATE_OR_CRL_FOUND",
+)
+
+
+class Answer(NamedTuple):
+    """A success: its status, headers (case ignored), whole body, and the request it answers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request: str
+
+    def json(self) -> object:
+        """The body's plain values; ServiceError where it is not JSON, as when a gateway answers instead."""
+        try:
+            return decode(self.body)
+        except ValueError:
+            raise self.unreadable("the answer is not JSON") from None
+
+    def unreadable(self, why: str, verdict: Verdict = Verdict.AMBIGUOUS) -> ServiceError:
+        """The error for a success whose content makes no sense."""
+        return ServiceError(verdict, ServiceAnswer(clean(why), self.status, request=self.request))
+
+
+class Client:
+    """Kept-alive connections to one service; ``send`` may be called from ``parallelism`` threads at once.
+
+    ``timeout`` is in seconds, for the whole of an answer. ``now`` gives the seconds since the epoch and is asked only
+    where a service names a date to wait for.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: requests.auth.AuthBase | None,
+        secrets: Secrets,
+        user_agent: str,
+        parallelism: int,
+        timeout: float,
+        ca_file: str | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._base_url = base_url
+        self._auth = auth
+        self._secrets = secrets
+        self._headers = {"User-Agent": user_agent, "Accept": _JSON}
+        self._timeout = timeout
+        self._now = now
+        self._verify = ca_file or _trusted_by_environment()
+        self._proxies = {} if is_loopback(base_url) else requests.utils.get_environ_proxies(base_url)
+        self._session = requests.Session()
+        # The environment is read once, above: proxies are not for loopback, and no .netrc may add credentials.
+        self._session.trust_env = False
+        adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=parallelism)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Make one request and read the whole answer; anything but a 2xx raises ServiceError. Redirects are errors."""
+        query = f"?{urlencode(params)}" if params else ""
+        url = f"{self._base_url}{path}{query}"
+        name = f"{method} {url}"
+        sent = {**self._headers, **(headers or {})}
+        if body is not None:
+            sent["Content-Type"] = _JSON
+        begun = time.monotonic()
+        try:
+            prepared = requests.Request(method, url, headers=sent, data=body, auth=self._auth).prepare()
+            with self._session.send(
+                prepared,
+                stream=True,
+                timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
+                verify=self._verify,
+                proxies=self._proxies,
+                allow_redirects=False,
+            ) as response:
+                content = b"".join(self._read(response, begun + self._timeout))
+                status = response.status_code
+                answered = response.headers
+        except (requests.RequestException, HTTPError, OSError, ValueError) as failure:
+            raise self._failed(failure, name) from None
+        log.debug("%s: %d, %d bytes in %.0f ms", name, status, len(content), (time.monotonic() - begun) * 1000)
+        if not 200 <= status < 300:
+            raise error(status, answered, content, name, self._secrets, self._now())
+        return Answer(status, answered, content, name)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _read(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
+        size = 0
+        for chunk in response.iter_content(_CHUNK):
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise requests.exceptions.ContentDecodingError(
+                    f"the answer is longer than {MAX_BODY // 1024 // 1024} MiB: ask for fewer objects at once"
+                )
+            if time.monotonic() > deadline:
+                raise requests.exceptions.ReadTimeout
+            yield chunk
+
+    def _failed(self, failure: Exception, request: str) -> ServiceError:
+        verdict, text = _meaning(failure, urlsplit(self._base_url).netloc)
+        text = clean(self._secrets.hide(text))
+        log.debug("%s: %s", request, text)
+        return ServiceError(verdict, ServiceAnswer(text, request=request))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _trusted_by_environment() -> str | bool:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if os.environ.get(name):
+            return os.environ[name]
+    return True
+
+
+def _meaning(failure: Exception, host: str) -> tuple[Verdict, str]:
+    """What a request without an answer means, and the words for it. Text of the library is used only where it can
+    hold nothing that was sent.
+    """
+    reasons = list(_causes(failure))
+    for reason in reasons:
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return Verdict.UNSENT, f"the certificate of {host} is not trusted: {reason.verify_message} (see ca_file)"
+        if isinstance(reason, ssl.SSLError) and any(word in (reason.reason or "") for word in _HANDSHAKE):
+            return Verdict.UNSENT, f"no TLS connection to {host}: {reason.reason}"
+        if isinstance(reason, NameResolutionError):
+            return Verdict.UNSENT, f"there is no host {host}: check the endpoint or region"
+    if isinstance(failure, requests.exceptions.ProxyError):
+        return Verdict.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}"
+    if isinstance(failure, requests.exceptions.ConnectTimeout):
+        return Verdict.UNSENT, f"no connection to {host} in time"
+    if any(isinstance(reason, NewConnectionError) for reason in reasons):
+        return Verdict.UNSENT, f"no connection to {host}: {_system(reasons) or 'refused'}"
+    if isinstance(failure, requests.exceptions.Timeout):
+        return Verdict.AMBIGUOUS, f"no answer from {host} in time"
+    if isinstance(failure, requests.exceptions.ContentDecodingError) and failure.args:
+        return Verdict.AMBIGUOUS, str(failure.args[0])
+    if isinstance(failure, ValueError):
+        # A request that can't be built; the library's text may quote a header.
+        return Verdict.UNSENT, f"the request to {host} can't be made: {type(failure).__name__}"
+    if type(failure) is OSError and failure.errno is None:
+        return Verdict.UNSENT, f"the request to {host} can't be made: {failure}"
+    return Verdict.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole answer'}"
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    """An error, and the errors wrapped in it, each once."""
+    waiting: list[object] = [failure]
+    seen: set[int] = set()
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            # Not __context__: that may be the failure of an earlier request, being handled while this one is made.
+            waiting += [*item.args, item.__cause__]
+            if isinstance(item, MaxRetryError):
+                waiting.append(item.reason)
+            if isinstance(item, ProxyError):
+                waiting.append(item.original_error)
+
+
+def _system(reasons: list[BaseException]) -> str | None:
+    """The operating system's words among them."""
+    return next((reason.strerror for reason in reasons if isinstance(reason, OSError) and reason.strerror), None)
