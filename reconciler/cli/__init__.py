@@ -1,0 +1,43 @@
+"""The command line: one thin module per command.
+
+A command is a module of this package named after it, which does three things: read options, call the part of the
+project that does the work, hand the result to a view. The pattern::
+
+    app = command_app()
+
+    @app.command(epilog="Examples: ...")
+    def frobnicate(ctx: typer.Context, path: PathArgument = HERE, format: FormatOption = Format.TEXT) -> ExitCode:
+        \"\"\"First line: what it does, in the list of commands. The rest is for ``frobnicate --help``.\"\"\"
+        from reconciler.somewhere import heavy_work
+
+        terminal = Terminal.of(ctx)
+        result = heavy_work(path)
+        terminal.show(format, text=lambda: frobnicate_lines(result), document=lambda: frobnicate_document(result))
+        return ExitCode.DONE
+
+- Register it by its name in ``reconciler.cli.app.NAMES``; nothing else lists it. The module is imported when the
+  command is run, completed or listed by ``--help``.
+- At the top a command imports typer, this package and the standard library. What costs time (requests, pydantic,
+  deepdiff, the emulator, and so nearly everything else of the project, views included) is imported inside the
+  function: ``--help`` must stay quick, and a test holds it to that.
+- A group (``ledger list``) is a module whose app has a callback and several commands.
+- Options that several commands share are in ``reconciler.cli.options``; ``--log-level``, ``--log-format`` and
+  ``--no-color`` are given to every command by ``reconciler.cli.app`` and need no code in it.
+- It returns an ``ExitCode`` and never calls ``sys.exit``. It catches no errors of the user's or a service's making:
+  it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.cli.failure`` turns them
+  into diagnostics and an exit code, in the format asked for.
+- It writes only through its ``Terminal``: ``show`` for the result (standard output), ``tell`` for what goes beside it
+  (standard error), ``ask`` for a question. Whoever reads a configuration hands its secrets to ``Terminal.hide``
+  (``reconciler.cli.stack`` does): from then on no line, document or log record shows them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command of ``sys.argv``: the console script."""
+    from reconciler.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""The app: the list of commands, what they all share, and the one place where every error ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.failure import Failure, failure, misuse
+from reconciler.cli.logs import Logs
+from reconciler.cli.shared import defer, share
+from reconciler.cli.terminal import Format, Terminal, prepare
+from reconciler.views.text.line import line
+
+NAMES = ("providers", "version")
+"""The commands, in the order of ``--help``; each is the module of this package of that name (``import``:
+``import_``).
+"""
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, imported when asked for."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise KeyError(name)
+        if name not in self._loaded:
+            self._loaded[name] = _load(name)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+class Root(TyperGroup):
+    """The group of all commands; it loads the one that is named."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands()  # type: ignore[assignment]  # read only: nothing adds a command at run time
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C rises as it is, for ``run`` to tell."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+
+class Interrupted(Exception):  # noqa: N818  # what the user did, not an error
+    """Ctrl-C, where no command handles it."""
+
+
+def _load(name: str) -> Any:
+    module = import_module(f"reconciler.cli.{name}_" if name == "import" else f"reconciler.cli.{name}")
+    command = typer.main.get_command(module.app)
+    command.name = name
+    for each in (command, *getattr(command, "commands", {}).values()):
+        share(each)
+        for parameter in each.params:
+            defer(parameter)
+    return command
+
+
+def _app() -> Any:
+    app = typer.Typer(
+        name="reconciler",
+        cls=Root,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(epilog=EPILOG)(reconciler)
+    command = typer.main.get_command(app)
+    share(command)
+    for parameter in command.params:
+        defer(parameter)
+    return command
+
+
+def reconciler() -> None:
+    """Terraform for synthetic alarms and events.
+
+    Write in YAML which alarms should be firing and which events should be on record; `plan` shows what would be
+    pushed and cleared, `apply` does just that.
+    """
+
+
+EPILOG = "Start with `reconciler init`, then `reconciler plan`. COMMAND --help shows a command's options."
+
+
+def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
+    """Run a command line, and return its exit code; no exception leaves it."""
+    terminal = terminal or Terminal()
+    prepare(terminal.stdout)
+    prepare(terminal.stderr)
+    with Logs(terminal):
+        try:
+            code = _app().main([*argv] or ["--help"], prog_name="reconciler", standalone_mode=False, obj=terminal)
+            return int(code or ExitCode.DONE)
+        except Interrupted:
+            terminal.tell([line("Interrupted.")])
+            return ExitCode.INTERRUPTED
+        except TyperException as error:
+            return _fail(terminal, misuse(error))
+        except Exception as error:  # noqa: BLE001  # the last handler: no traceback reaches a user
+            return _fail(terminal, failure(error))
+
+
+def _fail(terminal: Terminal, failed: Failure) -> ExitCode:
+    """Tell what went wrong: on standard error, and where JSON was asked for as the answer."""
+    if terminal.format is Format.JSON:
+        from reconciler.views.json.diagnostic import diagnostics_document
+
+        terminal.show(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
+    else:
+        from reconciler.views.text.diagnostic import diagnostic_lines
+
+        terminal.tell(diagnostic_lines(failed.diagnostics))
+    return failed.exit_code

@@ -1,0 +1,99 @@
+"""Failures: every error that can end a command, as diagnostics and an exit code."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from typer.exceptions import TyperException
+
+from reconciler.cli.exit_code import ExitCode
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+ISSUES = "the project's issue tracker"
+_log = logging.getLogger(__name__)
+
+
+class Failure(NamedTuple):
+    """How a command failed."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    exit_code: ExitCode = ExitCode.ERROR
+
+
+def failure(error: Exception) -> Failure:
+    """Tell an error to its reader; one nobody foresaw becomes an internal error, its traceback a debug record."""
+    if isinstance(error, DiagnosticError):
+        return Failure(error.diagnostics)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return Failure((Diagnostic(f"{where}{error.strerror}"),))
+    return _service(error) or _lease(error) or _unforeseen(error)
+
+
+def misuse(error: TyperException) -> Failure:
+    """Tell what is wrong with a command line."""
+    ctx = getattr(error, "ctx", None)
+    hint = f"`{ctx.command_path} --help` shows what it takes" if ctx is not None else None
+    summary = error.format_message().replace("Value error, ", "")
+    return Failure((Diagnostic(summary, hint=hint),))
+
+
+def _service(error: Exception) -> Failure | None:
+    from reconciler.providers.protocol import ServiceError, Verdict
+
+    if not isinstance(error, ServiceError):
+        return None
+    answer = error.answer
+    hints = {
+        Verdict.DENIED: "check the credentials under `providers`, their project, and the permissions they grant",
+        Verdict.BUSY: "wait a moment, then run the command again; `rate_limit` under `providers` slows it down",
+        Verdict.UNSENT: "check `endpoint` or `region` under `providers`, the network, and the proxy settings",
+        Verdict.AMBIGUOUS: "run the command again: what was stored meanwhile is found, and not sent twice",
+        Verdict.REJECTED: "the service read the request and refused it: compare it with what the message names",
+    }
+    facts = [f"request: {answer.request}"] if answer.request else []
+    facts += [f"status: {answer.status}"] if answer.status else []
+    facts += [f"code: {answer.code}"] if answer.code else []
+    facts += [f"trace: {answer.trace_id}"] if answer.trace_id else []
+    summary = "\n".join((answer.message or "the service gave no reason", *facts))
+    return Failure((Diagnostic(summary, hint=hints[error.verdict]),))
+
+
+def _lease(error: Exception) -> Failure | None:
+    from reconciler.core.duration import format_instant
+    from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
+
+    if isinstance(error, LeaseHeldError):
+        holder = error.holder
+        summary = f"another run holds the lease on this stack: {holder.owner} on {holder.host}, process {holder.pid}"
+        hint = (
+            f"it has held it since {format_instant(holder.acquired_at)} and the lease lapses at "
+            f"{format_instant(holder.expires_at)} if that run is gone; wait for it, or, if you are sure that it is "
+            "dead, break it with `reconciler ledger unlock`"
+        )
+        return Failure((Diagnostic(summary, hint=hint),), ExitCode.LEASE_HELD)
+    if isinstance(error, LeaseLostError):
+        return Failure(
+            (
+                Diagnostic(
+                    "this run lost the lease on its stack: another run took it over, or someone unlocked it",
+                    hint="see `reconciler ledger list`, then run `reconciler apply` again to settle what is open",
+                ),
+            ),
+            ExitCode.PARTIAL,
+        )
+    return None
+
+
+def _unforeseen(error: Exception) -> Failure:
+    _log.debug("internal error", exc_info=error)
+    return Failure(
+        (
+            Diagnostic(
+                f"internal error: {type(error).__name__}: {error}",
+                hint=f"this is a fault of reconciler, not yours: please report it to {ISSUES}, with the output of "
+                "the same command under `--log-level debug` (it holds no secrets)",
+            ),
+        )
+    )

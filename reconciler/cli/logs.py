@@ -1,0 +1,75 @@
+"""Logs: records on standard error, as text or JSON, free of secrets and control characters."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from reconciler.cli.terminal import Terminal
+from reconciler.views.printable import printable, printable_json
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a record is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class _Formatter(logging.Formatter):
+    """Writes a record on one line; a traceback only where debugging was asked for."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def format(self, record: logging.LogRecord) -> str:
+        redact = self.terminal.redactor
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        detail = None
+        if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
+            detail = redact(self.formatException(record.exc_info))
+        message = redact(record.getMessage())
+        if self.terminal.json_logs:
+            members = {"time": moment, "level": record.levelname.lower(), "logger": record.name, "message": message}
+            if detail:
+                members["detail"] = detail
+            return printable_json(json.dumps(members, ensure_ascii=False))
+        lines = [f"{moment} {record.levelname.lower():7} {record.name}: {printable(message)}"]
+        lines += [f"  {printable(text)}" for text in (detail or "").splitlines()]
+        return "\n".join(lines)
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for the type checker only
+    """Writes to the terminal's standard error; a reader that has gone away is no error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """Drop the record: there is nowhere left to complain."""
+
+
+class Logs:
+    """The logging of one command."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._handler = _Handler(terminal.stderr)
+        self._handler.setFormatter(_Formatter(terminal))
+
+    def __enter__(self) -> None:
+        logging.getLogger().addHandler(self._handler)
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.captureWarnings(True)
+
+    def __exit__(self, *_: object) -> None:
+        logging.captureWarnings(False)
+        logging.getLogger().removeHandler(self._handler)

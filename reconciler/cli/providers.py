@@ -1,0 +1,28 @@
+"""``reconciler providers``."""
+
+from __future__ import annotations
+
+import typer
+
+from reconciler.cli.command import command_app
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.options import DataFormatOption
+from reconciler.cli.terminal import DataFormat, Terminal
+
+app = command_app()
+
+
+@app.command()
+def providers(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> ExitCode:
+    """List the providers that are installed, and the resource types each of them manages."""
+    from reconciler.providers.registry import Registry
+    from reconciler.views.json.providers import providers_document
+    from reconciler.views.text.providers import provider_lines
+
+    installed = list(Registry())
+    Terminal.of(ctx).show(
+        format,
+        text=lambda: provider_lines(installed),
+        document=lambda: providers_document(installed),
+    )
+    return ExitCode.DONE

@@ -1,0 +1,153 @@
+"""The terminal: the two streams of a command, and what must not appear on either."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from reconciler.views.redaction import Redactor
+from reconciler.views.text.line import Line, Span
+
+if TYPE_CHECKING:
+    from reconciler.cli.painter import Painter
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class DataFormat(StrEnum):
+    """How a result is written that nobody puts into a pull request."""
+
+    TEXT = Format.TEXT.value
+    JSON = Format.JSON.value
+
+
+class Terminal:
+    """What a command reads from and writes to; every text passes its redactor.
+
+    Results go to standard output, everything else to standard error. A reader that goes away (``| head``) is no
+    error: the rest is not written, and the command goes on. Colour and wrapping only where the stream is a terminal.
+    """
+
+    def __init__(
+        self,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.stdin = stdin or sys.stdin
+        self.stdout = stdout or sys.stdout
+        self.stderr = stderr or sys.stderr
+        self.environ = os.environ if environ is None else environ
+        self.format = Format.TEXT  # what a failure is told in
+        self.color = not self.environ.get("NO_COLOR")
+        self.json_logs = False
+        self.redactor = Redactor()
+        self._painters: dict[int, Painter | None] = {}
+
+    @classmethod
+    def of(cls, ctx: typer.Context) -> Terminal:
+        """The terminal of a running command."""
+        found = ctx.find_object(cls)
+        return found if found is not None else ctx.ensure_object(cls)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        return _is_terminal(self.stdin)
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody sees standard error while it is written."""
+        return _is_terminal(self.stderr) and self.environ.get("TERM") != "dumb"
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on show none of these."""
+        self.redactor = Redactor(self.redactor.secrets.union(secrets))
+
+    def show(
+        self,
+        format: Format | DataFormat,
+        *,
+        text: Callable[[], Iterable[Line]],
+        document: Callable[[], Mapping[str, object]] | None = None,
+        markdown: Callable[[], str] | None = None,
+    ) -> None:
+        """Write a result to standard output, in one format; only that one is rendered."""
+        if format == Format.JSON and document is not None:
+            from reconciler.views.json.document import encode
+
+            self._write(self.stdout, encode(self.redactor.tree(document())))
+        elif format == Format.MARKDOWN and markdown is not None:
+            self._write(self.stdout, self.redactor(markdown()))
+        else:
+            self._lines(self.stdout, text())
+
+    def tell(self, lines: Iterable[Line]) -> None:
+        """Write what goes beside the result, to standard error."""
+        self._lines(self.stderr, lines)
+
+    def ask(self, lines: Iterable[Line], prompt: str) -> str:
+        """Show some lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
+        self.tell(lines)
+        self._write(self.stderr, prompt)
+        return self.stdin.readline().strip()
+
+    def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
+        painter = self._painter(stream)
+        if painter is None:
+            self._write(stream, "".join(f"{self.redactor(line.text)}\n" for line in lines))
+        else:
+            self._write(stream, "".join(painter.paint(self._redacted(line)) for line in lines))
+
+    def _redacted(self, line: Line) -> Line:
+        return line._replace(spans=tuple(Span(self.redactor(span.text), span.style) for span in line.spans))
+
+    def _painter(self, stream: TextIO) -> Painter | None:
+        if id(stream) not in self._painters:
+            painter = None
+            if _is_terminal(stream):
+                from reconciler.cli.painter import Painter
+
+                painter = Painter(stream, self.color and self.environ.get("TERM") != "dumb")
+            self._painters[id(stream)] = painter
+        return self._painters[id(stream)]
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except BrokenPipeError:
+            _drop(stream)
+
+
+def prepare(stream: TextIO) -> None:
+    """Let a stream show every text, in whatever encoding its reader wants."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what else is written to a stream nowhere, its buffer included."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,28 @@
+"""Provider types as JSON.
+
+``{"format_version", "providers": [{"name", "summary", "resource_types": [{"name", "kind"}]}]}``; a kind is ``level``
+(an alarm) or ``fact`` (an event).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.providers.protocol import ProviderType
+from reconciler.views.json.document import document
+
+
+def providers_document(providers: Iterable[ProviderType]) -> dict[str, object]:
+    """What is installed."""
+    return document(
+        providers=[
+            {
+                "name": provider.name,
+                "summary": provider.summary,
+                "resource_types": [
+                    {"name": kind.name, "kind": kind.kind.value} for kind in provider.resource_types.values()
+                ],
+            }
+            for provider in providers
+        ]
+    )

@@ -1,0 +1,56 @@
+"""Lines: text with styles, as the text views make it and a terminal paints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Style(StrEnum):
+    """What a span means for the eye; the values are Rich's names of the 16 colours every terminal has."""
+
+    PLAIN = ""
+    BOLD = "bold"
+    DIM = "dim"
+    ADD = "green"
+    CHANGE = "yellow"
+    CLEAR = "red"
+    REPLACE = "magenta"
+    RECORD = "cyan"
+    GOOD = "bold green"
+    WARNING = "bold yellow"
+    ERROR = "bold red"
+    PLACE = "blue"
+
+
+class Span(NamedTuple):
+    """A piece of a line; its text holds no control characters (see ``printable``)."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+class Line(NamedTuple):
+    """One line; where it is too long for a terminal, what follows is indented by ``hang`` columns."""
+
+    spans: tuple[Span, ...] = ()
+    hang: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(span.text for span in self.spans)
+
+
+def line(*parts: Span | tuple[str, Style] | str, hang: int = 0) -> Line:
+    """A line of plain and styled pieces, empty ones left out."""
+    spans = (Span(part) if isinstance(part, str) else Span(*part) for part in parts)
+    return Line(tuple(span for span in spans if span.text), hang)
+
+
+BLANK = Line()
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """The lines as text without styles, each ended by a newline."""
+    return "".join(f"{line.text}\n" for line in lines)

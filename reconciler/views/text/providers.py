@@ -1,0 +1,23 @@
+"""Provider types as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.providers.protocol import ProviderType
+from reconciler.views.printable import printable
+from reconciler.views.text.line import Line, Style, line
+from reconciler.views.text.width import pad, width
+
+
+def provider_lines(providers: Sequence[ProviderType]) -> Iterator[Line]:
+    """Each provider type with its summary, and under it what it manages."""
+    if not providers:
+        yield line("No providers are installed.")
+    names = [printable(provider.name) for provider in providers]
+    column = max(map(width, names), default=0) + 2
+    for name, provider in zip(names, providers, strict=True):
+        yield line((pad(name, column), Style.BOLD), printable(provider.summary), hang=column)
+        types = ", ".join(f"{kind.name} ({kind.kind})" for kind in provider.resource_types.values())
+        if types:
+            yield line(" " * column, (printable(types), Style.DIM), hang=column)

@@ -1,0 +1,65 @@
+"""What must hold before any work begins: quick imports, help, and misuse told as a diagnostic."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.cli.app import NAMES
+from tests.cli.process import reconciler
+
+HEAVY = ("requests", "deepdiff", "fastapi", "uvicorn", "pydantic", "jinja2", "ruamel", "sqlite3", "rich.console")
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--help"], ["version", "--help"], ["providers", "--help"]])
+def test_nothing_heavy_is_imported_to_say_who_we_are(arguments: list[str]) -> None:
+    program = (
+        "import sys; from reconciler.cli.app import run; code = run(sys.argv[1:]); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_version_is_one_line() -> None:
+    from reconciler import __version__
+
+    assert reconciler("version").stdout == f"reconciler {__version__}\n"
+
+
+def test_version_as_json_has_a_format_version() -> None:
+    assert json.loads(reconciler("version", "--format", "json").stdout)["format_version"] == "1.0"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help_that_says_what_it_does(name: str) -> None:
+    done = reconciler(name, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: reconciler {name}")
+    assert "--log-level" in done.stdout
+
+
+def test_without_arguments_the_help_is_shown() -> None:
+    done = reconciler()
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["versio"], "Did you mean 'version'?"),
+        (["version", "--nope"], "No such option: --nope"),
+        (["version", "--format", "xml"], "'xml' is not one of"),
+    ],
+)
+def test_misuse_ends_in_a_diagnostic_and_exit_code_1(arguments: list[str], said: str) -> None:
+    done = reconciler(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert "--help` shows what it takes" in done.stderr
