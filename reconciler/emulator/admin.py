@@ -1,0 +1,167 @@
+"""The admin endpoints: faults, the clock, what was asked, what is stored, and a fresh start."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from reconciler.emulator.aom.notification import parse_rule
+from reconciler.emulator.aom.store import Store, as_json
+from reconciler.emulator.fault import FaultBook, parse_fault
+from reconciler.emulator.record import Recorder
+from reconciler.emulator.services import Services
+from reconciler.emulator.wire import Refused, answer, is_integer, parse
+
+MAX_SPEED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """What the admin endpoints look at and change."""
+
+    services: Services
+    faults: FaultBook
+    recorder: Recorder
+    alarms: Store
+
+
+def admin_routes(admin: Admin) -> APIRouter:
+    router = APIRouter(prefix="/admin", tags=["admin"])
+    clock = admin.services.clock
+
+    def show_clock() -> Response:
+        return answer({"now": clock.now(), "speed": clock.speed(), "offset": clock.offset()})
+
+    @router.get("/faults")
+    async def list_faults() -> Response:
+        return answer({"faults": admin.faults.listing()})
+
+    @router.post("/faults", status_code=201)
+    async def add_fault(request: Request) -> Response:
+        """Add ``{"fault": TEXT}`` or ``{"faults": [TEXT, ...]}``; all of them, or none if one is wrong."""
+        body = await _object(request)
+        several = body.get("faults", [body.get("fault")])
+        if not isinstance(several, list) or not all(isinstance(each, str) for each in several):
+            raise _refuse('give {"fault": "push:status=503"} or {"faults": [...]}')
+        try:
+            parsed = [parse_fault(each) for each in several]
+        except ValueError as error:
+            raise _refuse(str(error)) from None
+        return answer({"ids": [admin.faults.add(fault) for fault in parsed]}, 201)
+
+    @router.delete("/faults", status_code=204)
+    async def clear_faults() -> Response:
+        admin.faults.clear()
+        return Response(status_code=204)
+
+    @router.delete("/faults/{number}", status_code=204)
+    async def remove_fault(number: int) -> Response:
+        if not admin.faults.remove(number):
+            raise _refuse(f"there is no fault {number}", 404)
+        return Response(status_code=204)
+
+    @router.get("/clock")
+    async def read_clock() -> Response:
+        return show_clock()
+
+    @router.post("/clock")
+    async def set_clock(request: Request) -> Response:
+        """Set ``now`` (epoch ms), ``advance`` by ms, or have it ``offset`` ms ahead; ``speed`` scales what follows."""
+        body = await _object(request)
+        unknown = body.keys() - {"now", "advance", "offset", "speed"}
+        times = [key for key in ("now", "advance", "offset") if key in body]
+        if unknown or len(times) > 1 or not body:
+            raise _refuse("give one of now, advance and offset (milliseconds), and speed if it is to change")
+        speed = body.get("speed")
+        if speed is not None and (
+            isinstance(speed, bool) or not isinstance(speed, int | float) or not 0 <= speed <= MAX_SPEED
+        ):
+            raise _refuse(f"speed is a number from 0 (stands still) to {MAX_SPEED}")
+        now = None
+        for key in times:
+            value = body[key]
+            if not isinstance(value, int) or not is_integer(value) or abs(value) > 10**15:
+                raise _refuse(f"{key} is a whole number of milliseconds")
+            now = value + {"now": 0, "advance": clock.now(), "offset": clock.underlying()}[key]
+        clock.set(now=now, speed=speed)
+        return show_clock()
+
+    @router.delete("/clock")
+    async def reset_clock() -> Response:
+        clock.reset()
+        return show_clock()
+
+    @router.get("/requests")
+    async def list_requests(operation: str | None = None, after: int = 0) -> Response:
+        return answer({"requests": [asdict(each) for each in admin.recorder.listing(operation, after)]})
+
+    @router.delete("/requests", status_code=204)
+    async def clear_requests() -> Response:
+        admin.recorder.clear()
+        return Response(status_code=204)
+
+    @router.get("/alarms")
+    async def list_alarms() -> Response:
+        """All that AOM holds, oldest first, each with its project and whether it is active; then what does not show."""
+        now = clock.now()
+        admin.alarms.catch_up(now)
+        rows = list(admin.alarms.select("ORDER BY seq", {"now": now}))
+        stored = [
+            {**_event(as_json(row)), "project_id": project, "active": active}
+            for row, (project, active) in zip(rows, admin.alarms.standing(now), strict=True)
+        ]
+        return answer({"alarms": stored, "pending": admin.alarms.pending()})
+
+    @router.get("/notifications")
+    async def list_rules() -> Response:
+        return answer({"rules": [asdict(rule) for rule in admin.alarms.rules()]})
+
+    @router.post("/notifications", status_code=201)
+    async def add_rule(request: Request) -> Response:
+        """Add a rule ``{name, topic?, code?, after?, match?}``, or replace the one of that name."""
+        try:
+            rule = parse_rule(await _object(request))
+        except ValueError as error:
+            raise _refuse(str(error)) from None
+        admin.alarms.add_rules([rule])
+        return answer(asdict(rule), 201)
+
+    @router.delete("/notifications", status_code=204)
+    async def remove_rules() -> Response:
+        admin.alarms.remove_rules()
+        return Response(status_code=204)
+
+    @router.post("/reset", status_code=204)
+    async def reset() -> Response:
+        """Forget what was stored, asked and broken, and set the clock right; the settings stay."""
+        admin.faults.clear()
+        admin.recorder.clear()
+        admin.alarms.reset()
+        admin.services.access.reset()
+        clock.reset()
+        return Response(status_code=204)
+
+    return router
+
+
+async def _object(request: Request) -> dict[str, object]:
+    try:
+        value = parse(await request.body())
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise _refuse("the body must be a JSON object")
+    return value
+
+
+def _event(text: str) -> dict[str, object]:
+    value = parse(text.encode())
+    assert isinstance(value, dict)
+    return value
+
+
+def _refuse(message: str, status: int = 400) -> Refused:
+    return Refused(answer({"error": message}, status))

@@ -1,0 +1,1 @@
+"""AOM: events and alarms reported, cleared, queried and counted."""

@@ -1,0 +1,343 @@
+"""The store of alarms and events: what a push opens, refreshes or ends, and when it shows."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+from reconciler.emulator.aom.notification import NotificationRule, parse_rule
+from reconciler.emulator.aom.report import MANDATORY, Report
+from reconciler.emulator.database import Database
+from reconciler.emulator.settings import Settings
+from reconciler.emulator.wire import parse, text
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS aom_event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    enterprise_project TEXT NOT NULL,
+    type TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    identity BLOB NOT NULL,
+    metadata TEXT NOT NULL,
+    words TEXT NOT NULL,            -- the metadata values, case folded, for the fuzzy search
+    mandatory_words TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    attach_rule TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    arrives_at INTEGER NOT NULL,
+    timeout INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,    -- when the service ends an alarm by itself
+    cleared_at INTEGER              -- when somebody cleared it
+);
+CREATE INDEX IF NOT EXISTS aom_event_by_start ON aom_event (project, starts_at, seq);
+CREATE INDEX IF NOT EXISTS aom_event_open_by_identity ON aom_event (project, identity)
+    WHERE type = 'alarm' AND cleared_at IS NULL;
+CREATE INDEX IF NOT EXISTS aom_event_open_by_start ON aom_event (project, starts_at, seq)
+    WHERE type = 'alarm' AND cleared_at IS NULL;
+CREATE TABLE IF NOT EXISTS aom_pending (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    due INTEGER NOT NULL,           -- when the write takes effect
+    arrived INTEGER NOT NULL,
+    clearing INTEGER NOT NULL,
+    project TEXT NOT NULL,
+    enterprise_project TEXT NOT NULL,
+    reports TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS aom_notification_rule (name TEXT PRIMARY KEY, rule TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS aom_notification (
+    event INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    code TEXT NOT NULL,
+    request_id TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS aom_notification_by_event ON aom_notification (event);
+"""
+
+TABLES = ("aom_event", "aom_pending", "aom_notification")
+
+FIRST_ID = 6_775_161_208_461_480_000
+FIRST_SN = 1_283_514_476_372_426_755
+
+OPEN = "type = 'alarm' AND cleared_at IS NULL AND expires_at > :now"
+"""SQL: an active alarm. Events are facts, never active (an assumption: the pages do not say)."""
+ENDED = "type = 'alarm' AND (cleared_at IS NOT NULL OR expires_at <= :now)"
+ENDS_AT = (
+    "CASE WHEN cleared_at IS NOT NULL THEN cleared_at"
+    " WHEN type = 'alarm' AND expires_at <= :now THEN expires_at ELSE 0 END"
+)
+"""SQL: what ``ends_at`` shows, 0 while nothing has ended it. An end is told from another by this time alone."""
+COLUMNS = f"seq, starts_at, {ENDS_AT}, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project"
+
+Row = tuple[int, int, int, int, str, str, str, int, str]
+"""The values of ``COLUMNS``."""
+
+
+class Store:
+    """Alarms and events of all projects; every method takes the time it is, in epoch milliseconds."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        database.create(SCHEMA)
+        self.add_rules(settings.notifications)
+
+    def write(
+        self, reports: list[Report], *, clearing: bool, project: str, enterprise_project: str, now: int, hidden_for: int
+    ) -> None:
+        """Take a push or a clear; it shows after ``hidden_for`` ms, and never before an earlier one does."""
+        delay = max(hidden_for, self._settings.visible_after)
+        with self._database.write() as connection:
+            self._apply_due(connection, now)
+            queued: int | None = connection.execute(
+                "SELECT max(due) FROM aom_pending WHERE project = ?", (project,)
+            ).fetchone()[0]
+            due = max(now + delay, queued or 0)
+            if due <= now:
+                self._apply(connection, reports, bool(clearing), project, enterprise_project, now)
+                return
+            connection.execute(
+                "INSERT INTO aom_pending (due, arrived, clearing, project, enterprise_project, reports)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (due, now, clearing, project, enterprise_project, text([asdict(report) for report in reports])),
+            )
+
+    def catch_up(self, now: int) -> None:
+        """Let the writes that are due take effect; to be called before anything is read."""
+        connection = self._database.connection
+        if connection.execute("SELECT 1 FROM aom_pending WHERE due <= ? LIMIT 1", (now,)).fetchone():
+            with self._database.write() as writing:
+                self._apply_due(writing, now)
+
+    def select(self, tail: str, parameters: dict[str, object]) -> Iterator[Row]:
+        """The rows of ``SELECT COLUMNS FROM aom_event`` and a tail of our own making."""
+        yield from self._database.connection.execute(f"SELECT {COLUMNS} FROM aom_event {tail}", parameters)  # noqa: S608
+
+    def select_keyed(
+        self, keys: Sequence[str], tail: str, parameters: dict[str, object]
+    ) -> Iterator[tuple[Row, list[object]]]:
+        """Like ``select``, each row with the values of further expressions."""
+        sql = f"SELECT {COLUMNS}, {', '.join(keys)} FROM aom_event {tail}"  # noqa: S608
+        for row in self._database.connection.execute(sql, parameters):
+            yield row[:9], list(row[9:])
+
+    def severities(self, tail: str, parameters: dict[str, object]) -> Iterator[tuple[str, int, int]]:
+        """Severity, start and arrival of the rows a tail of our own making picks."""
+        sql = f"SELECT severity, starts_at, arrives_at FROM aom_event {tail}"  # noqa: S608
+        yield from self._database.connection.execute(sql, parameters)
+
+    def pending(self) -> list[dict[str, object]]:
+        """The writes that do not show yet, in the order they will."""
+        rows = self._database.connection.execute(
+            "SELECT due, arrived, clearing, project, reports FROM aom_pending ORDER BY due, seq"
+        )
+        return [
+            {
+                "due": due,
+                "arrived": arrived,
+                "clearing": bool(clearing),
+                "project_id": project,
+                "events": parse(reports),
+            }
+            for due, arrived, clearing, project, reports in rows
+        ]
+
+    def project_of(self, seq: int) -> str | None:
+        row = self._database.connection.execute("SELECT project FROM aom_event WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def standing(self, now: int) -> list[tuple[str, bool]]:
+        """Project, and whether it is an active alarm, of everything stored, oldest first."""
+        rows = self._database.connection.execute(f"SELECT project, {OPEN} FROM aom_event ORDER BY seq", {"now": now})  # noqa: S608
+        return [(project, bool(active)) for project, active in rows]
+
+    def rules(self) -> list[NotificationRule]:
+        rows = self._database.connection.execute("SELECT rule FROM aom_notification_rule ORDER BY name")
+        return [parse_rule(parse(rule)) for (rule,) in rows]
+
+    def add_rules(self, rules: Iterable[NotificationRule]) -> None:
+        """Add rules, or replace those of the same name; they hold for alarms opened from now on."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO aom_notification_rule VALUES (?, ?)",
+                [(rule.name, text(asdict(rule))) for rule in rules],
+            )
+
+    def remove_rules(self) -> None:
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM aom_notification_rule")
+
+    def notifications(self, seq: int, now: int) -> list[tuple[int, str, str, str, str]]:
+        """What was sent about an event by now: time, rule, topic, code, request id."""
+        return self._database.connection.execute(
+            "SELECT sent_at, rule, topic, code, request_id FROM aom_notification"
+            " WHERE event = ? AND sent_at <= ? ORDER BY sent_at, rule",
+            (seq, now),
+        ).fetchall()
+
+    def reset(self) -> None:
+        with self._database.write() as connection:
+            for table in TABLES:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+            connection.execute("DELETE FROM aom_notification_rule")
+        self.add_rules(self._settings.notifications)
+
+    def _apply_due(self, connection: sqlite3.Connection, now: int) -> None:
+        due = connection.execute(
+            "SELECT seq, arrived, clearing, project, enterprise_project, reports FROM aom_pending"
+            " WHERE due <= ? ORDER BY due, seq",
+            (now,),
+        ).fetchall()
+        for seq, arrived, clearing, project, enterprise_project, stored in due:
+            value = parse(stored)
+            reports = [Report(**each) for each in value] if isinstance(value, list) else []
+            self._apply(connection, reports, bool(clearing), project, enterprise_project, arrived)
+            connection.execute("DELETE FROM aom_pending WHERE seq = ?", (seq,))
+
+    def _apply(
+        self,
+        connection: sqlite3.Connection,
+        reports: list[Report],
+        clearing: bool,
+        project: str,
+        enterprise_project: str,
+        arrived: int,
+    ) -> None:
+        if clearing:
+            for report in reports:
+                self._end(connection, report, project, enterprise_project, arrived)
+            return
+        rules = self.rules()
+        for report in reports:
+            self._open(connection, report, project, enterprise_project, arrived, rules)
+
+    def _open(
+        self,
+        connection: sqlite3.Connection,
+        report: Report,
+        project: str,
+        enterprise_project: str,
+        arrived: int,
+        rules: list[NotificationRule],
+    ) -> None:
+        settings = self._settings
+        metadata, identity = report.metadata, report.identity
+        starts_at = arrived if report.starts_at is None else report.starts_at
+        timeout = settings.default_timeout if report.timeout is None else report.timeout
+        alarm = metadata["event_type"] == "alarm"
+        if alarm and settings.on_repeat == "merge":
+            active = connection.execute(
+                f"SELECT seq, starts_at FROM aom_event WHERE {OPEN} AND project = :project AND identity = :identity"  # noqa: S608
+                " AND enterprise_project = :enterprise_project ORDER BY seq DESC LIMIT 1",
+                {"now": arrived, "project": project, "identity": identity, "enterprise_project": enterprise_project},
+            ).fetchone()
+            if active:
+                seq, first_start = active
+                if settings.merged_start == "first":
+                    starts_at = first_start
+                connection.execute(
+                    "UPDATE aom_event SET annotations = ?, attach_rule = ?, starts_at = ?, arrives_at = ?, timeout = ?,"
+                    " expires_at = ?, cleared_at = ? WHERE seq = ?",
+                    (
+                        text(report.annotations),
+                        text(report.attach_rule),
+                        starts_at,
+                        arrived,
+                        timeout,
+                        self._expiry(starts_at, arrived, timeout),
+                        report.ends_at or None,
+                        seq,
+                    ),
+                )
+                return
+        cursor = connection.execute(
+            "INSERT INTO aom_event (project, enterprise_project, type, severity, identity, metadata, words,"
+            " mandatory_words, annotations, attach_rule, starts_at, arrives_at, timeout, expires_at, cleared_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                project,
+                enterprise_project,
+                metadata["event_type"],
+                metadata["event_severity"],
+                identity,
+                text(metadata),
+                "\n".join(metadata.values()).casefold(),
+                "\n".join(metadata[key] for key in MANDATORY).casefold(),
+                text(report.annotations),
+                text(report.attach_rule),
+                starts_at,
+                arrived,
+                timeout,
+                self._expiry(starts_at, arrived, timeout),
+                report.ends_at or None,
+            ),
+        )
+        for rule in rules:
+            if alarm and rule.applies_to(metadata):
+                connection.execute(
+                    "INSERT INTO aom_notification VALUES (?, ?, ?, ?, ?, ?)",
+                    (cursor.lastrowid, arrived + rule.after, rule.name, rule.topic, rule.code, secrets.token_hex(16)),
+                )
+
+    def _expiry(self, starts_at: int, arrived: int, timeout: int) -> int:
+        return (starts_at if self._settings.timeout_from == "start" else arrived) + timeout
+
+    def _end(
+        self, connection: sqlite3.Connection, report: Report, project: str, enterprise_project: str, arrived: int
+    ) -> None:
+        parameters: dict[str, object] = {
+            "now": arrived,
+            "ended": report.ends_at or arrived,
+            "project": project,
+            "enterprise_project": enterprise_project,
+            "identity": report.identity,
+            "seq": seq_of(report.id),
+        }
+        if report.id is None:
+            which = "identity = :identity AND enterprise_project = :enterprise_project"
+        elif self._settings.clear_by == "id":
+            which = "seq = :seq"
+        else:
+            which = "seq = :seq AND identity = :identity"
+        connection.execute(
+            f"UPDATE aom_event SET cleared_at = :ended WHERE {OPEN} AND project = :project AND {which}",  # noqa: S608
+            parameters,
+        )
+
+
+def id_of(seq: int) -> str:
+    return str(FIRST_ID + seq)
+
+
+def sn_of(seq: int) -> str:
+    return str(FIRST_SN + seq)
+
+
+def seq_of(identifier: str | None) -> int:
+    """The number behind an ``id``; -1, which no row has, for a text that is not an id of ours."""
+    return _seq(identifier, FIRST_ID)
+
+
+def seq_of_sn(serial: str) -> int:
+    """The number behind an ``event_sn``, -1 if it is not one of ours."""
+    return _seq(serial, FIRST_SN)
+
+
+def _seq(value: str | None, first: int) -> int:
+    if value is None or not value.isascii() or not value.isdecimal() or len(value) > 19:
+        return -1
+    return int(value) - first if int(value) > first else -1
+
+
+def as_json(row: Row) -> str:
+    """One event as the query page's Table 8 shows it, built from the JSON texts that are stored."""
+    seq, starts_at, ends_at, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project = row
+    return (
+        f'{{"starts_at":{starts_at},"ends_at":{ends_at},"timeout":{timeout},"metadata":{metadata},'
+        f'"annotations":{annotations},"attach_rule":{attach_rule},"id":"{id_of(seq)}","event_sn":"{sn_of(seq)}",'
+        f'"arrives_at":{arrives_at},"enterprise_project_id":{text(enterprise_project)},"policy":{{}}}}'
+    )

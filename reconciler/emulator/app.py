@@ -1,0 +1,54 @@
+"""The application: every service's routes behind one gate."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from reconciler.emulator.access import Access
+from reconciler.emulator.admin import Admin, admin_routes
+from reconciler.emulator.aom.routes import aom_routes
+from reconciler.emulator.aom.store import Store
+from reconciler.emulator.clock import Clock
+from reconciler.emulator.database import Database
+from reconciler.emulator.fault import FaultBook, parse_fault
+from reconciler.emulator.gate import Gate
+from reconciler.emulator.iam import iam_routes
+from reconciler.emulator.record import Recorder
+from reconciler.emulator.services import Services
+from reconciler.emulator.settings import Settings
+from reconciler.emulator.wire import Refused
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The emulator as an ASGI application, its database open; ValueError when a fault of the settings is not one."""
+    faults = FaultBook()
+    for fault in settings.faults:
+        faults.add(parse_fault(fault) if isinstance(fault, str) else fault)
+    database = Database(settings.db)
+    clock = Clock(database, settings.clock)
+    services = Services(settings, database, clock, Access(database, clock, settings))
+    recorder = Recorder(settings.recorded_requests)
+    alarms = Store(database, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(title="reconciler emulator", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.include_router(aom_routes(services, alarms))
+    app.include_router(iam_routes(services))
+    app.include_router(admin_routes(Admin(services, faults, recorder, alarms)))
+    app.add_middleware(Gate, settings=settings, clock=clock, faults=faults, recorder=recorder)
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return error.response
+
+    return app

@@ -1,0 +1,1 @@
+"""BCM: alarm histories listed and shown."""

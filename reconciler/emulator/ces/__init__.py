@@ -1,0 +1,1 @@
+"""CES: custom events reported, listed and shown."""

@@ -1,0 +1,42 @@
+"""The database: one SQLite connection, in memory or on a file that several processes share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUSY_MS = 10_000
+
+
+class Database:
+    """Opened by whoever makes the app, used by the one thread that serves it."""
+
+    def __init__(self, path: Path | str | None) -> None:
+        if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        # An emulator's data must outlive its process, not the machine's power: no fsync.
+        self.connection.executescript(
+            f"PRAGMA busy_timeout = {BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+            "PRAGMA temp_store = MEMORY;"
+        )
+
+    def create(self, schema: str) -> None:
+        """Run ``CREATE ... IF NOT EXISTS`` statements."""
+        self.connection.executescript(schema)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the write lock from its beginning; an error undoes it."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.connection
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()

@@ -1,0 +1,72 @@
+"""Error bodies: how each service words a refusal."""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from reconciler.emulator.fault import OPERATIONS
+from reconciler.emulator.settings import Settings
+from reconciler.emulator.wire import answer
+
+_AOM = {
+    400: ("AOM.0400", "SC_BAD_REQUEST"),
+    401: ("AOM.0403", "AUTH_FAILED"),
+    403: ("AOM.0403", "AUTH_FAILED"),
+    500: ("APM.00000500", None),
+    503: ("AOM.0503", "SC_NOT_IMPLEMENTED"),
+}
+_AOM_TEXT = {401: "auth failed.", 403: "auth failed.", 503: "SC_NOT_IMPLEMENTED"}
+
+
+def aom_error(settings: Settings, operation: str, status: int, message: str | None = None) -> Response:
+    """The error body of AOM's pages: the text is ``error_msg`` where events are pushed, ``error_message`` elsewhere."""
+    code, kind = _AOM.get(status, (f"AOM.0{status}", "SC_ERROR"))
+    if status == 400 and operation not in ("push", "clear"):
+        code = "AOM.08032002"
+    if settings.error_text == "page":
+        key = "error_msg" if operation in ("push", "clear") else "error_message"
+    else:
+        key = settings.error_text
+    body: dict[str, object] = {"error_code": code, key: message or _AOM_TEXT.get(status) or _phrase(status)}
+    if kind:
+        body["error_type"] = kind
+    body["trace_id"] = None if status in (401, 403) else secrets.token_hex(16)
+    return answer(body, status)
+
+
+def ces_error(status: int, message: str | None = None) -> Response:
+    """The error body of CES; its page names the statuses only, so the shape is an assumption."""
+    body = {"code": status, "message": message or _phrase(status), "element": _phrase(status)}
+    return answer({"http_code": status, "message": body, "encoded_authorization_message": None}, status)
+
+
+def iam_error(status: int, message: str | None = None) -> Response:
+    """The error body of a Keystone-like token service (an assumption: no page is at hand)."""
+    title = _phrase(status)
+    return answer({"error": {"code": status, "message": message or title, "title": title}}, status)
+
+
+def bcm_error(status: int, message: str | None = None) -> Response:
+    """The answer of BCM's page for a request that failed: ``success`` false and the reason in ``msg``."""
+    return answer({"success": False, "msg": message or _phrase(status), "result": None}, status)
+
+
+def error_of(settings: Settings, operation: str, status: int) -> Response:
+    """The body a service gives with a status, for faults."""
+    if operation in OPERATIONS["ces"]:
+        return ces_error(status)
+    if operation in OPERATIONS["iam"]:
+        return iam_error(status)
+    if operation in OPERATIONS["bcm"]:
+        return bcm_error(status)
+    return aom_error(settings, operation, status)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"status {status}"

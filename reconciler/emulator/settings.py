@@ -1,0 +1,91 @@
+"""Settings: how an emulator plays what the API pages leave open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.fault import Fault
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+def wall_clock() -> int:
+    """Epoch milliseconds of the machine."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One who may ask IAM for a token."""
+
+    name: str
+    password: str = field(repr=False)
+    domain: str | None = None
+    """The account name asked for; None accepts any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be chosen about an emulator (``docs/emulator.md``); durations are milliseconds."""
+
+    db: Path | str | None = None
+    """The SQLite file; None keeps everything in memory."""
+    clock: Callable[[], int] = wall_clock
+    """Epoch milliseconds; the admin endpoint shifts and scales what it says."""
+    seed: Path | str | None = None
+    """A YAML or JSON file loaded at the start."""
+
+    # Who is let in
+    token: str | None = field(default=None, repr=False)
+    """The one token accepted beside those IAM issued; None accepts any."""
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Access key to secret key, for both vendors' signatures; empty accepts any signature."""
+    check_signature_time: bool = False
+    users: tuple[User, ...] = ()
+    """Who may have a token; empty lets everyone have one."""
+    token_lifetime: int = 24 * HOUR
+    projects: Mapping[str, str] = field(default_factory=dict)
+    """Project name to project id for IAM; a name that is not here is its own id."""
+
+    # AOM
+    on_repeat: Literal["merge", "duplicate"] = "merge"
+    on_bad_event: Literal["reject-batch", "reject-event"] = "reject-batch"
+    timeout_from: Literal["start", "arrival"] = "start"
+    merged_start: Literal["latest", "first"] = "latest"
+    time_range_on: Literal["start", "arrival"] = "start"
+    visible_after: int = 0
+    default_timeout: int = 5 * DAY
+    default_step: int = 60_000
+    default_enterprise_project: Literal["default", "all"] = "default"
+    """What a query without the header sees: enterprise project 0, or all of them."""
+    missing_start: Literal["reject", "arrival"] = "reject"
+    clear_by: Literal["id", "id-and-metadata"] = "id"
+    clear_needs_id: bool = False
+    search_in: Literal["all", "mandatory"] = "all"
+    batch_limit: int | None = None
+    page_limit: int = 1_000
+    error_text: Literal["page", "error_msg", "error_message"] = "page"
+    notifications: tuple[NotificationRule, ...] = ()
+
+    # CES
+    ces_status: Literal[200, 201] = 201
+    ces_newlines: Literal["keep", "escape"] = "keep"
+
+    # BCM
+    bcm_error_status: int = 200
+    bcm_operator: Literal["OPERATOR_TYPE", "OPER_TYPE"] = "OPERATOR_TYPE"
+    bcm_instance_id: Literal["as-stored", "InstanceId", "instanceId"] = "as-stored"
+    bcm_omit: tuple[str, ...] = ()
+    """Fields left out of each alarm answered, dotted (``policy.level``)."""
+    bcm_end_time: Literal["zero", "absent"] = "zero"
+
+    # Faults, and what tests look at
+    faults: tuple[Fault | str, ...] = ()
+    recorded_requests: int = 10_000
+    max_body: int = 16 * 1024 * 1024

@@ -1,0 +1,32 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from reconciler.emulator.server import running
+from reconciler.emulator.settings import Settings
+from tests.emulator.handle import Emulator
+
+
+@pytest.fixture
+def start_emulator() -> Iterator[Callable[[Settings], Emulator]]:
+    """Starts an emulator with the settings given; it ends with the test."""
+    with ExitStack() as stack:
+
+        def start(settings: Settings) -> Emulator:
+            return Emulator(stack.enter_context(running(settings)))
+
+        yield start
+
+
+@pytest.fixture
+def emulator(request: pytest.FixtureRequest, start_emulator: Callable[[Settings], Emulator]) -> Emulator:
+    """A running emulator in memory.
+
+    ``@pytest.mark.parametrize("emulator", [Settings(on_repeat="duplicate")], indirect=True)`` sets it up otherwise.
+    """
+    return start_emulator(getattr(request, "param", None) or Settings())
