@@ -26,14 +26,6 @@ _EVENT_MARKS = 3
 Severity = Literal["Critical", "Major", "Minor", "Info"]
 
 
-def _writable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair, which is no character") from None
-    return value
-
-
 def _metadata_key(key: str) -> str:
     if key in MANDATORY:
         raise ValueError(
@@ -41,7 +33,7 @@ def _metadata_key(key: str) -> str:
             if key == "event_type"
             else f"{key} is a field of its own: write it beside metadata, not in it"
         )
-    return _unreserved(_writable(key))
+    return _unreserved(key)
 
 
 def _unreserved(key: str) -> str:
@@ -92,7 +84,7 @@ def _instant(value: int) -> int:
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_VALUE), AfterValidator(_writable)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_VALUE)]
 Metadata = dict[Annotated[str, Field(min_length=1), AfterValidator(_metadata_key)], Text]
 Annotations = Annotated[
     dict[Annotated[str, AfterValidator(_unreserved)], JsonValue],

@@ -1,0 +1,236 @@
+"""Requests over real connections, and what their failures mean."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from reconciler.providers import http
+from reconciler.providers.auth import TokenAuth
+from reconciler.providers.http import Client, is_loopback
+from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.text import Secrets
+from tests.providers.service import Reply, in_turn, service
+
+TOKEN = "a-very-secret-token"
+
+
+def client(url: str, timeout: float = 5.0, **settings) -> Client:
+    return Client(
+        url,
+        auth=TokenAuth(TOKEN),
+        secrets=Secrets([TOKEN]),
+        user_agent="reconciler/test",
+        parallelism=2,
+        timeout=timeout,
+        **settings,
+    )
+
+
+def failure(url: str, **settings) -> ServiceError:
+    made = client(url, **settings)
+    try:
+        with pytest.raises(ServiceError) as caught:
+            made.send("PUT", "/v2/demo/push/events", body=b"{}")
+    finally:
+        made.close()
+    assert TOKEN not in repr(caught.value)
+    return caught.value
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port nobody listens on while it is held."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        yield held.getsockname()[1]
+
+
+def test_a_success_gives_status_headers_and_body() -> None:
+    with service(in_turn(Reply(200, {"a": 1}, {"X-Here": "yes"}))) as running:
+        answer = client(running.url).send("POST", "/x", params=[("q", "a b")], headers={"X-There": "1"}, body=b"{}")
+    assert (answer.status, answer.headers["x-here"], answer.json()) == (200, "yes", {"a": 1})
+    [asked] = running.asked
+    assert (asked.method, asked.path, asked.query, asked.body) == ("POST", "/x", {"q": "a b"}, b"{}")
+    assert asked.headers["Content-Type"] == "application/json"
+    assert asked.headers["User-Agent"] == "reconciler/test"
+    assert asked.headers["X-There"] == "1"
+
+
+def test_connections_are_kept() -> None:
+    peers: set[int] = set()
+    with service(in_turn(Reply(204))) as running:
+        made = client(running.url)
+        threads = [
+            threading.Thread(target=lambda: [made.send("PUT", "/x", body=b"{}") for _ in range(5)]) for _ in "ab"
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        adapter = made._session.get_adapter(running.url)
+        for pool in adapter.poolmanager.pools._container.values():
+            peers.add(pool.num_connections)
+        made.close()
+    assert len(running.asked) == 10
+    assert max(peers) <= 2
+
+
+def test_a_refused_connection_was_not_sent() -> None:
+    with closed_port() as port:
+        met = failure(f"http://127.0.0.1:{port}")
+    assert met.verdict is Verdict.UNSENT
+    assert met.answer.message == f"no connection to 127.0.0.1:{port}: Connection refused"
+    assert met.answer.request == f"PUT http://127.0.0.1:{port}/v2/demo/push/events"
+
+
+def test_an_unknown_host_was_not_sent_to() -> None:
+    met = failure("https://no-such-host.invalid")
+    assert met.verdict is Verdict.UNSENT
+    assert met.answer.message == "there is no host no-such-host.invalid: check the endpoint or region"
+
+
+def test_a_service_that_speaks_no_tls_was_not_sent_to() -> None:
+    with service(in_turn(Reply(204))) as running:
+        met = failure(running.url.replace("http://", "https://"))
+        assert met.verdict is Verdict.UNSENT
+        assert "no TLS connection" in met.answer.message
+        assert not running.asked
+
+
+def test_no_answer_in_time_is_ambiguous() -> None:
+    with silent_port() as port:
+        met = failure(f"http://127.0.0.1:{port}", timeout=0.05)
+    assert met.verdict is Verdict.AMBIGUOUS
+    assert "in time" in met.answer.message
+
+
+@pytest.mark.parametrize("reply", [Reply(cut=True), Reply(200, b"{}", short=True)])
+def test_a_cut_connection_is_ambiguous(reply: Reply) -> None:
+    with service(in_turn(reply)) as running:
+        met = failure(running.url)
+        assert len(running.asked) == 1
+    assert met.verdict is Verdict.AMBIGUOUS
+    assert "was cut" in met.answer.message
+
+
+def test_a_failure_is_not_mistaken_for_the_one_being_handled() -> None:
+    with closed_port() as port, silent_port() as silent:
+        try:
+            client(f"http://127.0.0.1:{port}").send("PUT", "/x", body=b"{}")
+        except ServiceError as first:
+            assert first.verdict is Verdict.UNSENT
+            assert failure(f"http://127.0.0.1:{silent}", timeout=0.05).verdict is Verdict.AMBIGUOUS
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with service(in_turn(Reply(307, b"", {"Location": "/elsewhere"}))) as running:
+        met = failure(running.url)
+        assert [asked.path for asked in running.asked] == ["/v2/demo/push/events"]
+    assert (met.verdict, met.answer.status) == (Verdict.REJECTED, 307)
+
+
+def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_BODY", 1024 * 1024)
+    bomb = gzip.compress(b"x" * 5_000_000)
+    with service(in_turn(Reply(200, bomb, {"Content-Encoding": "gzip"}))) as running:
+        met = failure(running.url)
+    assert met.verdict is Verdict.AMBIGUOUS
+    assert "longer than 1 MiB: ask for fewer objects" in met.answer.message
+
+
+def test_an_answer_that_can_not_be_unpacked_is_ambiguous() -> None:
+    with service(in_turn(Reply(200, b"not gzip", {"Content-Encoding": "gzip"}))) as running:
+        assert failure(running.url).verdict is Verdict.AMBIGUOUS
+
+
+def test_proxies_of_the_environment_are_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_port() as port, service(in_turn(Reply(204))) as running:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert client(running.url).send("GET", "/x").status == 204
+
+
+def test_proxies_of_the_environment_are_used_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with service(in_turn(Reply(204))) as running:
+        monkeypatch.setenv("http_proxy", running.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert client("http://aom.invalid").send("GET", "/x").status == 204
+        assert running.asked[0].headers["Host"] == "aom.invalid"
+
+
+def test_a_proxy_that_is_not_there_was_not_sent_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_port() as port:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        met = failure("http://aom.invalid")
+    assert met.verdict is Verdict.UNSENT
+    assert "the proxy to aom.invalid" in met.answer.message
+
+
+def test_no_netrc_takes_the_place_of_a_token(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login me password mine\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with service(in_turn(Reply(204))) as running:
+        client(running.url).send("GET", "/x")
+    assert running.asked[0].headers["X-Auth-Token"] == TOKEN
+    assert "Authorization" not in running.asked[0].headers
+
+
+def test_certificates_that_can_not_be_read_are_told(tmp_path) -> None:
+    empty = tmp_path / "ca.pem"
+    empty.write_text("no certificate")
+    with service(in_turn(Reply(204))) as running:
+        met = failure(running.url.replace("http://", "https://"), ca_file=str(empty))
+    assert met.verdict is Verdict.UNSENT
+
+
+def test_an_untrusted_certificate_was_not_sent_to() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
+    error.verify_message = "self-signed certificate"
+    verdict, text = http._meaning(http.requests.exceptions.SSLError(error), "aom.example")
+    assert verdict is Verdict.UNSENT
+    assert text == "the certificate of aom.example is not trusted: self-signed certificate (see ca_file)"
+
+
+def test_nothing_logged_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = Reply(401, {"error_code": "AOM.0403", "error_msg": f"token {TOKEN} is bad"})
+    with service(in_turn(echo)) as running:
+        met = failure(running.url)
+    with closed_port() as port:
+        failure(f"http://127.0.0.1:{port}")
+    assert met.answer.message == "token *** is bad"
+    assert caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:80", True),
+        ("http://127.8.8.8", True),
+        ("http://localhost:1", True),
+        ("http://[::1]:80", True),
+        ("https://aom.cn-north-4.myhuaweicloud.com", False),
+        ("http://10.0.0.1", False),
+        ("http://localhost.example", False),
+    ],
+)
+def test_loopback_is_known_by_its_names(url: str, local: bool) -> None:
+    assert is_loopback(url) is local

@@ -1,0 +1,37 @@
+"""Text of a service is made fit to be shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.providers.text import MAX_LENGTH, Secrets, clean
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("zwei  Zeilen\r\nhier", "zwei Zeilen hier"),
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("a\u202eb\u2028c\x9bd\ud800e", "a b c d e"),
+        ("磁盘已满", "磁盘已满"),
+    ],
+)
+def test_what_can_steer_a_terminal_is_taken_out(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(clean("x" * 10_000)) == MAX_LENGTH
+    assert clean("x" * 10_000).endswith("…")
+
+
+@pytest.mark.parametrize("quoted", ['to"k/en', 'to\\"k/en', "to%22k%2Fen"])
+def test_a_secret_is_hidden_however_it_is_quoted(quoted: str) -> None:
+    assert Secrets(['to"k/en']).hide(f"bad token {quoted}!") == "bad token ***!"
+
+
+def test_a_secret_within_another_leaves_nothing_of_the_longer_one() -> None:
+    secrets = Secrets(["abc"])
+    secrets.add("abcdef")
+    assert secrets.hide("abcdef abc") == "*** ***"
