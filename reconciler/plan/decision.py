@@ -73,7 +73,7 @@ def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decisio
     match = next((found for found in active if found.marks.digest == desired.digest), None)
     if match is None:
         return _differing(desired, active, now)
-    others = tuple(found for found in active if found is not match)
+    others = tuple(found for found in active if found is not match) if len(active) > 1 else ()
     expiry = _renewal(desired, match, now)
     if expiry is not None:
         return _decision(desired, Action.RENEW, expiry, before=active, clears=others, refreshes=match, begins_at=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -32,7 +31,7 @@ class Past(NamedTuple):
 def recall(stack: str, observed: Iterable[Observed], ledger: LedgerView, history: Iterable[Observed] = ()) -> Past:
     """Put together what is known; objects without this stack's marks are not looked at (rule 1)."""
     gone = {write.target for write in ledger.recent if write.verb is Verb.CLEAR}
-    active: defaultdict[Address, list[Observed]] = defaultdict(list)
+    active: dict[Address, tuple[Observed, ...]] = {}
     recorded = set(ledger.recorded)
     keys = set()
     for found in observed:
@@ -42,7 +41,8 @@ def recall(stack: str, observed: Iterable[Observed], ledger: LedgerView, history
         if found.state is State.RECORDED:
             recorded.add((marks.address, marks.occurrence or ""))
         elif found.state is State.ACTIVE and found.id not in gone:
-            active[marks.address].append(found)
+            others = active.get(marks.address)
+            active[marks.address] = tuple(sorted((*others, found), key=_newest_first)) if others else (found,)
             keys.add(marks.key)
     pending = {
         write.address: write
@@ -56,7 +56,7 @@ def recall(stack: str, observed: Iterable[Observed], ledger: LedgerView, history
             if last is None or (found.ended_at or 0) > (last.ended_at or 0):
                 ended[found.marks.address] = found
     return Past(
-        {address: tuple(sorted(group, key=_newest_first)) for address, group in active.items()},
+        active,
         pending,
         frozenset(recorded),
         ended,

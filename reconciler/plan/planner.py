@@ -51,14 +51,11 @@ def make_plan(
         operations: tuple[Operation, ...] = ()
         if decision.problem is not None:
             problems.append(decision.problem)
-        elif _forbidden(decision):
-            problems.append(_prevented(decision))
         elif decision.action is not Action.NO_OP:
-            try:
-                operations = _operations(decision, stack, plan_id, types[decision.address.type], now)
-            except ValueError as error:
-                problems.append(_unsendable(decision, str(error)))
-            problems.extend(_too_late(decision, operations, now))
+            if _forbidden(decision):
+                problems.append(_prevented(decision))
+            else:
+                operations = _attempt(decision, stack, plan_id, types[decision.address.type], now, problems)
         changes.append(_change(decision, operations))
     return Plan(
         plan_id,
@@ -97,6 +94,19 @@ def _destroyed(decision: Decision) -> Decision:
 
 def _targeted(address: Address, targets: Sequence[Address]) -> bool:
     return not targets or any(target.covers(address) for target in targets)
+
+
+def _attempt(
+    decision: Decision, stack: str, plan_id: str, resource: ResourceType, now: int, problems: list[Diagnostic]
+) -> tuple[Operation, ...]:
+    """The operations of a decision; what forbids sending them is added to ``problems``."""
+    try:
+        operations = _operations(decision, stack, plan_id, resource, now)
+    except ValueError as error:
+        problems.append(_unsendable(decision, str(error)))
+        return ()
+    problems.extend(_too_late(decision, operations, now))
+    return operations
 
 
 def _operations(
