@@ -1,0 +1,179 @@
+"""The database: one connection to a ledger file, its transactions, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from reconciler.ledger import schema
+from reconciler.ledger.trouble import explain, foreign, newer
+
+_BUSY_TIMEOUT = 10.0  # seconds another process may keep us waiting
+_CHECKPOINT = 4_000  # pages (16 MB) in the write-ahead log before they are moved into the file
+
+
+class Database:
+    """One connection, used by any number of threads in turn.
+
+    A lock guards it: a thread inside ``transaction`` keeps the others out until it leaves. Transactions nest; only
+    the outermost is made durable.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._lock = RLock()
+        self.path = path
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run statements all or none; what was written is on the disk when the outermost block is left."""
+        with self._lock, explained(self.path):
+            connection = self._connection
+            nested = connection.in_transaction
+            connection.execute("SAVEPOINT step" if nested else "BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("RELEASE step" if nested else "COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK TO step" if nested else "ROLLBACK")
+                    if nested:
+                        connection.execute("RELEASE step")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Run queries."""
+        with self._lock, explained(self.path):
+            yield self._connection
+
+    def detach(self) -> None:
+        """Go on with a copy in memory, which may be written without a trace in the file."""
+        with self._lock, explained(self.path):
+            copy = _connect(":memory:")
+            self._connection.backup(copy)
+            self._connection.close()
+            self._connection = copy
+
+    def forbid_writes(self) -> None:
+        with self._lock:
+            self._connection.execute("PRAGMA query_only = ON")
+
+    def close(self) -> None:
+        with self._lock, explained(self.path):
+            self._connection.close()
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Tell errors of the file or the disk as diagnostics; errors of ours stay what they are."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        raise explain(error, path) from error
+
+
+def open_file(path: Path) -> Database:
+    """Open a ledger for writing: made as needed, for its owner only, and brought to the newest schema."""
+    with explained(path):
+        _prepare(path)
+        connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        with _closed_on_error(connection):
+            _check(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT:d}")
+            schema.migrate(connection)
+    return Database(connection, path)
+
+
+def read_file(path: Path) -> Database:
+    """Open a ledger that exists for reading; nothing in it changes."""
+    with explained(path):
+        connection = _connect_reading(path)
+        with _closed_on_error(connection):
+            _check(connection, path)
+            database = Database(connection, path)
+            if schema.version(connection) != schema.VERSION:
+                database.detach()
+                with database.reading() as copy:
+                    schema.migrate(copy)
+    return database
+
+
+def empty(path: Path) -> Database:
+    """A ledger in which nothing ever happened, held in memory; it can't be written."""
+    connection = _connect(":memory:")
+    schema.migrate(connection)
+    database = Database(connection, path)
+    database.forbid_writes()
+    return database
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=uri.startswith("file:"), timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _connect_reading(path: Path) -> sqlite3.Connection:
+    """A file in a directory that can't be written has no room for SQLite's shared memory: there it is read as it
+    stands, which is safe as long as there is no write-ahead log beside it.
+    """
+    uri = path.absolute().as_uri()
+    connection = _connect(f"{uri}?mode=ro")
+    try:
+        schema.version(connection)
+        connection.execute("SELECT count(*) FROM sqlite_schema")
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        connection = _connect(f"{uri}?mode=ro&immutable=1")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if schema.is_foreign(connection):
+        raise foreign(path)
+    found = schema.version(connection)
+    if found > schema.VERSION:
+        raise newer(path, found, schema.VERSION)
+
+
+def _prepare(path: Path) -> None:
+    """Make the file and its directory as needed; ``.reconciler/`` keeps itself out of version control."""
+    directory = path.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    ignore = directory / ".gitignore"
+    if directory.name == ".reconciler" and not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")
+    new = not path.exists()
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if new and os.name != "nt":
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # so that the file's name is durable too
+        finally:
+            os.close(descriptor)

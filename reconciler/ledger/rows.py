@@ -1,0 +1,116 @@
+"""Rows of the journal: operations and outcomes as the text that is stored, and back.
+
+A row holds all operations of one call, column by column, so that journalling costs little for each: a column whose
+values are all the same is stored once, and payloads, being JSON texts already, are not encoded a second time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from reconciler.core.address import Address
+from reconciler.core.operation import Operation, Outcome, Status, Verb
+
+_SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
+_WHOLE = ("key", "address")
+_PAYLOAD = Operation._fields.index("payload")
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+class Intent(NamedTuple):
+    """One row of step ``intend``, as text. ``facts`` are the columns by which the past is looked up."""
+
+    body: str
+    payloads: str
+    digest: str
+
+
+class Mark(NamedTuple):
+    """What an operation leaves in the view of the past: the fact it records, or the id it clears."""
+
+    position: int
+    address: Address
+    occurrence: str | None
+    target: str | None
+
+
+def encode_intent(operations: Sequence[Operation]) -> Intent:
+    """The row for operations that are about to be sent; ValueError where a payload is no JSON text."""
+    columns = list(zip(*operations, strict=True))
+    payloads = _SEPARATOR.join(columns[_PAYLOAD])
+    if payloads.count(_SEPARATOR) != len(operations) - 1:
+        raise ValueError("a payload holds a control character, so it is no JSON text")
+    fields = {
+        name: column if name in _WHOLE or column.count(column[0]) != len(column) else column[:1]
+        for name, column in zip(Operation._fields, columns, strict=True)
+        if name != "payload"
+    }
+    fields["marks"] = tuple(
+        (position, op.address, op.occurrence, None) if op.verb is Verb.PUSH else (position, op.address, None, op.target)
+        for position, op in enumerate(operations)
+        if op.occurrence is not None or op.target is not None
+    )
+    body = _encode(fields)
+    return Intent(body, payloads, _digest(body, payloads))
+
+
+def decode_intent(intent: Intent) -> list[Operation]:
+    """The operations of a row, to the byte; ValueError where the row is not what was written."""
+    if _digest(intent.body, intent.payloads) != intent.digest:
+        raise ValueError("an operation is not what was written")
+    fields = json.loads(intent.body)
+    count = len(fields["key"])
+    columns = {name: column if len(column) == count else column * count for name, column in fields.items()}
+    columns["address"] = [Address(*parts) for parts in columns["address"]]
+    columns["verb"] = [Verb(verb) for verb in columns["verb"]]
+    columns["payload"] = intent.payloads.split(_SEPARATOR)
+    for name, default in Operation._field_defaults.items():  # an older journal knows fewer fields
+        columns.setdefault(name, [default] * count)
+    return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
+
+
+def decode_marks(body: str) -> list[Mark]:
+    """The marks of a row's operations."""
+    return [
+        Mark(position, Address(*address), occurrence, target)
+        for position, address, occurrence, target in json.loads(body)["marks"]
+    ]
+
+
+def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
+    """The row for outcomes; the last word on a key counts. Text of a service is kept as it is, halves of surrogate
+    pairs, which no file can hold, written as escapes.
+    """
+    last = {outcome.key: outcome for outcome in outcomes}
+    plain = [o.key for o in last.values() if o.status is Status.DONE and o.id is None and o.error is None]
+    told = [
+        (o.key, o.status, _storable(None if o.error is None else str(o.error)), _storable(o.id))
+        for o in last.values()
+        if o.status is not Status.DONE or o.id is not None or o.error is not None
+    ]
+    return _encode({"done": plain, "told": told})
+
+
+def encode_keys(keys: Iterable[str]) -> str:
+    """A JSON list of keys."""
+    return _encode(list(keys))
+
+
+def told(body: str) -> list[Mapping[str, str | None]]:
+    """The outcomes of a row that say more than "done"."""
+    return [
+        {"key": key, "status": status, "answer": answer, "id": service_id}
+        for key, status, answer, service_id in json.loads(body)["told"]
+    ]
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _digest(body: str, payloads: str) -> str:
+    return blake2b(f"{body}{_SEPARATOR}{payloads}".encode(), digest_size=16).hexdigest()

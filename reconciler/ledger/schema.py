@@ -1,0 +1,128 @@
+"""The schema: the tables of a ledger file, as an ordered list of migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x52434C47
+"""Marks a SQLite file as a ledger (``PRAGMA application_id``): "RCLG" in ASCII."""
+
+_JOURNAL = """
+CREATE TABLE runs (
+  number     INTEGER PRIMARY KEY,
+  id         TEXT NOT NULL UNIQUE,
+  plan_id    TEXT NOT NULL,
+  command    TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at   INTEGER,
+  state      TEXT NOT NULL
+) STRICT;
+
+-- What was done, in the order it was done; rows are only ever added. One row holds one call: the operations about to
+-- be sent (step intend: body has a column of values for each field, payloads the JSON texts themselves, parted by
+-- U+001E), or what became of them (settle, confirm).
+CREATE TABLE journal (
+  number   INTEGER PRIMARY KEY,
+  step     TEXT NOT NULL CHECK (step IN ('intend', 'settle', 'confirm')),
+  run      INTEGER REFERENCES runs,
+  at       INTEGER NOT NULL,
+  body     TEXT NOT NULL,
+  payloads TEXT,
+  digest   TEXT,
+  CHECK ((step = 'intend') = (run IS NOT NULL AND payloads IS NOT NULL AND digest IS NOT NULL))
+) STRICT;
+
+CREATE INDEX journal_of_run ON journal (run) WHERE step = 'intend';
+
+-- Where each operation stands, worked out from the journal up to the row in "folded". intent and position say which
+-- row of the journal holds its latest intent, and where in it.
+CREATE TABLE operations (
+  key          TEXT PRIMARY KEY NOT NULL,
+  intent       INTEGER NOT NULL REFERENCES journal,
+  position     INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  status       TEXT CHECK (status IN ('done', 'failed', 'unknown')),
+  ended_at     INTEGER,
+  confirmed_at INTEGER,
+  answer       TEXT,
+  service_id   TEXT,
+  type         TEXT,
+  name         TEXT,
+  instance     TEXT,
+  occurrence   TEXT,
+  target       TEXT
+) STRICT;
+
+CREATE INDEX open_operations ON operations (intent, position) WHERE status IS NULL OR status = 'unknown';
+CREATE INDEX recent_operations ON operations (ended_at) WHERE status = 'done' AND confirmed_at IS NULL;
+CREATE INDEX recorded_facts ON operations (type, name, instance, occurrence)
+  WHERE status = 'done' AND occurrence IS NOT NULL;
+CREATE INDEX cleared_targets ON operations (ended_at, target) WHERE status = 'done' AND target IS NOT NULL;
+
+CREATE TABLE folded (one INTEGER PRIMARY KEY CHECK (one = 1), journal INTEGER NOT NULL) STRICT;
+INSERT INTO folded VALUES (1, 0);
+
+-- One row; owner is NULL while nobody holds it, fence only grows.
+CREATE TABLE lease (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  fence       INTEGER NOT NULL,
+  owner       TEXT,
+  host        TEXT,
+  pid         INTEGER,
+  acquired_at INTEGER,
+  expires_at  INTEGER
+) STRICT;
+INSERT INTO lease (one, fence) VALUES (1, 0);
+"""
+
+_HOLDING_PROCESS = """
+-- Tells the holder from a later process with the same number: see reconciler/ledger/process.py.
+ALTER TABLE lease ADD COLUMN process TEXT;
+"""
+
+MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS)
+"""The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
+
+VERSION = len(MIGRATIONS)
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of the file's schema; 0 for an empty file."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def is_foreign(connection: sqlite3.Connection) -> bool:
+    """Whether this is some other program's database: it has tables, and not our mark."""
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return mark != APPLICATION_ID and bool(tables or version(connection))
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the newest version in one transaction, or leave it as it is."""
+    if version(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number, script in enumerate(MIGRATIONS, 1):
+            if number > version(connection):
+                for statement in statements(script):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number:d}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script one by one (``executescript`` would commit the transaction around it)."""
+    found, part = [], ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            found.append(part.strip())
+            part = ""
+    return found

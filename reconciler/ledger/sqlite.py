@@ -1,0 +1,172 @@
+"""The ledger in a SQLite file: the journal of one stack's operations, and the lease on it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from socket import gethostname
+
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.ledger import database, history, lease
+from reconciler.ledger.database import Database
+from reconciler.ledger.fold import fold, is_behind
+from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
+from reconciler.ledger.rows import encode_intent, encode_keys, encode_outcomes
+from reconciler.ledger.trouble import damaged, unwritable
+
+
+def open_ledger(path: Path, *, create: bool = True) -> Ledger:
+    """Open the ledger at ``path`` for writing; its directory and the file are made, unless ``create`` is false: then a
+    missing file is an empty ledger that refuses to be written.
+
+    Raises DiagnosticError where the file is of a newer schema, damaged, no ledger, or can't be written.
+    """
+    if not create and not path.exists():
+        return SqliteLedger(database.empty(path))
+    return SqliteLedger(database.open_file(path))
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Open the ledger at ``path`` for reading, beside any writer; a missing file is an empty ledger.
+
+    Raises DiagnosticError as ``open_ledger`` does, and when something is written.
+    """
+    if not path.exists():
+        return SqliteLedger(database.empty(path))
+    return SqliteLedger(database.read_file(path), reading=True)
+
+
+class SqliteLedger:
+    """See ``reconciler.ledger.protocol.Ledger``; any number of threads may call it, they take turns.
+
+    The journal is a table to which each call adds one row (``rows``); where each operation stands is worked out from
+    it when somebody asks, and before the file is closed (``fold``).
+    """
+
+    def __init__(self, database: Database, *, reading: bool = False) -> None:
+        self._database = database
+        self._reading = reading
+
+    def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
+        with self._database.transaction() as connection:
+            return lease.acquire(connection, owner, host, pid, now, lifetime)
+
+    def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:
+        with self._database.transaction() as connection:
+            return lease.renew(connection, holder, now, lifetime)
+
+    def release(self, holder: Holder) -> None:
+        with self._database.transaction() as connection:
+            lease.release(connection, holder)
+
+    def holder(self, now: int) -> Holder | None:
+        with self._database.reading() as connection:
+            return lease.current(connection, now, gethostname())
+
+    def unlock(self) -> Holder | None:
+        with self._database.reading() as connection:
+            if not lease.is_taken(connection):
+                return None
+        with self._database.transaction() as connection:
+            return lease.unlock(connection)
+
+    def begin(self, holder: Holder, run: Run) -> None:
+        with self._database.transaction() as connection:
+            lease.check(connection, holder)
+            connection.execute(
+                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET plan_id = excluded.plan_id, command = excluded.command,"
+                " ended_at = excluded.ended_at, state = excluded.state",
+                (*run[:5], run.state.value),
+            )
+
+    def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+        """As the protocol says; raises ValueError for a run that was not begun, DiagnosticError for an operation that
+        can't be written down.
+        """
+        if not operations:
+            return
+        try:
+            row = encode_intent(operations)
+        except ValueError as error:
+            raise unwritable(self._database.path, str(error)) from error
+        with self._database.transaction() as connection:
+            lease.check(connection, holder)
+            begun = connection.execute("SELECT number FROM runs WHERE id = ?", (run,)).fetchone()
+            if begun is None:
+                raise ValueError(f"the run {run} was not begun")
+            connection.execute(
+                "INSERT INTO journal (step, run, at, body, payloads, digest) VALUES ('intend', ?, ?, ?, ?, ?)",
+                (begun[0], now, *row),
+            )
+
+    def settle(self, outcomes: Iterable[Outcome], now: int) -> None:
+        self._add("settle", now, encode_outcomes(outcomes))
+
+    def confirm(self, keys: Iterable[str], now: int) -> None:
+        self._add("confirm", now, encode_keys(keys))
+
+    def end(self, run: str, state: RunState, now: int) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE runs SET state = ?, ended_at = ? WHERE id = ?", (state.value, now, run))
+
+    def open_intents(self) -> Sequence[Entry]:
+        with self._folded() as connection:
+            return history.open_intents(connection)
+
+    def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
+        with self._folded() as connection:
+            return history.statuses(connection, keys)
+
+    def view(self, now: int, visible_within: int) -> LedgerView:
+        """As the protocol says; ``cleared`` reaches back 30 days."""
+        with self._folded() as connection:
+            return history.view(connection, now, visible_within)
+
+    def runs(self) -> Sequence[Run]:
+        with self._database.reading() as connection:
+            return history.runs(connection)
+
+    def entries(self, run: str) -> Sequence[Entry]:
+        with self._folded() as connection:
+            return history.entries(connection, run)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Group several writes into one durable step: all of them are kept, or none where the block raises.
+
+        Other threads wait until the block ends, so don't send within it.
+        """
+        with self._database.transaction():
+            yield
+
+    def close(self) -> None:
+        """Close the file; what a reader would have to work out from the journal is worked out now."""
+        if not self._reading:
+            with suppress(DiagnosticError), self._folded():
+                pass
+        self._database.close()
+
+    def _add(self, step: str, now: int, body: str) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("INSERT INTO journal (step, at, body) VALUES (?, ?, ?)", (step, now, body))
+
+    @contextmanager
+    def _folded(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose operations are up to date; a reader gets there on a copy in memory."""
+        with self._database.reading() as connection:
+            behind = is_behind(connection)
+        if behind and self._reading:
+            self._database.detach()
+            self._reading = False
+        if behind:
+            with self._database.transaction() as connection:
+                fold(connection)
+        try:
+            with self._database.reading() as connection:
+                yield connection
+        except ValueError as error:
+            raise damaged(self._database.path, str(error)) from error

@@ -1,0 +1,81 @@
+"""Trouble with a ledger file, told to the person who can help it."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+_SAFE = "Nothing is sent before its intent is in the ledger, so run the command again after that."
+
+_FORGET = (
+    "Put back a copy of the file, or move it away and start anew: alarms are found again at the service by their marks,"
+    " but which events were recorded is known only as far back as the service shows."
+)
+
+_SQLITE = {
+    sqlite3.SQLITE_NOTADB: ("is not a ledger: it is no SQLite database", "Check the path, or move the file away."),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", _FORGET),
+    sqlite3.SQLITE_FULL: ("can't be written: the disk is full", f"Free some space. {_SAFE}"),
+    sqlite3.SQLITE_READONLY: ("can't be written: it is open for reading only", f"Make the file writable. {_SAFE}"),
+    sqlite3.SQLITE_PERM: ("can't be opened: permission denied", "Check who owns the file and its directory."),
+    sqlite3.SQLITE_CANTOPEN: ("can't be opened", "Check that the file and its directory can be read and written."),
+    sqlite3.SQLITE_BUSY: ("is in use by another process, which did not let go of it", "Try again in a moment."),
+    sqlite3.SQLITE_IOERR: ("can't be read or written", f"Check the disk, and the space left on it. {_SAFE}"),
+}
+
+_SYSTEM = {
+    errno.EACCES: ("permission denied", "Check who owns the directory, or run where it can be written."),
+    errno.EPERM: ("permission denied", "Check who owns the directory, or run where it can be written."),
+    errno.EROFS: (
+        "the file system is read-only",
+        "Run apply where the directory can be written; plan works without a ledger.",
+    ),
+    errno.ENOSPC: ("the disk is full", f"Free some space. {_SAFE}"),
+    errno.ENOTDIR: ("a part of its path is a file, not a directory", "Move that file away."),
+    errno.EEXIST: ("a part of its path is a file, not a directory", "Move that file away."),
+    errno.EISDIR: ("there is a directory of that name", "Move that directory away."),
+}
+
+
+def explain(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError:
+    """The diagnostic for an error met while opening, reading or writing the ledger at ``path``."""
+    if isinstance(error, OSError):
+        why, hint = _SYSTEM.get(error.errno or 0, (error.strerror or str(error), None))
+        return trouble(path, f"can't be opened: {why}", hint)
+    code = getattr(error, "sqlite_errorcode", None)
+    what, hint = _SQLITE.get(code & 0xFF if isinstance(code, int) else -1, ("can't be used", None))
+    return trouble(path, f"{what} ({error})", hint)
+
+
+def newer(path: Path, found: int, known: int) -> DiagnosticError:
+    """The file was written by a later version of the tool."""
+    return trouble(
+        path,
+        f"was written by a newer reconciler: its format is {found}, this one reads up to {known}",
+        "Upgrade reconciler, and do not go back to this one for this stack.",
+    )
+
+
+def foreign(path: Path) -> DiagnosticError:
+    """The file is a SQLite database of another program."""
+    return trouble(
+        path, "is not a ledger: it is another program's SQLite database", "Check the path, or move the file away."
+    )
+
+
+def unwritable(path: Path, why: str) -> DiagnosticError:
+    """An operation that no text in the file can hold."""
+    return trouble(path, f"can't hold an operation: {why}", "Look for odd characters in the configuration.")
+
+
+def damaged(path: Path, what: str) -> DiagnosticError:
+    """The file is a sound database whose content does not hold together."""
+    return trouble(path, f"is damaged: {what}", _FORGET)
+
+
+def trouble(path: Path, what: str, hint: str | None) -> DiagnosticError:
+    """Something is the matter with the ledger at ``path``."""
+    return DiagnosticError(Diagnostic(f"the ledger {path} {what}", hint=hint))
