@@ -41,9 +41,12 @@ class Redactor:
 
 def _forms(secret: str) -> Iterator[str]:
     """How a secret can look once rendered: as it is, line by line, and escaped for a terminal, JSON or Markdown."""
+    from reconciler.views.markdown.text import escape  # only where there are secrets
+
     for text in (secret, *(line.strip() for line in secret.splitlines())):
         yield text
         yield printable(text)
         yield json.dumps(text, ensure_ascii=False)[1:-1]
         yield json.dumps(text)[1:-1]
         yield repr(text)[1:-1]
+        yield escape(text)

@@ -1,8 +1,37 @@
-"""Wording: small pieces of English that several views share."""
+"""Wording: the sentences about plans and results that several views share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler.apply.result import Ending, Result
+from reconciler.core.action import Action
+from reconciler.core.desired import Kind
+from reconciler.core.operation import Status
+from reconciler.plan.plan import Change, Plan
+from reconciler.views.remainder import remaining
+
+ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.CLEAR, Action.RECORD)
+"""The order in which actions are counted."""
+
+DONE = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.RENEW: "renewed",
+    Action.CLEAR: "cleared",
+    Action.RECORD: "recorded",
+    Action.NO_OP: "left alone",
+}
+MEANING = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update in place",
+    Action.REPLACE: "replace: clear, then push",
+    Action.RENEW: "renew: push again before it expires",
+    Action.CLEAR: "clear",
+    Action.RECORD: "record",
+}
 
 
 def count(number: int, noun: str) -> str:
@@ -13,3 +42,58 @@ def count(number: int, noun: str) -> str:
 def listed(parts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def due(counts: Mapping[Action, int]) -> str:
+    """``3 to create, 1 to clear``."""
+    return ", ".join(f"{counts[action]:,} to {action}" for action in ORDER if counts.get(action))
+
+
+def done(changes: Iterable[Change]) -> str:
+    """``3 created, 1 cleared``."""
+    counts = Counter(change.action for change in changes)
+    return ", ".join(f"{counts[action]:,} {DONE[action]}" for action in ORDER if counts[action])
+
+
+def summary(plan: Plan) -> str:
+    """The one line that tells what a plan would do."""
+    if plan.pending:
+        return f"Plan: {due(plan.counts)}."
+    return f"No changes. {as_declared(plan)}"
+
+
+def as_declared(plan: Plan) -> str:
+    """``12 alarms and 1 event are as declared.``"""
+    unchanged = [change for change in plan.changes if change.action is Action.NO_OP]
+    if not unchanged:
+        return "Nothing is declared, and nothing of this stack is firing."
+    kinds = Counter(change.desired.kind if change.desired else None for change in unchanged)
+    nouns = {Kind.LEVEL: "alarm", Kind.FACT: "event", None: "object"}
+    parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
+    return f"{listed(parts)} {'is' if len(unchanged) == 1 else 'are'} as declared."
+
+
+def outcome(result: Result) -> str:
+    """The one line that tells what became of a plan."""
+    finished = [change for change in result.plan.pending if result.status(change) is Status.DONE]
+    counted = done(finished) or "nothing was done"
+    left = Counter(item.status for item in remaining(result))
+    if not left:
+        return f"Apply complete: {counted}."
+    undone = ", ".join(f"{left[status]:,} {status}" for status in ("failed", "unknown", "not started") if left[status])
+    head = "Applied in part" if finished else "Nothing applied"
+    operations = "operation" if left.total() == 1 else "operations"
+    return f"{head}: {f'{counted}; ' if finished else ''}{operations} not done: {undone}."
+
+
+def ending(result: Result) -> str | None:
+    """Why a run ended early, in a sentence."""
+    match result.ending:
+        case Ending.COMPLETE:
+            return None
+        case Ending.DENIED:
+            return f"The run was stopped: {result.cause or 'the service did not let us in'}."
+        case Ending.INTERRUPTED:
+            return "Interrupted: nothing new was sent, what was under way has ended, and the ledger is written."
+        case Ending.DEADLINE:
+            return "The run's deadline passed: nothing new was sent, and the ledger is written."

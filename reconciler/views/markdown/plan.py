@@ -1,0 +1,77 @@
+"""Plans as Markdown: a summary line, then the changes of each provider folded away, cut to fit a comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape as escape_html
+
+from reconciler.core.action import Action
+from reconciler.plan.plan import Change, Plan
+from reconciler.views.attribute import Row, attributes, block, is_block, value_text
+from reconciler.views.markdown.diagnostic import diagnostic_items
+from reconciler.views.markdown.text import LIMIT, code, details, fenced
+from reconciler.views.printable import printable
+from reconciler.views.wording import DONE, as_declared, count, due
+
+_DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
+"""What colours a line in a block of the language ``diff``; other actions get ``!``."""
+
+
+def plan_markdown(plan: Plan, limit: int = LIMIT) -> str:
+    """The plan in at most ``limit`` characters; the counts are whole even where changes had to be left out."""
+    head = [f"### Plan for {code(plan.stack)}", "", f"**{_summary(plan)}**", ""]
+    if plan.problems:
+        head += ["This plan can't be applied:", "", *diagnostic_items(plan.problems), ""]
+    providers = list(dict.fromkeys(change.provider for change in plan.pending))
+    groups = [[change for change in plan.pending if change.provider == provider] for provider in providers]
+    rendered = [[_change(change) for change in group] for group in groups]
+    room = limit - sum(len(text) + 1 for text in head) - 200 * len(groups) - 50
+    whole = list(head)
+    for provider, group, blocks in zip(providers, groups, rendered, strict=True):
+        lines: list[str] = []
+        shown = 0
+        for block in blocks:
+            size = sum(len(text) + 1 for text in block)
+            if size > room:
+                break
+            room -= size
+            lines += block
+            shown += 1
+        note = []
+        if shown < len(group):
+            note = ["", f"{count(len(group) - shown, 'more change')} left out: this comment can't hold them."]
+        summary = f"{escape_html(printable(provider))}: {count(len(group), 'change')}"
+        whole += details(summary, [*fenced("diff", lines), *note])
+    return "\n".join(whole).rstrip("\n") + "\n"
+
+
+def _summary(plan: Plan) -> str:
+    if not plan.pending:
+        return f"No changes. {as_declared(plan)}"
+    drift = sum(change.drift for change in plan.pending)
+    return f"{due(plan.counts)}{f' ({drift:,} of them drift)' if drift else ''}"
+
+
+def _change(change: Change) -> list[str]:
+    shown = attributes(change)
+    drift = " [drift]" if change.drift else ""
+    lines = [
+        f"{_DIFF.get(change.action, '!')} {printable(str(change.address))} will be {DONE[change.action]}: "
+        f"{printable(change.reason)}{drift}",
+        *_rows(shown.rows),
+    ]
+    if shown.hidden:
+        lines.append(f"      ({count(shown.hidden, 'unchanged attribute')} hidden)")
+    return [*lines, ""]
+
+
+def _rows(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        remark = f"  # {printable(row.remark)}" if row.remark else ""
+        name = f"    {row.sign} {printable(row.path)} ="
+        values = [value for value in (row.old, row.new) if value is not None]
+        if any(map(is_block, values)):
+            yield f"{name} |{remark}"
+            yield from (f"{sign}       {text}".rstrip() for sign, text in block(row))
+        else:
+            yield f"{name} {' -> '.join(value_text(row.path, value) for value in values)}{remark}"

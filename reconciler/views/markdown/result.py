@@ -1,0 +1,36 @@
+"""Results as Markdown: a summary line, and what is not done."""
+
+from __future__ import annotations
+
+from reconciler.apply.result import Result
+from reconciler.views.markdown.text import LIMIT, code, escape
+from reconciler.views.remainder import remaining, unconfirmed
+from reconciler.views.wording import count, ending, outcome
+
+
+def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
+    """What became of a plan in at most ``limit`` characters; ``again`` is the command that continues it."""
+    left = list(remaining(result))
+    lines = [f"### Apply of {code(result.plan.stack)}", "", f"**{escape(outcome(result))}**", ""]
+    why = ending(result)
+    if why is not None:
+        lines += [escape(why), ""]
+    if left:
+        lines += [f"To continue: {code(again)}", ""]
+    items = [
+        f"- {code(str(item.change.address))} {item.operation.verb}: **{item.status}**"
+        f"{f' {escape(str(item.error))}' if item.error else ''}"
+        for item in left
+    ]
+    items += [
+        f"- {code(str(address))}: done, but the service did not show it in time"
+        for address in dict.fromkeys(operation.address for operation in unconfirmed(result))
+    ]
+    room = limit - sum(len(text) + 1 for text in lines) - 100
+    for number, item in enumerate(items):
+        room -= len(item) + 1
+        if room < 0:
+            lines.append(f"- and {count(len(items) - number, 'more operation')}")
+            break
+        lines.append(item)
+    return "\n".join(lines).rstrip("\n") + "\n"

@@ -1,0 +1,58 @@
+"""Results as text: what is not done and why, what no query showed yet, a summary line, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from reconciler.apply.result import Result
+from reconciler.core.operation import Status
+from reconciler.views.printable import printable
+from reconciler.views.remainder import Remaining, remaining, unconfirmed
+from reconciler.views.text.line import BLANK, Line, Style, line
+from reconciler.views.text.plan import STYLES
+from reconciler.views.wording import count, ending, outcome
+
+_STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
+
+
+def result_lines(result: Result, again: str) -> Iterator[Line]:
+    """What became of a plan; ``again`` is the command that continues it."""
+    left = list(remaining(result))
+    if left:
+        yield line(("Not done:", Style.BOLD))
+        for _, group in groupby(left, key=lambda item: item.change.address):
+            yield from _undone(list(group))
+        yield BLANK
+    unseen = [operation.address for operation in unconfirmed(result)]
+    if unseen:
+        yield line(
+            ("Not confirmed", Style.WARNING),
+            f": {count(len(unseen), 'operation')} done, whose effect the service did not show in time:",
+        )
+        for address in dict.fromkeys(unseen):
+            yield line("    ", printable(str(address)), hang=6)
+        yield BLANK
+    why = ending(result)
+    if why is not None:
+        yield line((printable(why), Style.WARNING))
+    yield line((printable(outcome(result)), Style.BOLD if left else Style.GOOD))
+    if left:
+        yield line("To continue: ", (printable(again), Style.BOLD))
+
+
+def _undone(items: list[Remaining]) -> Iterator[Line]:
+    change = items[0].change
+    yield line(
+        (f"{change.action.sign:>3} ", STYLES[change.action]), (printable(str(change.address)), Style.BOLD), hang=6
+    )
+    for item in items:
+        yield line(
+            "      ",
+            f"{item.operation.verb}: ",
+            (item.status, _STATUS.get(item.status, Style.PLAIN)),
+            f", {printable(str(item.error))}" if item.error else "",
+            hang=8,
+        )
+        if item.error and item.error.request:
+            yield line("        ", (printable(item.error.request), Style.DIM), hang=8)
