@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 
 from reconciler.core.address import Address
@@ -113,4 +113,4 @@ def _storable(text: str | None) -> str | None:
 
 
 def _digest(body: str, payloads: str) -> str:
-    return blake2b(f"{body}{_SEPARATOR}{payloads}".encode(), digest_size=16).hexdigest()
+    return sha256(f"{body}{_SEPARATOR}{payloads}".encode()).hexdigest()

@@ -1,0 +1,209 @@
+"""The ledger against a model of it that fits on a page: whatever is done in whatever order, both say the same."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from reconciler.core.address import Address
+from reconciler.core.duration import DAY, SECOND
+from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
+from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
+from reconciler.ledger.sqlite import open_ledger, read_ledger
+from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
+
+TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=4)
+KEYS = st.sampled_from("abcdefgh")
+STATUSES = st.sampled_from(Status)
+RECENT = 60 * SECOND
+
+
+def _operation(key: str) -> Operation:
+    """The operation of a key: of every kind there is, the same one each time."""
+    kind = "abcdefgh".index(key) % 3
+    if kind == 1:
+        return operation(key, address=Address("ces_event", "release", key), occurrence="2" * 3)
+    if kind == 2:
+        return operation(key, verb=Verb.CLEAR, target=f"id-{key}", after="a", unless_refreshed=True, send_by=NOW)
+    return operation(key, address=Address("aom_alarm", "cpu", f'"{key}é'), begins_at=NOW)
+
+
+@dataclass
+class Known:
+    run: str
+    at: int
+    order: int
+    attempts: int = 1
+    status: Status | None = None
+    ended_at: int | None = None
+    confirmed_at: int | None = None
+    answer: str | None = None
+    id: str | None = None
+
+
+class Journal(RuleBasedStateMachine):
+    """Drives a ledger file and dictionaries side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.path = self.directory / "shop.db"
+        self.now = NOW
+        self.order = 0
+        self.known: dict[str, Known] = {}
+        self.members: dict[str, list[str]] = {}
+        self.states: dict[str, RunState] = {}
+        self.fence = 0
+        self.holding: Holder | None = None
+        self.mine: Holder | None = None
+        self.ledger: Ledger = open_ledger(self.path)
+
+    def teardown(self) -> None:
+        self.ledger.close()
+        shutil.rmtree(self.directory)
+
+    @initialize()
+    def start(self) -> None:
+        self.acquire()
+        self.begin()
+
+    @rule(by=st.sampled_from([1, SECOND, RECENT, 20 * DAY]))
+    def time_passes(self, by: int) -> None:
+        self.now += by
+
+    @rule()
+    def acquire(self) -> None:
+        if self.holding is not None and self.holding.expires_at > self.now:
+            with pytest.raises(LeaseHeldError):
+                self.ledger.acquire("ci", "elsewhere", GONE, self.now, LIFETIME)
+            return
+        self.fence += 1
+        self.holding = self.mine = Holder("ci", "elsewhere", 0, self.now, self.now + LIFETIME, self.fence)
+        assert self.ledger.acquire("ci", "elsewhere", 0, self.now, LIFETIME) == self.mine
+
+    @rule()
+    def unlock(self) -> None:
+        assert self.ledger.unlock() == self.holding
+        self.holding = None
+
+    @rule()
+    def begin(self) -> None:
+        id = f"run-{len(self.states)}"
+        if self._fenced(lambda mine: self.ledger.begin(mine, run(id))):
+            self.states[id] = RunState.RUNNING
+            self.members[id] = []
+
+    @rule(state=st.sampled_from(RunState))
+    def end(self, state: RunState) -> None:
+        id = list(self.states)[-1]
+        self.ledger.end(id, state, self.now)
+        self.states[id] = state
+
+    @rule(keys=st.lists(KEYS, min_size=1, unique=True))
+    def intend(self, keys: list[str]) -> None:
+        id = list(self.states)[-1]
+        sent = [_operation(key) for key in keys]
+        if not self._fenced(lambda mine: self.ledger.intend(mine, id, sent, self.now)):
+            return
+        for key in keys:
+            self.order += 1
+            before = self.known.get(key)
+            self.known[key] = Known(id, self.now, self.order, 1 if before is None else before.attempts + 1)
+            if key not in self.members[id]:
+                self.members[id].append(key)
+
+    @rule(outcomes=st.lists(st.tuples(KEYS, STATUSES, st.none() | TEXT, st.none() | TEXT)))
+    def settle(self, outcomes: list[tuple[str, Status, str | None, str | None]]) -> None:
+        self.ledger.settle(
+            [
+                Outcome(key, status, None if error is None else ServiceAnswer(error, 400), id)
+                for key, status, error, id in outcomes
+            ],
+            self.now,
+        )
+        for key, status, error, id in {outcome[0]: outcome for outcome in outcomes}.values():
+            if key in self.known:
+                known = self.known[key]
+                self.known[key] = replace(
+                    known,
+                    status=status,
+                    ended_at=self.now,
+                    answer=None if error is None else f"400: {error}",
+                    id=known.id if id is None else id,
+                )
+
+    @rule(keys=st.lists(KEYS))
+    def confirm(self, keys: list[str]) -> None:
+        self.ledger.confirm(keys, self.now)
+        for key in keys:
+            if key in self.known and self.known[key].confirmed_at is None:
+                self.known[key].confirmed_at = self.now
+
+    @rule()
+    def the_process_starts_anew(self) -> None:
+        self.ledger.close()
+        self.ledger = open_ledger(self.path)
+
+    @rule()
+    def ask_the_writer(self) -> None:
+        self._agrees(self.ledger)
+
+    @invariant()
+    def a_reader_agrees(self) -> None:
+        reader = read_ledger(self.path)
+        self._agrees(reader)
+        reader.close()
+
+    def _fenced(self, write: object) -> bool:
+        """Whether a write was let through, as it must be exactly while the lease is ours."""
+        assert callable(write)
+        assert self.mine is not None
+        if self.holding == self.mine:
+            write(self.mine)
+            return True
+        with pytest.raises(LeaseLostError):
+            write(self.mine)
+        return False
+
+    def _agrees(self, ledger: Ledger) -> None:
+        for id, members in self.members.items():
+            assert [
+                (e.operation, e.run, e.intended_at, e.attempts, e.status, e.ended_at, e.confirmed_at, e.answer, e.id)
+                for e in ledger.entries(id)
+            ] == [self._row(key) for key in members]
+        oldest_first = sorted(self.known, key=lambda key: self.known[key].order)
+        assert [entry.operation.key for entry in ledger.open_intents()] == [
+            key for key in oldest_first if self.known[key].status in (None, Status.UNKNOWN)
+        ]
+        assert ledger.statuses("abcdefghz") == {key: k.status for key, k in self.known.items() if k.status is not None}
+        assert [(known.id, known.state) for known in ledger.runs()] == list(self.states.items())[::-1]
+        self._view_agrees(ledger)
+
+    def _view_agrees(self, ledger: Ledger) -> None:
+        view = ledger.view(self.now, RECENT)
+        done = {key: known for key, known in self.known.items() if known.status is Status.DONE}
+        facts = {_operation(key) for key in done if _operation(key).occurrence is not None}
+        assert view.recorded == {(fact.address, fact.occurrence) for fact in facts}
+        recent = {key for key, k in done.items() if k.confirmed_at is None and (k.ended_at or 0) >= self.now - RECENT}
+        assert {write.key for write in view.recent} == recent
+        assert [write.at for write in view.recent] == sorted(write.at for write in view.recent)
+        assert view.cleared == {
+            _operation(key).target: known.ended_at
+            for key, known in done.items()
+            if _operation(key).verb is Verb.CLEAR and (known.ended_at or 0) >= self.now - 30 * DAY
+        }
+
+    def _row(self, key: str) -> tuple[object, ...]:
+        k = self.known[key]
+        return (_operation(key), k.run, k.at, k.attempts, k.status, k.ended_at, k.confirmed_at, k.answer, k.id)
+
+
+Journal.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestJournal = Journal.TestCase
