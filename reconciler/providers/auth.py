@@ -15,6 +15,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import canonical
 from reconciler.core.duration import parse_instant
 from reconciler.core.operation import ServiceAnswer
+from reconciler.providers.decode import decode
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import ServiceError, Verdict
 from reconciler.providers.settings import HuaweiSettings, Iam
@@ -113,7 +114,7 @@ class IamAuth(requests.auth.AuthBase):
             )
         self._secrets.add(token)
         self._token = token
-        self._good_until = self._end(answer.json()) - _EARLY
+        self._good_until = self._end(answer.body) - _EARLY
 
     def _request(self) -> dict[str, object]:
         iam = self._iam
@@ -125,10 +126,11 @@ class IamAuth(requests.auth.AuthBase):
             }
         }
 
-    def _end(self, body: object) -> float:
+    def _end(self, body: bytes) -> float:
         """When the token expires, in seconds since the epoch."""
-        token = body.get("token") if isinstance(body, dict) else None
         try:
+            value = decode(body)
+            token = value.get("token") if isinstance(value, dict) else None
             return parse_instant(token.get("expires_at") if isinstance(token, dict) else None) / 1000
         except ValueError:
             return self._now() + _UNTOLD

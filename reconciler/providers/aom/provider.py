@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired
-from reconciler.core.duration import HOUR
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.providers.aom.parse import observed
-from reconciler.providers.aom.query import body, walk
+from reconciler.providers.aom.query import body, walk, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
@@ -22,6 +21,9 @@ from reconciler.providers.http import Answer, Client
 
 FEW = 50
 """Up to so many addresses the service is asked for just these; for more, for all of the stack."""
+
+Span = tuple[str, int]
+Filter = Mapping[str, Collection[str]]
 
 _ACTIVE = "active_alert"
 _HISTORY = "history_alert"
@@ -44,16 +46,16 @@ class AomProvider:
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
         starts = [item.attributes.get("starts_at") for item in desired]
-        lookback = self._lookback(start for start in starts if isinstance(start, int))
-        yield from self._active(stack, lookback)
+        span = self._span(start for start in starts if isinstance(start, int))
+        yield from self._active(stack, span)
         if any(item.address.type == EVENT.name for item in desired):
-            yield from self._query(stack, EVENT, None, lookback)
+            yield from self._query(stack, EVENT, None, span)
 
     def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
         wanted = frozenset(addresses)
         if not wanted:
             return
-        found = self._query(stack, ALARM, _HISTORY, self._settings.lookback, _narrow(wanted))
+        found = self._query(stack, ALARM, _HISTORY, self._span(()), _narrow(wanted))
         ended = [alarm for alarm in found if alarm.marks.address in wanted and alarm.state is not State.ACTIVE]
         yield from sorted(ended, key=lambda alarm: alarm.ended_at or 0, reverse=True)
 
@@ -77,34 +79,27 @@ class AomProvider:
             stack, start = _sent(operation.payload)
             stacks.add(stack)
             starts.append(start)
-        lookback = self._lookback(starts)
+        span = self._span(starts)
         for stack in sorted(stacks):
             if any(address.type == ALARM.name for address in wanted):
-                found = self._active(stack, lookback, _narrow(wanted))
+                found = self._active(stack, span, _narrow(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
             if any(address.type == EVENT.name for address in wanted):
-                found = self._query(stack, EVENT, None, lookback, _narrow(wanted))
+                found = self._query(stack, EVENT, None, span, _narrow(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
 
     def close(self) -> None:
         self._client.close()
 
-    def _active(
-        self, stack: str, lookback: int, narrow: Mapping[str, Collection[str]] | None = None
-    ) -> Iterator[Observed]:
-        found = self._query(stack, ALARM, _ACTIVE, lookback, narrow)
+    def _active(self, stack: str, span: Span, narrow: Filter | None = None) -> Iterator[Observed]:
+        found = self._query(stack, ALARM, _ACTIVE, span, narrow)
         return (alarm for alarm in found if alarm.state is State.ACTIVE)
 
     def _query(
-        self,
-        stack: str,
-        kind: AomType,
-        state: str | None,
-        lookback: int,
-        narrow: Mapping[str, Collection[str]] | None = None,
+        self, stack: str, kind: AomType, state: str | None, span: Span, narrow: Filter | None = None
     ) -> Iterator[Observed]:
         """Objects of the stack, checked once more on this side: a service may ignore a filter."""
-        text = body(lookback, {"event_type": [kind.event_type], STACK: [stack], **(narrow or {})})
+        text = body(*span, {"event_type": [kind.event_type], STACK: [stack], **(narrow or {})})
         state_params = [] if state is None else [("type", state)]
 
         def ask(marker: str) -> Answer:
@@ -121,13 +116,12 @@ class AomProvider:
             if found is not None and found.identity["event_type"] == kind.event_type:
                 yield found
 
-    def _lookback(self, starts: Iterator[int] | list[int]) -> int:
-        """As configured, and back to the earliest beginning the configuration itself names."""
-        now = int(self._now() * 1000)
-        return max([self._settings.lookback, *(now - start + HOUR for start in starts if start > 0)])
+    def _span(self, starts: Iterable[int]) -> Span:
+        """As far back as configured, stretched to the beginnings that the configuration itself names."""
+        return window(int(self._now() * 1000), self._settings.lookback, starts)
 
 
-def _narrow(addresses: Collection[Address]) -> Mapping[str, Collection[str]]:
+def _narrow(addresses: Collection[Address]) -> Filter:
     return {ADDRESS: [str(address) for address in addresses]} if len(addresses) <= FEW else {}
 
 

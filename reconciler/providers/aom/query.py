@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from reconciler.core.duration import MINUTE
+from reconciler.core.duration import HOUR, MINUTE
 from reconciler.providers.http import Answer
 from reconciler.providers.protocol import Verdict
 
@@ -20,20 +20,23 @@ MAX_BARREN = 100
 """How many pages in a row may bring nothing new before the walk is given up."""
 
 
-def window(lookback: int) -> tuple[str, int]:
-    """``time_range`` and ``step`` (ms) for the last ``lookback`` ms, by the service's clock.
+def window(now: int, lookback: int, starts: Iterable[int] = ()) -> tuple[str, int]:
+    """``time_range`` and ``step`` (ms): the last ``lookback`` ms, stretched to the beginnings in ``starts``.
 
-    The page wants minutes > 0 and minutes x 60 / (step / 1000) <= 1440.
+    The page wants minutes > 0, minutes >= (end - start) / 60000 - 1 and minutes x 60 / (step / 1000) <= 1440. Unless a
+    beginning lies in the future, the range is left to the service's own clock.
     """
-    minutes = max(1, -(-lookback // MINUTE))
+    known = [start for start in starts if start > 0]
+    since = max(0, min([now - lookback, *(start - HOUR for start in known)]))
+    until = max([now, *(start + HOUR for start in known if start > now)])
+    minutes = max(1, -(-(until - since) // MINUTE))
     # Steps of whole minutes: 30 days need half an hour.
     step = -(-minutes // MAX_STEPS) * MINUTE
-    return f"-1.-1.{minutes}", step
+    return f"-1.-1.{minutes}" if until == now else f"{since}.{until}.{minutes}", step
 
 
-def body(lookback: int, relations: Mapping[str, Collection[str]]) -> bytes:
+def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -> bytes:
     """The JSON of a query for objects whose metadata has, for every key, one of its values; newest first."""
-    time_range, step = window(lookback)
     return json.dumps(
         {
             "time_range": time_range,

@@ -121,7 +121,8 @@ def test_a_query_reaches_back_to_a_beginning_the_configuration_names() -> None:
         list(provider.observe(STACK, [desired(starts_at=NOW - DAY)]))
         list(provider.look([push(desired(), starts_at=NOW - 2 * DAY)]))
         list(provider.look([push(desired(), starts_at=NOW + DAY)]))
-    assert [minutes(asked) for asked in running.asked] == [60, 25 * 60, 49 * 60, 60]
+    assert [minutes(asked) for asked in running.asked] == [60, 25 * 60, 49 * 60, 26 * 60]
+    assert running.asked[3].json()["time_range"].startswith(f"{NOW - HOUR}.{NOW + DAY + HOUR}.")
 
 
 def test_history_is_asked_for_a_few_addresses_and_comes_newest_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 import pytest
 from hypothesis import given
@@ -28,21 +29,25 @@ from tests.providers.service import Asked, Reply, in_turn, service
     ],
 )
 def test_a_window_reaches_back_as_far_as_asked(lookback: int, expected: tuple[str, int]) -> None:
-    assert window(lookback) == expected
+    assert window(NOW, lookback) == expected
 
 
-@given(st.integers(1, 3650 * DAY))
-def test_every_window_keeps_the_rules_of_the_page(lookback: int) -> None:
-    time_range, step = window(lookback)
-    start, end, minutes = time_range.split(".")
-    assert (start, end) == ("-1", "-1")
+@given(st.integers(1, 3650 * DAY), st.lists(st.integers(0, 2 * NOW), max_size=3))
+def test_every_window_keeps_the_rules_of_the_page(lookback: int, starts: list[int]) -> None:
+    time_range, step = window(NOW, lookback, starts)
+    start, end, minutes = re.fullmatch(r"(-1|\d+)\.(-1|\d+)\.(\d+)", time_range).groups()
+    assert (start == "-1") == (end == "-1") == (not any(one > NOW for one in starts))
+    since = NOW - int(minutes) * MINUTE if start == "-1" else int(start)
+    until = NOW if end == "-1" else int(end)
+    assert since <= max(0, NOW - lookback)
+    assert all(since < one < until for one in starts if one > HOUR and one != NOW)
     assert int(minutes) > 0
-    assert int(minutes) * MINUTE >= lookback
+    assert int(minutes) >= (until - since) / MINUTE - 1
     assert int(minutes) * 60 / (step / 1000) <= 1440
 
 
 def test_a_query_filters_by_every_key_at_once() -> None:
-    sent = json.loads(body(HOUR, {"event_type": ["alarm"], "reconciler_address": ["b", "a"]}))
+    sent = json.loads(body(*window(NOW, HOUR), {"event_type": ["alarm"], "reconciler_address": ["b", "a"]}))
     assert sent == {
         "time_range": "-1.-1.60",
         "step": 60000,
