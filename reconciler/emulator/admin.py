@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from reconciler.emulator.aom.notification import parse_rule
 from reconciler.emulator.aom.store import Store, as_json
+from reconciler.emulator.bcm.alarm import read_alarms
+from reconciler.emulator.bcm.store import BcmStore
+from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.fault import FaultBook, parse_fault
 from reconciler.emulator.record import Recorder
 from reconciler.emulator.services import Services
@@ -26,6 +29,8 @@ class Admin:
     faults: FaultBook
     recorder: Recorder
     alarms: Store
+    events: CesStore
+    histories: BcmStore
 
 
 def admin_routes(admin: Admin) -> APIRouter:
@@ -134,12 +139,38 @@ def admin_routes(admin: Admin) -> APIRouter:
         admin.alarms.remove_rules()
         return Response(status_code=204)
 
+    @router.get("/ces/events")
+    async def list_events() -> Response:
+        """All that CES holds, oldest first, each with its project and when it shows."""
+        return answer({"events": admin.events.everything()})
+
+    @router.get("/bcm/alarms")
+    async def list_histories() -> Response:
+        return answer({"alarms": admin.histories.everything()})
+
+    @router.post("/bcm/alarms", status_code=201)
+    async def put_histories(request: Request) -> Response:
+        """Add alarm histories, an array or ``{"alarms": [...]}``, or replace those of the same id."""
+        try:
+            alarms = read_alarms(parse(await request.body()), clock.now())
+        except ValueError as error:
+            raise _refuse(str(error)) from None
+        admin.histories.put(alarms)
+        return answer({"ids": [alarm.id for alarm in alarms]}, 201)
+
+    @router.delete("/bcm/alarms", status_code=204)
+    async def remove_histories() -> Response:
+        admin.histories.reset()
+        return Response(status_code=204)
+
     @router.post("/reset", status_code=204)
     async def reset() -> Response:
-        """Forget what was stored, asked and broken, and set the clock right; the settings stay."""
-        admin.faults.clear()
+        """Forget what was stored, asked and broken, and set the clock right; what the settings say holds again."""
+        admin.faults.reset()
         admin.recorder.clear()
         admin.alarms.reset()
+        admin.events.reset()
+        admin.histories.reset()
         admin.services.access.reset()
         clock.reset()
         return Response(status_code=204)

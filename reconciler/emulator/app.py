@@ -13,27 +13,36 @@ from reconciler.emulator.access import Access
 from reconciler.emulator.admin import Admin, admin_routes
 from reconciler.emulator.aom.routes import aom_routes
 from reconciler.emulator.aom.store import Store
+from reconciler.emulator.bcm.routes import bcm_routes
+from reconciler.emulator.bcm.store import BcmStore
+from reconciler.emulator.ces.routes import ces_routes
+from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.database import Database
 from reconciler.emulator.fault import FaultBook, parse_fault
 from reconciler.emulator.gate import Gate
 from reconciler.emulator.iam import iam_routes
 from reconciler.emulator.record import Recorder
+from reconciler.emulator.seed import read_seed
 from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import Refused
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The emulator as an ASGI application, its database open; ValueError when a fault of the settings is not one."""
-    faults = FaultBook()
-    for fault in settings.faults:
-        faults.add(parse_fault(fault) if isinstance(fault, str) else fault)
+    """The emulator as an ASGI application, its database open; ValueError when a fault or the seed is not right."""
+    lasting = [parse_fault(fault) if isinstance(fault, str) else fault for fault in settings.faults]
     database = Database(settings.db)
     clock = Clock(database, settings.clock)
     services = Services(settings, database, clock, Access(database, clock, settings))
     recorder = Recorder(settings.recorded_requests)
-    alarms = Store(database, settings)
+    alarms, events, histories = Store(database, settings), CesStore(database), BcmStore(database)
+    if settings.seed is not None:
+        seed = read_seed(settings.seed, clock.now())
+        histories.put(seed.alarms)
+        alarms.add_rules(seed.rules)
+        lasting += seed.faults
+    faults = FaultBook(tuple(lasting))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +52,9 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="reconciler emulator", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(aom_routes(services, alarms))
     app.include_router(iam_routes(services))
-    app.include_router(admin_routes(Admin(services, faults, recorder, alarms)))
+    app.include_router(ces_routes(services, events))
+    app.include_router(bcm_routes(services, histories))
+    app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories)))
     app.add_middleware(Gate, settings=settings, clock=clock, faults=faults, recorder=recorder)
 
     @app.exception_handler(Refused)

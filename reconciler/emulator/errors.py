@@ -18,6 +18,7 @@ _AOM = {
     500: ("APM.00000500", None),
     503: ("AOM.0503", "SC_NOT_IMPLEMENTED"),
 }
+_CES = {400: "ces.0014", 401: "ces.0015", 403: "ces.0016", 429: "ces.0429", 500: "ces.0007"}
 _AOM_TEXT = {401: "auth failed.", 403: "auth failed.", 503: "SC_NOT_IMPLEMENTED"}
 
 
@@ -39,8 +40,8 @@ def aom_error(settings: Settings, operation: str, status: int, message: str | No
 
 def ces_error(status: int, message: str | None = None) -> Response:
     """The error body of CES; its page names the statuses only, so the shape is an assumption."""
-    body = {"code": status, "message": message or _phrase(status), "element": _phrase(status)}
-    return answer({"http_code": status, "message": body, "encoded_authorization_message": None}, status)
+    details = {"code": _CES.get(status, f"ces.{status}"), "details": message or _phrase(status)}
+    return answer({"http_code": status, "message": details, "encoded_authorization_message": None}, status)
 
 
 def iam_error(status: int, message: str | None = None) -> Response:

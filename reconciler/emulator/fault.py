@@ -153,8 +153,19 @@ class _Armed:
 class FaultBook:
     """The faults in force, each with its own count of the requests it has seen."""
 
+    lasting: tuple[Fault, ...] = ()
+    """Those in force from the start, and again after a reset."""
     _armed: dict[int, _Armed] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the lasting faults, their counts at zero."""
+        self._armed.clear()
+        for fault in self.lasting:
+            self.add(fault)
 
     def add(self, fault: Fault) -> int:
         number = next(self._ids)

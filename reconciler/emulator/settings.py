@@ -79,7 +79,7 @@ class Settings:
 
     # BCM
     bcm_error_status: int = 200
-    bcm_operator: Literal["OPERATOR_TYPE", "OPER_TYPE"] = "OPERATOR_TYPE"
+    bcm_operator: Literal["as-stored", "OPERATOR_TYPE", "OPER_TYPE"] = "as-stored"
     bcm_instance_id: Literal["as-stored", "InstanceId", "instanceId"] = "as-stored"
     bcm_omit: tuple[str, ...] = ()
     """Fields left out of each alarm answered, dotted (``policy.level``)."""

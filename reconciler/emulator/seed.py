@@ -1,0 +1,64 @@
+"""Seeds: a file of what the services hold and do when an emulator starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.emulator.aom.notification import NotificationRule, parse_rule
+from reconciler.emulator.bcm.alarm import SeededAlarm, read_alarms
+from reconciler.emulator.fault import Fault, parse_fault
+
+SHAPE = "{bcm: {alarms: [...]}, aom: {notifications: [...]}, faults: [...]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    alarms: tuple[SeededAlarm, ...] = ()
+    rules: tuple[NotificationRule, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+def read_seed(path: Path | str, now: int) -> Seed:
+    """The seed in a YAML or JSON file, relative times counted from ``now``; ValueError, with the file's name, else."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        value: object = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not YAML or JSON: {error}") from None
+    try:
+        return parse_seed(value, now)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def parse_seed(value: object, now: int) -> Seed:
+    """The seed in a value of the shape ``SHAPE``, each part optional."""
+    whole = _object(value, "the seed", {"bcm", "aom", "faults"})
+    bcm = _object(whole.get("bcm"), "bcm", {"alarms"})
+    aom = _object(whole.get("aom"), "aom", {"notifications"})
+    rules, faults = aom.get("notifications") or [], whole.get("faults") or []
+    if not isinstance(rules, list):
+        raise ValueError("aom.notifications must be a list")
+    if not isinstance(faults, list) or not all(isinstance(each, str) for each in faults):
+        raise ValueError("faults must be a list of texts like push:status=503")
+    return Seed(
+        alarms=tuple(read_alarms(bcm.get("alarms") or [], now)),
+        rules=tuple(parse_rule(each) for each in rules),
+        faults=tuple(parse_fault(each) for each in faults),
+    )
+
+
+def _object(value: object, name: str, keys: set[str]) -> dict[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be an object; the whole is {SHAPE}")
+    unknown = {str(key) for key in value} - keys
+    if unknown:
+        raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; the whole is {SHAPE}")
+    return value
