@@ -41,6 +41,7 @@ class Desired(NamedTuple):
     ``identity`` is what the service knows the object by (AOM: the metadata, without marks); a change of it is a
     replace. ``attributes`` is the rest, which can be pushed again in place; plain JSON values. ``digest`` covers
     both.
+    ``depends_on`` are the addresses to be pushed before this one; one without a key means all instances of a for_each.
     ``provider`` is the key under ``providers`` of the configuration. ``occurrence`` is set for facts only.
     """
 
@@ -54,3 +55,4 @@ class Desired(NamedTuple):
     occurrence: str | None = None
     lifecycle: Lifecycle = DEFAULT_LIFECYCLE
     position: Position | None = None
+    depends_on: tuple[Address, ...] = ()
