@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel
 
+from reconciler.config.node import Node
+from reconciler.config.scope import Scope
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.guards import Guards
@@ -54,3 +56,7 @@ class Stack:
     digest: str
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = field(default=())
+    sections: Mapping[str, Node] = field(default_factory=dict)
+    """Sections the loader was told to accept and does not read itself (``data``, ``checks``, ``drills``)."""
+    scope: Scope = field(default_factory=Scope, repr=False)
+    """What expressions in ``sections`` can name; see ``reconciler.config.evaluate``."""

@@ -1,0 +1,91 @@
+"""Blocks: the parts of the language that belong to no provider, as models; the JSON Schema is made from them too."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from reconciler.core.desired import Lifecycle
+
+NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+"""Names of resources, data sources, checks and drills."""
+WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
+"""Names of variables and locals: they are written in expressions, where a dash is a minus."""
+PROVIDER_KEY = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
+STACK_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+STACK_NAME_LENGTH = 63
+
+
+class Block(BaseModel):
+    """A part of the language: unknown keys are errors, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class VariableType(StrEnum):
+    """What a variable holds; texts from outside are converted to it."""
+
+    STRING = "string"
+    NUMBER = "number"
+    BOOL = "bool"
+    LIST = "list"
+    MAP = "map"
+
+
+class Validation(Block):
+    """A condition the value of a variable must meet."""
+
+    condition: str = Field(description='An expression over the variable: "${var.count < 10}"; true is good.')
+    message: str = Field(min_length=1, description="What to tell whoever gave a value that does not meet it.")
+
+
+class Variable(Block):
+    """A value that can be given from outside; without `default` and `env` it must be."""
+
+    default: JsonValue = Field(None, description='Its value if none is given; may use "${env.NAME}".')
+    description: str | None = Field(None, description="What it is for.")
+    env: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The environment variable it is read from; that makes it sensitive."
+    )
+    sensitive: bool | None = Field(
+        None, description="Its value is never shown, and can be used under providers only; always so with env."
+    )
+    type: Annotated[VariableType, Field(strict=False)] | None = Field(
+        None, description="What it holds; by default what its default is, else a string."
+    )
+    validation: Validation | None = Field(None, description="What a value must meet.")
+
+
+class Common(Block):
+    """What every resource can have, whatever its type."""
+
+    for_each: JsonValue = Field(
+        None,
+        description="Makes one instance per item of a list (texts or numbers) or entry of a mapping; the fields use "
+        "${each.key} and ${each.value}.",
+        json_schema_extra={
+            "anyOf": [
+                {"type": "array", "items": {"type": ["string", "number"]}},
+                {"type": "object"},
+            ]
+        },
+    )
+    provider: str | None = Field(
+        None, description="The key under providers of the one to use, where several could be meant."
+    )
+    state: Literal["firing", "cleared"] = Field(
+        "firing", description="Whether the alarm should be active; for alarms only."
+    )
+    occurrence: str | int | float | bool | None = Field(
+        None, description="The event is recorded once for each; by default once for each content. For events only."
+    )
+    lifecycle: Annotated[Lifecycle, Field(strict=False)] | None = Field(None, description="How far a plan may go here.")
+    enabled: bool = Field(True, description="Whether it is part of the stack at all.")
+    depends_on: list[str] = Field(
+        default_factory=list, description="Addresses of resources that are pushed before this one."
+    )
+
+
+COMMON_KEYS = frozenset(Common.model_fields)

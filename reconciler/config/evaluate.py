@@ -1,0 +1,35 @@
+"""Evaluation of what is read later: expressions in ``data``, ``checks`` and ``drills``, once there are observations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.config.expression import Reference, context
+from reconciler.config.node import Node, Plain
+from reconciler.config.problems import Problems
+from reconciler.config.scope import LATER, Scope
+from reconciler.config.shape import UnusableError, fill, references, shape
+from reconciler.core.diagnostic import DiagnosticError
+
+
+def evaluate(node: Node, scope: Scope, data: Mapping[str, Plain] | None = None) -> Plain:
+    """The value of a node with its expressions evaluated; raises DiagnosticError.
+
+    ``data`` is what ``data.TYPE.NAME`` means, as ``{TYPE: {NAME: value}}``.
+    """
+    problems = Problems(node.texts)
+    value: Plain = None
+    try:
+        made = shape(node, LATER, scope, problems)
+        value = fill(made, context({**scope.values, "data": dict(data or {})}), problems)
+    except UnusableError:
+        raise DiagnosticError(*problems.listed(lambda _: True)) from None
+    return value
+
+
+def check_expressions(node: Node, scope: Scope, problems: Problems) -> frozenset[Reference]:
+    """Note what is wrong with the expressions of a node before anything is evaluated; the names they use."""
+    try:
+        return references(shape(node, LATER, scope, problems))
+    except UnusableError:
+        return frozenset()

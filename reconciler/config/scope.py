@@ -1,0 +1,86 @@
+"""The scope: what expressions can name, and which of it must stay secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.config.expression import Reference
+from reconciler.config.node import Plain
+from reconciler.core.diagnostic import did_you_mean
+
+
+@dataclass(slots=True)
+class Scope:
+    """Values under each root.
+
+    ``sensitive`` are the names whose values may be used under ``providers`` only. ``broken`` are declared
+    names that have no value because of a problem that is noted already: what uses them is left out silently.
+    """
+
+    values: dict[str, dict[str, Plain]] = field(default_factory=lambda: {"var": {}, "local": {}, "stack": {}})
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sensitive: set[Reference] = field(default_factory=set)
+    broken: set[Reference] = field(default_factory=set)
+
+    def secret(self, references: frozenset[Reference]) -> Reference | None:
+        """The first of the names that is sensitive; env always is."""
+        return next((name for name in sorted(references) if name in self.sensitive or name[0] == "env"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Where an expression stands: which roots it may use there, and whether secrets may flow into it."""
+
+    where: str
+    roots: frozenset[str]
+    secrets: bool = False
+
+    def refusal(self, reference: Reference, scope: Scope) -> tuple[str, str | None] | None:
+        """Why a name can't be used here, and a hint; None if it can."""
+        root, name = reference
+        if root == "env" and root not in self.roots:
+            return (
+                "env can't be used here: only providers and variables may read the environment, so that a change of "
+                "the configuration can't copy a secret into an alarm",
+                "declare a variable with its value and use that: variables: {NAME: {}}, --var NAME=...",
+            )
+        if root not in self.roots:
+            return _OUTSIDE.get(root, f"{root} can't be used in {self.where}"), None
+        if root == "each":
+            known: Mapping[str, object] = {"key": None, "value": None}
+        elif root == "env":
+            if name in scope.env:
+                return None
+            return f"the environment variable {name} is not set", f"set it: export {name}=..."
+        elif root == "data":
+            return None
+        else:
+            known = scope.values[root]
+        if name not in known:
+            words = {"var": "variable", "local": "local"}.get(root)
+            what = f'there is no {words} "{name}"' if words else f'{root} has no "{name}"'
+            hint = did_you_mean(name, known)
+            section = {"var": "variables", "local": "locals"}.get(root)
+            return what, hint or (f"declare it under {section}" if section else f"it has {', '.join(known)}")
+        if not self.secrets and reference in scope.sensitive:
+            return (
+                f"{reference} is sensitive: it can be used under providers only, so that no secret gets into an alarm",
+                None,
+            )
+        return None
+
+
+_OUTSIDE = {
+    "each": "each can be used in a resource with for_each only",
+    "data": "data can be used in checks and drills only",
+}
+
+VARIABLES = Use("variables", frozenset(["env"]), secrets=True)
+CONDITION = Use("the validation of a variable", frozenset(["var"]), secrets=True)
+LOCALS = Use("locals", frozenset(["var", "local", "stack"]), secrets=True)
+PROVIDERS = Use("providers", frozenset(["var", "local", "stack", "env"]), secrets=True)
+GUARDS = Use("guards", frozenset(["var", "local", "stack"]))
+RESOURCES = Use("resources", frozenset(["var", "local", "stack"]))
+INSTANCES = Use("resources", RESOURCES.roots | {"each"})
+LATER = Use("data, checks and drills", RESOURCES.roots | {"data"})

@@ -1,0 +1,155 @@
+"""Secrecy: which lines of a configuration could hold a secret, and are never shown.
+
+Asked only when there is something to tell, so it reads the text once more, on its own: what was left out of the
+values (a key that stands twice, a misspelled one) may be just where the secret is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
+
+from reconciler.config.events import events
+from reconciler.config.place import Texts
+
+_SECRET = ("providers", "variables")
+_TOP = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.M)
+
+
+@dataclass(slots=True)
+class _Span:
+    """A value of a text, from its first to its last character; ``entries`` of a mapping are keys with their values."""
+
+    start: int
+    end: int
+    text: str | None = None
+    anchor: str | None = None
+    alias: str | None = None
+    entries: list[tuple[_Span, _Span]] = field(default_factory=list)
+    items: list[_Span] = field(default_factory=list)
+    is_mapping: bool = False
+
+    def walk(self) -> Iterator[_Span]:
+        yield self
+        for key, value in self.entries:
+            yield from key.walk()
+            yield from value.walk()
+        for item in self.items:
+            yield from item.walk()
+
+
+def shown_lines(
+    texts: Texts, files: Collection[str], sections: Collection[str], settings: Collection[str]
+) -> Callable[[int], bool]:
+    """Whether the line of a place may be shown.
+
+    ``files`` are those of the stack: the others hold values of variables. ``sections`` are the top-level keys there
+    are, ``settings`` the keys of a provider block that hold no secret.
+    """
+    hidden: dict[int, frozenset[int] | None] = {}
+
+    def shown(place: int) -> bool:
+        text, base = texts.text(place)
+        position = texts.position(place)
+        if position.file not in files:
+            return False
+        if base not in hidden:
+            hidden[base] = _hidden_lines(text, base, texts, sections, settings)
+        lines = hidden[base]
+        return _harmless(text, place - base, sections) if lines is None else position.line not in lines
+
+    return shown
+
+
+def _hidden_lines(
+    text: str, base: int, texts: Texts, sections: Collection[str], settings: Collection[str]
+) -> frozenset[int] | None:
+    """The lines that could hold a secret; None if the text can't be read as YAML."""
+    try:
+        read = events(text.encode())
+        read()
+        read()
+        root = _span(read(), read, 0)
+    except (YAMLError, _TooDeepError):
+        return None
+    secret = [*_secret_spans(root, sections, settings)]
+    aliases = {span.alias for outer in secret for span in outer.walk() if span.alias}
+    secret += [span for span in root.walk() if span.anchor in aliases]
+    lines: set[int] = set()
+    for span in secret:
+        last = texts.position(base + max(span.start, span.end - 1)).line
+        lines.update(range(texts.position(base + span.start).line, last + 1))
+    return frozenset(lines)
+
+
+def _secret_spans(root: _Span, sections: Collection[str], settings: Collection[str]) -> Iterator[_Span]:
+    if not root.is_mapping:
+        yield root
+    for key, value in root.entries:
+        if key.text not in sections:
+            yield value
+        elif key.text in _SECRET:
+            if not value.is_mapping:
+                yield value
+            for _, block in value.entries:
+                if not block.is_mapping or (key.text == "variables" and _is_sensitive(block)):
+                    yield block
+                elif key.text == "providers":
+                    yield from (inner for name, inner in block.entries if name.text not in settings or inner.is_mapping)
+
+
+def _is_sensitive(block: _Span) -> bool:
+    return any(
+        key.text == "env" or (key.text == "sensitive" and value.text != "false") or "${" in (value.text or "")
+        for key, value in block.entries
+    )
+
+
+class _TooDeepError(Exception):
+    pass
+
+
+def _span(event: Any, read: Callable[[], Any], depth: int) -> _Span:
+    if depth > 100:
+        raise _TooDeepError
+    if not isinstance(event, AliasEvent | ScalarEvent | MappingStartEvent | SequenceStartEvent):
+        return _Span(0, 0)
+    span = _Span(event.start_mark.index, event.end_mark.index)
+    if isinstance(event, AliasEvent):
+        span.alias = event.anchor
+        return span
+    span.anchor = event.anchor
+    if isinstance(event, ScalarEvent):
+        span.text = event.value
+        return span
+    span.is_mapping = isinstance(event, MappingStartEvent)
+    while True:
+        event = read()
+        if not isinstance(event, AliasEvent | ScalarEvent | MappingStartEvent | SequenceStartEvent):
+            span.end = event.end_mark.index
+            return span
+        inner = _span(event, read, depth + 1)
+        if span.is_mapping:
+            span.entries.append((inner, _span(read(), read, depth + 1)))
+        else:
+            span.items.append(inner)
+
+
+def _harmless(text: str, index: int, sections: Collection[str]) -> bool:
+    """Whether the line at an index of a text that can't be read belongs to a section without secrets."""
+    end = text.find("\n", index)
+    above = text[: end if end >= 0 else len(text)]
+    name = None
+    for line in reversed(above.splitlines()):
+        match = _TOP.match(line)
+        if match:
+            name = match[1]
+            break
+        if line[:1] not in ("", " ", "\t", "#", "-"):
+            return False
+    return name in sections and name not in _SECRET

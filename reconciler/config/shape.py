@@ -1,0 +1,129 @@
+"""Shapes: values with their expressions compiled, ready to be filled in many times."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Union, cast
+
+from jinja2.runtime import Context
+
+from reconciler.config.expression import Reference
+from reconciler.config.node import Map, Node, Plain, Seq
+from reconciler.config.problems import Problems
+from reconciler.config.scope import Scope, Use
+from reconciler.config.template import PieceError, Template, parse_template
+
+
+class Leaf(NamedTuple):
+    """A text with expressions, and where it stands."""
+
+    template: Template
+    place: int
+
+
+Shape = Union[Leaf, Plain, "dict[str, Shape]", "list[Shape]"]
+"""A value in which texts with expressions are leaves. What holds none is left as it was read: a Map or a Seq."""
+
+
+class UnusableError(Exception):
+    """A value can't be had; the problem is noted already."""
+
+
+def templated(value: Plain) -> bool:
+    """Whether there is an expression in it (or a ``$${``), in a value or in a key."""
+    if type(value) is str:
+        return "${" in value
+    if type(value) is Map:
+        for key, item in value.items():
+            if type(item) is str:
+                if "${" in item:
+                    return True
+            elif (type(item) is Map or type(item) is Seq) and templated(item):
+                return True
+            if "${" in key:
+                return True
+        return False
+    return isinstance(value, list) and any(templated(item) for item in value)
+
+
+def shape(node: Node, use: Use, scope: Scope, problems: Problems) -> Shape:
+    """Compile what stands in a node, checking each name it uses; UnusableError once all that is wrong is noted."""
+    made, usable = _shape(node, use, scope, problems)
+    if not usable:
+        raise UnusableError
+    return made
+
+
+def fill(made: Shape, context: Context, problems: Problems, address: str | None = None) -> Plain:
+    """The value of a shape; raises UnusableError at the first expression that has none."""
+    if isinstance(made, Leaf):
+        try:
+            return made.template.evaluate(context)
+        except PieceError as error:
+            note(problems, made.place, error, address)
+            raise UnusableError from None
+    if type(made) is dict:
+        return {key: fill(item, context, problems, address) for key, item in made.items()}
+    if type(made) is list:
+        return [fill(item, context, problems, address) for item in made]
+    return cast(Plain, made)
+
+
+def references(made: Shape) -> frozenset[Reference]:
+    """Every name the expressions of a shape use."""
+    if isinstance(made, Leaf):
+        return made.template.references
+    inner = made.values() if type(made) is dict else made if type(made) is list else ()
+    return frozenset().union(*(references(item) for item in inner))
+
+
+def note(problems: Problems, place: int, error: PieceError, address: str | None = None) -> None:
+    """Note what is wrong with an expression, at the expression if it can be found in the text."""
+    if error.written:
+        place = problems.texts.find(error.written.split("\n", 1)[0], place, 2 * len(error.written) + 200)
+    problems.add(place, error.cause.message, error.cause.hint, address=address)
+
+
+def _shape(node: Node, use: Use, scope: Scope, problems: Problems) -> tuple[Shape, bool]:
+    value = node.value
+    if not templated(value):
+        return value, True
+    if isinstance(value, str):
+        return _leaf(value, node.place, use, scope, problems)
+    usable = True
+    if isinstance(value, Map):
+        entries: dict[str, Shape] = {}
+        for key, item in node.entries():
+            if "${" in key:
+                problems.add(
+                    item.key_place, "an expression can't stand in a key", "make the whole mapping one, in locals"
+                )
+                usable = False
+            entries[key], fine = _shape(item, use, scope, problems)
+            usable &= fine
+        return entries, usable
+    items: list[Shape] = []
+    for item in node.items():
+        made, fine = _shape(item, use, scope, problems)
+        items.append(made)
+        usable &= fine
+    return items, usable
+
+
+def _leaf(text: str, place: int, use: Use, scope: Scope, problems: Problems) -> tuple[Shape, bool]:
+    try:
+        template = parse_template(text)
+    except PieceError as error:
+        note(problems, place, error)
+        return None, False
+    usable = True
+    for piece in template.expressions:
+        for reference in sorted(piece.expression.references):
+            if reference in scope.broken:
+                usable = False
+                continue
+            refusal = use.refusal(reference, scope)
+            if refusal is not None:
+                where = problems.texts.find(piece.written.split("\n", 1)[0], place, 2 * len(text) + 8)
+                problems.add(where, *refusal)
+                usable = False
+    return Leaf(template, place), usable

@@ -1,0 +1,133 @@
+"""Templates: texts with expressions in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from jinja2.runtime import Context
+
+from reconciler.config.budget import TooMuchError, renew
+from reconciler.config.expression import Expression, ExpressionError, Reference, compile_expression
+from reconciler.config.node import Plain
+from reconciler.config.plain import join_text
+
+_CACHED = 65_536
+
+
+class Piece(NamedTuple):
+    """An expression as it stands in a text, braces included."""
+
+    written: str
+    expression: Expression
+
+
+class PieceError(Exception):
+    """What is wrong with one expression of a text; ``written`` is the expression with its braces."""
+
+    def __init__(self, written: str, cause: ExpressionError) -> None:
+        super().__init__(cause.message)
+        self.written = written
+        self.cause = cause
+
+
+class Template(NamedTuple):
+    """A text split at its expressions. If it is one expression and nothing else, its value keeps its type."""
+
+    pieces: tuple[str | Piece, ...]
+
+    @property
+    def expressions(self) -> Iterator[Piece]:
+        return (piece for piece in self.pieces if isinstance(piece, Piece))
+
+    @property
+    def references(self) -> frozenset[Reference]:
+        """The names all its expressions use."""
+        return frozenset().union(*(piece.expression.references for piece in self.expressions))
+
+    def evaluate(self, context: Context) -> Plain:
+        """Its value; raises PieceError."""
+        pieces = self.pieces
+        if len(pieces) == 1 and isinstance(pieces[0], Piece):
+            return _evaluated(pieces[0], context)
+        values = []
+        for piece in pieces:
+            if isinstance(piece, Piece):
+                value = _evaluated(piece, context)
+                if not isinstance(value, str):
+                    try:
+                        value = join_text((value,))
+                    except TypeError as error:
+                        raise PieceError(piece.written, ExpressionError(str(error))) from None
+                values.append(value)
+            else:
+                values.append(piece)
+        renew()
+        try:
+            return join_text(tuple(values))
+        except TooMuchError as error:
+            raise PieceError("", ExpressionError(f"this text is too long: {error}")) from None
+
+
+def _evaluated(piece: Piece, context: Context) -> Plain:
+    try:
+        return piece.expression.evaluate(context)
+    except ExpressionError as error:
+        raise PieceError(piece.written, error) from None
+
+
+@lru_cache(_CACHED)
+def parse_template(text: str) -> Template:
+    """Split a text that holds a ``$``; ``$${`` is a literal ``${``. Raises PieceError."""
+    pieces: list[str | Piece] = []
+    literal = ""
+    rest = 0
+    while (found := text.find("${", rest)) >= 0:
+        if found > rest and text[found - 1] == "$":
+            literal += text[rest : found - 1] + "${"
+            rest = found + 2
+            continue
+        literal += text[rest:found]
+        if literal:
+            pieces.append(literal)
+            literal = ""
+        end = _end(text, found + 2)
+        written = text[found : end + 1]
+        try:
+            source = text[found + 2 : end]
+            if not source.strip():
+                raise ExpressionError("this expression is empty", "write a literal ${ as $${")
+            pieces.append(Piece(written, compile_expression(source)))
+        except ExpressionError as error:
+            raise PieceError(written, error) from None
+        rest = end + 1
+    literal += text[rest:]
+    if literal or not pieces:
+        pieces.append(literal)
+    return Template(tuple(pieces))
+
+
+def _end(text: str, start: int) -> int:
+    """The index of the brace that closes an expression: braces nest, and those in quotes do not count."""
+    depth = 0
+    quote = ""
+    index = start
+    while index < len(text):
+        character = text[index]
+        if quote:
+            if character == "\\":
+                index += 1
+            elif character == quote:
+                quote = ""
+        elif character in "'\"":
+            quote = character
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            if not depth:
+                return index
+            depth -= 1
+        index += 1
+    error = ExpressionError('this expression is not closed: "}" is missing', "write a literal ${ as $${")
+    raise PieceError(text[start - 2 :], error)
