@@ -50,6 +50,8 @@ class Service:
 def service(answer: Callable[[Asked], Reply]) -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 64 * 1024  # an answer leaves in one piece
+        disable_nagle_algorithm = True
 
         def _serve(self) -> None:
             parts = urlsplit(self.path)
@@ -76,6 +78,7 @@ def service(answer: Callable[[Asked], Reply]) -> Iterator[Service]:
                 self.send_header("Content-Length", str(len(content) + (10 if reply.short else 0)))
             self.end_headers()
             self.wfile.write(content)
+            self.wfile.flush()
             if reply.short:
                 self.close_connection = True
 

@@ -61,7 +61,8 @@ def test_a_clear_is_taken_by_a_service_that_wants_all_of_it(emulator, provider) 
 
 def test_every_page_is_read(emulator) -> None:
     provider = opened(emulator.url, page_size=7)
-    provider.send([push(desired(f"a{n}"), starts_at=emulator.now()) for n in range(50)])
+    now = emulator.now()
+    provider.send([push(desired(f"a{n}"), starts_at=now) for n in range(50)])
     assert len(active(provider)) == 50
     assert len(emulator.requests("query")) == 8
 
@@ -168,7 +169,8 @@ def test_a_bad_event_is_refused_with_the_words_of_the_service(emulator, provider
 
 
 def test_a_thousand_pushes_are_taken_in_one_request(emulator, provider) -> None:
-    provider.send([push(desired(f"a{n}"), starts_at=emulator.now()) for n in range(1000)])
+    now = emulator.now()
+    provider.send([push(desired(f"a{n}"), starts_at=now) for n in range(1000)])
     assert len(emulator.requests("push")) == 1
     assert len(active(provider)) == 1000
 
