@@ -51,8 +51,16 @@ def iam_error(status: int, message: str | None = None) -> Response:
 
 
 def bcm_error(status: int, message: str | None = None) -> Response:
-    """The answer of BCM's page for a request that failed: ``success`` false and the reason in ``msg``."""
-    return answer({"success": False, "msg": message or _phrase(status), "result": None}, status)
+    """The answer of BCM's page for a request that failed: ``success`` false and the reason in ``msg``.
+
+    With an error status come the vendor's usual ``code``, ``message`` and ``requestId``, which its client wants.
+    """
+    reason = message or _phrase(status)
+    body: dict[str, object] = {"success": False, "msg": reason, "result": None}
+    if status >= 400:
+        code = {401: "AccessDenied", 403: "SignatureDoesNotMatch"}.get(status, _phrase(status).replace(" ", ""))
+        body |= {"code": code, "message": reason, "requestId": secrets.token_hex(16)}
+    return answer(body, status)
 
 
 def error_of(settings: Settings, operation: str, status: int) -> Response:

@@ -71,3 +71,11 @@ class Emulator:
         response = self.session.request(method, f"{self.url}/admin/{path}", json=body, timeout=30)
         assert response.ok, response.text
         return response.json() if response.content else None
+
+    def ces_events(self) -> list[dict[str, Any]]:
+        """All events CES holds, also those that do not show yet."""
+        return list(self._admin("GET", "ces/events")["events"])
+
+    def put_bcm_alarms(self, *alarms: dict[str, Any]) -> None:
+        """Add alarm histories to BCM; times are epoch milliseconds or distances from now like ``-10m``."""
+        self._admin("POST", "bcm/alarms", list(alarms))
