@@ -1,0 +1,143 @@
+"""``reconciler ledger``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.command import command_app
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.options import HERE, DataFormatOption
+from reconciler.cli.terminal import DataFormat, Terminal
+
+if TYPE_CHECKING:
+    from reconciler.ledger.protocol import Ledger, Run
+
+app = command_app()
+
+WhereArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="[DIR or FILE]",
+        help="The stack's directory, a file of it, or the ledger file itself.",
+        show_default=".",
+    ),
+]
+StackOption = Annotated[
+    str | None,
+    typer.Option("--stack", metavar="NAME", help="Which stack, where the directory holds several.", show_default=False),
+]
+
+
+@app.callback()
+def ledger() -> None:
+    """Look into the journal of what was sent, and break a lease that is stuck.
+
+    It needs neither the configuration nor the network.
+    """
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    where: WhereArgument = HERE,
+    stack: StackOption = None,
+    format: DataFormatOption = DataFormat.TEXT,
+) -> ExitCode:
+    """List the runs, newest first, and who holds the lease."""
+    from contextlib import closing
+
+    from reconciler.cli.clock import now
+    from reconciler.views.json.ledger import runs_document
+    from reconciler.views.text.ledger import run_lines
+
+    with closing(_read(where, stack)) as opened:
+        runs, holder = opened.runs(), opened.holder(now())
+    Terminal.of(ctx).show(
+        format,
+        text=lambda: run_lines(runs, holder),
+        document=lambda: runs_document(runs, holder),
+    )
+    return ExitCode.DONE
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or the beginning of it.")],
+    where: WhereArgument = HERE,
+    stack: StackOption = None,
+    format: DataFormatOption = DataFormat.TEXT,
+) -> ExitCode:
+    """Show the operations of one run, and what became of each."""
+    from contextlib import closing
+
+    from reconciler.cli.clock import now
+    from reconciler.views.json.ledger import run_document
+    from reconciler.views.text.ledger import entry_lines
+
+    with closing(_read(where, stack)) as opened:
+        found = _run(opened, run)
+        entries, alive = opened.entries(found.id), opened.holder(now()) is not None
+    Terminal.of(ctx).show(
+        format,
+        text=lambda: entry_lines(found, entries, alive),
+        document=lambda: run_document(found, entries, alive),
+    )
+    return ExitCode.DONE
+
+
+@app.command()
+def unlock(
+    ctx: typer.Context,
+    where: WhereArgument = HERE,
+    stack: StackOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> ExitCode:
+    """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
+    from contextlib import closing
+
+    from reconciler.cli.clock import now
+    from reconciler.cli.ledger_file import find
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+    from reconciler.ledger.sqlite import open_ledger
+    from reconciler.views.text.ledger import holder_lines, unlocked_lines
+
+    terminal = Terminal.of(ctx)
+    with closing(open_ledger(find(where, stack), create=False)) as opened:
+        holder = opened.holder(now())
+        if holder is not None and not yes:
+            if not terminal.interactive:
+                raise DiagnosticError(
+                    Diagnostic(
+                        f"the lease is held by {holder.owner} on {holder.host} (process {holder.pid})",
+                        hint="Make sure that this run is over, then say --yes.",
+                    )
+                )
+            answer = terminal.ask(holder_lines(holder), "Break this lease? Only 'yes' does it: ")
+            if answer != "yes":
+                terminal.tell(unlocked_lines(None))
+                return ExitCode.ERROR
+        held = opened.unlock()
+    terminal.show(DataFormat.TEXT, text=lambda: unlocked_lines(held))
+    return ExitCode.DONE
+
+
+def _read(where: Path, stack: str | None) -> Ledger:
+    from reconciler.cli.ledger_file import find
+    from reconciler.ledger.sqlite import read_ledger
+
+    return read_ledger(find(where, stack))
+
+
+def _run(ledger: Ledger, id: str) -> Run:
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+    runs = ledger.runs()
+    found = [run for run in runs if run.id == id] or [run for run in runs if run.id.startswith(id)]
+    if len(found) == 1:
+        return found[0]
+    summary = f"more than one run begins with {id}" if found else f"there is no run {id}"
+    raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` shows them all"))

@@ -1,0 +1,108 @@
+"""The ledger as text: its runs, the operations of a run, the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.core.duration import format_instant
+from reconciler.core.operation import Status
+from reconciler.ledger.protocol import Entry, Holder, Run, RunState
+from reconciler.views.printable import printable
+from reconciler.views.text.line import BLANK, Line, Span, Style, line
+from reconciler.views.text.width import pad, width
+from reconciler.views.wording import count
+
+_STATES = {
+    RunState.RUNNING: Style.CHANGE,
+    RunState.DONE: Style.GOOD,
+    RunState.PARTIAL: Style.ERROR,
+    RunState.INTERRUPTED: Style.WARNING,
+}
+_STATUSES = {Status.DONE: Style.ADD, Status.FAILED: Style.ERROR, Status.UNKNOWN: Style.WARNING, None: Style.CHANGE}
+
+
+def run_lines(runs: Sequence[Run], holder: Holder | None) -> Iterator[Line]:
+    """The runs, one a line, newest first, and who holds the lease."""
+    if not runs:
+        yield line("No run yet.")
+    else:
+        rows = [
+            (
+                Span(printable(run.id), Style.BOLD),
+                _state(run, alive=holder is not None and run is runs[0]),
+                Span(format_instant(run.started_at)),
+                Span("" if run.ended_at is None else format_instant(run.ended_at)),
+                Span(printable(run.command)),
+            )
+            for run in runs
+        ]
+        yield from _table(("RUN", "STATE", "STARTED", "ENDED", "COMMAND"), rows)
+    if holder is not None:
+        yield BLANK
+        yield from holder_lines(holder)
+
+
+def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Line]:
+    """A run, and its operations in the order they were journalled, each with the service's answer."""
+    yield line("Run ", (printable(run.id), Style.BOLD), ", ", _state(run, alive))
+    yield line(f"  command  {printable(run.command)}", hang=11)
+    yield line(f"  plan     {printable(run.plan_id)}", hang=11)
+    yield line(f"  started  {format_instant(run.started_at)}")
+    if run.ended_at is not None:
+        yield line(f"  ended    {format_instant(run.ended_at)}")
+    yield BLANK
+    if not entries:
+        yield line("It sent nothing.")
+        return
+    rows = [
+        (
+            Span(_status(entry), _STATUSES[entry.status]),
+            Span(entry.operation.verb.value),
+            Span(printable(str(entry.operation.address))),
+            Span("" if entry.attempts == 1 else f"sent {entry.attempts} times", Style.DIM),
+            Span(printable(entry.answer or "")),
+        )
+        for entry in entries
+    ]
+    yield from _table(("STATUS", "VERB", "ADDRESS", "ATTEMPTS", "ANSWER"), rows)
+    yield BLANK
+    done = sum(entry.status is Status.DONE for entry in entries)
+    yield line(f"{count(len(entries), 'operation')}, {done:,} done, {len(entries) - done:,} not done.")
+
+
+def holder_lines(holder: Holder) -> Iterator[Line]:
+    """Who holds the lease, and until when."""
+    who = f"{printable(holder.owner)} on {printable(holder.host)} (process {holder.pid})"
+    yield line(("Held", Style.WARNING), f" by {who} since {format_instant(holder.acquired_at)}", hang=5)
+    yield line(f"     lapses {format_instant(holder.expires_at)} unless renewed", hang=5)
+
+
+def unlocked_lines(held: Holder | None) -> Iterator[Line]:
+    """What unlock did; None: nothing."""
+    if held is None:
+        yield line("No lease was broken.")
+    else:
+        who = f"{printable(held.owner)} on {printable(held.host)} (process {held.pid})"
+        yield line(f"Broken: the lease of {who}. The next apply settles what that run left open.")
+
+
+def _state(run: Run, alive: bool) -> Span:
+    if run.state is RunState.RUNNING and not alive:
+        return Span("died", Style.ERROR)
+    return Span(run.state.value, _STATES[run.state])
+
+
+def _status(entry: Entry) -> str:
+    if entry.status is None:
+        return "open"
+    return "done, seen" if entry.status is Status.DONE and entry.confirmed_at is not None else entry.status.value
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[Span]]) -> Iterator[Line]:
+    """Columns as wide as what they hold, those with nothing in them left out; the last one wraps."""
+    kept = [column for column in range(len(titles)) if any(row[column].text for row in rows)]
+    widths = {column: max(width(titles[column]), *(width(row[column].text) for row in rows)) + 2 for column in kept}
+    hang = sum(widths[column] for column in kept[:-1])
+    for row in ([Span(title, Style.DIM) for title in titles], *rows):
+        *first, last = kept
+        yield line(*(row[c]._replace(text=pad(row[c].text, widths[c])) for c in first), row[last], hang=hang)
