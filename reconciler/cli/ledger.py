@@ -13,6 +13,8 @@ from reconciler.cli.options import HERE, DataFormatOption
 from reconciler.cli.terminal import DataFormat, Terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconciler.ledger.protocol import Ledger, Run
 
 app = command_app()
@@ -79,8 +81,10 @@ def show(
     from reconciler.views.text.ledger import entry_lines
 
     with closing(_read(where, stack)) as opened:
-        found = _run(opened, run)
-        entries, alive = opened.entries(found.id), opened.holder(now()) is not None
+        runs = opened.runs()
+        found = _run(runs, run)
+        entries = opened.entries(found.id)
+        alive = found is runs[0] and opened.holder(now()) is not None
     Terminal.of(ctx).show(
         format,
         text=lambda: entry_lines(found, entries, alive),
@@ -132,10 +136,9 @@ def _read(where: Path, stack: str | None) -> Ledger:
     return read_ledger(find(where, stack))
 
 
-def _run(ledger: Ledger, id: str) -> Run:
+def _run(runs: Sequence[Run], id: str) -> Run:
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
-    runs = ledger.runs()
     found = [run for run in runs if run.id == id] or [run for run in runs if run.id.startswith(id)]
     if len(found) == 1:
         return found[0]

@@ -104,5 +104,6 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[Span]]) -> Iterator[Li
     widths = {column: max(width(titles[column]), *(width(row[column].text) for row in rows)) + 2 for column in kept}
     hang = sum(widths[column] for column in kept[:-1])
     for row in ([Span(title, Style.DIM) for title in titles], *rows):
-        *first, last = kept
-        yield line(*(row[c]._replace(text=pad(row[c].text, widths[c])) for c in first), row[last], hang=hang)
+        filled = [column for column in kept if row[column].text]
+        before = (row[c]._replace(text=pad(row[c].text, widths[c])) for c in kept if c < filled[-1])
+        yield line(*before, row[filled[-1]], hang=hang)
