@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+import requests.auth
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.providers.auth import authentication
@@ -15,27 +19,59 @@ from reconciler.providers.text import Secrets
 log = logging.getLogger(__name__)
 
 
+class Reachable(Protocol):
+    """The settings that say how requests are made."""
+
+    @property
+    def parallelism(self) -> int: ...
+
+    @property
+    def request_timeout(self) -> int: ...
+
+    @property
+    def ca_file(self) -> str | None: ...
+
+
 def connect(service: str, key: str, settings: HuaweiSettings, environment: Environment) -> Client:
     """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError where it can't be made."""
-    if settings.ca_file is not None and not Path(settings.ca_file).is_file():
+    base_url = located(key, lambda: settings.base_url(service, environment.embedded_endpoint))
+    check_ca_file(key, settings.ca_file)
+    secrets = Secrets(settings.auth.secrets)
+    auth = authentication(settings, secrets, environment.user_agent, environment.embedded_endpoint)
+    return make_client(base_url, auth, secrets, settings, environment.user_agent)
+
+
+def located(key: str, base_url: Callable[[], str]) -> str:
+    """The URL the provider's settings give; a ValueError of theirs becomes a diagnostic."""
+    try:
+        url = base_url()
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(f"providers.{key}: {error}")) from None
+    if url.startswith("http://") and not is_loopback(url):
+        log.warning("providers.%s: %s is not encrypted: whoever is on the way can read the credentials", key, url)
+    return url
+
+
+def check_ca_file(key: str, ca_file: str | None) -> None:
+    """Raise DiagnosticError where the file named under ``ca_file`` is none."""
+    if ca_file is not None and not Path(ca_file).is_file():
         raise DiagnosticError(
             Diagnostic(
-                f"providers.{key}.ca_file: there is no file {settings.ca_file}",
+                f"providers.{key}.ca_file: there is no file {ca_file}",
                 hint="give the path of a PEM file, from the directory the command runs in",
             )
         )
-    try:
-        base_url = settings.base_url(service, environment.embedded_endpoint)
-    except ValueError as error:
-        raise DiagnosticError(Diagnostic(f"providers.{key}: {error}")) from None
-    if base_url.startswith("http://") and not is_loopback(base_url):
-        log.warning("providers.%s: %s is not encrypted: whoever is on the way can read the credentials", key, base_url)
-    secrets = Secrets(settings.auth.secrets)
+
+
+def make_client(
+    base_url: str, auth: requests.auth.AuthBase | None, secrets: Secrets, settings: Reachable, user_agent: str
+) -> Client:
+    """A client for one service, not yet connected."""
     return Client(
         base_url,
-        auth=authentication(settings, secrets, environment.user_agent, environment.embedded_endpoint),
+        auth=auth,
         secrets=secrets,
-        user_agent=environment.user_agent,
+        user_agent=user_agent,
         parallelism=settings.parallelism,
         timeout=settings.request_timeout / 1000,
         ca_file=settings.ca_file,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from reconciler.core.address import Address
+from reconciler.core.data_source import DataSource, Item
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, ServiceAnswer
@@ -89,6 +90,18 @@ class Provider(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Queryable(Protocol):
+    """A provider that also answers the data sources of its type."""
+
+    def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+        """Everything that the data source ``source`` finds for an instance of its model.
+
+        ``details`` names the detail fields that are wanted; without them no request per item is made. Raises
+        ServiceError also where an answer can't be read in full: a result must never be shorter than the truth.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How a provider wants to be driven; set by the configuration."""
@@ -129,6 +142,10 @@ class ProviderType(Protocol):
 
     @property
     def resource_types(self) -> Mapping[str, ResourceType]: ...
+
+    @property
+    def data_sources(self) -> Mapping[str, DataSource]:
+        """What can be queried under ``data``; where there are any, the opened provider is ``Queryable``."""
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         """Make a provider from an instance of ``settings``; no request is made yet."""

@@ -6,14 +6,19 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+from pydantic import BaseModel
+
 from reconciler.core.address import Address
+from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
+from reconciler.providers.aom.data_sources import AomQuery
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, walk, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
+from reconciler.providers.aom.search import Search
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
@@ -38,6 +43,7 @@ class AomProvider:
         self._settings = settings
         self._client = client
         self._now = now
+        self._search = Search(settings, client)
         self._path = f"/v2/{quote(settings.project_id)}"
         project = settings.enterprise_project_id
         # The two pages write the header's name differently.
@@ -87,6 +93,11 @@ class AomProvider:
             if any(address.type == EVENT.name for address in wanted):
                 found = self._query(stack, EVENT, None, span, _narrow(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
+
+    def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+        if not isinstance(query, AomQuery):
+            raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
+        return self._search.find(source, query, details, int(self._now() * 1000))
 
     def close(self) -> None:
         self._client.close()

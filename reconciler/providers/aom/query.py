@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from reconciler.core.duration import HOUR, MINUTE
+from reconciler.providers.aom.data_sources import MAX_STEPS
+from reconciler.providers.decode import integer
 from reconciler.providers.http import Answer
 from reconciler.providers.protocol import Verdict
 
@@ -15,7 +17,6 @@ log = logging.getLogger(__name__)
 Event = Mapping[str, object]
 
 FIRST_MARKER = "0"
-MAX_STEPS = 1440
 MAX_BARREN = 100
 """How many pages in a row may bring nothing new before the walk is given up."""
 
@@ -52,10 +53,12 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
     ).encode("utf-8", "replace")
 
 
-def walk(ask: Callable[[str], Answer]) -> Iterator[Event]:
+def walk(ask: Callable[[str], Answer], *, whole: int | None = None) -> Iterator[Event]:
     """Every event of every page, each id once; ``ask`` gets the page at a marker.
 
-    Raises ServiceError where an answer is not a page, and where the markers go in circles or lead nowhere.
+    ``whole`` is the size of a page where nothing may be missing: a page that could be less than it seems is an error
+    then, not a warning. Raises ServiceError where an answer is not a page, and where the markers go in circles or
+    lead nowhere.
     """
     marker = FIRST_MARKER
     markers = {marker}
@@ -64,6 +67,8 @@ def walk(ask: Callable[[str], Answer]) -> Iterator[Event]:
     while True:
         answer = ask(marker)
         events, following = _page(answer)
+        if whole is not None:
+            _check_whole(answer, len(events), following, whole)
         new = False
         for event in events:
             key = event.get("id")
@@ -100,3 +105,19 @@ def _page(answer: Answer) -> tuple[list[Event], str]:
     info = page.get("page_info")
     following = info.get("next_marker") if isinstance(info, dict) else None
     return maps, "" if following is None else str(following)
+
+
+def _check_whole(answer: Answer, read: int, following: str, size: int) -> None:
+    """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
+    page = answer.json()
+    assert isinstance(page, dict)
+    events, info = page.get("events"), page.get("page_info")
+    told = integer(info.get("current_count")) if isinstance(info, dict) else None
+    if "events" not in page or (events is None and told != 0):
+        raise answer.unreadable("the answer holds no list of events")
+    if events is not None and read < len(events):
+        raise answer.unreadable(f"{len(events) - read} of the answer's events can't be read")
+    if told is not None and told > read:
+        raise answer.unreadable(f"the answer counts {told} events and holds {read}")
+    if not following and read >= size and not (isinstance(info, dict) and "next_marker" in info):
+        raise answer.unreadable("the answer does not tell whether there are more events")

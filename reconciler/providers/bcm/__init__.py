@@ -1,0 +1,56 @@
+"""BCM: alarms of Baidu Cloud Monitor, read only.
+
+Importing this loads no HTTP library and no signer: the loader and ``validate`` need the models only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from reconciler.core.data_source import DataSource, ItemField
+from reconciler.core.resource_type import ResourceType
+from reconciler.providers.bcm.query import FIELDS, BcmAlarmsQuery
+from reconciler.providers.bcm.settings import BcmSettings
+from reconciler.providers.protocol import Environment, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class BcmAlarms:
+    """The data source ``bcm_alarms``."""
+
+    name: str = "bcm_alarms"
+    summary: str = "the alarm history of Baidu Cloud Monitor"
+    model: type[BaseModel] = BcmAlarmsQuery
+    fields: Mapping[str, ItemField] = field(default_factory=lambda: FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Bcm:
+    """The provider type ``bcm``."""
+
+    name: str = "bcm"
+    summary: str = "Baidu Cloud Monitor: its alarm history, read only"
+    settings: type[BaseModel] = BcmSettings
+    resource_types: Mapping[str, ResourceType] = field(default_factory=dict)
+    data_sources: Mapping[str, DataSource] = field(default_factory=lambda: {"bcm_alarms": BcmAlarms()})
+
+    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+        from reconciler.providers.bcm.auth import BceAuth
+        from reconciler.providers.bcm.provider import BcmProvider
+        from reconciler.providers.connection import check_ca_file, located, make_client
+        from reconciler.providers.text import Secrets
+
+        if not isinstance(settings, BcmSettings):
+            raise TypeError(f"{key}: expected BcmSettings, got {type(settings).__name__}")
+        base_url = located(key, lambda: settings.base_url(environment.embedded_endpoint))
+        check_ca_file(key, settings.ca_file)
+        secrets = Secrets(settings.auth.secrets)
+        auth = BceAuth(*settings.auth.secrets)
+        client = make_client(base_url, auth, secrets, settings, environment.user_agent)
+        return BcmProvider(key, settings, client, secrets)
+
+
+PROVIDER = Bcm()

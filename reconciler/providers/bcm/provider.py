@@ -1,0 +1,161 @@
+"""The BCM provider: lists and looks up alarms over HTTP (alarm history page); it writes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import BaseModel
+
+from reconciler.core.address import Address
+from reconciler.core.data_source import Item
+from reconciler.core.desired import Desired
+from reconciler.core.digest import canonical
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation, ServiceAnswer
+from reconciler.providers.bcm.alarm import item
+from reconciler.providers.bcm.query import PAGE_SIZE, BcmAlarmsQuery
+from reconciler.providers.bcm.settings import BcmSettings
+from reconciler.providers.decode import integer
+from reconciler.providers.http import Answer, Client
+from reconciler.providers.protocol import Limits, ServiceError, Verdict
+from reconciler.providers.text import Secrets
+from reconciler.providers.throttle import Throttle
+
+_LIST = "/ah-api/v1/alarmhouse/alarm/list"
+_DETAIL = "/ah-api/v1/alarmhouse/alarm"
+MAX_WALKS = 4
+"""How often a list is read, where it changed each time while it was read."""
+
+Alarm = Mapping[str, object]
+
+
+class BcmProvider:
+    """One account of Baidu Cloud Monitor; ``now`` gives the seconds since the epoch."""
+
+    def __init__(
+        self, key: str, settings: BcmSettings, client: Client, secrets: Secrets, now: Callable[[], float] = time.time
+    ) -> None:
+        self.key = key
+        self.limits = Limits(parallelism=settings.parallelism, rate_limit=settings.rate_limit, visible_within=0)
+        self._settings = settings
+        self._client = client
+        self._secrets = secrets
+        self._throttle = Throttle(settings.rate_limit)
+        self._now = now
+
+    def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+        if not isinstance(query, BcmAlarmsQuery):
+            raise TypeError(f"{source}: expected BcmAlarmsQuery, got {type(query).__name__}")
+        found = self._list(query)
+        if not found or not (details or query.details):
+            return [item(alarm) for alarm in found]
+        with ThreadPoolExecutor(self._settings.parallelism, thread_name_prefix="detail") as pool:
+            looked_up = pool.map(self._look_up, found)
+            return [item({**alarm, **detail}) for alarm, detail in zip(found, looked_up, strict=True)]
+
+    def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # read only
+        return iter(())
+
+    def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:  # noqa: ARG002  # read only
+        return iter(())
+
+    def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:  # noqa: ARG002  # read only
+        raise ServiceError(Verdict.REJECTED, ServiceAnswer("Baidu Cloud Monitor is read only here"))
+
+    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:  # noqa: ARG002  # read only
+        return iter(())
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _list(self, query: BcmAlarmsQuery) -> list[Alarm]:
+        """Every alarm of every page, each id once; read anew where the list changed so that one could be missed."""
+        since = query.since(int(self._now() * 1000), self._settings.lookback)
+        for _ in range(MAX_WALKS):
+            answer, found = self._walk(query, since)
+            if found is not None:
+                return found
+        raise answer.unreadable(f"the list changed each of the {MAX_WALKS} times it was read: ask for less at once")
+
+    def _walk(self, query: BcmAlarmsQuery, since: int) -> tuple[Answer, list[Alarm] | None]:
+        """One walk over the pages: the last answer, and the alarms; None where they are not all there.
+
+        Alarms that leave the list move others up to a page already read, new ones push others down.
+        """
+        alarms: dict[object, Alarm] = {}
+        before = 0
+        number = 1
+        while True:
+            answer = self._ask("POST", _LIST, body=canonical(query.body(self._settings.user_id, since, number)))
+            page, total = self._page(answer)
+            if number > 1 and total is not None and total < before:
+                return answer, None
+            known = len(alarms)
+            for position, alarm in enumerate(page):
+                alarms.setdefault(_identity(alarm, number, position), alarm)
+            last = len(page) < _size(answer) if total is None else len(alarms) >= total
+            if last or not page:
+                whole = total is None or len(alarms) >= total
+                return answer, list(alarms.values()) if whole else None
+            if len(alarms) == known:
+                return answer, None
+            before = total or 0
+            number += 1
+
+    def _look_up(self, alarm: Alarm) -> Alarm:
+        """The alarm's details ("Alarm History details"); userId and alarmId travel in the query."""
+        key = alarm.get("id")
+        if not isinstance(key, str | int) or key == "":
+            raise ServiceError(
+                Verdict.REJECTED, ServiceAnswer("the service shows an alarm without an id, which can't be looked up")
+            )
+        answer = self._ask("GET", _DETAIL, params=[("alarmId", str(key)), ("userId", self._settings.user_id)])
+        detail = self._result(answer)
+        if not isinstance(detail, dict):
+            raise answer.unreadable("the answer holds no alarm")
+        if str(detail.get("id", key)) != str(key):
+            raise answer.unreadable(f"asked for the alarm {key}, the service answers with another")
+        return detail
+
+    def _ask(
+        self, method: str, path: str, *, params: Sequence[tuple[str, str]] = (), body: str | None = None
+    ) -> Answer:
+        self._throttle.wait()
+        return self._client.send(method, path, params=params, body=None if body is None else body.encode())
+
+    def _result(self, answer: Answer) -> object:
+        """What a success holds; an answer that does not say it is one is an error, whatever its HTTP status."""
+        value = answer.json()
+        if not isinstance(value, dict) or not isinstance(value.get("success"), bool):
+            raise answer.unreadable("the answer is not the service's: it does not tell whether the request succeeded")
+        if not value["success"]:
+            reason = value.get("msg")
+            text = reason if isinstance(reason, str) and reason.strip() else "the service gave no reason"
+            raise answer.unreadable(self._secrets.hide(text), Verdict.REJECTED)
+        return value.get("result")
+
+    def _page(self, answer: Answer) -> tuple[list[Alarm], int | None]:
+        """The alarms of a page, and how many there are in all where that is told."""
+        result = self._result(answer)
+        alarms = result.get("alarms") if isinstance(result, dict) else None
+        total = integer(result.get("totalCount")) if isinstance(result, dict) else None
+        if alarms is None and total == 0:
+            return [], 0
+        if not isinstance(alarms, list) or not all(isinstance(alarm, dict) for alarm in alarms):
+            raise answer.unreadable("the answer holds no list of alarms")
+        return alarms, None if total is None or total < 0 else total
+
+
+def _identity(alarm: Alarm, page: int, position: int) -> object:
+    key = alarm.get("id")
+    return key if isinstance(key, str | int) and key != "" else (page, position)
+
+
+def _size(answer: Answer) -> int:
+    """How many alarms a full page of this service has: it may give fewer than it is asked for, and then tells."""
+    value = answer.json()
+    result = value.get("result") if isinstance(value, dict) else None
+    told = integer(result.get("pageSize")) if isinstance(result, dict) else None
+    return told if told is not None and 0 < told <= PAGE_SIZE else PAGE_SIZE
