@@ -17,7 +17,7 @@ from reconciler.cli.shared import defer, share
 from reconciler.cli.terminal import Format, Terminal, prepare
 from reconciler.views.text.line import line
 
-NAMES = ("ledger", "providers", "version")
+NAMES = ("ledger", "emulator", "providers", "version")
 """The commands, in the order of ``--help``; each is the module of this package of that name (``import``:
 ``import_``).
 """

@@ -11,17 +11,23 @@ BUSY_MS = 10_000
 
 
 class Database:
-    """Opened by whoever makes the app, used by the one thread that serves it."""
+    """Opened by whoever makes the app, used by the one thread that serves it.
+
+    ValueError when the file is not a database; OSError when its directory can't be made.
+    """
 
     def __init__(self, path: Path | str | None) -> None:
         if path is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        # An emulator's data must outlive its process, not the machine's power: no fsync.
-        self.connection.executescript(
-            f"PRAGMA busy_timeout = {BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-            "PRAGMA temp_store = MEMORY;"
-        )
+        try:
+            self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+            # An emulator's data must outlive its process, not the machine's power: no fsync.
+            self.connection.executescript(
+                f"PRAGMA busy_timeout = {BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+                "PRAGMA temp_store = MEMORY;"
+            )
+        except sqlite3.Error as error:
+            raise ValueError(f"{path}: not a database the emulator can use: {error}") from None
 
     def create(self, schema: str) -> None:
         """Run ``CREATE ... IF NOT EXISTS`` statements."""

@@ -77,10 +77,10 @@ def serve(
 ) -> None:
     """Serve until interrupted; ``on_ready`` gets the base URL as soon as connections are taken.
 
-    OSError when the address can't be listened on.
+    OSError when the address can't be listened on, ValueError when the settings are not right.
     """
-    listener = _listen(host, port)
     server = _server(settings, lambda: on_ready(_url(listener)) if on_ready else None)
+    listener = _listen(host, port)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
 
@@ -91,9 +91,9 @@ def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Itera
 
     OSError when the address can't be listened on.
     """
-    listener = _listen(host, port)
     ready = threading.Event()
     server = _server(settings, ready.set)
+    listener = _listen(host, port)
     failure: list[BaseException] = []
 
     def work() -> None:

@@ -1,0 +1,134 @@
+"""``reconciler emulator``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.command import command_app
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.terminal import Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.views.text.line import line
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+app = command_app()
+
+
+@app.command(epilog="Every switch, fault and admin endpoint is explained in docs/emulator.md.")
+def emulator(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Which port; 0 takes a free one.")] = 8080,
+    db: Annotated[
+        Path | None,
+        typer.Option("--db", metavar="FILE", help="Keep everything in this file.", show_default="in memory"),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TOKEN",
+            help="Demand this token, or one that its IAM issued.",
+            envvar="RECONCILER_EMULATOR_TOKEN",
+            show_default="any",
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="AK:SK", help="Verify signatures with this key; may be repeated."),
+    ] = None,
+    user: Annotated[
+        list[str] | None,
+        typer.Option("--user", metavar="NAME:PASSWORD", help="Who may have a token of its IAM; may be repeated."),
+    ] = None,
+    seed: Annotated[
+        Path | None,
+        typer.Option("--seed", metavar="FILE", help="Alarm histories, notification rules and faults to begin with."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="FAULT", help="What goes wrong, like push:status=503,nth=3; may be repeated."),
+    ] = None,
+    on_repeat: Annotated[
+        str | None,
+        typer.Option("--on-repeat", metavar="merge|duplicate", help="What pushing an active alarm again does."),
+    ] = None,
+    on_bad_event: Annotated[
+        str | None,
+        typer.Option("--on-bad-event", metavar="reject-batch|reject-event", help="What a bad event rejects."),
+    ] = None,
+    timeout_from: Annotated[
+        str | None,
+        typer.Option("--timeout-from", metavar="start|arrival", help="What an alarm's timeout counts from."),
+    ] = None,
+    visible_after: Annotated[
+        str | None, typer.Option("--visible-after", metavar="DURATION", help="How long a write takes to show.")
+    ] = None,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option("--switch", metavar="NAME=VALUE", help="Any other behaviour to play; may be repeated."),
+    ] = None,
+) -> ExitCode:
+    """Serve the emulated services: AOM, CES and BCM, and IAM for tokens.
+
+    The address goes to standard output as soon as requests are taken; Ctrl-C ends it.
+    """
+    named = {
+        "on_repeat": on_repeat,
+        "on_bad_event": on_bad_event,
+        "timeout_from": timeout_from,
+        "visible_after": visible_after,
+    }
+    switches = [*(f"{name}={value}" for name, value in named.items() if value is not None), *(switch or [])]
+    terminal = Terminal.of(ctx)
+    pairs = {"--key": _pairs("--key", key or []), "--user": _pairs("--user", user or [])}
+    terminal.hide([each for each in (token, *(secret for pair in pairs.values() for secret in pair.values())) if each])
+    if host not in LOOPBACK and token is None:
+        terminal.tell([line(f"Warning: whoever reaches {host} may use this emulator; --token demands a token.")])
+
+    def ready(url: str) -> None:
+        terminal.show(terminal.format, text=lambda: [line(url)])
+        terminal.tell([line(f"AOM, CES, BCM and IAM are emulated at {url}; Ctrl-C ends it.")])
+
+    try:
+        from reconciler.emulator.server import serve
+        from reconciler.emulator.settings import Settings, User
+        from reconciler.emulator.switch import read_switches
+
+        settings = Settings(
+            db=db,
+            token=token,
+            keys=pairs["--key"],
+            users=tuple(User(name, password) for name, password in pairs["--user"].items()),
+            seed=seed,
+            faults=tuple(fault or ()),
+            **read_switches(switches),
+        )
+        serve(settings, host, port, on_ready=ready)
+    except ModuleNotFoundError as error:
+        extra = "install the extra: pip install 'reconciler[emulator]'"
+        raise DiagnosticError(
+            Diagnostic(f"the emulator needs {error.name}, which is not installed", hint=extra)
+        ) from None
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(str(error), hint="`reconciler emulator --help` names the options")) from None
+    except OSError as error:
+        where = error.filename or f"{host}:{port}"
+        hint = "another --port, or --port 0, is free" if error.filename is None else None
+        raise DiagnosticError(Diagnostic(f"can't serve on {where}: {error.strerror}", hint=hint)) from None
+    return ExitCode.DONE
+
+
+def _pairs(option: str, texts: list[str]) -> dict[str, str]:
+    """Name to secret, of texts like ``AK:SK``; a text without a colon is not repeated, it may be a secret."""
+    pairs = {}
+    for text in texts:
+        name, colon, secret = text.partition(":")
+        if not (name and colon and secret):
+            raise DiagnosticError(Diagnostic(f"{option} takes a name and a secret with a colon between"))
+        pairs[name] = secret
+    return pairs
