@@ -110,7 +110,11 @@ class _Reader:
             event_class = event.__class__
             if event_class is ScalarEvent:
                 key = event.value
-                if event.anchor is not None or event.ctag is not None or (not event.style and key[:1] in _KEY_FIRST):
+                if (
+                    event.anchor is not None
+                    or event.ctag is not None
+                    or (key[:1] in _KEY_FIRST and not event.style and (key == "<<" or resolve(key) != key))
+                ):
                     key = self._key(event)
             elif event_class is MappingEndEvent:
                 return result

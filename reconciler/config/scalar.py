@@ -22,6 +22,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_LAST = frozenset("0123456789.abcdefABCDEF")
 _MOST_DIGITS = 4000
 
 
@@ -29,7 +30,7 @@ def resolve(text: str) -> Scalar:
     """The value of a plain scalar: null, a boolean, a number, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in "+-.0123456789" or len(text) > _MOST_DIGITS:
+    if text[0] not in "+-.0123456789" or text[-1] not in _LAST or len(text) > _MOST_DIGITS:
         return text
     if _INTEGER.fullmatch(text):
         return int(text)

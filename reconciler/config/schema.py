@@ -1,0 +1,213 @@
+"""The JSON Schema of the language, for editors: made from the models that also check it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from reconciler.config.blocks import NAME, PROVIDER_KEY, STACK_NAME, STACK_NAME_LENGTH, WORD, Common, Variable
+from reconciler.config.stack import ProviderSchema
+from reconciler.core.desired import Kind
+from reconciler.core.guards import Guards
+
+Schema = dict[str, object]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_EXPRESSION: Schema = {
+    "type": "string",
+    "pattern": r"\$\{[\s\S]*\}",
+    "description": "An expression: ${var.NAME}, ${local.NAME}, ${each.key}, ${each.value}.",
+}
+_OR_EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
+_NOTES = frozenset(["title", "description", "default", "examples", "deprecated", "writeOnly"])
+_UNFIT = {Kind.FACT: "state", Kind.LEVEL: "occurrence"}
+
+
+def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, Schema] | None = None) -> Schema:
+    """JSON Schema 2020-12 of one file of a stack, for the providers of a catalog.
+
+    Wherever an expression is evaluated the schema takes ``${...}`` too, whatever the value must come to. ``sections``
+    adds the schemas of sections that the loader hands on (``data``, ``checks``, ``drills``).
+    """
+    providers = sorted(catalog, key=lambda schema: schema.name)
+    types = {name: kind for schema in providers for name, kind in sorted(schema.resource_types.items())}
+    models: list[type[BaseModel]] = [Common, Guards, *(schema.settings for schema in providers)]
+    models += [kind.model for kind in types.values()]
+    evaluated, definitions = _definitions(models)
+    definitions = {name: _with_expressions(found) for name, found in definitions.items()}
+    plain, plain_definitions = _definitions([Variable])
+    for name, found in plain_definitions.items():
+        if definitions.setdefault(name, found) != found:
+            raise ValueError(f"two models are called {name}")
+    definitions["expression"] = _EXPRESSION
+    common = _taken(definitions, evaluated[Common])
+    for schema in providers:
+        definitions[f"provider_{schema.name}"] = _provider(schema, definitions[_name(evaluated[schema.settings])])
+    for name, kind in types.items():
+        definitions[f"resource_{name}"] = _resource(common, definitions[_name(evaluated[kind.model])], kind.kind)
+    top: Schema = {
+        "stack": {
+            "type": "string",
+            "pattern": STACK_NAME,
+            "maxLength": STACK_NAME_LENGTH,
+            "description": "The name of the stack; it owns what it pushes by this name. In one file of it only.",
+        },
+        "include": {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "description": "Further files of the stack, relative to its directory.",
+        },
+        "variables": _named(WORD, plain[Variable], "Values that can be given from outside."),
+        "locals": _named(WORD, {}, "Values with a name, for expressions: ${local.NAME}."),
+        "providers": _providers(providers),
+        "resources": {
+            "type": ["object", "null"],
+            "description": "The alarms and events of the stack, by type and name.",
+            "properties": {name: _named(NAME, _ref(f"resource_{name}"), _about(types[name].model)) for name in types},
+            "additionalProperties": False,
+        },
+        "guards": {**evaluated[Guards], "description": "How much a plan may do without --force."},
+        **(sections or {}),
+    }
+    result: Schema = {
+        "$schema": DIALECT,
+        "title": "A stack of reconciler",
+        "description": "Which alarms should be firing or cleared, and which events should have been recorded.",
+        "type": "object",
+        "properties": top,
+        "additionalProperties": False,
+    }
+    result["$defs"] = _reachable(result, definitions)
+    return result
+
+
+def schema_text(schema: Schema) -> str:
+    """The schema as it is kept in a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _definitions(models: list[type[BaseModel]]) -> tuple[dict[type[BaseModel], Schema], dict[str, Schema]]:
+    """A reference for each model, and everything that is referred to."""
+    references, whole = models_json_schema([(model, "validation") for model in dict.fromkeys(models)])
+    definitions: dict[str, Schema] = whole.get("$defs", {})
+    return {model: references[model, "validation"] for model in models}, definitions
+
+
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"]).removeprefix("#/$defs/")
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _taken(definitions: dict[str, Schema], reference: Schema) -> Schema:
+    return definitions[_name(reference)]
+
+
+def _about(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().split("\n\n", 1)[0]
+
+
+def _named(pattern: str, value: Schema, description: str) -> Schema:
+    return {
+        "type": ["object", "null"],
+        "description": description,
+        "patternProperties": {pattern: value},
+        "additionalProperties": False,
+    }
+
+
+def _providers(providers: list[ProviderSchema]) -> Schema:
+    """A key that begins with the name of a type is of that type; any other key must say its type."""
+    named = {rf"^{schema.name}(\.|$)": _ref(f"provider_{schema.name}") for schema in providers}
+    others = [
+        {"properties": {"type": {"const": schema.name}}, "allOf": [_ref(f"provider_{schema.name}")]}
+        for schema in providers
+    ]
+    return {
+        "type": ["object", "null"],
+        "description": "The services, by a key of your choice; the key says the type: aom, or aom.NAME.",
+        "propertyNames": {"pattern": PROVIDER_KEY},
+        "patternProperties": named,
+        "additionalProperties": {"type": "object", "required": ["type"], "anyOf": others},
+    }
+
+
+def _provider(schema: ProviderSchema, settings: Schema) -> Schema:
+    kind = {"type": "string", "enum": [schema.name], "description": "The type of provider, where the key does not say."}
+    return {**settings, "properties": {"type": kind, **_properties(settings)}}
+
+
+def _resource(common: Schema, fields: Schema, kind: Kind) -> Schema:
+    shared = {name: found for name, found in _properties(common).items() if name != _UNFIT[kind]}
+    return {**fields, "properties": {**shared, **_properties(fields)}}
+
+
+def _properties(schema: Schema) -> dict[str, object]:
+    found = schema.get("properties", {})
+    assert isinstance(found, dict)
+    return found
+
+
+def _with_expressions(schema: Schema) -> Schema:
+    """A definition in which every value below the top may be an expression."""
+    return {key: _inside(key, value) for key, value in schema.items()}
+
+
+def _inside(keyword: str, value: object) -> object:
+    if keyword in ("properties", "patternProperties") and isinstance(value, dict):
+        return {name: _or_expression(inner) for name, inner in value.items()}
+    if keyword in ("items", "additionalProperties") and isinstance(value, dict):
+        return _or_expression(value)
+    if keyword == "prefixItems" and isinstance(value, list):
+        return [_or_expression(inner) for inner in value]
+    if keyword == "anyOf" and isinstance(value, list):
+        return [_with_expressions(inner) for inner in value]
+    return value
+
+
+def _or_expression(schema: Schema) -> Schema:
+    changed = _with_expressions(schema)
+    changed.pop("title", None)
+    notes = {key: value for key, value in changed.items() if key in _NOTES}
+    rest = {key: value for key, value in changed.items() if key not in _NOTES}
+    if _takes_any_text(rest):
+        return changed
+    choices = rest["anyOf"] if set(rest) == {"anyOf"} else [rest]
+    assert isinstance(choices, list)
+    return {**notes, "anyOf": [*choices, _OR_EXPRESSION]}
+
+
+def _takes_any_text(schema: Schema) -> bool:
+    if not schema or schema == {"type": "string"}:
+        return True
+    choices = schema.get("anyOf")
+    return isinstance(choices, list) and any(_takes_any_text(choice) for choice in choices)
+
+
+def _reachable(schema: Schema, definitions: dict[str, Schema]) -> dict[str, Schema]:
+    """The definitions that are used, by name."""
+    found: set[str] = set()
+    pending = list(_references(schema))
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += _references(definitions[name])
+    return {name: definitions[name] for name in sorted(found)}
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "$ref" and isinstance(inner, str):
+                yield inner.removeprefix("#/$defs/")
+            else:
+                yield from _references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
