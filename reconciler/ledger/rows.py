@@ -7,9 +7,9 @@ values are all the same is stored once, and payloads, being JSON texts already, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
@@ -18,11 +18,12 @@ _SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
 _WHOLE = ("key", "address")
 _PAYLOAD = Operation._fields.index("payload")
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+"""The JSON text of plain values, as it is kept."""
 
 
 class Intent(NamedTuple):
-    """One row of step ``intend``, as text. ``facts`` are the columns by which the past is looked up."""
+    """One row of step ``intend``, as text. ``digest`` is of both others."""
 
     body: str
     payloads: str
@@ -32,10 +33,18 @@ class Intent(NamedTuple):
 class Mark(NamedTuple):
     """What an operation leaves in the view of the past: the fact it records, or the id it clears."""
 
-    position: int
     address: Address
     occurrence: str | None
     target: str | None
+
+
+class Told(NamedTuple):
+    """An outcome that says more than "done"."""
+
+    key: str
+    status: str
+    answer: str | None
+    id: str | None
 
 
 def encode_intent(operations: Sequence[Operation]) -> Intent:
@@ -54,7 +63,7 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
         for position, op in enumerate(operations)
         if op.occurrence is not None or op.target is not None
     )
-    body = _encode(fields)
+    body = encode(fields)
     return Intent(body, payloads, _digest(body, payloads))
 
 
@@ -73,12 +82,10 @@ def decode_intent(intent: Intent) -> list[Operation]:
     return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
 
 
-def decode_marks(body: str) -> list[Mark]:
-    """The marks of a row's operations."""
-    return [
-        Mark(position, Address(*address), occurrence, target)
-        for position, address, occurrence, target in json.loads(body)["marks"]
-    ]
+def decode_marks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mark]]:
+    """The marks of a row's operations, by key, from its parsed body."""
+    for position, address, occurrence, target in body["marks"]:
+        yield body["key"][position], Mark(Address(*address), occurrence, target)
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
@@ -92,20 +99,17 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
         for o in last.values()
         if o.status is not Status.DONE or o.id is not None or o.error is not None
     ]
-    return _encode({"done": plain, "told": told})
+    return encode({"done": plain, "told": told})
 
 
 def encode_keys(keys: Iterable[str]) -> str:
     """A JSON list of keys."""
-    return _encode(list(keys))
+    return encode(list(keys))
 
 
-def told(body: str) -> list[Mapping[str, str | None]]:
-    """The outcomes of a row that say more than "done"."""
-    return [
-        {"key": key, "status": status, "answer": answer, "id": service_id}
-        for key, status, answer, service_id in json.loads(body)["told"]
-    ]
+def decode_told(body: Mapping[str, Any]) -> list[Told]:
+    """The outcomes of a row that say more than "done", from its parsed body."""
+    return [Told(*outcome) for outcome in body["told"]]
 
 
 def _storable(text: str | None) -> str | None:
