@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from reconciler.emulator.settings import DAY, Settings
-from reconciler.emulator.wire import is_integer, parse
+from reconciler.emulator.wire import dump, is_integer, parse
 
 SEVERITIES = ("Critical", "Major", "Minor", "Info")
 TYPES = ("event", "alarm")
@@ -38,7 +37,7 @@ class Report:
 
 
 def identity_of(metadata: dict[str, str]) -> bytes:
-    return blake2b(json.dumps(metadata, sort_keys=True).encode(), digest_size=16).digest()
+    return blake2b(dump(sorted(metadata.items())), digest_size=16).digest()
 
 
 def read_reports(body: bytes, clearing: bool, settings: Settings) -> tuple[list[Report], list[str]]:
