@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ class Service:
 
 
 @contextmanager
-def service(answer: Callable[[Asked], Reply]) -> Iterator[Service]:
+def service(answer: Callable[[Asked], Reply], tls: ssl.SSLContext | None = None) -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = 64 * 1024  # an answer leaves in one piece
@@ -89,7 +90,10 @@ def service(answer: Callable[[Asked], Reply]) -> Iterator[Service]:
     lock = threading.Lock()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    running = Service(f"http://127.0.0.1:{server.server_address[1]}")
+    server.handle_error = lambda *args: None  # a client that hangs up is what some tests are about
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    running = Service(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

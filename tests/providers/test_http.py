@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import trustme
 
 from reconciler.providers import http
 from reconciler.providers.auth import TokenAuth
@@ -200,12 +201,41 @@ def test_certificates_that_can_not_be_read_are_told(tmp_path) -> None:
     assert met.verdict is Verdict.UNSENT
 
 
-def test_an_untrusted_certificate_was_not_sent_to() -> None:
-    error = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
-    error.verify_message = "self-signed certificate"
-    verdict, text = http._meaning(http.requests.exceptions.SSLError(error), "aom.example")
-    assert verdict is Verdict.UNSENT
-    assert text == "the certificate of aom.example is not trusted: self-signed certificate (see ca_file)"
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def secured(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def test_a_certificate_nobody_vouches_for_is_not_sent_to(authority: trustme.CA) -> None:
+    with service(in_turn(Reply(204)), secured(authority, "127.0.0.1")) as running:
+        met = failure(running.url)
+        assert running.asked == []
+    assert met.verdict is Verdict.UNSENT
+    assert "is not trusted" in met.answer.message
+    assert "see ca_file" in met.answer.message
+
+
+def test_a_certificate_of_another_host_is_not_sent_to(authority: trustme.CA, tmp_path) -> None:
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    with service(in_turn(Reply(204)), secured(authority, "elsewhere.example")) as running:
+        met = failure(running.url, ca_file=str(trusted))
+        assert running.asked == []
+    assert met.verdict is Verdict.UNSENT
+    assert "is not trusted" in met.answer.message
+
+
+def test_a_certificate_of_the_ca_file_is_trusted(authority: trustme.CA, tmp_path) -> None:
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    with service(in_turn(Reply(204)), secured(authority, "127.0.0.1")) as running:
+        assert client(running.url, ca_file=str(trusted)).send("GET", "/x").status == 204
 
 
 def test_nothing_logged_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,8 @@ from tests.providers.aom.objects import ALARM, EVENT, FIELDS, NOW, STACK, desire
 
 
 def test_importing_the_resource_types_loads_no_http_library() -> None:
-    code = "import sys, reconciler.providers.aom; print(sorted({'requests', 'urllib3'} & set(sys.modules)))"
+    modules = "reconciler.providers.aom, reconciler.providers.ces"
+    code = f"import sys, {modules}; print(sorted({{'requests', 'urllib3'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -1,0 +1,39 @@
+"""CES: custom events of Huawei Cloud Eye.
+
+Importing this loads no HTTP library: the loader, ``validate`` and ``version`` need the resource types only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from reconciler.core.resource_type import ResourceType
+from reconciler.providers.ces.resource_type import EVENT
+from reconciler.providers.ces.settings import CesSettings
+from reconciler.providers.protocol import Environment, Provider
+
+_TYPES: tuple[ResourceType, ...] = (EVENT,)
+
+
+@dataclass(frozen=True, slots=True)
+class Ces:
+    """The provider type ``ces``."""
+
+    name: str = "ces"
+    summary: str = "Huawei Cloud Eye (CES): custom events"
+    settings: type[BaseModel] = CesSettings
+    resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
+
+    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+        from reconciler.providers.ces.provider import CesProvider
+        from reconciler.providers.connection import connect
+
+        if not isinstance(settings, CesSettings):
+            raise TypeError(f"{key}: expected CesSettings, got {type(settings).__name__}")
+        return CesProvider(key, settings, connect(self.name, key, settings, environment))
+
+
+PROVIDER = Ces()

@@ -1,0 +1,135 @@
+"""The CES provider: report, list and details over HTTP."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired
+from reconciler.core.duration import MINUTE
+from reconciler.core.marks import Marks
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation
+from reconciler.providers.ces.fields import CUSTOM
+from reconciler.providers.ces.match import Matcher, Wanted
+from reconciler.providers.ces.query import EARLIEST, PAGE, Event, walk
+from reconciler.providers.ces.resource_type import EVENT, item
+from reconciler.providers.ces.settings import CesSettings
+from reconciler.providers.connection import limits
+from reconciler.providers.decode import decode, integer
+from reconciler.providers.http import Answer, Client
+
+log = logging.getLogger(__name__)
+
+AHEAD = 10 * MINUTE
+"""How far (ms) ahead of our clock an event on record may lie."""
+_AROUND = MINUTE
+
+
+class CesProvider:
+    """One project of Cloud Eye; ``now`` gives the seconds since the epoch."""
+
+    def __init__(self, key: str, settings: CesSettings, client: Client, now: Callable[[], float] = time.time) -> None:
+        self.key = key
+        self.limits = limits(settings)
+        self._settings = settings
+        self._client = client
+        self._now = now
+        self._path = f"/V1.0/{quote(settings.project_id)}"
+
+    def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
+        """The declared events that are on record within the lookback: no other event can be known as the stack's."""
+        wanted = []
+        for one in desired:
+            if one.address.type == EVENT.name:
+                marks = Marks(stack, one.address, one.digest, "", "", one.occurrence)
+                fixed = one.attributes.get("time")
+                at = fixed if isinstance(fixed, int) else None
+                wanted.append(Wanted(item(one.identity, one.attributes, marks, at or 0), marks, at))
+        now = int(self._now() * 1000)
+        fixed_times = [one.time for one in wanted if one.time is not None]
+        since = min([now - self._settings.lookback, *(at - _AROUND for at in fixed_times)])
+        until = max([now + AHEAD, *(at + _AROUND for at in fixed_times)])
+        return self._find(wanted, since, until)
+
+    def history(
+        self,
+        stack: str,  # noqa: ARG002 - the protocol's
+        addresses: Collection[Address],  # noqa: ARG002 - the protocol's
+    ) -> Iterator[Observed]:
+        """Nothing: Cloud Eye has events here, and no alarms that could have ended."""
+        return iter(())
+
+    def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
+        answer = self._client.send(
+            "POST",
+            f"{self._path}/events",
+            body=b"[%s]" % ",".join([operation.payload for operation in operations]).encode(),
+        )
+        return _ids(answer, len(operations))
+
+    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+        """The events of these operations; their payloads say what to look for, so the stack's name stays empty."""
+        wanted = []
+        times = []
+        for operation in operations:
+            sent = decode(operation.payload.encode())
+            assert isinstance(sent, dict)
+            at = integer(sent.get("time")) or 0
+            times.append(at)
+            marks = Marks("", operation.address, operation.digest or "", "", "", operation.occurrence)
+            wanted.append(Wanted(sent, marks, at))
+        return self._find(wanted, min(times) - _AROUND, max(times) + _AROUND)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _find(self, wanted: Sequence[Wanted], since: int, until: int) -> Iterator[Observed]:
+        names = sorted({str(one.item["event_name"]) for one in wanted})
+        window = [("event_type", CUSTOM), ("from", str(max(since, EARLIEST))), ("to", str(until))]
+        if len(names) > 1:
+            listed = {entry.get("event_name") for entry in self._walk("events", window, "events", "event_name")}
+            names = [name for name in names if name in listed]
+        matcher = Matcher(wanted)
+        for event in self._details(names, window):
+            yield from matcher.match(event, self.key)
+
+    def _details(self, names: Sequence[str], window: Sequence[tuple[str, str]]) -> Iterator[Event]:
+        """The events of these names: the service shows the details of one name at a time."""
+
+        def of(name: str) -> Iterable[Event]:
+            return list(self._walk(f"event/{quote(name)}", window, "event_info", "event_id"))
+
+        if len(names) <= 1:
+            for name in names:
+                yield from of(name)
+            return
+        pool = ThreadPoolExecutor(min(self._settings.parallelism, len(names)))
+        try:
+            for events in pool.map(of, names):
+                yield from events
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _walk(self, path: str, window: Sequence[tuple[str, str]], items: str, key: str) -> Iterator[Event]:
+        def ask(start: int) -> Answer:
+            page = [*window, ("start", str(start)), ("limit", str(PAGE))]
+            return self._client.send("GET", f"{self._path}/{path}", params=page)
+
+        return walk(ask, items, key)
+
+
+def _ids(answer: Answer, count: int) -> Sequence[str | None]:
+    """The events' ids in the order they were sent; None where the answer is not one entry for each."""
+    entries = answer.json()
+    if isinstance(entries, Mapping) and entries.get("error_code"):
+        raise answer.unreadable(f"{entries['error_code']}: {entries.get('error_msg')}")
+    if not isinstance(entries, list) or len(entries) != count:
+        log.warning("%s: the answer does not name the %d events that were sent", answer.request, count)
+        return [None] * count
+    ids = [entry.get("event_id") if isinstance(entry, dict) else None for entry in entries]
+    return [event_id if isinstance(event_id, str) else None for event_id in ids]

@@ -1,0 +1,62 @@
+"""Queries: the listing of event names and the details of one, page by page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+
+from reconciler.providers.decode import integer
+from reconciler.providers.http import Answer
+from reconciler.providers.protocol import Verdict
+
+log = logging.getLogger(__name__)
+
+Event = Mapping[str, object]
+
+PAGE = 100
+EARLIEST = 1_111_111_111_111
+"""The least instant (epoch ms) a listing takes for its ``from``."""
+
+
+def walk(ask: Callable[[int], Answer], items: str, key: str) -> Iterator[Event]:
+    """Every entry of every page, each ``key`` once; ``ask`` gets the page that begins at an offset.
+
+    New events come first and push the others on, so an entry may show twice and none is missed. Raises ServiceError
+    where an answer is not a page, and where the pages do not go on.
+    """
+    seen: set[object] = set()
+    start = 0
+    while True:
+        answer = ask(start)
+        entries, count, total = _page(answer, items)
+        new = False
+        for entry in entries:
+            name = entry.get(key)
+            if isinstance(name, str | int) and name != "":
+                if name in seen:
+                    continue
+                seen.add(name)
+            new = True
+            yield entry
+        start += count
+        if not count or (total is not None and start >= total):
+            return
+        if not new:
+            raise answer.unreadable("the pages do not go on: one brought nothing new", Verdict.REJECTED)
+
+
+def _page(answer: Answer, items: str) -> tuple[list[Event], int, int | None]:
+    """The entries of a page that can be read, how many it has, and how many there are in all where it says so."""
+    page = answer.json()
+    if not isinstance(page, dict):
+        raise answer.unreadable("the answer is not a page of events")
+    entries = page.get(items)
+    if entries is None and ("error_code" in page or "code" in page):
+        raise answer.unreadable(f"{page.get('error_code') or page.get('code')}: {page.get('error_msg')}")
+    if not isinstance(entries, list | None):
+        raise answer.unreadable("the answer's events are not a list")
+    maps: list[Event] = [entry for entry in entries or () if isinstance(entry, dict)]
+    if entries and len(maps) < len(entries):
+        log.warning("%s: %d of its events are not maps; left out", answer.request, len(entries) - len(maps))
+    data = page.get("meta_data")
+    return maps, len(entries or ()), integer(data.get("total")) if isinstance(data, dict) else None
