@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.ces.resource_type import EVENT
 from reconciler.providers.ces.settings import CesSettings
@@ -26,6 +27,8 @@ class Ces:
     summary: str = "Huawei Cloud Eye (CES): custom events"
     settings: type[BaseModel] = CesSettings
     resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
+
+    data_sources: Mapping[str, DataSource] = field(default_factory=dict)
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         from reconciler.providers.ces.provider import CesProvider
