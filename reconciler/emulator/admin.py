@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.emulator.aom.notification import parse_rule
-from reconciler.emulator.aom.store import Store, as_json
+from reconciler.emulator.aom.shown import as_json
+from reconciler.emulator.aom.store import Store
 from reconciler.emulator.bcm.alarm import read_alarms
 from reconciler.emulator.bcm.store import BcmStore
 from reconciler.emulator.ces.store import CesStore
@@ -122,7 +123,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.get("/notifications")
     async def list_rules() -> Response:
-        return answer({"rules": [asdict(rule) for rule in admin.alarms.rules()]})
+        return answer({"rules": [asdict(rule) for rule in admin.alarms.notices.rules()]})
 
     @router.post("/notifications", status_code=201)
     async def add_rule(request: Request) -> Response:
@@ -131,12 +132,12 @@ def admin_routes(admin: Admin) -> APIRouter:
             rule = parse_rule(await _object(request))
         except ValueError as error:
             raise _refuse(str(error)) from None
-        admin.alarms.add_rules([rule])
+        admin.alarms.notices.add([rule])
         return answer(asdict(rule), 201)
 
     @router.delete("/notifications", status_code=204)
     async def remove_rules() -> Response:
-        admin.alarms.remove_rules()
+        admin.alarms.notices.remove()
         return Response(status_code=204)
 
     @router.get("/ces/events")

@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.seed is not None:
         seed = read_seed(settings.seed, clock.now())
         histories.put(seed.alarms)
-        alarms.add_rules(seed.rules)
+        alarms.notices.add(seed.rules)
         lasting += seed.faults
     faults = FaultBook(tuple(lasting))
 

@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from reconciler.emulator.aom.report import read_reports
 from reconciler.emulator.aom.search import Search, read_marker, read_search, write_marker
+from reconciler.emulator.aom.shown import as_json, seq_of_sn, sn_of
 from reconciler.emulator.aom.statistic import count_by_step
-from reconciler.emulator.aom.store import Store, as_json, seq_of_sn, sn_of
+from reconciler.emulator.aom.store import Store
 from reconciler.emulator.errors import aom_error
 from reconciler.emulator.services import Services, hidden_for
 from reconciler.emulator.wire import JSON, Refused, answer, is_json, text
@@ -130,7 +131,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
                     "smn_topic": topic,
                 },
             }
-            for sent_at, rule, topic, code, request_id in store.notifications(seq, now)
+            for sent_at, rule, topic, code, request_id in store.notices.sent(seq, now)
         ]
         histories = [{"event_sn": serial, "notifications": notifications}] if notifications else []
         return answer({"notified_histories": histories})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from reconciler.emulator.aom.notification import NotificationRule, parse_rule
+from reconciler.emulator.aom.notice import Notices
+from reconciler.emulator.aom.notification import NotificationRule
 from reconciler.emulator.aom.report import MANDATORY, Report
+from reconciler.emulator.aom.shown import COLUMNS, OPEN, Row, seq_of
 from reconciler.emulator.database import Database
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import parse, text
@@ -46,35 +47,7 @@ CREATE TABLE IF NOT EXISTS aom_pending (
     enterprise_project TEXT NOT NULL,
     reports TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS aom_notification_rule (name TEXT PRIMARY KEY, rule TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS aom_notification (
-    event INTEGER NOT NULL,
-    sent_at INTEGER NOT NULL,
-    rule TEXT NOT NULL,
-    topic TEXT NOT NULL,
-    code TEXT NOT NULL,
-    request_id TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS aom_notification_by_event ON aom_notification (event);
 """
-
-TABLES = ("aom_event", "aom_pending", "aom_notification")
-
-FIRST_ID = 6_775_161_208_461_480_000
-FIRST_SN = 1_283_514_476_372_426_755
-
-OPEN = "type = 'alarm' AND cleared_at IS NULL AND expires_at > :now"
-"""SQL: an active alarm. Events are facts, never active (an assumption: the pages do not say)."""
-ENDED = "type = 'alarm' AND (cleared_at IS NOT NULL OR expires_at <= :now)"
-ENDS_AT = (
-    "CASE WHEN cleared_at IS NOT NULL THEN cleared_at"
-    " WHEN type = 'alarm' AND expires_at <= :now THEN expires_at ELSE 0 END"
-)
-"""SQL: what ``ends_at`` shows, 0 while nothing has ended it. An end is told from another by this time alone."""
-COLUMNS = f"seq, starts_at, {ENDS_AT}, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project"
-
-Row = tuple[int, int, int, int, str, str, str, int, str]
-"""The values of ``COLUMNS``."""
 
 
 class Store:
@@ -83,8 +56,8 @@ class Store:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self.notices = Notices(database, settings)
         database.create(SCHEMA)
-        self.add_rules(settings.notifications)
 
     def write(
         self, reports: list[Report], *, clearing: bool, project: str, enterprise_project: str, now: int, hidden_for: int
@@ -155,36 +128,11 @@ class Store:
         rows = self._database.connection.execute(f"SELECT project, {OPEN} FROM aom_event ORDER BY seq", {"now": now})  # noqa: S608
         return [(project, bool(active)) for project, active in rows]
 
-    def rules(self) -> list[NotificationRule]:
-        rows = self._database.connection.execute("SELECT rule FROM aom_notification_rule ORDER BY name")
-        return [parse_rule(parse(rule)) for (rule,) in rows]
-
-    def add_rules(self, rules: Iterable[NotificationRule]) -> None:
-        """Add rules, or replace those of the same name; they hold for alarms opened from now on."""
-        with self._database.write() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO aom_notification_rule VALUES (?, ?)",
-                [(rule.name, text(asdict(rule))) for rule in rules],
-            )
-
-    def remove_rules(self) -> None:
-        with self._database.write() as connection:
-            connection.execute("DELETE FROM aom_notification_rule")
-
-    def notifications(self, seq: int, now: int) -> list[tuple[int, str, str, str, str]]:
-        """What was sent about an event by now: time, rule, topic, code, request id."""
-        return self._database.connection.execute(
-            "SELECT sent_at, rule, topic, code, request_id FROM aom_notification"
-            " WHERE event = ? AND sent_at <= ? ORDER BY sent_at, rule",
-            (seq, now),
-        ).fetchall()
-
     def reset(self) -> None:
         with self._database.write() as connection:
-            for table in TABLES:
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
-            connection.execute("DELETE FROM aom_notification_rule")
-        self.add_rules(self._settings.notifications)
+            connection.execute("DELETE FROM aom_event")
+            connection.execute("DELETE FROM aom_pending")
+        self.notices.reset()
 
     def _apply_due(self, connection: sqlite3.Connection, now: int) -> None:
         due = connection.execute(
@@ -211,7 +159,7 @@ class Store:
             for report in reports:
                 self._end(connection, report, project, enterprise_project, arrived)
             return
-        rules = self.rules()
+        rules = self.notices.rules()
         for report in reports:
             self._open(connection, report, project, enterprise_project, arrived, rules)
 
@@ -276,12 +224,8 @@ class Store:
                 report.ends_at or None,
             ),
         )
-        for rule in rules:
-            if alarm and rule.applies_to(metadata):
-                connection.execute(
-                    "INSERT INTO aom_notification VALUES (?, ?, ?, ?, ?, ?)",
-                    (cursor.lastrowid, arrived + rule.after, rule.name, rule.topic, rule.code, secrets.token_hex(16)),
-                )
+        if alarm and cursor.lastrowid is not None:
+            self.notices.send(connection, rules, cursor.lastrowid, metadata, arrived)
 
     def _expiry(self, starts_at: int, arrived: int, timeout: int) -> int:
         return (starts_at if self._settings.timeout_from == "start" else arrived) + timeout
@@ -307,37 +251,3 @@ class Store:
             f"UPDATE aom_event SET cleared_at = :ended WHERE {OPEN} AND project = :project AND {which}",  # noqa: S608
             parameters,
         )
-
-
-def id_of(seq: int) -> str:
-    return str(FIRST_ID + seq)
-
-
-def sn_of(seq: int) -> str:
-    return str(FIRST_SN + seq)
-
-
-def seq_of(identifier: str | None) -> int:
-    """The number behind an ``id``; -1, which no row has, for a text that is not an id of ours."""
-    return _seq(identifier, FIRST_ID)
-
-
-def seq_of_sn(serial: str) -> int:
-    """The number behind an ``event_sn``, -1 if it is not one of ours."""
-    return _seq(serial, FIRST_SN)
-
-
-def _seq(value: str | None, first: int) -> int:
-    if value is None or not value.isascii() or not value.isdecimal() or len(value) > 19:
-        return -1
-    return int(value) - first if int(value) > first else -1
-
-
-def as_json(row: Row) -> str:
-    """One event as the query page's Table 8 shows it, built from the JSON texts that are stored."""
-    seq, starts_at, ends_at, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project = row
-    return (
-        f'{{"starts_at":{starts_at},"ends_at":{ends_at},"timeout":{timeout},"metadata":{metadata},'
-        f'"annotations":{annotations},"attach_rule":{attach_rule},"id":"{id_of(seq)}","event_sn":"{sn_of(seq)}",'
-        f'"arrives_at":{arrives_at},"enterprise_project_id":{text(enterprise_project)},"policy":{{}}}}'
-    )
