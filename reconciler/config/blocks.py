@@ -88,4 +88,12 @@ class Common(Block):
     )
 
 
+class DataCommon(Block):
+    """What every query under `data` can have, whatever its type."""
+
+    provider: str | None = Field(
+        None, description="The key under providers of the one to ask, where several could be meant."
+    )
+
+
 COMMON_KEYS = frozenset(Common.model_fields)

@@ -1,4 +1,4 @@
-"""Evaluation of what is read later: expressions in ``data``, ``checks`` and ``drills``, once there are observations."""
+"""Evaluation of what is read later: expressions in ``checks`` and ``drills``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.core.diagnostic import DiagnosticError
 def evaluate(node: Node, scope: Scope, data: Mapping[str, Plain] | None = None) -> Plain:
     """The value of a node with its expressions evaluated; raises DiagnosticError.
 
-    ``data`` is what ``data.TYPE.NAME`` means, as ``{TYPE: {NAME: value}}``.
+    ``data`` is what ``data.TYPE.NAME`` means, as ``{TYPE: {NAME: value}}`` (``reconciler.config.data.results``).
     """
     problems = Problems(node.texts)
     value: Plain = None

@@ -25,7 +25,8 @@ from reconciler.config.node import Plain, kind
 from reconciler.config.plain import join_text, plain
 from reconciler.core.diagnostic import did_you_mean
 
-ROOTS = ("var", "local", "each", "data", "stack", "env")
+DATA = "data"
+ROOTS = ("var", "local", "each", DATA, "stack", "env")
 """The names an expression may begin with; where each is allowed is for the caller to say."""
 
 MAX_LENGTH = 10_000
@@ -43,7 +44,7 @@ class ExpressionError(Exception):
 
 
 class Reference(tuple[str, str]):
-    """A name an expression uses: the root, and what is looked up in it first."""
+    """A name an expression uses: the root, and what is looked up in it first; of data ``TYPE.NAME``."""
 
     __slots__ = ()
 
@@ -247,17 +248,30 @@ def _references(tree: nodes.Node) -> Iterable[Reference]:
 
 
 def _reference(node: nodes.Node) -> Reference | None:
-    """``root.name`` or ``root["name"]``."""
-    if not isinstance(node, nodes.Getattr | nodes.Getitem) or not isinstance(node.node, nodes.Name):
+    """``root.name`` or ``root["name"]``; in data a query has a type and a name, ``data.TYPE.NAME``."""
+    if not isinstance(node, nodes.Getattr | nodes.Getitem):
         return None
-    root = node.node.name
-    if root not in ROOTS:
+    inner = node.node
+    if isinstance(inner, nodes.Getattr | nodes.Getitem) and _is_name(inner.node, DATA):
+        return Reference((DATA, f"{_looked_up(inner, DATA)}.{_looked_up(node, DATA)}"))
+    if not isinstance(inner, nodes.Name) or inner.name not in ROOTS:
         return None
+    if inner.name == DATA:
+        raise ExpressionError("this names no query", f"write {DATA}.TYPE.NAME")
+    return Reference((inner.name, _looked_up(node, inner.name)))
+
+
+def _is_name(node: nodes.Node, name: str) -> bool:
+    return isinstance(node, nodes.Name) and node.name == name
+
+
+def _looked_up(node: nodes.Getattr | nodes.Getitem, root: str) -> str:
     if isinstance(node, nodes.Getattr):
-        return Reference((root, node.attr))
+        return node.attr
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        return Reference((root, node.arg.value))
-    raise ExpressionError(f"what is looked up in {root} must be written out", f"write {root}.NAME")
+        return node.arg.value
+    name = "TYPE.NAME" if root == DATA else "NAME"
+    raise ExpressionError(f"what is looked up in {root} must be written out", f"write {root}.{name}")
 
 
 def _refuse_name(name: str) -> NoReturn:

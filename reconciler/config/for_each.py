@@ -13,7 +13,8 @@ MAX_INSTANCES = 1_000_000
 def instances(value: Plain) -> Iterator[tuple[str, Plain, Plain]]:
     """The key in the address, ``each.key`` and ``each.value`` of each instance.
 
-    A list gives its items (texts or numbers, each once); a mapping its entries. Raises ValueError on anything else.
+    A list gives its items, each once: texts, numbers, or mappings with an ``id``, as queries find them, which is the
+    key then. A mapping gives its entries. Raises ValueError on anything else.
     """
     if isinstance(value, dict):
         for key, item in value.items():
@@ -23,12 +24,14 @@ def instances(value: Plain) -> Iterator[tuple[str, Plain, Plain]]:
         raise ValueError(f"for_each takes a list or a mapping, not {kind(value)}")
     seen: set[str] = set()
     for item in value:
-        if isinstance(item, bool) or not isinstance(item, str | int | float):
+        named = item.get("id") if isinstance(item, dict) else item
+        if isinstance(named, bool) or not isinstance(named, str | int | float) or named == "":
             raise ValueError(
-                f"the items of for_each must be texts or numbers, not {kind(item)}; use a mapping to give each a name"
+                f"the items of for_each must be texts, numbers, or mappings with an id, not {kind(item)}"
+                f"{' without one' if isinstance(item, dict) else ''}; use a mapping to give each a name"
             )
-        key = as_text(item)
+        key = as_text(named)
         if key in seen:
             raise ValueError(f'for_each names "{key}" twice; each instance needs an address of its own')
         seen.add(key)
-        yield key, item, item
+        yield key, named, item

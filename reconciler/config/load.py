@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from reconciler.config.blocks import STACK_NAME, STACK_NAME_LENGTH
+from reconciler.config.data import Ask, declare_data, results
 from reconciler.config.evaluate import check_expressions
 from reconciler.config.expression import Reference, context
 from reconciler.config.inputs import Inputs
@@ -26,7 +27,7 @@ from reconciler.config.secrecy import shown_lines
 from reconciler.config.sections import BUILT_IN, LATER, Sections, read_sections
 from reconciler.config.shape import UnusableError, fill, shape
 from reconciler.config.source import Source
-from reconciler.config.stack import ProviderSchema, Stack
+from reconciler.config.stack import DataConfig, ProviderSchema, Stack
 from reconciler.config.validation import report
 from reconciler.config.variables import declare_variables
 from reconciler.core.guards import Guards
@@ -41,17 +42,20 @@ def load_stack(
     inputs: Inputs,
     read: Callable[[str], Source] | None = None,
     sections: Collection[str] = (),
+    ask: Ask | None = None,
 ) -> Stack:
     """Read, evaluate, expand and validate a configuration; raises DiagnosticError with all its problems, by place.
 
     ``read`` serves the files an ``include`` names, relative to ``root``; it may raise OSError. ``sections`` are those
-    of ``data``, ``checks`` and ``drills`` that the caller will read itself, from ``Stack.sections``.
+    of ``checks`` and ``drills`` that the caller will read itself, from ``Stack.sections``. ``ask`` makes a query of
+    ``data`` when the expressions of a resource need it; without it those resources are left out
+    (``Stack.unresolved``). What it raises rises from here.
     """
     unknown = set(sections) - set(LATER)
     if unknown:
         raise ValueError(f"sections that can be accepted are {', '.join(LATER)}, not {', '.join(sorted(unknown))}")
     with _without_collector():
-        return _load(sources, root, catalog, inputs, read, tuple(name for name in LATER if name in sections))
+        return _load(sources, root, catalog, inputs, read, tuple(name for name in LATER if name in sections), ask)
 
 
 def _load(
@@ -61,6 +65,7 @@ def _load(
     inputs: Inputs,
     read: Callable[[str], Source] | None,
     accepted: Sequence[str],
+    ask: Ask | None,
 ) -> Stack:
     texts = Texts()
     problems = Problems(texts)
@@ -74,6 +79,16 @@ def _load(
     define_locals(found, scope, problems)
     providers = configure_providers(found, catalog, scope, problems)
     guards = _guards(found, scope, problems)
+    data = declare_data(found, catalog, providers, scope, problems)
+    unresolved: set[str] = set()
+
+    def find(config: DataConfig) -> Plain:
+        if ask is None or len(problems):  # with problems there will be no stack: no need to ask anybody
+            unresolved.add(config.label)
+            raise UnusableError
+        return ask(config, providers.configs[config.provider])
+
+    scope.values["data"] = results(data, find)
     desired = expand_resources(found, catalog, providers, scope, problems)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
@@ -91,6 +106,8 @@ def _load(
         warnings=problems.listed(shown),
         sections=later,
         scope=scope,
+        data=data,
+        unresolved=frozenset(unresolved),
     )
 
 

@@ -8,8 +8,18 @@ from collections.abc import Collection, Iterator, Mapping
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from reconciler.config.blocks import NAME, PROVIDER_KEY, STACK_NAME, STACK_NAME_LENGTH, WORD, Common, Variable
+from reconciler.config.blocks import (
+    NAME,
+    PROVIDER_KEY,
+    STACK_NAME,
+    STACK_NAME_LENGTH,
+    WORD,
+    Common,
+    DataCommon,
+    Variable,
+)
 from reconciler.config.stack import ProviderSchema
+from reconciler.core.data_source import sources_of
 from reconciler.core.desired import Kind
 from reconciler.core.guards import Guards
 
@@ -20,23 +30,27 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPRESSION: Schema = {
     "type": "string",
     "pattern": r"\$\{[\s\S]*\}",
-    "description": "An expression: ${var.NAME}, ${local.NAME}, ${each.key}, ${each.value}.",
+    "description": "An expression: ${var.NAME}, ${local.NAME}, ${each.key}, ${each.value}, ${data.TYPE.NAME}.",
 }
 _OR_EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 _NOTES = frozenset(["title", "description", "default", "examples", "deprecated", "writeOnly"])
 _UNFIT = {Kind.FACT: "state", Kind.LEVEL: "occurrence"}
 
 
-def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, Schema] | None = None) -> Schema:
+def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, type[BaseModel]] | None = None) -> Schema:
     """JSON Schema 2020-12 of one file of a stack, for the providers of a catalog.
 
     Wherever an expression is evaluated the schema takes ``${...}`` too, whatever the value must come to. ``sections``
-    adds the schemas of sections that the loader hands on (``data``, ``checks``, ``drills``).
+    adds models of what stands under each name of a section that the loader hands on (``checks``, ``drills``).
     """
     providers = sorted(catalog, key=lambda schema: schema.name)
     types = {name: kind for schema in providers for name, kind in sorted(schema.resource_types.items())}
-    models: list[type[BaseModel]] = [Common, Guards, *(schema.settings for schema in providers)]
+    sources = {name: source for schema in providers for name, source in sorted(sources_of(schema).items())}
+    later = sections or {}
+    models: list[type[BaseModel]] = [Common, DataCommon, Guards, *(schema.settings for schema in providers)]
     models += [kind.model for kind in types.values()]
+    models += [source.model for source in sources.values()]
+    models += later.values()
     evaluated, definitions = _definitions(models)
     definitions = {name: _with_expressions(found) for name, found in definitions.items()}
     plain, plain_definitions = _definitions([Variable])
@@ -45,10 +59,14 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, Sch
             raise ValueError(f"two models are called {name}")
     definitions["expression"] = _EXPRESSION
     common = _taken(definitions, evaluated[Common])
+    asked = _properties(_taken(definitions, evaluated[DataCommon]))
     for schema in providers:
         definitions[f"provider_{schema.name}"] = _provider(schema, definitions[_name(evaluated[schema.settings])])
     for name, kind in types.items():
         definitions[f"resource_{name}"] = _resource(common, definitions[_name(evaluated[kind.model])], kind.kind)
+    for name, source in sources.items():
+        filters = definitions[_name(evaluated[source.model])]
+        definitions[f"data_{name}"] = {**filters, "properties": {**asked, **_properties(filters)}}
     top: Schema = {
         "stack": {
             "type": "string",
@@ -69,8 +87,14 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, Sch
             "properties": {name: _named(NAME, _ref(f"resource_{name}"), _about(types[name].model)) for name in types},
             "additionalProperties": False,
         },
+        "data": {
+            "type": ["object", "null"],
+            "description": "What can be asked of the services, by type and name, for checks and for ${data.TYPE.NAME}.",
+            "properties": {name: _named(NAME, _ref(f"data_{name}"), sources[name].summary) for name in sources},
+            "additionalProperties": False,
+        },
         "guards": {**evaluated[Guards], "description": "How much a plan may do without --force."},
-        **(sections or {}),
+        **{section: _named(NAME, evaluated[model], _about(model)) for section, model in later.items()},
     }
     result: Schema = {
         "$schema": DIALECT,

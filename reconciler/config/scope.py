@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.config.expression import Reference
@@ -18,10 +18,18 @@ class Scope:
     names that have no value because of a problem that is noted already: what uses them is left out silently.
     """
 
-    values: dict[str, dict[str, Plain]] = field(default_factory=lambda: {"var": {}, "local": {}, "stack": {}})
+    values: dict[str, dict[str, Plain]] = field(
+        default_factory=lambda: {"var": {}, "local": {}, "stack": {}, "data": {}}
+    )
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     sensitive: set[Reference] = field(default_factory=set)
     broken: set[Reference] = field(default_factory=set)
+
+    def queries(self) -> Iterator[tuple[str, Collection[str]]]:
+        """The types of data there are, each with its names; none is asked for."""
+        for type_name, named in self.values["data"].items():
+            assert isinstance(named, dict)
+            yield type_name, named.keys()
 
     def secret(self, references: frozenset[Reference]) -> Reference | None:
         """The first of the names that is sensitive; env always is."""
@@ -54,14 +62,14 @@ class Use:
                 return None
             return f"the environment variable {name} is not set", f"set it: export {name}=..."
         elif root == "data":
-            return None
+            known = {f"{type_name}.{each}": None for type_name, named in scope.queries() for each in named}
         else:
             known = scope.values[root]
         if name not in known:
-            words = {"var": "variable", "local": "local"}.get(root)
+            words = {"var": "variable", "local": "local", "data": "query"}.get(root)
             what = f'there is no {words} "{name}"' if words else f'{root} has no "{name}"'
             hint = did_you_mean(name, known)
-            section = {"var": "variables", "local": "locals"}.get(root)
+            section = {"var": "variables", "local": "locals", "data": "data"}.get(root)
             return what, hint or (f"declare it under {section}" if section else f"it has {', '.join(known)}")
         if not self.secrets and reference in scope.sensitive:
             return (
@@ -73,7 +81,7 @@ class Use:
 
 _OUTSIDE = {
     "each": "each can be used in a resource with for_each only",
-    "data": "data can be used in checks and drills only",
+    "data": "data can be used in resources, checks and drills only",
 }
 
 VARIABLES = Use("variables", frozenset(["env"]), secrets=True)
@@ -81,6 +89,7 @@ CONDITION = Use("the validation of a variable", frozenset(["var"]), secrets=True
 LOCALS = Use("locals", frozenset(["var", "local", "stack"]), secrets=True)
 PROVIDERS = Use("providers", frozenset(["var", "local", "stack", "env"]), secrets=True)
 GUARDS = Use("guards", frozenset(["var", "local", "stack"]))
-RESOURCES = Use("resources", frozenset(["var", "local", "stack"]))
+DATA = Use("data", frozenset(["var", "local", "stack"]))
+RESOURCES = Use("resources", DATA.roots | {"data"})
 INSTANCES = Use("resources", RESOURCES.roots | {"each"})
-LATER = Use("data, checks and drills", RESOURCES.roots | {"data"})
+LATER = Use("checks and drills", RESOURCES.roots)

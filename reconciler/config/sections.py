@@ -15,8 +15,8 @@ from reconciler.config.problems import Problems
 from reconciler.config.source import Source
 from reconciler.core.diagnostic import did_you_mean
 
-BUILT_IN = ("stack", "include", "variables", "locals", "providers", "resources", "guards")
-LATER = ("data", "checks", "drills")
+BUILT_IN = ("stack", "include", "variables", "locals", "providers", "data", "resources", "guards")
+LATER = ("checks", "drills")
 """Sections that a caller takes as they are, and reads itself."""
 
 _NAMES: Mapping[str, tuple[str, str]] = {

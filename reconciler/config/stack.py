@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from reconciler.config.node import Node
 from reconciler.config.scope import Scope
+from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.guards import Guards
@@ -18,7 +19,10 @@ from reconciler.core.resource_type import ResourceType
 
 
 class ProviderSchema(Protocol):
-    """What the loader must know of a provider type; ``reconciler.providers`` has the whole of it."""
+    """What the loader must know of a provider type; ``reconciler.providers`` has the whole of it.
+
+    One that ``HasDataSources`` can be asked under ``data``.
+    """
 
     @property
     def name(self) -> str: ...
@@ -39,6 +43,25 @@ class ProviderConfig(NamedTuple):
     position: Position | None = None
 
 
+class DataConfig(NamedTuple):
+    """One query under ``data``: its data source, its name, the key of the provider to ask, its filters."""
+
+    source: DataSource
+    name: str
+    provider: str
+    query: BaseModel
+    position: Position | None = None
+
+    @property
+    def type(self) -> str:
+        return self.source.name
+
+    @property
+    def label(self) -> str:
+        """``TYPE.NAME``, as checks name it."""
+        return f"{self.source.name}.{self.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A configuration that has no errors.
@@ -57,6 +80,12 @@ class Stack:
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = field(default=())
     sections: Mapping[str, Node] = field(default_factory=dict)
-    """Sections the loader was told to accept and does not read itself (``data``, ``checks``, ``drills``)."""
+    """Sections the loader was told to accept and does not read itself (``checks``, ``drills``)."""
     scope: Scope = field(default_factory=Scope, repr=False)
     """What expressions in ``sections`` can name; see ``reconciler.config.evaluate``."""
+    data: Mapping[str, DataConfig] = field(default_factory=dict)
+    """The queries by ``TYPE.NAME``."""
+    unresolved: frozenset[str] = frozenset()
+    """Queries that resources need and nobody was there to make: those resources are left out of ``desired``, so that
+    planning anything but a destroy with it would clear what it must not.
+    """

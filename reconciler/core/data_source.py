@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -47,3 +47,16 @@ class DataSource(Protocol):
     @property
     def fields(self) -> Mapping[str, ItemField]:
         """What an item of the result holds, by name."""
+
+
+@runtime_checkable
+class HasDataSources(Protocol):
+    """A provider type with something to query; one that only manages resources need not be one."""
+
+    @property
+    def data_sources(self) -> Mapping[str, DataSource]: ...
+
+
+def sources_of(provider_type: object) -> Mapping[str, DataSource]:
+    """The data sources of a provider type by name; none where it knows of no such thing."""
+    return provider_type.data_sources if isinstance(provider_type, HasDataSources) else {}

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from reconciler.core.address import Address
-from reconciler.core.data_source import DataSource, Item
+from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, ServiceAnswer
@@ -126,7 +126,10 @@ class Environment:
 
 
 class ProviderType(Protocol):
-    """A kind of provider, as named by the entry-point group ``reconciler.providers``."""
+    """A kind of provider, as named by the entry-point group ``reconciler.providers``.
+
+    One that can be queried under ``data`` also ``HasDataSources``, and what it opens is ``Queryable``.
+    """
 
     @property
     def name(self) -> str:
@@ -142,10 +145,6 @@ class ProviderType(Protocol):
 
     @property
     def resource_types(self) -> Mapping[str, ResourceType]: ...
-
-    @property
-    def data_sources(self) -> Mapping[str, DataSource]:
-        """What can be queried under ``data``; where there are any, the opened provider is ``Queryable``."""
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         """Make a provider from an instance of ``settings``; no request is made yet."""

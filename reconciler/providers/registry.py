@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 
-from reconciler.core.data_source import DataSource
+from reconciler.core.data_source import DataSource, sources_of
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.protocol import ProviderType
 
@@ -35,8 +35,8 @@ class Registry:
         return next((provider for provider in self if resource_type in provider.resource_types), None)
 
     def data_sources(self) -> Mapping[str, DataSource]:
-        """Every data source by name; a provider type from before there were any has none."""
-        return {name: source for provider in self for name, source in getattr(provider, "data_sources", {}).items()}
+        """Every data source by name."""
+        return {name: source for provider in self for name, source in sources_of(provider).items()}
 
     def _loaded(self) -> dict[str, ProviderType]:
         if self._types is None:
