@@ -1,0 +1,150 @@
+"""A rig: the real applier, ledger and AOM provider against an emulator, on a clock that moves when somebody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event, Lock
+
+from reconciler.apply.apply import apply_plan
+from reconciler.apply.lease import Owner, leased
+from reconciler.apply.options import Options
+from reconciler.apply.progress import Silent
+from reconciler.apply.result import Result
+from reconciler.apply.settle import Settlement, settle
+from reconciler.core.desired import Desired
+from reconciler.core.operation import Operation
+from reconciler.emulator.settings import Settings
+from reconciler.ledger.protocol import Ledger
+from reconciler.ledger.sqlite import open_ledger
+from reconciler.plan.past import missing, recall
+from reconciler.plan.plan import Plan
+from reconciler.plan.planner import make_plan
+from reconciler.providers.aom import PROVIDER
+from reconciler.providers.protocol import Environment, Provider
+from tests.emulator.handle import Emulator
+from tests.plan.world import NOW, TYPES
+
+OWNER = Owner("tester", "host", 1)
+
+
+class FakeClock:
+    """A clock that stands still until somebody waits; the emulator reads it too."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+        self._lock = Lock()
+
+    def now(self) -> int:
+        return self.time
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        with self._lock:
+            self.time += max(1, round(seconds * 1000))
+        return stop.is_set()
+
+
+class Notes(Silent):
+    """A watcher that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@dataclass
+class Rig:
+    """One stack, one emulator, one ledger file."""
+
+    emulator: Emulator
+    clock: FakeClock
+    path: Path
+    stack: str = "demo"
+    settings: dict[str, object] = field(default_factory=dict)
+    wrap_provider: Callable[[Provider], Provider] = lambda provider: provider
+    wrap_ledger: Callable[[Ledger], Ledger] = lambda ledger: ledger
+    options: Options = field(default_factory=lambda: Options(draw=lambda: 0.5))
+    watcher: Notes = field(default_factory=Notes)
+
+    def provider(self) -> Provider:
+        settings = PROVIDER.settings.model_validate(
+            {
+                "endpoint": self.emulator.url,
+                "project_id": "demo",
+                "auth": {"token": "t"},
+                "parallelism": 1,
+                "visible_within": "10s",
+                **self.settings,
+            }
+        )
+        return self.wrap_provider(PROVIDER.open("aom", settings, Environment("test")))
+
+    def ledger(self) -> Ledger:
+        return open_ledger(self.path)
+
+    def plan(self, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> Plan:
+        memory = ledger.view(self.clock.now(), provider.limits.visible_within)
+        observed = list(provider.observe(self.stack, desired))
+        absent = missing(desired, recall(self.stack, observed, memory))
+        history = list(provider.history(self.stack, absent)) if absent else []
+        return make_plan(self.stack, desired, observed, self.clock.now(), types=TYPES, ledger=memory, history=history)
+
+    def apply(self, desired: Iterable[Desired], *, stop: Event | None = None, plan: Plan | None = None) -> Result:
+        """Lease, settle, plan (unless a plan is given) and apply, as the command does."""
+        stop = stop or Event()
+        with closing(self.ledger()) as real, closing(self.provider()) as provider:
+            ledger = self.wrap_ledger(real)
+            with leased(ledger, OWNER, self.clock, stop) as holder:
+                settle(ledger, {"aom": provider}, self.clock, stop, self.watcher)
+                plan = plan or self.plan(list(desired), ledger, provider)
+                assert plan.problems == ()
+                return apply_plan(
+                    plan,
+                    {"aom": provider},
+                    ledger,
+                    holder,
+                    clock=self.clock,
+                    stop=stop,
+                    options=self.options,
+                    progress=self.watcher,
+                )
+
+    def settle(self) -> Settlement:
+        with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
+            return settle(ledger, {"aom": provider}, self.clock, Event(), self.watcher)
+
+    def active(self) -> list[str]:
+        """The addresses of the stack's active alarms, one entry for each alarm."""
+        return sorted(
+            item["metadata"]["reconciler_address"]
+            for item in self.emulator.active_alarms()
+            if item["metadata"].get("reconciler_stack") == self.stack
+        )
+
+    def recorded(self) -> list[tuple[str, str]]:
+        """Address and occurrence of every event of the stack on record, one entry for each event."""
+        return sorted(
+            (item["metadata"]["reconciler_address"], item["metadata"]["reconciler_occurrence"])
+            for item in self.emulator.alarms()
+            if item["metadata"].get("reconciler_stack") == self.stack and item["metadata"]["event_type"] == "event"
+        )
+
+    def pushes(self) -> list[int]:
+        """How many items each push request had, in order."""
+        return [len(body["events"]) for body in self.emulator.bodies("push")]
+
+
+def rig(
+    start: Callable[[Settings], Emulator], path: Path, settings: Settings | None = None, **configuration: object
+) -> Rig:
+    clock = FakeClock()
+    emulator = start(replace(settings or Settings(), clock=clock.now))
+    return Rig(emulator, clock, path / "ledger.db", settings=configuration)
+
+
+def payloads(operations: Iterable[Operation]) -> list[str]:
+    return sorted(operation.payload for operation in operations)

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from math import ceil, log2
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from reconciler.apply.options import Options
+from reconciler.apply.result import Ending
+from reconciler.core.duration import MINUTE, SECOND
+from reconciler.core.operation import Operation, Status
+from reconciler.emulator.settings import Settings
+from reconciler.ledger.protocol import RunState
+from reconciler.plan.plan import Plan
+from reconciler.providers.protocol import Provider
+from tests.apply.rig import Rig, rig
+from tests.emulator.handle import Emulator
+from tests.plan.world import alarm, event
+
+Start = Callable[[Settings], Emulator]
+MODES = pytest.mark.parametrize("mode", ["merge", "duplicate"])
+
+
+def _many(count: int) -> list[object]:
+    return [alarm("a", f"{number:03}") for number in range(count)]
+
+
+def test_what_is_declared_fires_after_one_apply_and_the_next_finds_nothing_to_do(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    it = rig(start_emulator, tmp_path)
+    result = it.apply([alarm("a"), alarm("b"), event()])
+    assert result.ending is Ending.COMPLETE
+    assert result.remaining == ()
+    assert result.unconfirmed == frozenset()
+    assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
+    assert it.recorded() == [("aom_event.released", "v1")]
+    assert it.apply([alarm("a"), alarm("b"), event()]).plan.pending == ()
+
+
+def test_requests_carry_the_payloads_of_the_plan_to_the_byte(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    result = it.apply([alarm("a"), event()])
+    sent = [entry["body"] for entry in it.emulator.requests("push")]
+    assert sent == ['{"events":[' + ",".join(operation.payload for operation in result.plan.operations) + "]}"]
+
+
+def test_batches_are_bounded_in_items(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, batch_size=10)
+    it.apply(_many(25))
+    assert it.pushes() == [10, 10, 5]
+
+
+@MODES
+def test_a_replace_clears_before_it_pushes(start_emulator: Start, tmp_path: Path, mode: str) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it.apply([alarm("a")])
+    it.emulator.forget_requests()
+    it.apply([alarm("a", severity="Critical")])
+    writes = [each["operation"] for each in it.emulator.requests() if each["operation"] in ("push", "clear")]
+    assert writes == ["clear", "push"]
+    assert it.active() == ["aom_alarm.a"]
+
+
+@MODES
+def test_an_update_leaves_one_alarm_whether_or_not_the_service_merges(
+    start_emulator: Start, tmp_path: Path, mode: str
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it.apply([alarm("a")])
+    result = it.apply([alarm("a", message="slower")])
+    assert result.remaining == ()
+    assert [item["annotations"]["message"] for item in it.emulator.active_alarms()] == ["slower"]
+    assert it.apply([alarm("a", message="slower")]).plan.pending == ()
+
+
+def test_an_apply_of_the_same_plan_sends_nothing_the_second_time(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    plan = it.apply([alarm("a"), event()]).plan
+    it.emulator.forget_requests()
+    again = it.apply([], plan=plan)
+    assert it.emulator.requests("push") == []
+    assert again.remaining == ()
+
+
+@MODES
+@pytest.mark.parametrize("fault", ["push:store-then-500,nth=1", "push:store-then-cut,nth=1", "push:cut,nth=1"])
+@pytest.mark.parametrize("hide", [0, 3 * SECOND])
+def test_an_ambiguous_answer_doubles_nothing_and_loses_nothing(
+    start_emulator: Start, tmp_path: Path, mode: str, fault: str, hide: int
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode, visible_after=hide))
+    it.emulator.fault(fault)
+    result = it.apply([alarm("a"), alarm("b"), event()])
+    assert result.remaining == ()
+    it.clock.time += MINUTE
+    assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
+    assert it.recorded() == [("aom_event.released", "v1")]
+    assert it.pushes() == ([3, 3] if fault.startswith("push:cut") else [3])
+
+
+@pytest.mark.parametrize("fault", ["clear:store-then-500,nth=1", "clear:cut,nth=1"])
+def test_an_ambiguous_clear_is_settled_too(start_emulator: Start, tmp_path: Path, fault: str) -> None:
+    it = rig(start_emulator, tmp_path)
+    it.apply([alarm("a"), alarm("b")])
+    it.emulator.fault(fault)
+    assert it.apply([]).remaining == ()
+    assert it.active() == []
+
+
+class _Marring:
+    """A provider whose wire damages certain items, as a bug of the service's own reading would."""
+
+    def __init__(self, provider: Provider, bad: Sequence[str]) -> None:
+        self._provider, self._bad = provider, bad
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._provider, name)
+
+    def send(self, operations: Sequence[Operation]) -> object:
+        return self._provider.send(
+            [
+                item._replace(payload=item.payload.replace("resource_type", "resource_tipe"))
+                if item.address.key in self._bad
+                else item
+                for item in operations
+            ]
+        )
+
+
+@MODES
+@pytest.mark.parametrize("on_bad", ["reject-batch", "reject-event"])
+@pytest.mark.parametrize("bad", [["007"], ["003", "060"]])
+def test_a_refused_batch_is_narrowed_until_the_bad_event_stands_alone(
+    start_emulator: Start, tmp_path: Path, mode: str, on_bad: str, bad: list[str]
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode, on_bad_event=on_bad))
+    it.wrap_provider = lambda provider: _Marring(provider, bad)
+    result = it.apply(_many(64))
+    failed = [outcome for outcome in result.outcomes.values() if outcome.status is Status.FAILED]
+    assert [change.address.key for change in result.remaining] == bad
+    assert all(outcome.error is not None and outcome.error.code == "AOM.0400" for outcome in failed)
+    assert len(it.active()) == len(set(it.active())) == 64 - len(bad)
+    assert len(it.pushes()) - 1 <= len(bad) * 2 * ceil(log2(64))
+
+
+def test_events_beside_a_bad_one_are_recorded_once_although_the_service_is_slow_to_show_them(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_bad_event="reject-event", visible_after=3 * SECOND))
+    it.wrap_provider = lambda provider: _Marring(provider, ["bad"])
+    result = it.apply([alarm("a", "bad"), *(event(f"e{number}") for number in range(5))])
+    it.clock.time += MINUTE
+    assert len(result.remaining) == 1
+    assert len(it.recorded()) == len(set(it.recorded())) == 5
+
+
+def test_a_busy_service_is_waited_for_as_it_asks(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    it.emulator.fault("push:status=429,retry_after=7,nth=1")
+    before = it.clock.now()
+    assert it.apply([alarm("a")]).remaining == ()
+    assert it.clock.now() - before >= 7 * SECOND
+    assert any("again in 7s" in note for note in it.watcher.notes)
+
+
+def test_a_service_that_stays_busy_ends_as_failed_with_its_answer(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    it.emulator.fault("push:status=503")
+    result = it.apply([alarm("a")])
+    (outcome,) = result.outcomes.values()
+    assert outcome.status is Status.FAILED
+    assert outcome.error is not None
+    assert outcome.error.status == 503
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_caller_ends_the_run_at_once(start_emulator: Start, tmp_path: Path, status: int) -> None:
+    it = rig(start_emulator, tmp_path, batch_size=1)
+    it.emulator.fault(f"push:status={status}")
+    result = it.apply(_many(5))
+    assert result.ending is Ending.DENIED
+    assert it.pushes() == [1]
+    assert len(result.remaining) == 5
+    with closing(it.ledger()) as ledger:
+        assert ledger.open_intents() == []
+        assert ledger.runs()[0].state is RunState.PARTIAL
+    it.emulator.clear_faults()
+    assert it.apply(_many(5)).remaining == ()
+
+
+def test_an_unreachable_service_fails_without_a_doubt(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    with closing(it.provider()) as provider, closing(it.ledger()) as ledger:
+        plan = it.plan([alarm("a")], ledger, provider)
+    it.settings = {"endpoint": "http://127.0.0.1:9"}
+    (outcome,) = it.apply([], plan=plan).outcomes.values()
+    assert outcome.status is Status.FAILED
+
+
+def test_an_interrupt_sends_nothing_new_and_the_next_apply_goes_on(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, batch_size=2)
+    stop = Event()
+
+    class Stopping:
+        def __init__(self, provider: Provider) -> None:
+            self._provider = provider
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._provider, name)
+
+        def send(self, operations: Sequence[Operation]) -> object:
+            ids = self._provider.send(operations)
+            stop.set()
+            return ids
+
+    it.wrap_provider = Stopping
+    result = it.apply(_many(6), stop=stop)
+    assert result.ending is Ending.INTERRUPTED
+    assert it.pushes() == [2]
+    assert len(result.remaining) == 4
+    it.wrap_provider = lambda provider: provider
+    assert it.apply(_many(6)).remaining == ()
+    assert it.pushes() == [2, 2, 2]
+
+
+def test_the_deadline_of_a_run_ends_it_with_what_remains_named(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, batch_size=1)
+    it.options = Options(deadline=5 * SECOND, draw=lambda: 0.5)
+    it.emulator.fault("push:status=429,retry_after=4,nth=2", "push:status=429,retry_after=4,nth=4")
+    result = it.apply(_many(6))
+    assert result.remaining
+    assert len(it.active()) == 6 - len(result.remaining)
+
+
+def test_what_the_service_does_not_show_in_time_is_named_unconfirmed(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, Settings(visible_after=20 * SECOND))
+    result = it.apply([alarm("a")])
+    (operation,) = result.plan.operations
+    assert result.unconfirmed == {operation.key}
+    assert result.remaining == ()
+
+
+def test_within_its_window_a_hidden_push_is_not_repeated(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, Settings(visible_after=8 * SECOND))
+    it.options = Options(verify=False)
+    it.apply([alarm("a")])
+    it.clock.time += 2 * SECOND
+    assert it.apply([alarm("a")]).plan.pending == ()
+    assert it.pushes() == [1]
+
+
+def test_a_late_item_is_refused_before_anything_is_sent(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    with closing(it.provider()) as provider, closing(it.ledger()) as ledger:
+        plan: Plan = it.plan([alarm("a", timeout="1m")], ledger, provider)
+    it.clock.time += 2 * MINUTE
+    (outcome,) = it.apply([], plan=plan).outcomes.values()
+    assert outcome.status is Status.FAILED
+    assert outcome.error is not None
+    assert "window" in outcome.error.message
+    assert it.pushes() == []
+
+
+def test_a_foreign_alarm_with_the_same_name_is_never_touched(start_emulator: Start, tmp_path: Path) -> None:
+    one = rig(start_emulator, tmp_path)
+    two = Rig(one.emulator, one.clock, tmp_path / "other.db", stack="other", settings=one.settings)
+    one.apply([alarm("a")])
+    two.apply([alarm("a", message="theirs")])
+    one.apply([])
+    assert one.active() == []
+    assert two.active() == ["aom_alarm.a"]
+    assert json.loads(json.dumps(two.emulator.active_alarms()[0]["annotations"]))["message"] == "theirs"
