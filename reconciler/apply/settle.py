@@ -9,8 +9,9 @@ from typing import NamedTuple
 from reconciler.apply.patience import polling
 from reconciler.apply.progress import Progress
 from reconciler.apply.sender import look
+from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
-from reconciler.core.operation import Outcome, ServiceAnswer, Status, Verb
+from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
 from reconciler.ledger.protocol import Entry, Ledger
 from reconciler.providers.protocol import Provider
 
@@ -29,7 +30,10 @@ class Settlement(NamedTuple):
 def settle(
     ledger: Ledger, providers: Mapping[str, Provider], clock: Clock, stop: Event, progress: Progress
 ) -> Settlement:
-    """Settle every open intent; waits for a push to show as long as its service may take. Raises DeniedError."""
+    """Settle every open intent, and wait for what earlier runs did to show, as long as each service may take.
+
+    What is done and not shown yet could not be changed: nobody knows its id. Raises DeniedError.
+    """
     entries = ledger.open_intents()
     arrived: list[Entry] = []
     lost: list[Entry] = []
@@ -49,7 +53,34 @@ def settle(
     with ledger.batch():
         ledger.settle(outcomes, clock.now())
         ledger.confirm([entry.operation.key for entry in arrived], clock.now())
+    _await_recent(ledger, providers, clock, stop, progress)
     return Settlement(tuple(arrived), tuple(lost), tuple(unasked))
+
+
+def _await_recent(
+    ledger: Ledger, providers: Mapping[str, Provider], clock: Clock, stop: Event, progress: Progress
+) -> None:
+    """Wait until the last write at each address shows, or its window has passed; journal which do."""
+    window = max((provider.limits.visible_within for provider in providers.values()), default=0)
+    last = {write.address: write for write in ledger.view(clock.now(), window).recent if write.provider in providers}
+    if not last:
+        return
+    operations = [
+        Operation(
+            write.key,
+            write.address,
+            write.provider,
+            write.verb,
+            write.payload,
+            write.digest,
+            write.occurrence,
+            write.target,
+        )
+        for write in last.values()
+    ]
+    deadline = max(write.at for write in last.values()) + window
+    unseen = verify(operations, providers, clock, stop, progress, deadline=deadline)
+    ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now())
 
 
 def _shown(

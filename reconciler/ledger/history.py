@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY
@@ -80,7 +80,23 @@ def view(connection: sqlite3.Connection, now: int, visible_within: int) -> Ledge
         f"{_STANDING} status = 'done' AND confirmed_at IS NULL AND ended_at >= ? ORDER BY ended_at, intent, position",
         (now - visible_within,),
     )
-    return LedgerView(recorded, tuple(map(_write, _entries(connection, recent))), dict(cleared.fetchall()))
+    writes = tuple(map(_write, _entries(connection, recent)))
+    return LedgerView(recorded, writes, dict(cleared.fetchall()), _attempted(connection, recorded))
+
+
+def _attempted(
+    connection: sqlite3.Connection, recorded: Container[tuple[Address, str]]
+) -> dict[tuple[Address, str], int]:
+    """When the facts that were tried and are not on record began, as their first attempt said."""
+    tried = connection.execute(
+        f"{_STANDING} occurrence IS NOT NULL AND (status IS NULL OR status != 'done') ORDER BY intent, position"
+    )
+    first: dict[tuple[Address, str], int] = {}
+    for entry in _entries(connection, tried):
+        fact = (entry.operation.address, entry.operation.occurrence or "")
+        if entry.operation.begins_at is not None and fact not in recorded:
+            first.setdefault(fact, entry.operation.begins_at)
+    return first
 
 
 def _chunks(keys: Iterable[str]) -> Iterator[str]:

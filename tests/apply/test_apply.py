@@ -275,3 +275,26 @@ def test_a_foreign_alarm_with_the_same_name_is_never_touched(start_emulator: Sta
     assert one.active() == []
     assert two.active() == ["aom_alarm.a"]
     assert json.loads(json.dumps(two.emulator.active_alarms()[0]["annotations"]))["message"] == "theirs"
+
+
+def test_an_event_tried_again_says_the_time_of_its_first_attempt(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    it.emulator.fault("push:status=429,retry_after=1,first=6")
+    first = it.apply([event()])
+    assert len(first.remaining) == 1
+    it.clock.time += 5 * MINUTE
+    it.apply([event()])
+    begun = {item["starts_at"] for body in it.emulator.bodies("push") for item in body["events"]}
+    assert len(begun) == 1
+    assert it.recorded() == [("aom_event.released", "v1")]
+
+
+def test_what_an_earlier_run_pushed_unverified_is_waited_for_before_it_is_changed(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(visible_after=4 * SECOND))
+    it.options = Options(verify=False, draw=lambda: 0.5)
+    it.apply([alarm("a")])
+    it.options = Options(draw=lambda: 0.5)
+    assert it.apply([alarm("a", severity="Critical")]).remaining == ()
+    assert [item["metadata"]["event_severity"] for item in it.emulator.active_alarms()] == ["Critical"]
