@@ -1,0 +1,229 @@
+"""The workspace: a stack opened, with its providers and its ledger; where files, clock and network come in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from threading import Event
+
+from reconciler import __version__
+from reconciler.config.inputs import Inputs
+from reconciler.config.load import load_stack
+from reconciler.config.source import Source
+from reconciler.config.stack import ProviderConfig, Stack
+from reconciler.core.address import Address
+from reconciler.core.clock import Clock
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
+from reconciler.core.digest import digest
+from reconciler.core.observed import Observed
+from reconciler.ledger.protocol import Ledger, LedgerView
+from reconciler.ledger.sqlite import open_ledger, read_ledger
+from reconciler.plan.guard import violations
+from reconciler.plan.past import Past, missing, recall
+from reconciler.plan.plan import Plan
+from reconciler.plan.planner import make_plan
+from reconciler.plan.stale import staleness
+from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.registry import Registry
+
+STATE_DIRECTORY = ".reconciler"
+"""Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        return stop.wait(seconds)
+
+
+class Workspace:
+    """A stack, and what is needed to look at it and to change it; made by ``open_workspace``."""
+
+    def __init__(self, stack: Stack, registry: Registry, clock: Clock, resources: ExitStack) -> None:
+        self.stack = stack
+        self.registry = registry
+        self.clock = clock
+        self._resources = resources
+        self._providers: dict[str, Provider] | None = None
+
+    @property
+    def state_directory(self) -> Path:
+        return self.stack.root / STATE_DIRECTORY
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.state_directory / f"{self.stack.name}.db"
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """Every configured provider by key, opened when first asked for; no request is made yet."""
+        if self._providers is None:
+            embedded = self._embedded()
+            environment = Environment(f"reconciler/{__version__}", embedded)
+            self._providers = {key: self._open(config, environment) for key, config in self.stack.providers.items()}
+        return self._providers
+
+    @property
+    def provider_digests(self) -> Mapping[str, str]:
+        """A digest of each provider's settings; credentials are no part of it."""
+        return {
+            key: digest([config.type, config.settings.model_dump(mode="json", exclude={"auth"})])
+            for key, config in self.stack.providers.items()
+        }
+
+    @property
+    def projects(self) -> Mapping[str, str]:
+        """The project id of each provider that has one."""
+        found = {key: getattr(config.settings, "project_id", None) for key, config in self.stack.providers.items()}
+        return {key: project for key, project in found.items() if isinstance(project, str)}
+
+    @property
+    def visible_within(self) -> int:
+        """The longest time (ms) a provider of the stack may take to show a write."""
+        return max((provider.limits.visible_within for provider in self.providers.values()), default=0)
+
+    def open_ledger(self) -> Ledger:
+        """The stack's ledger, made if there is none; closed with the workspace."""
+        ledger = open_ledger(self.ledger_path)
+        self._resources.callback(ledger.close)
+        return ledger
+
+    def remembered(self) -> LedgerView:
+        """What the ledger knows, without making one: for commands that only look."""
+        with closing(read_ledger(self.ledger_path)) as ledger:
+            return ledger.view(self.clock.now(), self.visible_within)
+
+    def observe(self) -> list[Observed]:
+        """Ask every provider once what carries the stack's marks. Raises ServiceError."""
+        found: list[Observed] = []
+        for key, provider in self.providers.items():
+            mine = [desired for desired in self.stack.desired if desired.provider == key]
+            found.extend(provider.observe(self.stack.name, mine))
+        return found
+
+    def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
+        """Query, compare, and say what would be done. Raises ServiceError where a service can't be asked."""
+        observed = self.observe()
+        past = recall(self.stack.name, observed, memory)
+        history = () if destroy else self._history(past)
+        return make_plan(
+            self.stack.name,
+            self.stack.desired,
+            observed,
+            self.clock.now(),
+            types=self.registry.resource_types(),
+            ledger=memory,
+            history=history,
+            config_digest=self.stack.digest,
+            providers=self.provider_digests,
+            targets=targets,
+            destroy=destroy,
+        )
+
+    def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:
+        """The guards the plan goes past; ``--force`` overrules them."""
+        return violations(plan, self.stack.guards, self.projects)
+
+    def staleness(self, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
+        """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
+        if plan.stack != self.stack.name:
+            summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
+            return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
+        begun = ledger.statuses([operation.key for operation in plan.operations])
+        addresses = {operation.address for operation in plan.operations if operation.key in begun}
+        past = recall(self.stack.name, self.observe(), ledger.view(self.clock.now(), self.visible_within))
+        return staleness(
+            plan,
+            self.stack.desired,
+            past,
+            self.clock.now(),
+            providers=self.provider_digests,
+            begun=addresses,
+        )
+
+    def _history(self, past: Past) -> list[Observed]:
+        """What ended at the addresses where nothing fires that should."""
+        by_provider: dict[str, list[Address]] = {}
+        absent = set(missing(self.stack.desired, past))
+        for desired in self.stack.desired:
+            if desired.address in absent:
+                by_provider.setdefault(desired.provider, []).append(desired.address)
+        return [
+            found
+            for key, addresses in by_provider.items()
+            for found in self.providers[key].history(self.stack.name, addresses)
+        ]
+
+    def _open(self, config: ProviderConfig, environment: Environment) -> Provider:
+        kind = self.registry.get(config.type)
+        assert kind is not None, f"the loader let an unknown provider type pass: {config.type}"
+        try:
+            provider = kind.open(config.key, config.settings, environment)
+        except ValueError as error:
+            raise DiagnosticError(Diagnostic(f"provider {config.key}: {error}", config.position)) from None
+        self._resources.callback(provider.close)
+        return provider
+
+    def _embedded(self) -> str | None:
+        """The base URL of the emulator inside this process, started where a provider asks for it."""
+        wanting = [
+            config
+            for config in self.stack.providers.values()
+            if getattr(config.settings, "endpoint", None) == "embedded"
+        ]
+        if not wanting:
+            return None
+        try:
+            from reconciler.emulator.server import running
+            from reconciler.emulator.settings import Settings
+        except ImportError as error:
+            raise DiagnosticError(
+                Diagnostic(
+                    f"endpoint: embedded needs the emulator, and {error.name} is not installed",
+                    wanting[0].position,
+                    "pip install 'reconciler[emulator]'",
+                )
+            ) from None
+        self.state_directory.mkdir(parents=True, exist_ok=True)
+        return self._resources.enter_context(running(Settings(db=self.state_directory / "emulator.db")))
+
+
+@contextmanager
+def open_workspace(
+    path: Path, inputs: Inputs, *, registry: Registry | None = None, clock: Clock | None = None
+) -> Iterator[Workspace]:
+    """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml``) and open it.
+
+    Raises DiagnosticError with everything that is wrong with it.
+    """
+    registry = registry or Registry()
+    sources, root = read_sources(path)
+    stack = load_stack(sources, root, list(registry), inputs, read=lambda name: read_source(root / name))
+    with ExitStack() as resources:
+        yield Workspace(stack, registry, clock or SystemClock(), resources)
+
+
+def read_sources(path: Path) -> tuple[list[Source], Path]:
+    """The files of a stack in the order of their names, and the directory that holds them."""
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.yaml") if file.is_file())
+        if not files:
+            hint = "name a directory with *.yaml files, or start one with reconciler init"
+            raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))
+        return [read_source(file) for file in files], path
+    return [read_source(path)], path.parent
+
+
+def read_source(file: Path) -> Source:
+    """One file, as bytes; DiagnosticError where it can't be read."""
+    try:
+        return Source(str(file), file.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DiagnosticError(Diagnostic(f"{file} can't be read: {reason}", Position(str(file), 1, 1))) from None
