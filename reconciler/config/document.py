@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from sys import intern
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -36,6 +36,7 @@ MAX_ALIASED = 1_000_000
 """How many values aliases may stand for in one file."""
 
 _BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OLD_BREAKS = "\x85\u2028\u2029"
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
 _NODE_EVENTS = (MappingStartEvent, SequenceStartEvent)
@@ -60,7 +61,9 @@ class _Reader:
     def __init__(self, source: Source, texts: Texts, problems: Problems) -> None:
         self._texts = texts
         self._problems = problems
-        self._anchors: dict[str, tuple[Plain, int]] = {}
+        self._anchors: dict[str, Plain] = {}
+        self._extents: dict[int, tuple[int, int]] = {}
+        self._anchored: list[Plain] = []
         self._aliased = 0
         data = source.text
         if len(data) > MAX_BYTES:
@@ -74,6 +77,10 @@ class _Reader:
             index = len(data[: error.start].decode("utf-8"))
             self._fail(index, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
         self._base = texts.add(source.name, self._text)
+        # YAML 1.2 ends lines with CR and LF only; the parser follows 1.1 and takes three more: it must not see them.
+        self._hidden = _stand_ins(self._text)
+        if self._hidden:
+            data = self._text.translate({ord(real): stand_in for stand_in, real in self._hidden.items()}).encode()
         self._next = events(data)
 
     def document(self) -> Node | None:
@@ -96,12 +103,14 @@ class _Reader:
             self._fail(
                 event.start_mark.index, "a second document begins here; a file holds one", "put it in a file of its own"
             )
+        if self._hidden:
+            value = _restored(value, {ord(stand_in): real for stand_in, real in self._hidden.items()})
         return Node(value, place, place, self._texts)
 
-    def _mapping(self, depth: int) -> Map:
+    def _mapping(self, start: Any, depth: int) -> Map:
         """The mapping whose start was just read. This loop and ``_sequence`` are where loading spends its time."""
         if depth > MAX_DEPTH:
-            self._too_deep()
+            self._too_deep(start.start_mark.index)
         get, base = self._next, self._base
         result = Map()
         result.places = places = []
@@ -130,7 +139,7 @@ class _Reader:
                 elif not event.style and value[:1] in FIRST:
                     value = resolve(value)
             elif event_class is MappingStartEvent and event.anchor is None and event.ctag is None:
-                value = self._mapping(depth + 1)
+                value = self._mapping(event, depth + 1)
             else:
                 value = self._value(event, depth + 1)
             if key in result:
@@ -140,9 +149,9 @@ class _Reader:
                 places.append(key_place)
                 places.append(event.start_mark.index + base)
 
-    def _sequence(self, depth: int) -> Seq:
+    def _sequence(self, start: Any, depth: int) -> Seq:
         if depth > MAX_DEPTH:
-            self._too_deep()
+            self._too_deep(start.start_mark.index)
         get, base = self._next, self._base
         result = Seq()
         result.places = places = []
@@ -162,13 +171,16 @@ class _Reader:
             value = self._scalar(event)
         elif isinstance(event, MappingStartEvent):
             self._check_tag(event, "map")
-            value = self._mapping(depth)
+            value = self._mapping(event, depth)
         else:
             assert isinstance(event, SequenceStartEvent)
             self._check_tag(event, "seq")
-            value = self._sequence(depth)
+            value = self._sequence(event, depth)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (value, depth)
+            self._anchors[event.anchor] = value
+            if isinstance(value, Map | Seq):
+                self._anchored.append(value)  # kept, so that its id stays its own
+                self._extents[id(value)] = _extent(value, self._extents)
         return value
 
     def _scalar(self, event: ScalarEvent) -> Plain:
@@ -224,9 +236,9 @@ class _Reader:
                 f"an anchor &{event.anchor} must stand before it, on a value that does not contain it",
             )
             return None
-        value, _ = self._anchors[event.anchor]
+        value = self._anchors[event.anchor]
         if isinstance(value, Map | Seq):
-            size, height = _extent(value)
+            size, height = self._extents[id(value)]
             self._aliased += size
             if self._aliased > MAX_ALIASED:
                 self._fail(index, f"the aliases of this file stand for more than {MAX_ALIASED:,} values")
@@ -283,9 +295,7 @@ class _Reader:
             index, f"the character {code} can't stand in YAML", 'write it as an escape in double quotes: "\\u...."'
         )
 
-    def _too_deep(self, index: int | None = None) -> NoReturn:
-        if index is None:
-            index = self._next().start_mark.index
+    def _too_deep(self, index: int) -> NoReturn:
         self._fail(index, f"this is nested more than {MAX_DEPTH} levels deep")
 
     def _problem(self, index: int, summary: str, hint: str | None = None) -> None:
@@ -296,17 +306,38 @@ class _Reader:
         raise _UnreadableError
 
 
+def _stand_ins(text: str) -> dict[str, str]:
+    """Characters for private use that are not in a text, each for a line end of YAML 1.1 that is."""
+    present = [real for real in _OLD_BREAKS if real in text]
+    free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
+    return dict(zip(free, present, strict=False))
+
+
+def _restored(value: Plain, table: dict[int, str]) -> Plain:
+    """A value with the characters put back that the parser was not shown."""
+    if isinstance(value, str):
+        return value.translate(table)
+    if isinstance(value, Map):
+        made = Map({key.translate(table): _restored(item, table) for key, item in value.items()})
+        made.places = value.places
+        return made
+    if isinstance(value, Seq):
+        value[:] = [_restored(item, table) for item in value]
+    return value
+
+
 def _name(value: Plain) -> str:
     """The core schema's name of a scalar's type."""
     return "null" if value is None else type(value).__name__
 
 
-def _extent(value: Plain) -> tuple[int, int]:
-    """How many values a value holds, itself included, and how many levels."""
-    inner = value.values() if isinstance(value, Map) else value if isinstance(value, Seq) else ()
+def _extent(value: Map | Seq, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values a value holds, itself included, and how many levels; ``known`` are those of anchored values."""
+    if id(value) in known:
+        return known[id(value)]
     size, height = 1, 0
-    for item in inner:
-        item_size, item_height = _extent(item) if isinstance(item, Map | Seq) else (1, 0)
+    for item in value.values() if isinstance(value, Map) else value:
+        item_size, item_height = _extent(item, known) if isinstance(item, Map | Seq) else (1, 0)
         size += item_size
         height = max(height, item_height)
     return size, height + 1

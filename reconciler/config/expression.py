@@ -93,7 +93,7 @@ def compile_expression(source: str) -> Expression:
         body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
         template = _ENVIRONMENT.from_string(nodes.Template(body, lineno=1))
     except TemplateSyntaxError as error:
-        raise ExpressionError(f"this is not an expression: {error.message}") from None
+        raise ExpressionError(f"this is not an expression: {_syntax(error.message or '')}") from None
     except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError):
         raise ExpressionError("this expression is too deeply nested, or holds a number that is too long") from None
     return Expression(source, references, template.root_render_func)
@@ -300,7 +300,13 @@ def _check_call(node: nodes.Call) -> None:
     raise ExpressionError("only a function can be called")
 
 
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.S)
+_GOT = re.compile(r"expected token '.*', got '(.*)'", re.S)
+
+
+def _syntax(message: str) -> str:
+    """A message of the parser, without what it says of templates."""
+    message = _GOT.sub(r"'\1' is not expected here", message)
+    return message.replace("'end of template'", "end").replace("'end of print statement'", "end")
 
 
 def _fail(error: BaseException) -> NoReturn:
