@@ -5,7 +5,7 @@ project that does the work, hand the result to a view. The pattern::
 
     app = command_app()
 
-    @app.command(epilog="Examples: ...")
+    @app.command(epilog=examples("reconciler frobnicate stacks/checkout"))
     def frobnicate(ctx: typer.Context, path: PathArgument = HERE, format: FormatOption = Format.TEXT) -> ExitCode:
         \"\"\"First line: what it does, in the list of commands. The rest is for ``frobnicate --help``.\"\"\"
         from reconciler.somewhere import heavy_work
@@ -39,5 +39,7 @@ import sys
 def main() -> None:
     """Run the command of ``sys.argv``: the console script."""
     from reconciler.cli.app import run
+    from reconciler.cli.interrupt import terminable
 
+    terminable()
     sys.exit(run(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -17,7 +18,19 @@ from reconciler.cli.shared import defer, share
 from reconciler.cli.terminal import Format, Terminal, prepare
 from reconciler.views.text.line import line
 
-NAMES = ("ledger", "emulator", "providers", "version")
+NAMES = (
+    "init",
+    "validate",
+    "plan",
+    "show",
+    "apply",
+    "destroy",
+    "ledger",
+    "emulator",
+    "providers",
+    "schema",
+    "version",
+)
 """The commands, in the order of ``--help``; each is the module of this package of that name (``import``:
 ``import_``).
 """
@@ -103,6 +116,7 @@ EPILOG = "Start with `reconciler init`, then `reconciler plan`. COMMAND --help s
 def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
     """Run a command line, and return its exit code; no exception leaves it."""
     terminal = terminal or Terminal()
+    terminal.command = shlex.join(["reconciler", *argv])
     prepare(terminal.stdout)
     prepare(terminal.stderr)
     with Logs(terminal):

@@ -5,6 +5,12 @@ from __future__ import annotations
 import typer
 
 
+def examples(*commands: str) -> str:
+    """The epilog of a command: its examples, one a line."""
+    # The backspace keeps the lines as they are.
+    return "\b\n" + "\n".join(["Examples:", *(f"  {command}" for command in commands)])
+
+
 def command_app() -> typer.Typer:
     """The app of one command module: a command, or with a callback a group of them."""
     return typer.Typer(

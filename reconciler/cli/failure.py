@@ -40,9 +40,14 @@ def misuse(error: TyperException) -> Failure:
 
 
 def _service(error: Exception) -> Failure | None:
+    from reconciler.apply.sender import DeniedError
     from reconciler.providers.protocol import ServiceError, Verdict
 
-    if not isinstance(error, ServiceError):
+    if isinstance(error, DeniedError):
+        verdict = Verdict.DENIED
+    elif isinstance(error, ServiceError):
+        verdict = error.verdict
+    else:
         return None
     answer = error.answer
     hints = {
@@ -57,7 +62,7 @@ def _service(error: Exception) -> Failure | None:
     facts += [f"code: {answer.code}"] if answer.code else []
     facts += [f"trace: {answer.trace_id}"] if answer.trace_id else []
     summary = "\n".join((answer.message or "the service gave no reason", *facts))
-    return Failure((Diagnostic(summary, hint=hints[error.verdict]),))
+    return Failure((Diagnostic(summary, hint=hints[verdict]),))
 
 
 def _lease(error: Exception) -> Failure | None:

@@ -22,9 +22,9 @@ app = command_app()
 WhereArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="[DIR or FILE]",
-        help="The stack's directory, a file of it, or the ledger file itself.",
-        show_default=".",
+        metavar="DIR|FILE",
+        help="The stack's directory, a file of it, or the ledger file itself.  [default: here]",
+        show_default=False,
     ),
 ]
 StackOption = Annotated[

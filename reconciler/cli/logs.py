@@ -64,8 +64,10 @@ class Logs:
     def __init__(self, terminal: Terminal) -> None:
         self._handler = _Handler(terminal.stderr)
         self._handler.setFormatter(_Formatter(terminal))
+        self._before = logging.WARNING
 
     def __enter__(self) -> None:
+        self._before = logging.getLogger().level
         logging.getLogger().addHandler(self._handler)
         logging.getLogger().setLevel(logging.WARNING)
         logging.captureWarnings(True)
@@ -73,3 +75,4 @@ class Logs:
     def __exit__(self, *_: object) -> None:
         logging.captureWarnings(False)
         logging.getLogger().removeHandler(self._handler)
+        logging.getLogger().setLevel(self._before)

@@ -21,7 +21,9 @@ def _remember(ctx: typer.Context, value: str) -> str:
 PathArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="[DIR or FILE]", help="The stack: a file, or a directory of *.yaml files.", show_default="."
+        metavar="DIR|FILE",
+        help="The stack: a directory of *.yaml files, or one file.  [default: here]",
+        show_default=False,
     ),
 ]
 DataFormatOption = Annotated[
@@ -31,19 +33,20 @@ FormatOption = Annotated[
     Format, typer.Option("--format", help="How to write the result.", callback=_remember, show_default=True)
 ]
 VarOption = Annotated[
-    list[str], typer.Option("--var", metavar="NAME=VALUE", help="Set a variable; may be repeated.", show_default=False)
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="Set a variable; may be repeated.", show_default=False),
 ]
 VarFileOption = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Option(
         "--var-file",
         metavar="FILE",
-        help="Read variables from a YAML file; may be repeated, later files win, --var wins over all.",
+        help="Read variables from a YAML file; may be repeated. Later files win, --var wins over all.",
         show_default=False,
     ),
 ]
 TargetOption = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option("--target", metavar="ADDRESS", help="Only this address; may be repeated.", show_default=False),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Go ahead where the stack's guards would refuse.")]
@@ -55,8 +58,8 @@ ParallelismOption = Annotated[
         metavar="N",
         min=1,
         max=256,
-        help="Requests under way at once, per provider.",
-        show_default="as the provider's settings say",
+        help="Requests under way at once, for each provider; its settings say how many otherwise.",
+        show_default=False,
     ),
 ]
 NoVerifyOption = Annotated[

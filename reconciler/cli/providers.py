@@ -14,7 +14,7 @@ app = command_app()
 
 @app.command()
 def providers(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> ExitCode:
-    """List the providers that are installed, and the resource types each of them manages."""
+    """List the installed providers, and what each manages."""
     from reconciler.providers.registry import Registry
     from reconciler.views.json.providers import providers_document
     from reconciler.views.text.providers import provider_lines

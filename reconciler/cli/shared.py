@@ -71,12 +71,17 @@ def _nothing(
     log_level: Annotated[
         LogLevel | None,
         typer.Option(
-            help="How much to log on standard error.", callback=_level, expose_value=False, show_default="warning"
+            help="How much to log on standard error.  [default: warning]",
+            callback=_level,
+            expose_value=False,
+            show_default=False,
         ),
     ] = None,
     log_format: Annotated[
         LogFormat | None,
-        typer.Option(help="How to write log records.", callback=_format, expose_value=False, show_default="text"),
+        typer.Option(
+            help="How to write log records.  [default: text]", callback=_format, expose_value=False, show_default=False
+        ),
     ] = None,
     no_color: Annotated[
         bool,

@@ -50,6 +50,7 @@ class Terminal:
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self.environ = os.environ if environ is None else environ
+        self.command = "reconciler"  # the command line, for "to continue: ..."
         self.format = Format.TEXT  # what a failure is told in
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False

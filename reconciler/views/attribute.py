@@ -75,6 +75,12 @@ def block(row: Row) -> Iterator[tuple[str, str]]:
         yield sign if row.sign == "~" else " ", printable(text)
 
 
+def block_mark(row: Row) -> str:
+    """How YAML introduces the text: ``|`` where it ends with a newline, ``|-`` where it does not."""
+    text = row.new if row.new is not None else row.old
+    return "|" if isinstance(text, str) and text.endswith("\n") else "|-"
+
+
 def value_text(path: str, value: object) -> str:
     """A value on one printable line, as it would be written; what is absent is ``null``."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -91,7 +97,7 @@ def _leaves(value: Mapping[str, object], prefix: str) -> Iterator[tuple[str, obj
         item = value[key]
         if isinstance(item, Mapping):
             yield from _leaves(item, f"{prefix}{key}.")
-        elif item is not None:
+        else:
             yield f"{prefix}{key}", item
 
 
@@ -120,7 +126,7 @@ def _known(change: Change) -> Iterator[Row]:
 def _text_lines(value: object) -> list[str]:
     if value is None:
         return []
-    return value.split("\n") if isinstance(value, str) else [value_text("", value)]
+    return value.removesuffix("\n").split("\n") if isinstance(value, str) else [value_text("", value)]
 
 
 def _compared(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:

@@ -75,6 +75,8 @@ def as_declared(plan: Plan) -> str:
 
 def outcome(result: Result) -> str:
     """The one line that tells what became of a plan."""
+    if not result.plan.pending:
+        return summary(result.plan)
     finished = [change for change in result.plan.pending if result.status(change) is Status.DONE]
     counted = done(finished) or "nothing was done"
     left = Counter(item.status for item in remaining(result))

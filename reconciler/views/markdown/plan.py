@@ -7,7 +7,7 @@ from html import escape as escape_html
 
 from reconciler.core.action import Action
 from reconciler.plan.plan import Change, Plan
-from reconciler.views.attribute import Row, attributes, block, is_block, value_text
+from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, fenced
 from reconciler.views.printable import printable
@@ -30,12 +30,12 @@ def plan_markdown(plan: Plan, limit: int = LIMIT) -> str:
     for provider, group, blocks in zip(providers, groups, rendered, strict=True):
         lines: list[str] = []
         shown = 0
-        for block in blocks:
-            size = sum(len(text) + 1 for text in block)
+        for changed in blocks:
+            size = sum(len(text) + 1 for text in changed)
             if size > room:
                 break
             room -= size
-            lines += block
+            lines += changed
             shown += 1
         note = []
         if shown < len(group):
@@ -71,7 +71,7 @@ def _rows(rows: Sequence[Row]) -> Iterator[str]:
         name = f"    {row.sign} {printable(row.path)} ="
         values = [value for value in (row.old, row.new) if value is not None]
         if any(map(is_block, values)):
-            yield f"{name} |{remark}"
+            yield f"{name} {block_mark(row)}{remark}"
             yield from (f"{sign}       {text}".rstrip() for sign, text in block(row))
         else:
             yield f"{name} {' -> '.join(value_text(row.path, value) for value in values)}{remark}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.views.attribute import Row, block, is_block, value_text
+from reconciler.views.attribute import Row, block, block_mark, is_block, value_text
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Line, Style, line
 from reconciler.views.text.width import pad, width
@@ -27,7 +27,7 @@ def attribute_lines(rows: Sequence[Row], indent: int) -> Iterator[Line]:
         if row.remark == "forces replace":
             remark = (f"  # {row.remark}", Style.REPLACE)
         if is_block(row.old) or is_block(row.new):
-            yield line(*head, "|", remark if row.remark else "")
+            yield line(*head, block_mark(row), remark if row.remark else "")
             yield from _block(row, indent + 4)
             continue
         values: tuple[str | tuple[str, Style], ...]
@@ -47,4 +47,5 @@ def _column(texts: Sequence[str], widest: int) -> int:
 def _block(row: Row, indent: int) -> Iterator[Line]:
     for sign, text in block(row):
         style = _STYLES.get(sign, Style.PLAIN)
-        yield line(" " * indent, (f"{sign} ", style), (text, style), hang=indent + 2)
+        shown = f"{sign} {text}".rstrip()
+        yield line(" " * indent if shown else "", (shown, style), hang=indent + 2)

@@ -1,0 +1,55 @@
+"""The progress bar of a run, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from reconciler.cli.terminal import Terminal
+from reconciler.core.operation import Outcome, Status
+from reconciler.views.printable import printable
+
+
+class Bar:
+    """Draws how far a run is; it vanishes when the run ends, and what was worth a line stays."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._console = Console(file=terminal.stderr, no_color=not terminal.color)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("Applying", total=None, visible=False)
+        self._total = 0
+        self._bad = 0
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def started(self, total: int) -> None:
+        self._total = total
+        self._progress.update(self._task, total=total, visible=True)
+
+    def advanced(self, outcomes: Sequence[Outcome]) -> None:
+        self._bad += sum(outcome.status is not Status.DONE for outcome in outcomes)
+        description = f"Applying, {self._bad:,} not done" if self._bad else "Applying"
+        self._progress.update(self._task, advance=len(outcomes), description=description)
+
+    def verifying(self, waiting: int) -> None:
+        total = max(self._total, waiting)
+        self._progress.update(self._task, description="Verifying", total=total, completed=total - waiting, visible=True)
+
+    def note(self, text: str) -> None:
+        self._console.print(Text(self._terminal.redactor(printable(text)), style="dim"))

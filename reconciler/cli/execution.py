@@ -1,0 +1,155 @@
+"""Executions: from a plan to its result, under the stack's lease; what ``apply`` and ``destroy`` have in common."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from threading import Event
+
+from reconciler.apply.apply import apply_plan
+from reconciler.apply.lease import Owner, leased
+from reconciler.apply.options import Options
+from reconciler.apply.result import Ending, Result
+from reconciler.apply.settle import settle
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.interrupt import stopping
+from reconciler.cli.plans import show_plan
+from reconciler.cli.progress import watching
+from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.operation import Status
+from reconciler.ledger.protocol import Ledger
+from reconciler.plan.plan import Plan
+from reconciler.views.json.result import result_document
+from reconciler.views.markdown.plan import plan_markdown
+from reconciler.views.markdown.result import result_markdown
+from reconciler.views.text.line import BLANK, Style, line
+from reconciler.views.text.result import result_lines
+from reconciler.views.text.settlement import settlement_lines
+from reconciler.workspace import Workspace
+
+INTERRUPTED = "Interrupted: what is under way finishes, then the run ends. Ctrl-C again exits at once."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; ``question`` is what approval is asked for with."""
+
+    command: str
+    question: str
+    format: Format
+    auto_approve: bool
+    force: bool
+    options: Options
+
+
+def check_approvable(terminal: Terminal, request: Request) -> None:
+    """Raise DiagnosticError where nobody could answer the question, before any service is asked."""
+    if request.auto_approve:
+        return
+    if request.format != Format.TEXT:
+        hint = "add --auto-approve; `reconciler plan` shows beforehand what would be done"
+        raise DiagnosticError(Diagnostic(f"--format {request.format} leaves no room for a question", hint=hint))
+    if not terminal.interactive:
+        hint = (
+            "add --auto-approve; or save a plan with `reconciler plan --out FILE`, have it read, "
+            "and apply exactly that with `reconciler apply FILE`"
+        )
+        raise DiagnosticError(Diagnostic("approval is needed, and standard input is no terminal", hint=hint))
+
+
+def execute(
+    terminal: Terminal, workspace: Workspace, request: Request, planned: Callable[[Ledger], Plan | None]
+) -> ExitCode:
+    """Take the lease, settle what is open, plan, ask, apply, and show what became of it.
+
+    ``planned`` makes or checks the plan once everything is settled; None where it has been applied already.
+    """
+    ledger = workspace.open_ledger()
+    stop = Event()
+    owner = Owner(_user(), socket.gethostname(), os.getpid())
+    with leased(ledger, owner, workspace.clock, stop) as holder:
+        with _stoppable(terminal, stop), watching(terminal) as progress:
+            settlement = settle(ledger, workspace.providers, workspace.clock, stop, progress)
+        terminal.tell(settlement_lines(settlement))
+        if stop.is_set():
+            return ExitCode.INTERRUPTED
+        plan = planned(ledger)
+        if plan is None:
+            return ExitCode.DONE
+        _check(terminal, workspace, request, plan)
+        if not plan.pending:
+            now = workspace.clock.now()
+            return _show(terminal, request, Result(plan, "", now, now, Ending.COMPLETE, {}))
+        if request.format == Format.TEXT:
+            show_plan(terminal, plan, request.format)
+        if not request.auto_approve and not _approved(terminal, request):
+            terminal.tell([line("Nothing was done.")])
+            return ExitCode.ERROR
+        with _stoppable(terminal, stop), watching(terminal) as progress:
+            result = apply_plan(
+                plan,
+                workspace.providers,
+                ledger,
+                holder,
+                clock=workspace.clock,
+                stop=stop,
+                command=request.command,
+                options=request.options,
+                progress=progress,
+            )
+    return _show(terminal, request, result)
+
+
+def exit_code(result: Result) -> ExitCode:
+    """What a script learns from a result."""
+    if result.ending is Ending.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if result.ending is Ending.COMPLETE and not result.remaining:
+        return ExitCode.DONE
+    touched = any(outcome.status is not Status.FAILED for outcome in result.outcomes.values())
+    return ExitCode.PARTIAL if touched else ExitCode.ERROR
+
+
+def _stoppable(terminal: Terminal, stop: Event) -> AbstractContextManager[None]:
+    return stopping(stop, lambda: terminal.tell([line((INTERRUPTED, Style.WARNING))]))
+
+
+def _check(terminal: Terminal, workspace: Workspace, request: Request, plan: Plan) -> None:
+    """Raise DiagnosticError, the plan shown, where it may not be applied."""
+    problems = plan.problems or (() if request.force else workspace.refusals(plan))
+    if problems:
+        if request.format == Format.TEXT:
+            show_plan(terminal, plan, request.format)
+        raise DiagnosticError(*problems)
+
+
+def _approved(terminal: Terminal, request: Request) -> bool:
+    question = [
+        BLANK,
+        line((request.question, Style.BOLD)),
+        line("  reconciler will do exactly what is shown above."),
+        line("  Only 'yes' will be accepted to approve."),
+        BLANK,
+    ]
+    return terminal.ask(question, "  Enter a value: ") == "yes"
+
+
+def _show(terminal: Terminal, request: Request, result: Result) -> ExitCode:
+    terminal.show(
+        request.format,
+        text=lambda: result_lines(result, terminal.command),
+        document=lambda: result_document(result, terminal.command),
+        markdown=lambda: f"{plan_markdown(result.plan)}\n{result_markdown(result, terminal.command)}",
+    )
+    return exit_code(result)
+
+
+def _user() -> str:
+    with suppress(OSError, KeyError):  # a container may run under a number nobody has a name for
+        return getpass.getuser()
+    return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

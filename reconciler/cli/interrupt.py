@@ -1,0 +1,44 @@
+"""Interrupts: the first asks a run to stop, the second ends the process (DESIGN rule 13)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, current_thread, main_thread
+from types import FrameType
+
+from reconciler.cli.exit_code import ExitCode
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopping(stop: Event, told: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C and a termination signal set ``stop``, and call ``told`` when one does.
+
+    A second signal ends the process at once: every intent is in the ledger, and the next run settles it.
+    """
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set()
+        told()
+
+    if current_thread() is not main_thread():  # only the main thread may handle signals
+        yield
+        return
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def terminable() -> None:
+    """Let a termination signal end a command the way Ctrl-C does: leases are released, files closed."""
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)

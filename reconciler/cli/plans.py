@@ -1,0 +1,63 @@
+"""Plans at the edges: shown, saved to a file, read back."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+
+from reconciler import __version__
+from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import format_instant
+from reconciler.plan.file import dump_plan, parse_plan
+from reconciler.plan.plan import Plan
+from reconciler.views.json.plan import plan_document
+from reconciler.views.markdown.plan import plan_markdown
+from reconciler.views.printable import printable
+from reconciler.views.text.line import Style, line
+from reconciler.views.text.plan import plan_lines
+
+
+def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
+    """Write a plan as a command's result."""
+    terminal.show(
+        format,
+        text=lambda: plan_lines(plan),
+        document=lambda: plan_document(plan),
+        markdown=lambda: plan_markdown(plan),
+    )
+
+
+def save(terminal: Terminal, plan: Plan, path: Path) -> None:
+    """Write a plan to a file, whole or not at all, readable by its owner only; say how to apply it."""
+    text = dump_plan(plan, __version__)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DiagnosticError(Diagnostic(f"the plan can't be saved to {path}: {error.strerror}")) from None
+    until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
+    command = f"reconciler apply {shlex.quote(str(path))}"
+    terminal.tell([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])
+
+
+def load(path: Path) -> Plan:
+    """Read a saved plan; DiagnosticError where it is none, or was altered."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DiagnosticError(Diagnostic(f"{path} can't be read: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        hint = "make one with reconciler plan --out FILE"
+        raise DiagnosticError(Diagnostic(f"{path} is not a saved plan: it is not text", hint=hint)) from None
+    return parse_plan(text, str(path))

@@ -1,0 +1,43 @@
+"""``reconciler schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.command import command_app, examples
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.terminal import Format, Terminal
+
+app = command_app()
+
+
+@app.command(epilog=examples("reconciler schema > stack.schema.json", "reconciler schema --out schema"))
+def schema(
+    ctx: typer.Context,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write all schemas to files of this directory.", show_default=False),
+    ] = None,
+) -> ExitCode:
+    """Show the JSON Schema of a stack, for editors and checkers.
+
+    It covers the providers that are installed. With --out it is written beside the schema of saved plans.
+    """
+    from reconciler.cli.schemas import schemas
+    from reconciler.views.json.document import encode
+    from reconciler.views.text.line import line
+
+    terminal = Terminal.of(ctx)
+    made = schemas()
+    if out is None:
+        terminal.show(Format.JSON, text=list, document=lambda: made["stack"])
+        return ExitCode.DONE
+    out.mkdir(parents=True, exist_ok=True)
+    for name, document in made.items():
+        file = out / f"{name}.schema.json"
+        file.write_text(encode(document), encoding="utf-8")
+        terminal.tell([line(f"Wrote {file}")])
+    return ExitCode.DONE

@@ -1,0 +1,40 @@
+"""``reconciler validate``."""
+
+from __future__ import annotations
+
+import typer
+
+from reconciler.cli.command import command_app, examples
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.terminal import DataFormat, Terminal
+
+app = command_app()
+
+
+@app.command(
+    epilog=examples("reconciler validate", "reconciler validate stacks/checkout --var release=1.4.2 --format json")
+)
+def validate(
+    ctx: typer.Context,
+    path: PathArgument = HERE,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: DataFormatOption = DataFormat.TEXT,
+) -> ExitCode:
+    """Check a stack, without asking any service.
+
+    Every problem is reported at once, with its place and what to do.
+    """
+    from reconciler.cli.stack import opened
+    from reconciler.views.json.validation import validation_document
+    from reconciler.views.text.validation import validation_lines
+
+    terminal = Terminal.of(ctx)
+    with opened(terminal, path, var, var_file) as workspace:
+        terminal.show(
+            format,
+            text=lambda: validation_lines(workspace.stack),
+            document=lambda: validation_document(workspace.stack),
+        )
+    return ExitCode.DONE

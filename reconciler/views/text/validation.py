@@ -1,0 +1,20 @@
+"""A valid stack as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from reconciler.config.stack import Stack
+from reconciler.core.desired import Kind
+from reconciler.views.text.line import Line, Style, line
+from reconciler.views.wording import count, listed
+
+
+def validation_lines(stack: Stack) -> Iterator[Line]:
+    """One line: that it is valid, and what it declares."""
+    kinds = Counter(desired.kind for desired in stack.desired)
+    nouns = {Kind.LEVEL: "alarm", Kind.FACT: "event"}
+    parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
+    declares = listed(parts) if parts else "nothing"
+    yield line(("Valid.", Style.GOOD), f" The stack {stack.name} declares {declares}.")

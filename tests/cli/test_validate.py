@@ -1,0 +1,77 @@
+"""``reconciler validate``, and how what is wrong with a configuration is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.inside import reconciler
+from tests.cli.stacks import TOKEN, write
+
+WRONG = """\
+    one: {event_severty: Major, timeout: 99d, resource_provider: ecs, resource_type: vm, resource_id: r}
+    two: {event_severity: Major, timeout: 9d, resource_provider: ecs, resource_type: vm, resource_id: "${var.nope}"}
+"""
+
+
+def test_a_valid_stack_is_said_to_be_and_what_it_declares(tmp_path: Path) -> None:
+    write(tmp_path, "a", "b")
+    assert reconciler("validate", tmp_path) == (0, "Valid. The stack tests declares 2 alarms.\n", "")
+
+
+def test_a_single_file_is_a_stack_too(tmp_path: Path) -> None:
+    write(tmp_path, "a")
+    assert reconciler("validate", tmp_path / "stack.yaml").code == 0
+
+
+def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+    write(tmp_path, "a", more=WRONG)
+    done = reconciler("validate", tmp_path)
+    assert done.code == 1
+    assert done.out == ""
+    assert "event_severty" in done.err
+    assert "nope" in done.err
+    assert "stack.yaml:7:" in done.err
+    assert done.err.count("error: ") >= 2
+    assert done.err.rstrip().endswith("errors.")
+
+
+def test_a_failure_is_a_json_document_where_json_is_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, "a", more=WRONG)
+    done = reconciler("validate", tmp_path, "--format", "json")
+    document = json.loads(done.out)
+    assert done.code == 1
+    assert done.err == ""
+    assert document["error_count"] == len(document["diagnostics"]) >= 2
+    assert {"severity", "summary", "hint", "address", "position", "source"} == set(document["diagnostics"][0])
+
+
+def test_a_valid_stack_as_json_counts_its_resources(tmp_path: Path) -> None:
+    write(tmp_path, "a", "b")
+    document = json.loads(reconciler("validate", tmp_path, "--format", "json").out)
+    assert document["error_count"] == 0
+    assert document["resources"] == {"aom_alarm": 2}
+
+
+def test_a_place_without_a_stack_is_told_with_what_to_do(tmp_path: Path) -> None:
+    done = reconciler("validate", tmp_path)
+    assert done.code == 1
+    assert "there is no configuration" in done.err
+    assert "reconciler init" in done.err
+    assert "can't be read" in reconciler("validate", tmp_path / "missing.yaml").err
+
+
+def test_a_variable_is_given_on_the_command_line_in_a_file_or_by_the_environment(tmp_path: Path) -> None:
+    stack = write(tmp_path / "stack", "a", more="variables: {release: {}}\n")
+    (tmp_path / "values.yaml").write_text("release: one\n")
+    assert "release has no value" in reconciler("validate", stack).err
+    assert reconciler("validate", stack, "--var", "release=1=2").code == 0
+    assert reconciler("validate", stack, "--var-file", tmp_path / "values.yaml").code == 0
+    assert reconciler("validate", stack, env={"RECONCILER_VAR_release": "one"}).code == 0
+
+
+def test_a_malformed_variable_is_refused_without_being_repeated(tmp_path: Path) -> None:
+    done = reconciler("validate", write(tmp_path, "a"), "--var", TOKEN)
+    assert done.code == 1
+    assert "NAME=VALUE" in done.err
+    assert TOKEN not in done.err
