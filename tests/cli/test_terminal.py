@@ -1,0 +1,157 @@
+"""What the streams of the command look like: to a terminal, to a pipe, to a reader that goes away."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.logs import Logs
+from reconciler.cli.terminal import Format, Terminal
+from reconciler.views.text.line import Style, line
+from tests.cli.process import reconciler
+from tests.cli.stacks import write
+
+COMMAND = [sys.executable, "-m", "reconciler"]
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def screen(columns: int, **environ: str) -> tuple[Terminal, Screen]:
+    stream = Screen()
+    terminal = Terminal(io.StringIO(), stream, io.StringIO(), {"TERM": "xterm", **environ})
+    os.environ["COLUMNS"] = str(columns)
+    return terminal, stream
+
+
+@pytest.fixture(autouse=True)
+def _columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_signs_are_coloured_on_a_terminal() -> None:
+    terminal, shown = screen(80)
+    terminal.tell([])
+    terminal.show(Format.TEXT, text=lambda: [line(("+ ", Style.ADD), "plain")])
+    assert shown.getvalue() == "\x1b[32m+ \x1b[0mplain\n"
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_where_none_is_wanted(environ: dict[str, str]) -> None:
+    terminal, shown = screen(80, **environ)
+    terminal.show(Format.TEXT, text=lambda: [line(("+ ", Style.ADD), "plain")])
+    assert shown.getvalue() == "+ plain\n"
+
+
+def test_a_pipe_gets_neither_colour_nor_wrapping() -> None:
+    stream = io.StringIO()
+    Terminal(io.StringIO(), stream, io.StringIO(), {}).show(Format.TEXT, text=lambda: [line(("x " * 500, Style.ERROR))])
+    assert stream.getvalue() == "x " * 500 + "\n"
+
+
+def test_a_long_line_is_wrapped_under_its_own_text() -> None:
+    terminal, shown = screen(30, NO_COLOR="1")
+    terminal.show(Format.TEXT, text=lambda: [line("name = ", '"some words that are too long"', hang=7)])
+    assert shown.getvalue() == 'name = "some words that are\n       too long"\n'
+
+
+def test_wide_characters_are_wrapped_by_the_cells_they_take() -> None:
+    terminal, shown = screen(24, NO_COLOR="1")
+    terminal.show(Format.TEXT, text=lambda: [line("磁" * 20)])
+    assert shown.getvalue() == "磁" * 12 + "\n" + "磁" * 8 + "\n"
+
+
+def test_markup_in_data_is_shown_and_not_obeyed() -> None:
+    terminal, shown = screen(24)
+    terminal.show(Format.TEXT, text=lambda: [line("[red]a[/red] " * 3)])
+    assert shown.getvalue().replace("\n", " ").split() == ["[red]a[/red]"] * 3
+
+
+def test_a_secret_that_would_be_wrapped_is_masked_all_the_same() -> None:
+    terminal, shown = screen(24, NO_COLOR="1")
+    terminal.hide(["correct horse battery staple"])
+    terminal.show(Format.TEXT, text=lambda: [line("it is correct horse battery staple here")])
+    assert "horse" not in shown.getvalue()
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    script = f"set -o pipefail; {sys.executable} -m reconciler plan {write(tmp_path, *map('a{}'.format, range(400)))}"
+    done = subprocess.run(
+        ["bash", "-c", f"{script} | head -n 1"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("Stack tests.")
+    assert done.stderr == ""
+
+
+def test_text_that_the_encoding_lacks_is_escaped_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("磁盘: 1\n", encoding="utf-8")
+    done = reconciler("validate", tmp_path, env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    assert done.returncode == 1
+    assert "\\u78c1" in done.stderr
+
+
+@pytest.mark.parametrize("json_logs", [False, True])
+def test_log_records_are_free_of_secrets_and_control_characters(json_logs: bool) -> None:
+    terminal = Terminal(io.StringIO(), io.StringIO(), io.StringIO(), {})
+    terminal.json_logs = json_logs
+    terminal.hide(["hunter2"])
+    with Logs(terminal):
+        logging.getLogger("x").warning("said %s and \x1b[2J", "hunter2")
+    record = terminal.stderr.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
+    assert "hunter2" not in record
+    assert "(sensitive)" in record
+    assert "\x1b" not in record
+    assert record.count("\n") == 1
+    if json_logs:
+        assert json.loads(record)["level"] == "warning"
+
+
+def test_on_a_real_terminal_apply_asks_and_takes_yes(tmp_path: Path) -> None:
+    code, shown = on_a_terminal(["apply", str(write(tmp_path, "one"))], "yes\n")
+    assert code == 0
+    assert "Do you want to perform these actions?" in shown
+    assert "Apply complete: 1 created." in shown
+    assert "\x1b[32m" in shown
+
+
+def test_ctrl_c_at_the_question_does_nothing_and_is_exit_code_130(tmp_path: Path) -> None:
+    stack = write(tmp_path, "one")
+    code, shown = on_a_terminal(["apply", str(stack)], "\x03")
+    assert code == 130
+    assert "Interrupted." in shown
+    assert "Traceback" not in shown
+    assert "Plan: 1 to create." in reconciler("plan", stack).stdout
+
+
+def on_a_terminal(arguments: list[str], typed: str) -> tuple[int, str]:
+    """Run the command on a pseudo-terminal, and type once it asks."""
+    pid, descriptor = pty.fork()
+    if pid == 0:  # pragma: no cover  # the child becomes the command
+        os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, "TERM": "xterm", "NO_COLOR": ""})
+    shown = b""
+    while True:
+        try:
+            piece = os.read(descriptor, 65_536)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+        if typed and b"Enter a value: " in shown:
+            os.write(descriptor, typed.encode())
+            typed = ""
+    os.close(descriptor)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")
