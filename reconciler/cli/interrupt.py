@@ -30,7 +30,7 @@ def stopping(stop: Event, told: Callable[[], None]) -> Iterator[None]:
     if current_thread() is not main_thread():  # only the main thread may handle signals
         yield
         return
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in SIGNALS if _heeded(number)}
     try:
         yield
     finally:
@@ -40,5 +40,10 @@ def stopping(stop: Event, told: Callable[[], None]) -> Iterator[None]:
 
 def terminable() -> None:
     """Let a termination signal end a command the way Ctrl-C does: leases are released, files closed."""
-    if current_thread() is main_thread():
+    if current_thread() is main_thread() and _heeded(signal.SIGTERM):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _heeded(number: signal.Signals) -> bool:
+    """Whether a signal means anything here: who starts a process may have it ignored (nohup, a shell's &)."""
+    return signal.getsignal(number) is not signal.SIG_IGN

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import pty
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -140,9 +142,10 @@ def on_a_terminal(arguments: list[str], typed: str) -> tuple[int, str]:
     """Run the command on a pseudo-terminal, and type once it asks."""
     pid, descriptor = pty.fork()
     if pid == 0:  # pragma: no cover  # the child becomes the command
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the test runner may have switched off
         os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, "TERM": "xterm", "NO_COLOR": ""})
     shown = b""
-    while True:
+    while select.select([descriptor], [], [], 60)[0]:
         try:
             piece = os.read(descriptor, 65_536)
         except OSError:  # the other side is closed
@@ -153,5 +156,7 @@ def on_a_terminal(arguments: list[str], typed: str) -> tuple[int, str]:
         if typed and b"Enter a value: " in shown:
             os.write(descriptor, typed.encode())
             typed = ""
+    else:
+        os.kill(pid, signal.SIGKILL)
     os.close(descriptor)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")
