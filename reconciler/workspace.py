@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from reconciler import __version__
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.source import Source
-from reconciler.config.stack import ProviderConfig, Stack
+from reconciler.config.stack import DataConfig, Stack
+from reconciler.connections import Connections
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
+from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
 from reconciler.core.observed import Observed
@@ -22,11 +24,14 @@ from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
 from reconciler.plan.past import Past, missing, recall
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider
 from reconciler.providers.registry import Registry
+
+SECTIONS = ("checks", "drills")
+"""Sections of a configuration that commands read themselves."""
 
 STATE_DIRECTORY = ".reconciler"
 """Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
@@ -45,12 +50,14 @@ class SystemClock:
 class Workspace:
     """A stack, and what is needed to look at it and to change it; made by ``open_workspace``."""
 
-    def __init__(self, stack: Stack, registry: Registry, clock: Clock, resources: ExitStack) -> None:
+    def __init__(
+        self, stack: Stack, registry: Registry, clock: Clock, resources: ExitStack, connections: Connections
+    ) -> None:
         self.stack = stack
         self.registry = registry
         self.clock = clock
+        self.connections = connections
         self._resources = resources
-        self._providers: dict[str, Provider] | None = None
 
     @property
     def state_directory(self) -> Path:
@@ -62,12 +69,12 @@ class Workspace:
 
     @property
     def providers(self) -> Mapping[str, Provider]:
-        """Every configured provider by key, opened when first asked for; no request is made yet."""
-        if self._providers is None:
-            embedded = self._embedded()
-            environment = Environment(f"reconciler/{__version__}", embedded)
-            self._providers = {key: self._open(config, environment) for key, config in self.stack.providers.items()}
-        return self._providers
+        """Every configured provider that manages resources, by key; no request is made yet."""
+        return {
+            key: self.connections.provider(config)
+            for key, config in self.stack.providers.items()
+            if self.connections.manages(config)
+        }
 
     @property
     def provider_digests(self) -> Mapping[str, str]:
@@ -108,11 +115,16 @@ class Workspace:
         return found
 
     def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
-        """Query, compare, and say what would be done. Raises ServiceError where a service can't be asked."""
+        """Query, compare, and say what would be done. Raises ServiceError where a service can't be asked.
+
+        A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
+        """
+        if self.stack.unresolved and not destroy:
+            raise ValueError(f"opened without data, and resources need {', '.join(sorted(self.stack.unresolved))}")
         observed = self.observe()
         past = recall(self.stack.name, observed, memory)
         history = () if destroy else self._history(past)
-        return make_plan(
+        plan = make_plan(
             self.stack.name,
             self.stack.desired,
             observed,
@@ -125,6 +137,12 @@ class Workspace:
             targets=targets,
             destroy=destroy,
         )
+        kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
+        return replace(plan, problems=(*plan.problems, *map(_protected, kept))) if kept else plan
+
+    def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
+        """Everything a query of the stack finds. Raises ServiceError."""
+        return self.connections.query(data, self.stack.providers[data.provider], details)
 
     def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:
         """The guards the plan goes past; ``--force`` overrules them."""
@@ -147,6 +165,9 @@ class Workspace:
             begun=addresses,
         )
 
+    def _is_protected(self, address: Address) -> bool:
+        return any(resource.covers(address) for resource in self.stack.protected)
+
     def _history(self, past: Past) -> list[Observed]:
         """What ended at the addresses where nothing fires that should."""
         by_provider: dict[str, list[Address]] = {}
@@ -160,53 +181,43 @@ class Workspace:
             for found in self.providers[key].history(self.stack.name, addresses)
         ]
 
-    def _open(self, config: ProviderConfig, environment: Environment) -> Provider:
-        kind = self.registry.get(config.type)
-        assert kind is not None, f"the loader let an unknown provider type pass: {config.type}"
-        try:
-            provider = kind.open(config.key, config.settings, environment)
-        except ValueError as error:
-            raise DiagnosticError(Diagnostic(f"provider {config.key}: {error}", config.position)) from None
-        self._resources.callback(provider.close)
-        return provider
-
-    def _embedded(self) -> str | None:
-        """The base URL of the emulator inside this process, started where a provider asks for it."""
-        wanting = [
-            config
-            for config in self.stack.providers.values()
-            if getattr(config.settings, "endpoint", None) == "embedded"
-        ]
-        if not wanting:
-            return None
-        try:
-            from reconciler.emulator.server import running
-            from reconciler.emulator.settings import Settings
-        except ImportError as error:
-            raise DiagnosticError(
-                Diagnostic(
-                    f"endpoint: embedded needs the emulator, and {error.name} is not installed",
-                    wanting[0].position,
-                    "pip install 'reconciler[emulator]'",
-                )
-            ) from None
-        self.state_directory.mkdir(parents=True, exist_ok=True)
-        return self._resources.enter_context(running(Settings(db=self.state_directory / "emulator.db")))
-
 
 @contextmanager
 def open_workspace(
-    path: Path, inputs: Inputs, *, registry: Registry | None = None, clock: Clock | None = None
+    path: Path,
+    inputs: Inputs,
+    *,
+    registry: Registry | None = None,
+    clock: Clock | None = None,
+    data: bool = True,
 ) -> Iterator[Workspace]:
     """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml``) and open it.
 
-    Raises DiagnosticError with everything that is wrong with it.
+    With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
+    destroy, do without. Raises DiagnosticError with everything that is wrong with it.
     """
     registry = registry or Registry()
     sources, root = read_sources(path)
-    stack = load_stack(sources, root, list(registry), inputs, read=lambda name: read_source(root / name))
     with ExitStack() as resources:
-        yield Workspace(stack, registry, clock or SystemClock(), resources)
+        connections = Connections(registry, root / STATE_DIRECTORY, resources)
+        stack = load_stack(
+            sources,
+            root,
+            list(registry),
+            inputs,
+            read=lambda name: read_source(root / name),
+            sections=SECTIONS,
+            ask=connections.ask if data else None,
+        )
+        yield Workspace(stack, registry, clock or SystemClock(), resources, connections)
+
+
+def _protected(change: Change) -> Diagnostic:
+    return Diagnostic(
+        f"{change.address} may have lifecycle.prevent_clear, and this plan would {change.action} it",
+        hint="take prevent_clear out of its lifecycle",
+        address=str(change.address),
+    )
 
 
 def read_sources(path: Path) -> tuple[list[Source], Path]:

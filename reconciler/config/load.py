@@ -30,6 +30,7 @@ from reconciler.config.source import Source
 from reconciler.config.stack import DataConfig, ProviderSchema, Stack
 from reconciler.config.validation import report
 from reconciler.config.variables import declare_variables
+from reconciler.core.address import Address
 from reconciler.core.guards import Guards
 
 _SHORTEST_SECRET = 4
@@ -81,6 +82,7 @@ def _load(
     guards = _guards(found, scope, problems)
     data = declare_data(found, catalog, providers, scope, problems)
     unresolved: set[str] = set()
+    protected: set[Address] = set()
 
     def find(config: DataConfig) -> Plain:
         if ask is None or len(problems):  # with problems there will be no stack: no need to ask anybody
@@ -89,7 +91,7 @@ def _load(
         return ask(config, providers.configs[config.provider])
 
     scope.values["data"] = results(data, find)
-    desired = expand_resources(found, catalog, providers, scope, problems)
+    desired = expand_resources(found, catalog, providers, scope, problems, protected)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for node in later.values():
@@ -108,6 +110,7 @@ def _load(
         scope=scope,
         data=data,
         unresolved=frozenset(unresolved),
+        protected=frozenset(protected),
     )
 
 

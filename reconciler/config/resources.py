@@ -36,8 +36,12 @@ def expand_resources(
     providers: Providers,
     scope: Scope,
     problems: Problems,
+    protected: set[Address],
 ) -> tuple[Desired, ...]:
-    """Every resource, evaluated and validated, in the order of the files; problems are noted."""
+    """Every resource, evaluated and validated, in the order of the files; problems are noted.
+
+    ``protected`` gets each resource that is left out for want of a query and has lifecycle.prevent_clear.
+    """
     types = {name: resource_type for schema in catalog for name, resource_type in schema.resource_types.items()}
     dependencies = Dependencies(problems)
     desired: list[Desired] = []
@@ -57,7 +61,7 @@ def expand_resources(
             if len(desired) > MAX_INSTANCES:
                 problems.add(inner.key_place, f"a stack has at most {MAX_INSTANCES:,} resources")
                 return ()
-            desired += _Expander(resource, providers, scope, problems, dependencies).expand()
+            desired += _Expander(resource, providers, scope, problems, dependencies, protected).expand()
     dependencies.check()
     return tuple(desired)
 
@@ -105,6 +109,7 @@ class _Expander:
     scope: Scope
     problems: Problems
     dependencies: Dependencies
+    protected: set[Address]
 
     def expand(self) -> Iterator[Desired]:
         node = self.resource.node
@@ -131,6 +136,7 @@ class _Expander:
             body = shape(node, RESOURCES if each is None else INSTANCES, self.scope, self.problems)
         except UnusableError:
             self.dependencies.broken(address)
+            self._leave_out()
             if each is not None:
                 self._check_only(node)
             return
@@ -150,6 +156,7 @@ class _Expander:
                 made = self._instance(address, value)
             except UnusableError:
                 made = None
+                self._leave_out()
             if made is not None:
                 yield made
             elif len(self.problems) > before:
@@ -164,6 +171,13 @@ class _Expander:
         except ValueError as error:
             self.problems.add(each.place, str(error))
             raise UnusableError from None
+
+    def _leave_out(self) -> None:
+        """Remember a resource that must not be cleared though its instances are not known."""
+        lifecycle = self.resource.node.child("lifecycle")
+        given = lifecycle.value if lifecycle is not None else None
+        if isinstance(given, str) or (isinstance(given, dict) and given.get("prevent_clear", False) is not False):
+            self.protected.add(self.resource.address)
 
     def _check_only(self, node: Node) -> None:
         """Note what is wrong with the expressions of a body that can't be evaluated."""

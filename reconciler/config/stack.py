@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from reconciler.config.node import Node
 from reconciler.config.scope import Scope
+from reconciler.core.address import Address
 from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
@@ -89,3 +90,5 @@ class Stack:
     """Queries that resources need and nobody was there to make: those resources are left out of ``desired``, so that
     planning anything but a destroy with it would clear what it must not.
     """
+    protected: frozenset[Address] = frozenset()
+    """Resources among those left out that have lifecycle.prevent_clear."""

@@ -91,14 +91,17 @@ def siren(fields: str) -> str:
         ),
         (
             "severity: Info, host: h, for_each: [{a: 1}]",
-            ["5:47 the items of for_each must be texts or numbers, not a mapping; use a mapping to give each a name"],
+            [
+                "5:47 the items of for_each must be texts, numbers, or mappings with an id, not a mapping without one; "
+                "use a mapping to give each a name"
+            ],
         ),
         (
             'severity: "${var.sevrity}", host: h',
             ['5:23 there is no variable "sevrity" (declare it under variables)'],
         ),
         ('severity: Info, host: "${each.key}"', ["5:35 each can be used in a resource with for_each only"]),
-        ('severity: Info, host: "a ${data.x.y}"', ["5:37 data can be used in checks and drills only"]),
+        ('severity: Info, host: "a ${data.x.y}"', ['5:37 there is no query "x.y" (declare it under data)']),
         ('severity: Info, host: "${1 + }"', ["5:35 this is not an expression: unexpected end"]),
         ('severity: Info, host: "${stack.nam}"', ['5:35 stack has no "nam" (did you mean "name"?)']),
         (
@@ -137,7 +140,7 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
             "stack: a\nchecks: {}\n",
             [
                 '2:1 unknown key "checks" (the sections are stack, include, variables, locals, providers, '
-                "resources, guards)"
+                "data, resources, guards)"
             ],
         ),
         ("stack: a\nresources: [a]\n", ["2:12 resources must be a mapping, not a list"]),
