@@ -1,0 +1,226 @@
+"""Checks: what stands under ``checks``, evaluated, validated, and tied to the queries it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from reconciler.checks.expectation import Expectation, Strict
+from reconciler.config.data import results
+from reconciler.config.evaluate import evaluate
+from reconciler.config.node import Node, Plain, kind
+from reconciler.config.problems import Problems
+from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.validation import report
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
+from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
+from reconciler.core.resource_type import ResourceType
+
+Severity = Literal["Critical", "Major", "Minor", "Info"]
+Text = Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class CanarySpec(Strict):
+    """An alarm that is raised, awaited, taken back and awaited again, to prove that the alarm path is alive."""
+
+    provider: str | None = Field(None, description="The provider it goes through, where several could be meant.")
+    event_name: Text = Field("reconciler_canary", description="Its name, as people see it.")
+    event_severity: Severity = Field("Info", description="How severe it says it is.")
+    resource_provider: Text = Field("reconciler", description="The cloud service it says it is about.")
+    resource_type: Text = Field("canary", description="The type of resource it says it is about.")
+    resource_id: Text | None = Field(
+        None, description="The id of the resource it says it is about; by default the name of the check."
+    )
+    metadata: dict[str, str] = Field(default_factory=dict, description="Further keys, such as those that route it.")
+    annotations: dict[str, str] = Field(default_factory=dict, description="Further details, such as message.")
+    timeout: Annotated[Duration, Field(gt=0)] = Field(
+        10 * MINUTE,
+        description="After how long the service takes it back by itself, should all else fail; 10m by default.",
+        json_schema_extra={"default": "10m"},
+    )
+
+
+class CheckSpec(Strict):
+    """What the services must show, or that a canary alarm comes and goes; `reconciler check` tells whether it is so."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["data", "expect"]}, {"required": ["canary"]}]})
+
+    description: str | None = Field(None, description="What it is for, shown beside its result.")
+    data: str | None = Field(None, description="The query it looks at: TYPE.NAME, as under `data`.")
+    expect: Expectation | None = Field(None, description="What must hold of everything the query finds.")
+    within: Duration = Field(
+        0,
+        description="How long it may take until it holds (a canary: until it shows, and again until it is gone; 60s).",
+        json_schema_extra={"default": "0s"},
+    )
+    hold: Duration = Field(
+        0,
+        alias="for",
+        description="How long it must go on holding from then on.",
+        json_schema_extra={"default": "0s"},
+    )
+    canary: CanarySpec | None = Field(None, description="Raise an alarm and take it back, instead of a query.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.canary is not None:
+            if self.data is not None or self.expect is not None or self.hold:
+                raise ValueError("a check with a canary has no data, expect or for")
+        elif self.data is None or self.expect is None:
+            raise ValueError("give data and expect, or a canary")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a stack, ready to run: a query and an expectation, or a canary."""
+
+    name: str
+    spec: CheckSpec
+    query: DataConfig | None = None
+    canary_provider: str | None = None
+    position: Position | None = None
+
+    @property
+    def within(self) -> int:
+        """How long it may take (ms) until it holds."""
+        return self.spec.within or (60 * SECOND if self.spec.canary is not None else 0)
+
+    @property
+    def about(self) -> str:
+        """What it looks at, in a few words."""
+        if self.query is None:
+            return f"canary through {self.canary_provider}"
+        spans = [f"within {format_duration(self.within)}"] if self.within else []
+        spans += [f"for {format_duration(self.spec.hold)}"] if self.spec.hold else []
+        return " ".join([self.query.label, *spans])
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """A check whose own expressions need a query that failed: it can't be told what it expects."""
+
+    name: str
+    diagnostics: tuple[Diagnostic, ...]
+
+
+Find = Callable[[DataConfig], Plain]
+
+
+def read_checks(
+    stack: Stack, types: Mapping[str, ResourceType], find: Find, names: Collection[str] = ()
+) -> list[Check | Unasked]:
+    """The checks of a stack (all, or those named), in the order of the files.
+
+    ``find`` makes a query that the expressions of a check need. Raises DiagnosticError with everything that is wrong.
+    """
+    section = stack.sections.get("checks")
+    nodes = dict(section.entries()) if section is not None else {}
+    _check_names(names, nodes)
+    failed: list[DiagnosticError] = []
+
+    def ask(config: DataConfig) -> Plain:
+        try:
+            return find(config)
+        except DiagnosticError as error:
+            failed.append(error)
+            raise
+
+    found: list[Check | Unasked] = []
+    problems: list[Diagnostic] = []
+    for name, node in nodes.items():
+        if names and name not in names:
+            continue
+        failed.clear()
+        try:
+            value = evaluate(node, stack.scope, results(stack.data, ask))
+        except DiagnosticError as error:
+            if failed:
+                found.append(Unasked(name, error.diagnostics))
+            else:
+                problems += error.diagnostics
+            continue
+        noted = Problems(node.texts)
+        check = _read(name, node, value, stack, types, noted)
+        problems += noted.listed(lambda _: True)
+        if check is not None:
+            found.append(check)
+    if problems:
+        raise DiagnosticError(*problems)
+    return found
+
+
+def _check_names(names: Collection[str], nodes: Mapping[str, Node]) -> None:
+    unknown = [name for name in names if name not in nodes]
+    if unknown:
+        listed = f"the checks are {', '.join(nodes)}" if nodes else "the stack has no checks"
+        raise DiagnosticError(
+            *(Diagnostic(f'there is no check "{name}"', hint=did_you_mean(name, nodes) or listed) for name in unknown)
+        )
+
+
+def _read(
+    name: str, node: Node, value: Plain, stack: Stack, types: Mapping[str, ResourceType], problems: Problems
+) -> Check | None:
+    if not isinstance(value, dict):
+        place = node.key_place if value is None else node.place
+        problems.add(place, f"check {name} must be a mapping, not {kind(value)}")
+        return None
+    known = [info.alias or key for key, info in CheckSpec.model_fields.items()]
+    try:
+        spec = CheckSpec.model_validate(value)
+    except ValidationError as error:
+        report(error, node, known, problems, value=value, what=f"check {name}")
+        return None
+    position = node.key_position
+    if spec.canary is not None:
+        provider = _canary_provider(spec.canary, node.child("canary") or node, stack, types, problems)
+        return None if provider is None else Check(name, spec, canary_provider=provider, position=position)
+    assert spec.data is not None
+    assert spec.expect is not None
+    query = stack.data.get(spec.data)
+    if query is None:
+        hint = did_you_mean(spec.data, stack.data) or "it names a query under data as TYPE.NAME"
+        problems.add((node.child("data") or node).place, f'there is no query "{spec.data}"', hint)
+        return None
+    expected = node.child("expect") or node
+    for where, summary, advice in spec.expect.misfits(query.label, query.source.fields):
+        problems.add(_place(expected, where), summary, advice)
+    return None if len(problems) else Check(name, spec, query, position=position)
+
+
+def _place(node: Node, path: tuple[str, ...]) -> int:
+    for step in path:
+        child = node.child(step)
+        if child is None:
+            break
+        node = child
+    return node.key_place
+
+
+CANARY_TYPE = "aom_alarm"
+"""What a canary is: the one resource type that can be taken back."""
+
+
+def _canary_provider(
+    spec: CanarySpec, node: Node, stack: Stack, types: Mapping[str, ResourceType], problems: Problems
+) -> str | None:
+    """The key of the provider the canary goes through; None, with a problem noted, where that can't be told."""
+    fitting = [key for key, config in stack.providers.items() if config.type == "aom"] if CANARY_TYPE in types else []
+    if spec.provider is not None:
+        if spec.provider in fitting:
+            return spec.provider
+        hint = did_you_mean(spec.provider, fitting) or (f"those are {', '.join(fitting)}" if fitting else None)
+        place = (node.child("provider") or node).place
+        problems.add(place, f"{spec.provider} is no provider that a canary can go through", hint)
+    elif len(fitting) == 1:
+        return fitting[0]
+    elif fitting:
+        summary = f"the canary could go through any of the providers {', '.join(fitting)}"
+        problems.add(node.key_place, summary, f"add to it: provider: {fitting[0]}")
+    else:
+        problems.add(node.key_place, "no provider that a canary can go through is configured", "configure one: aom")
+    return None

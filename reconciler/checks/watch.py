@@ -1,0 +1,80 @@
+"""Watching: look again and again until an expectation holds, for as long as it must (``within`` and ``for``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.apply.patience import polling
+from reconciler.core.clock import Clock
+from reconciler.core.duration import SECOND
+
+PATIENCE = 10 * SECOND
+"""How long (ms) a service that could not answer is asked again, even where a check says nothing of waiting."""
+
+
+class Verdict(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """A service could not be asked: that is never taken for finding nothing."""
+    INTERRUPTED = "interrupted"
+
+
+class Sight(NamedTuple):
+    """One look: whether the expectation holds, None where it could not be asked about.
+
+    ``final`` says that asking again is of no use, ``passing`` that what was in the way may pass in a moment. ``pause``
+    is how long (s) the service wants to be left alone.
+    """
+
+    holds: bool | None
+    final: bool = False
+    passing: bool = False
+    pause: float = 0.0
+
+
+class Watch(NamedTuple):
+    """How it went: ``looks`` is how often was looked, ``held_after`` after how long (ms) it first held."""
+
+    verdict: Verdict
+    looks: int
+    held_after: int | None = None
+
+
+def watch(look: Callable[[], Sight], clock: Clock, stop: Event, *, within: int = 0, hold: int = 0) -> Watch:
+    """Look until it holds, and has held for ``hold`` ms at every look; it must begin to hold within ``within`` ms.
+
+    Where it ceases to hold while there is time left, it may begin anew. At the end of each span a last look is taken.
+    """
+    began = clock.now()
+    deadline = began + within
+    patience = began + max(within, PATIENCE)
+    since: int | None = None
+    first: int | None = None
+    looks = 0
+    pauses = polling()
+    while True:
+        sight = look()
+        looks += 1
+        now = clock.now()
+        if sight.holds:
+            since = now if since is None else since
+            first = now - began if first is None else first
+            if now - since >= hold:
+                return Watch(Verdict.PASSED, looks, first)
+            until = since + hold
+        else:
+            if sight.passing and since is not None:
+                patience = max(patience, now + PATIENCE)
+            since = None
+            until = patience if sight.passing else deadline
+            if sight.final or now >= until:
+                return Watch(Verdict.FAILED if sight.holds is False else Verdict.UNKNOWN, looks, first)
+        left = max(until - now, 1) / 1000
+        if clock.wait(min(max(next(pauses), sight.pause), left), stop):
+            return Watch(Verdict.INTERRUPTED, looks, first)
