@@ -49,7 +49,7 @@ def demonstrate(stack: Path) -> None:
     expect("Apply complete: 4 cleared.", reconciler(stack, "destroy", "--auto-approve"))
 
     say("Is any alarm of the stack still active?")
-    expect("No changes.", reconciler(stack, "destroy", "--auto-approve"))
+    expect("No alarm of this stack is firing", reconciler(stack, "destroy", "--auto-approve"))
     left = json.loads(reconciler(stack, "plan", "--format", "json", shown=False))
     active = [change["address"] for change in left["changes"] if change["before"]]
     check(not active, f"these alarms are still active: {active}")

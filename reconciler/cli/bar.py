@@ -27,8 +27,9 @@ class Bar:
             console=self._console,
             transient=True,
         )
-        self._task = self._progress.add_task("Applying", total=None, visible=False)
-        self._total = 0
+        self._sending = self._progress.add_task("Applying", total=None, visible=False)
+        self._verifying = self._progress.add_task("Verifying", total=None, visible=False, start=False)
+        self._waited_for = 0
         self._bad = 0
 
     def __enter__(self) -> Bar:
@@ -39,17 +40,20 @@ class Bar:
         self._progress.stop()
 
     def started(self, total: int) -> None:
-        self._total = total
-        self._progress.update(self._task, total=total, visible=True)
+        self._progress.update(self._sending, total=total, visible=True)
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
         self._bad += sum(outcome.status is not Status.DONE for outcome in outcomes)
         description = f"Applying, {self._bad:,} not done" if self._bad else "Applying"
-        self._progress.update(self._task, advance=len(outcomes), description=description)
+        self._progress.update(self._sending, advance=len(outcomes), description=description)
 
     def verifying(self, waiting: int) -> None:
-        total = max(self._total, waiting)
-        self._progress.update(self._task, description="Verifying", total=total, completed=total - waiting, visible=True)
+        if not self._waited_for:
+            self._progress.update(self._sending, visible=False)
+            self._progress.start_task(self._verifying)
+        self._waited_for = max(self._waited_for, waiting)
+        shown = self._waited_for - waiting
+        self._progress.update(self._verifying, total=self._waited_for, completed=shown, visible=True)
 
     def note(self, text: str) -> None:
         self._console.print(Text(self._terminal.redactor(printable(text)), style="dim"))

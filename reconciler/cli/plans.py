@@ -11,7 +11,6 @@ from reconciler import __version__
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
-from reconciler.plan.file import dump_plan, parse_plan
 from reconciler.plan.plan import Plan
 from reconciler.views.json.plan import plan_document
 from reconciler.views.markdown.plan import plan_markdown
@@ -32,6 +31,8 @@ def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
 
 def save(terminal: Terminal, plan: Plan, path: Path) -> None:
     """Write a plan to a file, whole or not at all, readable by its owner only; say how to apply it."""
+    from reconciler.plan.file import dump_plan  # its models take 0.1 s to build
+
     text = dump_plan(plan, __version__)
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -53,6 +54,8 @@ def save(terminal: Terminal, plan: Plan, path: Path) -> None:
 
 def load(path: Path) -> Plan:
     """Read a saved plan; DiagnosticError where it is none, or was altered."""
+    from reconciler.plan.file import parse_plan
+
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.apply.result import Ending, Result
 from reconciler.core.action import Action
-from reconciler.core.desired import Kind
+from reconciler.core.desired import Desired, Kind
 from reconciler.core.operation import Status
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.remainder import remaining
@@ -67,10 +67,16 @@ def as_declared(plan: Plan) -> str:
     unchanged = [change for change in plan.changes if change.action is Action.NO_OP]
     if not unchanged:
         return "Nothing is declared, and nothing of this stack is firing."
+    if all(change.desired is not None and _quiet(change.desired) for change in unchanged):
+        return "No alarm of this stack is firing, and none should be."
     kinds = Counter(change.desired.kind if change.desired else None for change in unchanged)
     nouns = {Kind.LEVEL: "alarm", Kind.FACT: "event", None: "object"}
     parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
     return f"{listed(parts)} {'is' if len(unchanged) == 1 else 'are'} as declared."
+
+
+def _quiet(desired: Desired) -> bool:
+    return desired.kind is Kind.LEVEL and not desired.firing
 
 
 def outcome(result: Result) -> str:

@@ -156,7 +156,8 @@ def test_destroy_clears_what_the_stack_owns_and_nothing_else(tmp_path: Path) -> 
         for each in (mine, other):
             assert reconciler("apply", each, "--auto-approve").code == 0
         assert reconciler("destroy", mine, "--auto-approve").out.endswith("Apply complete: 1 cleared.\n")
-        assert "No changes." in reconciler("destroy", mine, "--auto-approve").out
+        again = reconciler("destroy", mine, "--auto-approve").out
+        assert again == "No changes. No alarm of this stack is firing, and none should be.\n"
         assert "No changes." in reconciler("plan", other).out
 
 
