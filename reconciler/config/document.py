@@ -2,7 +2,8 @@
 
 Values are built straight from the events of ruamel.yaml's C parser. What a reader can repair without a second look at
 the grammar (a duplicate key, a key that is not text, an unknown tag) is noted and reading goes on; what makes the rest
-meaningless (bad syntax, a bound that is passed) ends the file.
+meaningless (bad syntax, a bound that is passed) ends the file. No problem quotes a value: here nobody knows yet which
+of them are secret (a password that begins with ! or * reads as a tag or an alias).
 """
 
 from __future__ import annotations
@@ -191,14 +192,14 @@ class _Reader:
         if tag in ("!", _TAG + "str"):
             return text
         if tag not in _SCALAR_TAGS:
-            self._refuse_tag(event, str(tag))
+            self._refuse_tag(event)
             return text
         value = resolve(text)
         name = tag.removeprefix(_TAG)
         if name == "float" and type(value) is int:
             value = float(value)
         if _name(value) != name:
-            self._problem(event.start_mark.index, f'"{text}" is not a !!{name}')
+            self._problem(event.start_mark.index, f"this is not a !!{name}")
         return value
 
     def _key(self, event: object) -> str | None:
@@ -223,8 +224,7 @@ class _Reader:
         if isinstance(value, str):
             return value
         index = event.start_mark.index
-        hint = f'quote it: "{event.value}"' if isinstance(event, ScalarEvent) and event.value else "write a quoted text"
-        self._problem(index, f"a key must be text; this one is {kind(value)}", hint)
+        self._problem(index, f"a key must be text; this one is {kind(value)}", "put it in quotes")
         return None
 
     def _alias(self, event: AliasEvent, depth: int) -> Plain:
@@ -232,8 +232,9 @@ class _Reader:
         if event.anchor not in self._anchors:
             self._problem(
                 index,
-                f"*{event.anchor} names no anchor",
-                f"an anchor &{event.anchor} must stand before it, on a value that does not contain it",
+                "this alias names no anchor",
+                "its anchor (&NAME) must stand before it, and not on a value that contains it; quote a text that "
+                "begins with *",
             )
             return None
         value = self._anchors[event.anchor]
@@ -248,14 +249,13 @@ class _Reader:
 
     def _check_tag(self, event: MappingStartEvent | SequenceStartEvent, name: str) -> None:
         if event.ctag not in (None, "!", _TAG + name):
-            self._refuse_tag(event, str(event.ctag))
+            self._refuse_tag(event)
 
-    def _refuse_tag(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, tag: str) -> None:
-        shown = tag.replace(_TAG, "!!", 1)
+    def _refuse_tag(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
         self._problem(
             event.start_mark.index,
-            f"the tag {shown} is not allowed here",
-            "only the plain tags of YAML's core schema are: !!str, !!int, !!float, !!bool, !!null, !!map, !!seq",
+            "this tag is not allowed here",
+            "only !!str, !!int, !!float, !!bool, !!null, !!map and !!seq are; quote a text that begins with !",
         )
 
     def _check_directives(self, event: DocumentStartEvent) -> None:

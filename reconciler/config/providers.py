@@ -73,6 +73,7 @@ def configure_providers(
                 node,
                 ("type", *schema.settings.model_fields),
                 problems,
+                model=schema.settings,
                 value=settings,
                 what=f"provider {key}",
                 hidden=partial(_hidden, public),

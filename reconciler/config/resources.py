@@ -198,7 +198,7 @@ class _Expander:
             try:
                 common = Common.model_validate(given)
             except ValidationError as error:
-                report(error, resource.node, resource.known, self.problems, value=given, address=shown)
+                report(error, resource.node, resource.known, self.problems, model=Common, value=given, address=shown)
                 common = None
         if common is not None and not common.enabled:
             return None
@@ -210,6 +210,7 @@ class _Expander:
                 resource.node,
                 resource.known,
                 self.problems,
+                model=resource.type.model,
                 value=fields,
                 address=shown,
                 what=str(resource.address),

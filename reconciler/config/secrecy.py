@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
+from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent, StreamEndEvent
 
+from reconciler.config.blocks import Variable
 from reconciler.config.events import events
 from reconciler.config.place import Texts
 
 _SECRET = ("providers", "variables")
+_SHORT = ("stack", "include")
+_SUSPICIOUS = re.compile(r"auth|token|secret|passw|sensitive|default|\b[as]k\b", re.I)
 _TOP = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.M)
 
 
@@ -75,6 +78,9 @@ def _hidden_lines(
         read()
         read()
         root = _span(read(), read, 0)
+        read()
+        if not isinstance(read(), StreamEndEvent):
+            return None
     except (YAMLError, _TooDeepError):
         return None
     secret = [*_secret_spans(root, sections, settings)]
@@ -90,6 +96,10 @@ def _hidden_lines(
 def _secret_spans(root: _Span, sections: Collection[str], settings: Collection[str]) -> Iterator[_Span]:
     if not root.is_mapping:
         yield root
+    for span in root.walk():  # also where they are by mistake
+        yield from (value for key, value in span.entries if key.text == "auth")
+        if _is_sensitive(span):
+            yield span
     for key, value in root.entries:
         if key.text not in sections:
             yield value
@@ -97,16 +107,20 @@ def _secret_spans(root: _Span, sections: Collection[str], settings: Collection[s
             if not value.is_mapping:
                 yield value
             for _, block in value.entries:
-                if not block.is_mapping or (key.text == "variables" and _is_sensitive(block)):
+                if not block.is_mapping or (key.text == "variables" and _may_be_sensitive(block)):
                     yield block
                 elif key.text == "providers":
                     yield from (inner for name, inner in block.entries if name.text not in settings or inner.is_mapping)
 
 
 def _is_sensitive(block: _Span) -> bool:
-    return any(
-        key.text == "env" or (key.text == "sensitive" and value.text != "false") or "${" in (value.text or "")
-        for key, value in block.entries
+    return any(key.text == "env" or (key.text == "sensitive" and value.text != "false") for key, value in block.entries)
+
+
+def _may_be_sensitive(block: _Span) -> bool:
+    """Whether a variable is sensitive, or made from the environment, or has a key that may be a misspelled one."""
+    return _is_sensitive(block) or any(
+        key.text not in Variable.model_fields or "${" in (value.text or "") for key, value in block.entries
     )
 
 
@@ -143,13 +157,13 @@ def _span(event: Any, read: Callable[[], Any], depth: int) -> _Span:
 def _harmless(text: str, index: int, sections: Collection[str]) -> bool:
     """Whether the line at an index of a text that can't be read belongs to a section without secrets."""
     end = text.find("\n", index)
-    above = text[: end if end >= 0 else len(text)]
-    name = None
-    for line in reversed(above.splitlines()):
+    lines = text[: end if end >= 0 else len(text)].splitlines()
+    if not lines or _SUSPICIOUS.search(lines[-1]):
+        return False
+    for line in reversed(lines):
         match = _TOP.match(line)
         if match:
-            name = match[1]
-            break
+            return match[1] in sections and match[1] not in _SECRET and (match[1] not in _SHORT or line is lines[-1])
         if line[:1] not in ("", " ", "\t", "#", "-"):
             return False
-    return name in sections and name not in _SECRET
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,7 +14,6 @@ from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.problems import Problems
 from reconciler.core.diagnostic import did_you_mean
 
-M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
 
 _EXPECTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
@@ -27,6 +26,7 @@ def report(
     known: Iterable[str],
     problems: Problems,
     *,
+    model: type[BaseModel] | None = None,
     value: Plain = None,
     address: str | None = None,
     what: str | None = None,
@@ -35,12 +35,13 @@ def report(
     """Note every finding of a model about a node.
 
     ``value`` is what was validated (with expressions evaluated), ``known`` the keys the top level may have, for "did
-    you mean". ``what`` names the object for a missing field. Where ``hidden`` holds, the value is not quoted.
+    you mean"; ``model`` tells those further down. ``what`` names the object for a missing field. Where ``hidden``
+    holds, the value is not quoted.
     """
     given = node.value if value is None else value
     for found in _best(error.errors(include_url=False, include_context=True, include_input=False), given):
         location = _real(found["loc"], given)
-        summary, hint = _sentence(found, location, given, known, what, hidden(location))
+        summary, hint = _sentence(found, location, given, known, model, what, hidden(location))
         problems.add(_place(found, location, node), summary, hint, address=address)
 
 
@@ -117,8 +118,29 @@ def _at(location: Location, given: Plain) -> Plain:
     return value
 
 
+def _nested(model: object, location: Location) -> list[str]:
+    """The fields of the model that stands at a location inside another; none where that can't be told."""
+    for part in location:
+        if not isinstance(model, type) or not issubclass(model, BaseModel) or part not in model.model_fields:
+            return []
+        pending: list[object] = [model.model_fields[str(part)].annotation]
+        model = None
+        while pending and model is None:
+            kind_of = pending.pop(0)
+            if isinstance(kind_of, type) and issubclass(kind_of, BaseModel):
+                model = kind_of
+            pending += get_args(kind_of)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
 def _sentence(
-    found: ErrorDetails, location: Location, given: Plain, known: Iterable[str], what: str | None, hidden: bool
+    found: ErrorDetails,
+    location: Location,
+    given: Plain,
+    known: Iterable[str],
+    model: type[BaseModel] | None,
+    what: str | None,
+    hidden: bool,
 ) -> tuple[str, str | None]:
     kind_of_error = found["type"]
     context: Mapping[str, object] = found.get("ctx", {})
@@ -129,11 +151,11 @@ def _sentence(
         owner = field or what
         return f'"{missing}" is missing' + (f" in {owner}" if owner else ""), f"add {missing}: ..."
     if kind_of_error == "extra_forbidden":
-        key = str(location[-1]) if location else str(found["loc"][-1])
+        key = str(found["loc"][-1])
         inside = f" in {'.'.join(map(str, location[:-1]))}" if len(location) > 1 else ""
-        choices = list(known) if len(location) <= 1 else []
+        choices = list(known) if len(location) <= 1 else _nested(model, location[:-1])
         hint = did_you_mean(key, choices) or (f"the keys are {', '.join(sorted(choices))}" if choices else None)
-        return f'unknown key "{key}"{inside}', hint
+        return f'unknown key "{key}"{inside}' if not hidden else f"unknown key{inside}", hint
     shown = f"the value of {field}" if hidden and field else "this value" if hidden else _shown(value)
     if found["loc"][-1:] == ("[key]",) and location:
         shown = f'the key "{location[-1]}"'

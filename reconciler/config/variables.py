@@ -68,7 +68,8 @@ def is_sensitive(node: Node) -> bool:
         return False
     if not isinstance(block, Map):
         return True
-    return block.get("sensitive", False) is not False or "env" in block or templated(block.get("default"))
+    misspelled = any(key not in Variable.model_fields for key in block)
+    return misspelled or block.get("sensitive", False) is not False or "env" in block or templated(block.get("default"))
 
 
 def _block(name: str, node: Node, problems: Problems) -> Variable | None:
@@ -91,7 +92,8 @@ def _block(name: str, node: Node, problems: Problems) -> Variable | None:
             Variable.model_fields,
             problems,
             what=f"variable {name}",
-            hidden=lambda at: at[:1] == ("default",),
+            model=Variable,
+            hidden=lambda at: is_sensitive(node) or at[:1] == ("default",),
         )
         return None
     if block.env is not None and block.sensitive is False:

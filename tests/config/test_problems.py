@@ -61,7 +61,7 @@ def siren(fields: str) -> str:
         ),
         (
             "severity: Info, host: h, lifecycle: {prevent_claer: true}",
-            ['5:49 unknown key "prevent_claer" in lifecycle'],
+            ['5:49 unknown key "prevent_claer" in lifecycle (did you mean "prevent_clear"?)'],
         ),
         ("severity: Info, host: h, enabled: 1", ["5:46 enabled must be true or false, not a number (1)"]),
         (
@@ -139,8 +139,8 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
         (
             "stack: a\nchecks: {}\n",
             [
-                '2:1 unknown key "checks" (the sections are stack, include, variables, locals, providers, '
-                "data, resources, guards)"
+                '2:1 unknown key "checks" (the sections are stack, include, variables, locals, providers, data, '
+                "resources, guards)"
             ],
         ),
         ("stack: a\nresources: [a]\n", ["2:12 resources must be a mapping, not a list"]),
@@ -163,6 +163,13 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
         (
             "stack: a\nproviders: {hron: {endpoint: e, auth: {token: t}}}\n",
             ['2:13 there is no provider type "hron" (did you mean "horn"?)'],
+        ),
+        (
+            "stack: a\nproviders: {horn: {endpoint: e, auth: {tokn: t}}}\n",
+            [
+                '2:33 "token" is missing in auth (add token: ...)',
+                '2:40 unknown key in auth (did you mean "token"?)',
+            ],
         ),
         (
             "stack: a\nproviders:\n  horn:\n    endpoint: e\n",
