@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from reconciler.cli.app import NAMES
+from tests.cli.inside import reconciler as inside
 from tests.cli.process import reconciler
 
 HEAVY = ("requests", "deepdiff", "fastapi", "uvicorn", "pydantic", "jinja2", "ruamel", "sqlite3", "rich.console")
@@ -63,3 +64,24 @@ def test_misuse_ends_in_a_diagnostic_and_exit_code_1(arguments: list[str], said:
     assert done.stderr.startswith("error: ")
     assert said in done.stderr
     assert "--help` shows what it takes" in done.stderr
+
+
+def test_a_shell_completes_the_names_of_commands_and_options() -> None:
+    def completed(words: str) -> list[str]:
+        environ = {"_RECONCILER_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        return reconciler(env=environ).stdout.split()
+
+    assert completed("reconciler va") == ["validate"]
+    assert "--detailed-exitcode" in completed("reconciler plan --d")
+
+
+def test_a_fault_of_ours_is_one_line_and_its_detail_a_debug_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("out of\x1b cheese")
+
+    monkeypatch.setattr("reconciler.cli.schemas.schemas", fail)
+    done = inside("schema")
+    assert done.code == 1
+    assert done.err.startswith("error: internal error: RuntimeError: out of\\x1b cheese\n")
+    assert "Traceback" not in done.err
+    assert "Traceback" in inside("schema", "--log-level", "debug").err
