@@ -139,7 +139,5 @@ def _fail(terminal: Terminal, failed: Failure) -> ExitCode:
 
         terminal.show(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
     else:
-        from reconciler.views.text.diagnostic import diagnostic_lines
-
-        terminal.tell(diagnostic_lines(failed.diagnostics))
+        terminal.report(failed.diagnostics)
     return failed.exit_code

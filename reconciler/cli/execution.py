@@ -25,7 +25,6 @@ from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger
 from reconciler.plan.plan import Plan
 from reconciler.views.json.result import result_document
-from reconciler.views.markdown.plan import plan_markdown
 from reconciler.views.markdown.result import result_markdown
 from reconciler.views.text.line import BLANK, Style, line
 from reconciler.views.text.result import result_lines
@@ -85,7 +84,7 @@ def execute(
         if not plan.pending:
             now = workspace.clock.now()
             return _show(terminal, request, Result(plan, "", now, now, Ending.COMPLETE, {}))
-        if request.format == Format.TEXT:
+        if request.format != Format.JSON:  # whose one document holds the plan
             show_plan(terminal, plan, request.format)
         if not request.auto_approve and not _approved(terminal, request):
             terminal.tell([line("Nothing was done.")])
@@ -123,7 +122,7 @@ def _check(terminal: Terminal, workspace: Workspace, request: Request, plan: Pla
     """Raise DiagnosticError, the plan shown, where it may not be applied."""
     problems = plan.problems or (() if request.force else workspace.refusals(plan))
     if problems:
-        if request.format == Format.TEXT:
+        if request.format != Format.JSON:
             show_plan(terminal, plan, request.format)
         raise DiagnosticError(*problems)
 
@@ -144,7 +143,7 @@ def _show(terminal: Terminal, request: Request, result: Result) -> ExitCode:
         request.format,
         text=lambda: result_lines(result, terminal.command),
         document=lambda: result_document(result, terminal.command),
-        markdown=lambda: f"{plan_markdown(result.plan)}\n{result_markdown(result, terminal.command)}",
+        markdown=lambda: result_markdown(result, terminal.command),
     )
     return exit_code(result)
 

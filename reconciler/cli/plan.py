@@ -60,7 +60,6 @@ def plan(
     from reconciler.cli.stack import addresses, check_targets, opened
     from reconciler.core.diagnostic import DiagnosticError, Severity
     from reconciler.plan.drift import drift_only
-    from reconciler.views.text.diagnostic import diagnostic_lines
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
@@ -76,7 +75,7 @@ def plan(
             raise DiagnosticError(*made.problems)
         if not force:
             refusals = workspace.refusals(made)
-            terminal.tell(diagnostic_lines([replace(refusal, severity=Severity.WARNING) for refusal in refusals]))
+            terminal.report([replace(refusal, severity=Severity.WARNING) for refusal in refusals])
         if out is not None:
             save(terminal, made, out)
     return ExitCode.CHANGES if detailed_exitcode and made.pending else ExitCode.DONE

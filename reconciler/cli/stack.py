@@ -24,13 +24,12 @@ def opened(
 
     Raises DiagnosticError with everything that is wrong with it.
     """
-    from reconciler.views.text.diagnostic import diagnostic_lines
     from reconciler.workspace import open_workspace
 
     with open_workspace(path, inputs(terminal.environ, variables, files)) as workspace:
         terminal.hide(workspace.stack.secrets)
         if workspace.stack.warnings:
-            terminal.tell(diagnostic_lines(workspace.stack.warnings))
+            terminal.report(workspace.stack.warnings)
         yield workspace
 
 

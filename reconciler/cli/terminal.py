@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import typer
@@ -15,6 +17,9 @@ from reconciler.views.text.line import Line, Span
 
 if TYPE_CHECKING:
     from reconciler.cli.painter import Painter
+    from reconciler.core.diagnostic import Diagnostic
+
+_log = logging.getLogger(__name__)
 
 
 class Format(StrEnum):
@@ -85,7 +90,10 @@ class Terminal:
         document: Callable[[], Mapping[str, object]] | None = None,
         markdown: Callable[[], str] | None = None,
     ) -> None:
-        """Write a result to standard output, in one format; only that one is rendered."""
+        """Write a result to standard output, in one format; only that one is rendered.
+
+        In a job of GitHub Actions, what has Markdown also goes to the job's summary.
+        """
         if format == Format.JSON and document is not None:
             from reconciler.views.json.document import encode
 
@@ -94,16 +102,35 @@ class Terminal:
             self._write(self.stdout, self.redactor(markdown()))
         else:
             self._lines(self.stdout, text())
+        if markdown is not None and self.environ.get("GITHUB_STEP_SUMMARY"):
+            self._summarize(markdown())
 
     def tell(self, lines: Iterable[Line]) -> None:
         """Write what goes beside the result, to standard error."""
         self._lines(self.stderr, lines)
+
+    def report(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Tell diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
+        from reconciler.views.annotation import workflow_commands
+        from reconciler.views.text.diagnostic import diagnostic_lines
+
+        self.tell(diagnostic_lines(diagnostics))
+        if self.environ.get("GITHUB_ACTIONS") == "true":
+            self._write(self.stderr, "".join(f"{self.redactor(text)}\n" for text in workflow_commands(diagnostics)))
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
         """Show some lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
         self.tell(lines)
         self._write(self.stderr, prompt)
         return self.stdin.readline().strip()
+
+    def _summarize(self, text: str) -> None:
+        """Add to the job's summary; a summary that can't be written is no reason to fail."""
+        try:
+            with Path(self.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+                file.write(self.redactor(text) + "\n")
+        except OSError as error:
+            _log.warning("the job's summary can't be written: %s", error.strerror)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         painter = self._painter(stream)

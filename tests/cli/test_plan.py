@@ -124,6 +124,18 @@ def test_a_wrong_token_is_told_with_the_services_words_and_never_shown(tmp_path:
     assert TOKEN not in done.err
 
 
+def test_a_job_of_github_actions_gets_annotations_and_a_summary(stack: Path, tmp_path: Path) -> None:
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    assert reconciler("plan", stack, env=environ).err == ""
+    assert reconciler("apply", stack, "--auto-approve", env=environ).code == 0
+    summary = (tmp_path / "summary.md").read_text()
+    assert summary.count("### Plan for `tests`") == 2
+    assert summary.count("**Apply complete: 2 created.**") == 1
+    write(stack, "one", severity="Fatal")
+    wrong = reconciler("plan", stack, env=environ)
+    assert f"\n::error file={stack / 'stack.yaml'},line=6,col=" in wrong.err
+
+
 @pytest.mark.parametrize("format", ["text", "json", "markdown"])
 def test_no_secret_is_in_any_output_at_any_level(tmp_path: Path, format: str) -> None:
     more = "    loud: {resource_provider: e, resource_type: v, resource_id: r, timeout: 1h, event_severity: Info,"

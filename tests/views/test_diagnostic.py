@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.diagnostic import Diagnostic, Position, Severity
+from reconciler.views.annotation import workflow_commands
 from reconciler.views.json.diagnostic import diagnostics_document
 from reconciler.views.json.document import encode
 from reconciler.views.markdown.diagnostic import diagnostic_items
@@ -57,6 +58,18 @@ def test_a_very_long_source_line_is_cut_around_its_column() -> None:
 def test_a_position_behind_the_end_of_its_line_does_no_harm() -> None:
     behind = Diagnostic("x", Position("a.yaml", 1, 40), source="short")
     assert "short" in plain(diagnostic_lines([behind]))
+
+
+def test_diagnostics_as_annotations_of_a_job() -> None:
+    assert_golden("annotations.txt", "".join(f"{text}\n" for text in workflow_commands(ALL)))
+
+
+def test_no_text_can_end_an_annotation_or_begin_another() -> None:
+    hostile = Diagnostic("a\n::error::b\r\n%0A::c", Position("x,line=9:y\n.yaml", 1, 1))
+    (text,) = workflow_commands([hostile])
+    assert "\n" not in text
+    assert text.startswith("::error file=x%2Cline=9%3Ay%0A.yaml,line=1,col=1,")
+    assert "%250A" in text
 
 
 def test_one_diagnostic_is_not_counted() -> None:
