@@ -27,8 +27,9 @@ project that does the work, hand the result to a view. The pattern::
   it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.cli.failure`` turns them
   into diagnostics and an exit code, in the format asked for.
 - It writes only through its ``Terminal``: ``show`` for the result (standard output), ``tell`` for what goes beside it
-  (standard error), ``report`` for diagnostics, ``ask`` for a question. Whoever reads a configuration hands its secrets to ``Terminal.hide``
-  (``reconciler.cli.stack`` does): from then on no line, document or log record shows them.
+  (standard error), ``report`` for diagnostics, ``ask`` for a question. Whoever reads a configuration hands its
+  secrets to ``Terminal.hide`` (``reconciler.cli.stack`` does): from then on no line, document or log record shows
+  them.
 """
 
 from __future__ import annotations
