@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from reconciler.checks.canary import canary_address
 from reconciler.checks.expectation import Expectation, Strict
 from reconciler.config.data import results
 from reconciler.config.evaluate import evaluate
@@ -15,6 +16,7 @@ from reconciler.config.node import Node, Plain, kind
 from reconciler.config.problems import Problems
 from reconciler.config.stack import DataConfig, Stack
 from reconciler.config.validation import report
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
 from reconciler.core.resource_type import ResourceType
@@ -81,7 +83,7 @@ class Check:
     name: str
     spec: CheckSpec
     query: DataConfig | None = None
-    canary_provider: str | None = None
+    canary: Desired | None = None
     position: Position | None = None
 
     @property
@@ -92,8 +94,9 @@ class Check:
     @property
     def about(self) -> str:
         """What it looks at, in a few words."""
-        if self.query is None:
-            return f"canary through {self.canary_provider}"
+        if self.canary is not None:
+            return f"canary through {self.canary.provider}"
+        assert self.query is not None
         spans = [f"within {format_duration(self.within)}"] if self.within else []
         spans += [f"for {format_duration(self.spec.hold)}"] if self.spec.hold else []
         return " ".join([self.query.label, *spans])
@@ -153,6 +156,17 @@ def read_checks(
     return found
 
 
+def check_checks(stack: Stack, types: Mapping[str, ResourceType]) -> None:
+    """Raise DiagnosticError with all that is wrong with the checks of a stack, as far as it can be told without
+    making a query.
+    """
+
+    def find(config: DataConfig) -> Plain:
+        raise DiagnosticError(Diagnostic(f"data.{config.label} is not queried"))
+
+    read_checks(stack, types, find)
+
+
 def _check_names(names: Collection[str], nodes: Mapping[str, Node]) -> None:
     unknown = [name for name in names if name not in nodes]
     if unknown:
@@ -177,8 +191,8 @@ def _read(
         return None
     position = node.key_position
     if spec.canary is not None:
-        provider = _canary_provider(spec.canary, node.child("canary") or node, stack, types, problems)
-        return None if provider is None else Check(name, spec, canary_provider=provider, position=position)
+        canary = _canary(name, spec.canary, node.child("canary") or node, stack, types, problems)
+        return None if canary is None else Check(name, spec, canary=canary, position=position)
     assert spec.data is not None
     assert spec.expect is not None
     query = stack.data.get(spec.data)
@@ -203,6 +217,51 @@ def _place(node: Node, path: tuple[str, ...]) -> int:
 
 CANARY_TYPE = "aom_alarm"
 """What a canary is: the one resource type that can be taken back."""
+
+
+def _canary(
+    name: str,
+    spec: CanarySpec,
+    node: Node,
+    stack: Stack,
+    types: Mapping[str, ResourceType],
+    problems: Problems,
+) -> Desired | None:
+    """The alarm a check raises; None, with a problem noted, where its fields are refused."""
+    provider = _canary_provider(spec, node, stack, types, problems)
+    if provider is None:
+        return None
+    kind = types[CANARY_TYPE]
+    address = canary_address(name, CANARY_TYPE)
+    clash = next((item for item in stack.desired if address._replace(key=None).covers(item.address)), None)
+    if clash is not None:
+        problems.add(node.key_place, f"{clash.address} has the address that canaries use", "give it another name")
+        return None
+    fields: dict[str, Plain] = {
+        "event_name": spec.event_name,
+        "event_severity": spec.event_severity,
+        "resource_provider": spec.resource_provider,
+        "resource_type": spec.resource_type,
+        "resource_id": spec.resource_id or name,
+        "metadata": dict(spec.metadata),
+        "annotations": {"message": f"canary of the check {name}", **spec.annotations},
+        "timeout": format_duration(spec.timeout),
+    }
+    try:
+        model = kind.model.model_validate(fields)
+        return kind.desired(
+            address,
+            model,
+            provider=provider,
+            occurrence=None,
+            lifecycle=DEFAULT_LIFECYCLE,
+            position=node.key_position,
+        )
+    except ValidationError as error:
+        report(error, node, CanarySpec.model_fields, problems, value=fields, what="the canary")
+    except ValueError as error:
+        problems.add(node.key_place, str(error))
+    return None
 
 
 def _canary_provider(

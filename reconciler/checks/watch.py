@@ -10,6 +10,8 @@ from typing import NamedTuple
 from reconciler.apply.patience import polling
 from reconciler.core.clock import Clock
 from reconciler.core.duration import SECOND
+from reconciler.providers.protocol import ServiceError
+from reconciler.providers.protocol import Verdict as Meaning
 
 PATIENCE = 10 * SECOND
 """How long (ms) a service that could not answer is asked again, even where a check says nothing of waiting."""
@@ -78,3 +80,9 @@ def watch(look: Callable[[], Sight], clock: Clock, stop: Event, *, within: int =
         left = max(until - now, 1) / 1000
         if clock.wait(min(max(next(pauses), sight.pause), left), stop):
             return Watch(Verdict.INTERRUPTED, looks, first)
+
+
+def sight_of(error: ServiceError) -> Sight:
+    """What a look is worth that ended in an error."""
+    passing = error.verdict in (Meaning.BUSY, Meaning.AMBIGUOUS)
+    return Sight(None, error.verdict is Meaning.DENIED, passing, error.retry_after or 0.0)

@@ -25,6 +25,7 @@ NAMES = (
     "show",
     "apply",
     "destroy",
+    "check",
     "ledger",
     "emulator",
     "providers",

@@ -56,7 +56,7 @@ def destroy(
     options = Options(parallelism=parallelism, verify=not no_verify)
     request = Request("destroy", question, format, auto_approve, force, options)
     check_approvable(terminal, request)
-    with opened(terminal, path, var, var_file) as workspace:
+    with opened(terminal, path, var, var_file, data=False) as workspace:
 
         def planned(ledger: Ledger) -> Plan:
             memory = ledger.view(workspace.clock.now(), workspace.visible_within)

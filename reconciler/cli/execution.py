@@ -70,8 +70,7 @@ def execute(
     """
     ledger = workspace.open_ledger()
     stop = Event()
-    owner = Owner(_user(), socket.gethostname(), os.getpid())
-    with leased(ledger, owner, workspace.clock, stop) as holder:
+    with leased(ledger, owner(), workspace.clock, stop) as holder:
         with _stoppable(terminal, stop), watching(terminal) as progress:
             settlement = settle(ledger, workspace.providers, workspace.clock, stop, progress)
         terminal.tell(settlement_lines(settlement))
@@ -146,6 +145,11 @@ def _show(terminal: Terminal, request: Request, result: Result) -> ExitCode:
         markdown=lambda: result_markdown(result, terminal.command),
     )
     return exit_code(result)
+
+
+def owner() -> Owner:
+    """Who this run is, for the lease."""
+    return Owner(_user(), socket.gethostname(), os.getpid())
 
 
 def _user() -> str:

@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(
-    terminal: Terminal, path: Path, variables: Sequence[str] | None, files: Sequence[Path] | None
+    terminal: Terminal,
+    path: Path,
+    variables: Sequence[str] | None,
+    files: Sequence[Path] | None,
+    *,
+    data: bool = True,
 ) -> Iterator[Workspace]:
     """Open the stack at a path; its secrets are hidden from now on, its warnings told.
 
+    Without ``data`` no query is made for the expressions of its resources: for commands that plan nothing but clears.
     Raises DiagnosticError with everything that is wrong with it.
     """
     from reconciler.workspace import open_workspace
 
-    with open_workspace(path, inputs(terminal.environ, variables, files)) as workspace:
+    with open_workspace(path, inputs(terminal.environ, variables, files), data=data) as workspace:
         terminal.hide(workspace.stack.secrets)
         if workspace.stack.warnings:
             terminal.report(workspace.stack.warnings)

@@ -26,12 +26,14 @@ def validate(
 
     Every problem is reported at once, with its place and what to do.
     """
+    from reconciler.checks.check import check_checks
     from reconciler.cli.stack import opened
     from reconciler.views.json.validation import validation_document
     from reconciler.views.text.validation import validation_lines
 
     terminal = Terminal.of(ctx)
-    with opened(terminal, path, var, var_file) as workspace:
+    with opened(terminal, path, var, var_file, data=False) as workspace:
+        check_checks(workspace.stack, workspace.registry.resource_types())
         terminal.show(
             format,
             text=lambda: validation_lines(workspace.stack),

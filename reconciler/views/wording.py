@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.apply.result import Ending, Result
+from reconciler.checks.result import Report
+from reconciler.checks.watch import Verdict
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.operation import Status
@@ -105,3 +107,23 @@ def ending(result: Result) -> str | None:
             return "Interrupted: nothing new was sent, what was under way has ended, and the ledger is written."
         case Ending.DEADLINE:
             return "The run's deadline passed: nothing new was sent, and the ledger is written."
+
+
+def verdicts(report: Report) -> str:
+    """The one line that tells how all checks ended, and which could not be asked about."""
+    if not report.results:
+        return "The stack has no checks."
+    counts = report.counts
+    words = {
+        Verdict.PASSED: "passed",
+        Verdict.FAILED: "failed",
+        Verdict.UNKNOWN: "could not be asked about",
+        Verdict.INTERRUPTED: "interrupted",
+    }
+    parts = []
+    for verdict, word in words.items():
+        if counts[verdict]:
+            names = [result.name for result in report.results if result.verdict is verdict]
+            named = f" ({', '.join(names)})" if verdict in (Verdict.UNKNOWN, Verdict.INTERRUPTED) else ""
+            parts.append(f"{counts[verdict]} {word}{named}")
+    return f"{count(len(report.results), 'check')}: {', '.join(parts)}."

@@ -1,0 +1,64 @@
+"""Results: how each check of a run ended, as values for every view."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.checks.watch import Verdict
+from reconciler.core.data_source import Item
+from reconciler.core.diagnostic import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came out of one check; durations are milliseconds.
+
+    ``reason`` tells what was found, or why it does not hold. ``culprits`` are the items it fails at. ``held_after`` is
+    how long it took until it first held; a canary has ``visible_after`` and ``gone_after``.
+    """
+
+    verdict: Verdict
+    reason: str
+    culprits: tuple[Item, ...] = ()
+    looks: int = 0
+    held_after: int | None = None
+    visible_after: int | None = None
+    gone_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How one check ended; instants are epoch milliseconds. ``about`` is what it looks at, in a few words."""
+
+    name: str
+    about: str
+    found: Found
+    started_at: int
+    ended_at: int
+    description: str | None = None
+    position: Position | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.found.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How all checks of a run ended, in the order of the configuration."""
+
+    stack: str
+    started_at: int
+    ended_at: int
+    results: tuple[CheckResult, ...]
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        """How many checks ended how."""
+        return Counter(result.verdict for result in self.results)
+
+    @property
+    def passed(self) -> bool:
+        return all(result.verdict is Verdict.PASSED for result in self.results)

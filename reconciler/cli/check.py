@@ -1,0 +1,88 @@
+"""``reconciler check``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.command import command_app, examples
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.options import FormatOption, VarFileOption, VarOption
+from reconciler.cli.terminal import Format, Terminal
+
+if TYPE_CHECKING:
+    from reconciler.checks.watch import Verdict
+
+app = command_app()
+
+
+@app.command(
+    epilog=examples(
+        "reconciler check",
+        "reconciler check nothing_critical canary",
+        "reconciler check stacks/checkout --junit checks.xml --format markdown",
+    )
+)
+def check(
+    ctx: typer.Context,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DIR or FILE] [NAME]...",
+            help="The stack, if it is not in the current directory, and the checks to run; all by default.",
+            show_default=False,
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Also write the results as JUnit XML.", show_default=False),
+    ] = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FormatOption = Format.TEXT,
+) -> ExitCode:
+    """Run the stack's checks: may I deploy?
+
+    Asks the services what is firing, and flies canaries. Exits with 3 where a check fails, and with 1 where a service
+    could not be asked: that is never taken for nothing firing.
+    """
+    from reconciler.cli.checking import run, write_junit
+    from reconciler.views.json.check import check_document
+    from reconciler.views.markdown.check import check_markdown
+    from reconciler.views.text.check import check_lines
+
+    terminal = Terminal.of(ctx)
+    path, names = _split(what or [])
+    report = run(terminal, path, names, var, var_file)
+    if junit is not None:
+        write_junit(terminal, report, junit)
+    terminal.show(
+        format,
+        text=lambda: check_lines(report),
+        document=lambda: check_document(report),
+        markdown=lambda: check_markdown(report),
+    )
+    return exit_code(report.counts)
+
+
+def exit_code(counts: Mapping[Verdict, int]) -> ExitCode:
+    """What a script learns: a check that failed outweighs one that could not be asked about."""
+    from reconciler.checks.watch import Verdict
+
+    if counts.get(Verdict.INTERRUPTED):
+        return ExitCode.INTERRUPTED
+    if counts.get(Verdict.FAILED):
+        return ExitCode.CHECK_FAILED
+    return ExitCode.ERROR if counts.get(Verdict.UNKNOWN) else ExitCode.DONE
+
+
+def _split(what: list[str]) -> tuple[Path, list[str]]:
+    """The stack and the names of checks: the first word is the stack where there is such a file or directory."""
+    if what and Path(what[0]).exists():
+        return Path(what[0]), what[1:]
+    if what and ("/" in what[0] or what[0].endswith((".yaml", ".yml"))):
+        return Path(what[0]), what[1:]  # no name looks like this: let the missing file be told
+    return Path(), what

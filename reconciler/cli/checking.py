@@ -1,0 +1,124 @@
+"""Checking: from a stack to the report of its checks, with progress for whoever watches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from reconciler.apply.lease import leased
+from reconciler.checks.canary import Perch
+from reconciler.checks.check import Check, Unasked, read_checks
+from reconciler.checks.result import CheckResult, Report
+from reconciler.checks.run import Progress, run_checks
+from reconciler.cli.execution import owner
+from reconciler.cli.interrupt import stopping
+from reconciler.cli.stack import opened
+from reconciler.cli.terminal import Terminal
+from reconciler.config.node import Plain
+from reconciler.config.stack import DataConfig
+from reconciler.views.junit.check import check_junit
+from reconciler.views.printable import printable
+from reconciler.views.text.line import Style, line
+from reconciler.workspace import Workspace
+
+INTERRUPTED = "Interrupted: canaries are taken back, then the checks end. Ctrl-C again exits at once."
+_log = logging.getLogger("reconciler.checks")
+
+
+def run(
+    terminal: Terminal,
+    path: Path,
+    names: Sequence[str],
+    variables: Sequence[str] | None,
+    files: Sequence[Path] | None,
+) -> Report:
+    """Run the checks named, or all; DiagnosticError for what is wrong with the stack or its checks."""
+    with opened(terminal, path, variables, files, data=False) as workspace:
+        checks = stack_checks(workspace, names)
+        stop = Event()
+        told = line((INTERRUPTED, Style.WARNING))
+        with stopping(stop, lambda: terminal.tell([told])), _watching(terminal) as progress:
+            return run_checks(
+                workspace.stack.name,
+                checks,
+                workspace.query,
+                lambda: _perch(workspace),
+                workspace.clock,
+                stop,
+                progress,
+            )
+
+
+def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | Unasked]:
+    """The checks of an open stack; queries that their own expressions need are made."""
+
+    def find(data: DataConfig) -> Plain:
+        return workspace.connections.ask(data, workspace.stack.providers[data.provider])
+
+    return read_checks(workspace.stack, workspace.registry.resource_types(), find, names)
+
+
+def write_junit(terminal: Terminal, report: Report, file: Path) -> None:
+    """Write the report for a CI: whole, or not at all."""
+    text = check_junit(report, terminal.redactor)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _perch(workspace: Workspace) -> Iterator[Perch]:
+    """What canaries need, with the stack's lease. Raises LeaseHeldError."""
+    ledger = workspace.open_ledger()
+    # The lease's own event: where it is lost the ledger refuses to be written, and the other checks go on.
+    with leased(ledger, owner(), workspace.clock, Event()) as holder:
+        yield Perch(
+            workspace.stack.name,
+            workspace.providers,
+            workspace.registry.resource_types(),
+            ledger,
+            holder,
+            workspace.clock,
+            workspace.refusals,
+        )
+
+
+@contextmanager
+def _watching(terminal: Terminal) -> Iterator[Progress]:
+    if not terminal.watched:
+        yield Records()
+        return
+    from reconciler.cli.board import Board
+
+    with Board(terminal) as board:
+        yield board
+
+
+class Records:
+    """Tells a run to the log."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reasons: dict[str, str] = {}
+
+    def started(self, name: str, about: str) -> None:
+        _log.info("check %s: looking at %s", name, about)
+
+    def looked(self, name: str, reason: str) -> None:
+        with self._lock:
+            if self._reasons.get(name) == reason:
+                return
+            self._reasons[name] = reason
+        _log.info("check %s: %s", name, printable(reason))
+
+    def ended(self, result: CheckResult) -> None:
+        _log.info("check %s: %s: %s", result.name, result.verdict, printable(result.found.reason))

@@ -1,0 +1,44 @@
+"""Checks as JSON.
+
+``{"format_version", "stack", "passed", "counts": {VERDICT: number}, "started_at", "ended_at", "checks": [{"name",
+"verdict", "reason", "about", "description", "started_at", "ended_at", "looks", "held_after_ms", "visible_after_ms",
+"gone_after_ms", "items"}]}``; a verdict is ``passed``, ``failed``, ``unknown`` (a service could not be asked) or
+``interrupted``; instants are RFC 3339; ``items`` are those a check fails at.
+"""
+
+from __future__ import annotations
+
+from reconciler.checks.result import CheckResult, Report
+from reconciler.checks.watch import Verdict
+from reconciler.core.duration import format_instant
+from reconciler.views.json.document import document
+
+
+def check_document(report: Report) -> dict[str, object]:
+    """The whole report."""
+    return document(
+        stack=report.stack,
+        passed=report.passed,
+        counts={verdict.value: report.counts[verdict] for verdict in Verdict},
+        started_at=format_instant(report.started_at),
+        ended_at=format_instant(report.ended_at),
+        checks=[_member(result) for result in report.results],
+    )
+
+
+def _member(result: CheckResult) -> dict[str, object]:
+    found = result.found
+    return {
+        "name": result.name,
+        "verdict": found.verdict.value,
+        "reason": found.reason,
+        "about": result.about,
+        "description": result.description,
+        "started_at": format_instant(result.started_at),
+        "ended_at": format_instant(result.ended_at),
+        "looks": found.looks,
+        "held_after_ms": found.held_after,
+        "visible_after_ms": found.visible_after,
+        "gone_after_ms": found.gone_after,
+        "items": [dict(item) for item in found.culprits],
+    }

@@ -1,0 +1,1 @@
+"""JUnit XML: the one report every CI shows."""

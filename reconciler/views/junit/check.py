@@ -1,0 +1,79 @@
+"""Checks as JUnit XML: a test suite with one case per check; one that could not be asked about is an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from reconciler.checks.judgement import label
+from reconciler.checks.result import CheckResult, Report
+from reconciler.checks.watch import Verdict
+from reconciler.core.duration import format_instant
+from reconciler.views.printable import printable
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+Redact = Callable[[str], str]
+
+
+def check_junit(report: Report, redact: Redact) -> str:
+    """The whole report; every text passes ``redact``."""
+
+    def text(value: str) -> str:
+        return _NOT_XML.sub("\ufffd", redact(printable(value)))
+
+    counts = report.counts
+    totals = {
+        "tests": str(len(report.results)),
+        "failures": str(counts[Verdict.FAILED]),
+        "errors": str(counts[Verdict.UNKNOWN]),
+        "skipped": str(counts[Verdict.INTERRUPTED]),
+        "time": _seconds(report.ended_at - report.started_at),
+    }
+    root = Element("testsuites", {"name": "reconciler check", **totals})
+    timestamp = format_instant(report.started_at).removesuffix("Z")
+    suite = SubElement(root, "testsuite", {"name": text(report.stack), "timestamp": timestamp, **totals})
+    for result in report.results:
+        _case(suite, report.stack, result, text)
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None:
+    found = result.found
+    case = SubElement(
+        suite,
+        "testcase",
+        {
+            "name": text(result.name),
+            "classname": text(f"{stack}.checks"),
+            "time": _seconds(result.ended_at - result.started_at),
+        },
+    )
+    if result.position is not None:
+        case.set("file", text(result.position.file))
+        case.set("line", str(result.position.line))
+    latencies = {
+        "held_after_ms": found.held_after,
+        "visible_after_ms": found.visible_after,
+        "gone_after_ms": found.gone_after,
+    }
+    told = {name: value for name, value in latencies.items() if value is not None}
+    if told:
+        properties = SubElement(case, "properties")
+        for name, value in told.items():
+            SubElement(properties, "property", {"name": name, "value": str(value)})
+    if found.verdict is Verdict.PASSED:
+        SubElement(case, "system-out").text = text(found.reason)
+        return
+    tags = {Verdict.FAILED: "failure", Verdict.UNKNOWN: "error", Verdict.INTERRUPTED: "skipped"}
+    trouble = SubElement(case, tags[found.verdict], {"message": text(found.reason)})
+    if found.verdict is not Verdict.INTERRUPTED:
+        trouble.set("type", "expectation" if found.verdict is Verdict.FAILED else "unasked")
+    listed = [f"{label(item)}  id {item.get('id')}" for item in found.culprits]
+    trouble.text = "\n".join(map(text, [found.reason, *listed]))
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.3f}"

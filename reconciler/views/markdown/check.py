@@ -1,0 +1,50 @@
+"""Checks as Markdown: a summary line and a table, cut to fit a comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.checks.result import CheckResult, Report
+from reconciler.checks.watch import Verdict
+from reconciler.core.duration import rough_duration
+from reconciler.views.markdown.text import LIMIT, code, escape
+from reconciler.views.wording import count, verdicts
+
+_SIGNS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.UNKNOWN: "❔", Verdict.INTERRUPTED: "⏹"}
+_LONGEST_REASON = 1000
+
+
+def check_markdown(report: Report, limit: int = LIMIT) -> str:
+    """The report in at most ``limit`` characters; those that did not pass come first."""
+    head = [f"### Checks of {code(report.stack)}", "", f"**{escape(verdicts(report))}**", ""]
+    lines = [*head, "| | check | looks at | took | result |", "|---|---|---|---|---|"] if report.results else head
+    room = limit - sum(len(text) + 1 for text in lines) - 100
+    left = 0
+    for row in _rows(report):
+        room -= len(row) + 1
+        if room < 0:
+            left += 1
+        else:
+            lines.append(row)
+    if left:
+        lines += ["", f"{count(left, 'more check')} left out: this comment can't hold them."]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _rows(report: Report) -> Iterator[str]:
+    for result in sorted(report.results, key=lambda result: result.verdict is Verdict.PASSED):
+        yield _row(result)
+
+
+def _row(result: CheckResult) -> str:
+    took = rough_duration(result.ended_at - result.started_at)
+    reason = result.found.reason
+    shown = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
+    cells = (
+        f"{_SIGNS[result.verdict]} {result.verdict}",
+        escape(result.name),
+        escape(result.about),
+        took,
+        escape(shown),
+    )
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,62 @@
+"""Checks as text: a table a person reads at a glance, what each that did not pass fails at, and a summary line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.checks.judgement import label
+from reconciler.checks.result import CheckResult, Report
+from reconciler.checks.watch import Verdict
+from reconciler.core.duration import rough_duration
+from reconciler.views.printable import printable
+from reconciler.views.text.line import BLANK, Line, Style, line
+from reconciler.views.text.width import pad, width
+from reconciler.views.wording import verdicts
+
+STYLES = {
+    Verdict.PASSED: Style.GOOD,
+    Verdict.FAILED: Style.ERROR,
+    Verdict.UNKNOWN: Style.WARNING,
+    Verdict.INTERRUPTED: Style.WARNING,
+}
+SIGNS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.UNKNOWN: "?", Verdict.INTERRUPTED: "-"}
+_SHOWN = 10
+
+
+def check_lines(report: Report) -> Iterator[Line]:
+    """All results, then what stands in the way of those that did not pass."""
+    names = [printable(result.name) for result in report.results]
+    abouts = [printable(result.about) for result in report.results]
+    name_column = max(map(width, names), default=0) + 2
+    about_column = max(map(width, abouts), default=0) + 2
+    for name, about, result in zip(names, abouts, report.results, strict=True):
+        took = rough_duration(result.ended_at - result.started_at)
+        head = f"{SIGNS[result.verdict]} {result.verdict:<12}"
+        yield line(
+            (head, STYLES[result.verdict]),
+            (pad(name, name_column), Style.BOLD),
+            (pad(about, about_column), Style.DIM),
+            f"{took:>6}  ",
+            printable(result.found.reason),
+            hang=len(head) + name_column,
+        )
+    for result in report.results:
+        if result.found.culprits:
+            yield BLANK
+            yield from _culprits(result)
+    if report.results:
+        yield BLANK
+    worst = Style.GOOD if report.passed else Style.ERROR if report.counts[Verdict.FAILED] else Style.WARNING
+    yield line((verdicts(report), worst))
+
+
+def _culprits(result: CheckResult) -> Iterator[Line]:
+    """The alarms and events a check fails at, with their ids."""
+    yield line(
+        (printable(result.name), Style.BOLD), (f"  {result.description}" if result.description else "", Style.DIM)
+    )
+    culprits = result.found.culprits
+    for item in culprits[:_SHOWN]:
+        yield line("  ", printable(label(item)), (f"  id {printable(str(item.get('id')))}", Style.DIM), hang=4)
+    if len(culprits) > _SHOWN:
+        yield line(f"  and {len(culprits) - _SHOWN} more")
