@@ -36,7 +36,7 @@ class Dependencies:
         try:
             needed = Address.parse(text)
         except ValueError as error:
-            self._problems.add(place, f"depends_on: {error}", address=str(address))
+            self._problems.add(place, f"depends_on: {error}", address=address)
             return None
         self._needs.setdefault(address._replace(key=None), {})[needed] = place
         return needed

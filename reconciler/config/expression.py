@@ -211,7 +211,8 @@ _FAILURES = (
     ArithmeticError,
     LookupError,
     AttributeError,
-    RecursionError,
+    AssertionError,
+    RuntimeError,
     MemoryError,
 )
 _ALLOWED = (
@@ -300,6 +301,7 @@ def _check_call(node: nodes.Call) -> None:
     raise ExpressionError("only a function can be called")
 
 
+_QUOTED = re.compile(r"'[^']*'")
 _GOT = re.compile(r"expected token '.*', got '(.*)'", re.S)
 
 
@@ -315,6 +317,8 @@ def _fail(error: BaseException) -> NoReturn:
         raise ExpressionError(str(error)) from None
     if isinstance(error, TooMuchError):
         raise ExpressionError(f"this expression is too much work: {error}") from None
+    if isinstance(error, TemplateError):
+        raise ExpressionError(f"this can't be evaluated: {_QUOTED.sub('...', str(error))}") from None
     if isinstance(error, RecursionError | MemoryError):
         raise ExpressionError("this expression is too much work") from None
     if isinstance(error, ZeroDivisionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.config.place import Texts
+from reconciler.core.address import Address
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 
 Shown = Callable[[int], bool]
@@ -27,14 +28,16 @@ class Problems:
         summary: str,
         hint: str | None = None,
         *,
-        address: str | None = None,
+        address: Address | None = None,
         severity: Severity = Severity.ERROR,
     ) -> None:
         """Note a problem; without a place it concerns the whole, and is told first."""
         key = (-1 if place is None else place, summary)
         if key not in self._found:
             position = None if place is None else self.texts.position(place)
-            self._found[key] = Diagnostic(summary, position, hint, None, address, severity)
+            self._found[key] = Diagnostic(
+                summary, position, hint, None, None if address is None else str(address), severity
+            )
             self._errors += severity is Severity.ERROR
 
     def __len__(self) -> int:

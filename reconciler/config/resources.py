@@ -151,7 +151,7 @@ class _Expander:
             try:
                 if isinstance(body, dict) and fill(body.get("enabled"), evaluated, self.problems) is False:
                     continue
-                value = fill(body, evaluated, self.problems, str(address) if each is not None else None)
+                value = fill(body, evaluated, self.problems, address if each is not None else None)
                 assert isinstance(value, dict)
                 made = self._instance(address, value)
             except UnusableError:
@@ -189,7 +189,7 @@ class _Expander:
     def _instance(self, address: Address, value: dict[str, Plain]) -> Desired | None:
         """One instance from its fields; None where it is disabled or has problems."""
         resource = self.resource
-        shown = None if address.key is None else str(address)
+        shown = None if address.key is None else address
         given = {key: value[key] for key in value if key in COMMON_KEYS}
         fields = {key: item for key, item in value.items() if key not in COMMON_KEYS} if given else value
         common: Common | None = _NOTHING_SAID

@@ -11,6 +11,7 @@ from reconciler.config.node import Map, Node, Plain, Seq
 from reconciler.config.problems import Problems
 from reconciler.config.scope import Scope, Use
 from reconciler.config.template import PieceError, Template, parse_template
+from reconciler.core.address import Address
 
 
 class Leaf(NamedTuple):
@@ -53,7 +54,7 @@ def shape(node: Node, use: Use, scope: Scope, problems: Problems) -> Shape:
     return made
 
 
-def fill(made: Shape, context: Context, problems: Problems, address: str | None = None) -> Plain:
+def fill(made: Shape, context: Context, problems: Problems, address: Address | None = None) -> Plain:
     """The value of a shape; raises UnusableError at the first expression that has none."""
     if isinstance(made, Leaf):
         try:
@@ -62,7 +63,9 @@ def fill(made: Shape, context: Context, problems: Problems, address: str | None 
             note(problems, made.place, error, address)
             raise UnusableError from None
     if type(made) is dict:
-        return {key: fill(item, context, problems, address) for key, item in made.items()}
+        return {
+            key: item if type(item) is str else fill(item, context, problems, address) for key, item in made.items()
+        }
     if type(made) is list:
         return [fill(item, context, problems, address) for item in made]
     return cast(Plain, made)
@@ -76,7 +79,7 @@ def references(made: Shape) -> frozenset[Reference]:
     return frozenset().union(*(references(item) for item in inner))
 
 
-def note(problems: Problems, place: int, error: PieceError, address: str | None = None) -> None:
+def note(problems: Problems, place: int, error: PieceError, address: Address | None = None) -> None:
     """Note what is wrong with an expression, at the expression if it can be found in the text."""
     if error.written:
         place = problems.texts.find(error.written.split("\n", 1)[0], place, 2 * len(error.written) + 200)

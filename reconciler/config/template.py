@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from jinja2.runtime import Context
 
-from reconciler.config.budget import TooMuchError, renew
+from reconciler.config.budget import MAX_TEXT
 from reconciler.config.expression import Expression, ExpressionError, Reference, compile_expression
 from reconciler.config.node import Plain
-from reconciler.config.plain import join_text
+from reconciler.config.plain import as_text
 
 _CACHED = 65_536
 
@@ -51,23 +51,10 @@ class Template(NamedTuple):
         pieces = self.pieces
         if len(pieces) == 1 and isinstance(pieces[0], Piece):
             return _evaluated(pieces[0], context)
-        values = []
-        for piece in pieces:
-            if isinstance(piece, Piece):
-                value = _evaluated(piece, context)
-                if not isinstance(value, str):
-                    try:
-                        value = join_text((value,))
-                    except TypeError as error:
-                        raise PieceError(piece.written, ExpressionError(str(error))) from None
-                values.append(value)
-            else:
-                values.append(piece)
-        renew()
-        try:
-            return join_text(tuple(values))
-        except TooMuchError as error:
-            raise PieceError("", ExpressionError(f"this text is too long: {error}")) from None
+        texts = [piece if isinstance(piece, str) else _text(piece, context) for piece in pieces]
+        if sum(map(len, texts)) > MAX_TEXT:
+            raise PieceError("", ExpressionError(f"this would make a text of more than {MAX_TEXT:,} characters"))
+        return "".join(texts)
 
 
 def _evaluated(piece: Piece, context: Context) -> Plain:
@@ -75,6 +62,14 @@ def _evaluated(piece: Piece, context: Context) -> Plain:
         return piece.expression.evaluate(context)
     except ExpressionError as error:
         raise PieceError(piece.written, error) from None
+
+
+def _text(piece: Piece, context: Context) -> str:
+    value = _evaluated(piece, context)
+    try:
+        return value if isinstance(value, str) else as_text(value)
+    except TypeError as error:
+        raise PieceError(piece.written, ExpressionError(str(error))) from None
 
 
 @lru_cache(_CACHED)

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.problems import Problems
+from reconciler.core.address import Address
 from reconciler.core.diagnostic import did_you_mean
 
 Location = tuple[int | str, ...]
@@ -28,7 +29,7 @@ def report(
     *,
     model: type[BaseModel] | None = None,
     value: Plain = None,
-    address: str | None = None,
+    address: Address | None = None,
     what: str | None = None,
     hidden: Callable[[Location], bool] = lambda _: False,
 ) -> None:

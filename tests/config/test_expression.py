@@ -177,6 +177,13 @@ def test_nothing_but_plain_data_can_be_reached(text: str) -> None:
         "${" + "1" * 9000 + "}",
         "${'" + "a" * 20_000 + "'}",
         "${var.n | round(10 ** 9)}",
+        "${var.big}${var.big}",
+        "${'x' | truncate(1)}",
+        "${range('x')}",
+        "${range(1, 2, 0)}",
+        "${[1, 'a'] | sort}",
+        "${var.hosts | map(var.zip) | list}",
+        "${var.hosts | dictsort}",
         "${'x' | center(10 ** 9)}",
         "${'x' | indent(10 ** 9)}",
     ],
@@ -192,6 +199,10 @@ def test_no_text_makes_an_expression_fail_otherwise(text: str) -> None:
         value(text)
     except PieceError as error:
         assert error.cause.message
+
+
+def test_a_failure_does_not_quote_values() -> None:
+    assert "001" not in refusal("${var.hosts | map(var.zip) | list}")
 
 
 def test_an_expression_that_is_equal_is_compiled_once() -> None:
