@@ -112,12 +112,14 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.rig.emulator.fault(*faults)
         self._try()
 
-    @rule(desired=STACKS, step=st.integers(1, 25))
-    def apply_and_crash(self, desired: list[Desired], step: int) -> None:
+    @rule(desired=STACKS, step=st.integers(1, 25), mended_at_once=st.booleans())
+    def apply_and_crash(self, desired: list[Desired], step: int, mended_at_once: bool) -> None:
         self.desired = desired
         self.fuse = step
         self._try()
         self.fuse = 0
+        if mended_at_once:
+            self.recover()
 
     @rule()
     def apply_again(self) -> None:
