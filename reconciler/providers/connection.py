@@ -31,6 +31,9 @@ class Reachable(Protocol):
     @property
     def ca_file(self) -> str | None: ...
 
+    @property
+    def rate_limit(self) -> float | None: ...
+
 
 def connect(service: str, key: str, settings: HuaweiSettings, environment: Environment) -> Client:
     """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError where it can't be made."""
@@ -75,6 +78,7 @@ def make_client(
         parallelism=settings.parallelism,
         timeout=settings.request_timeout / 1000,
         ca_file=settings.ca_file,
+        rate_limit=settings.rate_limit,
     )
 
 

@@ -25,6 +25,7 @@ from reconciler.providers.answer import error
 from reconciler.providers.decode import decode
 from reconciler.providers.protocol import ServiceError, Verdict
 from reconciler.providers.text import Secrets, clean
+from reconciler.providers.throttle import throttle
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,8 @@ class Answer(NamedTuple):
 class Client:
     """Kept-alive connections to one service; ``send`` may be called from ``parallelism`` threads at once.
 
-    ``timeout`` is in seconds, for the whole of an answer. ``now`` gives the seconds since the epoch and is asked only
+    ``timeout`` is in seconds, for the whole of an answer. ``rate_limit`` is the most requests a second, of all threads
+    together. ``now`` gives the seconds since the epoch and is asked only
     where a service names a date to wait for.
     """
 
@@ -84,6 +86,7 @@ class Client:
         parallelism: int,
         timeout: float,
         ca_file: str | None = None,
+        rate_limit: float | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._base_url = base_url
@@ -91,6 +94,7 @@ class Client:
         self._secrets = secrets
         self._headers = {"User-Agent": user_agent, "Accept": _JSON}
         self._timeout = timeout
+        self._throttle = None if rate_limit is None else throttle(rate_limit)
         self._now = now
         self._verify = ca_file or _trusted_by_environment()
         self._proxies = {} if is_loopback(base_url) else requests.utils.get_environ_proxies(base_url)
@@ -117,6 +121,8 @@ class Client:
         sent = {**self._headers, **(headers or {})}
         if body is not None:
             sent["Content-Type"] = _JSON
+        if self._throttle is not None:
+            self._throttle.try_acquire()
         begun = time.monotonic()
         try:
             prepared = requests.Request(method, url, headers=sent, data=body, auth=self._auth).prepare()

@@ -1,34 +1,23 @@
-"""The throttle: keeps requests to one service under a rate."""
+"""The throttle: keeps requests to one service under a rate, whichever thread makes them."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
+from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyrate_limiter import Limiter
 
 
-class Throttle:
-    """Lets one request begin every 1/``rate`` seconds, whichever thread makes it; without a rate, all at once."""
+def throttle(rate: float) -> Limiter:
+    """Lets one request begin every 1/``rate`` seconds: ``try_acquire`` returns when the next one may.
 
-    def __init__(
-        self,
-        rate: float | None,
-        now: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._gap = 0.0 if rate is None else 1 / rate
-        self._now = now
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._next = 0.0
+    No burst, for a service may count by less than the second; only what falls within 10 ms may come together, since the
+    library's clock ticks in whole milliseconds.
+    """
+    from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # not loaded where no rate is set
 
-    def wait(self) -> None:
-        """Return when the next request may begin."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = self._now()
-            turn = max(now, self._next)
-            self._next = turn + self._gap
-        if turn > now:
-            self._sleep(turn - now)
+    limit = max(1, int(rate * 1000))
+    even = Rate(limit, ceil(limit / rate * 1000), burst=max(1, ceil(rate / 100)))
+    # One number is all it keeps, so there is nothing for the library's cleaning thread to do.
+    return Limiter(SingleBucketFactory(StateBucket([even], algorithm=GCRA()), schedule_leak=False), buffer_ms=0)

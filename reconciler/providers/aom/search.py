@@ -15,7 +15,6 @@ from reconciler.providers.aom.query import walk
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.http import Answer, Client
 from reconciler.providers.protocol import ServiceError, Verdict
-from reconciler.providers.throttle import Throttle
 
 
 class Search:
@@ -24,7 +23,6 @@ class Search:
     def __init__(self, settings: AomSettings, client: Client) -> None:
         self._settings = settings
         self._client = client
-        self._throttle = Throttle(settings.rate_limit)
         self._path = f"/v2/{quote(settings.project_id)}"
 
     def find(self, source: str, query: AomQuery, details: Collection[str], now: int) -> Sequence[Item]:
@@ -52,7 +50,6 @@ class Search:
         if not isinstance(serial, str) or not serial:
             text = f"alarm {alarm.get('id')} has no event_sn: the service can't be asked who was notified of it"
             raise ServiceError(Verdict.REJECTED, ServiceAnswer(text))
-        self._throttle.wait()
         answer = self._client.send("GET", f"{self._path}/alarm-notified-histories", params=[("event_sn", serial)])
         return notifications(answer, serial)
 
@@ -60,7 +57,6 @@ class Search:
         project = query.enterprise_project_id or self._settings.enterprise_project_id
         headers = {} if project is None else {"Enterprise-Project-Id": project}
         state = [] if query.state is None else [("type", query.state)]
-        self._throttle.wait()
         return self._client.send("POST", self._path + path, params=[*state, *params], headers=headers, body=body)
 
 

@@ -21,7 +21,6 @@ from reconciler.providers.decode import integer
 from reconciler.providers.http import Answer, Client
 from reconciler.providers.protocol import Limits, ServiceError, Verdict
 from reconciler.providers.text import Secrets
-from reconciler.providers.throttle import Throttle
 
 _LIST = "/ah-api/v1/alarmhouse/alarm/list"
 _DETAIL = "/ah-api/v1/alarmhouse/alarm"
@@ -42,7 +41,6 @@ class BcmProvider:
         self._settings = settings
         self._client = client
         self._secrets = secrets
-        self._throttle = Throttle(settings.rate_limit)
         self._now = now
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
@@ -122,7 +120,6 @@ class BcmProvider:
     def _ask(
         self, method: str, path: str, *, params: Sequence[tuple[str, str]] = (), body: str | None = None
     ) -> Answer:
-        self._throttle.wait()
         return self._client.send(method, path, params=params, body=None if body is None else body.encode())
 
     def _result(self, answer: Answer) -> object:
