@@ -12,11 +12,13 @@ from pydantic import BaseModel
 
 from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
+from reconciler.providers.ces.data_source import EVENTS
 from reconciler.providers.ces.resource_type import EVENT
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.protocol import Environment, Provider
 
 _TYPES: tuple[ResourceType, ...] = (EVENT,)
+_SOURCES: tuple[DataSource, ...] = (EVENTS,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Ces:
     settings: type[BaseModel] = CesSettings
     resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
 
-    data_sources: Mapping[str, DataSource] = field(default_factory=dict)
+    data_sources: Mapping[str, DataSource] = field(default_factory=lambda: {each.name: each for each in _SOURCES})
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         from reconciler.providers.ces.provider import CesProvider

@@ -8,16 +8,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+from pydantic import BaseModel
+
 from reconciler.core.address import Address
+from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
+from reconciler.providers.ces.data_source import CesEventsQuery
 from reconciler.providers.ces.fields import CUSTOM
 from reconciler.providers.ces.match import Matcher, Wanted
 from reconciler.providers.ces.query import EARLIEST, PAGE, Event, walk
 from reconciler.providers.ces.resource_type import EVENT, item
+from reconciler.providers.ces.search import AHEAD, Search
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
@@ -25,8 +30,6 @@ from reconciler.providers.http import Answer, Client
 
 log = logging.getLogger(__name__)
 
-AHEAD = 10 * MINUTE
-"""How far (ms) ahead of our clock an event on record may lie."""
 _AROUND = MINUTE
 
 
@@ -40,6 +43,7 @@ class CesProvider:
         self._client = client
         self._now = now
         self._path = f"/V1.0/{quote(settings.project_id)}"
+        self._search = Search(settings, client)
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
         """The declared events that are on record within the lookback: no other event can be known as the stack's."""
@@ -84,6 +88,16 @@ class CesProvider:
             marks = Marks("", operation.address, operation.digest or "", "", "", operation.occurrence)
             wanted.append(Wanted(sent, marks, at))
         return self._find(wanted, min(times) - _AROUND, max(times) + _AROUND)
+
+    def query(
+        self,
+        source: str,
+        query: BaseModel,
+        details: Collection[str],  # noqa: ARG002 - the protocol's
+    ) -> Sequence[Item]:
+        if not isinstance(query, CesEventsQuery):
+            raise TypeError(f"{source}: expected CesEventsQuery, got {type(query).__name__}")
+        return self._search.find(query, int(self._now() * 1000))
 
     def close(self) -> None:
         self._client.close()

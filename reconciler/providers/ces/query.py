@@ -18,17 +18,20 @@ EARLIEST = 1_111_111_111_111
 """The least instant (epoch ms) a listing takes for its ``from``."""
 
 
-def walk(ask: Callable[[int], Answer], items: str, key: str) -> Iterator[Event]:
+def walk(ask: Callable[[int], Answer], items: str, key: str, *, whole: bool = False) -> Iterator[Event]:
     """Every entry of every page, each ``key`` once; ``ask`` gets the page that begins at an offset.
 
     New events come first and push the others on, so an entry may show twice and none is missed. Raises ServiceError
-    where an answer is not a page, and where the pages do not go on.
+    where an answer is not a page, and where the pages do not go on; where ``whole``, also where one could hold less
+    than there is.
     """
     seen: set[object] = set()
     start = 0
     while True:
         answer = ask(start)
         entries, count, total = _page(answer, items)
+        if whole:
+            _check_whole(answer, items, len(entries), count, start, total)
         new = False
         for entry in entries:
             name = entry.get(key)
@@ -60,3 +63,14 @@ def _page(answer: Answer, items: str) -> tuple[list[Event], int, int | None]:
         log.warning("%s: %d of its events are not maps; left out", answer.request, len(entries) - len(maps))
     data = page.get("meta_data")
     return maps, len(entries or ()), integer(data.get("total")) if isinstance(data, dict) else None
+
+
+def _check_whole(answer: Answer, items: str, read: int, count: int, start: int, total: int | None) -> None:
+    """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
+    page = answer.json()
+    if not isinstance(page, dict) or (page.get(items) is None and total != 0):
+        raise answer.unreadable("the answer holds no list of events")
+    if read < count:
+        raise answer.unreadable(f"{count - read} of the answer's events can't be read")
+    if not count and total is not None and start < total:
+        raise answer.unreadable(f"the service counts {total} events and shows {start}")
