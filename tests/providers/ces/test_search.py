@@ -29,7 +29,7 @@ def recorded(emulator: Emulator) -> Provider:
     events = [
         desired("released", occurrence="1", event_level="Info", event_state="normal", content="one"),
         desired("released", occurrence="2", event_level="Major", event_state="incident", resource_id="r1"),
-        desired("rolled_back", occurrence="1", event_source="checkout.rollback", event_user="ann"),
+        desired("rolled_back", occurrence="1", event_source="checkout.rollback", event_user="ann", content="1"),
     ]
     provider.send([record(each, key=str(number), begins_at=now) for number, each in enumerate(events)])
     return provider
