@@ -88,8 +88,9 @@ class Connections:
                     "pip install 'reconciler[emulator]'",
                 )
             ) from None
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._embedded = self._resources.enter_context(running(Settings(db=self._directory / "emulator.db")))
+        # In a directory of its own: the files beside it are ledgers, each named after its stack.
+        database = self._directory / "embedded" / "services.db"
+        self._embedded = self._resources.enter_context(running(Settings(db=database)))
         return self._embedded
 
 

@@ -14,6 +14,9 @@ from reconciler.plan.difference import differences
 from reconciler.plan.past import Past
 from reconciler.plan.plan import Difference
 
+_NAMED = 3
+"""How many attributes a reason names before it only counts them."""
+
 
 class Decision(NamedTuple):
     """What to do at an address, before it is turned into operations.
@@ -92,7 +95,7 @@ def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Deci
             desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found
         )
     found = differences(desired, same)
-    reason = _listing(sorted({difference.path.split(".")[0] for difference in found})) if found else "its marks differ"
+    reason = _listing([difference.path for difference in found]) if found else "its marks differ"
     return _decision(
         desired,
         Action.UPDATE,
@@ -142,7 +145,13 @@ def _pending(desired: Desired, active: tuple[Observed, ...], digest: str | None,
 
 
 def _listing(names: list[str]) -> str:
-    return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
+    """``a differs``, ``a and b differ``, ``a, b and 3 more differ``."""
+    if len(names) == 1:
+        return f"{names[0]} differs"
+    first, last = names[:_NAMED], names[_NAMED:]
+    if last:
+        return f"{', '.join(first)} and {len(last)} more differ"
+    return f"{', '.join(first[:-1])} and {first[-1]} differ"
 
 
 def _decision(
