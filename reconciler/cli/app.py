@@ -21,6 +21,7 @@ from reconciler.views.text.line import line
 NAMES = (
     "init",
     "validate",
+    "fmt",
     "plan",
     "show",
     "apply",

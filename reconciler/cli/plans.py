@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import tempfile
 from pathlib import Path
 
 from reconciler import __version__
+from reconciler.cli.files import replace_text
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
@@ -35,16 +34,7 @@ def save(terminal: Terminal, plan: Plan, path: Path) -> None:
 
     text = dump_plan(plan, __version__)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_text(path, text)
     except OSError as error:
         raise DiagnosticError(Diagnostic(f"the plan can't be saved to {path}: {error.strerror}")) from None
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""

@@ -105,6 +105,10 @@ class Terminal:
         if markdown is not None and self.environ.get("GITHUB_STEP_SUMMARY"):
             self._summarize(markdown())
 
+    def write(self, text: str) -> None:
+        """Write a text that is the result itself to standard output, as it is but for secrets."""
+        self._write(self.stdout, self.redactor(text))
+
     def tell(self, lines: Iterable[Line]) -> None:
         """Write what goes beside the result, to standard error."""
         self._lines(self.stderr, lines)
