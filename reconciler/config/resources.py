@@ -139,6 +139,7 @@ class _Expander:
             self._leave_out()
             if each is not None:
                 self._check_only(node)
+            self._check_written(node)
             return
         evaluated = context(self.scope.values)
         failures = 0
@@ -185,6 +186,20 @@ class _Expander:
             shape(node, INSTANCES, self.scope, self.problems)
         except UnusableError:
             return
+
+    def _check_written(self, node: Node) -> None:
+        """Note what is wrong with the fields of a body that hold no expression, where those that do have no value."""
+        written = node.value
+        assert isinstance(written, Map)
+        unknown = {key for key, item in written.items() if "${" in key or templated(item)}
+        fields = {key: item for key, item in written.items() if key not in COMMON_KEYS and key not in unknown}
+        model = self.resource.type.model
+        try:
+            model.model_validate(fields)
+        except ValidationError as error:
+            what = str(self.resource.address)
+            known = self.resource.known
+            report(error, node, known, self.problems, model=model, value=fields, what=what, silent=unknown)
 
     def _instance(self, address: Address, value: dict[str, Plain]) -> Desired | None:
         """One instance from its fields; None where it is disabled or has problems."""

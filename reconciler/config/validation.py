@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
@@ -32,15 +32,17 @@ def report(
     address: Address | None = None,
     what: str | None = None,
     hidden: Callable[[Location], bool] = lambda _: False,
+    silent: Container[str] = (),
 ) -> None:
     """Note every finding of a model about a node.
 
     ``value`` is what was validated (with expressions evaluated), ``known`` the keys the top level may have, for "did
     you mean"; ``model`` tells those further down. ``what`` names the object for a missing field. Where ``hidden``
-    holds, the value is not quoted.
+    holds, the value is not quoted. Nothing is said of the ``silent`` keys of the top level.
     """
     given = node.value if value is None else value
-    for found in _best(error.errors(include_url=False, include_context=True, include_input=False), given):
+    errors = error.errors(include_url=False, include_context=True, include_input=False)
+    for found in _best([found for found in errors if not found["loc"] or found["loc"][0] not in silent], given):
         location = _real(found["loc"], given)
         summary, hint = _sentence(found, location, given, known, model, what, hidden(location))
         problems.add(_place(found, location, node), summary, hint, address=address)

@@ -256,3 +256,19 @@ def test_no_text_makes_a_load_fail_otherwise_than_by_diagnostics(text: str) -> N
             load(whole)
         except DiagnosticError as error:
             assert error.diagnostics
+
+
+def test_a_wrong_expression_does_not_hide_what_is_wrong_beside_it() -> None:
+    text = """\
+stack: demo
+providers: {horn: {endpoint: e, auth: {token: some-token}}}
+resources:
+  siren:
+    one: {severity: Bad, hots: x, host: "${nothing}", volume: 99}
+"""
+    assert [summary.split(" ", 1)[1].split(" (")[0] for summary in told(text)] == [
+        '"Bad" is not one of Critical, Major, Minor, Info',
+        'unknown key "hots"',
+        '"nothing" is not known here',
+        "99 must be at most 10",
+    ]
