@@ -1,4 +1,4 @@
-"""What the passing of time does to a stack, with every clock of the process frozen: ours and the embedded emulator's."""
+"""Passing time, with every clock of the process frozen: ours and the embedded emulator's."""
 
 from __future__ import annotations
 
