@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
@@ -21,6 +21,7 @@ from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
 from reconciler.config.node import Plain
 from reconciler.config.stack import DataConfig
+from reconciler.core.diagnostic import DiagnosticError
 from reconciler.views.junit.check import check_junit
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
@@ -40,6 +41,7 @@ def run(
     """Run the checks named, or all; DiagnosticError for what is wrong with the stack or its checks."""
     with opened(terminal, path, variables, files, data=False) as workspace:
         checks = stack_checks(workspace, names)
+        _open_providers(workspace, checks)
         stop = Event()
         told = line((INTERRUPTED, Style.WARNING))
         with stopping(stop, lambda: terminal.tell([told])), _watching(terminal) as progress:
@@ -52,6 +54,17 @@ def run(
                 stop,
                 progress,
             )
+
+
+def _open_providers(workspace: Workspace, checks: Sequence[Check | Unasked]) -> None:
+    """Open what is going to be asked, so that no check is told to have taken the time for it.
+
+    One that can't be opened is told by the check that needs it.
+    """
+    keys = {check.query.provider for check in checks if isinstance(check, Check) and check.query is not None}
+    for key in sorted(keys):
+        with suppress(DiagnosticError):
+            workspace.connections.provider(workspace.stack.providers[key])
 
 
 def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | Unasked]:

@@ -1,0 +1,49 @@
+"""What Ctrl-C does to checks: the canary is taken back, the report is written, and the exit code tells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator.settings import Settings
+from tests.emulator.handle import Emulator
+
+CHECKS = """\
+stack: smoke
+providers:
+  aom: {{endpoint: "{url}", project_id: p, auth: {{token: t}}}}
+data: {{aom_alarms: {{firing: {{}}}}}}
+checks:
+  path: {{canary: {{}}, within: 60s}}
+  never: {{data: aom_alarms.firing, expect: {{any: {{event_name: nothing is called this}}}}, within: 60s}}
+"""
+
+
+@pytest.mark.parametrize("emulator", [Settings(visible_after=2000)], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_takes_its_canary_back(emulator: Emulator, tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "stack.yaml").write_text(CHECKS.format(url=emulator.url))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "check", str(tmp_path), "--junit", str(tmp_path / "checks.xml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    while not emulator.requests("push"):
+        assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "canaries are taken back" in err
+    assert out.count("- interrupted") == 2
+    assert len(emulator.requests("clear")) == 1
+    emulator.advance(10_000)
+    assert emulator.active_alarms() == []
+    assert 'skipped="2"' in (tmp_path / "checks.xml").read_text()
