@@ -19,6 +19,7 @@ from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
+from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
@@ -27,7 +28,7 @@ from reconciler.plan.past import Past, missing, recall
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
-from reconciler.providers.protocol import Provider
+from reconciler.providers.protocol import Importable, Provider
 from reconciler.providers.registry import Registry
 
 SECTIONS = ("checks", "drills")
@@ -143,6 +144,19 @@ class Workspace:
     def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
         """Everything a query of the stack finds. Raises ServiceError."""
         return self.connections.query(data, self.stack.providers[data.provider], details)
+
+    def foreign(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[Foreign]:
+        """Every active alarm that is nobody's and passes the filters, at one provider or at all that can tell.
+
+        Raises ServiceError, and DiagnosticError where the one named can't tell.
+        """
+        able = {name: provider for name, provider in self.providers.items() if isinstance(provider, Importable)}
+        if key is not None and key not in able:
+            known = ", ".join(able) or "none"
+            summary = f'alarms can\'t be imported from a provider "{key}"'
+            raise DiagnosticError(Diagnostic(summary, hint=f"those of this stack that can tell: {known}"))
+        asked = able.values() if key is None else [able[key]]
+        return [found for provider in asked for found in provider.foreign(filters)]
 
     def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:
         """The guards the plan goes past; ``--force`` overrules them."""

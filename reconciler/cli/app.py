@@ -27,6 +27,7 @@ NAMES = (
     "apply",
     "destroy",
     "check",
+    "import",
     "ledger",
     "emulator",
     "providers",

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
+from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, ServiceAnswer
 from reconciler.core.resource_type import ResourceType
@@ -99,6 +100,22 @@ class Queryable(Protocol):
 
         ``details`` names the detail fields that are wanted; without them no request per item is made. Raises
         ServiceError also where an answer can't be read in full: a result must never be shorter than the truth.
+        """
+
+
+@runtime_checkable
+class Importable(Protocol):
+    """A provider that can also tell of alarms nobody's stack has raised, so that they can be declared and adopted.
+
+    Its resource types make the clear of an object without marks (``marks.stack`` is empty) too, and its ``look``
+    shows the target of such a clear while it is active.
+    """
+
+    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[Foreign]:
+        """Every active alarm that carries the marks of no stack and has, for every key, one of its values.
+
+        The keys are those an alarm is known by at the service. Raises ServiceError; also where an answer can't be
+        read in full.
         """
 
 

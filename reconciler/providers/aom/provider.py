@@ -11,10 +11,13 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
+from reconciler.core.foreign import Foreign, unmarked
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
-from reconciler.providers.aom.data_sources import AomQuery
+from reconciler.providers.aom.data_sources import ALARMS, AomAlarmsQuery, AomQuery
+from reconciler.providers.aom.fields import MANDATORY
+from reconciler.providers.aom.foreign import active, foreign
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, walk, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
@@ -30,6 +33,7 @@ FEW = 50
 Span = tuple[str, int]
 Filter = Mapping[str, Collection[str]]
 
+_NAMED = frozenset(MANDATORY) - {"event_type"}
 _ACTIVE = "active_alert"
 _HISTORY = "history_alert"
 
@@ -78,13 +82,18 @@ class AomProvider:
         return [None] * len(operations)
 
     def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
-        wanted = frozenset(operation.address for operation in operations)
         stacks: set[str] = set()
         starts: list[int] = []
+        wanted: set[Address] = set()
+        foreign: list[tuple[Operation, Mapping[str, str]]] = []
         for operation in operations:
-            stack, start = _sent(operation.payload)
-            stacks.add(stack)
+            metadata, start = _sent(operation.payload)
             starts.append(start)
+            if STACK in metadata:
+                stacks.add(metadata[STACK])
+                wanted.add(operation.address)
+            else:
+                foreign.append((operation, metadata))
         span = self._span(starts)
         for stack in sorted(stacks):
             if any(address.type == ALARM.name for address in wanted):
@@ -93,6 +102,17 @@ class AomProvider:
             if any(address.type == EVENT.name for address in wanted):
                 found = self._query(stack, EVENT, None, span, _narrow(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
+        if foreign:
+            yield from self._unmarked(foreign, span)
+
+    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[Foreign]:
+        named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
+        metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
+        query = AomAlarmsQuery.model_validate({**named, "metadata": metadata})
+        for item in self._search.find(ALARMS.name, query, (), int(self._now() * 1000)):
+            found = foreign(item, self.key)
+            if found is not None:
+                yield found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
         if not isinstance(query, AomQuery):
@@ -111,6 +131,13 @@ class AomProvider:
     ) -> Iterator[Observed]:
         """Objects of the stack, checked once more on this side: a service may ignore a filter."""
         text = body(*span, {"event_type": [kind.event_type], STACK: [stack], **(narrow or {})})
+        for event in walk(self._asking(state, text)):
+            found = observed(event, self.key, stack)
+            if found is not None and found.identity["event_type"] == kind.event_type:
+                yield found
+
+    def _asking(self, state: str | None, text: bytes) -> Callable[[str], Answer]:
+        """What asks for the page at a marker."""
         state_params = [] if state is None else [("type", state)]
 
         def ask(marker: str) -> Answer:
@@ -122,10 +149,17 @@ class AomProvider:
                 body=text,
             )
 
-        for event in walk(ask):
-            found = observed(event, self.key, stack)
-            if found is not None and found.identity["event_type"] == kind.event_type:
-                yield found
+        return ask
+
+    def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
+        """The targets of clears of alarms that are nobody's, where they are still active."""
+        targets = {operation.target: operation.address for operation, _ in clears}
+        keys = [key for key in _NAMED if all(key in metadata for _, metadata in clears)]
+        narrow = {key: {metadata[key] for _, metadata in clears} for key in keys} if len(clears) <= FEW else {}
+        for event in walk(self._asking(_ACTIVE, body(*span, {"event_type": [ALARM.event_type], **narrow}))):
+            found = active(event, self.key)
+            if found is not None and found.id in targets:
+                yield found._replace(marks=unmarked(targets[found.id]))
 
     def _span(self, starts: Iterable[int]) -> Span:
         """As far back as configured, stretched to the beginnings that the configuration itself names."""
@@ -136,11 +170,13 @@ def _narrow(addresses: Collection[Address]) -> Filter:
     return {ADDRESS: [str(address) for address in addresses]} if len(addresses) <= FEW else {}
 
 
-def _sent(payload: str) -> tuple[str, int]:
-    """The stack and the beginning that one of our own payloads speaks of."""
+def _sent(payload: str) -> tuple[Mapping[str, str], int]:
+    """The metadata and the beginning in one of our own payloads."""
     item = decode(payload.encode())
     assert isinstance(item, dict)
-    return str(item["metadata"][STACK]), integer(item.get("starts_at")) or 0
+    metadata = item["metadata"]
+    assert isinstance(metadata, dict)
+    return metadata, integer(item.get("starts_at")) or 0
 
 
 def _check_accepted(answer: Answer) -> None:

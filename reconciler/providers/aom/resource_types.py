@@ -99,7 +99,9 @@ EVENT = AomType("aom_event", Kind.FACT, "event", EventFields)
 
 
 def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
-    """The metadata on the wire: what the object is known by, and whose it is."""
+    """The metadata on the wire: what the object is known by, and whose it is; nobody's is left as it is."""
+    if not marks.stack:
+        return dict(identity)
     metadata = {**identity, STACK: marks.stack, ADDRESS: str(marks.address)}
     if marks.occurrence is not None:
         metadata[OCCURRENCE] = marks.occurrence

@@ -1,0 +1,136 @@
+"""``reconciler import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.command import command_app, examples
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.terminal import Format, Terminal
+
+if TYPE_CHECKING:
+    from reconciler.cli.importing import Imports
+    from reconciler.core.foreign import Foreign
+    from reconciler.workspace import Workspace
+
+app = command_app()
+
+
+@app.command(
+    epilog=examples(
+        "reconciler import --filter event_severity=Critical > imported.yaml",
+        "reconciler import stacks/checkout --provider aom.eu --out stacks/checkout/imported.yaml",
+        "reconciler import --adopt --out adoption.json",
+    )
+)
+def import_(
+    ctx: typer.Context,
+    path: PathArgument = HERE,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider", metavar="KEY", help="Ask only this one of the stack's providers.", show_default=False
+        ),
+    ] = None,
+    filter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="KEY=VALUE",
+            help="Only alarms that have this value, such as event_severity=Critical; may be repeated: another key "
+            "narrows, the same key widens.",
+            show_default=False,
+        ),
+    ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Instead of YAML make a plan: each of them that the stack declares by now is replaced by one of its "
+            "own.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the YAML, or the plan, to a file.", show_default=False),
+    ] = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FormatOption = Format.TEXT,
+) -> ExitCode:
+    """Declare alarms that fire already.
+
+    Looks for active alarms that no stack has raised, and writes the YAML that declares them. With --adopt it plans
+    their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.
+    """
+    from reconciler.cli.importing import filters, imports
+    from reconciler.cli.stack import opened
+
+    terminal = Terminal.of(ctx)
+    wanted = filters(filter or ())
+    with opened(terminal, path, var, var_file) as workspace:
+        found = workspace.foreign(wanted, provider)
+        if adopt:
+            _adopt(terminal, workspace, found, out, format)
+        else:
+            _declare(terminal, workspace, imports(workspace.stack, found, workspace.registry), out)
+    return ExitCode.DONE
+
+
+def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None) -> None:
+    from reconciler.cli.files import replace_text
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+    from reconciler.views.declaration import declaration
+    from reconciler.views.printable import printable
+    from reconciler.views.text.line import Style, line
+    from reconciler.views.wording import count
+
+    if imported.warnings:
+        terminal.report(imported.warnings)
+    number = sum(map(len, imported.resources.values()))
+    rest = f" {count(imported.declared, 'alarm')} declared already." if imported.declared else ""
+    if not number:
+        terminal.tell([line(f"No alarm to import.{rest}")])
+        return
+    head = (
+        f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
+        "To take them over: reconciler import --adopt --out adoption.json, then reconciler apply adoption.json",
+    )
+    text = declaration(imported.resources, head)
+    if out is None:
+        terminal.write(text)
+    elif out.exists():
+        hint = "name a file that is not there yet"
+        raise DiagnosticError(Diagnostic(f"{out} is there already, and import overwrites nothing", hint=hint))
+    else:
+        replace_text(out, text)
+    where = "" if out is None else f" to {out}"
+    terminal.tell(
+        [
+            line(f"Wrote {count(number, 'alarm')}{printable(where)}.{rest}"),
+            line("Read it, then take them over: ", ("reconciler import --adopt --out adoption.json", Style.BOLD)),
+        ]
+    )
+
+
+def _adopt(terminal: Terminal, workspace: Workspace, found: list[Foreign], out: Path | None, format: Format) -> None:
+    from reconciler.cli.plans import save, show_plan
+    from reconciler.core.diagnostic import DiagnosticError
+    from reconciler.plan.adoption import adopt
+    from reconciler.views.text.line import line
+    from reconciler.views.wording import count
+
+    plan = adopt(workspace.plan(workspace.remembered()), found, workspace.registry.resource_types())
+    show_plan(terminal, plan, format)
+    if plan.problems:
+        raise DiagnosticError(*plan.problems)
+    left = len(found) - sum(len(change.before) for change in plan.changes)
+    if left:
+        are = "is" if left == 1 else "are"
+        terminal.tell([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
+    if out is not None and plan.changes:
+        save(terminal, plan, out)

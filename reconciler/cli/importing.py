@@ -1,0 +1,120 @@
+"""Importing: which foreign alarms can be declared in a stack, under which names, and which can't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from reconciler.config.stack import Stack
+from reconciler.core.address import Address
+from reconciler.core.desired import DEFAULT_LIFECYCLE
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.foreign import Foreign
+from reconciler.core.resource_type import ResourceType
+from reconciler.providers.registry import Registry
+
+Resources = dict[str, dict[str, dict[str, object]]]
+
+
+class Imports(NamedTuple):
+    """What to declare, by type and name; how many alarms are declared already; what is left out, and why."""
+
+    resources: Resources
+    declared: int
+    warnings: tuple[Diagnostic, ...]
+
+
+def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """The values wanted by key, from texts ``KEY=VALUE``; DiagnosticError for what is none."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            hint = "write it like --filter event_severity=Critical; one key given twice takes either value"
+            raise DiagnosticError(Diagnostic(f"--filter {text} is not of the form KEY=VALUE", hint=hint))
+        found[key] = (*found.get(key, ()), value)
+    return found
+
+
+def imports(stack: Stack, found: Iterable[Foreign], registry: Registry) -> Imports:
+    """Sort out what was found: what the stack declares already is only counted, what breaks a limit is left out."""
+    known = {(item.provider, frozenset(item.identity.items())) for item in stack.desired}
+    taken = {(item.address.type, item.address.name) for item in stack.desired}
+    types = registry.resource_types()
+    resources: Resources = {}
+    warnings: list[Diagnostic] = []
+    declared = 0
+    for item in found:
+        observed = item.observed
+        identity = (observed.provider, frozenset(observed.identity.items()))
+        if identity in known:
+            declared += 1
+            continue
+        problem = _unfit(item, types[observed.marks.address.type])
+        if problem is not None:
+            warnings.append(problem)
+            continue
+        known.add(identity)
+        kind, name = _free(observed.marks.address, taken)
+        taken.add((kind, name))
+        fields = dict(item.fields)
+        if fields.get("event_name") == name:
+            del fields["event_name"]  # what it is by default
+        if _needs_naming(kind, stack, registry):
+            fields = {"provider": observed.provider, **fields}
+        resources.setdefault(kind, {})[name] = fields
+    return Imports(resources, declared, tuple(warnings))
+
+
+def _needs_naming(kind: str, stack: Stack, registry: Registry) -> bool:
+    """Whether the stack has several providers that a resource of this type could mean."""
+    owner = registry.owner(kind)
+    return owner is None or sum(config.type == owner.name for config in stack.providers.values()) != 1
+
+
+def _unfit(item: Foreign, kind: ResourceType) -> Diagnostic | None:
+    observed = item.observed
+    try:
+        _check_keys(item.fields)
+        spec = kind.model.model_validate(item.fields)
+        kind.desired(
+            observed.marks.address,
+            spec,
+            provider=observed.provider,
+            occurrence=None,
+            lifecycle=DEFAULT_LIFECYCLE,
+            position=None,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = ".".join(map(str, first["loc"])) + ": " + first["msg"].removeprefix("Value error, ")
+    except ValueError as error:
+        why = str(error)
+    else:
+        return None
+    name = observed.identity.get("event_name") or "without a name"
+    summary = f"alarm {observed.id} ({name}) can't be declared and is left out: {why}"
+    return Diagnostic(summary, severity=Severity.WARNING)
+
+
+def _check_keys(value: object) -> None:
+    """Raise ValueError where the configuration could not say a key."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if "${" in key:
+                raise ValueError(f"the key {key} reads like an expression")
+            _check_keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_keys(inner)
+
+
+def _free(wanted: Address, taken: set[tuple[str, str]]) -> tuple[str, str]:
+    """The address's type and name, the name numbered where it is taken."""
+    name, number = wanted.name, 1
+    while (wanted.type, name) in taken:
+        number += 1
+        name = f"{wanted.name}_{number}"
+    return wanted.type, name

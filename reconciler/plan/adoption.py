@@ -1,0 +1,60 @@
+"""Adoption: taking over alarms that fire without marks, by raising a marked one in the place of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.core.action import Action
+from reconciler.core.digest import digest_text
+from reconciler.core.foreign import Foreign
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation, Verb
+from reconciler.core.resource_type import ResourceType
+from reconciler.plan.difference import differences
+from reconciler.plan.plan import Change, Plan
+
+
+def adopt(plan: Plan, foreign: Iterable[Foreign], types: Mapping[str, ResourceType]) -> Plan:
+    """The part of a plan that creates what fires already without marks, each create now a replace.
+
+    What is known by the very same identity at the same provider is the same alarm. The marked one is pushed first, so
+    that it never stops firing; then the other is cleared, by id. Everything else of the plan is left out.
+    """
+    unmarked: dict[tuple[str, str, frozenset[tuple[str, str]]], list[Observed]] = {}
+    for found in (item.observed for item in foreign):
+        key = (found.provider, found.marks.address.type, frozenset(found.identity.items()))
+        unmarked.setdefault(key, []).append(found)
+    changes = []
+    for change in plan.changes:
+        desired = change.desired
+        if change.action is not Action.CREATE or desired is None:
+            continue
+        key = (change.provider, change.address.type, frozenset(desired.identity.items()))
+        before = sorted(unmarked.pop(key, ()), key=lambda found: (-found.starts_at, found.id))
+        if before:
+            changes.append(_adopted(change, tuple(before), plan, types[change.address.type]))
+    addresses = {str(change.address) for change in changes}
+    basis = {address: known for address, known in plan.basis.items() if address in addresses}
+    problems = tuple(problem for problem in plan.problems if problem.address in addresses)
+    return replace(plan, changes=tuple(changes), basis=basis, problems=problems)
+
+
+def _adopted(change: Change, before: tuple[Observed, ...], plan: Plan, kind: ResourceType) -> Change:
+    push = next((operation for operation in change.operations if operation.verb is Verb.PUSH), None)
+    clears = [_clear(change, found, push.key, plan, kind) for found in before] if push else []
+    desired = change.desired
+    assert desired is not None
+    return change._replace(
+        action=Action.REPLACE,
+        reason="fires without marks: a marked one takes its place",
+        operations=(*change.operations, *clears),
+        before=before,
+        differences=differences(desired, before[0]),
+    )
+
+
+def _clear(change: Change, found: Observed, after: str, plan: Plan, kind: ResourceType) -> Operation:
+    key = digest_text(f"{plan.id}/{change.address}/adopt/{found.id}")
+    payload = kind.clear(found, plan.planned_at)
+    return Operation(key, change.address, change.provider, Verb.CLEAR, payload, target=found.id, after=after)
