@@ -129,6 +129,16 @@ def test_on_a_real_terminal_apply_asks_and_takes_yes(tmp_path: Path) -> None:
     assert "\x1b[32m" in shown
 
 
+def test_on_a_real_terminal_each_check_is_seen_while_it_runs(tmp_path: Path) -> None:
+    stack = write(
+        tmp_path, more="data: {aom_alarms: {all: {}}}\nchecks: {calm: {data: aom_alarms.all, expect: {count: 0}}}\n"
+    )
+    code, shown = on_a_terminal(["check", str(stack)], "")
+    assert code == 0
+    assert "\x1b[?25l" in shown  # the board
+    assert shown.index("aom_alarms.all") < shown.index("1 check: 1 passed.")
+
+
 def test_ctrl_c_at_the_question_does_nothing_and_is_exit_code_130(tmp_path: Path) -> None:
     stack = write(tmp_path, "one")
     code, shown = on_a_terminal(["apply", str(stack)], "\x03")

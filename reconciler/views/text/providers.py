@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.data_source import sources_of
 from reconciler.providers.protocol import ProviderType
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Line, Style, line
@@ -11,7 +12,7 @@ from reconciler.views.text.width import pad, width
 
 
 def provider_lines(providers: Sequence[ProviderType]) -> Iterator[Line]:
-    """Each provider type with its summary, and under it what it manages."""
+    """Each provider type with its summary, and under it what it manages and what it can be asked."""
     if not providers:
         yield line("No providers are installed.")
     names = [printable(provider.name) for provider in providers]
@@ -19,5 +20,7 @@ def provider_lines(providers: Sequence[ProviderType]) -> Iterator[Line]:
     for name, provider in zip(names, providers, strict=True):
         yield line((pad(name, column), Style.BOLD), printable(provider.summary), hang=column)
         types = ", ".join(f"{kind.name} ({kind.kind})" for kind in provider.resource_types.values())
-        if types:
-            yield line(" " * column, (printable(types), Style.DIM), hang=column)
+        sources = ", ".join(sources_of(provider))
+        for text in (types, f"data: {sources}" if sources else ""):
+            if text:
+                yield line(" " * column, (printable(text), Style.DIM), hang=column)

@@ -6,13 +6,21 @@ import logging
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.providers.bcm.alarm import instant, item
 from reconciler.providers.bcm.provider import MAX_WALKS
+from reconciler.providers.bcm.query import FIELDS
 from reconciler.providers.protocol import ServiceError, Verdict
 from tests.providers.bcm.objects import find, opened
 from tests.providers.service import Asked, Reply, in_turn, service
+
+KEYS = (
+    *("id", "state", "startTime", "endTime", "policy", "level", "resource", "identifiers", "actions", "executedTime"),
+    *("notifications", "members", "alertMetrics", "metric", "rule", "operator", "InstanceId", "instanceId"),
+)
 
 
 def page(*ids: str, total: object = None, **more: object) -> Reply:
@@ -142,6 +150,19 @@ def test_any_odd_alarm_becomes_an_item_of_nones() -> None:
             "delivered": False,
         }
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_whatever_an_alarm_holds_it_becomes_an_item_with_the_documented_fields(alarm: dict[str, object]) -> None:
+    assert set(item(alarm)) == set(FIELDS)
 
 
 @pytest.mark.parametrize(
