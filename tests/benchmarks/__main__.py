@@ -1,16 +1,24 @@
-"""Run every benchmark and print one table: ``python -m tests.benchmarks [--quick] [NAME]...``."""
+"""Run the benchmarks, print a table for each, and write them to docs/benchmarks.md where all of them ran in full.
+
+``python -m tests.benchmarks [--quick] [NAME]...``
+"""
 
 from __future__ import annotations
 
 import argparse
 import pkgutil
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from tests import benchmarks
+from tests.benchmarks.machine import facts, load
+from tests.benchmarks.report import missed, page, table
 from tests.benchmarks.row import Row
+
+_PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def main() -> None:
@@ -28,30 +36,32 @@ def main() -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=180)
+    machine = f"Measured on {facts()}; {load():.1f} processes wanted to run when it began"
+    console.print(machine)
+    found: dict[str, Sequence[Row]] = {}
     for module in modules:
         if not arguments.names or module.NAME in arguments.names:
-            console.print(_table(module.NAME, module.run(arguments.quick)))
+            found[module.NAME] = module.run(arguments.quick)
+            console.print(table(module.NAME, found[module.NAME]))
+    for row in missed(found):
+        console.print(f"missed: {row.work}, against {row.against}")
+    if not arguments.quick and not arguments.names:
+        _write(found, machine)
+        console.print(f"written to {_PAGE.relative_to(Path.cwd())}")
 
 
-def _table(name: str, rows: list[Row]) -> Table:
-    table = Table(title=name, title_justify="left")
-    for heading in ("work", "against", "note"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("ours", "theirs", "ratio", "target"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        met = "" if row.target is None or row.ratio is None else " ok" if row.ratio <= row.target else " missed"
-        target = "" if row.target is None else f"{row.target:.2f}{met}"
-        numbers = (_number(row.ours), _number(row.theirs), _number(row.ratio), target)
-        table.add_row(row.work, row.against, row.note, *numbers)
-    return table
+def _write(found: Mapping[str, Sequence[Row]], machine: str) -> None:
+    """Write the page; what somebody wrote by hand below the second heading of it, about the results, is kept."""
+    words = ""
+    if _PAGE.exists():
+        _, begun, rest = _PAGE.read_text().partition(_BEGIN)
+        words = f"{_BEGIN}{rest.partition(_END)[0]}{_END}" if begun else ""
+    temporary = _PAGE.with_suffix(".tmp")
+    temporary.write_text(page(found, machine, words))
+    temporary.replace(_PAGE)
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
-
+_BEGIN, _END = "<!-- by hand -->", "<!-- measured -->"
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ from reconciler.core.digest import digest
 from reconciler.core.operation import Operation, Outcome, Status, Verb
 from reconciler.ledger.protocol import Run, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
-from tests.benchmarks.row import Row
+from tests.benchmarks.row import Row, compared
 
 NAME = "journal"
 
@@ -39,10 +39,8 @@ def run(quick: bool) -> list[Row]:
     budget = count / _RATE
 
     def row(work: str, against: str, taken: list[float], target: float | None) -> Row:
-        ratios = [each / budget for each in taken]
-        spread = f"ratios {min(ratios):.2f} to {max(ratios):.2f}, median {median(ratios):.2f}; "
-        each = f"{min(taken) / count * 1e6:.1f} µs an operation"
-        return Row(work, against, min(taken), budget, min(ratios), target, spread + each)
+        each = f"{median(taken) / count * 1e6:.1f} µs an operation"
+        return compared(work, against, taken, [budget] * rounds, target, note=each)
 
     what = f"{count:,} operations in batches of {_BATCH}"
     against = f"the time to send them at {_RATE:,} a second"

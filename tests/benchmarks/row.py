@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One line of the table. ``ours`` and ``theirs`` are seconds, best of several rounds, or what ``note`` says.
+    """One line of the table. ``ours`` and ``theirs`` are medians of several rounds, in ``unit``.
 
-    ``ratio`` is ours to theirs, ``target`` what it should be at most; None where there is nothing to compare with.
+    ``ratio`` is the median of the rounds' ratios of ours to theirs, ``spread`` the lowest and the highest of them.
+    ``target`` is what the ratio should be at most, or with ``at_least`` at least; None where nothing is aimed at.
     """
 
     work: str
@@ -18,3 +21,40 @@ class Row(NamedTuple):
     ratio: float | None
     target: float | None = None
     note: str = ""
+    spread: tuple[float, float] | None = None
+    unit: str = "s"
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None where there is none, or nothing to compare with."""
+        if self.target is None or self.ratio is None:
+            return None
+        return self.ratio >= self.target if self.at_least else self.ratio <= self.target
+
+
+def compared(
+    work: str,
+    against: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    target: float | None = None,
+    *,
+    unit: str = "s",
+    at_least: bool = False,
+    note: str = "",
+) -> Row:
+    """The row for two sides that took turns: one number of each for every round."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    spread = (min(ratios), max(ratios))
+    return Row(work, against, median(ours), median(theirs), median(ratios), target, note, spread, unit, at_least)
+
+
+def alone(work: str, numbers: Sequence[float], *, unit: str = "s", note: str = "") -> Row:
+    """The row for a number that is compared with nothing."""
+    return Row(work, "", median(numbers), None, None, note=note, unit=unit)
+
+
+def incomparable(work: str, against: str, why: str) -> Row:
+    """The row for an alternative that can't be had here."""
+    return Row(work, against, None, None, None, note=f"passed over: {why}")

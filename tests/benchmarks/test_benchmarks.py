@@ -1,11 +1,64 @@
-"""The benchmarks run; how fast is not a test's concern."""
+"""The benchmarks run, and say what they found; how fast is not a test's concern."""
 
 from __future__ import annotations
 
-from tests.benchmarks import loading
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import alternatives, applying, commands, emulating, loading, planning
+from tests.benchmarks.report import missed, page, table
+from tests.benchmarks.row import alone, compared, incomparable
 
 
 def test_loading_is_compared_with_reading_the_same_yaml() -> None:
     rows = loading.run(quick=True)
     assert {row.work for row in rows if row.target == 0.5}
     assert all(row.ours and row.theirs and row.ratio for row in rows)
+
+
+def test_planning_many_alarms_is_compared_with_planning_a_tenth_of_them() -> None:
+    rows = planning.run(quick=True)
+    assert [row.target for row in rows if row.ratio] == [1.15, 1.15, 1.2, 1.2]
+
+
+def test_applying_is_compared_with_the_vendors_sdk_and_with_a_run_without_journal() -> None:
+    rows = applying.run(quick=True)
+    assert [(row.target, row.at_least) for row in rows] == [(2.0, True), (0.7, True), (8.0, True)]
+    assert all(row.ours and row.theirs and row.ratio for row in rows)
+
+
+def test_the_emulators_rates_come_with_the_five_functions_that_cost_most() -> None:
+    rows = emulating.run(quick=True)
+    assert all(row.ours and row.note.count(";") == 4 for row in rows)
+    assert ["push" in row.work for row in rows] == [True, False]
+
+
+def test_an_alternative_that_cannot_be_installed_is_named_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(package: str, program: str) -> Path:
+        raise alternatives.MissingError(f"{package} can't be installed: no network")
+
+    monkeypatch.setattr(commands, "command", refuse)
+    rows = commands.run(quick=True)
+    assert [row.note for row in rows if row.against] == ["passed over: octodns can't be installed: no network"] * 5 + [
+        "passed over: chaostoolkit can't be installed: no network"
+    ]
+    assert all(row.ours for row in rows if row.against != "chaos --version")
+    asked = [row.ours for row in rows if row.work.startswith("requests")]
+    assert asked == [1, 1, 1], "one page each"
+
+
+def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
+    row = compared("w", "a", [1, 20, 3], [1, 2, 2], 1.5)
+    assert (row.ours, row.theirs, row.ratio, row.spread, row.met) == (3, 2, 1.5, (1, 10), True)
+    assert compared("w", "a", [1], [2], 2.0, at_least=True).met is False
+
+
+def test_the_page_tells_targets_met_from_targets_missed() -> None:
+    rows = [compared("fast | neat", "b", [1], [2], 0.5), compared("slow", "b", [3], [2], 0.5), alone("rate", [1500])]
+    rows.append(incomparable("other", "b", "no network"))
+    text = page({"one": rows}, "Measured on 2 cores", "")
+    assert "| fast \\| neat | b | 1 s | 2 s | 0.5 | 0.5 to 0.5 | ≤ 0.5 met |  |" in text
+    assert "≤ 0.5 missed" in text and "1,500 s" in text and "passed over: no network" in text
+    assert missed({"one": rows}) == [rows[1]]
+    assert table("one", rows).row_count == 4

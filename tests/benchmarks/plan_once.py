@@ -1,0 +1,78 @@
+"""Plan so many alarms in memory, once, and print as JSON the processor seconds and the bytes of peak memory it took.
+
+``python -m tests.benchmarks.plan_once whole|plan COUNT``: with the loading of the configuration, or without it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import process_time
+
+from reconciler.config.inputs import Inputs
+from reconciler.config.load import load_stack
+from reconciler.config.source import Source
+from reconciler.config.stack import Stack
+from reconciler.core.desired import Desired
+from reconciler.core.marks import Marks
+from reconciler.core.observed import Observed, State
+from reconciler.plan.plan import Plan
+from reconciler.plan.planner import make_plan
+from reconciler.providers.registry import Registry
+from tests.benchmarks.stacks import for_each
+
+_NOW = 1_767_225_600_000
+
+
+def _measured(work: Callable[[], Plan]) -> tuple[float, int]:
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = _memory("VmRSS")
+    begun = process_time()
+    plan = work()
+    seconds = process_time() - begun
+    assert plan.changes
+    return seconds, max(1, _memory("VmHWM") - before)
+
+
+def _memory(field: str) -> int:
+    """Bytes of this process, by the name Linux gives them."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+def _observed(desired: Sequence[Desired], differing: int) -> list[Observed]:
+    """What a service would show of these; one in ``differing`` says something else (0: none)."""
+    return [_found(item, number, differing > 0 and number % differing == 0) for number, item in enumerate(desired)]
+
+
+def _found(desired: Desired, number: int, differs: bool) -> Observed:
+    attributes = {**desired.attributes, "annotations": {"message": "something else"}} if differs else desired.attributes
+    digest = f"{number:032x}" if differs else desired.digest
+    marks = Marks("bench", desired.address, digest, f"key-{number}", "run")
+    identity = dict(desired.identity)
+    return Observed("aom", str(number), marks, State.ACTIVE, identity, dict(attributes), _NOW - 1000, _NOW + 1_800_000)
+
+
+def _load(count: int, registry: Registry) -> Stack:
+    return load_stack([Source("stack.yaml", for_each(count))], Path(), tuple(registry), Inputs())
+
+
+def main(mode: str, count: int) -> None:
+    registry = Registry()
+    types = registry.resource_types()
+    desired = _load(count, registry).desired
+    observed = _observed(desired, 100 if mode == "plan" else 0)
+    make_plan("bench", desired[:200], observed[:200], _NOW, types=types)  # what is imported late is imported now
+    if mode == "whole":  # what was loaded first stays: its memory is not to be had a second time
+        cost = _measured(lambda: make_plan("bench", _load(count, registry).desired, observed, _NOW, types=types))
+    else:
+        cost = _measured(lambda: make_plan("bench", desired, observed, _NOW, types=types))
+    sys.stdout.write(json.dumps(cost))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,84 @@
+"""The report: the rows as a table for a terminal, and as a page for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from tests.benchmarks.row import Row
+
+HEADINGS = ("work", "against", "ours", "theirs", "ratio", "spread", "target", "note")
+
+_PAGE = """\
+# Benchmarks
+
+Written by `make bench`, which installs what we are compared with, lets both sides take turns on the same work, and
+puts medians here. A ratio is ours to theirs, the median of the rounds' own ratios; the spread is the lowest and the
+highest of them. Absolute numbers hold for this machine in that hour only; ratios travel better.
+
+{machine}.
+
+{tables}
+"""
+
+
+def table(name: str, rows: Sequence[Row]) -> Table:
+    """The rows of one benchmark, for a terminal."""
+    shown = Table(title=name, title_justify="left")
+    for heading in HEADINGS:
+        words = heading in ("work", "against", "note")
+        shown.add_column(heading, overflow="fold", justify="left" if words else "right", no_wrap=not words)
+    for row in rows:
+        shown.add_row(*cells(row))
+    return shown
+
+
+def page(benchmarks: Mapping[str, Sequence[Row]], machine: str, words: str) -> str:
+    """The page for the documentation; ``words`` are what is to be said of the results, in Markdown."""
+    tables = "\n\n".join(f"## {name}\n\n{_markdown(rows)}" for name, rows in benchmarks.items())
+    return _PAGE.format(machine=machine, tables=f"{words}\n\n{tables}" if words else tables)
+
+
+def missed(benchmarks: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The rows whose target is missed."""
+    return [row for rows in benchmarks.values() for row in rows if row.met is False]
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The texts of a row, in the order of the headings."""
+    unit = f" {row.unit}" if row.unit else ""
+    spread = "" if row.spread is None else f"{_number(row.spread[0])} to {_number(row.spread[1])}"
+    return (
+        row.work,
+        row.against,
+        "" if row.ours is None else f"{_number(row.ours)}{unit}",
+        "" if row.theirs is None else f"{_number(row.theirs)}{unit}",
+        "" if row.ratio is None else _number(row.ratio),
+        spread,
+        _target(row),
+        row.note,
+    )
+
+
+def _target(row: Row) -> str:
+    if row.target is None:
+        return ""
+    bound = f"{'≥' if row.at_least else '≤'} {row.target:g}"
+    return bound if row.met is None else f"{bound} {'met' if row.met else 'missed'}"
+
+
+def _number(value: float) -> str:
+    if value >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def _markdown(rows: Sequence[Row]) -> str:
+    lines = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * 2}{'---:|' * 5}---|"]
+    lines += [f"| {' | '.join(_escaped(cell) for cell in cells(row))} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("_", "\\_")

@@ -1,0 +1,77 @@
+"""Stacks: the configurations the benchmarks work on, and the same amount of work for the alternatives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_ALARM = """\
+    alarm_{number}:
+      state: firing
+      event_severity: Major
+      resource_provider: ecs
+      resource_type: vm
+      resource_id: ecs-{number}
+      metadata:
+        team: checkout
+        shard: s{shard}
+      annotations:
+        message: "p99 above 2 s on ecs-{number}"
+      timeout: 30m
+"""
+_HEAD = """\
+stack: bench
+providers:
+  aom: {endpoint: "ENDPOINT", project_id: demo, auth: {token: not-a-secret}}
+resources:
+  aom_alarm:
+"""
+_EACH = """\
+    each:
+      for_each: "${range(COUNT)}"
+      event_severity: Major
+      resource_provider: ecs
+      resource_type: vm
+      resource_id: "ecs-${each.value}"
+      metadata: {team: checkout}
+      annotations: {message: "p99 above 2 s on ecs-${each.value}"}
+      timeout: 30m
+"""
+_OCTODNS = """\
+providers:
+  config: {class: octodns.provider.yaml.YamlProvider, directory: ./config, enforce_order: false}
+  held: {class: octodns.provider.yaml.YamlProvider, directory: ./held, enforce_order: false}
+zones:
+  example.com.: {sources: [config], targets: [held]}
+"""
+_RECORD = """\
+host-{number:06}:
+  ttl: 300
+  type: A
+  value: 10.{high}.{middle}.{low}
+"""
+
+
+def written_out(alarms: int, endpoint: str = "embedded") -> bytes:
+    """A stack of so many alarms of twelve lines each."""
+    head = _HEAD.replace("ENDPOINT", endpoint)
+    return (head + "".join(_ALARM.format(number=n, shard=n % 17) for n in range(alarms))).encode()
+
+
+def for_each(alarms: int, endpoint: str = "embedded") -> bytes:
+    """A stack of so many alarms made by one for_each."""
+    return (_HEAD.replace("ENDPOINT", endpoint) + _EACH.replace("COUNT", str(alarms))).encode()
+
+
+def write_octodns(directory: Path, records: int) -> Path:
+    """A zone of so many A records, held already; the file ``octodns-sync`` is given. Its order is not checked, which
+    would cost it a third more.
+    """
+    zone = "---\n" + "".join(
+        _RECORD.format(number=n, high=n >> 16, middle=n >> 8 & 255, low=n & 255) for n in range(records)
+    )
+    for side in ("config", "held"):
+        (directory / side).mkdir(parents=True)
+        (directory / side / "example.com.yaml").write_text(zone)
+    file = directory / "octodns.yaml"
+    file.write_text(_OCTODNS)
+    return file
