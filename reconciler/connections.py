@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.config.node import Plain
 from reconciler.config.stack import DataConfig, ProviderConfig
+from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.providers.protocol import Environment, Provider, ProviderType, Queryable, ServiceError
@@ -17,15 +18,21 @@ from reconciler.providers.registry import Registry
 
 
 class Connections:
-    """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens."""
+    """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens.
 
-    def __init__(self, registry: Registry, directory: Path, resources: ExitStack) -> None:
+    ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
+    """
+
+    def __init__(
+        self, registry: Registry, directory: Path, resources: ExitStack, clock: Clock, embedded: str | None = None
+    ) -> None:
         self._registry = registry
         self._directory = directory
         self._resources = resources
         self._lock = threading.RLock()
         self._opened: dict[str, Provider] = {}
-        self._embedded: str | None = None
+        self._clock = clock
+        self._embedded = embedded
 
     def provider(self, config: ProviderConfig) -> Provider:
         """The provider of a block of the configuration; no request is made to open it."""
@@ -65,7 +72,11 @@ class Connections:
 
     def _open(self, config: ProviderConfig) -> Provider:
         wanted = getattr(config.settings, "endpoint", None) == "embedded"
-        environment = Environment(f"reconciler/{__version__}", self._emulator(config) if wanted else None)
+        environment = Environment(
+            f"reconciler/{__version__}",
+            self._emulator(config) if wanted else None,
+            lambda: self._clock.now() / 1000,
+        )
         try:
             provider = self._type(config).open(config.key, config.settings, environment)
         except ValueError as error:
@@ -90,7 +101,7 @@ class Connections:
             ) from None
         # In a directory of its own: the files beside it are ledgers, each named after its stack.
         database = self._directory / "embedded" / "services.db"
-        self._embedded = self._resources.enter_context(running(Settings(db=database)))
+        self._embedded = self._resources.enter_context(running(Settings(db=database, clock=self._clock.now)))
         return self._embedded
 
 

@@ -211,9 +211,10 @@ def open_workspace(
     destroy, do without. Raises DiagnosticError with everything that is wrong with it.
     """
     registry = registry or Registry()
+    clock = clock or SystemClock()
     sources, root = read_sources(path)
     with ExitStack() as resources:
-        connections = Connections(registry, root / STATE_DIRECTORY, resources)
+        connections = Connections(registry, root / STATE_DIRECTORY, resources, clock)
         stack = load_stack(
             sources,
             root,
@@ -223,7 +224,7 @@ def open_workspace(
             sections=SECTIONS,
             ask=connections.ask if data else None,
         )
-        yield Workspace(stack, registry, clock or SystemClock(), resources, connections)
+        yield Workspace(stack, registry, clock, resources, connections)
 
 
 def _protected(change: Change) -> Diagnostic:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -140,6 +141,8 @@ class Environment:
     user_agent: str
     embedded_endpoint: str | None = None
     """The base URL of the running embedded emulator, where ``endpoint: embedded`` was asked for."""
+    now: Callable[[], float] = time.time
+    """Seconds since the epoch, by the clock that the run goes by: what a query's window ends at."""
 
 
 class ProviderType(Protocol):

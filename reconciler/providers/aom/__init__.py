@@ -38,7 +38,7 @@ class Aom:
 
         if not isinstance(settings, AomSettings):
             raise TypeError(f"{key}: expected AomSettings, got {type(settings).__name__}")
-        return AomProvider(key, settings, connect(self.name, key, settings, environment))
+        return AomProvider(key, settings, connect(self.name, key, settings, environment), environment.now)
 
 
 PROVIDER = Aom()

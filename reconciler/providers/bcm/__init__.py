@@ -50,7 +50,7 @@ class Bcm:
         secrets = Secrets(settings.auth.secrets)
         auth = BceAuth(*settings.auth.secrets)
         client = make_client(base_url, auth, secrets, settings, environment.user_agent)
-        return BcmProvider(key, settings, client, secrets)
+        return BcmProvider(key, settings, client, secrets, environment.now)
 
 
 PROVIDER = Bcm()

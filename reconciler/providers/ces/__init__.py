@@ -38,7 +38,7 @@ class Ces:
 
         if not isinstance(settings, CesSettings):
             raise TypeError(f"{key}: expected CesSettings, got {type(settings).__name__}")
-        return CesProvider(key, settings, connect(self.name, key, settings, environment))
+        return CesProvider(key, settings, connect(self.name, key, settings, environment), environment.now)
 
 
 PROVIDER = Ces()
