@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reconciler.config.expression import Reference, context
 from reconciler.config.node import Node, Plain
 from reconciler.config.problems import Problems
-from reconciler.config.scope import LATER, Scope
+from reconciler.config.scope import LATER, Scope, Use
 from reconciler.config.shape import UnusableError, fill, references, shape
 from reconciler.core.diagnostic import DiagnosticError
 
@@ -27,9 +27,9 @@ def evaluate(node: Node, scope: Scope, data: Mapping[str, Plain] | None = None) 
     return value
 
 
-def check_expressions(node: Node, scope: Scope, problems: Problems) -> frozenset[Reference]:
+def check_expressions(node: Node, scope: Scope, problems: Problems, use: Use = LATER) -> frozenset[Reference]:
     """Note what is wrong with the expressions of a node before anything is evaluated; the names they use."""
     try:
-        return references(shape(node, LATER, scope, problems))
+        return references(shape(node, use, scope, problems))
     except UnusableError:
         return frozenset()

@@ -22,7 +22,8 @@ from reconciler.config.place import Texts
 from reconciler.config.problems import Problems
 from reconciler.config.providers import AUTH, configure_providers
 from reconciler.config.resources import expand_resources
-from reconciler.config.scope import GUARDS, Scope
+from reconciler.config.scope import DRILLS, GUARDS, Scope
+from reconciler.config.scope import LATER as LATER_USE
 from reconciler.config.secrecy import shown_lines
 from reconciler.config.sections import BUILT_IN, LATER, Sections, read_sections
 from reconciler.config.shape import UnusableError, fill, shape
@@ -94,8 +95,8 @@ def _load(
     desired = expand_resources(found, catalog, providers, scope, problems, protected)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
-    for node in later.values():
-        used |= check_expressions(node, scope, problems)
+    for section, node in later.items():
+        used |= check_expressions(node, scope, problems, DRILLS if section == "drills" else LATER_USE)
     problems.stop(shown)
     return Stack(
         name=name,

@@ -25,6 +25,9 @@ from reconciler.core.guards import Guards
 
 Schema = dict[str, object]
 
+SAME_AS = "x-same-as"
+"""In the schema of a field: it takes what the section of this name takes."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _EXPRESSION: Schema = {
@@ -104,6 +107,12 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         "properties": top,
         "additionalProperties": False,
     }
+    for found in definitions.values():
+        for name, field in _properties(found).items():
+            if isinstance(field, dict) and SAME_AS in field:
+                same = top[str(field[SAME_AS])]
+                assert isinstance(same, dict)
+                found["properties"] = {**_properties(found), name: {**same, "description": field["description"]}}
     result["$defs"] = _reachable(result, definitions)
     return result
 

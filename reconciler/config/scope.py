@@ -93,3 +93,5 @@ DATA = Use("data", frozenset(["var", "local", "stack"]))
 RESOURCES = Use("resources", DATA.roots | {"data"})
 INSTANCES = Use("resources", RESOURCES.roots | {"each"})
 LATER = Use("checks and drills", RESOURCES.roots)
+DRILLS = Use("drills", INSTANCES.roots)
+"""Drills hold resources; where ``each`` means nothing is told when they are read."""
