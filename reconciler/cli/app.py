@@ -28,6 +28,7 @@ NAMES = (
     "destroy",
     "check",
     "import",
+    "drill",
     "ledger",
     "emulator",
     "providers",

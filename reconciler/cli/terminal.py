@@ -125,8 +125,12 @@ class Terminal:
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
         """Show some lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
         self.tell(lines)
-        self._write(self.stderr, prompt)
+        self.prompt(prompt)
         return self.stdin.readline().strip()
+
+    def prompt(self, text: str) -> None:
+        """Write a prompt to standard error, without ending its line."""
+        self._write(self.stderr, self.redactor(text))
 
     def _summarize(self, text: str) -> None:
         """Add to the job's summary; a summary that can't be written is no reason to fail."""

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.checks.check import CheckSpec
 from reconciler.config.schema import schema_text, stack_schema
+from reconciler.drill.spec import DrillSpec
 from reconciler.providers.registry import Registry
 from tests.config.catalog import CATALOG
 
@@ -22,7 +23,7 @@ def stack(**siren: object) -> dict[str, object]:
 
 
 def test_the_stored_schema_is_the_one_the_models_make() -> None:
-    made = stack_schema(tuple(Registry()), {"checks": CheckSpec})
+    made = stack_schema(tuple(Registry()), {"checks": CheckSpec, "drills": DrillSpec})
     assert STORED.read_text(encoding="utf-8") == schema_text(made), "run make schema"
 
 

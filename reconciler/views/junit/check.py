@@ -21,7 +21,7 @@ def check_junit(report: Report, redact: Redact) -> str:
     """The whole report; every text passes ``redact``."""
 
     def text(value: str) -> str:
-        return _NOT_XML.sub("\ufffd", redact(printable(value)))
+        return xml_text(value, redact)
 
     counts = report.counts
     totals = {
@@ -38,6 +38,11 @@ def check_junit(report: Report, redact: Redact) -> str:
         _case(suite, report.stack, result, text)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def xml_text(value: str, redact: Redact) -> str:
+    """Text as XML can hold it."""
+    return _NOT_XML.sub("\ufffd", redact(printable(value)))
 
 
 def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None:

@@ -1,0 +1,1 @@
+"""Drills: alarms and events on a timeline, watched, checked, and always cleared."""

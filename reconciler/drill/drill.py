@@ -1,0 +1,117 @@
+"""The drill: one block of ``drills``, read and checked, ready to be played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind
+from reconciler.core.diagnostic import Position
+from reconciler.core.digest import digest
+from reconciler.core.duration import MINUTE
+from reconciler.drill.spec import DrillSpec
+from reconciler.drill.timeline import Step, Timeline
+
+GRACE = MINUTE
+"""How long (ms) after ``max_duration`` the service itself ends what a drill raised, if nobody else has."""
+
+TIMEOUT = "timeout"
+SEVERITY_FIELDS = ("event_severity", "event_level")
+
+
+def drill_stack(stack: str, drill: str) -> str:
+    """The stack name in the marks of what a drill pushes.
+
+    No stack can have it, since a stack's name holds no slash: plans of the stack neither see nor clear it.
+    """
+    return f"{stack}/{drill}"
+
+
+def drill_address(drill: str, written: Address) -> Address:
+    """The address in the marks and in the ledger, which the stack shares: the drill's name before the object's."""
+    return written._replace(name=f"{drill}--{written.name}")
+
+
+def written_address(drill: str, address: Address) -> Address:
+    """The address as the configuration writes it."""
+    return address._replace(name=address.name.removeprefix(f"{drill}--"))
+
+
+class Resource(NamedTuple):
+    """One object of a drill: its address as it is written, and what is pushed (under ``drill_address``)."""
+
+    address: Address
+    desired: Desired
+
+    @property
+    def severity(self) -> str | None:
+        identity = self.desired.identity
+        return next((identity[name] for name in SEVERITY_FIELDS if name in identity), None)
+
+    @property
+    def event_name(self) -> str:
+        return self.desired.identity.get("event_name", self.address.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A drill without errors; ``stack`` is the stack it belongs to."""
+
+    stack: str
+    name: str
+    spec: DrillSpec
+    resources: tuple[Resource, ...]
+    timeline: Timeline
+    position: Position | None = None
+
+    @property
+    def owner(self) -> str:
+        """The stack name in its marks."""
+        return drill_stack(self.stack, self.name)
+
+    @property
+    def digest(self) -> str:
+        """Changes when the meaning of the drill does."""
+        facts = [[str(one.address), one.desired.digest] for one in self.resources]
+        steps = [
+            [*step[:5], list(map(str, step.targets)), list(step.checks), step.text] for step in self.timeline.steps
+        ]
+        return digest([self.owner, facts, steps, self.spec.max_duration])
+
+    def at(self, addresses: Iterable[Address]) -> list[Resource]:
+        """The resources at these addresses, as written."""
+        wanted = set(addresses)
+        return [resource for resource in self.resources if resource.address in wanted]
+
+    def of(self, step: Step) -> list[Resource]:
+        """The resources a step is about."""
+        return self.at(step.targets)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The keys of the providers it pushes to."""
+        return tuple(dict.fromkeys(resource.desired.provider for resource in self.resources))
+
+
+def to_raise(desired: Desired, left: int) -> Desired:
+    """An alarm that the service ends by itself no later than ``left`` ms from now, with its grace."""
+    timeout = desired.attributes[TIMEOUT]
+    assert isinstance(timeout, int)
+    return with_timeout(desired, min(timeout, left + GRACE))
+
+
+def with_timeout(desired: Desired, timeout: int) -> Desired:
+    """The same alarm with another timeout (ms)."""
+    if timeout == desired.attributes[TIMEOUT]:
+        return desired
+    return desired._replace(
+        attributes={**desired.attributes, TIMEOUT: timeout}, digest=digest([desired.digest, timeout])
+    )
+
+
+def to_record(desired: Desired, run: str, step: str) -> Desired:
+    """An event that is recorded once for each run and step."""
+    assert desired.kind is Kind.FACT
+    return desired._replace(occurrence=f"{run}/{step}")

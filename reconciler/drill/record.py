@@ -1,0 +1,187 @@
+"""The record of a run: a plain document that is written while the run goes on, and that every report is made from.
+
+Instants are epoch milliseconds. Whatever a service said stands in it as it was said: a view escapes it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from reconciler.drill.spec import Action
+
+FORMAT_VERSION = "1.0"
+
+
+class Ending(StrEnum):
+    """How a run ended; ``running`` until it has, and for ever where its process died."""
+
+    RUNNING = "running"
+    REFUSED = "refused"
+    """A check of ``before`` did not pass: nothing was sent."""
+    COMPLETE = "complete"
+    """Every step was taken."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C, or a termination signal."""
+    ABORTED = "aborted"
+    """`drill abort`."""
+    OVERTIME = "overtime"
+    """``max_duration`` passed."""
+    FAILED = "failed"
+    """It could not go on: a service does not let us in, or the lease was lost."""
+
+
+class StepState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Part(BaseModel):
+    """A part of the document: a value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StepRecord(Part):
+    """A step: when it was planned (ms from the beginning), when it was due as things had gone, when it truly ran."""
+
+    name: str
+    action: Action
+    about: str
+    planned: int
+    due_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    state: StepState = StepState.WAITING
+    outcome: str = ""
+
+    @property
+    def slip(self) -> int | None:
+        """How much later (ms) than due it began."""
+        if self.due_at is None or self.started_at is None:
+            return None
+        return max(0, self.started_at - self.due_at)
+
+
+class Sent(Part):
+    """An alarm that was raised, or an event that was recorded.
+
+    ``address`` is as written, ``mark`` as in its marks. ``keys`` are the idempotency keys of its pushes. ``until`` is
+    when the service ends it by itself at the latest. ``ended_by`` says what ended it, ``gone_at`` when no query showed
+    it any more. ``trouble`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
+    """
+
+    address: str
+    mark: str
+    name: str
+    severity: str | None
+    is_event: bool
+    step: str
+    keys: tuple[str, ...]
+    sent_at: int
+    until: int | None = None
+    trouble: str | None = None
+    unsent: bool = False
+    id: str | None = None
+    seen_at: int | None = None
+    notified_at: int | None = None
+    notified: str | None = None
+    ended_at: int | None = None
+    gone_at: int | None = None
+    ended_by: str | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it may still fire."""
+        return not self.is_event and self.ended_at is None and not self.unsent
+
+    @property
+    def visible_after(self) -> int | None:
+        return None if self.seen_at is None else max(0, self.seen_at - self.sent_at)
+
+    @property
+    def notified_after(self) -> int | None:
+        return None if self.notified_at is None else max(0, self.notified_at - self.sent_at)
+
+
+class CheckRecord(Part):
+    """How a check ended; ``phase`` is ``before``, ``after``, or the name of a step. ``items`` is the evidence."""
+
+    phase: str
+    name: str
+    verdict: str
+    reason: str
+    about: str
+    description: str | None
+    started_at: int
+    ended_at: int
+    items: tuple[dict[str, JsonValue], ...] = ()
+
+
+class Remark(Part):
+    """A line of the run's own log."""
+
+    at: int
+    text: str
+
+
+class Record(Part):
+    """The whole of a run. ``held`` is how long (ms) pauses and crashes have held its timeline.
+
+    ``left`` names the alarms of the drill that are, or may be, active after its end, each with the reason.
+    """
+
+    format_version: str = FORMAT_VERSION
+    run: str
+    stack: str
+    drill: str
+    digest: str
+    description: str | None
+    rehearsal: bool
+    speed: float
+    who: str
+    host: str
+    pid: int
+    began_at: int
+    max_duration: int
+    started_at: int | None = None
+    cleared_at: int | None = None
+    ended_at: int | None = None
+    held: int = 0
+    ending: Ending = Ending.RUNNING
+    why: str = ""
+    steps: tuple[StepRecord, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    left: tuple[str, ...] = ()
+    log: tuple[Remark, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        return self.ended_at is not None
+
+    @property
+    def alarms(self) -> tuple[Sent, ...]:
+        return tuple(sent for sent in self.sent if not sent.is_event)
+
+    def at(self, instant: int) -> int:
+        """The offset (ms) of an instant from the beginning of the timeline."""
+        return instant - (self.began_at if self.started_at is None else self.started_at)
+
+    @property
+    def failed_checks(self) -> tuple[CheckRecord, ...]:
+        return tuple(check for check in self.checks if check.verdict != "passed")
+
+    @property
+    def undone(self) -> tuple[str, ...]:
+        """Steps that were not taken, or not wholly; checks count by themselves."""
+        return tuple(
+            step.name
+            for step in self.steps
+            if step.state is not StepState.DONE
+            and (step.action is not Action.CHECK or step.state is not StepState.FAILED)
+        )

@@ -1,0 +1,75 @@
+"""Rehearsals: the stack on an emulator of its own, in time that runs faster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+
+from reconciler.config.stack import ProviderConfig
+from reconciler.connections import Connections
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import SECOND
+from reconciler.workspace import STATE_DIRECTORY, Workspace
+
+VISIBLE_AFTER = SECOND
+"""How long (ms) the emulator of a rehearsal hides what was pushed, so that latencies show."""
+NOTIFIED_AFTER = 4 * SECOND
+"""How long (ms) after an alarm its message is sent, in a rehearsal."""
+RULE = "rehearsal"
+
+
+class ScaledClock:
+    """A clock that shows the present when it is made, and runs ``speed`` times as fast from there."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+        self._shown = time.time_ns() // 1_000_000
+        self._base = time.monotonic()
+
+    def now(self) -> int:
+        return self._shown + int((time.monotonic() - self._base) * 1000 * self.speed)
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        return stop.wait(seconds / self.speed)
+
+
+@contextmanager
+def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
+    """The same stack with every provider on an emulator that is gone afterwards; nothing real is asked or changed."""
+    try:
+        from reconciler.emulator.aom.notification import NotificationRule
+        from reconciler.emulator.server import running
+        from reconciler.emulator.settings import Settings
+    except ImportError as error:
+        raise DiagnosticError(
+            Diagnostic(
+                f"a rehearsal needs the emulator, and {error.name} is not installed",
+                hint="pip install 'reconciler[emulator]'",
+            )
+        ) from None
+    clock = ScaledClock(speed)
+    rule = NotificationRule(RULE, after=NOTIFIED_AFTER)
+    settings = Settings(clock=clock.now, visible_after=VISIBLE_AFTER, notifications=(rule,))
+    with TemporaryDirectory(prefix="reconciler-rehearsal-") as directory, ExitStack() as resources:
+        url = resources.enter_context(running(settings))
+        root = Path(directory)
+        providers = {key: _embedded(config) for key, config in workspace.stack.providers.items()}
+        stack = replace(workspace.stack, root=root, providers=providers)
+        connections = Connections(workspace.registry, root / STATE_DIRECTORY, resources, clock, url)
+        yield Workspace(stack, workspace.registry, clock, resources, connections)
+
+
+def _embedded(config: ProviderConfig) -> ProviderConfig:
+    settings = config.settings
+    if "endpoint" not in type(settings).model_fields:
+        raise DiagnosticError(
+            Diagnostic(
+                f"provider {config.key} can't be rehearsed: it has no endpoint to put the emulator at", config.position
+            )
+        )
+    return config._replace(settings=settings.model_copy(update={"endpoint": "embedded"}))

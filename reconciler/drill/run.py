@@ -1,0 +1,262 @@
+"""Runs: start a drill, go on with one that crashed, or abort one, each under the stack's lease."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+
+from reconciler.apply.lease import Owner, leased
+from reconciler.checks.canary import Perch
+from reconciler.checks.check import Check, Unasked, read_checks
+from reconciler.config.node import Plain
+from reconciler.config.stack import DataConfig
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import format_instant
+from reconciler.drill.archive import Archive
+from reconciler.drill.chronicle import Chronicle, Watcher
+from reconciler.drill.clearing import clear_all
+from reconciler.drill.drill import Drill, drill_stack
+from reconciler.drill.notices import askers
+from reconciler.drill.play import Confirm, House, Play
+from reconciler.drill.preview import whole
+from reconciler.drill.record import Ending, Record, StepRecord, StepState
+from reconciler.drill.refusal import refusals
+from reconciler.drill.rehearsal import ScaledClock
+from reconciler.drill.spec import Action
+from reconciler.drill.stage import Stage
+from reconciler.drill.timeline import Step, next_due
+from reconciler.ledger.protocol import Holder, Ledger
+from reconciler.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who runs a drill, and who watches: ``approve`` is asked last before anything is sent."""
+
+    owner: Owner
+    confirm: Confirm
+    approve: Callable[[Drill], bool]
+    watcher: Watcher
+    stop: Event
+
+
+def start(workspace: Workspace, drill: Drill, archive: Archive, crew: Crew, *, force: bool = False) -> Record:
+    """Run a drill from its beginning to its end. Raises DiagnosticError where it may not start: nothing is sent then.
+
+    Where a check of ``before`` does not pass, or it is not approved, the record's ending says so. Also raises
+    LeaseHeldError, and ServiceError where nobody can tell whether an earlier run left something.
+    """
+    clock = workspace.clock
+    rehearsal = isinstance(clock, ScaledClock)
+    found = refusals(drill, workspace.projects, clock.now())
+    if rehearsal:
+        found = tuple(one for one in found if one.address is not None)  # its hours are not those of the week
+    plan = whole(drill, workspace.registry.resource_types(), clock.now())
+    guards = () if force else workspace.refusals(plan)
+    if found or guards or plan.problems:
+        raise DiagnosticError(*found, *guards, *plan.problems)
+    ledger = workspace.open_ledger()
+    with leased(ledger, crew.owner, clock, crew.stop) as holder:
+        stage = make_stage(workspace, drill.owner, ledger, holder)
+        _check_nothing_left(stage, drill, archive, rehearsal)
+        stage.settle(crew.stop)
+        record = _fresh(
+            drill, crew.owner, clock.now(), clock.speed if isinstance(clock, ScaledClock) else 1.0, rehearsal
+        )
+        chronicle = Chronicle(record, archive, clock, crew.watcher)
+        chronicle.write(f"drill {drill.name} of stack {drill.stack}")
+        play = Play(drill, stage, _house(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop)
+        if not play.steady("before", drill.spec.checks_before):
+            bad = ", ".join(check.name for check in chronicle.record.failed_checks)
+            _refuse(chronicle, f"did not start: {bad} did not pass before it")
+        elif crew.stop.is_set():
+            _refuse(chronicle, "did not start: it was interrupted")
+        elif not crew.approve(drill):
+            _refuse(chronicle, "did not start: its name was not typed in")
+        else:
+            chronicle.write("the timeline begins", started_at=clock.now())
+            play.perform()
+        return chronicle.record
+
+
+def resume(workspace: Workspace, drill: Drill, record: Record, archive: Archive, crew: Crew) -> Record:
+    """Go on with a run that died: settle, take the steps that are left at the same distances, clear.
+
+    Raises DiagnosticError where the drill has changed meanwhile, and LeaseHeldError where the run is alive.
+    """
+    if record.digest != drill.digest:
+        hint = f"run `reconciler drill abort {drill.name}`, and start it anew"
+        raise DiagnosticError(
+            Diagnostic(f"drill {drill.name} is not what it was when it was started", drill.position, hint)
+        )
+    clock = workspace.clock
+    ledger = workspace.open_ledger()
+    with leased(ledger, crew.owner, clock, crew.stop) as holder:
+        record = archive.load(record.run)
+        if record.over:
+            return record
+        stage = make_stage(workspace, drill.owner, ledger, holder)
+        taken_over = record.model_copy(update={"who": crew.owner.name, "host": crew.owner.host, "pid": crew.owner.pid})
+        chronicle = Chronicle(taken_over, archive, clock, crew.watcher)
+        chronicle.write(f"taken up again by {crew.owner.name} on {crew.owner.host}")
+        play = Play(drill, stage, _house(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop)
+        if record.started_at is None:
+            _refuse(chronicle, "did not start: its process died first")
+            return chronicle.record
+        stage.settle(crew.stop)
+        _hold(drill, chronicle, clock.now())
+        play.perform()
+        return chronicle.record
+
+
+def abort(workspace: Workspace, name: str, archive: Archive, crew: Crew) -> Record:
+    """Settle and clear all that a drill left, known by its marks alone; with no record here, one is made.
+
+    Raises LeaseHeldError where a run of the stack is alive.
+    """
+    clock = workspace.clock
+    ledger = workspace.open_ledger()
+    with leased(ledger, crew.owner, clock, crew.stop) as holder:
+        stage = make_stage(workspace, drill_stack(workspace.stack.name, name), ledger, holder)
+        unfinished = archive.unfinished(name)
+        record = unfinished[0] if unfinished else _strange(workspace.stack.name, name, crew.owner, clock.now())
+        chronicle = Chronicle(record, archive, clock, crew.watcher)
+        chronicle.write(f"aborted by {crew.owner.name} on {crew.owner.host}")
+        steps = tuple(
+            step.model_copy(update={"state": StepState.SKIPPED, "outcome": "aborted"})
+            if step.state in (StepState.WAITING, StepState.RUNNING)
+            else step
+            for step in chronicle.record.steps
+        )
+        clear_all(stage, chronicle, "drill abort", Event(), linger=not unfinished)
+        why = f"aborted by {crew.owner.name} on {crew.owner.host}"
+        chronicle.write("the drill is over", ending=Ending.ABORTED, why=why, steps=steps, ended_at=clock.now())
+        for older in unfinished[1:]:
+            archive.save(older.model_copy(update={"ending": Ending.ABORTED, "ended_at": clock.now(), "why": why}))
+        for each in unfinished:
+            archive.forget_word(each.run)
+        return chronicle.record
+
+
+def make_stage(workspace: Workspace, owner: str, ledger: Ledger, holder: Holder) -> Stage:
+    """The stage of a drill on a workspace whose lease is held."""
+    types = workspace.registry.resource_types()
+    return Stage(owner, workspace.providers, types, ledger, holder, workspace.clock)
+
+
+def finder(workspace: Workspace) -> Callable[[DataConfig], Plain]:
+    """Makes the queries that expressions need."""
+
+    def find(data: DataConfig) -> Plain:
+        return workspace.connections.ask(data, workspace.stack.providers[data.provider])
+
+    return find
+
+
+def _house(workspace: Workspace, stage: Stage, drill: Drill, archive: Archive, run: str, crew: Crew) -> House:
+    types = workspace.registry.resource_types()
+
+    def checks(names: Collection[str]) -> Sequence[Check | Unasked]:
+        return read_checks(workspace.stack, types, finder(workspace), names) if names else ()
+
+    perch = Perch(
+        workspace.stack.name,
+        workspace.providers,
+        types,
+        stage.ledger,
+        stage.holder,
+        workspace.clock,
+        workspace.refusals,
+    )
+    used = {key: stage.providers[key] for key in drill.providers}
+    return House(
+        checks,
+        workspace.query,
+        perch,
+        askers(stage.owner, used, workspace.stack.providers, workspace.registry),
+        crew.confirm,
+        lambda: archive.asked_to_abort(run),
+    )
+
+
+def _check_nothing_left(stage: Stage, drill: Drill, archive: Archive, rehearsal: bool) -> None:
+    """Raise DiagnosticError where an earlier run of the drill is not over, or something of it is active."""
+    hint = f"`reconciler drill resume {drill.name}` goes on with it, `reconciler drill abort {drill.name}` clears it"
+    unfinished = [] if rehearsal else archive.unfinished(drill.name)
+    if unfinished:
+        last = unfinished[0]
+        began = format_instant(last.began_at)
+        raise DiagnosticError(
+            Diagnostic(f"run {last.run} of drill {drill.name}, begun {began}, is not over", hint=hint)
+        )
+    active = stage.active()
+    if active:
+        hint = f"`reconciler drill abort {drill.name}` clears them"
+        raise DiagnosticError(Diagnostic(f"{len(active)} alarms of drill {drill.name} are active already", hint=hint))
+
+
+def _hold(drill: Drill, chronicle: Chronicle, now: int) -> None:
+    """Let the next step be due now where it is overdue, and those after it keep their distance."""
+    record = chronicle.record
+    assert record.started_at is not None
+    ended = {step.name: step.ended_at - record.started_at for step in record.steps if step.ended_at is not None}
+    due = next_due(drill.timeline, ended, record.held)
+    late = 0 if due is None else now - record.started_at - due.offset
+    if late > 0:
+        chronicle.write(held=record.held + late)
+
+
+def _refuse(chronicle: Chronicle, why: str) -> None:
+    chronicle.write(why, ending=Ending.REFUSED, why=why, ended_at=chronicle.now())
+
+
+def _fresh(drill: Drill, owner: Owner, now: int, speed: float, rehearsal: bool) -> Record:
+    return Record(
+        run=_run_id(drill.name, now),
+        stack=drill.stack,
+        drill=drill.name,
+        digest=drill.digest,
+        description=drill.spec.description,
+        rehearsal=rehearsal,
+        speed=speed,
+        who=owner.name,
+        host=owner.host,
+        pid=owner.pid,
+        began_at=now,
+        max_duration=drill.spec.max_duration,
+        steps=tuple(
+            StepRecord(name=step.name, action=step.action, about=about(step), planned=step.offset)
+            for step in drill.timeline.steps
+        ),
+    )
+
+
+def about(step: Step) -> str:
+    """What a step is about, in a few words."""
+    if step.action is Action.CHECK:
+        return ", ".join(step.checks)
+    return step.text or ", ".join(map(str, step.targets))
+
+
+def _strange(stack: str, drill: str, owner: Owner, now: int) -> Record:
+    return Record(
+        run=_run_id(drill, now),
+        stack=stack,
+        drill=drill,
+        digest="",
+        description="A run that this machine has no record of: known by its marks alone.",
+        rehearsal=False,
+        speed=1.0,
+        who=owner.name,
+        host=owner.host,
+        pid=owner.pid,
+        began_at=now,
+        max_duration=0,
+    )
+
+
+def _run_id(drill: str, now: int) -> str:
+    return f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%S}-{drill}-{secrets.token_hex(2)}"

@@ -1,0 +1,97 @@
+"""The timeline: the steps of a drill in the one order they are taken in, and when each is due. No clock is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import Position
+from reconciler.drill.spec import Action
+
+
+class Step(NamedTuple):
+    """One step; ``offset`` is when it is planned, in ms from the beginning of the drill.
+
+    ``targets`` are addresses as the configuration writes them, each instance of a for_each on its own. ``after`` names
+    the step it follows, ``wait`` ms behind.
+    """
+
+    name: str
+    action: Action
+    offset: int
+    after: str | None = None
+    wait: int = 0
+    targets: tuple[Address, ...] = ()
+    checks: tuple[str, ...] = ()
+    text: str = ""
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The steps in the order they are taken in: by planned offset, then as written; none before its ``after``."""
+
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """The planned offset (ms) of the last step."""
+        return max((step.offset for step in self.steps), default=0)
+
+
+class Due(NamedTuple):
+    """The next step, and the offset (ms from the beginning) at which it is due as things have gone."""
+
+    step: Step
+    offset: int
+
+
+class TimelineError(ValueError):
+    """A step whose place in time can't be told; ``index`` counts from 0, as written."""
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+def arrange(steps: list[Step]) -> Timeline:
+    """Put steps in order; those with ``after`` come with no offset yet. Raises TimelineError."""
+    by_name: dict[str, int] = {}
+    for index, step in enumerate(steps):
+        if step.name in by_name:
+            raise TimelineError(index, f"two steps are called {step.name}")
+        by_name[step.name] = index
+    places: dict[int, tuple[int, int]] = {}
+
+    def place(index: int, seen: tuple[int, ...]) -> tuple[int, int]:
+        """Its planned offset, and how many steps stand before it in its chain."""
+        if index not in places:
+            step = steps[index]
+            if index in seen:
+                chain = " -> ".join(steps[each].name for each in (*seen[seen.index(index) :], index))
+                raise TimelineError(index, f"these steps wait for each other: {chain}")
+            if step.after is None:
+                places[index] = step.offset, 0
+            else:
+                offset, depth = place(by_name[step.after], (*seen, index))
+                places[index] = offset + step.wait, depth + 1
+        return places[index]
+
+    for index, step in enumerate(steps):
+        if step.after is not None and step.after not in by_name:
+            raise TimelineError(index, f'there is no step "{step.after}" to come after')
+    order = sorted(range(len(steps)), key=lambda index: (*place(index, ()), index))
+    return Timeline(tuple(steps[index]._replace(offset=places[index][0]) for index in order))
+
+
+def next_due(timeline: Timeline, ended: Mapping[str, int], held: int) -> Due | None:
+    """The step to take next: always the first that has not ended, so that slowness delays and never reorders.
+
+    ``ended`` maps steps to the offset they ended at, ``held`` is how long (ms) pauses have held the timeline.
+    """
+    step = next((step for step in timeline.steps if step.name not in ended), None)
+    if step is None:
+        return None
+    return Due(step, step.offset + held if step.after is None else ended[step.after] + step.wait)

@@ -1,0 +1,1 @@
+"""Integrations: what lets other tools work through reconciler."""

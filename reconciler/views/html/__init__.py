@@ -1,0 +1,1 @@
+"""HTML: pages that stand alone, with nothing from elsewhere and no script."""

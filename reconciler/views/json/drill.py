@@ -1,0 +1,119 @@
+"""Drills as JSON.
+
+The report of a run is its record (``reconciler.drill.record``): ``{"format_version", "run", "stack", "drill", ...,
+"steps", "sent", "checks", "left", "log"}`` with instants in epoch milliseconds and spans in milliseconds; beside it
+``summary``, ``standing`` (``good``, ``bad``, ``odd``, ``running``), and for each of ``sent`` ``visible_after`` and
+``notified_after``, for each of ``steps`` ``slip``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from reconciler.core.observed import Observed
+from reconciler.drill.drill import Drill
+from reconciler.drill.preview import Preview
+from reconciler.drill.record import Record
+from reconciler.views.drill_wording import headline, standing
+from reconciler.views.json.document import document
+
+
+def record_document(record: Record) -> dict[str, object]:
+    """A run."""
+    members = record.model_dump(mode="json")
+    del members["format_version"]
+    members["steps"] = [
+        {**shown, "slip": step.slip} for shown, step in zip(members["steps"], record.steps, strict=True)
+    ]
+    members["sent"] = [
+        {**shown, "visible_after": sent.visible_after, "notified_after": sent.notified_after}
+        for shown, sent in zip(members["sent"], record.sent, strict=True)
+    ]
+    return document(summary=headline(record), standing=standing(record).value, **members)
+
+
+def records_document(records: Sequence[Record]) -> dict[str, object]:
+    """Several runs: ``{"runs": [...]}``."""
+    return document(runs=[record_document(one) for one in records])
+
+
+def preview_document(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> dict[str, object]:
+    """What a drill would do: ``{"stack", "drill", "marks", "max_duration", "steps": [{"name", "action", "offset",
+    "after", "checks", "text", "items": [{"address", "payload"}]}], "problems"}``.
+    """
+    return document(
+        stack=drill.stack,
+        drill=drill.name,
+        description=drill.spec.description,
+        marks=drill.owner,
+        max_duration=drill.spec.max_duration,
+        before=list(drill.spec.checks_before),
+        after=list(drill.spec.checks_after),
+        steps=[
+            {
+                "name": preview.step.name,
+                "action": preview.step.action.value,
+                "offset": preview.step.offset,
+                "after": preview.step.after,
+                "checks": list(preview.step.checks),
+                "text": preview.step.text,
+                "items": [
+                    {
+                        "address": str(item.resource.address),
+                        "payload": json.loads(item.payload) if item.payload else None,
+                    }
+                    for item in preview.items
+                ],
+            }
+            for preview in previews
+        ],
+        problems=list(problems),
+    )
+
+
+def list_document(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Record]) -> dict[str, object]:
+    """``{"drills": [{"name", "description", "length", "steps", "resources", "last_run"}]}``."""
+    return document(
+        drills=[
+            {
+                "name": name,
+                "description": drill.spec.description if drill is not None else None,
+                "length": drill.timeline.length if drill is not None else None,
+                "steps": len(drill.timeline.steps) if drill is not None else None,
+                "resources": [str(one.address) for one in drill.resources] if drill is not None else None,
+                "last_run": _last(last.get(name)),
+            }
+            for name, drill in drills
+        ]
+    )
+
+
+def status_document(
+    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
+) -> dict[str, object]:
+    """``{"runs": [...], "active": {DRILL: [{"address", "id", "starts_at"}]}, "trouble"}``."""
+    return document(
+        runs=[_last(record) for record in records],
+        active={
+            name: [{"address": str(one.marks.address), "id": one.id, "starts_at": one.starts_at} for one in alarms]
+            for name, alarms in active.items()
+        },
+        trouble=trouble,
+    )
+
+
+def _last(record: Record | None) -> dict[str, object] | None:
+    if record is None:
+        return None
+    return {
+        "run": record.run,
+        "drill": record.drill,
+        "rehearsal": record.rehearsal,
+        "began_at": record.began_at,
+        "ended_at": record.ended_at,
+        "ending": record.ending.value,
+        "standing": standing(record).value,
+        "summary": headline(record),
+        "left": list(record.left),
+    }

@@ -1,0 +1,123 @@
+"""Drills as Markdown: the report of a run for the notes of a game day, and what a drill would do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from reconciler.core.duration import format_duration
+from reconciler.drill.drill import Drill
+from reconciler.drill.preview import Preview
+from reconciler.drill.record import Record, StepState
+from reconciler.views.drill_wording import Standing, headline, latency, moment, offset, slip, standing, state_of
+from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
+from reconciler.views.printable import printable
+from reconciler.views.wording import count
+
+_SIGNS = {Standing.GOOD: "✅", Standing.BAD: "❌", Standing.ODD: "⏹", Standing.RUNNING: "⏳"}
+_STATES = {
+    StepState.DONE: "✅",
+    StepState.FAILED: "❌",
+    StepState.SKIPPED: "⏭",
+    StepState.RUNNING: "⏳",
+    StepState.WAITING: "·",
+}
+_LONGEST = 500
+
+
+def record_markdown(record: Record, limit: int = LIMIT) -> str:
+    """The report of a run in at most ``limit`` characters."""
+    kind = "Rehearsal of" if record.rehearsal else "Game day"
+    lines = [
+        f"## {kind} {code(record.drill)} ({escape(record.stack)})",
+        "",
+        f"{_SIGNS[standing(record)]} **{escape(headline(record))}**",
+        "",
+    ]
+    if record.description:
+        lines += [escape(record.description), ""]
+    lines += [
+        f"Run {code(record.run)}, by {escape(record.who)} on {escape(record.host)}, from {moment(record.began_at)} to "
+        f"{moment(record.ended_at)}.",
+        "",
+    ]
+    room = limit - sum(len(text) + 1 for text in lines) - 200
+    left_out = 0
+    for text in _body(record):
+        room -= len(text) + 1
+        if room < 0:
+            left_out += 1
+        else:
+            lines.append(text)
+    if left_out:
+        lines += ["", f"{count(left_out, 'more line')} left out: this comment can't hold them."]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _body(record: Record) -> Iterator[str]:
+    if record.left:
+        yield "**Not cleared, or not known to be:**"
+        yield ""
+        yield from (f"- {escape(left)}" for left in record.left)
+        yield ""
+    if record.steps:
+        yield "| planned | began | | step | |"
+        yield "|---|---|---|---|---|"
+        for step in record.steps:
+            began = offset(record.at(step.started_at)) if step.started_at is not None else "–"
+            late = f" ({slip(step)})" if slip(step) else ""
+            told = _short(step.outcome or step.about)
+            yield (
+                f"| {offset(step.planned)} | {began}{late} | {_STATES[step.state]} {step.action} | {escape(step.name)} "
+                f"| {escape(told)} |"
+            )
+        yield ""
+    if record.sent:
+        yield "| alarm or event | raised | visible after | notified after | ended by |"
+        yield "|---|---|---|---|---|"
+        for sent in record.sent:
+            end = sent.trouble or sent.ended_by or state_of(sent)
+            at = f" {offset(record.at(sent.ended_at))}" if sent.ended_at is not None else ""
+            name = code(sent.address).replace("|", "¦")
+            yield (
+                f"| {name} {escape(sent.severity or '')} | {offset(record.at(sent.sent_at))} "
+                f"| {latency(sent.visible_after)} | {latency(sent.notified_after)} | {escape(_short(end))}{at} |"
+            )
+        yield ""
+    if record.checks:
+        yield "| when | check | | |"
+        yield "|---|---|---|---|"
+        for check in record.checks:
+            sign = "✅" if check.verdict == "passed" else "❌"
+            verdict = f"{sign} {check.verdict}"
+            yield f"| {escape(check.phase)} | {escape(check.name)} | {verdict} | {escape(_short(check.reason))} |"
+
+
+def preview_markdown(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> str:
+    """The timeline of a drill, each payload folded away."""
+    lines = [f"## Drill {code(drill.name)} ({escape(drill.stack)})", ""]
+    if drill.spec.description:
+        lines += [escape(drill.spec.description), ""]
+    lines += [
+        f"It takes {format_duration(drill.timeline.length)}; at the latest after "
+        f"{format_duration(drill.spec.max_duration)} everything is cleared.",
+        "",
+    ]
+    lines += ["| at | | step | |", "|---|---|---|---|"]
+    for preview in previews:
+        step = preview.step
+        what = step.text or ", ".join([*step.checks, *(str(item.resource.address) for item in preview.items)])
+        lines.append(f"| {offset(step.offset)} | {step.action} | {escape(step.name)} | {escape(what)} |")
+    lines.append("")
+    for preview in previews:
+        for item in preview.items:
+            if item.payload is not None:
+                shown = json.dumps(json.loads(item.payload), indent=2, ensure_ascii=False).splitlines()
+                summary = escape(f"{preview.step.name}: {item.resource.address}")
+                lines += details(summary, fenced("json", list(map(printable, shown))))
+    lines += [f"- would not start now: {escape(problem)}" for problem in problems]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

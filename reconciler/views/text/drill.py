@@ -1,0 +1,232 @@
+"""Drills as text: the list, what a drill would do, how a run goes, and how it went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from reconciler.core.duration import format_duration
+from reconciler.core.observed import Observed
+from reconciler.drill.drill import Drill
+from reconciler.drill.preview import Preview
+from reconciler.drill.record import Record, Remark, Sent, StepRecord, StepState
+from reconciler.drill.spec import Action
+from reconciler.drill.window import described
+from reconciler.views.drill_wording import Standing, headline, latency, moment, offset, slip, standing, state_of
+from reconciler.views.printable import printable
+from reconciler.views.text.line import BLANK, Line, Style, line
+from reconciler.views.text.width import pad, width
+from reconciler.views.wording import count
+
+ACTIONS = {
+    Action.RAISE: ("+", Style.ADD),
+    Action.CLEAR: ("-", Style.CLEAR),
+    Action.RECORD: ("*", Style.RECORD),
+    Action.CHECK: ("?", Style.PLACE),
+    Action.PAUSE: ("‖", Style.REPLACE),
+    Action.NOTE: ("#", Style.DIM),
+}
+STATES = {
+    StepState.WAITING: ("·", Style.DIM),
+    StepState.RUNNING: ("▸", Style.WARNING),
+    StepState.DONE: ("✓", Style.GOOD),
+    StepState.FAILED: ("✗", Style.ERROR),
+    StepState.SKIPPED: ("-", Style.WARNING),
+}
+STANDINGS = {
+    Standing.GOOD: Style.GOOD,
+    Standing.BAD: Style.ERROR,
+    Standing.ODD: Style.WARNING,
+    Standing.RUNNING: Style.WARNING,
+}
+
+
+def list_lines(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Record]) -> Iterator[Line]:
+    """Every drill with its length, its steps, and its last run."""
+    if not drills:
+        yield line("The stack has no drills; declare them under `drills`.")
+        return
+    column = max(width(printable(name)) for name, _ in drills) + 2
+    for name, drill in drills:
+        head = (pad(printable(name), column), Style.BOLD)
+        if drill is None:
+            yield line(head, ("what it does depends on a query: see `reconciler drill plan`", Style.DIM))
+        else:
+            about = f"{format_duration(drill.timeline.length)}, {count(len(drill.timeline.steps), 'step')}, "
+            about += f"{count(len(drill.resources), 'resource')}"
+            yield line(head, about, f"  {printable(drill.spec.description or '')}", hang=column)
+        record = last.get(name)
+        if record is not None:
+            yield line(
+                " " * column,
+                (f"{moment(record.began_at)}: ", Style.DIM),
+                (printable(headline(record)), STANDINGS[standing(record)]),
+                hang=column,
+            )
+
+
+def preview_lines(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> Iterator[Line]:
+    """The timeline with every payload."""
+    spec = drill.spec
+    yield line("Drill ", (printable(drill.name), Style.BOLD), f" of stack {printable(drill.stack)}.")
+    if spec.description:
+        yield line(printable(spec.description))
+    yield line(
+        f"It takes {format_duration(drill.timeline.length)}, and is over after {format_duration(spec.max_duration)}."
+    )
+    if spec.allowed.windows is not None:
+        yield line(f"It may start {printable(' or '.join(map(described, spec.allowed.windows)))}.")
+    if spec.checks_before:
+        yield line(f"Before it these checks must pass: {printable(', '.join(spec.checks_before))}.")
+    yield BLANK
+    for preview in previews:
+        step = preview.step
+        sign, style = ACTIONS[step.action]
+        follows = f"  (after {step.after})" if step.after else ""
+        yield line(
+            f"{offset(step.offset):>9}  ",
+            (f"{sign} {step.action:<7}", style),
+            (printable(step.name), Style.BOLD),
+            f"  {printable(step.text or ', '.join(step.checks))}" if step.text or step.checks else "",
+            (follows, Style.DIM),
+            hang=13,
+        )
+        for item in preview.items:
+            yield line(" " * 13, printable(str(item.resource.address)), hang=15)
+            if item.payload is not None:
+                for text in json.dumps(json.loads(item.payload), indent=2, ensure_ascii=False).splitlines():
+                    yield line(" " * 15, (printable(text), Style.DIM), hang=17)
+    yield BLANK
+    if spec.checks_after:
+        yield line(f"After it, all being cleared, these must pass: {printable(', '.join(spec.checks_after))}.")
+    if problems:
+        yield line(("It would not start now:", Style.ERROR))
+        for problem in problems:
+            yield line("  ", printable(problem), hang=2)
+
+
+def remark_line(record: Record, remark: Remark) -> Line:
+    """A line of a run as it goes."""
+    when = "before" if record.started_at is None else offset(record.at(remark.at))
+    return line((f"{when:>9}  ", Style.DIM), printable(remark.text), hang=11)
+
+
+def record_lines(record: Record) -> Iterator[Line]:
+    """How a run went: its steps, its alarms, its checks, what is left, and one line that tells it all."""
+    kind = "Rehearsal" if record.rehearsal else "Run"
+    yield line(
+        f"{kind} ",
+        (printable(record.run), Style.BOLD),
+        f" of drill {printable(record.drill)}, by {printable(record.who)} on {printable(record.host)}, ",
+        moment(record.began_at),
+    )
+    if record.started_at is not None:
+        yield BLANK
+        yield from step_lines(record)
+    if record.sent:
+        yield BLANK
+        yield from sent_lines(record)
+    if record.failed_checks:
+        yield BLANK
+        for check in record.failed_checks:
+            yield line(
+                ("✗ ", Style.ERROR),
+                (printable(check.name), Style.BOLD),
+                f" {check.verdict}: {printable(check.reason)}",
+                hang=2,
+            )
+    if record.left:
+        yield BLANK
+        yield line(("Not cleared, or not known to be:", Style.ERROR))
+        for left in record.left:
+            yield line("  ", printable(left), hang=4)
+    yield BLANK
+    yield line((printable(headline(record)), STANDINGS[standing(record)]))
+
+
+def step_lines(record: Record) -> Iterator[Line]:
+    """The timeline as it went."""
+    column = max((width(printable(step.name)) for step in record.steps), default=0) + 2
+    for step in record.steps:
+        yield _step(step, column)
+
+
+def _step(step: StepRecord, column: int) -> Line:
+    sign, style = STATES[step.state]
+    late = slip(step)
+    told = step.outcome or step.about
+    return line(
+        f"{offset(step.planned):>9}  ",
+        (f"{sign} ", style),
+        (f"{step.action:<7}", ACTIONS[step.action][1]),
+        (pad(printable(step.name), column), Style.BOLD),
+        (f"{late}  " if late else "", Style.WARNING),
+        printable(told),
+        hang=20 + column,
+    )
+
+
+def sent_lines(record: Record) -> Iterator[Line]:
+    """What was raised and recorded, with its latencies and what ended it."""
+    rows = [("", "visible", "notified", "ended by")]
+    rows += [
+        (printable(sent.address), latency(sent.visible_after), latency(sent.notified_after), _end(record, sent))
+        for sent in record.sent
+    ]
+    first = max(width(row[0]) for row in rows) + 2
+    for number, row in enumerate(rows):
+        style = Style.DIM if number == 0 else Style.PLAIN
+        yield line(
+            (pad(row[0], first), style),
+            (f"{row[1]:<9}{row[2]:<10}", style),
+            (printable(row[3]), style),
+            hang=first + 19,
+        )
+
+
+def _end(record: Record, sent: Sent) -> str:
+    if sent.trouble:
+        return f"{state_of(sent)}: {sent.trouble}"
+    if sent.ended_by is None:
+        return state_of(sent)
+    gone = "" if sent.gone_at is not None else ", not confirmed"
+    return f"{sent.ended_by}, {offset(record.at(sent.ended_at or 0))}{gone}"
+
+
+def status_lines(
+    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
+) -> Iterator[Line]:
+    """The last run of each drill, and what of each drill is active at the services now."""
+    if not records and not any(active.values()):
+        yield line("No drill has been run from here.")
+    for record in records:
+        yield line(
+            (printable(record.drill), Style.BOLD),
+            "  ",
+            (printable(headline(record)), STANDINGS[standing(record)]),
+            hang=2,
+        )
+        began = f"run {record.run}{', a rehearsal' if record.rehearsal else ''}, begun {moment(record.began_at)}"
+        yield line(
+            f"  {printable(began)} by {printable(record.who)} on {printable(record.host)} (process {record.pid})"
+        )
+        waiting = next((step for step in record.steps if step.state in (StepState.WAITING, StepState.RUNNING)), None)
+        if not record.over and waiting is not None:
+            yield line(f"  next: {printable(waiting.name)}, planned at {offset(waiting.planned)}")
+    found = {name: alarms for name, alarms in active.items() if alarms}
+    for name, alarms in found.items():
+        yield line((f"{count(len(alarms), 'alarm')} of drill {printable(name)} active now:", Style.WARNING))
+        for alarm in alarms:
+            yield line("  ", printable(str(alarm.marks.address)), f"  since {moment(alarm.starts_at)}", hang=4)
+    if trouble is not None:
+        yield line(("What is active now could not be asked: ", Style.ERROR), printable(trouble))
+    elif not found:
+        yield line("No alarm of a drill is active.")
+
+
+def run_lines(records: Sequence[Record]) -> Iterator[Line]:
+    """Runs, newest first."""
+    for record in records:
+        yield line(
+            (printable(record.run), Style.BOLD), "  ", (printable(headline(record)), STANDINGS[standing(record)])
+        )
