@@ -13,9 +13,7 @@ from reconciler.cli.options import HERE, DataFormatOption
 from reconciler.cli.terminal import DataFormat, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reconciler.ledger.protocol import Ledger, Run
+    from reconciler.ledger.protocol import Ledger
 
 app = command_app()
 
@@ -74,22 +72,12 @@ def show(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """Show the operations of one run, and what became of each."""
-    from contextlib import closing
-
-    from reconciler.cli.clock import now
+    from reconciler.cli.runs import past_run
     from reconciler.views.json.ledger import run_document
     from reconciler.views.text.ledger import entry_lines
 
-    with closing(_read(where, stack)) as opened:
-        runs = opened.runs()
-        found = _run(runs, run)
-        entries = opened.entries(found.id)
-        alive = found is runs[0] and opened.holder(now()) is not None
-    Terminal.of(ctx).show(
-        format,
-        text=lambda: entry_lines(found, entries, alive),
-        document=lambda: run_document(found, entries, alive),
-    )
+    found = past_run(run, where, stack)
+    Terminal.of(ctx).show(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
 
 
@@ -134,13 +122,3 @@ def _read(where: Path, stack: str | None) -> Ledger:
     from reconciler.ledger.sqlite import read_ledger
 
     return read_ledger(find(where, stack))
-
-
-def _run(runs: Sequence[Run], id: str) -> Run:
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-
-    found = [run for run in runs if run.id == id] or [run for run in runs if run.id.startswith(id)]
-    if len(found) == 1:
-        return found[0]
-    summary = f"more than one run begins with {id}" if found else f"there is no run {id}"
-    raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` shows them all"))

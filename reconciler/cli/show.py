@@ -9,23 +9,70 @@ import typer
 
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.options import FormatOption
+from reconciler.cli.options import HERE, FormatOption
 from reconciler.cli.terminal import Format, Terminal
 
 app = command_app()
 
 
-@app.command(epilog=examples("reconciler show plan.json", "reconciler show plan.json --format markdown"))
+@app.command(
+    epilog=examples(
+        "reconciler show plan.json",
+        "reconciler show plan.json --format markdown",
+        "reconciler show 1a2b3c stacks/checkout",
+    )
+)
 def show(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plan saved with `reconciler plan --out FILE`.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|RUN",
+            help="A plan saved with `reconciler plan --out FILE`; or the id of a run, or its beginning.",
+        ),
+    ],
+    where: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="For a run: the directory of its stack, a file of it, or the ledger file.  [default: here]",
+            show_default=False,
+        ),
+    ] = HERE,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack", metavar="NAME", help="Which stack, where the directory holds several.", show_default=False
+        ),
+    ] = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Show a saved plan.
+    """Show a saved plan, or a past run.
 
-    Refuses a file that was altered after it was saved.
+    A plan file that was altered after it was saved is refused. Runs come from the ledger: what was sent, and what the
+    service answered.
     """
     from reconciler.cli.plans import load, show_plan
 
-    show_plan(Terminal.of(ctx), load(file), format)
+    terminal = Terminal.of(ctx)
+    if Path(what).exists() or not _is_run(what):
+        show_plan(terminal, load(Path(what)), format)
+        return ExitCode.DONE
+    from reconciler.cli.runs import past_run
+    from reconciler.views.json.ledger import run_document
+    from reconciler.views.markdown.ledger import run_markdown
+    from reconciler.views.text.ledger import entry_lines
+
+    found = past_run(what, where, stack)
+    terminal.show(
+        format,
+        text=lambda: entry_lines(*found),
+        document=lambda: run_document(*found),
+        markdown=lambda: run_markdown(*found),
+    )
     return ExitCode.DONE
+
+
+def _is_run(text: str) -> bool:
+    """Whether a text that names no file can be the id of a run, or its beginning."""
+    return bool(text) and set(text) <= set("0123456789abcdef")
