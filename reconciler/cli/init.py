@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +14,32 @@ from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Terminal
 
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
 FILE = "stack.yaml"
+DOT = "dot_"
+"""How the name of a file begins that is written with a dot: hidden files get lost in packages."""
+
+
+class Starter(StrEnum):
+    """The stacks one can start from; each is a directory of ``starters``."""
+
+    QUICKSTART = "quickstart"
+    GITOPS = "gitops"
+    SMOKE_CHECK = "smoke-check"
+
 
 app = command_app()
 
 
-@app.command(epilog=examples("reconciler init", "reconciler init stacks/checkout --name checkout"))
+@app.command(
+    epilog=examples(
+        "reconciler init",
+        "reconciler init stacks/checkout --name checkout",
+        "reconciler init alarms --starter gitops",
+    )
+)
 def init(
     ctx: typer.Context,
     directory: Annotated[
@@ -32,10 +54,18 @@ def init(
             "--name", metavar="NAME", help="The stack's name; made from the directory's otherwise.", show_default=False
         ),
     ] = None,
+    starter: Annotated[
+        Starter,
+        typer.Option(
+            "--starter",
+            help="What to start from: an alarm to try; a repository whose pipelines plan, apply and report drift; a "
+            "check before deployments.",
+        ),
+    ] = Starter.QUICKSTART,
 ) -> ExitCode:
     """Write a commented starter stack.
 
-    It can be planned and applied as it is: its services are emulated on this machine. Overwrites nothing.
+    It can be used as it is: its services are emulated on this machine. Overwrites nothing.
     """
     import shlex
     from importlib.resources import files
@@ -51,17 +81,35 @@ def init(
     if existing:
         hint = "name another directory: reconciler init DIR"
         raise DiagnosticError(Diagnostic(f"there is a stack already: {existing[0]}", hint=hint))
-    directory.mkdir(parents=True, exist_ok=True)
-    file = directory / FILE
-    text = files("reconciler.cli").joinpath("starter.yaml").read_text(encoding="utf-8")
-    with file.open("x", encoding="utf-8") as opened:
-        opened.write(text.replace("STACK_NAME", stack))
-    ignore = directory / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("# The ledger, and the embedded emulator's data.\n.reconciler/\n", encoding="utf-8")
+    written = dict(_files(files("reconciler.cli").joinpath("starters", starter.value)))
+    written[".gitignore"] = "# The ledger, and the embedded emulator's data.\n.reconciler/\n"
+    kept = [file for file in written if (directory / file).exists()]
+    for file, text in written.items():
+        if file not in kept:
+            path = directory / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("STACK_NAME", stack), encoding="utf-8")
     where = "" if directory == Path() else f" {shlex.quote(str(directory))}"
-    Terminal.of(ctx).tell([line(f"Wrote {file}. Read it, then try: ", (f"reconciler plan{where}", Style.BOLD))])
+    options = ""
+    if starter is Starter.GITOPS:
+        options = f" --var-file {shlex.quote(str(directory / 'environments' / 'staging.yaml'))}"
+    verb = "check" if starter is Starter.SMOKE_CHECK else "plan"
+    terminal = Terminal.of(ctx)
+    if kept and kept != [".gitignore"]:
+        terminal.tell([line(f"Kept what was there: {', '.join(kept)}.")])
+    then = f"reconciler {verb}{where}{options}"
+    terminal.tell([line(f"Wrote {directory / FILE}. Read it, then try: ", (then, Style.BOLD))])
     return ExitCode.DONE
+
+
+def _files(directory: Traversable, above: str = "") -> Iterator[tuple[str, str]]:
+    """The files of a starter: where they go, and what they say."""
+    for item in sorted(directory.iterdir(), key=lambda item: item.name):
+        name = above + re.sub(f"^{DOT}", ".", item.name)
+        if item.is_dir():
+            yield from _files(item, f"{name}/")
+        else:
+            yield name, item.read_text(encoding="utf-8")
 
 
 def _name(directory: Path) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter
+
 from reconciler.checks.check import CheckSpec
-from reconciler.config.schema import stack_schema
+from reconciler.config.schema import DIALECT, stack_schema
 from reconciler.drill.spec import DrillSpec
 from reconciler.plan.document import PlanDocument
 from reconciler.providers.registry import Registry
+from reconciler.views.json.shape import DOCUMENTS
 
 
 def schemas() -> Mapping[str, Mapping[str, object]]:
-    """Each schema by name."""
-    plan = {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlanDocument.model_json_schema()}
-    return {"stack": stack_schema(list(Registry()), {"checks": CheckSpec, "drills": DrillSpec}), "plan": plan}
+    """Each schema by name: the language, the plan file, and what the commands answer."""
+    return {
+        "stack": stack_schema(list(Registry()), {"checks": CheckSpec, "drills": DrillSpec}),
+        "plan": {"$schema": DIALECT, **PlanDocument.model_json_schema()},
+        **{name: {"$schema": DIALECT, **TypeAdapter(shape).json_schema()} for name, shape in DOCUMENTS.items()},
+    }

@@ -1,0 +1,237 @@
+"""Shapes: what every JSON document holds, as types that the published schemas are made from.
+
+The views build plain mappings; tests hold them to these shapes, with nothing missing and nothing more. Only
+``reconciler.cli.schemas`` imports this: documents are written without it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from reconciler.core.action import Action
+from reconciler.core.diagnostic import Severity
+from reconciler.core.operation import Status, Verb
+
+Instant = Annotated[str, Field(description="RFC 3339, in UTC.", json_schema_extra={"format": "date-time"})]
+Milliseconds = Annotated[int, Field(description="Epoch milliseconds.")]
+Version = Annotated[str, Field(pattern=r"^1\.[0-9]+$", description="Grows in its second part when a key is added.")]
+
+
+class Place(TypedDict):
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+class DiagnosticShape(TypedDict):
+    """One error or warning."""
+
+    severity: Severity
+    summary: str
+    hint: str | None
+    address: str | None
+    position: Place | None
+    source: Annotated[str | None, Field(description="The line of text, where it can't hold a secret.")]
+
+
+class Diagnostics(TypedDict):
+    """What a command answers that failed; and `validate`, which adds what the stack declares."""
+
+    format_version: Version
+    error_count: int
+    warning_count: int
+    diagnostics: list[DiagnosticShape]
+    stack: NotRequired[str]
+    resources: NotRequired[Annotated[dict[str, int], Field(description="How many are declared of each type.")]]
+
+
+class Counts(TypedDict("Counts", {"no-op": int})):
+    """How many changes there are of each action."""
+
+    create: int
+    update: int
+    replace: int
+    renew: int
+    clear: int
+    record: int
+
+
+class Known(TypedDict):
+    """What is declared at an address; the fields are the service's own, times are milliseconds."""
+
+    identity: Annotated[dict[str, str], Field(description="What the service knows it by.")]
+    attributes: dict[str, object]
+
+
+class Seen(Known):
+    """An alarm that was found at an address."""
+
+    id: str
+    starts_at: Instant
+    expires_at: Instant | None
+
+
+class DifferenceShape(TypedDict):
+    """One attribute that differs; null where a side does not have it."""
+
+    path: str
+    old: object
+    new: object
+    forces_replace: bool
+
+
+class ChangeShape(TypedDict):
+    """An address at which something is to be done."""
+
+    address: str
+    type: str
+    name: str
+    key: str | None
+    action: Action
+    reason: str
+    drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
+    provider: str
+    occurrence: str | None
+    before: Annotated[list[Seen], Field(description="The alarms found there, newest first.")]
+    after: Annotated[Known | None, Field(description="What is declared; null where nothing should fire.")]
+    differences: list[DifferenceShape]
+
+
+class PlanMembers(TypedDict):
+    """A plan."""
+
+    stack: str
+    plan_id: str
+    planned_at: Instant
+    send_by: Annotated[Instant | None, Field(description="The last instant at which all of it can be sent.")]
+    counts: Counts
+    changes: Annotated[list[ChangeShape], Field(description="Those that do something.")]
+
+
+class PlanOutput(PlanMembers):
+    """What `plan`, `show PLAN` and `import --adopt` answer."""
+
+    format_version: Version
+    diagnostics: Annotated[list[DiagnosticShape], Field(description="What forbids applying it.")]
+
+
+class Answer(TypedDict):
+    """An error as the service said it."""
+
+    message: str
+    status: int | None
+    code: str | None
+    trace_id: str | None
+    request: str | None
+
+
+class RemainingShape(TypedDict):
+    """An operation that is not done."""
+
+    address: str
+    action: Action
+    verb: Verb
+    status: Literal["failed", "unknown", "not started"]
+    error: Answer | None
+
+
+class ApplyOutput(TypedDict):
+    """What `apply` and `destroy` answer; of a plan that was applied before only what that one had to say."""
+
+    format_version: Version
+    run: Annotated[str | None, Field(description="The run's id; empty or null where there was nothing to send.")]
+    complete: Annotated[bool, Field(description="Whether nothing remains.")]
+    summary: str
+    plan_id: NotRequired[str]
+    ending: NotRequired[Literal["complete", "denied", "interrupted", "deadline"]]
+    started_at: NotRequired[Instant]
+    ended_at: NotRequired[Instant]
+    cause: NotRequired[Answer | None]
+    remaining: NotRequired[list[RemainingShape]]
+    unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses the service did not show in time.")]]
+    continue_with: NotRequired[str | None]
+    plan: NotRequired[PlanMembers]
+
+
+class CheckShape(TypedDict):
+    """How one check ended; durations are milliseconds."""
+
+    name: str
+    verdict: Literal["passed", "failed", "unknown", "interrupted"]
+    reason: str
+    about: str
+    description: str | None
+    started_at: Instant
+    ended_at: Instant
+    looks: int
+    held_after_ms: int | None
+    visible_after_ms: int | None
+    gone_after_ms: int | None
+    items: Annotated[list[dict[str, object]], Field(description="Those it fails at, under the data source's names.")]
+
+
+class CheckOutput(TypedDict):
+    """What `check` answers."""
+
+    format_version: Version
+    stack: str
+    passed: bool
+    counts: dict[str, int]
+    started_at: Instant
+    ended_at: Instant
+    checks: list[CheckShape]
+
+
+class RunShape(TypedDict):
+    """One run in the ledger."""
+
+    id: str
+    plan_id: str
+    command: str
+    started_at: Milliseconds
+    ended_at: Milliseconds | None
+    state: Literal["running", "done", "partial", "interrupted", "died"]
+
+
+class OperationShape(TypedDict):
+    """One operation of a run; `payload` is the JSON text that was sent."""
+
+    key: str
+    address: str
+    provider: str
+    verb: Verb
+    payload: str
+    digest: str | None
+    occurrence: str | None
+    target: str | None
+    run: str
+    intended_at: Milliseconds
+    attempts: int
+    status: Annotated[Status | None, Field(description="Null: open.")]
+    ended_at: Milliseconds | None
+    confirmed_at: Milliseconds | None
+    answer: str | None
+    id: str | None
+
+
+class RunOutput(TypedDict):
+    """What `show RUN` and `ledger show` answer."""
+
+    format_version: Version
+    run: RunShape
+    operations: list[OperationShape]
+
+
+DOCUMENTS = {
+    "plan-output": PlanOutput,
+    "apply-output": ApplyOutput,
+    "check-output": CheckOutput,
+    "run-output": RunOutput,
+    "diagnostics": Diagnostics,
+}
+"""The documents by the names of their schemas."""

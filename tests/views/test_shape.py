@@ -1,0 +1,77 @@
+"""Every JSON document is what its published schema says, with nothing missing and nothing more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from reconciler.views.json.plan import plan_document
+from reconciler.views.json.result import result_document
+from tests.cli.inside import reconciler
+from tests.cli.stacks import write
+from tests.views import plans
+
+PUBLISHED = Path(__file__).parents[2] / "schema"
+CHECKS = """\
+data: {aom_alarms: {firing: {}}}
+checks:
+  quiet: {data: aom_alarms.firing, expect: {count: 0}}
+  alive: {canary: {event_severity: Info}, within: 30s}
+"""
+
+
+def strict(schema: object) -> object:
+    """The schema, which lets further keys come, without room for them."""
+    if isinstance(schema, list):
+        return [strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: strict(value) for key, value in schema.items()}
+    return inner | {"additionalProperties": False} if "properties" in inner else inner
+
+
+def check(name: str, document: object) -> None:
+    schema = strict(json.loads((PUBLISHED / f"{name}.schema.json").read_text()))
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [plan_document(replace(plans.RICH, problems=(plans.PROBLEM,))), plan_document(plans.STEADY)],
+    ids=["rich", "steady"],
+)
+def test_a_plan_is_what_its_schema_says(document: object) -> None:
+    check("plan-output", document)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_result_is_what_its_schema_says(done: bool) -> None:
+    check("apply-output", result_document(plans.result(done=done, cause=plans.REFUSED), "reconciler apply"))
+
+
+def test_what_the_commands_answer_is_what_their_schemas_say(tmp_path: Path) -> None:
+    stack, saved = write(tmp_path / "stack", "one", more=CHECKS), tmp_path / "plan.json"
+
+    def answer(*arguments: str | Path) -> dict[str, object]:
+        return json.loads(reconciler(*arguments, "--format", "json").out)
+
+    check("plan-output", answer("plan", stack, "--out", saved))
+    check("plan-output", answer("show", saved))
+    first = answer("apply", stack, saved)
+    check("apply-output", first)
+    check("apply-output", answer("apply", stack, saved))
+    check("apply-output", answer("apply", stack, "--auto-approve"))
+    check("run-output", answer("show", str(first["run"]), stack))
+    check("check-output", answer("check", stack))
+    check("diagnostics", answer("validate", stack))
+    check("diagnostics", answer("validate", tmp_path / "nowhere"))
+    check("apply-output", answer("destroy", stack, "--auto-approve"))
+
+
+def test_a_key_that_no_schema_knows_would_be_noticed() -> None:
+    with pytest.raises(ValidationError, match="surprise"):
+        check("plan-output", plan_document(plans.STEADY) | {"surprise": 1})
