@@ -8,6 +8,8 @@ COPY reconciler reconciler
 RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[emulator,huaweicloud,baidu]'
 
 FROM python:3.12-slim
+# The wheels come from the stage above: their versions are settled there.
+# hadolint ignore=DL3013
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --find-links /wheels 'reconciler[emulator,huaweicloud,baidu]' \
     && useradd --uid 10001 --create-home reconciler

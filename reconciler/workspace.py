@@ -238,7 +238,8 @@ def _protected(change: Change) -> Diagnostic:
 def read_sources(path: Path) -> tuple[list[Source], Path]:
     """The files of a stack in the order of their names, and the directory that holds them."""
     if path.is_dir():
-        files = sorted(file for file in path.glob("*.yaml") if file.is_file())
+        # Hidden ones are other tools' (.pre-commit-config.yaml).
+        files = sorted(file for file in path.glob("*.yaml") if file.is_file() and not file.name.startswith("."))
         if not files:
             hint = "name a directory with *.yaml files, or start one with reconciler init"
             raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))

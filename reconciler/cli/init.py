@@ -77,7 +77,7 @@ def init(
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", stack):
         hint = "use lower-case letters, digits and inner dashes, at most 63"
         raise DiagnosticError(Diagnostic(f'"{stack}" can\'t be the name of a stack', hint=hint))
-    existing = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
+    existing = sorted(directory.glob("[!.]*.yaml")) if directory.is_dir() else []
     if existing:
         hint = "name another directory: reconciler init DIR"
         raise DiagnosticError(Diagnostic(f"there is a stack already: {existing[0]}", hint=hint))
