@@ -10,8 +10,9 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration, format_instant, rough_duration
 from reconciler.core.observed import Observed, State
+from reconciler.ledger.protocol import Write
 from reconciler.plan.difference import differences
-from reconciler.plan.past import Past
+from reconciler.plan.past import Past, seen_from
 from reconciler.plan.plan import Difference
 
 _NAMED = 3
@@ -43,10 +44,10 @@ def decide(desired: Desired, past: Past, now: int) -> Decision:
     """The action due at a declared address."""
     if desired.kind is Kind.FACT:
         return _fact(desired, past, now)
-    active = past.active.get(desired.address, ())
+    active = seen_from(desired.provider, past.active.get(desired.address, ()))
     pending = past.pending.get(desired.address)
     if pending is not None:
-        return _pending(desired, active, pending.digest, now - pending.at)
+        return _pending(desired, active, pending, now)
     if not desired.firing:
         if not active:
             return _decision(desired, Action.NO_OP, "not firing, as declared")
@@ -59,8 +60,9 @@ def decide(desired: Desired, past: Past, now: int) -> Decision:
 
 def undeclared(address: Address, past: Past, reason: str) -> Decision:
     """The clear of an address that fires, is ours, and is not asked for."""
-    active = past.active[address]
-    return Decision(address, Action.CLEAR, reason, active[0].provider, before=active, clears=active)
+    provider = past.active[address][0].provider
+    active = seen_from(provider, past.active[address])
+    return Decision(address, Action.CLEAR, reason, provider, before=active, clears=active)
 
 
 def _fact(desired: Desired, past: Past, now: int) -> Decision:
@@ -73,7 +75,8 @@ def _fact(desired: Desired, past: Past, now: int) -> Decision:
 
 def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decision:
     """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
-    match = next((found for found in active if found.marks.digest == desired.digest), None)
+    here = [found for found in active if found.provider == desired.provider]
+    match = next((found for found in here if found.marks.digest == desired.digest), None)
     if match is None:
         return _differing(desired, active, now)
     others = tuple(found for found in active if found is not match) if len(active) > 1 else ()
@@ -87,9 +90,10 @@ def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decisio
 
 
 def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decision:
-    same = next((found for found in active if found.identity == desired.identity), None)
+    here = [found for found in active if found.provider == desired.provider]
+    same = next((found for found in here if found.identity == desired.identity), None)
     if same is None:
-        found = differences(desired, active[0])
+        found = differences(desired, (here or active)[0])
         reason = _listing([difference.path for difference in found if difference.forces_replace])
         return _decision(
             desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found
@@ -130,10 +134,10 @@ def _why_not_firing(address: Address, past: Past) -> tuple[str, bool]:
     return f"cleared at {when}, not by this stack's ledger", True
 
 
-def _pending(desired: Desired, active: tuple[Observed, ...], digest: str | None, age: int) -> Decision:
+def _pending(desired: Desired, active: tuple[Observed, ...], push: Write, now: int) -> Decision:
     """A push that is done and not shown yet: what is declared may be there already; anything else has to wait."""
-    ago = rough_duration(max(age, 0))
-    if desired.firing and digest == desired.digest:
+    ago = rough_duration(max(now - push.at, 0))
+    if desired.firing and (push.digest, push.provider) == (desired.digest, desired.provider):
         return _decision(desired, Action.NO_OP, f"pushed {ago} ago, not visible yet", before=active)
     problem = Diagnostic(
         f"{desired.address} was pushed {ago} ago in another form, and the service does not show it yet",

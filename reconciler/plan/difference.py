@@ -10,10 +10,11 @@ from reconciler.plan.plan import Difference
 
 
 def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
-    """Every attribute that differs, by path; those of the identity force a replace."""
+    """Every attribute that differs, by path; those of the identity, and another provider, force a replace."""
+    moved = _flat({"provider": observed.provider}, {"provider": desired.provider}, forces_replace=True)
     identity = _flat(observed.identity, desired.identity, forces_replace=True)
     attributes = _deep(observed.attributes, desired.attributes)
-    return (*identity, *sorted(attributes, key=lambda difference: difference.path))
+    return (*moved, *identity, *sorted(attributes, key=lambda difference: difference.path))
 
 
 def _flat(old: Mapping[str, str], new: Mapping[str, str], forces_replace: bool) -> Iterator[Difference]:

@@ -40,6 +40,7 @@ class DesiredDocument(_Document):
 class ObservedDocument(_Document):
     """An object the service showed; instants are epoch milliseconds."""
 
+    provider: str
     id: str
     digest: str
     key: str
@@ -64,6 +65,7 @@ class OperationDocument(_Document):
     """One item to send; ``payload`` is sent to the byte."""
 
     key: str
+    provider: str
     verb: Verb
     payload: str
     digest: str | None
@@ -189,6 +191,7 @@ def _desired_document(desired: Desired) -> DesiredDocument:
 
 def _observed_document(found: Observed) -> ObservedDocument:
     return ObservedDocument.model_construct(
+        provider=found.provider,
         id=found.id,
         digest=found.marks.digest,
         key=found.marks.key,
@@ -213,14 +216,11 @@ def _change_of(stack: str, document: ChangeDocument) -> Change:
         document.action,
         document.reason,
         document.provider,
-        tuple(
-            Operation(address=address, provider=document.provider, **dict(operation))
-            for operation in document.operations
-        ),
+        tuple(Operation(address=address, **dict(operation)) for operation in document.operations),
         _desired_of(address, document.provider, document.desired) if document.desired else None,
         tuple(
             Observed(
-                document.provider,
+                found.provider,
                 found.id,
                 Marks(stack, address, found.digest, found.key, found.run),
                 found.state,

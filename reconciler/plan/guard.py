@@ -33,10 +33,13 @@ def _violations(plan: Plan, guards: Guards, projects: Mapping[str, str]) -> Iter
         if guards.severities is not None and severity is not None and severity not in guards.severities:
             allowed = ", ".join(guards.severities) or "none"
             yield _refused(f"{change.address} has severity {severity}, and guards.severities allows {allowed}", change)
-        project = projects.get(change.provider)
-        if guards.projects is not None and project is not None and project not in guards.projects:
-            allowed = ", ".join(guards.projects) or "none"
-            yield _refused(f"{change.address} is in project {project}, and guards.projects allows {allowed}", change)
+        for provider in dict.fromkeys([change.provider, *(operation.provider for operation in change.operations)]):
+            project = projects.get(provider)
+            if guards.projects is not None and project is not None and project not in guards.projects:
+                allowed = ", ".join(guards.projects) or "none"
+                yield _refused(
+                    f"{change.address} is in project {project}, and guards.projects allows {allowed}", change
+                )
 
 
 def _severity(change: Change) -> str | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.digest import digest
+from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Verb
 from reconciler.ledger.protocol import LedgerView, Write
@@ -80,7 +81,19 @@ def basis_of(address: Address, desired: Desired | None, past: Past) -> str:
     """A digest of what is known to be at an address: a plan made from another one is stale there (rule 10)."""
     if desired is not None and desired.kind is Kind.FACT:
         return digest((address, desired.occurrence or "") in past.recorded)
-    return digest(sorted([found.id, found.marks.digest, found.marks.key] for found in past.active.get(address, ())))
+    return digest(sorted({(found.id, found.marks.digest, found.marks.key) for found in past.active.get(address, ())}))
+
+
+def seen_from(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]:
+    """The alarms at an address, each once: providers that share a project show the same one, which counts as seen by
+    ``provider`` where that is one of them.
+    """
+    found: dict[tuple[str, Marks], Observed] = {}
+    for alarm in active:
+        key = (alarm.id, alarm.marks)
+        if key not in found or alarm.provider == provider:
+            found[key] = alarm
+    return tuple(found.values())
 
 
 def _newest_first(found: Observed) -> tuple[int, str]:

@@ -117,7 +117,7 @@ def _operations(
     def clear(found: Observed, number: int) -> Operation:
         key = _key(plan_id, decision.address, Verb.CLEAR, number)
         payload = resource.clear(found, now)
-        return Operation(key, decision.address, decision.provider, Verb.CLEAR, payload, target=found.id)
+        return Operation(key, decision.address, found.provider, Verb.CLEAR, payload, target=found.id)
 
     push = _push(decision, stack, plan_id, resource, now)
     clears = [clear(found, number) for number, found in enumerate(decision.clears)]

@@ -38,7 +38,7 @@ def _staleness(
     begun: Collection[Address],
 ) -> Iterator[Diagnostic]:
     hint = "make a new plan"
-    for key in sorted({change.provider for change in plan.pending}):
+    for key in sorted({operation.provider for operation in plan.operations}):
         if providers.get(key) != plan.providers.get(key):
             yield Diagnostic(f"the settings of provider {key} are not those the plan was made with", hint=hint)
     for change in plan.pending:
@@ -64,5 +64,6 @@ def _same(change: Change, wanted: Desired | None) -> bool:
     if planned is None or wanted is None:
         return planned is None and wanted is None
     return all(
-        getattr(planned, field) == getattr(wanted, field) for field in ("firing", "digest", "occurrence", "lifecycle")
+        getattr(planned, field) == getattr(wanted, field)
+        for field in ("provider", "firing", "digest", "occurrence", "lifecycle")
     )
