@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -32,6 +30,7 @@ from reconciler.config.stack import DataConfig, ProviderSchema, Stack
 from reconciler.config.validation import report
 from reconciler.config.variables import declare_variables
 from reconciler.core.address import Address
+from reconciler.core.collector import without_collector
 from reconciler.core.guards import Guards
 
 _SHORTEST_SECRET = 4
@@ -56,7 +55,7 @@ def load_stack(
     unknown = set(sections) - set(LATER)
     if unknown:
         raise ValueError(f"sections that can be accepted are {', '.join(LATER)}, not {', '.join(sorted(unknown))}")
-    with _without_collector():
+    with without_collector():
         return _load(sources, root, catalog, inputs, read, tuple(name for name in LATER if name in sections), ask)
 
 
@@ -160,15 +159,3 @@ def _sensitive_texts(scope: Scope) -> Iterator[str]:
             pending.append(str(value))
         elif isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
             yield value
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Hold the cycle collector back: a load makes many objects and no cycles; its passes take a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
+from reconciler.core.collector import without_collector
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import digest, digest_text
@@ -40,11 +41,26 @@ def make_plan(
     colours reasons. ``targets`` limits the plan to addresses they cover. ``destroy`` clears every alarm of the stack.
     The order of ``observed`` does not matter; changes come in the order of ``desired``, undeclared ones last.
     """
-    past = recall(stack, observed, ledger or LedgerView(), history)
+    with without_collector():
+        past = recall(stack, observed, ledger or LedgerView(), history)
+        return _plan(stack, desired, past, now, types, config_digest, providers or {}, targets, destroy)
+
+
+def _plan(
+    stack: str,
+    desired: Sequence[Desired],
+    past: Past,
+    now: int,
+    types: Mapping[str, ResourceType],
+    config_digest: str,
+    providers: Mapping[str, str],
+    targets: Sequence[Address],
+    destroy: bool,
+) -> Plan:
     decisions = _decisions(desired, past, now, targets, destroy)
     pending = [decision for decision in decisions if decision.action is not Action.NO_OP]
     basis = {str(item.address): basis_of(item.address, item.desired, past) for item in pending}
-    plan_id = digest([stack, now, config_digest, dict(providers or {}), basis, [_essence(item) for item in pending]])
+    plan_id = digest([stack, now, config_digest, dict(providers), basis, [_essence(item) for item in pending]])
     problems: list[Diagnostic] = []
     changes = []
     for decision in decisions:
@@ -64,7 +80,7 @@ def make_plan(
         config_digest,
         tuple(changes),
         basis,
-        dict(providers or {}),
+        dict(providers),
         tuple(problems),
     )
 
