@@ -21,6 +21,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
+from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
@@ -78,6 +79,12 @@ class Workspace:
         }
 
     @property
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        """The resource types of the configured providers by name."""
+        kinds = [self.registry.get(config.type) for config in self.stack.providers.values()]
+        return {name: kind for found in kinds if found is not None for name, kind in found.resource_types.items()}
+
+    @property
     def provider_digests(self) -> Mapping[str, str]:
         """A digest of each provider's settings; credentials are no part of it."""
         return {
@@ -130,7 +137,7 @@ class Workspace:
             self.stack.desired,
             observed,
             self.clock.now(),
-            types=self.registry.resource_types(),
+            types=self.resource_types,
             ledger=memory,
             history=history,
             config_digest=self.stack.digest,
@@ -218,7 +225,7 @@ def open_workspace(
         stack = load_stack(
             sources,
             root,
-            list(registry),
+            registry,
             inputs,
             read=lambda name: read_source(root / name),
             sections=SECTIONS,

@@ -34,11 +34,19 @@ project that does the work, hand the result to a view. The pattern::
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 
 
 def main() -> None:
-    """Run the command of ``sys.argv``: the console script."""
+    """Run the command of ``sys.argv``: the console script.
+
+    Two things are set for the whole process, which together take a tenth off a small plan: pydantic looks for no
+    plugins among all installed packages, and the cycle collector waits for more objects than the imports make.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    gc.set_threshold(50_000, 20, 20)
     from reconciler.cli.app import run
     from reconciler.cli.interrupt import terminable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler import __version__
@@ -11,8 +12,6 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.plan.plan import Plan
-from reconciler.views.json.plan import plan_document
-from reconciler.views.markdown.plan import plan_markdown
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
 from reconciler.views.text.plan import plan_lines
@@ -20,12 +19,18 @@ from reconciler.views.text.plan import plan_lines
 
 def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
     """Write a plan as a command's result."""
-    terminal.show(
-        format,
-        text=lambda: plan_lines(plan),
-        document=lambda: plan_document(plan),
-        markdown=lambda: plan_markdown(plan),
-    )
+
+    def document() -> Mapping[str, object]:
+        from reconciler.views.json.plan import plan_document  # imported only for who wants it, as is Markdown
+
+        return plan_document(plan)
+
+    def markdown() -> str:
+        from reconciler.views.markdown.plan import plan_markdown
+
+        return plan_markdown(plan)
+
+    terminal.show(format, text=lambda: plan_lines(plan), document=document, markdown=markdown)
 
 
 def save(terminal: Terminal, plan: Plan, path: Path) -> None:

@@ -21,7 +21,7 @@ STACK_NAME_LENGTH = 63
 class Block(BaseModel):
     """A part of the language: unknown keys are errors, and nothing is converted silently."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class VariableType(StrEnum):

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from reconciler.config.blocks import STACK_NAME, STACK_NAME_LENGTH
+from reconciler.config.catalog import Catalog, needed
 from reconciler.config.data import Ask, declare_data, results
 from reconciler.config.evaluate import check_expressions
 from reconciler.config.expression import Reference, context
@@ -39,7 +40,7 @@ _SHORTEST_SECRET = 4
 def load_stack(
     sources: Sequence[Source],
     root: Path,
-    catalog: Collection[ProviderSchema],
+    catalog: Collection[ProviderSchema] | Catalog,
     inputs: Inputs,
     read: Callable[[str], Source] | None = None,
     sections: Collection[str] = (),
@@ -62,7 +63,7 @@ def load_stack(
 def _load(
     sources: Sequence[Source],
     root: Path,
-    catalog: Collection[ProviderSchema],
+    catalog: Collection[ProviderSchema] | Catalog,
     inputs: Inputs,
     read: Callable[[str], Source] | None,
     accepted: Sequence[str],
@@ -71,16 +72,17 @@ def _load(
     texts = Texts()
     problems = Problems(texts)
     found = read_sections(sources, accepted, read, texts, problems)
-    settings = {name for schema in catalog for name in schema.settings.model_fields if name != AUTH}
+    schemas = needed(catalog, found)
+    settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
     shown = shown_lines(texts, found.files, (*BUILT_IN, *accepted), settings | {"type"})
     name = _stack_name(found, sources, problems)
     scope = Scope(env=inputs.environ)
     scope.values["stack"]["name"] = name
     declare_variables(found, inputs, scope, problems)
     define_locals(found, scope, problems)
-    providers = configure_providers(found, catalog, scope, problems)
+    providers = configure_providers(found, schemas, scope, problems)
     guards = _guards(found, scope, problems)
-    data = declare_data(found, catalog, providers, scope, problems)
+    data = declare_data(found, schemas, providers, scope, problems)
     unresolved: set[str] = set()
     protected: set[Address] = set()
 
@@ -91,7 +93,7 @@ def _load(
         return ask(config, providers.configs[config.provider])
 
     scope.values["data"] = results(data, find)
-    desired = expand_resources(found, catalog, providers, scope, problems, protected)
+    desired = expand_resources(found, schemas, providers, scope, problems, protected)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
@@ -143,7 +145,7 @@ def _guards(sections: Sections, scope: Scope, problems: Problems) -> Guards:
             report(error, node, Guards.model_fields, problems, value=value, what="guards")
         except UnusableError:
             pass
-    return Guards.model_validate({})
+    return Guards.model_construct()
 
 
 def _sensitive_texts(scope: Scope) -> Iterator[str]:

@@ -27,7 +27,7 @@ from reconciler.core.resource_type import ResourceType
 
 _MOST_FAILURES = 10
 """After so many bad instances of one resource the rest is left out: they fail alike."""
-_NOTHING_SAID = Common.model_validate({})
+_NOTHING_SAID = Common.model_construct()
 
 
 def expand_resources(

@@ -23,7 +23,7 @@ class Kind(StrEnum):
 class Lifecycle(BaseModel):
     """How far the planner may go at an address."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     prevent_clear: bool = Field(False, description="Makes any plan that would clear or replace this alarm an error.")
     create_before_clear: bool = Field(False, description="A replace pushes the new alarm before it clears the old.")
@@ -32,7 +32,7 @@ class Lifecycle(BaseModel):
     )
 
 
-DEFAULT_LIFECYCLE = Lifecycle.model_validate({})
+DEFAULT_LIFECYCLE = Lifecycle.model_construct()
 
 
 class Desired(NamedTuple):

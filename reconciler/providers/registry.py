@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from reconciler.core.data_source import DataSource, sources_of
 from reconciler.core.resource_type import ResourceType
@@ -13,18 +13,24 @@ GROUP = "reconciler.providers"
 
 
 class Registry:
-    """Provider types by name; entry points are loaded when first asked for."""
+    """Provider types by name; each is loaded when it is first asked for, all of them by whoever iterates."""
 
     def __init__(self, types: Iterable[ProviderType] | None = None) -> None:
-        self._types: dict[str, ProviderType] | None = None
+        self._points: Mapping[str, EntryPoint] | None = None
+        self._types: dict[str, ProviderType] = {}
         if types is not None:
+            self._points = {}
             self._types = {provider.name: provider for provider in types}
 
     def __iter__(self) -> Iterator[ProviderType]:
-        return iter(self._loaded().values())
+        for name in sorted(self._installed()):
+            self.get(name)
+        return iter(self._types.values())
 
     def get(self, name: str) -> ProviderType | None:
-        return self._loaded().get(name)
+        if name not in self._types and name in self._installed():
+            self._types[name] = self._installed()[name].load()
+        return self._types.get(name)
 
     def resource_types(self) -> Mapping[str, ResourceType]:
         """Every resource type by name."""
@@ -38,8 +44,7 @@ class Registry:
         """Every data source by name."""
         return {name: source for provider in self for name, source in sources_of(provider).items()}
 
-    def _loaded(self) -> dict[str, ProviderType]:
-        if self._types is None:
-            found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-            self._types = {point.name: point.load() for point in found}
-        return self._types
+    def _installed(self) -> Mapping[str, EntryPoint]:
+        if self._points is None:
+            self._points = {point.name: point for point in entry_points(group=GROUP)}
+        return self._points

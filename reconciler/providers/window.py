@@ -13,7 +13,7 @@ from reconciler.providers.settings import PositiveDuration
 class Window(BaseModel):
     """What every data source has: a window in time, as a span that ends now or as two instants."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
     lookback: PositiveDuration | None = Field(
         None, description="How far back to look; by default as far as the provider's `lookback` says."

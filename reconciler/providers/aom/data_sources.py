@@ -26,7 +26,7 @@ Texts = Text | Annotated[list[Text], Field(min_length=1)]
 class Relation(BaseModel):
     """One condition on a metadata key (table 6); a key with several values matches any of them."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     key: Text = Field(description="A key of the metadata.")
     value: list[Text] = Field(min_length=1, description="The values meant.")
@@ -36,7 +36,7 @@ class Relation(BaseModel):
 class Sort(BaseModel):
     """The order of the result (table 5)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     order_by: list[Text] = Field(min_length=1, description="The fields to sort by.")
     order: Literal["asc", "desc"] = Field("desc", description="Ascending or descending.")

@@ -98,7 +98,7 @@ _METADATA = "Further keys that identify it, text to text; with the fields above 
 class Fields(BaseModel):
     """What alarms and events have in common."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
     event_name: Text | None = Field(None, description="Its name, as people see it; by default the resource's name.")
     event_severity: Severity = Field(description="How severe it is.")

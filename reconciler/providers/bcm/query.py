@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1)]
 class Resource(BaseModel):
     """One instance, or one task of a site monitor (page, "ResourceKV")."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     instance_id: Text | None = Field(None, description="The id of an instance.")
     task_id: Text | None = Field(None, description="The id of a site monitor task.")

@@ -86,7 +86,7 @@ User = Annotated[
 class Dimension(BaseModel):
     """What tells one resource from another, as alarm rules name it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     name: str = Field(min_length=1, max_length=32, description="The dimension, such as instance_id.")
     value: str = Field(min_length=1, max_length=256, description="Its value, such as the id of a server.")
@@ -95,7 +95,7 @@ class Dimension(BaseModel):
 class CesEventFields(BaseModel):
     """A custom event in Huawei Cloud Eye: recorded once per occurrence, never changed."""
 
-    model_config = ConfigDict(title="ces_event", extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(title="ces_event", extra="forbid", strict=True, frozen=True, defer_build=True)
 
     event_name: Name | None = Field(None, description="Its name; by default the resource's name.")
     event_source: Source = Field(description="Where it comes from, as service.item.")
