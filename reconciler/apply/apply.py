@@ -119,11 +119,15 @@ class _Run:
         with ThreadPoolExecutor(max(1, sum(width.values())), thread_name_prefix="send") as pool:
             while True:
                 if failure is None and not self._over():
-                    for key, batches_left in waiting.items():
-                        while batches_left and busy[key] < width[key]:
-                            self._intend_ahead(batches_left)
-                            self._submit(pool, key, batches_left.popleft())
-                            busy[key] += 1
+                    try:
+                        for key, batches_left in waiting.items():
+                            while batches_left and busy[key] < width[key]:
+                                self._intend_ahead(batches_left)
+                                self._submit(pool, key, batches_left.popleft())
+                                busy[key] += 1
+                    except LeaseLostError as error:  # what is under way is still accounted for
+                        failure = error
+                        self.stop.set()
                 if not any(busy.values()):
                     break
                 for finished in self._account():

@@ -3,18 +3,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import count
 from math import ceil, log2
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from reconciler.apply.apply import INTENT_BATCHES
 from reconciler.apply.options import Options
 from reconciler.apply.result import Ending
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.operation import Operation, Status
 from reconciler.emulator.settings import Settings
-from reconciler.ledger.protocol import RunState
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, RunState
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
 from tests.apply.rig import Rig, rig
@@ -298,3 +300,39 @@ def test_what_an_earlier_run_pushed_unverified_is_waited_for_before_it_is_change
     it.options = Options(draw=lambda: 0.5)
     assert it.apply([alarm("a", severity="Critical")]).remaining == ()
     assert [item["metadata"]["event_severity"] for item in it.emulator.active_alarms()] == ["Critical"]
+
+
+def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, batch_size=1, parallelism=2)
+    lost, turns = Event(), count(1)
+
+    class Losing:
+        def __init__(self, ledger: Ledger) -> None:
+            self._ledger, self._calls = ledger, count(1)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._ledger, name)
+
+        def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+            if next(self._calls) > 1:
+                lost.set()
+                raise LeaseLostError
+            self._ledger.intend(holder, run, operations, now)
+
+    class Slow:
+        def __init__(self, provider: Provider) -> None:
+            self._provider = provider
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._provider, name)
+
+        def send(self, operations: Sequence[Operation]) -> object:
+            if next(turns) == INTENT_BATCHES:
+                assert lost.wait(30)
+            return self._provider.send(operations)
+
+    it.wrap_ledger, it.wrap_provider = Losing, Slow
+    result = it.apply(_many(INTENT_BATCHES + 5))
+    assert len(it.active()) == INTENT_BATCHES
+    assert [outcome.status for outcome in result.outcomes.values()] == [Status.DONE] * INTENT_BATCHES
+    assert len(result.remaining) == 5
