@@ -22,6 +22,7 @@ from reconciler.core.digest import digest
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
@@ -174,8 +175,7 @@ class Workspace:
         if plan.stack != self.stack.name:
             summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
             return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
-        begun = ledger.statuses([operation.key for operation in plan.operations])
-        addresses = {operation.address for operation in plan.operations if operation.key in begun}
+        statuses = ledger.statuses([operation.key for operation in plan.operations])
         past = recall(self.stack.name, self.observe(), ledger.view(self.clock.now(), self.visible_within))
         return staleness(
             plan,
@@ -183,7 +183,7 @@ class Workspace:
             past,
             self.clock.now(),
             providers=self.provider_digests,
-            begun=addresses,
+            done=[key for key, status in statuses.items() if status is Status.DONE],
         )
 
     def _is_protected(self, address: Address) -> bool:

@@ -100,13 +100,10 @@ def apply(
 def _still_due(terminal: Terminal, workspace: Workspace, ledger: Ledger, plan: Plan, format: Format) -> Plan | None:
     """A saved plan, if it may be applied; None, and said so, where nothing of it is left to do."""
     from reconciler.core.diagnostic import DiagnosticError
-    from reconciler.core.operation import Status
     from reconciler.views.json.document import document
     from reconciler.views.text.line import line
 
-    keys = [operation.key for operation in plan.operations if not operation.unless_refreshed]
-    statuses = ledger.statuses(keys)
-    if keys and all(statuses.get(key) is Status.DONE for key in keys) and plan.stack == workspace.stack.name:
+    if plan.stack == workspace.stack.name and _is_applied(plan, ledger):
         said = "Already applied: every operation of this plan is done. Nothing was sent."
         terminal.show(
             format,
@@ -119,3 +116,20 @@ def _still_due(terminal: Terminal, workspace: Workspace, ledger: Ledger, plan: P
     if moved:
         raise DiagnosticError(*moved)
     return plan
+
+
+def _is_applied(plan: Plan, ledger: Ledger) -> bool:
+    """Whether a saved plan has nothing left to do.
+
+    A clear that is due only beside a second alarm has an outcome only where there was one: of a plan with such clears
+    a run must have come to its end.
+    """
+    from reconciler.core.operation import Status
+    from reconciler.ledger.protocol import RunState
+
+    certain = [operation.key for operation in plan.operations if not operation.unless_refreshed]
+    statuses = ledger.statuses(certain)
+    if not certain or any(statuses.get(key) is not Status.DONE for key in certain):
+        return False
+    conditional = any(operation.unless_refreshed for operation in plan.operations)
+    return not conditional or any(run.plan_id == plan.id and run.state is RunState.DONE for run in ledger.runs())

@@ -15,8 +15,8 @@ from reconciler.checks.canary import Perch
 from reconciler.checks.check import Check, Unasked, read_checks
 from reconciler.checks.result import CheckResult, Report
 from reconciler.checks.run import Progress, run_checks
-from reconciler.cli.execution import owner
 from reconciler.cli.interrupt import stopping
+from reconciler.cli.owner import owner
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
 from reconciler.config.node import Plain

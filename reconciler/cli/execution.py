@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Event
 
 from reconciler.apply.apply import apply_plan
-from reconciler.apply.lease import Owner, leased
+from reconciler.apply.lease import leased
 from reconciler.apply.options import Options
 from reconciler.apply.result import Ending, Result
-from reconciler.apply.settle import settle
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.interrupt import stopping
+from reconciler.cli.owner import owner
 from reconciler.cli.plans import show_plan
 from reconciler.cli.progress import watching
+from reconciler.cli.settling import settle_open, stoppable
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.operation import Status
@@ -30,8 +26,6 @@ from reconciler.views.text.line import BLANK, Style, line
 from reconciler.views.text.result import result_lines
 from reconciler.views.text.settlement import settlement_lines
 from reconciler.workspace import Workspace
-
-INTERRUPTED = "Interrupted: what is under way finishes, then the run ends. Ctrl-C again exits at once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +65,7 @@ def execute(
     ledger = workspace.open_ledger()
     stop = Event()
     with leased(ledger, owner(), workspace.clock, stop) as holder:
-        with _stoppable(terminal, stop), watching(terminal) as progress:
-            settlement = settle(ledger, workspace.providers, workspace.clock, stop, progress)
-        terminal.tell(settlement_lines(settlement))
+        terminal.tell(settlement_lines(settle_open(terminal, workspace, ledger, stop)))
         if stop.is_set():
             return ExitCode.INTERRUPTED
         plan = planned(ledger)
@@ -88,7 +80,7 @@ def execute(
         if not request.auto_approve and not _approved(terminal, request):
             terminal.tell([line("Nothing was done.")])
             return ExitCode.ERROR
-        with _stoppable(terminal, stop), watching(terminal) as progress:
+        with stoppable(terminal, stop), watching(terminal) as progress:
             result = apply_plan(
                 plan,
                 workspace.providers,
@@ -111,10 +103,6 @@ def exit_code(result: Result) -> ExitCode:
         return ExitCode.DONE
     touched = any(outcome.status is not Status.FAILED for outcome in result.outcomes.values())
     return ExitCode.PARTIAL if touched else ExitCode.ERROR
-
-
-def _stoppable(terminal: Terminal, stop: Event) -> AbstractContextManager[None]:
-    return stopping(stop, lambda: terminal.tell([line((INTERRUPTED, Style.WARNING))]))
 
 
 def _check(terminal: Terminal, workspace: Workspace, request: Request, plan: Plan) -> None:
@@ -145,14 +133,3 @@ def _show(terminal: Terminal, request: Request, result: Result) -> ExitCode:
         markdown=lambda: result_markdown(result, terminal.command),
     )
     return exit_code(result)
-
-
-def owner() -> Owner:
-    """Who this run is, for the lease."""
-    return Owner(_user(), socket.gethostname(), os.getpid())
-
-
-def _user() -> str:
-    with suppress(OSError, KeyError):  # a container may run under a number nobody has a name for
-        return getpass.getuser()
-    return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

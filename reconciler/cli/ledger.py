@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.command import command_app
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.options import HERE, DataFormatOption
+from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import DataFormat, Terminal
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ StackOption = Annotated[
 
 @app.callback()
 def ledger() -> None:
-    """Look into the journal of what was sent, and break a lease that is stuck.
+    """Look into the journal of what was sent, settle what is open in it, and break a lease that is stuck.
 
-    It needs neither the configuration nor the network.
+    Only `settle` needs the configuration and the network.
     """
 
 
@@ -79,6 +79,27 @@ def show(
     found = past_run(run, where, stack)
     Terminal.of(ctx).show(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
+
+
+@app.command()
+def settle(
+    ctx: typer.Context,
+    path: PathArgument = HERE,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: DataFormatOption = DataFormat.TEXT,
+) -> ExitCode:
+    """Ask the services what became of operations that a run left open, and journal it; sends nothing.
+
+    `reconciler apply` does this first, too. Exits with 4 where a service could not be asked, so that something stays
+    open.
+    """
+    from reconciler.cli.settling import settle_only
+    from reconciler.cli.stack import opened
+
+    terminal = Terminal.of(ctx)
+    with opened(terminal, path, var, var_file, data=False) as workspace:
+        return settle_only(terminal, workspace, format)
 
 
 @app.command()

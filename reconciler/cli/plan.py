@@ -77,5 +77,5 @@ def plan(
             refusals = workspace.refusals(made)
             terminal.report([replace(refusal, severity=Severity.WARNING) for refusal in refusals])
         if out is not None:
-            save(terminal, made, out)
+            save(terminal, made, out, path)
     return ExitCode.CHANGES if detailed_exitcode and made.pending else ExitCode.DONE

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.cli.files import replace_text
+from reconciler.cli.clock import now
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
@@ -15,6 +16,7 @@ from reconciler.plan.plan import Plan
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
 from reconciler.views.text.plan import plan_lines
+from reconciler.views.wording import deadline
 
 
 def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
@@ -33,8 +35,19 @@ def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
     terminal.show(format, text=lambda: plan_lines(plan), document=document, markdown=markdown)
 
 
-def save(terminal: Terminal, plan: Plan, path: Path) -> None:
-    """Write a plan to a file, whole or not at all, readable by its owner only; say how to apply it."""
+def show_saved(terminal: Terminal, path: Path, format: Format) -> None:
+    """Write a saved plan, and until when it can be applied."""
+    plan = load(path)
+    show_plan(terminal, plan, format)
+    until = deadline(plan, now())
+    if until is not None and format != Format.JSON:  # whose document has it as send_by
+        terminal.show(format, text=lambda: [line(until)], markdown=lambda: f"\n{until}\n")
+
+
+def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
+    """Write a plan to a file, whole or not at all, readable by its owner only; say how to apply it to the stack at
+    ``stack``.
+    """
     from reconciler.plan.file import dump_plan  # its models take 0.1 s to build
 
     text = dump_plan(plan, __version__)
@@ -43,7 +56,8 @@ def save(terminal: Terminal, plan: Plan, path: Path) -> None:
     except OSError as error:
         raise DiagnosticError(Diagnostic(f"the plan can't be saved to {path}: {error.strerror}")) from None
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
-    command = f"reconciler apply {shlex.quote(str(path))}"
+    places = [path] if stack == Path() else [stack, path]
+    command = shlex.join(["reconciler", "apply", *map(str, places)])
     terminal.tell([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])
 
 

@@ -47,16 +47,16 @@ def show(
     ] = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Show a saved plan, or a past run.
+    """Show a saved plan and until when it can be applied, or a past run.
 
     A plan file that was altered after it was saved is refused. Runs come from the ledger: what was sent, and what the
     service answered.
     """
-    from reconciler.cli.plans import load, show_plan
+    from reconciler.cli.plans import show_saved
 
     terminal = Terminal.of(ctx)
     if Path(what).exists() or not _is_run(what):
-        show_plan(terminal, load(Path(what)), format)
+        show_saved(terminal, Path(what), format)
         return ExitCode.DONE
     from reconciler.cli.runs import past_run
     from reconciler.views.json.ledger import run_document

@@ -19,14 +19,15 @@ def staleness(
     now: int,
     *,
     providers: Mapping[str, str],
-    begun: Collection[Address] = (),
+    done: Collection[str] = (),
 ) -> tuple[Diagnostic, ...]:
     """Why a saved plan may not be applied at ``now`` (epoch ms); empty when it may.
 
-    ``desired`` and ``past`` are of now, ``providers`` the digests of their settings. Addresses in ``begun`` were
-    already worked on by this very plan: what moved there is its own doing.
+    ``desired`` and ``past`` are of now, ``providers`` the digests of their settings. ``done`` are the keys of
+    this very plan's operations that are done already: what moved at their addresses is its own doing, unless something
+    fires there that the plan neither knew nor pushed.
     """
-    return tuple(_staleness(plan, {item.address: item for item in desired}, past, now, providers, begun))
+    return tuple(_staleness(plan, {item.address: item for item in desired}, past, now, providers, done))
 
 
 def _staleness(
@@ -35,7 +36,7 @@ def _staleness(
     past: Past,
     now: int,
     providers: Mapping[str, str],
-    begun: Collection[Address],
+    done: Collection[str],
 ) -> Iterator[Diagnostic]:
     hint = "make a new plan"
     for key in sorted({operation.provider for operation in plan.operations}):
@@ -46,16 +47,32 @@ def _staleness(
         wanted = desired.get(change.address)
         if not _same(change, wanted):
             yield Diagnostic(f"{address} is declared otherwise than when the plan was made", hint=hint, address=address)
-        elif change.address not in begun:
-            if basis_of(change.address, change.desired, past) != plan.basis.get(address):
-                yield Diagnostic(f"{address} has changed at the service since the plan", hint=hint, address=address)
-            elif any(operation.send_by is not None and operation.send_by <= now for operation in change.operations):
-                late = min(operation.send_by or now for operation in change.operations)
-                yield Diagnostic(
-                    f"{address} could be sent until {format_instant(late)}, {rough_duration(now - late)} ago",
-                    hint=hint,
-                    address=address,
-                )
+        elif _moved(plan, change, past, done):
+            yield Diagnostic(f"{address} has changed at the service since the plan", hint=hint, address=address)
+        elif not _begun(change, done) and (late := _late(change, now)) is not None:
+            yield Diagnostic(
+                f"{address} could be sent until {format_instant(late)}, {rough_duration(now - late)} ago",
+                hint=hint,
+                address=address,
+            )
+
+
+def _late(change: Change, now: int) -> int | None:
+    """The first instant (epoch ms) a change had to be sent by, where it has passed."""
+    first = min((item.send_by for item in change.operations if item.send_by is not None), default=None)
+    return first if first is not None and first <= now else None
+
+
+def _begun(change: Change, done: Collection[str]) -> bool:
+    return any(operation.key in done for operation in change.operations)
+
+
+def _moved(plan: Plan, change: Change, past: Past, done: Collection[str]) -> bool:
+    """Whether somebody else did something at an address since the plan."""
+    if not _begun(change, done):
+        return basis_of(change.address, change.desired, past) != plan.basis.get(str(change.address))
+    known = {found.id for found in change.before}
+    return any(found.id not in known and found.marks.run != plan.id for found in past.active.get(change.address, ()))
 
 
 def _same(change: Change, wanted: Desired | None) -> bool:

@@ -10,6 +10,7 @@ from reconciler.checks.result import Report
 from reconciler.checks.watch import Verdict
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
+from reconciler.core.duration import format_instant, rough_duration
 from reconciler.core.operation import Status
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.remainder import remaining
@@ -64,6 +65,17 @@ def summary(plan: Plan) -> str:
     return f"No changes. {as_declared(plan)}"
 
 
+def deadline(plan: Plan, now: int) -> str | None:
+    """Until when a saved plan can be applied, seen from ``now`` (epoch ms); None where it does not age."""
+    if plan.send_by is None:
+        return None
+    left = plan.send_by - now
+    if left > 0:
+        return f"It can be applied until {format_instant(plan.send_by)}, for another {rough_duration(left)}."
+    passed = f"It could be applied until {format_instant(plan.send_by)}, {rough_duration(-left)} ago"
+    return f"{passed}: make a new plan."
+
+
 def as_declared(plan: Plan) -> str:
     """``12 alarms and 1 event are as declared.``"""
     unchanged = [change for change in plan.changes if change.action is Action.NO_OP]
@@ -86,14 +98,34 @@ def outcome(result: Result) -> str:
     if not result.plan.pending:
         return summary(result.plan)
     finished = [change for change in result.plan.pending if result.status(change) is Status.DONE]
-    counted = done(finished) or "nothing was done"
     left = Counter(item.status for item in remaining(result))
     if not left:
-        return f"Apply complete: {counted}."
+        return f"Apply complete: {done(finished) or 'nothing was done'}."
+    return f"{'Applied in part' if finished else 'Nothing applied'}: {_balance(finished, left)}."
+
+
+def shares(result: Result) -> Mapping[str, str]:
+    """What became of each provider's share of a plan, by key; empty where one line tells it all: a single provider, or
+    nothing left to do.
+    """
+    left = list(remaining(result))
+    keys = list(dict.fromkeys(change.provider for change in result.plan.pending))
+    if not left or len(keys) < 2:
+        return {}
+    told = {}
+    for key in keys:
+        mine = [change for change in result.plan.pending if change.provider == key]
+        finished = [change for change in mine if result.status(change) is Status.DONE]
+        told[key] = _balance(finished, Counter(item.status for item in left if item.change.provider == key))
+    return told
+
+
+def _balance(finished: Sequence[Change], left: Counter[str]) -> str:
+    """``1 created; operation not done: 1 failed``."""
     undone = ", ".join(f"{left[status]:,} {status}" for status in ("failed", "unknown", "not started") if left[status])
-    head = "Applied in part" if finished else "Nothing applied"
     operations = "operation" if left.total() == 1 else "operations"
-    return f"{head}: {f'{counted}; ' if finished else ''}{operations} not done: {undone}."
+    parts = [done(finished)] if finished else []
+    return "; ".join([*parts, f"{operations} not done: {undone}"] if undone else parts)
 
 
 def ending(result: Result) -> str | None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from freezegun import freeze_time
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
@@ -51,14 +52,24 @@ def test_drift_alone_is_shown_by_refresh_only(stack: Path) -> None:
 def test_a_saved_plan_is_shown_as_it_was(stack: Path, tmp_path: Path) -> None:
     saved = tmp_path / "it's a plan.json"
     made = reconciler("plan", stack, "--out", saved)
-    assert "reconciler apply '" in made.err
+    assert f"reconciler apply {stack} '" in made.err
     assert saved.stat().st_mode & 0o077 == 0
     for format in ("text", "json", "markdown"):
         made = reconciler("plan", stack, "--format", format)
         shown = reconciler("show", saved, "--format", format)
         assert shown.code == 0
         if format != "json":  # which tells when each was made
-            assert shown.out == made.out
+            assert shown.out.startswith(made.out)
+            assert "It can be applied until " in shown.out.removeprefix(made.out)
+
+
+def test_a_saved_plan_whose_time_has_passed_says_so_when_it_is_shown(stack: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    with freeze_time("2026-05-01T12:00:00Z"):
+        assert reconciler("plan", stack, "--out", saved).code == 0
+    with freeze_time("2026-05-01T12:31:00Z"):
+        shown = reconciler("show", saved).out
+    assert "It could be applied until 2026-05-01T12:30:00Z, 1m ago: make a new plan." in shown
 
 
 def test_an_altered_plan_is_refused(stack: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from reconciler.views.printable import printable
 from reconciler.views.remainder import Remaining, remaining, unconfirmed
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import STYLES
-from reconciler.views.wording import count, ending, outcome
+from reconciler.views.wording import count, ending, outcome, shares
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
@@ -37,6 +37,8 @@ def result_lines(result: Result, again: str) -> Iterator[Line]:
     if why is not None:
         yield line((printable(why), Style.WARNING))
     yield line((printable(outcome(result)), Style.BOLD if left else Style.GOOD))
+    for provider, share in shares(result).items():
+        yield line("  ", printable(f"{provider}: {share}"), hang=4)
     if left:
         yield line("To continue: ", (printable(again), Style.BOLD))
 
