@@ -1,0 +1,60 @@
+"""kill -9 at any point of an apply, and one more apply: the same end every time, nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from reconciler.ledger.sqlite import open_ledger
+from tests.e2e import fleet
+from tests.e2e.beginning import Beginning, Mode
+from tests.e2e.mortal import Death, Step
+
+EVENLY = [1 + fleet.OPERATIONS * number // 18 for number in range(18)]
+POINTS = {
+    # Intents are journalled up to twenty batches ahead: for 390 operations, 85 more, and the 25 pushes that replace.
+    Step.BEFORE_INTENT: [1, 391, 476],
+    Step.AFTER_INTENT: [1, 391, 476],
+    Step.AFTER_SENDING: EVENLY,
+    Step.BEFORE_OUTCOME: EVENLY,
+}
+MERGING = [Death(step, count) for step, counts in POINTS.items() for count in counts]
+DOUBLING = [*MERGING, *(Death(step, fleet.OPERATIONS + 1) for step in POINTS)]
+"""Where a repeated push opens a second alarm, more operations follow: the first one is cleared."""
+DEATHS: dict[Mode, list[Death]] = {"merge": MERGING, "duplicate": DOUBLING}
+
+
+@pytest.mark.parametrize("mode", DEATHS)
+def test_there_are_more_than_forty_points_in_a_run_of_500_operations(
+    beginning: Callable[[Mode], Beginning], mode: Mode
+) -> None:
+    with beginning(mode).place() as place:
+        whole = place.apply()
+        assert fleet.shown(place.emulator) == fleet.expected()
+    last = {step: counts[-1] for step, counts in whole.steps.items()}
+    assert last[Step.AFTER_SENDING] == fleet.OPERATIONS + (50 if mode == "duplicate" else 0)
+    assert len(set(DEATHS[mode])) >= 40
+    assert all(death.count <= last[death.step] for death in DEATHS[mode])
+
+
+@pytest.mark.parametrize(
+    ("mode", "death"),
+    [
+        pytest.param(mode, death, id=f"{mode}, {death.step}, {death.count}")
+        for mode, deaths in DEATHS.items()
+        for death in deaths
+    ],
+)
+def test_one_more_apply_completes_what_a_killed_one_began(
+    beginning: Callable[[Mode], Beginning], mode: Mode, death: Death
+) -> None:
+    with beginning(mode).place() as place:
+        assert place.apply(death=death).signal == signal.SIGKILL
+        again = place.apply()
+        assert again.code == 0, again.err
+        assert fleet.shown(place.emulator) == fleet.expected()
+        with closing(open_ledger(place.stack / ".reconciler" / "fleet.db")) as ledger:
+            assert ledger.open_intents() == []
