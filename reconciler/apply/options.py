@@ -8,6 +8,9 @@ from random import random
 
 from reconciler.core.duration import HOUR
 
+DEADLINE = HOUR
+"""How long (ms) a run may take before nothing new is sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -19,5 +22,5 @@ class Options:
 
     parallelism: int | None = None
     verify: bool = True
-    deadline: int = HOUR
+    deadline: int = DEADLINE
     draw: Callable[[], float] = random

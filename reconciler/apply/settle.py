@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from threading import Event
 from typing import NamedTuple
 
+from reconciler.apply.options import DEADLINE
 from reconciler.apply.patience import polling
 from reconciler.apply.progress import Progress
 from reconciler.apply.sender import look
@@ -88,7 +89,9 @@ def _shown(
 ) -> frozenset[str] | None:
     """The keys whose effect shows once the service's window has passed; None where it can't be asked.
 
-    Only a push is worth waiting for: a clear that does not show can be sent again without harm.
+    Only a push is worth waiting for: a clear that does not show can be sent again without harm. The window counts from
+    now, not from the intent: a run that waited for its rate limit or for a busy service sent long after it meant to. It
+    sent nothing after its deadline.
     """
     operations = [entry.operation for entry in entries]
     window = provider.limits.visible_within
@@ -98,10 +101,10 @@ def _shown(
         now = clock.now()
         shown = look(provider, operations)
         missing = [at for key, at in pushes.items() if shown is None or key not in shown]
-        until = max(missing, default=0) + window
-        if shown is not None and now >= until:
+        until = min(began, max(missing, default=0) + DEADLINE) + window
+        if shown is not None and (not missing or now >= until):
             return shown
-        if shown is None and now >= max(until, began + window):
+        if shown is None and now >= began + window:
             return None
         progress.verifying(len(missing))
         if clock.wait(pause, stop):

@@ -75,7 +75,7 @@ def import_(
     with opened(terminal, path, var, var_file) as workspace:
         found = workspace.foreign(wanted, provider)
         if adopt:
-            _adopt(terminal, workspace, found, out, format)
+            _adopt(terminal, workspace, found, out, path, format)
         else:
             _declare(terminal, workspace, imports(workspace.stack, found, workspace.registry), out)
     return ExitCode.DONE
@@ -117,7 +117,9 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
     )
 
 
-def _adopt(terminal: Terminal, workspace: Workspace, found: list[Foreign], out: Path | None, format: Format) -> None:
+def _adopt(
+    terminal: Terminal, workspace: Workspace, found: list[Foreign], out: Path | None, stack: Path, format: Format
+) -> None:
     from reconciler.cli.plans import save, show_plan
     from reconciler.core.diagnostic import DiagnosticError
     from reconciler.plan.adoption import adopt
@@ -133,4 +135,4 @@ def _adopt(terminal: Terminal, workspace: Workspace, found: list[Foreign], out: 
         are = "is" if left == 1 else "are"
         terminal.tell([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
     if out is not None and plan.changes:
-        save(terminal, plan, out)
+        save(terminal, plan, out, stack)

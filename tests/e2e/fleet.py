@@ -25,7 +25,7 @@ providers:
     auth: {{token: t}}
     batch_size: {batch_size}
     parallelism: 3
-    visible_within: 300ms
+    visible_within: 200ms
 resources:
 """
 ALARM = """\
