@@ -11,8 +11,8 @@ import requests
 from tests.emulator.handle import Emulator
 
 OPERATIONS = 500
-"""50 updates, 25 replaces (a clear and a push each), 100 clears, 250 creates, 50 events. Where a repeated push opens a
-second alarm, 50 clears of the first more.
+"""30 updates, 10 replaces (a clear and a push each), 100 clears, 300 creates, 50 events. Where a repeated push opens a
+second alarm, the first one is cleared too: 30 more.
 """
 
 HEAD = """\
@@ -41,9 +41,9 @@ Shown = list[tuple[str, str, str]]
 def declare(directory: Path, release: int, batch_size: int = 20) -> Path:
     """Write the stack as of release 1 or 2; the directory."""
     text = HEAD.format(batch_size=batch_size) + "  aom_alarm:\n"
-    text += _group("updated", 50, "Major", f"release {release}")
-    text += _group("replaced", 25, "Major" if release == 1 else "Critical", "degraded")
-    text += _group("gone", 100, "Minor", "old") if release == 1 else _group("new", 250, "Minor", "new")
+    text += _group("updated", 30, "Major", f"release {release}")
+    text += _group("replaced", 10, "Major" if release == 1 else "Critical", "degraded")
+    text += _group("gone", 100, "Minor", "old") if release == 1 else _group("new", 300, "Minor", "new")
     if release == 2:
         text += "  aom_event:\n    released:\n" + _each(50) + "      occurrence: two\n      event_severity: Info\n"
         text += ALARM.replace("      timeout: 12h\n", "")
@@ -68,9 +68,9 @@ def shown(emulator: Emulator) -> Shown:
 def expected() -> Shown:
     """What release 2 declares, each once, and the alarm of somebody else."""
     rows = [("foreign", "Major", "mine")]
-    rows += _rows("aom_alarm.updated", 50, "Major", "release 2")
-    rows += _rows("aom_alarm.replaced", 25, "Critical", "degraded")
-    rows += _rows("aom_alarm.new", 250, "Minor", "new")
+    rows += _rows("aom_alarm.updated", 30, "Major", "release 2")
+    rows += _rows("aom_alarm.replaced", 10, "Critical", "degraded")
+    rows += _rows("aom_alarm.new", 300, "Minor", "new")
     rows += _rows("aom_event.released", 50, "two", "")
     return sorted(rows)
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,13 +27,14 @@ def stack(emulator: Emulator, tmp_path: Path) -> Path:
 
 @contextmanager
 def stopped_apply(emulator: Emulator, stack: Path) -> Iterator[subprocess.Popen[str]]:
-    """An apply that stands still while it holds the lease, its push under way."""
-    emulator.fault("push:delay=1s,nth=1")
-    command = [sys.executable, "-m", "reconciler", "apply", str(stack), "--auto-approve", "--log-level", "info"]
+    """An apply that stands still while it holds the lease and waits for an answer, so not while it holds a lock."""
+    emulator.fault("push:delay=2s,nth=1")
+    command = [sys.executable, "-m", "reconciler", "apply", str(stack), "--auto-approve"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stderr is not None
-            assert any("operations to send" in record for record in process.stderr)
+            while not emulator.requests("push"):
+                assert process.poll() is None
+                time.sleep(0.01)
             process.send_signal(signal.SIGSTOP)
             yield process
         finally:
@@ -67,7 +69,7 @@ def test_of_two_applies_started_together_one_does_the_work(emulator: Emulator, s
 
 def test_the_lease_of_a_killed_apply_is_taken_over_at_once(emulator: Emulator, stack: Path) -> None:
     file = stack / "stack.yaml"
-    file.write_text(file.read_text().replace("project_id:", "visible_within: 1500ms, project_id:"))
+    file.write_text(file.read_text().replace("project_id:", "visible_within: 5s, project_id:"))
     with stopped_apply(emulator, stack) as first:
         first.kill()
         first.communicate()
@@ -75,3 +77,5 @@ def test_the_lease_of_a_killed_apply_is_taken_over_at_once(emulator: Emulator, s
     again = reconciler("apply", stack, "--auto-approve")
     assert again.returncode == 0, again.stderr
     assert len(emulator.active_alarms()) == len(NAMES)
+    assert len(emulator.requests("push")) == 1
+    assert f"An earlier run left {len(NAMES)} operations open:\n  {len(NAMES)} had reached the service" in again.stderr

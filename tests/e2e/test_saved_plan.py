@@ -42,7 +42,7 @@ def test_what_the_plan_shows_is_what_is_sent_and_only_once(
     "death",
     [
         Death(Step.BEFORE_INTENT, 1),
-        Death(Step.AFTER_INTENT, 476),
+        Death(Step.AFTER_INTENT, 491),
         Death(Step.AFTER_SENDING, 120),
         Death(Step.BEFORE_OUTCOME, 340),
         Death(Step.AFTER_OUTCOME, 60),
