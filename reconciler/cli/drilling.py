@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from threading import Event
 
-from reconciler.cli.execution import owner
 from reconciler.cli.interrupt import stopping
+from reconciler.cli.owner import owner
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler import __version__
-from reconciler.cli.files import replace_text
 from reconciler.cli.clock import now
+from reconciler.cli.files import replace_text
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant

@@ -149,6 +149,9 @@ class ApplyOutput(TypedDict):
     summary: str
     plan_id: NotRequired[str]
     ending: NotRequired[Literal["complete", "denied", "interrupted", "deadline"]]
+    shares: NotRequired[
+        Annotated[dict[str, str], Field(description="The summary of each provider, where several had changes.")]
+    ]
     started_at: NotRequired[Instant]
     ended_at: NotRequired[Instant]
     cause: NotRequired[Answer | None]
@@ -227,11 +230,32 @@ class RunOutput(TypedDict):
     operations: list[OperationShape]
 
 
+class SettledShape(TypedDict):
+    """An operation that a run had left open."""
+
+    address: str
+    provider: str
+    verb: Verb
+    key: str
+    run: str
+    intended_at: Milliseconds
+
+
+class SettlementOutput(TypedDict):
+    """What `ledger settle` answers."""
+
+    format_version: Version
+    arrived: Annotated[list[SettledShape], Field(description="Those that had reached the service.")]
+    lost: Annotated[list[SettledShape], Field(description="Those that never did.")]
+    open: Annotated[list[SettledShape], Field(description="Those it could not be asked about.")]
+
+
 DOCUMENTS = {
     "plan-output": PlanOutput,
     "apply-output": ApplyOutput,
     "check-output": CheckOutput,
     "run-output": RunOutput,
+    "settlement-output": SettlementOutput,
     "diagnostics": Diagnostics,
 }
 """The documents by the names of their schemas."""
