@@ -21,8 +21,8 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
-from reconciler.core.resource_type import ResourceType
 from reconciler.core.operation import Status
+from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
