@@ -12,6 +12,7 @@ from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.options import (
     HERE,
     AutoApproveOption,
+    DeadlineOption,
     ForceOption,
     FormatOption,
     NoVerifyOption,
@@ -56,6 +57,7 @@ def apply(
     auto_approve: AutoApproveOption = False,
     parallelism: ParallelismOption = None,
     no_verify: NoVerifyOption = False,
+    deadline: DeadlineOption = None,
     target: TargetOption = None,
     force: ForceOption = False,
     var: VarOption = None,
@@ -67,10 +69,9 @@ def apply(
     Plans, shows the plan, asks, and carries it out; a saved plan is carried out as it was shown, or refused where the
     stack or the service has moved on. Interrupt it at any time: running it again continues, and sends nothing twice.
     """
-    from reconciler.apply.options import Options
     from reconciler.cli.execution import Request, check_approvable, execute
     from reconciler.cli.plans import load
-    from reconciler.cli.stack import addresses, check_targets, opened
+    from reconciler.cli.stack import addresses, check_targets, opened, run_options
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     terminal = Terminal.of(ctx)
@@ -82,7 +83,7 @@ def apply(
         hint = "leave --target out, or make a plan with it: reconciler plan --target ... --out FILE"
         raise DiagnosticError(Diagnostic("a saved plan is applied as a whole", hint=hint))
     question = "Do you want to perform these actions?"
-    options = Options(parallelism=parallelism, verify=not no_verify)
+    options = run_options(parallelism, no_verify, deadline)
     request = Request("apply", question, format, auto_approve or approved is not None, force, options)
     check_approvable(terminal, request)
     with opened(terminal, path, var, var_file) as workspace:

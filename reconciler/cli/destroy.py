@@ -11,6 +11,7 @@ from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.options import (
     HERE,
     AutoApproveOption,
+    DeadlineOption,
     ForceOption,
     FormatOption,
     NoVerifyOption,
@@ -36,6 +37,7 @@ def destroy(
     auto_approve: AutoApproveOption = False,
     parallelism: ParallelismOption = None,
     no_verify: NoVerifyOption = False,
+    deadline: DeadlineOption = None,
     target: TargetOption = None,
     force: ForceOption = False,
     var: VarOption = None,
@@ -46,14 +48,13 @@ def destroy(
 
     Recorded events stay: they are facts. Alarms of other stacks, or of nobody's, are not touched.
     """
-    from reconciler.apply.options import Options
     from reconciler.cli.execution import Request, check_approvable, execute
-    from reconciler.cli.stack import addresses, check_targets, opened
+    from reconciler.cli.stack import addresses, check_targets, opened, run_options
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
     question = "Do you really want to clear all of these alarms?"
-    options = Options(parallelism=parallelism, verify=not no_verify)
+    options = run_options(parallelism, no_verify, deadline)
     request = Request("destroy", question, format, auto_approve, force, options)
     check_approvable(terminal, request)
     with opened(terminal, path, var, var_file, data=False) as workspace:

@@ -65,3 +65,12 @@ ParallelismOption = Annotated[
 NoVerifyOption = Annotated[
     bool, typer.Option("--no-verify", help="Do not wait until the service shows what was pushed.")
 ]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        metavar="DURATION",
+        help="Send nothing new once the run has taken this long, such as 90s or 10m.",
+        show_default="1h",
+    ),
+]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.apply.options import Options
     from reconciler.config.inputs import Inputs
     from reconciler.core.address import Address
     from reconciler.plan.plan import Plan
@@ -71,6 +72,19 @@ def addresses(texts: Sequence[str] | None) -> list[Address]:
     if problems:
         raise DiagnosticError(*problems)
     return found
+
+
+def run_options(parallelism: int | None, no_verify: bool, deadline: str | None) -> Options:
+    """How a run is to be carried out; DiagnosticError for a deadline that is no duration."""
+    from reconciler.apply.options import DEADLINE, Options
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+    from reconciler.core.duration import parse_duration
+
+    try:
+        longest = DEADLINE if deadline is None else parse_duration(deadline)
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(f"--deadline: {error}")) from None
+    return Options(parallelism=parallelism, verify=not no_verify, deadline=longest)
 
 
 def check_targets(plan: Plan, targets: Sequence[Address]) -> None:

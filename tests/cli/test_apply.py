@@ -172,3 +172,13 @@ def test_destroy_of_a_target_leaves_the_rest(stack: Path) -> None:
     reconciler("apply", stack, "--auto-approve")
     reconciler("destroy", stack, "--target", "aom_alarm.one", "--auto-approve")
     assert "Plan: 1 to create." in reconciler("plan", stack).out
+
+
+def test_after_its_deadline_a_run_sends_nothing_new_and_says_what_remains(tmp_path: Path) -> None:
+    with running(Settings(faults=(parse_fault("push:status=429,retry_after=30"),))) as url:
+        done = reconciler("apply", write(tmp_path / "stack", "one", endpoint=url), "--auto-approve", "--deadline", "1s")
+    assert done.code == 1
+    assert "To continue: " in done.out
+    assert reconciler("apply", tmp_path / "stack", "--auto-approve", "--deadline", "soon").err.startswith(
+        "error: --deadline: 'soon' is not a duration"
+    )
