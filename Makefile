@@ -9,6 +9,7 @@ STAMP  := $(VENV)/.installed
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
+# The tests of HTML reports need a Chromium: `.ci/browser` finds one, or installs Debian's.
 test: $(STAMP)
 	$(BIN)/pytest
 

@@ -34,7 +34,6 @@ def record_html(record: Record) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
             f"<title>{text(title)}</title>",
-            '<link rel="icon" href="data:,">',
             f"<style>{style()}</style>",
             "</head>",
             "<body>",

@@ -1,0 +1,117 @@
+"""A headless Chromium, driven over its debugging pipe: no driver, no network, nothing kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+FIND = Path(__file__).parents[2] / ".ci" / "browser"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+)
+
+
+class Page:
+    """One tab. Commands and events are those of the DevTools protocol."""
+
+    def __init__(self, write: int, read: int) -> None:
+        self._write, self._read = write, read
+        self._numbers = count(1)
+        self._buffer = b""
+        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == number:
+                assert "error" not in answer, answer
+                return dict(answer["result"])
+            self.events.append(answer)
+
+    def open(self, file: Path, *, width: int, scheme: str = "light") -> None:
+        """Load a file at a width, and wait until it is there."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.events.clear()
+        self.call("Page.navigate", url=file.as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._receive())
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the console says: errors, warnings, violations of the page's own policy, exceptions."""
+        bad = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+        return [json.dumps(event["params"]) for event in self.events if event.get("method") in bad]
+
+    @property
+    def requested(self) -> list[str]:
+        """The URLs of all requests the page made."""
+        sent = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in sent]
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            got = os.read(self._read, 1 << 16)
+            assert got, "the browser is gone"
+            self._buffer += got
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return dict(json.loads(message))
+
+
+@contextmanager
+def chromium() -> Iterator[Page]:
+    """A fresh browser with one tab; fails where there is none (``.ci/browser`` installs it)."""
+    found = subprocess.run([FIND], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    to_browser, from_us = os.pipe()
+    to_us, from_browser = os.pipe()
+
+    with TemporaryDirectory(prefix="chromium-") as profile:
+        # The browser reads commands on descriptor 3 and answers on 4.
+        command = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
+        browser = subprocess.Popen(
+            ["bash", "-c", command, found.stdout.strip(), *FLAGS, f"--user-data-dir={profile}"],
+            pass_fds=(to_browser, from_browser),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "HOME": profile},
+        )
+        os.close(to_browser)
+        os.close(from_browser)
+        try:
+            yield Page(from_us, to_us)
+        finally:
+            os.close(from_us)
+            browser.kill()
+            browser.wait()
+            os.close(to_us)

@@ -1,0 +1,371 @@
+"""Playing a drill: in order, at its offsets, and never leaving anything behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.config.inputs import Inputs
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.drill.archive import Archive
+from reconciler.drill.drill import GRACE
+from reconciler.drill.record import Ending, Record, StepState
+from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.settings import Settings
+from reconciler.workspace import open_workspace
+from tests.drill.rig import NOW, EmulatedClock, Rig, offsets, rig
+from tests.emulator.handle import Emulator
+
+Start = Callable[[Settings], Emulator]
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture
+def play(start_emulator: Start, tmp_path: Path) -> Rig:
+    return rig(start_emulator, tmp_path)
+
+
+def test_a_drill_is_played_at_its_offsets_and_leaves_nothing_active(play: Rig) -> None:
+    play.write()
+    record = play.start()
+    assert record.ending is Ending.COMPLETE
+    assert offsets(record) == {
+        "one": (0, 0),
+        "two": (MINUTE, MINUTE),
+        "told": (90_000, 90_000),
+        "back": (2 * MINUTE, 2 * MINUTE),
+        "last": (3 * MINUTE, 3 * MINUTE),
+    }
+    assert {sent.address: sent.ended_by for sent in record.sent} == {
+        "aom_alarm.slow": "step back",
+        "aom_alarm.broken": "the end of the drill",
+        "aom_event.failover": None,
+    }
+    assert (play.active(), record.left) == ([], ())
+
+
+def test_two_hours_pass_without_anybody_waiting_for_them(play: Rig) -> None:
+    steps = "    steps:\n" + "".join(f"      - {{name: n{n}, at: {n}m, note: at {n}}}\n" for n in range(0, 121, 10))
+    play.write(name="long", head="    max_duration: 3h\n", steps=steps)
+    record = play.start("long")
+    assert offsets(record) == {f"n{n}": (n * MINUTE, n * MINUTE) for n in range(0, 121, 10)}
+    assert record.at(record.ended_at or 0) == 2 * HOUR
+
+
+def test_a_slow_service_delays_steps_and_the_record_shows_the_slip(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: two, at: 1s, raise: aom_alarm.broken}
+      - {name: three, at: 2s, note: late}
+      - {name: four, at: 1h, note: in time again}
+"""
+    play.write(steps=steps, head="    max_duration: 2h\n")
+    play.emulator.fault("push:status=503,retry_after=20,first=1")
+    record = play.start()
+    began = {name: began for name, (_, began) in offsets(record).items()}
+    assert list(began) == ["one", "two", "three", "four"]
+    assert 20_000 <= began["two"] <= began["three"] < MINUTE
+    assert record.steps[1].slip == began["two"] - 1000
+    assert began["four"] == HOUR
+    assert record.steps[3].slip == 0
+
+
+def test_everything_says_that_it_is_a_drill_and_ends_by_itself(play: Rig) -> None:
+    play.write(head="    max_duration: 10m\n    labels: {prefix: 'Drill: ', metadata: {season: spring}}\n")
+    record = play.start()
+    raised = play.pushes()
+    assert len(raised) == 3
+    for item in raised:
+        assert item["metadata"]["drill"] == "outage"
+        assert item["metadata"]["season"] == "spring"
+        assert item["metadata"]["reconciler_stack"] == "shop/outage"
+        assert "outage" in item["annotations"]["drill"]
+        assert item["annotations"]["message"].startswith("Drill: ")
+    timeouts = {item["metadata"]["resource_id"]: item["timeout"] for item in raised if "timeout" in item}
+    assert timeouts == {"r1": 10 * MINUTE + GRACE, "r2": 5 * MINUTE}
+    second = next(item for item in raised if item["metadata"]["resource_id"] == "r2")
+    assert second["starts_at"] + second["timeout"] <= (record.started_at or 0) + 10 * MINUTE + GRACE
+
+
+def test_the_stack_itself_neither_sees_nor_clears_the_alarms_of_a_drill(play: Rig) -> None:
+    file = play.write()
+    planned: list[int] = []
+
+    def look(record: Record) -> None:
+        if record.steps[1].state is StepState.DONE and not planned:
+            clock = EmulatedClock(play.emulator.url)
+            with open_workspace(file, Inputs(), clock=clock) as workspace:
+                memory = workspace.remembered()
+                planned.append(len(workspace.plan(memory).pending) + len(workspace.plan(memory, destroy=True).pending))
+
+    play.start(watcher=look)
+    assert planned == [0]
+
+
+def test_a_check_of_before_that_fails_stops_the_drill_before_anything_is_sent(play: Rig) -> None:
+    play.write(head="    before: never\n")
+    record = play.start()
+    assert record.ending is Ending.REFUSED
+    assert "never did not pass before it" in record.why
+    assert record.checks[0].reason.startswith("found 0, expected exactly 99")
+    assert play.pushes() == []
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (
+            "    allowed: {windows: [{days: [sat], from: '09:00', to: '17:00', time_zone: Europe/Berlin}]}\n",
+            "drill outage may run sat 09:00-17:00 Europe/Berlin, and it is 2027-01-15T08:00:00Z",
+        ),
+        (
+            "    allowed: {severities: [Info, Minor]}\n",
+            "aom_alarm.slow has severity Major, and drill outage allows Info, Minor",
+        ),
+        ("    allowed: {projects: [p2]}\n", "aom_alarm.slow is in project p1, and drill outage allows p2"),
+    ],
+)
+def test_a_drill_that_is_not_allowed_does_not_start(play: Rig, head: str, said: str) -> None:
+    play.write(head=head)
+    with pytest.raises(DiagnosticError) as raised:
+        play.start()
+    assert said in [one.summary for one in raised.value.diagnostics]
+    assert play.emulator.requests() == []
+
+
+def test_the_guards_of_the_stack_hold_for_its_drills(play: Rig) -> None:
+    file = play.write()
+    file.write_text(file.read_text() + "guards: {max_changes: 2}\n")
+    with pytest.raises(DiagnosticError, match=r"makes 3 changes, and guards.max_changes allows 2"):
+        play.start()
+    assert play.pushes() == []
+
+
+def test_nothing_is_sent_without_the_name_typed_in(play: Rig) -> None:
+    play.write()
+    record = play.start(approve=lambda _: False)
+    assert (record.ending, record.why) == (Ending.REFUSED, "did not start: its name was not typed in")
+    assert play.pushes() == []
+
+
+def test_an_interrupt_clears_what_was_raised(play: Rig) -> None:
+    play.write()
+
+    def interrupt(record: Record) -> None:
+        if record.steps[1].state is StepState.DONE:
+            play.stop.set()
+
+    record = play.start(watcher=interrupt)
+    assert record.ending is Ending.INTERRUPTED
+    assert {sent.ended_by for sent in record.alarms} == {"the interrupt"}
+    assert [step.state for step in record.steps[2:]] == [StepState.SKIPPED] * 3
+    assert play.active() == []
+
+
+def test_a_living_run_ends_when_it_is_told_to(play: Rig) -> None:
+    play.write()
+
+    def tell(record: Record) -> None:
+        if record.steps[0].state is StepState.DONE:
+            play.archive.ask_to_abort(record.run)
+
+    record = play.start(watcher=tell)
+    assert (record.ending, play.active()) == (Ending.ABORTED, [])
+
+
+def test_a_drill_is_over_when_max_duration_has_passed(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: asked, at: 1m, pause: 'Go on?'}
+      - {name: two, at: 2m, raise: aom_alarm.broken}
+"""
+    play.write(head="    max_duration: 5m\n", steps=steps)
+    record = play.start(confirm=_waiting(play))
+    assert record.ending is Ending.OVERTIME
+    assert play.active() == []
+    assert all(sent.until is not None and sent.until <= NOW + 5 * MINUTE + GRACE + 100 for sent in record.alarms)
+
+
+def _waiting(play: Rig) -> Callable[[str, Callable[[], bool]], str | None]:
+    """Nobody confirms, and time passes."""
+
+    def confirm(_: str, attend: Callable[[], bool]) -> str | None:
+        while attend():
+            play.clock.wait(30, play.stop)
+        return None
+
+    return confirm
+
+
+def test_a_pause_holds_the_timeline_for_as_long_as_a_person_takes(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: asked, at: 1m, pause: 'Go on?'}
+      - {name: follows, after: asked, wait: 10s, note: right after}
+      - {name: later, at: 2m, note: moved}
+"""
+    play.write(steps=steps)
+
+    def slowly(question: str, _: Callable[[], bool]) -> str:
+        assert question == "Go on?"
+        play.clock.wait(600, play.stop)
+        return "confirmed by ann"
+
+    record = play.start(confirm=slowly)
+    assert record.steps[0].outcome == "confirmed by ann after 10m"
+    assert {name: began for name, (_, began) in offsets(record).items()} == {
+        "asked": MINUTE,
+        "follows": 11 * MINUTE + 10_000,
+        "later": 12 * MINUTE,
+    }
+    assert [step.slip for step in record.steps] == [0, 0, 0]
+
+
+def test_a_check_that_fails_is_told_and_the_drill_goes_on(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: seen, at: 1m, check: [slow_fires, never]}
+      - {name: last, at: 2m, note: goes on}
+"""
+    play.write(steps=steps)
+    record = play.start()
+    assert record.ending is Ending.COMPLETE
+    assert [(check.name, check.phase, check.verdict) for check in record.checks] == [
+        ("slow_fires", "seen", "passed"),
+        ("never", "seen", "failed"),
+    ]
+    assert record.checks[1].items[0]["event_name"] == "slow"
+    assert [step.state for step in record.steps] == [StepState.DONE, StepState.FAILED, StepState.DONE]
+    assert play.active() == []
+
+
+def test_the_checks_of_after_see_what_is_left_when_all_is_cleared(play: Rig) -> None:
+    play.write(head="    before: calm\n    after: [calm]\n")
+    assert [(check.phase, check.verdict) for check in play.start().checks] == [
+        ("before", "passed"),
+        ("after", "passed"),
+    ]
+
+
+def test_latencies_are_measured_from_the_push_until_it_shows_and_somebody_is_told(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    rule = NotificationRule("pager", after=7000, match={"resource_id": ("r1",)})
+    play = rig(start_emulator, tmp_path, Settings(visible_after=2000, notifications=(rule,)))
+    play.write()
+    record = play.start()
+    slow, broken = record.alarms
+    assert slow.visible_after is not None
+    assert 2000 <= slow.visible_after < 3500
+    assert slow.notified_after == 7000
+    assert slow.notified is not None
+    assert slow.notified.startswith("pager")
+    assert (broken.notified_after, broken.gone_at is not None) == (None, True)
+
+
+def test_what_ended_an_alarm_before_the_drill_did_is_told(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: [aom_alarm.slow, aom_alarm.broken]}
+      - {name: last, at: 10m, note: The end}
+"""
+    play.write(steps=steps)
+
+    def somebody(record: Record) -> None:
+        if record.steps[0].state is StepState.DONE and "slow" in str(play.active()) and not cleared:
+            [alarm] = [one for one in play.emulator.active_alarms() if one["metadata"]["resource_id"] == "r1"]
+            cleared.append(alarm["id"])
+            item = {key: alarm[key] for key in ("id", "metadata", "starts_at")} | {"ends_at": play.clock.now()}
+            answer = play.emulator.session.put(
+                f"{play.emulator.url}/v2/p1/push/events?action=clear",
+                json={"events": [item]},
+                headers={"X-Auth-Token": "t"},
+            )
+            assert answer.status_code == 204
+
+    cleared: list[str] = []
+    record = play.start(watcher=somebody)
+    assert {sent.address: sent.ended_by for sent in record.alarms} == {
+        "aom_alarm.slow": "somebody else",
+        "aom_alarm.broken": "the service, its timeout having passed",
+    }
+    assert record.left == ()
+
+
+def test_raising_what_fires_already_changes_nothing(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: again, at: 1m, raise: aom_alarm.slow}
+"""
+    play.write(steps=steps)
+    record = play.start()
+    assert record.steps[1].outcome == "1 fire already"
+    assert len(play.pushes()) == 1
+
+
+def test_a_refused_push_is_told_and_nothing_is_left(play: Rig) -> None:
+    play.write()
+    play.emulator.fault("push:status=400,first=1")
+    record = play.start()
+    assert record.steps[0].state is StepState.FAILED
+    assert "400" in record.steps[0].outcome
+    assert record.alarms[0].unsent
+    assert (record.ending, record.left, play.active()) == (Ending.COMPLETE, (), [])
+
+
+def test_a_service_that_does_not_let_us_in_ends_the_drill_and_what_may_be_left_is_named(play: Rig) -> None:
+    play.write()
+
+    def shut(record: Record) -> None:
+        if record.steps[0].state is StepState.DONE and not shut_out:
+            shut_out.extend(play.emulator.fault("push:status=403", "clear:status=403", "query:status=403"))
+
+    shut_out: list[int] = []
+    record = play.start(watcher=shut)
+    assert record.ending is Ending.FAILED
+    [left] = record.left
+    assert left.startswith("aom_alarm.slow (aom_alarm.outage--slow): 403")
+    assert "the service ends it by" in left
+    assert play.active() == ["aom_alarm.outage--slow"]
+
+
+def test_an_alarm_is_cleared_once_the_network_is_back(play: Rig) -> None:
+    play.write()
+
+    def cut(record: Record) -> None:
+        if record.ending is Ending.COMPLETE and not cut_off:
+            cut_off.extend(play.emulator.fault("query:status=503,retry_after=1,first=20"))
+
+    cut_off: list[int] = []
+    record = play.start(watcher=cut)
+    assert cut_off
+    assert (record.left, play.active()) == ((), [])
+
+
+def test_a_drill_does_not_start_over_what_an_earlier_run_left(play: Rig) -> None:
+    play.write()
+
+    class Killed(BaseException):
+        """Stands for the death of the process."""
+
+    def die(record: Record) -> None:
+        if record.steps[1].state is StepState.DONE:
+            raise Killed
+
+    with pytest.raises(Killed):
+        play.start(watcher=die)
+    with pytest.raises(DiagnosticError, match="is not over"):
+        play.start()
+    assert len(play.active()) == 2
+    elsewhere = Archive(play.directory / "elsewhere")
+    record = play.abort(archive=elsewhere)
+    assert {sent.ended_by for sent in record.alarms} == {"drill abort"}
+    assert {sent.address for sent in record.alarms} == {"aom_alarm.slow", "aom_alarm.broken"}
+    assert (record.ending, play.active()) == (Ending.ABORTED, [])
