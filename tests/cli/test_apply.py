@@ -182,3 +182,26 @@ def test_after_its_deadline_a_run_sends_nothing_new_and_says_what_remains(tmp_pa
     assert reconciler("apply", tmp_path / "stack", "--auto-approve", "--deadline", "soon").err.startswith(
         "error: --deadline: 'soon' is not a duration"
     )
+
+
+def test_a_saved_plan_is_refused_where_the_service_has_moved_on(stack: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    reconciler("plan", stack, "--out", saved)
+    reconciler("apply", stack, "--auto-approve", "--target", "aom_alarm.two")
+    done = reconciler("apply", stack, saved)
+    assert done.code == 1
+    assert "aom_alarm.two has changed at the service since the plan" in done.err
+    assert "aom_alarm.one" not in done.err
+
+
+def test_a_saved_plan_that_failed_is_refused_once_another_has_done_its_work(tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    with running(Settings(faults=(parse_fault("push:status=400,nth=1"),), on_repeat="duplicate")) as url:
+        stack = write(tmp_path / "stack", "one", endpoint=url)
+        reconciler("plan", stack, "--out", saved)
+        assert reconciler("apply", stack, saved).code == 1
+        assert reconciler("apply", stack, "--auto-approve").code == 0
+        again = reconciler("apply", stack, saved)
+        assert again.code == 1
+        assert "aom_alarm.one has changed at the service since the plan" in again.err
+        assert reconciler("plan", stack).out == "No changes. 1 alarm is as declared.\n"
