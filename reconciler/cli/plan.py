@@ -58,11 +58,14 @@ def plan(
     """
     from reconciler.cli.plans import save, show_plan
     from reconciler.cli.stack import addresses, check_targets, opened
-    from reconciler.core.diagnostic import DiagnosticError, Severity
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
     from reconciler.plan.drift import drift_only
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
+    if refresh_only and out is not None:
+        hint = "leave --refresh-only out to save what would be sent"
+        raise DiagnosticError(Diagnostic("--refresh-only shows what moved: it leaves nothing to save", hint=hint))
     with opened(terminal, path, var, var_file) as workspace:
         made = workspace.plan(workspace.remembered(), targets=targets)
         check_targets(made, targets)

@@ -160,3 +160,11 @@ def test_no_secret_is_in_any_output_at_any_level(tmp_path: Path, format: str) ->
         assert done.code == 0
         assert TOKEN not in done.out + done.err
         assert "(sensitive)" in done.out or command[0] == "validate"
+
+
+def test_what_only_shows_drift_can_not_be_saved_as_a_plan(stack: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    done = reconciler("plan", stack, "--refresh-only", "--out", saved)
+    assert done.code == 1
+    assert "--refresh-only shows what moved: it leaves nothing to save" in done.err
+    assert not saved.exists()
