@@ -35,6 +35,9 @@ def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed
     if kind not in (ALARM.event_type, EVENT.event_type):
         log.warning("%s: event %s is neither an alarm nor an event (%r): left alone", address, key, kind)
         return None
+    if address.type != (ALARM.name if kind == ALARM.event_type else EVENT.name):
+        log.warning("%s: event %s is marked with the address of something else (%r): left alone", address, key, kind)
+        return None
     if key in (None, "") and kind == ALARM.event_type:
         log.warning("%s: an alarm without an id can't be cleared: left alone", address)
         return None

@@ -94,3 +94,11 @@ def test_missing_fields_are_read_as_empty() -> None:
 
 def test_fields_we_do_not_know_are_ignored() -> None:
     assert seen(policy={}, event_sn="1", enterprise_project_id="0", brand_new=[1]) == seen()
+
+
+@pytest.mark.parametrize("address", ["aom_event.a", "ces_event.a", "other.a"])
+def test_an_alarm_marked_with_the_address_of_something_else_is_left_alone(address: str) -> None:
+    wanted = desired("a", timeout="1h")
+    item = json.loads(ALARM.push(wanted, marks(wanted), NOW)[0])
+    item["metadata"]["reconciler_address"] = address
+    assert observed({**item, "id": "7", "ends_at": 0}, "aom", STACK) is None

@@ -144,7 +144,7 @@ def test_objects_a_service_shows_against_the_filter_are_not_seen(caplog: pytest.
     unmarked = shown(2)
     unmarked["metadata"] = {"event_name": "disk full", "event_type": "alarm"}
     event = shown(3)
-    event["metadata"] = {**event["metadata"], "event_type": "event"}
+    event["metadata"] = {**event["metadata"], "event_type": "event", "reconciler_address": "aom_event.a3"}
     ended = shown(4, ends_at=NOW + 1)
     found, _ = names(in_turn(page([foreign, unmarked, event, ended, shown(5)], "")))
     assert found == ["a5"]
