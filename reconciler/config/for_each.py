@@ -26,8 +26,9 @@ def instances(value: Plain) -> Iterator[tuple[str, Plain, Plain]]:
     for item in value:
         named = item.get("id") if isinstance(item, dict) else item
         if isinstance(named, bool) or not isinstance(named, str | int | float) or named == "":
+            what = "an empty text" if item == "" else kind(item)
             raise ValueError(
-                f"the items of for_each must be texts, numbers, or mappings with an id, not {kind(item)}"
+                f"the items of for_each must be texts, numbers, or mappings with an id, not {what}"
                 f"{' without one' if isinstance(item, dict) else ''}; use a mapping to give each a name"
             )
         key = as_text(named)

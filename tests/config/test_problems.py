@@ -90,6 +90,13 @@ def siren(fields: str) -> str:
             ['5:47 for_each names "1" twice; each instance needs an address of its own'],
         ),
         (
+            "severity: Info, host: h, for_each: ['']",
+            [
+                "5:47 the items of for_each must be texts, numbers, or mappings with an id, not an empty text; "
+                "use a mapping to give each a name"
+            ],
+        ),
+        (
             "severity: Info, host: h, for_each: [{a: 1}]",
             [
                 "5:47 the items of for_each must be texts, numbers, or mappings with an id, not a mapping without one; "
