@@ -30,7 +30,7 @@ from reconciler.plan.past import Past, missing, recall
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
-from reconciler.providers.protocol import Importable, Provider
+from reconciler.providers.protocol import Importable, Provider, ServiceError
 from reconciler.providers.registry import Registry
 
 SECTIONS = ("checks", "drills")
@@ -120,7 +120,8 @@ class Workspace:
         found: list[Observed] = []
         for key, provider in self.providers.items():
             mine = [desired for desired in self.stack.desired if desired.provider == key]
-            found.extend(provider.observe(self.stack.name, mine))
+            with self._asking(key):
+                found.extend(provider.observe(self.stack.name, mine))
         return found
 
     def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
@@ -196,11 +197,20 @@ class Workspace:
         for desired in self.stack.desired:
             if desired.address in absent:
                 by_provider.setdefault(desired.provider, []).append(desired.address)
-        return [
-            found
-            for key, addresses in by_provider.items()
-            for found in self.providers[key].history(self.stack.name, addresses)
-        ]
+        ended: list[Observed] = []
+        for key, addresses in by_provider.items():
+            with self._asking(key):
+                ended.extend(self.providers[key].history(self.stack.name, addresses))
+        return ended
+
+    @contextmanager
+    def _asking(self, key: str) -> Iterator[None]:
+        """Say of an error which provider it came from, and where that is configured."""
+        try:
+            yield
+        except ServiceError as error:
+            error.provider, error.position = key, self.stack.providers[key].position
+            raise
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def apply(
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
-    if saved is None and path.is_file() and path.suffix not in (".yaml", ".yml"):
+    if saved is None and not path.is_dir() and path.suffix not in (".yaml", ".yml"):
         path, saved = HERE, path
     approved = load(saved) if saved is not None else None
     if approved is not None and targets:

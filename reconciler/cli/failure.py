@@ -27,7 +27,7 @@ def failure(error: Exception) -> Failure:
         return Failure(error.diagnostics)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return Failure((Diagnostic(f"{where}{error.strerror}"),))
+        return Failure((Diagnostic(f"{where}{error.strerror}", hint="check the path, and who may write there"),))
     return _service(error) or _lease(error) or _unforeseen(error)
 
 
@@ -57,12 +57,14 @@ def _service(error: Exception) -> Failure | None:
         Verdict.AMBIGUOUS: "run the command again: what was stored meanwhile is found, and not sent twice",
         Verdict.REJECTED: "the service read the request and refused it: compare it with what the message names",
     }
-    facts = [f"request: {answer.request}"] if answer.request else []
+    facts = [f"provider: {error.provider}"] if isinstance(error, ServiceError) and error.provider else []
+    facts += [f"request: {answer.request}"] if answer.request else []
     facts += [f"status: {answer.status}"] if answer.status else []
     facts += [f"code: {answer.code}"] if answer.code else []
     facts += [f"trace: {answer.trace_id}"] if answer.trace_id else []
     summary = "\n".join((answer.message or "the service gave no reason", *facts))
-    return Failure((Diagnostic(summary, hint=hints[verdict]),))
+    position = error.position if isinstance(error, ServiceError) else None
+    return Failure((Diagnostic(summary, position, hints[verdict]),))
 
 
 def _lease(error: Exception) -> Failure | None:

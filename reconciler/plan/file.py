@@ -21,7 +21,7 @@ def parse_plan(text: str, name: str) -> Plan:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        if first["loc"] == ("format_version",):
+        if first["loc"] == ("format_version",) and first["type"] != "missing":
             raise _refused(
                 name,
                 f"this version reads plan format {FORMAT_VERSION}, and the file says {first['input']!r}",

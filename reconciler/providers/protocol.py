@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import Position
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, ServiceAnswer
@@ -39,7 +40,13 @@ class Verdict(Enum):
 
 
 class ServiceError(Exception):
-    """A request that did not succeed; ``retry_after`` is in seconds, as the service told."""
+    """A request that did not succeed; ``retry_after`` is in seconds, as the service told.
+
+    ``provider`` and ``position`` are the key and the place of the provider's block, where whoever asked knows them.
+    """
+
+    provider: str | None = None
+    position: Position | None = None
 
     def __init__(self, verdict: Verdict, answer: ServiceAnswer, retry_after: float | None = None) -> None:
         super().__init__(str(answer))

@@ -11,7 +11,7 @@ from reconciler.checks.watch import Verdict
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
-from reconciler.core.operation import Status
+from reconciler.core.operation import ServiceAnswer, Status
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.remainder import remaining
 
@@ -134,11 +134,20 @@ def ending(result: Result) -> str | None:
         case Ending.COMPLETE:
             return None
         case Ending.DENIED:
-            return f"The run was stopped: {result.cause or 'the service did not let us in'}."
+            return _stopped(result.cause)
         case Ending.INTERRUPTED:
             return "Interrupted: nothing new was sent, what was under way has ended, and the ledger is written."
         case Ending.DEADLINE:
             return "The run's deadline passed: nothing new was sent, and the ledger is written."
+
+
+def _stopped(cause: ServiceAnswer | None) -> str:
+    if cause is None:
+        return "The run was stopped: a service did not let us in."
+    what = f"The run was stopped: {str(cause).rstrip('.')}."
+    if cause.status is None:
+        return what
+    return f"{what} Check the credentials under `providers`, their project, and the permissions they grant."
 
 
 def verdicts(report: Report) -> str:

@@ -205,3 +205,17 @@ def test_a_saved_plan_that_failed_is_refused_once_another_has_done_its_work(tmp_
         assert again.code == 1
         assert "aom_alarm.one has changed at the service since the plan" in again.err
         assert reconciler("plan", stack).out == "No changes. 1 alarm is as declared.\n"
+
+
+def test_a_plan_file_that_is_not_there_is_named(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stack)
+    done = reconciler("apply", "nope.json")
+    assert done.code == 1
+    assert "nope.json can't be read: No such file or directory" in done.err
+
+
+def test_a_refused_caller_is_told_what_to_check(tmp_path: Path) -> None:
+    with running(Settings(faults=(parse_fault("push:status=403"),))) as url:
+        done = reconciler("apply", write(tmp_path, "one", endpoint=url), "--auto-approve")
+    assert done.code == 1
+    assert "The run was stopped: 403 AOM.0403: auth failed. Check the credentials under `providers`" in done.out

@@ -122,6 +122,8 @@ def test_an_unreachable_service_is_told_with_its_request_and_what_to_do(tmp_path
     done = reconciler("plan", write(tmp_path, "one", endpoint="http://127.0.0.1:9"))
     assert done.code == 1
     assert "127.0.0.1:9" in done.err
+    assert "provider: aom" in done.err
+    assert f"--> {tmp_path / 'stack.yaml'}:3:3" in done.err
     assert "hint: check `endpoint` or `region`" in done.err
 
 
