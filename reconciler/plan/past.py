@@ -88,6 +88,8 @@ def seen_from(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]
     """The alarms at an address, each once: providers that share a project show the same one, which counts as seen by
     ``provider`` where that is one of them.
     """
+    if len(active) < 2:
+        return tuple(active)
     found: dict[tuple[str, Marks], Observed] = {}
     for alarm in active:
         key = (alarm.id, alarm.marks)
