@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.batch import batches, waves
+from reconciler.apply.batch import batches
 from reconciler.apply.options import Options
+from reconciler.apply.order import Order, Readiness
 from reconciler.apply.progress import Progress, Silent
 from reconciler.apply.result import Ending, Result
 from reconciler.apply.sender import Channel, DeniedError, Sender, look
@@ -71,6 +72,7 @@ class _Run:
     ) -> None:
         self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
         self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
+        self.order = Order(plan.changes)
         self.id = secrets.token_hex(8)
         self.started_at = clock.now()
         self.deadline = self.started_at + options.deadline
@@ -89,7 +91,7 @@ class _Run:
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
         try:
-            for wave in waves(due, self.outcomes):
+            for wave in self.order.waves(due, self.outcomes):
                 self._send(self._unblocked(wave))
             unconfirmed = self._verify(operations)
         except DeniedError as error:
@@ -170,14 +172,10 @@ class _Run:
             self.progress.advanced(outcomes)
 
     def _unblocked(self, wave: Sequence[Operation]) -> list[Operation]:
-        """The operations whose forerunner is done; the others end here as failed, unsent."""
-        ready, blocked = [], []
-        for operation in wave:
-            before = self.outcomes.get(operation.after) if operation.after else None
-            if operation.after is None or (before is not None and before.status is Status.DONE):
-                ready.append(operation)
-            elif before is not None:
-                blocked.append(operation)
+        """The operations that wait for nothing any more; those that waited for what failed end here, unsent."""
+        found = list(zip(wave, self.order.readiness(wave, self.outcomes), strict=True))
+        ready = [operation for operation, readiness in found if readiness is Readiness.READY]
+        blocked = [operation for operation, readiness in found if readiness is Readiness.BLOCKED]
         if blocked:
             self._intend(blocked)
             why = ServiceAnswer("not sent: what had to be done first is not done")

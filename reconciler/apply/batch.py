@@ -1,37 +1,11 @@
-"""Batches: operations in the order they are due, in groups that fit one request."""
+"""Batches: operations in groups that fit one request."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from reconciler.core.operation import Operation
 from reconciler.providers.protocol import Limits
-
-
-def waves(operations: Iterable[Operation], done: Collection[str] = ()) -> list[list[Operation]]:
-    """Operations by how many others must be done first; each wave may be sent once the one before it has ended.
-
-    ``done`` are the keys of operations that need not be waited for. Raises ValueError where an operation waits for one
-    that is neither there nor done.
-    """
-    depth = dict.fromkeys(done, -1)
-    ordered: list[list[Operation]] = []
-    waiting = list(operations)
-    while waiting:
-        later = []
-        for operation in waiting:
-            if operation.after is not None and operation.after not in depth:
-                later.append(operation)
-                continue
-            level = 0 if operation.after is None else depth[operation.after] + 1
-            depth[operation.key] = level
-            while len(ordered) <= level:
-                ordered.append([])
-            ordered[level].append(operation)
-        if len(later) == len(waiting):
-            raise ValueError(f"operation {later[0].key} waits for {later[0].after}, which is not in the plan")
-        waiting = later
-    return ordered
 
 
 def batches(operations: Sequence[Operation], limits: Limits) -> Iterator[list[Operation]]:

@@ -35,6 +35,7 @@ class DesiredDocument(_Document):
     prevent_clear: bool
     create_before_clear: bool
     renew_before: int | None = Field(description="Milliseconds.")
+    depends_on: list[str] = Field(description="The addresses that are pushed before it.")
 
 
 class ObservedDocument(_Document):
@@ -186,6 +187,7 @@ def _desired_document(desired: Desired) -> DesiredDocument:
         prevent_clear=desired.lifecycle.prevent_clear,
         create_before_clear=desired.lifecycle.create_before_clear,
         renew_before=desired.lifecycle.renew_before,
+        depends_on=[str(address) for address in desired.depends_on],
     )
 
 
@@ -252,4 +254,5 @@ def _desired_of(address: Address, provider: str, document: DesiredDocument) -> D
         document.digest,
         document.occurrence,
         lifecycle,
+        depends_on=tuple(Address.parse(text) for text in document.depends_on),
     )

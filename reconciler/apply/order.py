@@ -1,0 +1,98 @@
+"""Order: which operations of a plan wait for which, as ``depends_on`` and ``after`` say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import Enum
+
+from reconciler.core.address import Address
+from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.plan.plan import Change
+
+
+class Readiness(Enum):
+    """Whether an operation may be sent."""
+
+    READY = "ready"
+    WAITING = "waiting"
+    """What it waits for has no outcome yet."""
+    BLOCKED = "blocked"
+    """What it waits for has ended, and is not done."""
+
+
+class Order:
+    """What each operation of a plan waits for; what the plan does not touch is not waited for."""
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self._keys: dict[Address, list[str]] = {}
+        self._needed: dict[Address, Sequence[Address]] = {}
+        for change in changes:
+            keys = [operation.key for operation in change.operations if not operation.unless_refreshed]
+            self._keys.setdefault(change.address, []).extend(keys)
+            if change.address.key is not None:  # without its key an address means all instances
+                self._keys.setdefault(change.address._replace(key=None), []).extend(keys)
+            if change.desired is not None and change.desired.depends_on:
+                self._needed[change.address] = change.desired.depends_on
+
+    def waves(self, operations: Iterable[Operation], done: Collection[str] = ()) -> list[list[Operation]]:
+        """Operations by how many others must be done first; each wave may be sent once the one before it has ended.
+
+        ``done`` are the keys of operations that need not be waited for. Raises ValueError where an operation waits for
+        one that is neither there nor done, or for itself.
+        """
+        depth = dict.fromkeys(done, -1)
+        ordered: list[list[Operation]] = []
+        waiting = list(operations)
+        while waiting:
+            later = []
+            known: dict[Address, int | None] = {}
+            for operation in waiting:
+                level = self._level(operation, depth, known)
+                if level is None:
+                    later.append(operation)
+                    continue
+                depth[operation.key] = level
+                while len(ordered) <= level:
+                    ordered.append([])
+                ordered[level].append(operation)
+            if len(later) == len(waiting):
+                raise ValueError(f"operation {later[0].key} waits for one that can't be sent before it")
+            waiting = later
+        return ordered
+
+    def readiness(self, operations: Sequence[Operation], outcomes: Mapping[str, Outcome]) -> list[Readiness]:
+        """Whether each operation may be sent, as things stand."""
+        known: dict[Address, Readiness] = {}
+        found = []
+        for operation in operations:
+            states = [_readiness([operation.after], outcomes)] if operation.after is not None else []
+            for address in self._needed.get(operation.address, ()):
+                if address not in known:
+                    known[address] = _readiness(self._keys.get(address, ()), outcomes)
+                states.append(known[address])
+            found.append(max(states, key=list(Readiness).index, default=Readiness.READY))
+        return found
+
+    def _level(self, operation: Operation, depth: Mapping[str, int], known: dict[Address, int | None]) -> int | None:
+        """How many waves come before an operation; None while that is not known. ``known`` keeps it by address."""
+        deepest = -1
+        if operation.after is not None:
+            if operation.after not in depth:
+                return None
+            deepest = depth[operation.after]
+        for address in self._needed.get(operation.address, ()):
+            if address not in known:
+                levels = [depth.get(key) for key in self._keys.get(address, ())]
+                known[address] = None if None in levels else max((n for n in levels if n is not None), default=-1)
+            level = known[address]
+            if level is None:
+                return None
+            deepest = max(deepest, level)
+        return deepest + 1
+
+
+def _readiness(keys: Iterable[str], outcomes: Mapping[str, Outcome]) -> Readiness:
+    found = [outcomes.get(key) for key in keys]
+    if any(outcome is not None and outcome.status is not Status.DONE for outcome in found):
+        return Readiness.BLOCKED
+    return Readiness.WAITING if None in found else Readiness.READY
