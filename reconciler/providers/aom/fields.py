@@ -23,6 +23,9 @@ DEFAULT_TIMEOUT = 5 * DAY
 _ALARM_MARKS = 2
 _EVENT_MARKS = 3
 
+# The greatest number of 13 digits: a query can't name a later time.
+_LAST = 9_999_999_999_999
+
 Severity = Literal["Critical", "Major", "Minor", "Info"]
 
 
@@ -81,6 +84,8 @@ def _timeout(value: int) -> int:
 def _instant(value: int) -> int:
     if value < 0:
         raise ValueError("lies before 1970")
+    if value > _LAST:
+        raise ValueError(f"{value} has more than 13 digits: write epoch milliseconds, not microseconds")
     return value
 
 

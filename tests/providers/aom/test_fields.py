@@ -140,7 +140,10 @@ def test_an_event_has_no_timeout() -> None:
     assert "not permitted" in text
 
 
-@pytest.mark.parametrize(("starts_at", "message"), [(-1, "before 1970"), ("yesterday", "is not an instant")])
+@pytest.mark.parametrize(
+    ("starts_at", "message"),
+    [(-1, "before 1970"), ("yesterday", "is not an instant"), (1_790_000_000_000_000, "more than 13 digits")],
+)
 def test_a_beginning_is_an_instant_of_our_era(starts_at: object, message: str) -> None:
     place, text = problem(ALARM, starts_at=starts_at)
     assert place == ("starts_at",)
