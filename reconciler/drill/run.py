@@ -69,11 +69,13 @@ def start(workspace: Workspace, drill: Drill, archive: Archive, crew: Crew, *, f
         chronicle = Chronicle(record, archive, clock, crew.watcher)
         chronicle.write(f"drill {drill.name} of stack {drill.stack}")
         play = Play(drill, stage, _house(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop)
-        if not play.steady("before", drill.spec.checks_before):
+        steady = play.steady("before", drill.spec.checks_before)
+        if crew.stop.is_set():
+            why = "interrupted before anything was sent"
+            chronicle.write(why, ending=Ending.INTERRUPTED, why=why, ended_at=clock.now())
+        elif not steady:
             bad = ", ".join(check.name for check in chronicle.record.failed_checks)
             _refuse(chronicle, f"did not start: {bad} did not pass before it")
-        elif crew.stop.is_set():
-            _refuse(chronicle, "did not start: it was interrupted")
         elif not crew.approve(drill):
             _refuse(chronicle, "did not start: its name was not typed in")
         else:

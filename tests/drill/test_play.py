@@ -152,6 +152,14 @@ def test_nothing_is_sent_without_the_name_typed_in(play: Rig) -> None:
     assert play.pushes() == []
 
 
+def test_an_interrupt_while_it_is_checked_whether_it_may_start_sends_nothing(play: Rig) -> None:
+    play.write(head="    before: calm\n")
+    play.stop.set()
+    record = play.start()
+    assert (record.ending, record.why) == (Ending.INTERRUPTED, "interrupted before anything was sent")
+    assert play.pushes() == []
+
+
 def test_an_interrupt_clears_what_was_raised(play: Rig) -> None:
     play.write()
 
