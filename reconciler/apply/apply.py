@@ -7,6 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Event
 from typing import NamedTuple
 
@@ -24,7 +25,12 @@ from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
 
 INTENT_BATCHES = 20
-"""How many batches are journalled in one durable step before they are sent: fewer waits for the disk, and as safe."""
+"""How many batches are journalled in one durable step, before they are sent and after they are answered: fewer waits
+for the disk, and as safe. An outcome that a crash takes away is found again by a query.
+"""
+
+GATHERING = 0.01
+"""Seconds without news after which the outcomes gathered so far are journalled."""
 
 
 def apply_plan(
@@ -118,32 +124,46 @@ class _Run:
         busy = dict.fromkeys(waiting, 0)
         width = {key: self.options.parallelism or self.providers[key].limits.parallelism for key in waiting}
         failure: BaseException | None = None
-        with ThreadPoolExecutor(max(1, sum(width.values())), thread_name_prefix="send") as pool:
+        with ExitStack() as stack:
+            pools = {
+                key: stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix=f"send-{key}"))
+                for key, threads in width.items()
+            }
             while True:
                 if failure is None and not self._over():
                     try:
                         for key, batches_left in waiting.items():
-                            while batches_left and busy[key] < width[key]:
+                            # More than are sent at once: no worker waits for the books.
+                            while batches_left and busy[key] < width[key] + 2 * INTENT_BATCHES:
                                 self._intend_ahead(batches_left)
-                                self._submit(pool, key, batches_left.popleft())
+                                self._submit(pools[key], key, batches_left.popleft())
                                 busy[key] += 1
                     except LeaseLostError as error:  # what is under way is still accounted for
                         failure = error
                         self.stop.set()
-                if not any(busy.values()):
+                under_way = sum(busy.values())
+                if not under_way:
                     break
-                for finished in self._account():
+                for finished in self._account(under_way):
                     busy[finished.provider] -= 1
-                    if finished.error is not None and failure is None:
-                        failure = finished.error
-                        self.stop.set()
+                    failure = failure or finished.error
         if failure is not None:
             raise failure
 
     def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
         """Give one batch to a worker; how it ends is told to the books."""
-        future = pool.submit(self.senders[provider].deliver, batch)
+        future = pool.submit(self._deliver, provider, batch)
         future.add_done_callback(lambda ended: self.events.put(_Finished(provider, ended.exception())))
+
+    def _deliver(self, provider: str, batch: Sequence[Operation]) -> None:
+        """What a worker does: send a batch, unless the run was ended before its turn came; what fails ends the run."""
+        if self._over():
+            return
+        try:
+            self.senders[provider].deliver(batch)
+        except BaseException:
+            self.stop.set()
+            raise
 
     def _intend_ahead(self, batches_left: Iterable[Sequence[Operation]]) -> None:
         """Journal the intents of the next batches in one step, if the first of them is not journalled yet."""
@@ -156,14 +176,23 @@ class _Run:
         self.ledger.intend(self.holder, self.id, operations, self.clock.now())
         self.intended.update(item.key for item in operations)
 
-    def _account(self) -> list[_Finished]:
+    def _account(self, under_way: int) -> list[_Finished]:
         """Wait for news of the workers, journal the outcomes among them in one step; which batches have ended."""
-        news = [self.events.get()]
-        while not self.events.empty():
-            news.append(self.events.get())
-        outcomes = [outcome for item in news if not isinstance(item, _Finished) for outcome in item]
+        outcomes: list[Outcome] = []
+        ended: list[_Finished] = []
+        patience: float | None = None
+        while len(ended) < min(under_way, INTENT_BATCHES):
+            try:
+                news = self.events.get(timeout=patience)
+            except queue.Empty:
+                break
+            patience = GATHERING
+            if isinstance(news, _Finished):
+                ended.append(news)
+            else:
+                outcomes.extend(news)
         self._settle(outcomes)
-        return [item for item in news if isinstance(item, _Finished)]
+        return ended
 
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
