@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from random import random
 from threading import Event
 
 from reconciler.config.inputs import Inputs
@@ -19,9 +22,11 @@ from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
+from reconciler.core.duration import rough_duration
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Status
+from reconciler.core.patience import ATTEMPTS, backoff
 from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
@@ -30,11 +35,16 @@ from reconciler.plan.past import Past, missing, recall
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
-from reconciler.providers.protocol import Importable, Provider, ServiceError
+from reconciler.providers.protocol import Importable, Provider, ServiceError, Verdict
 from reconciler.providers.registry import Registry
 
 SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""
+
+_log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 120.0
+"""Seconds a query waits at the most where a service asks for patience; longer is told to the user instead."""
 
 STATE_DIRECTORY = ".reconciler"
 """Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
@@ -120,8 +130,7 @@ class Workspace:
         found: list[Observed] = []
         for key, provider in self.providers.items():
             mine = [desired for desired in self.stack.desired if desired.provider == key]
-            with self._asking(key):
-                found.extend(provider.observe(self.stack.name, mine))
+            found += self._ask(key, partial(provider.observe, self.stack.name, mine))
         return found
 
     def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
@@ -199,9 +208,23 @@ class Workspace:
                 by_provider.setdefault(desired.provider, []).append(desired.address)
         ended: list[Observed] = []
         for key, addresses in by_provider.items():
-            with self._asking(key):
-                ended.extend(self.providers[key].history(self.stack.name, addresses))
+            ended += self._ask(key, partial(self.providers[key].history, self.stack.name, addresses))
         return ended
+
+    def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
+        """All that a provider answers; one that is busy is asked again, after as long as it says."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                with self._asking(key):
+                    return list(query())
+            except ServiceError as error:
+                pause = backoff(attempt, random) if error.retry_after is None else error.retry_after
+                if error.verdict is not Verdict.BUSY or pause > LONGEST_WAIT:
+                    raise
+                _log.warning("%s: %s; asking again in %s", key, error, rough_duration(round(pause * 1000)))
+                self.clock.wait(pause, Event())
+        with self._asking(key):
+            return list(query())
 
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,10 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.core.clock import Clock
+from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger
+
+_log = logging.getLogger(__name__)
 
 LIFETIME = 60_000
 """How long (ms) a lease outlives its holder's last sign of life."""
@@ -39,6 +43,8 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event) -> Iterator[
             except LeaseLostError:
                 stop.set()
                 return
+            except DiagnosticError as error:  # the disk may have room again before the lease lapses
+                _log.warning("the lease could not be renewed: %s", error)
 
     keeper = threading.Thread(target=keep, name="lease", daemon=True)
     keeper.start()

@@ -7,11 +7,11 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.batch import halves
-from reconciler.apply.patience import ATTEMPTS, backoff, polling
 from reconciler.apply.visibility import effective
 from reconciler.core.clock import Clock
 from reconciler.core.duration import rough_duration
 from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status
+from reconciler.core.patience import ATTEMPTS, backoff, polling
 from reconciler.providers.protocol import Provider, ServiceError, Verdict
 
 

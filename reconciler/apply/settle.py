@@ -7,12 +7,12 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.options import DEADLINE
-from reconciler.apply.patience import polling
 from reconciler.apply.progress import Progress
 from reconciler.apply.sender import look
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
 from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
+from reconciler.core.patience import polling
 from reconciler.ledger.protocol import Entry, Ledger
 from reconciler.providers.protocol import Provider
 

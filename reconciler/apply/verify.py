@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from threading import Event
 
-from reconciler.apply.patience import polling
 from reconciler.apply.progress import Progress
 from reconciler.apply.sender import look
 from reconciler.core.clock import Clock
 from reconciler.core.operation import Operation
+from reconciler.core.patience import polling
 from reconciler.providers.protocol import Provider
 
 

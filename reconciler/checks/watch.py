@@ -7,9 +7,9 @@ from enum import StrEnum
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.patience import polling
 from reconciler.core.clock import Clock
 from reconciler.core.duration import SECOND
+from reconciler.core.patience import polling
 from reconciler.providers.protocol import ServiceError
 from reconciler.providers.protocol import Verdict as Meaning
 

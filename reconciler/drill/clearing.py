@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Event
 
-from reconciler.apply.patience import polling
 from reconciler.apply.sender import DeniedError
 from reconciler.core.address import Address
 from reconciler.core.duration import MINUTE, format_instant
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Status
+from reconciler.core.patience import polling
 from reconciler.drill.chronicle import Chronicle
 from reconciler.drill.drill import SEVERITY_FIELDS, TIMEOUT, drill_address, written_address
 from reconciler.drill.record import Sent

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event
 
-from reconciler.apply.patience import polling
 from reconciler.apply.result import Ending as ApplyEnding
 from reconciler.apply.result import Result
 from reconciler.apply.sender import DeniedError
@@ -24,6 +23,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE, format_duration, rough_duration
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Status, Verb
+from reconciler.core.patience import polling
 from reconciler.drill.chronicle import Chronicle
 from reconciler.drill.clearing import account_for, clear_all
 from reconciler.drill.drill import TIMEOUT, Drill, to_raise, to_record, with_timeout

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
 
-from reconciler.apply.patience import polling
 from reconciler.apply.visibility import effective
 from reconciler.core.clock import Clock
 from reconciler.core.duration import MINUTE, rough_duration
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, Verb
+from reconciler.core.patience import polling
 from reconciler.drill.chronicle import Chronicle
 from reconciler.drill.notices import Asker, Notice
 from reconciler.drill.record import Sent

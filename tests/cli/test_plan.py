@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from freezegun import freeze_time
 
+from reconciler.emulator.fault import parse_fault
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from tests.cli.inside import reconciler
@@ -170,3 +171,10 @@ def test_what_only_shows_drift_can_not_be_saved_as_a_plan(stack: Path, tmp_path:
     assert done.code == 1
     assert "--refresh-only shows what moved: it leaves nothing to save" in done.err
     assert not saved.exists()
+
+
+def test_a_query_waits_for_a_busy_service_as_it_asks(tmp_path: Path) -> None:
+    with running(Settings(faults=(parse_fault("query:status=503,retry_after=0,first=2"),))) as url:
+        done = reconciler("plan", write(tmp_path, "one", endpoint=url))
+    assert done.code == 0
+    assert "Plan: 1 to create." in done.out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 ATTEMPTS = 6
-"""How often one batch is sent at the most before its operations end as failed or unknown."""
+"""How often one batch is sent, and one query made, at the most."""
 
 
 def backoff(attempt: int, draw: Callable[[], float], *, base: float = 0.5, cap: float = 30.0) -> float:
