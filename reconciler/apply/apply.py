@@ -108,7 +108,7 @@ class _Run:
         ending = self._ending()
         ended_at = self.clock.now()
         result = Result(self.plan, self.id, self.started_at, ended_at, ending, self.outcomes, unconfirmed, self.cause)
-        complete = ending is Ending.COMPLETE and not result.remaining
+        complete = ending is Ending.COMPLETE and all(self._is_settled(operation) for operation in operations)
         state = (
             RunState.DONE if complete else RunState.INTERRUPTED if ending is Ending.INTERRUPTED else RunState.PARTIAL
         )
@@ -246,6 +246,11 @@ class _Run:
         left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in self.outcomes]
         if left:
             self.ledger.settle(left, self.clock.now())
+
+    def _is_settled(self, operation: Operation) -> bool:
+        """Whether nothing is left to do for it: it is done, or was never due."""
+        outcome = self.outcomes.get(operation.key)
+        return operation.unless_refreshed if outcome is None else outcome.status is Status.DONE
 
     def _is_done(self, key: str) -> bool:
         outcome = self.outcomes.get(key)

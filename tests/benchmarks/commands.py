@@ -22,7 +22,7 @@ _MIB = 1024 * 1024
 
 def run(quick: bool) -> list[Row]:
     """Compare; ``quick`` takes a few alarms and one round."""
-    alarms, rounds = (200, 1) if quick else (10_000, 5)
+    alarms, rounds = (200, 1) if quick else (10_000, 3)
     try:
         sync, why = command("octodns", "octodns-sync"), ""
     except MissingError as error:
@@ -32,7 +32,7 @@ def run(quick: bool) -> list[Row]:
         for how, stack, count, times, target in (
             ("written out in YAML", written_out, alarms, rounds, 0.5),
             ("from a for_each", for_each, alarms, rounds, 0.35),
-            ("in all", written_out, 3, rounds * 2, 1.5),
+            ("in all", written_out, 3, rounds * 4, 1.5),
         ):
             home = Path(directory) / f"{stack.__name__}-{count}"
             costs, requests = _plans(home, stack, sync, count, times)

@@ -16,7 +16,11 @@ from tests.emulator.handle import Emulator
 def running(command: Sequence[str | Path]) -> Iterator[str]:
     """Run a server while the block lasts, and give the first line it prints: its address. It ends with an interrupt."""
     process = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=_hear_interrupts,
     )
     try:
         assert process.stdout is not None
@@ -27,6 +31,11 @@ def running(command: Sequence[str | Path]) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
+
+
+def _hear_interrupts() -> None:
+    """A shell that starts us in the background has interrupts ignored, by our children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
