@@ -81,7 +81,7 @@ class Order:
         return found
 
     def _is_free(self, operations: Iterable[Operation]) -> bool:
-        """Whether none waits for another. Nearly always so, and then an eighth of the time of sending 20,000 is saved."""
+        """Whether none waits for another: nearly always, and then an eighth of the time to send 20,000 is saved."""
         return not self._needed and all(operation.after is None for operation in operations)
 
     def _level(self, operation: Operation, depth: Mapping[str, int], known: dict[Address, int | None]) -> int | None:
