@@ -70,8 +70,9 @@ def test_an_interrupted_apply_ends_what_is_under_way_and_is_continued_by_the_nex
     assert f"{COUNT} alarms are as declared." in reconciler("plan", stack).stdout
 
 
-def test_a_second_ctrl_c_exits_at_once_and_nothing_is_lost(stack: Path) -> None:
-    done = interrupted(stack, signal.SIGINT, signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_exits_at_once_and_nothing_is_lost(stack: Path, number: signal.Signals) -> None:
+    done = interrupted(stack, number, number)
     assert done.returncode == 130
     assert "Apply" not in done.stdout
     assert reconciler("apply", stack, "--auto-approve").returncode == 0
