@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint bench schema clean
+.PHONY: demo test lint bench schema docs clean
 
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
@@ -24,6 +24,9 @@ bench: $(STAMP)
 
 schema: $(STAMP)
 	$(BIN)/reconciler schema --out schema
+
+docs: $(STAMP)
+	$(BIN)/python -m tools
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

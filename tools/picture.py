@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -37,17 +38,27 @@ def picture() -> str:
                 console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
                 console.print(Text.from_ansi(written))
                 console.print()
-    return console.export_svg(title="checkout-drill")
+    # Without the fonts that Rich would have every reader fetch from elsewhere: any monospaced one will do.
+    return re.sub(
+        r"@font-face \{.*?\}\s*", "", console.export_svg(title="checkout-drill", unique_id="reconciler"), flags=re.S
+    )
 
 
 def _run(command: str, directory: Path) -> str:
     """What a command writes to a terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, WIDTH, 0, 0))
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_", "NO_COLOR"))}
+    env = {
+        key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_", "NO_COLOR"))
+    }
     env |= {"TERM": "xterm-256color", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with subprocess.Popen(
-        ["bash", "-c", command], cwd=directory, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL
+        ["bash", "-c", command],
+        cwd=directory,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
     ):
         os.close(theirs)
         pieces = []

@@ -13,12 +13,12 @@ Schema = Mapping[str, Any]
 HEAD = """\
 # Language reference
 
-Every key of a stack. This page is made from the models that check a stack (`make docs`); so is the JSON Schema in `schema/` by which
-editors complete and check: put `# yaml-language-server: $schema=...` on the first line of a file. How expressions work is in
-[Expressions](expressions.md), how queries and checks do in [Data and checks](checks.md).
+Every key of a stack. This page is made from the models that check a stack (`make docs`); so is the JSON Schema in
+`schema/` by which editors complete and check: put `# yaml-language-server: $schema=...` on the first line of a file.
+How expressions work is in [Expressions](expressions.md), how queries and checks do in [Data and checks](checks.md).
 
-A type with `${}` may be written as an expression. Durations are written `90s`, `30m`, `12h`, `15d`; instants as RFC 3339 or as epoch
-milliseconds.
+A type with `${}` may be written as an expression. Durations are written `90s`, `30m`, `12h`, `15d`; instants as RFC
+3339 or as epoch milliseconds.
 """
 SECTIONS = (
     ("Variables", "`variables: NAME:`", ["Variable", "Validation"]),

@@ -34,17 +34,21 @@ def steps(readme: str) -> list[Step]:
 
 
 def played(example: str, directory: Path) -> list[tuple[Step, str]]:
-    """Run the steps of an example's README in a copy of it, in one shell; each step with what it printed."""
+    """Run the steps of an example's README in a copy of it; each step with what it printed."""
     copy = directory / example
     shutil.copytree(EXAMPLES / example, copy, ignore=shutil.ignore_patterns(".reconciler"))
-    shown = steps((copy / "README.md").read_text(encoding="utf-8"))
+    return run(steps((copy / "README.md").read_text(encoding="utf-8")), copy)
+
+
+def run(shown: list[Step], directory: Path) -> list[tuple[Step, str]]:
+    """Run steps in a directory, in one shell; each with what it printed."""
     marker = "=== the next command ==="
     # The exit code of a step is the next one's `$?`.
     script = "\n".join(f"{step.command}\nkept=$?; echo '{marker}'; (exit $kept)" for step in shown)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("RECONCILER_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script], cwd=copy, env=environment, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", script], cwd=directory, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     printed = done.stdout.split(f"{marker}\n")
     assert len(printed) == len(shown) + 1, done
