@@ -30,7 +30,10 @@ COMMANDS = (
 
 def picture() -> str:
     """The SVG; the same for the same behaviour."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    # With a height too: without it Rich asks the environment for both.
+    console = Console(
+        record=True, width=WIDTH, height=100, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
     with tempfile.TemporaryDirectory() as directory:
         for command, shown in COMMANDS:
             written = _run(command, Path(directory))
@@ -48,10 +51,9 @@ def _run(command: str, directory: Path) -> str:
     """What a command writes to a terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, WIDTH, 0, 0))
-    env = {
-        key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_", "NO_COLOR"))
-    }
-    env |= {"TERM": "xterm-256color", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
+    env = {**kept, "TERM": "xterm-256color", "COLUMNS": str(WIDTH), "PATH": path}
     with subprocess.Popen(
         ["bash", "-c", command],
         cwd=directory,
