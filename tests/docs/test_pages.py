@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.e2e.readme import alike, run, steps
 from tools.picture import picture
@@ -15,18 +19,35 @@ from tools.reference import reference
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 RUN = [page for page in PAGES if "examples" not in page.parts and steps(page.read_text())]
-_ANSWERS = {"docs/emulator.md"}
-"""Pages whose commands other tests run: the emulator serves until it is stopped."""
+SERVES = "reconciler emulator"
+"""How a command begins that goes on until it is stopped."""
 
 
 def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", [page for page in RUN if name(page) not in _ANSWERS], ids=name)
+@pytest.mark.parametrize("page", RUN, ids=name)
 def test_every_command_of_a_page_runs_as_written_and_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
-    for step, output in run(steps(page.read_text()), tmp_path):
+    ending = [step for step in steps(page.read_text()) if not step.command.startswith(SERVES)]
+    for step, output in run(ending, tmp_path) if ending else ():
         assert alike(output) == alike(step.output), step.command
+
+
+SERVING = sorted({step.command for page in RUN for step in steps(page.read_text()) if step.command.startswith(SERVES)})
+
+
+@pytest.mark.parametrize("command", SERVING)
+def test_every_emulator_of_a_page_serves_as_written_but_for_its_port(command: str, tmp_path: Path) -> None:
+    arguments = shlex.split(command.replace("--port 8080", "--port 0"), comments=True)[1:]
+    with subprocess.Popen(
+        [sys.executable, "-m", "reconciler", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().decode().strip()
+        answer = requests.get(f"{address}/admin/faults", timeout=10).json()
+        assert len(answer["faults"]) == command.count("--fault")
+        process.terminate()
 
 
 def test_the_pages_that_show_commands_are_these() -> None:
