@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _write(found: Mapping[str, Sequence[Row]], machine: str) -> None:
-    """Write the page; what somebody wrote by hand below the second heading of it, about the results, is kept."""
+    """Write the page; what somebody wrote about the results, between two comments, is kept."""
     words = ""
     if _PAGE.exists():
         _, begun, rest = _PAGE.read_text().partition(_BEGIN)

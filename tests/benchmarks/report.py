@@ -64,7 +64,7 @@ def cells(row: Row) -> tuple[str, ...]:
 def _target(row: Row) -> str:
     if row.target is None:
         return ""
-    bound = f"{'≥' if row.at_least else '≤'} {row.target:g}"
+    bound = f"{'≥' if row.at_least else '≤'} {_number(row.target)}"
     return bound if row.met is None else f"{bound} {'met' if row.met else 'missed'}"
 
 
