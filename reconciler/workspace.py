@@ -19,6 +19,7 @@ from reconciler.config.stack import DataConfig, Stack
 from reconciler.connections import Connections
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
+from reconciler.core.collector import without_collector
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
@@ -128,9 +129,10 @@ class Workspace:
     def observe(self) -> list[Observed]:
         """Ask every provider once what carries the stack's marks. Raises ServiceError."""
         found: list[Observed] = []
-        for key, provider in self.providers.items():
-            mine = [desired for desired in self.stack.desired if desired.provider == key]
-            found += self._ask(key, partial(provider.observe, self.stack.name, mine))
+        with without_collector():
+            for key, provider in self.providers.items():
+                mine = [desired for desired in self.stack.desired if desired.provider == key]
+                found += self._ask(key, partial(provider.observe, self.stack.name, mine))
         return found
 
     def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
