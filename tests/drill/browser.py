@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +97,8 @@ def chromium() -> Iterator[Page]:
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
 
-    with TemporaryDirectory(prefix="chromium-") as profile:
+    # Its children outlive it for a moment and may still write to the profile while that is removed.
+    with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         # The browser reads commands on descriptor 3 and answers on 4.
         command = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
         browser = subprocess.Popen(
@@ -105,6 +107,7 @@ def chromium() -> Iterator[Page]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": profile},
+            start_new_session=True,
         )
         os.close(to_browser)
         os.close(from_browser)
@@ -112,6 +115,6 @@ def chromium() -> Iterator[Page]:
             yield Page(from_us, to_us)
         finally:
             os.close(from_us)
-            browser.kill()
+            os.killpg(browser.pid, signal.SIGKILL)
             browser.wait()
             os.close(to_us)
