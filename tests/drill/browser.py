@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 FIND = Path(__file__).parents[2] / ".ci" / "browser"
@@ -90,31 +89,33 @@ class Page:
 
 
 @contextmanager
-def chromium() -> Iterator[Page]:
-    """A fresh browser with one tab; fails where there is none (``.ci/browser`` installs it)."""
+def chromium(profile: Path) -> Iterator[Page]:
+    """A fresh browser with one tab, keeping what it writes in ``profile``.
+
+    Its children may write there for a moment after it has gone, so the directory is not removed here. Fails where there is
+    no browser (``.ci/browser`` installs it).
+    """
     found = subprocess.run([FIND], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
 
-    # Its children outlive it for a moment and may still write to the profile while that is removed.
-    with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-        # The browser reads commands on descriptor 3 and answers on 4.
-        command = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
-        browser = subprocess.Popen(
-            ["bash", "-c", command, found.stdout.strip(), *FLAGS, f"--user-data-dir={profile}"],
-            pass_fds=(to_browser, from_browser),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": profile},
-            start_new_session=True,
-        )
-        os.close(to_browser)
-        os.close(from_browser)
-        try:
-            yield Page(from_us, to_us)
-        finally:
-            os.close(from_us)
-            os.killpg(browser.pid, signal.SIGKILL)
-            browser.wait()
-            os.close(to_us)
+    # The browser reads commands on descriptor 3 and answers on 4.
+    command = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
+    browser = subprocess.Popen(
+        ["bash", "-c", command, found.stdout.strip(), *FLAGS, f"--user-data-dir={profile}"],
+        pass_fds=(to_browser, from_browser),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(profile)},
+        start_new_session=True,
+    )
+    os.close(to_browser)
+    os.close(from_browser)
+    try:
+        yield Page(from_us, to_us)
+    finally:
+        os.close(from_us)
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
+        os.close(to_us)

@@ -24,8 +24,8 @@ from tests.drill.records import NASTY, nasty, record
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with chromium() as opened:
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with chromium(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 
 
