@@ -19,6 +19,7 @@ from reconciler.apply.result import Ending, Result
 from reconciler.apply.sender import Channel, DeniedError, Sender, look
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
+from reconciler.core.collector import settled
 from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
 from reconciler.plan.plan import Plan
@@ -51,8 +52,9 @@ def apply_plan(
     what is under way finishes; the run sets it itself where a service does not let us in. Raises LeaseLostError where
     the lease is gone before anything was begun.
     """
-    run = _Run(plan, providers, ledger, holder, clock, stop, options or Options(), progress or Silent())
-    return run.execute(command)
+    with settled():
+        run = _Run(plan, providers, ledger, holder, clock, stop, options or Options(), progress or Silent())
+        return run.execute(command)
 
 
 class _Finished(NamedTuple):
@@ -200,8 +202,10 @@ class _Run:
             self.outcomes.update((outcome.key, outcome) for outcome in outcomes)
             self.progress.advanced(outcomes)
 
-    def _unblocked(self, wave: Sequence[Operation]) -> list[Operation]:
+    def _unblocked(self, wave: Sequence[Operation]) -> Sequence[Operation]:
         """The operations that wait for nothing any more; those that waited for what failed end here, unsent."""
+        if self.order.is_free(wave):
+            return wave
         found = list(zip(wave, self.order.readiness(wave, self.outcomes), strict=True))
         ready = [operation for operation, readiness in found if readiness is Readiness.READY]
         blocked = [operation for operation, readiness in found if readiness is Readiness.BLOCKED]

@@ -44,7 +44,7 @@ class Order:
         one that is neither there nor done, or for itself.
         """
         waiting = list(operations)
-        if waiting and self._is_free(waiting):
+        if waiting and self.is_free(waiting):
             return [waiting]
         depth = dict.fromkeys(done, -1)
         ordered: list[list[Operation]] = []
@@ -65,10 +65,12 @@ class Order:
             waiting = later
         return ordered
 
+    def is_free(self, operations: Iterable[Operation]) -> bool:
+        """Whether none waits for another: nearly always, and then an eighth of the time to send 20,000 is saved."""
+        return not self._needed and all(operation.after is None for operation in operations)
+
     def readiness(self, operations: Sequence[Operation], outcomes: Mapping[str, Outcome]) -> list[Readiness]:
         """Whether each operation may be sent, as things stand."""
-        if self._is_free(operations):
-            return [Readiness.READY] * len(operations)
         known: dict[Address, Readiness] = {}
         found = []
         for operation in operations:
@@ -79,10 +81,6 @@ class Order:
                 states.append(known[address])
             found.append(max(states, key=list(Readiness).index, default=Readiness.READY))
         return found
-
-    def _is_free(self, operations: Iterable[Operation]) -> bool:
-        """Whether none waits for another: nearly always, and then an eighth of the time to send 20,000 is saved."""
-        return not self._needed and all(operation.after is None for operation in operations)
 
     def _level(self, operation: Operation, depth: Mapping[str, int], known: dict[Address, int | None]) -> int | None:
         """How many waves come before an operation; None while that is not known. ``known`` keeps it by address."""

@@ -75,7 +75,7 @@ class Sender:
         except ServiceError as error:
             return self._answer(Group(operations, group.attempt), error)
         self.channel.emit(
-            [Outcome(operation.key, Status.DONE, id=id_) for operation, id_ in zip(operations, ids, strict=True)]
+            [Outcome(operation.key, Status.DONE, None, id_) for operation, id_ in zip(operations, ids, strict=True)]
         )
         return []
 
