@@ -92,8 +92,8 @@ class Page:
 def chromium(profile: Path) -> Iterator[Page]:
     """A fresh browser with one tab, keeping what it writes in ``profile``.
 
-    Its children may write there for a moment after it has gone, so the directory is not removed here. Fails where there is
-    no browser (``.ci/browser`` installs it).
+    Its children may write there for a moment after it has gone, so the directory is not removed here. Fails where
+    there is no browser (``.ci/browser`` installs it).
     """
     found = subprocess.run([FIND], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
