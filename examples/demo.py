@@ -46,7 +46,7 @@ def demonstrate(stack: Path) -> None:
     expect("Apply complete: 1 updated, 1 replaced.", reconciler(stack, "apply", "--auto-approve"))
 
     say("The drill is over: clear every alarm of this stack.")
-    expect("Apply complete: 4 cleared.", reconciler(stack, "destroy", "--auto-approve"))
+    expect("Destroy complete: 4 cleared.", reconciler(stack, "destroy", "--auto-approve"))
 
     say("Is any alarm of the stack still active?")
     expect("No alarm of this stack is firing", reconciler(stack, "destroy", "--auto-approve"))

@@ -109,7 +109,9 @@ class _Run:
         self._withdraw()
         ending = self._ending()
         ended_at = self.clock.now()
-        result = Result(self.plan, self.id, self.started_at, ended_at, ending, self.outcomes, unconfirmed, self.cause)
+        result = Result(
+            self.plan, self.id, self.started_at, ended_at, ending, self.outcomes, unconfirmed, self.cause, command
+        )
         complete = ending is Ending.COMPLETE and all(self._is_settled(operation) for operation in operations)
         state = (
             RunState.DONE if complete else RunState.INTERRUPTED if ending is Ending.INTERRUPTED else RunState.PARTIAL

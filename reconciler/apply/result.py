@@ -28,7 +28,8 @@ class Result:
     """What one apply did; instants are epoch milliseconds.
 
     ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
-    ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed.
+    ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed. ``command`` is
+    what was asked for: ``apply``, ``destroy``, ...
     """
 
     plan: Plan
@@ -39,6 +40,7 @@ class Result:
     outcomes: Mapping[str, Outcome]
     unconfirmed: frozenset[str] = frozenset()
     cause: ServiceAnswer | None = None
+    command: str = "apply"
 
     def status(self, change: Change) -> Status | None:
         """The worst of the change's operations; None where one of them was not started.
@@ -57,3 +59,8 @@ class Result:
     def remaining(self) -> tuple[Change, ...]:
         """The changes that are not done."""
         return tuple(change for change in self.plan.pending if self.status(change) is not Status.DONE)
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything may have reached a service."""
+        return any(outcome.status is not Status.FAILED for outcome in self.outcomes.values())

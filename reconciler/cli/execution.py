@@ -17,7 +17,6 @@ from reconciler.cli.progress import watching
 from reconciler.cli.settling import settle_open, stoppable
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger
 from reconciler.plan.plan import Plan
 from reconciler.views.json.result import result_document
@@ -74,7 +73,7 @@ def execute(
         _check(terminal, workspace, request, plan)
         if not plan.pending:
             now = workspace.clock.now()
-            return _show(terminal, request, Result(plan, "", now, now, Ending.COMPLETE, {}))
+            return _show(terminal, request, Result(plan, "", now, now, Ending.COMPLETE, {}, command=request.command))
         if request.format != Format.JSON:  # whose one document holds the plan
             show_plan(terminal, plan, request.format)
         if not request.auto_approve and not _approved(terminal, request):
@@ -101,8 +100,7 @@ def exit_code(result: Result) -> ExitCode:
         return ExitCode.INTERRUPTED
     if result.ending is Ending.COMPLETE and not result.remaining:
         return ExitCode.DONE
-    touched = any(outcome.status is not Status.FAILED for outcome in result.outcomes.values())
-    return ExitCode.PARTIAL if touched else ExitCode.ERROR
+    return ExitCode.PARTIAL if result.touched else ExitCode.ERROR
 
 
 def _check(terminal: Terminal, workspace: Workspace, request: Request, plan: Plan) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from reconciler.apply.result import Ending, Result
 from reconciler.checks.result import Report
@@ -13,7 +14,6 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
 from reconciler.core.operation import ServiceAnswer, Status
 from reconciler.plan.plan import Change, Plan
-from reconciler.views.remainder import remaining
 
 ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.CLEAR, Action.RECORD)
 """The order in which actions are counted."""
@@ -93,39 +93,65 @@ def _quiet(desired: Desired) -> bool:
     return desired.kind is Kind.LEVEL and not desired.firing
 
 
+class Deed(NamedTuple):
+    """What a command did, in the words that begin its summary."""
+
+    noun: str
+    complete: str
+    part: str
+    nothing: str
+
+
+_APPLY = Deed("Apply", "Apply complete", "Applied in part", "Nothing applied")
+_DEEDS = {"destroy": Deed("Destroy", "Destroy complete", "Destroyed in part", "Nothing destroyed")}
+
+
+def deed(result: Result) -> Deed:
+    """The words of the command that a result is of."""
+    return _DEEDS.get(result.command, _APPLY)
+
+
 def outcome(result: Result) -> str:
     """The one line that tells what became of a plan."""
-    if not result.plan.pending:
+    pending = result.plan.pending
+    if not pending:
         return summary(result.plan)
-    finished = [change for change in result.plan.pending if result.status(change) is Status.DONE]
-    left = Counter(item.status for item in remaining(result))
-    if not left:
-        return f"Apply complete: {done(finished) or 'nothing was done'}."
-    return f"{'Applied in part' if finished else 'Nothing applied'}: {_balance(finished, left)}."
+    words = deed(result)
+    if not result.remaining:
+        return f"{words.complete}: {done(pending)}."
+    if not result.touched:
+        return f"{words.nothing}: {', '.join(_undone(result, pending))}."
+    return f"{words.part}: {_balance(result, pending)}."
 
 
 def shares(result: Result) -> Mapping[str, str]:
     """What became of each provider's share of a plan, by key; empty where one line tells it all: a single provider, or
     nothing left to do.
     """
-    left = list(remaining(result))
-    keys = list(dict.fromkeys(change.provider for change in result.plan.pending))
-    if not left or len(keys) < 2:
+    pending = result.plan.pending
+    keys = list(dict.fromkeys(change.provider for change in pending))
+    if not result.remaining or len(keys) < 2:
         return {}
-    told = {}
-    for key in keys:
-        mine = [change for change in result.plan.pending if change.provider == key]
-        finished = [change for change in mine if result.status(change) is Status.DONE]
-        told[key] = _balance(finished, Counter(item.status for item in left if item.change.provider == key))
-    return told
+    return {key: _balance(result, [change for change in pending if change.provider == key]) for key in keys}
 
 
-def _balance(finished: Sequence[Change], left: Counter[str]) -> str:
-    """``1 created; operation not done: 1 failed``."""
-    undone = ", ".join(f"{left[status]:,} {status}" for status in ("failed", "unknown", "not started") if left[status])
-    operations = "operation" if left.total() == 1 else "operations"
-    parts = [done(finished)] if finished else []
-    return "; ".join([*parts, f"{operations} not done: {undone}"] if undone else parts)
+def _balance(result: Result, changes: Sequence[Change]) -> str:
+    """``3 created`` where all is done, else ``3 of 5 done (3 created), 1 failed, 1 not started``."""
+    finished = [change for change in changes if result.status(change) is Status.DONE]
+    if len(finished) == len(changes):
+        return done(finished)
+    told = f" ({done(finished)})" if finished else ""
+    return ", ".join([f"{len(finished):,} of {len(changes):,} done{told}", *_undone(result, changes)])
+
+
+def _undone(result: Result, changes: Iterable[Change]) -> Iterator[str]:
+    """``1 failed``, ``2 not started``: how many changes ended so; one of two operations that went through is half."""
+    counts: Counter[str] = Counter()
+    for change in changes:
+        status = result.status(change)
+        begun = any(operation.key in result.outcomes for operation in change.operations)
+        counts[status.value if status else "half done" if begun else "not started"] += 1
+    return (f"{counts[word]:,} {word}" for word in ("failed", "unknown", "half done", "not started") if counts[word])
 
 
 def ending(result: Result) -> str | None:

@@ -124,7 +124,7 @@ def test_what_a_service_refuses_is_named_with_its_words_and_the_command_to_conti
         assert done.code == 1
         assert "aom_alarm.one" in done.out
         assert "push: failed, 400" in done.out
-        assert "Nothing applied: operation not done: 1 failed." in done.out
+        assert "Nothing applied: 1 failed." in done.out
         assert f"To continue: reconciler apply {stack}" in done.out
         assert reconciler("apply", stack, "--auto-approve").code == 0
 
@@ -136,7 +136,7 @@ def test_applied_in_part_is_exit_code_4(tmp_path: Path) -> None:
         (stack / "stack.yaml").write_text(text.replace("project_id:", "batch_size: 1, parallelism: 1, project_id:"))
         done = reconciler("apply", stack, "--auto-approve")
     assert done.code == 4
-    assert "Applied in part: 1 created; operation not done: 1 failed." in done.out
+    assert "Applied in part: 1 of 2 done (1 created), 1 failed." in done.out
 
 
 def test_a_held_lease_is_exit_code_5_and_names_its_holder(stack: Path) -> None:
@@ -155,7 +155,7 @@ def test_destroy_clears_what_the_stack_owns_and_nothing_else(tmp_path: Path) -> 
         mine, other = (write(tmp_path / name, "one", stack=name, endpoint=url) for name in ("mine", "other"))
         for each in (mine, other):
             assert reconciler("apply", each, "--auto-approve").code == 0
-        assert reconciler("destroy", mine, "--auto-approve").out.endswith("Apply complete: 1 cleared.\n")
+        assert reconciler("destroy", mine, "--auto-approve").out.endswith("Destroy complete: 1 cleared.\n")
         again = reconciler("destroy", mine, "--auto-approve").out
         assert again == "No changes. No alarm of this stack is firing, and none should be.\n"
         assert "No changes." in reconciler("plan", other).out

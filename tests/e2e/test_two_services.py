@@ -66,7 +66,7 @@ def test_a_failure_in_one_service_leaves_the_others_outcome_clear(
     done = reconciler("apply", stack, "--auto-approve", "--format", format)
     assert done.code == 4
     assert "aom: 20 created\n" in done.out or '"aom": "20 created"' in done.out
-    assert "operations not done: 20 failed" in done.out.split("ces", 1)[1]
+    assert "0 of 20 done, 20 failed" in done.out.split("ces", 1)[1]
     emulator.clear_faults()
     assert reconciler("apply", stack, "--auto-approve").out.endswith("Apply complete: 20 recorded.\n")
 
@@ -79,7 +79,7 @@ def test_a_service_that_lets_nobody_in_stops_the_run_and_what_the_other_did_is_t
     done = reconciler("apply", stack, "--auto-approve")
     assert done.code in (1, 4)
     assert "The run was stopped: 403" in done.out
-    assert "\n  ces: operations not done: 5 failed\n" in done.out
+    assert "\n  ces: 0 of 5 done, 5 failed\n" in done.out
     assert f"To continue: reconciler apply {stack} --auto-approve\n" in done.out
     emulator.clear_faults()
     assert reconciler("apply", stack, "--auto-approve").code == 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from reconciler.apply.result import Result
 from reconciler.views.markdown.text import LIMIT, code, escape
 from reconciler.views.remainder import remaining, unconfirmed
-from reconciler.views.wording import count, ending, outcome, shares
+from reconciler.views.wording import count, deed, ending, outcome, shares
 
 
 def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
     """What became of a plan in at most ``limit`` characters; ``again`` is the command that continues it."""
     left = list(remaining(result))
-    lines = [f"### Apply of {code(result.plan.stack)}", "", f"**{escape(outcome(result))}**", ""]
+    lines = [f"### {deed(result).noun} of {code(result.plan.stack)}", "", f"**{escape(outcome(result))}**", ""]
     told = [f"- {escape(provider)}: {escape(share)}" for provider, share in shares(result).items()]
     if told:
         lines += [*told, ""]
