@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from reconciler.core.duration import DAY, HOUR, SECOND, Duration
+from reconciler.core.duration import DAY, HOUR, SECOND, Duration, format_duration
 
 EMBEDDED = "embedded"
 """The endpoint that stands for the emulator inside the process."""
@@ -50,10 +51,25 @@ def _positive(value: int) -> int:
     return value
 
 
+def _at_most(longest: int) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if value > longest:
+            raise ValueError(f"must be at most {format_duration(longest)}")
+        return value
+
+    return check
+
+
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Credential = Annotated[SecretStr, AfterValidator(_credential)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+Wait = Annotated[PositiveDuration, AfterValidator(_at_most(HOUR))]
+"""How long a command may wait for a service."""
+Lookback = Annotated[PositiveDuration, AfterValidator(_at_most(365 * DAY))]
+"""How far back a query looks. Of all pages only AOM's bounds it, and only together with `step`, which is chosen to fit;
+no service is known to keep what is older than a year.
+"""
 Region = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 ProjectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -120,21 +136,21 @@ class HuaweiSettings(Strict):
     batch_size: int = Field(100, ge=1, le=1000, description="The most items sent in one request.")
     parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
-    request_timeout: PositiveDuration = Field(
+    request_timeout: Wait = Field(
         30 * SECOND,
-        description="How long one request may take; 30s by default.",
+        description="How long one request may take, at most 1h; 30s by default.",
         json_schema_extra={"default": "30s"},
     )
     # An alarm stays active up to 15 days after it was last pushed, and keeps its beginning when it is pushed again: one
     # that began long ago must still be found, or it would be raised a second time.
-    lookback: PositiveDuration = Field(
+    lookback: Lookback = Field(
         30 * DAY,
-        description="How far back a query looks; 30d by default. Alarms that began earlier are not seen.",
+        description="How far back a query looks, at most 365d; 30d by default. Alarms that began earlier are not seen.",
         json_schema_extra={"default": "30d"},
     )
-    visible_within: PositiveDuration = Field(
+    visible_within: Wait = Field(
         60 * SECOND,
-        description="How long the service may take to show what was written; 60s by default.",
+        description="How long the service may take to show what was written, at most 1h; 60s by default.",
         json_schema_extra={"default": "60s"},
     )
     ca_file: str | None = Field(
@@ -145,8 +161,6 @@ class HuaweiSettings(Strict):
     def _one_place(self) -> Self:
         if (self.endpoint is None) == (self.region is None):
             raise ValueError("give exactly one of: endpoint; region")
-        if self.request_timeout > HOUR:
-            raise ValueError("request_timeout is at most 1h")
         iam = self.auth.iam
         if iam and iam.endpoint is None and self.region is None and self.endpoint != EMBEDDED:
             raise ValueError("auth.iam needs its endpoint where the provider is configured by endpoint, not by region")

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reconciler.core.duration import Instant
-from reconciler.providers.settings import PositiveDuration
+from reconciler.providers.settings import Lookback
 
 
 class Window(BaseModel):
@@ -15,8 +15,8 @@ class Window(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
-    lookback: PositiveDuration | None = Field(
-        None, description="How far back to look; by default as far as the provider's `lookback` says."
+    lookback: Lookback | None = Field(
+        None, description="How far back to look, at most 365d; by default as far as the provider's `lookback` says."
     )
     start: Instant | None = Field(None, description="Look from this instant on, instead of `lookback`.")
     end: Instant | None = Field(None, description="Look up to this instant; by default up to now.")

@@ -75,3 +75,27 @@ def test_a_malformed_variable_is_refused_without_being_repeated(tmp_path: Path) 
     assert done.code == 1
     assert "NAME=VALUE" in done.err
     assert TOKEN not in done.err
+
+
+def test_a_span_longer_than_any_service_allows_is_told_where_it_stands(tmp_path: Path) -> None:
+    text = (
+        "stack: tests\n"
+        "providers:\n"
+        "  aom:\n"
+        "    endpoint: embedded\n"
+        "    project_id: p1\n"
+        f"    auth: {{token: {TOKEN}}}\n"
+        "    lookback: 9999d\n"
+        "    visible_within: 999999999999999999d\n"
+        "  bcm:\n"
+        "    endpoint: embedded\n"
+        "    user_id: u\n"
+        "    auth: {ak: a, sk: b}\n"
+        "    lookback: 366d\n"
+        "data: {aom_alarms: {all: {lookback: 367d}}}\n"
+    )
+    (tmp_path / "stack.yaml").write_text(text)
+    found = json.loads(reconciler("validate", tmp_path, "--format", "json").out)["diagnostics"]
+    told = {each["position"]["line"]: each["summary"] for each in found}
+    assert set(told) == {7, 8, 13, 14}
+    assert all(("at most 1h" if line == 8 else "at most 365d") in summary for line, summary in told.items())

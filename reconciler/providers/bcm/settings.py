@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from reconciler.core.duration import DAY, HOUR, SECOND
-from reconciler.providers.settings import EMBEDDED, Credential, Endpoint, PositiveDuration, Region, Secret, Strict
+from reconciler.core.duration import DAY, SECOND
+from reconciler.providers.settings import EMBEDDED, Credential, Endpoint, Lookback, Region, Secret, Strict, Wait
 
 
 class BcmAuth(Strict):
@@ -39,14 +39,15 @@ class BcmSettings(Strict):
     auth: BcmAuth = Field(description="How to prove who is calling: {ak, sk}.")
     parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
-    request_timeout: PositiveDuration = Field(
+    request_timeout: Wait = Field(
         30 * SECOND,
-        description="How long one request may take; 30s by default.",
+        description="How long one request may take, at most 1h; 30s by default.",
         json_schema_extra={"default": "30s"},
     )
-    lookback: PositiveDuration = Field(
+    lookback: Lookback = Field(
         40 * DAY,
-        description="How far back a query looks that does not say so itself; 40d by default, as the service does.",
+        description="How far back a query looks that does not say so itself, at most 365d; 40d by default, as the "
+        "service does.",
         json_schema_extra={"default": "40d"},
     )
     ca_file: str | None = Field(
@@ -57,8 +58,6 @@ class BcmSettings(Strict):
     def _one_place(self) -> Self:
         if (self.endpoint is None) == (self.region is None):
             raise ValueError("give exactly one of: endpoint; region")
-        if self.request_timeout > HOUR:
-            raise ValueError("request_timeout is at most 1h")
         return self
 
     def base_url(self, embedded: str | None) -> str:

@@ -216,7 +216,7 @@ def test_one_name_is_asked_for_in_one_request() -> None:
 def test_the_query_reaches_back_to_a_time_the_configuration_names() -> None:
     _, [asked] = seen(in_turn(details([], 0)), desired(time=NOW - 60 * DAY), desired("released", "k"))
     assert int(asked.query["from"]) < NOW - 60 * DAY
-    _, [asked] = seen(in_turn(details([], 0)), desired(), lookback="10000000d")
+    _, [asked] = seen(in_turn(details([], 0)), desired(time=1_111_111_111_112))
     assert asked.query["from"] == "1111111111111"
 
 
