@@ -13,6 +13,7 @@ from reconciler.config.stack import DataConfig, ProviderConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.providers.patient import patiently
 from reconciler.providers.protocol import Environment, Provider, ProviderType, Queryable, ServiceError
 from reconciler.providers.registry import Registry
 
@@ -53,9 +54,13 @@ class Connections:
         return provider.query(data.type, data.query, details)
 
     def ask(self, data: DataConfig, config: ProviderConfig) -> Plain:
-        """What a query is worth in an expression; DiagnosticError where the service can't be asked."""
+        """What a query is worth in an expression; a service that is busy is waited for.
+
+        DiagnosticError where it can't be asked.
+        """
         try:
-            return [_plain(item) for item in self.query(data, config)]
+            found = patiently(config.key, lambda: self.query(data, config), self._clock)
+            return [_plain(item) for item in found]
         except ServiceError as error:
             raise DiagnosticError(
                 Diagnostic(

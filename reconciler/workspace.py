@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from random import random
 from threading import Event
 
 from reconciler.config.inputs import Inputs
@@ -23,11 +21,9 @@ from reconciler.core.collector import without_collector
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import digest
-from reconciler.core.duration import rough_duration
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Status
-from reconciler.core.patience import ATTEMPTS, backoff
 from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
@@ -36,16 +32,12 @@ from reconciler.plan.past import Past, missing, recall
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
-from reconciler.providers.protocol import Importable, Provider, ServiceError, Verdict
+from reconciler.providers.patient import patiently
+from reconciler.providers.protocol import Importable, Provider, ServiceError
 from reconciler.providers.registry import Registry
 
 SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""
-
-_log = logging.getLogger(__name__)
-
-LONGEST_WAIT = 120.0
-"""Seconds a query waits at the most where a service asks for patience; longer is told to the user instead."""
 
 STATE_DIRECTORY = ".reconciler"
 """Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
@@ -215,18 +207,8 @@ class Workspace:
 
     def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
         """All that a provider answers; one that is busy is asked again, after as long as it says."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                with self._asking(key):
-                    return list(query())
-            except ServiceError as error:
-                pause = backoff(attempt, random) if error.retry_after is None else error.retry_after
-                if error.verdict is not Verdict.BUSY or pause > LONGEST_WAIT:
-                    raise
-                _log.warning("%s: %s; asking again in %s", key, error, rough_duration(round(pause * 1000)))
-                self.clock.wait(pause, Event())
         with self._asking(key):
-            return list(query())
+            return patiently(key, lambda: list(query()), self.clock)
 
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:

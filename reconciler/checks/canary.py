@@ -27,6 +27,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
+from reconciler.providers.patient import patiently
 from reconciler.providers.protocol import Provider, ServiceError
 
 NAME = "reconciler_canary"
@@ -58,8 +59,9 @@ class Perch:
     def prepare(self, stop: Event) -> None:
         """Settle what earlier runs left open, and take back the canaries they left behind. Raises ServiceError."""
         settle(self.ledger, self.providers, self.clock, stop, Silent())
-        for provider in self.providers.values():
-            left = [found for found in provider.observe(self.stack, ()) if found.marks.address.name == NAME]
+        for key, provider in self.providers.items():
+            observed = patiently(key, lambda: list(provider.observe(self.stack, ())), self.clock, stop)  # noqa: B023 - asked at once
+            left = [found for found in observed if found.marks.address.name == NAME]
             if left and not stop.is_set():
                 self._clear(left, CLEANUP)
 
@@ -171,7 +173,8 @@ class _Flight:
             # It may show any moment, and must not stay then.
             self._await([push], self._provider.limits.visible_within, Event())
         try:
-            shown = [item for item in self._provider.look([push]) if item.marks.key == push.key]
+            looked = patiently(push.provider, lambda: list(self._provider.look([push])), perch.clock)
+            shown = [item for item in looked if item.marks.key == push.key]
         except ServiceError as error:
             self._stay(f"the service can't be asked for it: {error.answer}")
             return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from random import random
 from threading import Event
 from typing import NamedTuple
 
 from reconciler.core.clock import Clock
 from reconciler.core.duration import SECOND
-from reconciler.core.patience import polling
+from reconciler.core.patience import ATTEMPTS, LONGEST_WAIT, backoff, polling
 from reconciler.providers.protocol import ServiceError
 from reconciler.providers.protocol import Verdict as Meaning
 
@@ -51,7 +52,8 @@ class Watch(NamedTuple):
 def watch(look: Callable[[], Sight], clock: Clock, stop: Event, *, within: int = 0, hold: int = 0) -> Watch:
     """Look until it holds, and has held for ``hold`` ms at every look; it must begin to hold within ``within`` ms.
 
-    Where it ceases to hold while there is time left, it may begin anew. At the end of each span a last look is taken.
+    Where it ceases to hold while there is time left, it may begin anew. At the end of each span a last look is taken. A
+    service that names a pause gets it: up to ``LONGEST_WAIT`` s also beyond these spans, as often as a plan would wait.
     """
     began = clock.now()
     deadline = began + within
@@ -59,11 +61,14 @@ def watch(look: Callable[[], Sight], clock: Clock, stop: Event, *, within: int =
     since: int | None = None
     first: int | None = None
     looks = 0
+    busy = 0
     pauses = polling()
     while True:
         sight = look()
         looks += 1
         now = clock.now()
+        busy = busy + 1 if sight.passing else 0
+        pause = sight.pause or (backoff(busy, random) if busy else next(pauses))
         if sight.holds:
             since = now if since is None else since
             first = now - began if first is None else first
@@ -73,12 +78,15 @@ def watch(look: Callable[[], Sight], clock: Clock, stop: Event, *, within: int =
         else:
             if sight.passing and since is not None:
                 patience = max(patience, now + PATIENCE)
+            if sight.pause and busy < ATTEMPTS and sight.pause <= LONGEST_WAIT:
+                patience = max(patience, now + round(sight.pause * 1000))
             since = None
             until = patience if sight.passing else deadline
-            if sight.final or now >= until:
+            # Nothing is asked again before its time: a service that wants longer than there is can't be asked.
+            if sight.final or now >= until or now + sight.pause * 1000 > until:
                 return Watch(Verdict.FAILED if sight.holds is False else Verdict.UNKNOWN, looks, first)
         left = max(until - now, 1) / 1000
-        if clock.wait(min(max(next(pauses), sight.pause), left), stop):
+        if clock.wait(min(pause, left), stop):
             return Watch(Verdict.INTERRUPTED, looks, first)
 
 

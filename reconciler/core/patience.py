@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 ATTEMPTS = 6
 """How often one batch is sent, and one query made, at the most."""
 
+LONGEST_WAIT = 120.0
+"""Seconds a query waits at the most where a service asks for patience; longer is told to the user instead."""
+
 
 def backoff(attempt: int, draw: Callable[[], float], *, base: float = 0.5, cap: float = 30.0) -> float:
     """Seconds before attempt ``attempt`` + 1 (counted from 1): doubling, with half of it drawn at random in [0, 1)."""

@@ -101,6 +101,33 @@ def test_a_service_that_names_its_pause_gets_it() -> None:
     assert clock.waits == [7.0]
 
 
+def test_a_pause_is_waited_for_though_it_ends_beyond_all_spans() -> None:
+    clock = FakeClock()
+    seen = run(lambda now: TRUE if now else Sight(None, passing=True, pause=90.0), within=20 * SECOND, clock=clock)
+    assert (seen.verdict, clock.waits) == (Verdict.PASSED, [90.0])
+
+
+def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
+    clock = FakeClock()
+    asks = Sight(None, passing=True, pause=121.0)
+    assert run(lambda _: asks, within=60 * SECOND, clock=clock) == Watch(Verdict.UNKNOWN, 1, None)
+    assert clock.time == 0
+    assert run(lambda now: TRUE if now else asks, within=180 * SECOND).verdict is Verdict.PASSED
+
+
+def test_a_service_that_wants_a_pause_every_time_is_given_up() -> None:
+    clock = FakeClock()
+    assert run(lambda _: Sight(None, passing=True, pause=60.0), clock=clock) == Watch(Verdict.UNKNOWN, 6, None)
+    assert clock.time == 5 * 60 * SECOND
+
+
+def test_a_busy_service_that_names_no_pause_is_asked_less_and_less_often() -> None:
+    clock = FakeClock()
+    assert run(lambda _: BUSY, within=120 * SECOND, clock=clock).verdict is Verdict.UNKNOWN
+    assert len(clock.waits) <= 15
+    assert min(clock.waits[5:8]) >= 8
+
+
 def test_what_is_not_seen_for_a_while_has_to_hold_anew() -> None:
     clock = FakeClock()
     seen = run(lambda now: BUSY if 20 * SECOND <= now < 22 * SECOND else TRUE, hold=30 * SECOND, clock=clock)

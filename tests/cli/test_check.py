@@ -88,6 +88,9 @@ def test_a_service_that_can_not_be_reached_is_exit_code_1_and_named(run: Run) ->
         ("bcm-list:status=400", ExitCode.ERROR),
         ("bcm-list:html,first=1", ExitCode.DONE),  # what may pass in a moment is asked again
         ("bcm-list:cut,first=1", ExitCode.DONE),
+        ("bcm-list:status=429,retry_after=1,first=2", ExitCode.DONE),
+        ("bcm-list:status=503,first=2", ExitCode.DONE),
+        ("bcm-list:status=503,retry_after=600", ExitCode.ERROR),  # longer than anybody waits: told at once
     ],
 )
 def test_no_answer_but_the_service_s_own_makes_a_check_pass(
@@ -95,6 +98,30 @@ def test_no_answer_but_the_service_s_own_makes_a_check_pass(
 ) -> None:
     emulator.fault(fault)
     assert run(QUIET).code == code
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("query:status=429,retry_after=1,first=1", ExitCode.DONE),
+        ("query:status=503,first=1", ExitCode.DONE),
+        ("query:status=503,retry_after=600", ExitCode.ERROR),
+        ("query:status=401", ExitCode.ERROR),
+    ],
+)
+def test_a_query_in_an_expectation_of_a_check_is_as_patient(
+    run: Run, emulator: Emulator, fault: str, code: ExitCode
+) -> None:
+    emulator.fault(fault)
+    done = run('  same: {data: bcm_alarms.firing, expect: {count: "${data.aom_alarms.firing | length}"}}\n')
+    assert done.code == code, done
+    assert ("data.aom_alarms.firing can't be queried" in done.out) is (code is ExitCode.ERROR)
+
+
+def test_a_canary_waits_for_a_busy_service_before_it_is_sent(run: Run, emulator: Emulator) -> None:
+    emulator.fault("query:status=503,retry_after=1,first=1")
+    assert run(PATH).code == ExitCode.DONE
+    assert emulator.active_alarms() == []
 
 
 def test_a_failure_outweighs_what_could_not_be_asked_about() -> None:
