@@ -97,7 +97,7 @@ class _Runner:
                 last = Judgement(False, f"{query.label} could not be asked: {error.answer}")
                 sight = sight_of(error)
             except DiagnosticError as error:
-                last = Judgement(False, f"{query.label} could not be asked: {error}")
+                last = Judgement(False, f"{query.label} could not be asked: {error.line}")
                 sight = Sight(None, final=True)
             self._progress.looked(check.name, last.reason)
             return sight
@@ -125,7 +125,7 @@ class _Runner:
         except (ServiceError, DeniedError) as error:
             self._ground(checks, results, f"the service could not be asked: {error}")
         except DiagnosticError as error:
-            self._ground(checks, results, str(error))
+            self._ground(checks, results, error.line)
         return results
 
     def _fly(self, check: Check, perch: Perch) -> CheckResult:
@@ -150,5 +150,5 @@ class _Runner:
 
 
 def _unasked(check: Unasked, now: int) -> CheckResult:
-    reason = "; ".join(each.summary for each in check.diagnostics)
+    reason = "; ".join(each.line for each in check.diagnostics)
     return CheckResult(check.name, "a query in its own expressions", Found(Verdict.UNKNOWN, reason), now, now)

@@ -40,6 +40,11 @@ class Diagnostic:
     address: str | None = None
     severity: Severity = Severity.ERROR
 
+    @property
+    def line(self) -> str:
+        """What happened and what to do next in one line, for a place that has room for no more."""
+        return self.summary if self.hint is None else f"{self.summary} ({self.hint})"
+
 
 class DiagnosticError(Exception):
     """Work that can't go on; carries every diagnostic found, never a traceback for the user."""
@@ -47,6 +52,11 @@ class DiagnosticError(Exception):
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__("; ".join(d.summary for d in diagnostics))
         self.diagnostics = diagnostics
+
+    @property
+    def line(self) -> str:
+        """Every problem with what to do next, in one line."""
+        return "; ".join(diagnostic.line for diagnostic in self.diagnostics)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,15 @@ def test_a_canary_waits_for_a_busy_service_before_it_is_sent(run: Run, emulator:
     emulator.fault("query:status=503,retry_after=1,first=1")
     assert run(PATH).code == ExitCode.DONE
     assert emulator.active_alarms() == []
+
+
+@pytest.mark.parametrize("expect", ["{count: 0}", '{count: "${data.bcm_alarms.firing | length}"}'])
+def test_a_missing_extra_is_told_with_how_to_get_it(run: Run, monkeypatch: pytest.MonkeyPatch, expect: str) -> None:
+    monkeypatch.setitem(sys.modules, "baidubce.auth.bce_v1_signer", None)
+    done = run(f"  quiet: {{data: bcm_alarms.firing, expect: {expect}}}\n" + CALM)
+    assert done.code == ExitCode.ERROR
+    assert "pip install 'reconciler[baidu]'" in " ".join(done.out.split())
+    assert "passed      calm" in done.out
 
 
 def test_a_failure_outweighs_what_could_not_be_asked_about() -> None:
