@@ -126,7 +126,7 @@ def unlock(
                 raise DiagnosticError(
                     Diagnostic(
                         f"the lease is held by {holder.owner} on {holder.host} (process {holder.pid})",
-                        hint="Make sure that this run is over, then say --yes.",
+                        hint="make sure that this run is over, then say --yes",
                     )
                 )
             answer = terminal.ask(holder_lines(holder), "Break this lease? Only 'yes' does it: ")

@@ -8,35 +8,35 @@ from pathlib import Path
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
-_SAFE = "Nothing is sent before its intent is in the ledger, so run the command again after that."
+_SAFE = "then run the command again: nothing is sent before its intent is in the ledger"
 
 _FORGET = (
-    "Put back a copy of the file, or move it away and start anew: alarms are found again at the service by their marks,"
-    " but which events were recorded is known only as far back as the service shows."
+    "put back a copy of the file, or move it away and start anew: alarms are found again at the service by their marks,"
+    " but which events were recorded is known only as far back as the service shows"
 )
 
 _SQLITE = {
-    sqlite3.SQLITE_NOTADB: ("is not a ledger: it is no SQLite database", "Check the path, or move the file away."),
+    sqlite3.SQLITE_NOTADB: ("is not a ledger: it is no SQLite database", "check the path, or move the file away"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _FORGET),
-    sqlite3.SQLITE_FULL: ("can't be written: the disk is full", f"Free some space. {_SAFE}"),
-    sqlite3.SQLITE_READONLY: ("can't be written: it is open for reading only", f"Make the file writable. {_SAFE}"),
-    sqlite3.SQLITE_PERM: ("can't be opened: permission denied", "Check who owns the file and its directory."),
-    sqlite3.SQLITE_CANTOPEN: ("can't be opened", "Check that the file and its directory can be read and written."),
-    sqlite3.SQLITE_BUSY: ("is in use by another process, which did not let go of it", "Try again in a moment."),
-    sqlite3.SQLITE_IOERR: ("can't be read or written", f"Check the disk, and the space left on it. {_SAFE}"),
+    sqlite3.SQLITE_FULL: ("can't be written: the disk is full", f"free some space, {_SAFE}"),
+    sqlite3.SQLITE_READONLY: ("can't be written: it is open for reading only", f"make the file writable, {_SAFE}"),
+    sqlite3.SQLITE_PERM: ("can't be opened: permission denied", "check who owns the file and its directory"),
+    sqlite3.SQLITE_CANTOPEN: ("can't be opened", "check that the file and its directory can be read and written"),
+    sqlite3.SQLITE_BUSY: ("is in use by another process, which did not let go of it", "try again in a moment"),
+    sqlite3.SQLITE_IOERR: ("can't be read or written", f"check the disk and the space left on it, {_SAFE}"),
 }
 
 _SYSTEM = {
-    errno.EACCES: ("permission denied", "Check who owns the directory, or run where it can be written."),
-    errno.EPERM: ("permission denied", "Check who owns the directory, or run where it can be written."),
+    errno.EACCES: ("permission denied", "check who owns the directory, or run where it can be written"),
+    errno.EPERM: ("permission denied", "check who owns the directory, or run where it can be written"),
     errno.EROFS: (
         "the file system is read-only",
-        "Run apply where the directory can be written; plan works without a ledger.",
+        "run apply where the directory can be written; plan works without a ledger",
     ),
-    errno.ENOSPC: ("the disk is full", f"Free some space. {_SAFE}"),
-    errno.ENOTDIR: ("a part of its path is a file, not a directory", "Move that file away."),
-    errno.EEXIST: ("a part of its path is a file, not a directory", "Move that file away."),
-    errno.EISDIR: ("there is a directory of that name", "Move that directory away."),
+    errno.ENOSPC: ("the disk is full", f"free some space, {_SAFE}"),
+    errno.ENOTDIR: ("a part of its path is a file, not a directory", "move that file away"),
+    errno.EEXIST: ("a part of its path is a file, not a directory", "move that file away"),
+    errno.EISDIR: ("there is a directory of that name", "move that directory away"),
 }
 
 
@@ -55,20 +55,20 @@ def newer(path: Path, found: int, known: int) -> DiagnosticError:
     return trouble(
         path,
         f"was written by a newer reconciler: its format is {found}, this one reads up to {known}",
-        "Upgrade reconciler, and do not go back to this one for this stack.",
+        "upgrade reconciler, and do not go back to this one for this stack",
     )
 
 
 def foreign(path: Path) -> DiagnosticError:
     """The file is a SQLite database of another program."""
     return trouble(
-        path, "is not a ledger: it is another program's SQLite database", "Check the path, or move the file away."
+        path, "is not a ledger: it is another program's SQLite database", "check the path, or move the file away"
     )
 
 
 def unwritable(path: Path, why: str) -> DiagnosticError:
     """An operation that no text in the file can hold."""
-    return trouble(path, f"can't hold an operation: {why}", "Look for odd characters in the configuration.")
+    return trouble(path, f"can't hold an operation: {why}", "look for odd characters in the configuration")
 
 
 def damaged(path: Path, what: str) -> DiagnosticError:

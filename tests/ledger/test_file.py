@@ -220,7 +220,7 @@ def test_a_full_disk_is_told(path: Path) -> None:
             small.execute("CREATE TABLE u AS SELECT zeroblob(100000)")
     (diagnostic,) = explain(full.value, path).diagnostics
     assert "the disk is full" in diagnostic.summary
-    assert "Free some space" in (diagnostic.hint or "")
+    assert "free some space, then run the command again" in (diagnostic.hint or "")
 
 
 def test_a_write_that_the_disk_refuses_is_told_and_what_was_journalled_before_stays(path: Path) -> None:
