@@ -26,7 +26,7 @@ from reconciler.core.diagnostic import Position, did_you_mean
 from reconciler.core.resource_type import ResourceType
 
 _MOST_FAILURES = 10
-"""After so many bad instances of one resource the rest is left out: they fail alike."""
+"""After so many instances of one resource that each brought a new problem the rest is left out."""
 _NOTHING_SAID = Common.model_construct()
 
 
@@ -246,7 +246,7 @@ class _Expander:
                 position=resource.position,
             )
         except ValueError as error:
-            self.problems.add(resource.node.key_place, f"{address}: {error}", address=shown)
+            self.problems.add(resource.node.key_place, f"{address}: {error}", address=shown, rule="desired")
             return None
         if common.state == "cleared":
             made = made._replace(firing=False)

@@ -83,7 +83,7 @@ def note(problems: Problems, place: int, error: PieceError, address: Address | N
     """Note what is wrong with an expression, at the expression if it can be found in the text."""
     if error.written:
         place = problems.texts.find(error.written.split("\n", 1)[0], place, 2 * len(error.written) + 200)
-    problems.add(place, error.cause.message, error.cause.hint, address=address)
+    problems.add(place, error.cause.message, error.cause.hint, address=address, rule="expression")
 
 
 def _shape(node: Node, use: Use, scope: Scope, problems: Problems) -> tuple[Shape, bool]:

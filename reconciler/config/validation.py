@@ -45,7 +45,10 @@ def report(
     for found in _best([found for found in errors if not found["loc"] or found["loc"][0] not in silent], given):
         location = _real(found["loc"], given)
         summary, hint = _sentence(found, location, given, known, model, what, hidden(location))
-        problems.add(_place(found, location, node), summary, hint, address=address)
+        if found["type"] in _TYPES and _evaluated(node, location):
+            hint = _conversion(_TYPES[found["type"]], _at(location, given), hidden(location))
+        rule = f"{found['type']} {found['loc']}"
+        problems.add(_place(found, location, node), summary, hint, address=address, rule=rule)
 
 
 def _best(errors: Sequence[ErrorDetails], given: Plain) -> list[ErrorDetails]:
@@ -221,6 +224,26 @@ def _wrong_type(field: str, value: Plain, expected: str, hidden: bool) -> tuple[
     if isinstance(value, str) and expected != "text" and not hidden:
         hint = "leave the quotes out" if _unquoted(value, expected) else None
     return f"{subject} must be {expected}, not {found}{quoted}", hint
+
+
+def _evaluated(node: Node, location: Location) -> bool:
+    """Whether what stands at a location is the result of an expression."""
+    current = node
+    for part in location:
+        child = current.child(part)
+        if child is None:
+            break
+        current = child
+    return isinstance(current.value, str) and "${" in current.value
+
+
+def _conversion(expected: str, value: Plain, hidden: bool) -> str | None:
+    """How an expression gives what is expected, where a filter can make that of its result."""
+    if isinstance(value, bool | int | float) and expected == "text":
+        return 'make text of it in the expression: "${... | string}"'
+    if isinstance(value, str) and not hidden and _unquoted(value, expected) and "number" in expected:
+        return 'make a number of it in the expression: "${... | int}"'
+    return None
 
 
 def _unquoted(text: str, expected: str) -> bool:

@@ -30,7 +30,7 @@ class Diagnostic:
     """One problem, for a reader: what happened, where it stands, what to do next.
 
     ``source`` is the line of text at ``position``, shown with a caret; it is left out where it could hold a secret.
-    ``address`` names the object concerned where there is one.
+    ``address`` names the object concerned where there is one; ``more`` counts further instances with the same problem.
     """
 
     summary: str
@@ -39,6 +39,7 @@ class Diagnostic:
     source: str | None = None
     address: str | None = None
     severity: Severity = Severity.ERROR
+    more: int = 0
 
     @property
     def line(self) -> str:

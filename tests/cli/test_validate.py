@@ -43,7 +43,7 @@ def test_a_failure_is_a_json_document_where_json_is_asked_for(tmp_path: Path) ->
     assert done.code == 1
     assert done.err == ""
     assert document["error_count"] == len(document["diagnostics"]) >= 2
-    assert {"severity", "summary", "hint", "address", "position", "source"} == set(document["diagnostics"][0])
+    assert {"severity", "summary", "hint", "address", "more", "position", "source"} == set(document["diagnostics"][0])
 
 
 def test_a_valid_stack_as_json_counts_its_resources(tmp_path: Path) -> None:

@@ -251,8 +251,41 @@ def test_a_problem_carries_its_line_of_text_and_the_address_of_its_instance() ->
 def test_instances_that_fail_alike_are_told_once() -> None:
     text = siren('for_each: "${range(100000)}", severity: Info, host: "${each.nothing}"')
     assert len(problems(text)) == 1
-    many = siren('for_each: "${range(100000)}", severity: Info, host: "${each.value}"')
-    assert len(problems(many)) == 10
+
+
+def test_instances_that_break_one_rule_are_told_once_with_the_first_and_how_many_more() -> None:
+    text = siren('for_each: "${range(1000)}", severity: Info, host: "${each.value}"')
+    (found,) = problems(text)
+    assert (found.summary, found.address, found.more) == ("host must be text, not a number (0)", 'siren.one["0"]', 999)
+
+
+def test_instances_that_break_different_rules_are_told_apart() -> None:
+    text = siren(f'for_each: [7, {"h" * 30}, 8], severity: Info, host: "${{each.value}}"')
+    long, number = problems(text)
+    assert (number.address, number.more) == ('siren.one["7"]', 1)
+    assert "is too long" in long.summary
+    assert long.more == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ('severity: Info, host: "${3 + 4}"', 'make text of it in the expression: "${... | string}"'),
+        (
+            'severity: Info, host: h, labels: {a: "${3 > 4}"}',
+            'make text of it in the expression: "${... | string}"',
+        ),
+        (
+            'severity: Info, host: h, volume: "${stack.name | length | string}"',
+            'make a number of it in the expression: "${... | int}"',
+        ),
+        ('severity: Info, host: h, volume: "${stack.name}"', None),
+    ],
+)
+def test_a_result_of_the_wrong_type_is_mended_in_its_expression(fields: str, hint: str | None) -> None:
+    (found,) = problems(siren(fields))
+    assert "must be" in found.summary
+    assert found.hint == hint
 
 
 @settings(max_examples=150, deadline=None)

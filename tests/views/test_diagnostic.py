@@ -82,3 +82,8 @@ def test_markup_in_a_message_is_not_interpreted() -> None:
     assert "<img" not in item
     assert "[a](" not in item
     assert "@everyone" not in item
+
+
+def test_instances_with_the_same_problem_are_counted() -> None:
+    wrong = Diagnostic("host must be text, not a number (0)", address='siren.one["0"]', more=1_999)
+    assert ' = at: siren.one["0"] and 1,999 more\n' in plain(diagnostic_lines([wrong]))

@@ -1,7 +1,8 @@
 """Diagnostics as JSON: what any command answers when it fails.
 
 ``{"format_version", "error_count", "warning_count", "diagnostics": [{"severity", "summary", "hint", "address",
-"position": {"file", "line", "column"} | null, "source"}]}``; what a diagnostic lacks is null.
+"more", "position": {"file", "line", "column"} | null, "source"}]}``; what a diagnostic lacks is null. ``more`` counts
+the further instances of a ``for_each`` with the same problem; ``address`` is the first.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def diagnostic_member(diagnostic: Diagnostic) -> dict[str, object]:
         "summary": diagnostic.summary,
         "hint": diagnostic.hint,
         "address": diagnostic.address,
+        "more": diagnostic.more,
         "position": diagnostic.position._asdict() if diagnostic.position else None,
         "source": diagnostic.source,
     }

@@ -35,6 +35,7 @@ class DiagnosticShape(TypedDict):
     summary: str
     hint: str | None
     address: str | None
+    more: Annotated[int, Field(description="How many further instances have the same problem.")]
     position: Place | None
     source: Annotated[str | None, Field(description="The line of text, where it can't hold a secret.")]
 

@@ -50,7 +50,9 @@ def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
         yield line((f"{number} | ", Style.PLACE), text)
         yield line(gutter, (" | ", Style.PLACE), " " * caret, ("^", style))
     if diagnostic.address:
-        yield line(gutter, (" = ", Style.PLACE), "at: ", printable(diagnostic.address), hang=len(gutter) + 7)
+        others = f" and {diagnostic.more:,} more" if diagnostic.more else ""
+        address = printable(diagnostic.address)
+        yield line(gutter, (" = ", Style.PLACE), "at: ", f"{address}{others}", hang=len(gutter) + 7)
     if diagnostic.hint:
         first, *rest = diagnostic.hint.split("\n")
         yield line(gutter, (" = ", Style.PLACE), Span("hint: ", Style.BOLD), printable(first), hang=len(gutter) + 9)
