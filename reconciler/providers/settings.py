@@ -1,4 +1,4 @@
-"""Settings: what every Huawei Cloud service is configured with, and how a caller proves who it is."""
+"""Settings: what every service is configured with, what those of Huawei Cloud are, and who a caller is there."""
 
 from __future__ import annotations
 
@@ -120,20 +120,16 @@ class Auth(Strict):
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
 
 
-class HuaweiSettings(Strict):
-    """What every Huawei Cloud service is configured with."""
+class ServiceSettings(Strict):
+    """What every service is configured with."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["endpoint"]}, {"required": ["region"]}]},
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["endpoint"]}, {"required": ["region"]}]})
 
     endpoint: Endpoint | None = Field(
         None, description="The service's URL, or `embedded` for the emulator; give this or region."
     )
     region: Region | None = Field(None, description="The region whose endpoint is used; give this or endpoint.")
-    project_id: ProjectId = Field(description="The project the objects live in.")
-    auth: Auth = Field(description="How to prove who is calling: {token}, {ak, sk} or {iam: ...}.")
-    batch_size: int = Field(100, ge=1, le=1000, description="The most items sent in one request.")
+    auth: Strict = Field(description="How to prove who is calling.")
     parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
     request_timeout: Wait = Field(
@@ -141,6 +137,34 @@ class HuaweiSettings(Strict):
         description="How long one request may take, at most 1h; 30s by default.",
         json_schema_extra={"default": "30s"},
     )
+    ca_file: str | None = Field(
+        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.endpoint is None) == (self.region is None):
+            raise ValueError("give exactly one of: endpoint; region")
+        return self
+
+
+def answers_at(endpoint: str | None, public: str, embedded: str | None) -> str:
+    """The URL of a service: ``public`` without an endpoint; ValueError where the emulator is wanted and absent."""
+    if endpoint is None:
+        return public
+    if endpoint != EMBEDDED:
+        return endpoint
+    if embedded is None:
+        raise ValueError("endpoint: embedded was asked for, and no emulator is running in this process")
+    return embedded.rstrip("/")
+
+
+class HuaweiSettings(ServiceSettings):
+    """What every Huawei Cloud service is configured with."""
+
+    project_id: ProjectId = Field(description="The project the objects live in.")
+    auth: Auth = Field(description="How to prove who is calling: {token}, {ak, sk} or {iam: ...}.")
+    batch_size: int = Field(100, ge=1, le=1000, description="The most items sent in one request.")
     # An alarm stays active up to 15 days after it was last pushed, and keeps its beginning when it is pushed again: one
     # that began long ago must still be found, or it would be raised a second time.
     lookback: Lookback = Field(
@@ -153,14 +177,9 @@ class HuaweiSettings(Strict):
         description="How long the service may take to show what was written, at most 1h; 60s by default.",
         json_schema_extra={"default": "60s"},
     )
-    ca_file: str | None = Field(
-        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
-    )
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.endpoint is None) == (self.region is None):
-            raise ValueError("give exactly one of: endpoint; region")
+    def _place_of_iam(self) -> Self:
         iam = self.auth.iam
         if iam and iam.endpoint is None and self.region is None and self.endpoint != EMBEDDED:
             raise ValueError("auth.iam needs its endpoint where the provider is configured by endpoint, not by region")
@@ -168,11 +187,7 @@ class HuaweiSettings(Strict):
 
     def base_url(self, service: str, embedded: str | None) -> str:
         """Where a service (``aom``, ``ces``, ``iam``) answers; ValueError where the emulator is wanted and absent."""
-        given = (self.auth.iam.endpoint if self.auth.iam else None) if service == "iam" else self.endpoint
-        if given is None and self.region is not None:
-            return f"https://{service}.{self.region}.myhuaweicloud.com"
-        if given is not None and given != EMBEDDED:
-            return given
-        if embedded is None:
-            raise ValueError("endpoint: embedded was asked for, and no emulator is running in this process")
-        return embedded.rstrip("/")
+        endpoint = self.endpoint
+        if service == "iam" and self.auth.iam is not None:
+            endpoint = self.auth.iam.endpoint or (EMBEDDED if self.region is None else None)
+        return answers_at(endpoint, f"https://{service}.{self.region}.myhuaweicloud.com", embedded)
