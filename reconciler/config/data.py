@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.blocks import DataCommon
-from reconciler.config.expression import Reference, context
+from reconciler.config.context import Context, Reference
 from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.problems import Problems
 from reconciler.config.providers import Providers
@@ -91,7 +91,7 @@ def _declare(declared: Declared, fitting: list[str], owner: str, scope: Scope, p
         problems.add(place, f"{declared.label} must be a mapping of filters, not {kind(node.value)}")
         return None
     try:
-        value = fill(shape(node, DATA, scope, problems), context(scope.values), problems)
+        value = fill(shape(node, DATA, scope, problems), Context(scope.values), problems)
     except UnusableError:
         return None
     assert isinstance(value, dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.config.expression import Reference, context
+from reconciler.config.context import Context, Reference
 from reconciler.config.node import Node, Plain
 from reconciler.config.problems import Problems
 from reconciler.config.scope import LATER, Scope, Use
@@ -21,7 +21,7 @@ def evaluate(node: Node, scope: Scope, data: Mapping[str, Plain] | None = None) 
     value: Plain = None
     try:
         made = shape(node, LATER, scope, problems)
-        value = fill(made, context({**scope.values, "data": dict(data or {})}), problems)
+        value = fill(made, Context({**scope.values, "data": dict(data or {})}), problems)
     except UnusableError:
         raise DiagnosticError(*problems.listed(lambda _: True)) from None
     return value

@@ -7,7 +7,7 @@ looks a key of a mapping up and nothing else, so no method and no attribute of a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NoReturn
@@ -16,40 +16,20 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.parser import Parser
-from jinja2.runtime import Context, StrictUndefined, Undefined
+from jinja2.runtime import Context as Machine
+from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.config.budget import MAX_BITS, TooMuchError, renew, spend, spend_text
+from reconciler.config.context import DATA, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.filters import FILTERS, FUNCTIONS, TESTS
 from reconciler.config.node import Plain, kind
 from reconciler.config.plain import join_text, plain
 from reconciler.core.diagnostic import did_you_mean
 
-DATA = "data"
-ROOTS = ("var", "local", "each", DATA, "stack", "env")
-"""The names an expression may begin with; where each is allowed is for the caller to say."""
-
 MAX_LENGTH = 10_000
 MAX_DEPTH = 40
 _CACHED = 65_536
-
-
-class ExpressionError(Exception):
-    """An expression that can't be compiled or evaluated, in words for its author."""
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
-class Reference(tuple[str, str]):
-    """A name an expression uses: the root, and what is looked up in it first; of data ``TYPE.NAME``."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return ".".join(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,24 +38,20 @@ class Expression:
 
     source: str
     references: frozenset[Reference]
-    run: Callable[[Context], Iterable[object]]
+    run: Callable[[Machine], Iterable[object]]
 
     def evaluate(self, context: Context) -> Plain:
-        """Its value in a context made by ``context``; raises ExpressionError."""
+        """Its value; raises ExpressionError."""
         renew()
+        machine = context.machine or _machine(context)
         try:
-            for _ in self.run(context):
+            for _ in self.run(machine):
                 pass
-            return plain(context.vars["result"])
+            return plain(machine.vars["result"])
         except ExpressionError:
             raise
         except _FAILURES as error:
             _fail(error)
-
-
-def context(values: Mapping[str, object]) -> Context:
-    """What expressions are evaluated in: the values of the roots. ``context.parent`` may be changed between two."""
-    return Context(_ENVIRONMENT, {**FUNCTIONS, **values}, None, {})
 
 
 @lru_cache(_CACHED)
@@ -97,6 +73,13 @@ def compile_expression(source: str) -> Expression:
     except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError):
         raise ExpressionError("this expression is too deeply nested, or holds a number that is too long") from None
     return Expression(source, references, template.root_render_func)
+
+
+def _machine(context: Context) -> Machine:
+    """Jinja2's view of a context; it goes on reading the values there."""
+    context.values = {**FUNCTIONS, **context.values}
+    context.machine = Machine(_ENVIRONMENT, context.values, None, {})
+    return context.machine
 
 
 class _Missing(StrictUndefined):
@@ -164,7 +147,7 @@ class _Environment(SandboxedEnvironment):
             return obj[argument]
         return _missing(obj, argument)
 
-    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+    def call_binop(self, context: Machine, operator: str, left: object, right: object) -> object:
         for operand in (left, right):
             if isinstance(operand, Undefined):
                 str(operand)

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from reconciler.config.blocks import STACK_NAME, STACK_NAME_LENGTH
 from reconciler.config.catalog import Catalog, needed
+from reconciler.config.context import Context, Reference
 from reconciler.config.data import Ask, declare_data, results
 from reconciler.config.evaluate import check_expressions
-from reconciler.config.expression import Reference, context
 from reconciler.config.inputs import Inputs
 from reconciler.config.locals import define_locals
 from reconciler.config.meaning import meaning
@@ -139,7 +139,7 @@ def _guards(sections: Sections, scope: Scope, problems: Problems) -> Guards:
     node = sections.named.get("guards")
     if node is not None:
         try:
-            value = fill(shape(node, GUARDS, scope, problems), context(scope.values), problems)
+            value = fill(shape(node, GUARDS, scope, problems), Context(scope.values), problems)
             return Guards.model_validate(value)
         except ValidationError as error:
             report(error, node, Guards.model_fields, problems, value=value, what="guards")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
 
-from reconciler.config.expression import Reference, context
+from reconciler.config.context import Context, Reference
 from reconciler.config.problems import Problems
 from reconciler.config.scope import LOCALS, Scope
 from reconciler.config.sections import Sections
@@ -37,7 +37,7 @@ def define_locals(sections: Sections, scope: Scope, problems: Problems) -> None:
             scope.broken.add(reference)
             continue
         try:
-            values[name] = fill(shapes[name], context(scope.values), problems)
+            values[name] = fill(shapes[name], Context(scope.values), problems)
         except UnusableError:
             scope.broken.add(reference)
 

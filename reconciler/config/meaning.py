@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.config.expression import Reference
+from reconciler.config.context import Reference
 from reconciler.config.node import Node
 from reconciler.config.providers import Providers
 from reconciler.config.scope import Scope

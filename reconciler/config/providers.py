@@ -8,7 +8,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from reconciler.config.expression import context
+from reconciler.config.context import Context
 from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.problems import Problems
 from reconciler.config.scope import PROVIDERS, Scope
@@ -55,7 +55,7 @@ def configure_providers(
         schema = _schema(key, node, schemas, result, problems)
         try:
             made = shape(node, PROVIDERS, scope, problems)
-            value = fill(made, context({**scope.values, "env": dict(scope.env)}), problems)
+            value = fill(made, Context({**scope.values, "env": dict(scope.env)}), problems)
         except UnusableError:
             continue
         assert isinstance(value, dict)

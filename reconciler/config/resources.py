@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.blocks import COMMON_KEYS, Common
+from reconciler.config.context import Context
 from reconciler.config.dependencies import Dependencies
-from reconciler.config.expression import context
 from reconciler.config.for_each import MAX_INSTANCES, instances
 from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.plain import as_text
@@ -141,11 +141,11 @@ class _Expander:
                 self._check_only(node)
             self._check_written(node)
             return
-        evaluated = context(self.scope.values)
+        evaluated = Context(self.scope.values)
         failures = 0
         for key, each_key, each_value in given:
             if each is not None:
-                evaluated.parent["each"] = {"key": each_key, "value": each_value}
+                evaluated.values["each"] = {"key": each_key, "value": each_value}
                 address = self.resource.address._replace(key=key)
                 self.dependencies.instance(address)
             before = len(self.problems)
@@ -166,7 +166,7 @@ class _Expander:
                     return
 
     def _items(self, each: Node) -> Iterator[tuple[str, Plain, Plain]]:
-        value = fill(shape(each, RESOURCES, self.scope, self.problems), context(self.scope.values), self.problems)
+        value = fill(shape(each, RESOURCES, self.scope, self.problems), Context(self.scope.values), self.problems)
         try:
             yield from instances(value)
         except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.config.expression import Reference
+from reconciler.config.context import Reference
 from reconciler.config.node import Plain
 from reconciler.core.diagnostic import did_you_mean
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Union, cast
 
-from jinja2.runtime import Context
-
-from reconciler.config.expression import Reference
+from reconciler.config.context import Context, Reference
 from reconciler.config.node import Map, Node, Plain, Seq
 from reconciler.config.problems import Problems
 from reconciler.config.scope import Scope, Use

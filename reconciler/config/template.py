@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
-
-from jinja2.runtime import Context
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.config.budget import MAX_TEXT
-from reconciler.config.expression import Expression, ExpressionError, Reference, compile_expression
+from reconciler.config.context import Context, ExpressionError, Reference
 from reconciler.config.node import Plain
 from reconciler.config.plain import as_text
+
+if TYPE_CHECKING:
+    from reconciler.config.expression import Expression
 
 _CACHED = 65_536
 
@@ -75,6 +76,8 @@ def _text(piece: Piece, context: Context) -> str:
 @lru_cache(_CACHED)
 def parse_template(text: str) -> Template:
     """Split a text that holds a ``$``; ``$${`` is a literal ``${``. Raises PieceError."""
+    from reconciler.config.expression import compile_expression
+
     pieces: list[str | Piece] = []
     literal = ""
     rest = 0

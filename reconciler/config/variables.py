@@ -8,8 +8,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from reconciler.config.blocks import Variable, VariableType
+from reconciler.config.context import Context, Reference
 from reconciler.config.document import read_document
-from reconciler.config.expression import Reference, context
 from reconciler.config.inputs import ENVIRONMENT_PREFIX, Inputs
 from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.place import Texts
@@ -152,7 +152,7 @@ def _given(
     default = node.child("default")
     if default is not None:
         made = shape(default, VARIABLES, scope, problems)
-        value = fill(made, context({"env": scope.env}), problems)
+        value = fill(made, Context({"env": scope.env}), problems)
         return _Given(value, "its default", default.place, bool(references(made)) and isinstance(value, str))
     ways = [f"--var {name}=...", "a --var-file", f"the environment variable {ENVIRONMENT_PREFIX}{name}"]
     if block.env is not None:
@@ -224,7 +224,7 @@ def _check_condition(name: str, node: Node, message: str, scope: Scope, problems
     assert condition is not None
     try:
         made = shape(condition, CONDITION, scope, problems)
-        result = fill(made, context(scope.values), problems)
+        result = fill(made, Context(scope.values), problems)
     except UnusableError:
         return
     if result is False:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config.expression import context
+from reconciler.config.context import Context
 from reconciler.config.node import Plain
 from reconciler.config.template import PieceError, parse_template
 
@@ -19,7 +19,7 @@ VALUES: dict[str, dict[str, Plain]] = {
 
 
 def value(text: str) -> Plain:
-    return parse_template(text).evaluate(context(VALUES))
+    return parse_template(text).evaluate(Context(VALUES))
 
 
 def refusal(text: str) -> str:
