@@ -24,7 +24,7 @@ from reconciler.config.budget import MAX_BITS, TooMuchError, renew, spend, spend
 from reconciler.config.context import DATA, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.filters import FILTERS, FUNCTIONS, TESTS
 from reconciler.config.node import Plain, kind
-from reconciler.config.plain import join_text, plain
+from reconciler.config.plain import as_text, join_text, plain
 from reconciler.core.diagnostic import did_you_mean
 
 MAX_LENGTH = 10_000
@@ -52,6 +52,13 @@ class Expression:
             raise
         except _FAILURES as error:
             _fail(error)
+
+    def text(self, context: Context) -> str:
+        """Its value inside a longer text; raises ExpressionError."""
+        try:
+            return as_text(self.evaluate(context))
+        except TypeError as error:
+            raise ExpressionError(str(error)) from None
 
 
 @lru_cache(_CACHED)

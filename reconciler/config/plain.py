@@ -6,9 +6,6 @@ import json
 from collections.abc import Iterator
 from types import GeneratorType
 
-from jinja2.exceptions import UndefinedError
-from jinja2.runtime import Undefined
-
 from reconciler.config.budget import spend, spend_text
 from reconciler.config.node import Plain, kind
 
@@ -22,8 +19,6 @@ def plain(value: object, depth: int = 0) -> Plain:
         return value  # type: ignore[return-value]  # narrowed by the exact types above
     if depth > MAX_DEPTH:
         raise TypeError(f"it is nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, Undefined):
-        raise UndefinedError(value._undefined_message)
     if isinstance(value, dict):
         spend(len(value))
         for key in value:
@@ -35,7 +30,16 @@ def plain(value: object, depth: int = 0) -> Plain:
         return [plain(item, depth + 1) for item in value]
     if isinstance(value, range | GeneratorType | Iterator) or value_type in (type({}.items()), type({}.keys())):
         return list(_taken(value, depth))
+    _refuse_undefined(value)
     raise TypeError("it is not a value that can be written in YAML")
+
+
+def _refuse_undefined(value: object) -> None:
+    from jinja2.exceptions import UndefinedError  # loaded already, where an expression made the value
+    from jinja2.runtime import Undefined
+
+    if isinstance(value, Undefined):
+        raise UndefinedError(value._undefined_message)
 
 
 def _taken(value: object, depth: int) -> Iterator[Plain]:

@@ -9,19 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler.config.budget import MAX_TEXT
 from reconciler.config.context import Context, ExpressionError, Reference
 from reconciler.config.node import Plain
-from reconciler.config.plain import as_text
 
 if TYPE_CHECKING:
     from reconciler.config.expression import Expression
 
 _CACHED = 65_536
-
-
-class Piece(NamedTuple):
-    """An expression as it stands in a text, braces included."""
-
-    written: str
-    expression: Expression
 
 
 class PieceError(Exception):
@@ -31,6 +23,27 @@ class PieceError(Exception):
         super().__init__(cause.message)
         self.written = written
         self.cause = cause
+
+
+class Piece(NamedTuple):
+    """An expression as it stands in a text, braces included."""
+
+    written: str
+    expression: Expression
+
+    def evaluate(self, context: Context) -> Plain:
+        """Its value; raises PieceError."""
+        try:
+            return self.expression.evaluate(context)
+        except ExpressionError as error:
+            raise PieceError(self.written, error) from None
+
+    def text(self, context: Context) -> str:
+        """Its value inside a longer text; raises PieceError."""
+        try:
+            return self.expression.text(context)
+        except ExpressionError as error:
+            raise PieceError(self.written, error) from None
 
 
 class Template(NamedTuple):
@@ -51,26 +64,11 @@ class Template(NamedTuple):
         """Its value; raises PieceError."""
         pieces = self.pieces
         if len(pieces) == 1 and isinstance(pieces[0], Piece):
-            return _evaluated(pieces[0], context)
-        texts = [piece if isinstance(piece, str) else _text(piece, context) for piece in pieces]
+            return pieces[0].evaluate(context)
+        texts = [piece if isinstance(piece, str) else piece.text(context) for piece in pieces]
         if sum(map(len, texts)) > MAX_TEXT:
             raise PieceError("", ExpressionError(f"this would make a text of more than {MAX_TEXT:,} characters"))
         return "".join(texts)
-
-
-def _evaluated(piece: Piece, context: Context) -> Plain:
-    try:
-        return piece.expression.evaluate(context)
-    except ExpressionError as error:
-        raise PieceError(piece.written, error) from None
-
-
-def _text(piece: Piece, context: Context) -> str:
-    value = _evaluated(piece, context)
-    try:
-        return value if isinstance(value, str) else as_text(value)
-    except TypeError as error:
-        raise PieceError(piece.written, ExpressionError(str(error))) from None
 
 
 @lru_cache(_CACHED)

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
 
 from reconciler.core.data_source import DataSource, sources_of
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.protocol import ProviderType
 
 GROUP = "reconciler.providers"
+"""The entry-point group in which other packages name their provider types."""
+
+BUILT_IN = ("aom", "bcm", "ces")
+"""The packages beside this module, each with its ``PROVIDER``. No installed one takes their names."""
+
+_Load = Callable[[], ProviderType]
 
 
 class Registry:
-    """Provider types by name; each is loaded when it is first asked for, all of them by whoever iterates."""
+    """Provider types by name; each is loaded when it is first asked for, all of them by whoever iterates.
+
+    What is installed is looked up when something is asked for that is not built in: reading what every package of an
+    environment declares takes longer than loading a small stack.
+    """
 
     def __init__(self, types: Iterable[ProviderType] | None = None) -> None:
-        self._points: Mapping[str, EntryPoint] | None = None
         self._types: dict[str, ProviderType] = {}
+        self._built_in: Mapping[str, _Load] = {name: partial(_built_in, name) for name in BUILT_IN}
+        self._installed: Mapping[str, _Load] | None = None
         if types is not None:
-            self._points = {}
+            self._built_in = self._installed = {}
             self._types = {provider.name: provider for provider in types}
 
     def __iter__(self) -> Iterator[ProviderType]:
-        for name in sorted(self._installed()):
+        for name in sorted({*self._built_in, *self._others()}):
             self.get(name)
         return iter(self._types.values())
 
     def get(self, name: str) -> ProviderType | None:
-        if name not in self._types and name in self._installed():
-            self._types[name] = self._installed()[name].load()
-        return self._types.get(name)
+        if name not in self._types:
+            load = self._built_in.get(name) or self._others().get(name)
+            if load is None:
+                return None
+            self._types[name] = load()
+        return self._types[name]
 
     def resource_types(self) -> Mapping[str, ResourceType]:
         """Every resource type by name."""
@@ -44,7 +59,14 @@ class Registry:
         """Every data source by name."""
         return {name: source for provider in self for name, source in sources_of(provider).items()}
 
-    def _installed(self) -> Mapping[str, EntryPoint]:
-        if self._points is None:
-            self._points = {point.name: point for point in entry_points(group=GROUP)}
-        return self._points
+    def _others(self) -> Mapping[str, _Load]:
+        if self._installed is None:
+            from importlib.metadata import entry_points
+
+            self._installed = {point.name: point.load for point in entry_points(group=GROUP)}
+        return self._installed
+
+
+def _built_in(name: str) -> ProviderType:
+    provider: ProviderType = import_module(f"reconciler.providers.{name}").PROVIDER
+    return provider

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.apply.result import Ending, Result
-from reconciler.checks.result import Report
-from reconciler.checks.watch import Verdict
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
@@ -174,23 +172,3 @@ def _stopped(cause: ServiceAnswer | None) -> str:
     if cause.status is None:
         return what
     return f"{what} Check the credentials under `providers`, their project, and the permissions they grant."
-
-
-def verdicts(report: Report) -> str:
-    """The one line that tells how all checks ended, and which could not be asked about."""
-    if not report.results:
-        return "The stack has no checks."
-    counts = report.counts
-    words = {
-        Verdict.PASSED: "passed",
-        Verdict.FAILED: "failed",
-        Verdict.UNKNOWN: "could not be asked about",
-        Verdict.INTERRUPTED: "interrupted",
-    }
-    parts = []
-    for verdict, word in words.items():
-        if counts[verdict]:
-            names = [result.name for result in report.results if result.verdict is verdict]
-            named = f" ({', '.join(names)})" if verdict in (Verdict.UNKNOWN, Verdict.INTERRUPTED) else ""
-            parts.append(f"{counts[verdict]} {word}{named}")
-    return f"{count(len(report.results), 'check')}: {', '.join(parts)}."

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from reconciler.checks.result import CheckResult, Report
 from reconciler.checks.watch import Verdict
 from reconciler.core.duration import rough_duration
+from reconciler.views.check_wording import verdicts
 from reconciler.views.markdown.text import LIMIT, code, escape
-from reconciler.views.wording import count, verdicts
+from reconciler.views.wording import count
 
 _SIGNS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.UNKNOWN: "❔", Verdict.INTERRUPTED: "⏹"}
 _LONGEST_REASON = 1000

@@ -8,10 +8,10 @@ from reconciler.checks.judgement import label
 from reconciler.checks.result import CheckResult, Report
 from reconciler.checks.watch import Verdict
 from reconciler.core.duration import rough_duration
+from reconciler.views.check_wording import verdicts
 from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
-from reconciler.views.wording import verdicts
 
 STYLES = {
     Verdict.PASSED: Style.GOOD,

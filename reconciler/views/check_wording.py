@@ -1,0 +1,27 @@
+"""Wording: the sentences about checks that several views share."""
+
+from __future__ import annotations
+
+from reconciler.checks.result import Report
+from reconciler.checks.watch import Verdict
+from reconciler.views.wording import count
+
+
+def verdicts(report: Report) -> str:
+    """The one line that tells how all checks ended, and which could not be asked about."""
+    if not report.results:
+        return "The stack has no checks."
+    counts = report.counts
+    words = {
+        Verdict.PASSED: "passed",
+        Verdict.FAILED: "failed",
+        Verdict.UNKNOWN: "could not be asked about",
+        Verdict.INTERRUPTED: "interrupted",
+    }
+    parts = []
+    for verdict, word in words.items():
+        if counts[verdict]:
+            names = [result.name for result in report.results if result.verdict is verdict]
+            named = f" ({', '.join(names)})" if verdict in (Verdict.UNKNOWN, Verdict.INTERRUPTED) else ""
+            parts.append(f"{counts[verdict]} {word}{named}")
+    return f"{count(len(report.results), 'check')}: {', '.join(parts)}."
