@@ -46,7 +46,7 @@ def main() -> None:
     plugins among all installed packages, and the cycle collector waits for more objects than the imports make.
     """
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     from reconciler.cli.app import run
     from reconciler.cli.interrupt import terminable
 

@@ -25,7 +25,8 @@ def stack(tmp_path: Path) -> Iterator[Path]:
     with running(Settings(faults=(parse_fault("push:delay=2s,nth=2"),))) as url:
         stack = write(tmp_path, *(f"a{number}" for number in range(COUNT)), endpoint=url)
         file = stack / "stack.yaml"
-        file.write_text(file.read_text().replace("project_id:", "batch_size: 1, parallelism: 1, project_id:"))
+        settings = "batch_size: 1, parallelism: 1, visible_within: 2s"
+        file.write_text(file.read_text().replace("project_id:", f"{settings}, project_id:"))
         yield stack
 
 
