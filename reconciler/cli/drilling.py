@@ -18,7 +18,7 @@ from reconciler.core.observed import Observed, State
 from reconciler.drill.archive import Archive
 from reconciler.drill.chronicle import Watcher
 from reconciler.drill.drill import Drill, drill_stack
-from reconciler.drill.play import Confirm
+from reconciler.drill.house import Confirm
 from reconciler.drill.preview import Preview, previews, whole
 from reconciler.drill.read import drill_names, read_drill
 from reconciler.drill.record import Record

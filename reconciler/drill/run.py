@@ -19,8 +19,9 @@ from reconciler.drill.archive import Archive
 from reconciler.drill.chronicle import Chronicle, Watcher
 from reconciler.drill.clearing import clear_all
 from reconciler.drill.drill import Drill, drill_stack
+from reconciler.drill.house import Confirm, House
 from reconciler.drill.notices import askers
-from reconciler.drill.play import Confirm, House, Play
+from reconciler.drill.play import Play
 from reconciler.drill.preview import whole
 from reconciler.drill.record import Ending, Record, StepRecord, StepState
 from reconciler.drill.refusal import refusals

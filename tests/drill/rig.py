@@ -17,7 +17,7 @@ from reconciler.config.inputs import Inputs
 from reconciler.drill.archive import Archive
 from reconciler.drill.chronicle import Watcher
 from reconciler.drill.drill import Drill
-from reconciler.drill.play import Confirm
+from reconciler.drill.house import Confirm
 from reconciler.drill.read import read_drill
 from reconciler.drill.record import Record
 from reconciler.drill.run import Crew, abort, finder, resume, start

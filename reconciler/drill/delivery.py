@@ -1,0 +1,122 @@
+"""Delivery: the pushes and clears of a step, sent through the stage, and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event
+
+from reconciler.apply.result import Ending as ApplyEnding
+from reconciler.apply.result import Result
+from reconciler.core.action import Action
+from reconciler.core.desired import Desired
+from reconciler.core.duration import MINUTE
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Status, Verb
+from reconciler.core.patience import polling
+from reconciler.drill.chronicle import Chronicle
+from reconciler.drill.drill import TIMEOUT, Drill
+from reconciler.drill.end import End, OverError, StepFailed
+from reconciler.drill.record import Ending, Sent
+from reconciler.drill.sightings import Sightings
+from reconciler.drill.stage import Stage
+from reconciler.drill.timeline import Step
+from reconciler.plan.plan import Change, Plan
+from reconciler.providers.protocol import ServiceError, Verdict
+
+PATIENCE = MINUTE
+"""How long (ms) a step asks a service again that can't be asked."""
+
+
+class Delivery:
+    """Looks at what of a drill is there, and carries out the plans of its steps."""
+
+    def __init__(
+        self, drill: Drill, stage: Stage, chronicle: Chronicle, sightings: Sightings, end: End, stop: Event
+    ) -> None:
+        self._drill = drill
+        self._stage = stage
+        self._chronicle = chronicle
+        self._sightings = sightings
+        self._end = end
+        self._stop = stop
+
+    def observed(self, desired: Sequence[Desired] = ()) -> list[Observed]:
+        """What of the drill is there, asked again for a while where the service can't say."""
+        until = self._stage.clock.now() + PATIENCE
+        for pause in polling():
+            try:
+                return self._stage.observe(desired)
+            except ServiceError as error:
+                if error.verdict is Verdict.DENIED:
+                    raise OverError(Ending.FAILED, str(error.answer)) from None
+                if self._stage.clock.now() >= until:
+                    raise StepFailed(f"the service can't be asked: {error.answer}") from None
+            self._end.check()
+            self._stage.clock.wait(pause, self._stop)
+        raise AssertionError("polling never ends")
+
+    def carry_out(self, step: Step, plan: Plan) -> list[Change]:
+        """Apply the plan of a step: the changes that are done. What is not done is recorded, and ends the step."""
+        if plan.problems:
+            raise StepFailed("; ".join(problem.summary for problem in plan.problems))
+        if not plan.pending:
+            return []
+        now = self._stage.clock.now()
+        new = [self._sent(step, change, now) for change in plan.pending if change.action is not Action.CLEAR]
+        self._chronicle.send(*new)
+        result = self._stage.apply(plan, self._stop)
+        done = [change for change in plan.pending if result.status(change) is Status.DONE]
+        self._account(step, plan, result, now)
+        self._sightings.watch(
+            [
+                one
+                for one in plan.operations
+                if one.key in result.outcomes and result.outcomes[one.key].status is Status.DONE
+            ]
+        )
+        self._sightings.look()
+        if result.ending is ApplyEnding.DENIED:
+            raise OverError(Ending.FAILED, str(result.cause))
+        undone = [outcome for outcome in result.outcomes.values() if outcome.status is not Status.DONE]
+        if result.remaining:
+            self._end.check()
+            reason = f": {undone[0].error}" if undone and undone[0].error else ""
+            raise StepFailed(f"{len(result.remaining)} of {len(plan.pending)} not done{reason}")
+        return done
+
+    def _sent(self, step: Step, change: Change, now: int) -> Sent:
+        desired = change.desired
+        assert desired is not None
+        resource = next(one for one in self._drill.resources if one.desired.address == change.address)
+        timeout = desired.attributes.get(TIMEOUT)
+        return Sent(
+            address=str(resource.address),
+            mark=str(change.address),
+            name=resource.event_name,
+            severity=resource.severity,
+            is_event=desired.occurrence is not None,
+            step=step.name,
+            keys=tuple(operation.key for operation in change.operations if operation.verb is Verb.PUSH),
+            sent_at=now,
+            until=now + timeout if isinstance(timeout, int) else None,
+        )
+
+    def _account(self, step: Step, plan: Plan, result: Result, at: int) -> None:
+        """Write down what became of each push and clear."""
+        cleared = {
+            str(change.address)
+            for change in plan.pending
+            if change.action is Action.CLEAR and result.status(change) is Status.DONE
+        }
+
+        def change(sent: Sent) -> Sent:
+            if sent.mark in cleared and sent.active:
+                return sent.model_copy(update={"ended_at": at, "ended_by": f"step {step.name}"})
+            outcomes = [result.outcomes[key] for key in sent.keys if key in result.outcomes]
+            if outcomes and outcomes[0].status is not Status.DONE:
+                failed = outcomes[0].status is Status.FAILED
+                trouble = f"{outcomes[0].status}: {outcomes[0].error or 'no answer'}"
+                return sent.model_copy(update={"trouble": trouble, "unsent": failed})
+            return sent
+
+        self._chronicle.update(change)
