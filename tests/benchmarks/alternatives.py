@@ -8,7 +8,8 @@ import venv
 from functools import cache
 from pathlib import Path
 
-CACHE = Path(__file__).parents[2] / ".bench"
+_ROOT = Path(__file__).parents[2]
+CACHE = _ROOT / ".bench"
 """Where they are installed; git ignores it."""
 
 _BIN = CACHE / "venv" / "bin"
@@ -24,21 +25,41 @@ class MissingError(Exception):
 def command(package: str, program: str) -> Path:
     """The path of a package's program, installed if it is not there yet. Raises MissingError."""
     path = _BIN / program
-    if path.exists():
-        return path
-    try:
-        if not (_BIN / "python").exists():
-            venv.create(CACHE / "venv", with_pip=True)
-        pip = [str(_BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
-        subprocess.run(pip, check=True, capture_output=True, text=True, timeout=_PATIENCE)
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr or "").strip().splitlines() or ["no reason given"]
-        raise MissingError(f"{package} can't be installed: {last[-1]}") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MissingError(f"{package} can't be installed: {error}") from None
+    if not path.exists():
+        _install(CACHE / "venv", package)
     if not path.exists():
         raise MissingError(f"{package} has no program {program}")
     return path
+
+
+@cache
+def ours() -> Path:
+    """The path of our own program, installed from this tree as the others are: alone, with what it needs and no more.
+
+    Raises MissingError.
+    """
+    _install(CACHE / "ours", "--upgrade", "--force-reinstall", str(_ROOT))
+    return CACHE / "ours" / "bin" / "reconciler"
+
+
+def ours_at_hand() -> Path:
+    """The path of our own program in the environment this runs in, development tools and all."""
+    return Path(sys.executable).parent / "reconciler"
+
+
+def _install(environment: Path, *arguments: str) -> None:
+    python = environment / "bin" / "python"
+    what = Path(arguments[-1]).name
+    try:
+        if not python.exists():
+            venv.create(environment, with_pip=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+        subprocess.run(pip, check=True, capture_output=True, text=True, timeout=_PATIENCE)
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr or "").strip().splitlines() or ["no reason given"]
+        raise MissingError(f"{what} can't be installed: {last[-1]}") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MissingError(f"{what} can't be installed: {error}") from None
 
 
 def version(program: Path, package: str) -> str:
@@ -46,8 +67,3 @@ def version(program: Path, package: str) -> str:
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     found = subprocess.run([str(program.parent / "python"), "-c", code], capture_output=True, text=True, check=True)
     return f"{package} {found.stdout.strip()}"
-
-
-def ours() -> Path:
-    """The path of our own program, as it is installed."""
-    return Path(sys.executable).parent / "reconciler"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
-from tests.benchmarks.alternatives import MissingError, command, ours, version
+from tests.benchmarks.alternatives import MissingError, command, ours, ours_at_hand, version
 from tests.benchmarks.launch import Cost, launch
 from tests.benchmarks.processes import emulator
 from tests.benchmarks.rounds import take_turns
@@ -27,6 +27,7 @@ def run(quick: bool) -> list[Row]:
         sync, why = command("octodns", "octodns-sync"), ""
     except MissingError as error:
         sync, why = None, str(error)
+    program = ours_at_hand() if quick else ours()
     rows, asked = [], []
     with tempfile.TemporaryDirectory() as directory:
         for how, stack, count, times, target in (
@@ -35,17 +36,17 @@ def run(quick: bool) -> list[Row]:
             ("in all", written_out, 3, rounds * 4, 1.5),
         ):
             home = Path(directory) / f"{stack.__name__}-{count}"
-            costs, requests = _plans(home, stack, sync, count, times)
+            costs, requests = _plans(home, stack, program, sync, count, times)
             work = f"plan, no changes, {count:,} alarms {how}"
             against = f"octodns-sync, no changes, {count:,} A records"
             rows.append(_row(work, against, costs, sync, why, target))
             if stack is written_out and count == alarms:
                 rows.append(_memory(f"{work}: peak memory", against, costs, why, 1.5))
             asked.append(_asked(count, requests))
-        return rows + _version(Path(directory), sync, why, 1 if quick else 20) + asked
+        return rows + _version(Path(directory), program, sync, why, 1 if quick else 20) + asked
 
 
-def _version(directory: Path, sync: Path | None, why: str, rounds: int) -> list[Row]:
+def _version(directory: Path, mine: Path, sync: Path | None, why: str, rounds: int) -> list[Row]:
     try:
         chaos, missing = command("chaostoolkit", "chaos"), ""
     except MissingError as error:
@@ -55,7 +56,7 @@ def _version(directory: Path, sync: Path | None, why: str, rounds: int) -> list[
         ("octodns", sync, "--help", why, 1.0),
         ("chaostoolkit", chaos, "--version", missing, None),
     ):
-        sides: dict[str, Callable[[], Cost]] = {"ours": lambda: launch([ours(), "version"], directory)}
+        sides: dict[str, Callable[[], Cost]] = {"ours": lambda: launch([mine, "version"], directory)}
         if program is not None:
             other = [program, option]
             sides["theirs"] = lambda other=other: launch(other, directory)
@@ -66,7 +67,7 @@ def _version(directory: Path, sync: Path | None, why: str, rounds: int) -> list[
 
 
 def _plans(
-    directory: Path, stack: Callable[[int, str], bytes], sync: Path | None, count: int, rounds: int
+    directory: Path, stack: Callable[[int, str], bytes], mine: Path, sync: Path | None, count: int, rounds: int
 ) -> tuple[dict[str, list[Cost]], list[str]]:
     """What a plan without changes costs, against an emulator that holds the alarms, and the same of the other tool; and
     which requests one plan makes.
@@ -76,9 +77,9 @@ def _plans(
     home.mkdir()
     with emulator() as service:
         (home / "stack.yaml").write_bytes(stack(count, service.url))
-        launch([ours(), "apply", "--auto-approve"], home)
+        launch([mine, "apply", "--auto-approve"], home)
         service.forget_requests()
-        sides = {"ours": lambda: launch([ours(), "plan"], home)}
+        sides = {"ours": lambda: launch([mine, "plan"], home)}
         if sync is not None:
             other = [sync, "--config-file", zone.name]
             sides["theirs"] = lambda: launch(other, directory)
