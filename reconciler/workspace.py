@@ -116,7 +116,11 @@ class Workspace:
     def remembered(self) -> LedgerView:
         """What the ledger knows, without making one: for commands that only look."""
         with closing(read_ledger(self.ledger_path)) as ledger:
-            return ledger.view(self.clock.now(), self.visible_within)
+            return self.memory(ledger)
+
+    def memory(self, ledger: Ledger) -> LedgerView:
+        """What a ledger knows of the stack's past, now."""
+        return ledger.view(self.clock.now(), self.visible_within, self.stack.providers)
 
     def observe(self) -> list[Observed]:
         """Ask every provider once what carries the stack's marks. Raises ServiceError."""
@@ -180,7 +184,7 @@ class Workspace:
             summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
             return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
         statuses = ledger.statuses([operation.key for operation in plan.operations])
-        past = recall(self.stack.name, self.observe(), ledger.view(self.clock.now(), self.visible_within))
+        past = recall(self.stack.name, self.observe(), self.memory(ledger))
         return staleness(
             plan,
             self.stack.desired,

@@ -60,8 +60,7 @@ def destroy(
     with opened(terminal, path, var, var_file, data=False) as workspace:
 
         def planned(ledger: Ledger) -> Plan:
-            memory = ledger.view(workspace.clock.now(), workspace.visible_within)
-            made = workspace.plan(memory, targets=targets, destroy=True)
+            made = workspace.plan(workspace.memory(ledger), targets=targets, destroy=True)
             check_targets(made, targets)
             return made
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY
 from reconciler.core.operation import Operation, Status
-from reconciler.ledger.protocol import Entry, LedgerView, Run, RunState, Write
-from reconciler.ledger.rows import Intent, decode_intent, encode_keys
+from reconciler.ledger.protocol import Entry, LedgerView, Run, RunState, Stranded, Write
+from reconciler.ledger.rows import PROVIDER, Intent, decode_intent, encode_keys, told_provider
+from reconciler.ledger.stranded import stranded
 
 REMEMBERED = 30 * DAY
-"""How far back the view tells which alarms this stack cleared."""
+"""How far back the view tells which alarms this stack cleared, and left behind: longer than any of them fires."""
 
 _CHUNK = 1_000
 
@@ -65,8 +66,12 @@ def statuses(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, S
     return {key: Status(status) for chunk in _chunks(keys) for key, status in connection.execute(_STATUSES, (chunk,))}
 
 
-def view(connection: sqlite3.Connection, now: int, visible_within: int) -> LedgerView:
-    """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms, ``cleared`` 30 days."""
+def view(
+    connection: sqlite3.Connection, now: int, visible_within: int, providers: Collection[str] | None = None
+) -> LedgerView:
+    """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms, ``cleared`` and ``stranded``
+    30 days.
+    """
     facts = connection.execute(
         "SELECT type, name, instance, occurrence FROM operations WHERE status = 'done' AND occurrence IS NOT NULL"
     )
@@ -81,7 +86,24 @@ def view(connection: sqlite3.Connection, now: int, visible_within: int) -> Ledge
         (now - visible_within,),
     )
     writes = tuple(map(_write, _entries(connection, recent)))
-    return LedgerView(recorded, writes, dict(cleared.fetchall()), _attempted(connection, recorded))
+    left = () if providers is None else _stranded(connection, now, providers)
+    return LedgerView(recorded, writes, dict(cleared.fetchall()), _attempted(connection, recorded), left)
+
+
+def _stranded(connection: sqlite3.Connection, now: int, providers: Collection[str]) -> tuple[Stranded, ...]:
+    """Alarms at other providers than these; only where the journal knows such a provider it is read as a whole."""
+    known = tuple(map(told_provider, providers))
+    told = connection.execute(
+        "SELECT DISTINCT substr(body, instr(body, ?), ?) FROM journal WHERE step = 'intend' AND at >= ?",
+        (PROVIDER, max(map(len, known), default=1), now - REMEMBERED),
+    )
+    others = any(not text.startswith(known) for (text,) in told)
+    if not others:
+        return ()
+    rows = connection.execute(
+        f"{_STANDING} status = 'done' AND ended_at >= ? ORDER BY ended_at, intent, position", (now - REMEMBERED,)
+    )
+    return stranded(_entries(connection, rows), providers, now, REMEMBERED)
 
 
 def _attempted(

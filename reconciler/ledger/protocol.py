@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +29,17 @@ class Write(NamedTuple):
     confirmed: bool
 
 
+class Stranded(NamedTuple):
+    """An alarm that was pushed through a provider which is not configured any more, and that is not known to be over;
+    ``over_by`` is the instant (epoch ms) by which it expires.
+    """
+
+    key: str
+    address: Address
+    provider: str
+    over_by: int
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerView:
     """What the planner may know of the past; a value.
@@ -36,13 +47,14 @@ class LedgerView:
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
     service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
     our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
-    ``begins_at`` of their first attempt.
+    ``begins_at`` of their first attempt. ``stranded`` are alarms at providers that nobody asks any more.
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
     recent: tuple[Write, ...] = ()
     cleared: Mapping[str, int] = field(default_factory=dict)
     attempted: Mapping[tuple[Address, str], int] = field(default_factory=dict)
+    stranded: tuple[Stranded, ...] = ()
 
 
 class RunState(StrEnum):
@@ -141,8 +153,11 @@ class Ledger(Protocol):
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         """The outcome of each of these operations that has one."""
 
-    def view(self, now: int, visible_within: int) -> LedgerView:
-        """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms."""
+    def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
+        """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms.
+
+        ``stranded`` is told where the keys of all configured ``providers`` are given.
+        """
 
     def runs(self) -> Sequence[Run]:
         """Every run, newest first."""

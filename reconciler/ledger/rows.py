@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
 
+PROVIDER = '"provider":'
+"""What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""
+
 _SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
 _WHOLE = ("key", "address")
 _PAYLOAD = Operation._fields.index("payload")
@@ -65,6 +68,11 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
     )
     body = encode(fields)
     return Intent(body, payloads, _digest(body, payloads))
+
+
+def told_provider(key: str) -> str:
+    """What the body of a row has at ``PROVIDER`` where all its operations are a provider's, and only there."""
+    return f"{PROVIDER}{encode([key])}"
 
 
 def decode_intent(intent: Intent) -> list[Operation]:

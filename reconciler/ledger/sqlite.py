@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
@@ -121,10 +121,10 @@ class SqliteLedger:
         with self._folded() as connection:
             return history.statuses(connection, keys)
 
-    def view(self, now: int, visible_within: int) -> LedgerView:
-        """As the protocol says; ``cleared`` reaches back 30 days."""
+    def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
+        """As the protocol says; ``cleared`` and ``stranded`` reach back 30 days."""
         with self._folded() as connection:
-            return history.view(connection, now, visible_within)
+            return history.view(connection, now, visible_within, providers)
 
     def runs(self) -> Sequence[Run]:
         with self._database.reading() as connection:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.digest import digest
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
@@ -100,6 +101,13 @@ class UnchangedDocument(_Document):
     reason: str
 
 
+class WarningDocument(_Document):
+    """What the reader of the plan should know besides."""
+
+    summary: str
+    hint: str | None
+
+
 class PlanDocument(_Document):
     """A saved plan of `reconciler plan --out`."""
 
@@ -114,6 +122,7 @@ class PlanDocument(_Document):
     basis: dict[str, str] = Field(description="A digest of what was observed at each address touched.")
     changes: list[ChangeDocument]
     unchanged: list[UnchangedDocument]
+    warnings: list[WarningDocument] = Field([], description="Left out where there are none.")
     checksum: str = Field(description="A digest of everything else in the document.")
 
 
@@ -135,6 +144,7 @@ def document_of(plan: Plan, tool_version: str) -> PlanDocument:
             for change in plan.changes
             if change.action is Action.NO_OP
         ],
+        warnings=[WarningDocument(summary=warning.summary, hint=warning.hint) for warning in plan.warnings],
         checksum="",
     )
     return document.model_copy(update={"checksum": checksum(document)})
@@ -142,7 +152,12 @@ def document_of(plan: Plan, tool_version: str) -> PlanDocument:
 
 def checksum(document: PlanDocument) -> str:
     """What the document's ``checksum`` must be."""
-    return digest(document.model_dump(mode="json", exclude={"checksum"}))
+    return digest(document.model_dump(mode="json", exclude={"checksum", *absent(document)}))
+
+
+def absent(document: PlanDocument) -> frozenset[str]:
+    """The members a document does without: files from before there were warnings stay what they are."""
+    return frozenset() if document.warnings else frozenset({"warnings"})
 
 
 def plan_of(document: PlanDocument) -> Plan:
@@ -159,6 +174,9 @@ def plan_of(document: PlanDocument) -> Plan:
         (*changes, *unchanged),
         document.basis,
         document.providers,
+        warnings=tuple(
+            Diagnostic(warning.summary, hint=warning.hint, severity=Severity.WARNING) for warning in document.warnings
+        ),
     )
 
 

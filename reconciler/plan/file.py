@@ -5,13 +5,14 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
-from reconciler.plan.document import FORMAT_VERSION, PlanDocument, checksum, document_of, plan_of
+from reconciler.plan.document import FORMAT_VERSION, PlanDocument, absent, checksum, document_of, plan_of
 from reconciler.plan.plan import Plan
 
 
 def dump_plan(plan: Plan, tool_version: str) -> str:
     """The text of a plan file; secrets can't be in it, because none reaches a payload."""
-    return document_of(plan, tool_version).model_dump_json(indent=2) + "\n"
+    document = document_of(plan, tool_version)
+    return document.model_dump_json(indent=2, exclude=set(absent(document))) + "\n"
 
 
 def parse_plan(text: str, name: str) -> Plan:

@@ -50,7 +50,8 @@ class Plan:
 
     ``basis`` maps each touched address to a digest of what was observed there: what ``stale`` compares.
     ``providers`` maps each provider's key to a digest of its settings without secrets. ``id`` is a digest of all of
-    this, and the run id that pushes carry in their marks. ``problems`` are errors that forbid applying it.
+    this, and the run id that pushes carry in their marks. ``problems`` are errors that forbid applying it, ``warnings``
+    what its reader should know besides.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Plan:
     basis: Mapping[str, str]
     providers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:

@@ -16,6 +16,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import LedgerView
+from reconciler.plan.abandoned import abandoned
 from reconciler.plan.decision import Decision, decide, undeclared
 from reconciler.plan.past import Past, basis_of, recall
 from reconciler.plan.plan import Change, Plan
@@ -82,6 +83,7 @@ def _plan(
         basis,
         dict(providers),
         tuple(problems),
+        tuple(abandoned(past, targets)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from threading import Event
@@ -151,7 +151,7 @@ class _NoLedger:
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         return {}
 
-    def view(self, now: int, visible_within: int) -> LedgerView:
+    def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
         return LedgerView()
 
     def runs(self) -> Sequence[Run]:

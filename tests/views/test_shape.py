@@ -41,7 +41,10 @@ def check(name: str, document: object) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [plan_document(replace(plans.RICH, problems=(plans.PROBLEM,))), plan_document(plans.STEADY)],
+    [
+        plan_document(replace(plans.RICH, problems=(plans.PROBLEM,), warnings=(plans.PROBLEM,))),
+        plan_document(plans.STEADY),
+    ],
     ids=["rich", "steady"],
 )
 def test_a_plan_is_what_its_schema_says(document: object) -> None:

@@ -1,7 +1,8 @@
 """Plans as JSON.
 
-``{"format_version", "stack", "plan_id", "planned_at", "send_by", "counts", "changes", "diagnostics"}``. ``counts``
-has a number for every action, ``no-op`` included; ``changes`` holds the others only. Instants are RFC 3339.
+``{"format_version", "stack", "plan_id", "planned_at", "send_by", "counts", "changes", "warnings", "diagnostics"}``.
+``counts`` has a number for every action, ``no-op`` included; ``changes`` holds the others only. ``diagnostics`` forbid
+applying it, ``warnings`` do not. Instants are RFC 3339.
 A change is ``{"address", "type", "name", "key", "action", "reason", "drift", "provider", "occurrence", "before",
 "after", "differences"}``: ``before`` lists the alarms found at the address, ``after`` is what is declared (null where
 nothing is), each with ``identity`` and ``attributes`` as the service names them, times in milliseconds; a difference is
@@ -35,6 +36,7 @@ def plan_members(plan: Plan) -> Mapping[str, object]:
         "send_by": format_instant(plan.send_by) if plan.send_by is not None else None,
         "counts": {action.value: plan.counts.get(action, 0) for action in Action},
         "changes": [_change(change) for change in plan.pending],
+        "warnings": [diagnostic_member(warning) for warning in plan.warnings],
     }
 
 

@@ -112,6 +112,7 @@ class PlanMembers(TypedDict):
     send_by: Annotated[Instant | None, Field(description="The last instant at which all of it can be sent.")]
     counts: Counts
     changes: Annotated[list[ChangeShape], Field(description="Those that do something.")]
+    warnings: Annotated[list[DiagnosticShape], Field(description="What does not forbid applying it.")]
 
 
 class PlanOutput(PlanMembers):

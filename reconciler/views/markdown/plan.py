@@ -22,6 +22,8 @@ def plan_markdown(plan: Plan, limit: int = LIMIT) -> str:
     head = [f"### Plan for {code(plan.stack)}", "", f"**{_summary(plan)}**", ""]
     if plan.problems:
         head += ["This plan can't be applied:", "", *diagnostic_items(plan.problems), ""]
+    if plan.warnings:
+        head += [*diagnostic_items(plan.warnings), ""]
     providers = list(dict.fromkeys(change.provider for change in plan.pending))
     groups = [[change for change in plan.pending if change.provider == provider] for provider in providers]
     rendered = [[_change(change) for change in group] for group in groups]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.apply.result import Result
+from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, escape
 from reconciler.views.remainder import remaining, unconfirmed
 from reconciler.views.wording import count, deed, ending, outcome, shares
@@ -12,6 +13,8 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
     """What became of a plan in at most ``limit`` characters; ``again`` is the command that continues it."""
     left = list(remaining(result))
     lines = [f"### {deed(result).noun} of {code(result.plan.stack)}", "", f"**{escape(outcome(result))}**", ""]
+    if not result.plan.pending and result.plan.warnings:  # the plan was not shown
+        lines += [*diagnostic_items(result.plan.warnings), ""]
     told = [f"- {escape(provider)}: {escape(share)}" for provider, share in shares(result).items()]
     if told:
         lines += [*told, ""]

@@ -9,6 +9,7 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.views.attribute import attributes
 from reconciler.views.printable import printable
 from reconciler.views.text.attribute import attribute_lines
+from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.wording import DONE, MEANING, ORDER, count, summary
 
@@ -38,7 +39,14 @@ def plan_lines(plan: Plan) -> Iterator[Line]:
             yield line(
                 (f"{count(drift, 'change')} {are}", Style.WARNING), ": the service has moved, not the configuration."
             )
+    yield from warning_lines(plan)
     yield line((summary(plan), Style.BOLD))
+
+
+def warning_lines(plan: Plan) -> Iterator[Line]:
+    """What its reader should know besides."""
+    for warning in plan.warnings:
+        yield from diagnostic_lines([warning])
 
 
 def change_lines(change: Change) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from reconciler.core.operation import Status
 from reconciler.views.printable import printable
 from reconciler.views.remainder import Remaining, remaining, unconfirmed
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.plan import STYLES
+from reconciler.views.text.plan import STYLES, warning_lines
 from reconciler.views.wording import count, ending, outcome, shares
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
@@ -19,6 +19,8 @@ _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING
 def result_lines(result: Result, again: str) -> Iterator[Line]:
     """What became of a plan; ``again`` is the command that continues it."""
     left = list(remaining(result))
+    if not result.plan.pending:  # so the plan was not shown
+        yield from warning_lines(result.plan)
     if left:
         yield line(("Not done:", Style.BOLD))
         for _, group in groupby(left, key=lambda item: item.change.address):

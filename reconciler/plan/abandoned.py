@@ -1,0 +1,40 @@
+"""Abandoned providers: what a plan says of alarms at a provider that was taken out of the configuration too soon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import Diagnostic, Severity
+from reconciler.core.duration import format_instant
+from reconciler.ledger.protocol import Stranded
+from reconciler.plan.past import Past
+
+_NAMED = 5
+"""How many addresses a warning names before it only counts them."""
+
+
+def abandoned(past: Past, targets: Sequence[Address]) -> Iterator[Diagnostic]:
+    """A warning for each provider that is not configured any more and may still show alarms of the stack.
+
+    What another provider shows, being of the same project, is in the plan. Nobody is asked.
+    """
+    shown = {found.marks.key for active in past.active.values() for found in active}
+    groups: dict[str, list[Stranded]] = {}
+    for left in past.ledger.stranded:
+        wanted = not targets or any(target.covers(left.address) for target in targets)
+        if wanted and left.key not in shown:
+            groups.setdefault(left.provider, []).append(left)
+    return (_warning(provider, groups[provider]) for provider in sorted(groups))
+
+
+def _warning(provider: str, left: Sequence[Stranded]) -> Diagnostic:
+    names = ", ".join(str(item.address) for item in left[:_NAMED])
+    more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
+    alarms = "1 alarm that was pushed through it" if len(left) == 1 else f"{len(left):,} alarms pushed through it"
+    return Diagnostic(
+        f"provider {provider} is not configured any more, and {alarms} may still fire: {names}{more}",
+        hint=f"put providers.{provider} back and apply, which clears what is not declared, then take it out again; "
+        f"or clear by hand. All has expired by {format_instant(max(item.over_by for item in left))}",
+        severity=Severity.WARNING,
+    )
