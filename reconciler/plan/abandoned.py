@@ -31,9 +31,9 @@ def abandoned(past: Past, targets: Sequence[Address]) -> Iterator[Diagnostic]:
 def _warning(provider: str, left: Sequence[Stranded]) -> Diagnostic:
     names = ", ".join(str(item.address) for item in left[:_NAMED])
     more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
-    alarms = "1 alarm that was pushed through it" if len(left) == 1 else f"{len(left):,} alarms pushed through it"
+    alarms = "1 alarm" if len(left) == 1 else f"{len(left):,} alarms"
     return Diagnostic(
-        f"provider {provider} is not configured any more, and {alarms} may still fire: {names}{more}",
+        f"provider {provider} is not configured any more, and {alarms} that went through it may still fire: {names}{more}",
         hint=f"put providers.{provider} back and apply, which clears what is not declared, then take it out again; "
         f"or clear by hand. All has expired by {format_instant(max(item.over_by for item in left))}",
         severity=Severity.WARNING,

@@ -55,7 +55,7 @@ def test_a_plan_warns_of_what_fires_at_a_provider_that_is_gone(stack: Stack) -> 
     done = reconciler("plan", stack.directory, "--detailed-exitcode")
     assert done.code == 0, done
     assert (
-        "warning: provider west is not configured any more, and 2 alarms pushed through it may still fire: "
+        "warning: provider west is not configured any more, and 2 alarms that went through it may still fire: "
         "aom_alarm.one, aom_alarm.two" in words(done.out)
     )
     assert "put providers.west back and apply" in words(done.out)
