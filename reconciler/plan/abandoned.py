@@ -33,7 +33,8 @@ def _warning(provider: str, left: Sequence[Stranded]) -> Diagnostic:
     more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
     alarms = "1 alarm" if len(left) == 1 else f"{len(left):,} alarms"
     return Diagnostic(
-        f"provider {provider} is not configured any more, and {alarms} that went through it may still fire: {names}{more}",
+        f"provider {provider} is not configured any more, and {alarms} that went through it may still fire: "
+        f"{names}{more}",
         hint=f"put providers.{provider} back and apply, which clears what is not declared, then take it out again; "
         f"or clear by hand. All has expired by {format_instant(max(item.over_by for item in left))}",
         severity=Severity.WARNING,
