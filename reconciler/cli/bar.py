@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from reconciler.cli.drawing import Drawing, drawing_console
 from reconciler.cli.terminal import Terminal
 from reconciler.core.operation import Outcome, Status
 from reconciler.views.printable import printable
@@ -18,7 +18,7 @@ class Bar:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._console = Console(file=terminal.stderr, no_color=not terminal.color)
+        self._console = drawing_console(terminal)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -27,17 +27,18 @@ class Bar:
             console=self._console,
             transient=True,
         )
+        self._drawing = Drawing(terminal, self._progress)
         self._sending = self._progress.add_task("Applying", total=None, visible=False)
         self._verifying = self._progress.add_task("Verifying", total=None, visible=False, start=False)
         self._waited_for = 0
         self._bad = 0
 
     def __enter__(self) -> Bar:
-        self._progress.start()
+        self._drawing.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._drawing.stop()
 
     def started(self, total: int) -> None:
         self._progress.update(self._sending, total=total, visible=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reconciler.checks.result import CheckResult
+from reconciler.cli.drawing import Drawing, drawing_console
 from reconciler.cli.terminal import Terminal
 from reconciler.views.printable import printable
 from reconciler.views.text.check import SIGNS, STYLES
@@ -24,17 +24,18 @@ class Board:
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[told]}", style="dim"),
-            console=Console(file=terminal.stderr, no_color=not terminal.color),
+            console=drawing_console(terminal),
             transient=True,
         )
+        self._drawing = Drawing(terminal, self._progress)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Board:
-        self._progress.start()
+        self._drawing.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._drawing.stop()
 
     def started(self, name: str, about: str) -> None:
         self._tasks[name] = self._progress.add_task(self._text(name), total=1, told=self._text(about))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.cli.drawing import Drawing, drawing_console
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock
 from reconciler.drill.record import Record, StepState
@@ -29,15 +30,17 @@ class Board:
         self._terminal = terminal
         self._clock = clock
         self._record: Record | None = None
-        console = Console(file=terminal.stderr, no_color=not terminal.color)
-        self._live = Live(console=console, get_renderable=self._drawn, refresh_per_second=4, transient=True)
+        self._live = Live(
+            console=drawing_console(terminal), get_renderable=self._drawn, refresh_per_second=4, transient=True
+        )
+        self._drawing = Drawing(terminal, self._live)
 
     def __enter__(self) -> Board:
-        self._live.start()
+        self._drawing.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        self._drawing.stop()
 
     def watch(self, record: Record) -> None:
         """Show the newest state of the run from now on."""
@@ -46,11 +49,11 @@ class Board:
     @contextmanager
     def away(self) -> Iterator[None]:
         """Make room for a question."""
-        self._live.stop()
+        self._drawing.stop()
         try:
             yield
         finally:
-            self._live.start()
+            self._drawing.start()
 
     def _drawn(self) -> RenderableType:
         record = self._record

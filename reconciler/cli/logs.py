@@ -51,18 +51,25 @@ class _Formatter(logging.Formatter):
         return "\n".join(lines)
 
 
-class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for the type checker only
-    """Writes to the terminal's standard error; a reader that has gone away is no error."""
+class _Handler(logging.Handler):
+    """Writes to the terminal's standard error."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
-        """Drop the record: there is nowhere left to complain."""
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._terminal.log(self.format(record))
+        except Exception:  # noqa: BLE001  # a record must not end a command, and there is nowhere left to complain
+            return
 
 
 class Logs:
     """The logging of one command."""
 
     def __init__(self, terminal: Terminal) -> None:
-        self._handler = _Handler(terminal.stderr)
+        self._handler = _Handler(terminal)
         self._handler.setFormatter(_Formatter(terminal))
         self._before = logging.WARNING
 

@@ -59,6 +59,7 @@ class Terminal:
         self.format = Format.TEXT  # what a failure is told in
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
+        self.above: Callable[[str], None] | None = None  # writes above what is drawn on standard error
         self.redactor = Redactor()
         self._painters: dict[int, Painter | None] = {}
 
@@ -132,6 +133,10 @@ class Terminal:
         """Write a prompt to standard error, without ending its line."""
         self._write(self.stderr, self.redactor(text))
 
+    def log(self, text: str) -> None:
+        """Write a record, which is free of secrets, to standard error."""
+        self._write(self.stderr, f"{text}\n")
+
     def _summarize(self, text: str) -> None:
         """Add to the job's summary; a summary that can't be written is no reason to fail."""
         try:
@@ -161,6 +166,9 @@ class Terminal:
         return self._painters[id(stream)]
 
     def _write(self, stream: TextIO, text: str) -> None:
+        if stream is self.stderr and self.above is not None:
+            self.above(text)
+            return
         try:
             stream.write(text)
             stream.flush()

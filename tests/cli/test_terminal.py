@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.bar import Bar
 from reconciler.cli.logs import Logs
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.text.line import Style, line
@@ -119,6 +120,23 @@ def test_log_records_are_free_of_secrets_and_control_characters(json_logs: bool)
     assert record.count("\n") == 1
     if json_logs:
         assert json.loads(record)["level"] == "warning"
+
+
+@pytest.mark.parametrize("told", ["tell", "log"])
+def test_what_is_told_while_a_bar_is_drawn_stands_on_a_line_of_its_own(told: str) -> None:
+    shown = Screen()
+    terminal = Terminal(io.StringIO(), io.StringIO(), shown, {"TERM": "xterm", "NO_COLOR": "1"})
+    with Bar(terminal) as bar, Logs(terminal):
+        bar.started(2)
+        if told == "tell":
+            terminal.tell([line(("Interrupted: the run ends.", Style.WARNING))])
+        else:
+            logging.getLogger("x").warning("Interrupted: the run ends.")
+    before, after = shown.getvalue().split("Interrupted: the run ends.")
+    assert before.rsplit("\x1b[2K", 1)[1].count("Applying") == 0, "the bar is wiped off the line first"
+    assert after.startswith("\n")
+    terminal.tell([line("over")])
+    assert shown.getvalue().endswith("over\n")
 
 
 def test_on_a_real_terminal_apply_asks_and_takes_yes(tmp_path: Path) -> None:
