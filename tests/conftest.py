@@ -12,8 +12,10 @@ from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from tests.emulator.handle import Emulator
 
-# A busy machine is no failure: no test asserts a time.
-settings.register_profile("reconciler", deadline=None)
+# The same examples in every run, and no deadline: a busy machine is no failure. To look further afield:
+# ``pytest --hypothesis-profile=explore``.
+settings.register_profile("reconciler", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("reconciler")
 
 

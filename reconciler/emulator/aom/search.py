@@ -150,7 +150,7 @@ def _relations(value: object, parameters: dict[str, object]) -> list[str]:
         key, values, relation = criterion.get("key"), criterion.get("value"), criterion.get("relation", "AND")
         if not isinstance(key, str) or not key:
             raise ValueError(f"{where}: key is missing")
-        if relation not in met:
+        if not isinstance(relation, str) or relation not in met:
             raise ValueError(f"{where}: relation is one of AND, OR, NOT")
         if values is None:
             continue
