@@ -87,6 +87,7 @@ class _Run:
         self.events: queue.SimpleQueue[Sequence[Outcome] | _Finished] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
         self.intended: set[str] = set()
+        self.decided: set[str] = set()
         self.cause: ServiceAnswer | None = None
         self.senders = {key: Sender(provider, self._channel()) for key, provider in providers.items()}
 
@@ -109,10 +110,20 @@ class _Run:
         self._withdraw()
         ending = self._ending()
         ended_at = self.clock.now()
+        undecided = frozenset(item.key for item in operations if self._is_due(item) and item.key not in self.decided)
         result = Result(
-            self.plan, self.id, self.started_at, ended_at, ending, self.outcomes, unconfirmed, self.cause, command
+            self.plan,
+            self.id,
+            self.started_at,
+            ended_at,
+            ending,
+            self.outcomes,
+            unconfirmed,
+            self.cause,
+            command,
+            undecided,
         )
-        complete = ending is Ending.COMPLETE and all(self._is_settled(operation) for operation in operations)
+        complete = ending is Ending.COMPLETE and not undecided and all(map(self._is_settled, operations))
         state = (
             RunState.DONE if complete else RunState.INTERRUPTED if ending is Ending.INTERRUPTED else RunState.PARTIAL
         )
@@ -218,15 +229,19 @@ class _Run:
         return ready
 
     def _verify(self, operations: Sequence[Operation]) -> frozenset[str]:
-        """Wait until what was done shows; then clear what a service without merging left beside its successor."""
-        if not self.options.verify or self._over():
+        """Wait until what was done shows, if wanted; then clear what a service that does not merge left beside it.
+
+        That takes a look in any case. The keys of what was waited for in vain.
+        """
+        if self._over():
             return frozenset()
         done = [item for item in operations if self._is_done(item.key) and not item.unless_refreshed]
-        unseen = self._watch(done)
-        doubled = self._doubled([item for item in operations if item.unless_refreshed and item.after not in unseen])
+        unseen = self._watch(done) if self.options.verify else frozenset()
+        doubled = self._doubled([item for item in done if item.key not in unseen], operations)
         if doubled:
             self._send(doubled)
-            unseen |= self._watch([item for item in doubled if self._is_done(item.key)])
+            if self.options.verify:
+                unseen |= self._watch([item for item in doubled if self._is_done(item.key)])
         return unseen
 
     def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
@@ -235,16 +250,28 @@ class _Run:
         self.ledger.confirm([item.key for item in operations if item.key not in unseen], self.clock.now())
         return unseen
 
-    def _doubled(self, conditional: Sequence[Operation]) -> list[Operation]:
-        """The conditional clears that are due: their push is done, and their target still fires beside it."""
-        due = [item for item in conditional if self._is_done(item.after or "") and not self._is_done(item.key)]
+    def _doubled(self, pushed: Sequence[Operation], operations: Sequence[Operation]) -> list[Operation]:
+        """The conditional clears that are due: their push shows, and their target still fires beside it.
+
+        Before its push shows nothing can be told: what fires may be about to be refreshed.
+        """
+        pushes = {item.key: item for item in pushed}
+        due = [item for item in operations if item.after in pushes and self._is_due(item)]
         doubled = []
         for key in {item.provider for item in due}:
             mine = [item for item in due if item.provider == key]
-            refreshed = look(self.providers[key], mine)
-            if refreshed is not None:
-                doubled += [item for item in mine if item.key not in refreshed]
+            followed = [pushes[item.after] for item in mine if item.after is not None]
+            shown = look(self.providers[key], [*followed, *mine])
+            if shown is not None:
+                self.ledger.confirm([item.key for item in followed if item.key in shown], self.clock.now())
+                told = [item for item in mine if item.after in shown]
+                self.decided.update(item.key for item in told)
+                doubled += [item for item in told if item.key not in shown]
         return doubled
+
+    def _is_due(self, operation: Operation) -> bool:
+        """Whether it is a conditional clear that may have to be sent: its push is done, and it is not."""
+        return operation.unless_refreshed and self._is_done(operation.after or "") and not self._is_done(operation.key)
 
     def _withdraw(self) -> None:
         """Journal what was intended and never sent, so that no intent stays open without need."""

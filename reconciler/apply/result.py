@@ -29,7 +29,8 @@ class Result:
 
     ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
     ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed. ``command`` is
-    what was asked for: ``apply``, ``destroy``, ...
+    what was asked for: ``apply``, ``destroy``, ... ``undecided`` are keys of clears that are due only beside a second
+    alarm, where the service did not show yet whether there is one.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class Result:
     unconfirmed: frozenset[str] = frozenset()
     cause: ServiceAnswer | None = None
     command: str = "apply"
+    undecided: frozenset[str] = frozenset()
 
     def status(self, change: Change) -> Status | None:
         """The worst of the change's operations; None where one of them was not started.

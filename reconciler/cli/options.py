@@ -63,7 +63,12 @@ ParallelismOption = Annotated[
     ),
 ]
 NoVerifyOption = Annotated[
-    bool, typer.Option("--no-verify", help="Do not wait until the service shows what was pushed.")
+    bool,
+    typer.Option(
+        "--no-verify",
+        help="Do not wait until the service shows what was pushed. Where an alarm was pushed again it is still asked "
+        "once, for a second alarm to be cleared.",
+    ),
 ]
 DeadlineOption = Annotated[
     str | None,

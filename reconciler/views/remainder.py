@@ -31,6 +31,12 @@ def remaining(result: Result) -> Iterator[Remaining]:
                 yield Remaining(change, operation, outcome.status.value, outcome.error)
 
 
+def undecided(result: Result) -> list[str]:
+    """The addresses that may fire twice, in the order of the plan: nobody could tell whether a push was merged."""
+    found = (str(operation.address) for operation in result.plan.operations if operation.key in result.undecided)
+    return list(dict.fromkeys(found))
+
+
 def unconfirmed(result: Result) -> Iterator[Operation]:
     """The operations that are done and that no query has shown yet, in the order of the plan."""
     return (operation for operation in result.plan.operations if operation.key in result.unconfirmed)

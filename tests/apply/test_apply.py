@@ -80,6 +80,49 @@ def test_an_update_leaves_one_alarm_whether_or_not_the_service_merges(
     assert it.apply([alarm("a", message="slower")]).plan.pending == ()
 
 
+@MODES
+def test_an_update_that_is_not_verified_leaves_one_alarm_too(start_emulator: Start, tmp_path: Path, mode: str) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it.apply([alarm("a"), alarm("b")])
+    it.options = Options(verify=False)
+    it.emulator.forget_requests()
+    result = it.apply([alarm("a", message="slower"), alarm("b")])
+    assert (result.remaining, result.unconfirmed, result.undecided) == ((), frozenset(), frozenset())
+    assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
+    assert len(it.emulator.requests("clear")) == (mode == "duplicate")
+    assert it.apply([alarm("a", message="slower"), alarm("b")]).plan.pending == ()
+
+
+def test_without_a_repeated_push_nobody_looks_who_does_not_verify(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    it.options = Options(verify=False)
+    it.apply([alarm("a")])
+    last = it.emulator.requests()[-1]
+    assert last["operation"] == "push"
+
+
+@MODES
+@pytest.mark.parametrize("verify", [True, False])
+def test_what_may_fire_twice_is_named_and_the_same_plan_applied_again_ends_it(
+    start_emulator: Start, tmp_path: Path, mode: str, verify: bool
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it.apply([alarm("a")])
+    it.options = Options(verify=verify, draw=lambda: 0.5)
+    it.emulator.fault("push:hide=1m,nth=1")
+    first = it.apply([alarm("a", message="slower")])
+    [_, clear] = first.plan.operations
+    assert (clear.unless_refreshed, first.undecided) == (True, {clear.key})
+    assert it.emulator.requests("clear") == []
+    it.clock.time += 2 * MINUTE
+    assert it.active() == ["aom_alarm.a"] * (1 if mode == "merge" else 2)
+    it.emulator.forget_requests()
+    again = it.apply([], plan=first.plan)
+    assert (again.undecided, again.remaining) == (frozenset(), ())
+    assert it.emulator.requests("push") == []
+    assert [item["annotations"]["message"] for item in it.emulator.active_alarms()] == ["slower"]
+
+
 def test_an_apply_of_the_same_plan_sends_nothing_the_second_time(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     plan = it.apply([alarm("a"), event()]).plan

@@ -14,6 +14,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.ledger.sqlite import open_ledger
 from tests.cli.inside import reconciler
 from tests.cli.stacks import write
+from tests.emulator.handle import Emulator
 
 
 @pytest.fixture
@@ -127,6 +128,31 @@ def test_what_a_service_refuses_is_named_with_its_words_and_the_command_to_conti
         assert "Nothing applied: 1 failed." in done.out
         assert f"To continue: reconciler apply {stack}" in done.out
         assert reconciler("apply", stack, "--auto-approve").code == 0
+
+
+def test_without_verifying_no_second_alarm_is_left_where_the_service_does_not_merge(tmp_path: Path) -> None:
+    with running(Settings(on_repeat="duplicate")) as url:
+        stack = write(tmp_path, "one", "two", endpoint=url)
+        assert reconciler("apply", stack, "--auto-approve").code == 0
+        text = (stack / "stack.yaml").read_text()
+        (stack / "stack.yaml").write_text(text.replace("timeout: 30m", "timeout: 40m"))
+        done = reconciler("apply", stack, "--auto-approve", "--no-verify", "--format", "json")
+        assert (done.code, json.loads(done.out)["undecided"]) == (0, [])
+        assert sorted(alarm["timeout"] for alarm in Emulator(url).active_alarms()) == [2_400_000, 2_400_000]
+        assert "No changes." in reconciler("plan", stack).out
+
+
+def test_without_verifying_what_may_fire_twice_is_named(tmp_path: Path) -> None:
+    with running(Settings(on_repeat="duplicate")) as url:
+        stack = write(tmp_path, "one", endpoint=url)
+        assert reconciler("apply", stack, "--auto-approve").code == 0
+        text = (stack / "stack.yaml").read_text()
+        (stack / "stack.yaml").write_text(text.replace("timeout: 30m", "timeout: 40m"))
+        Emulator(url).fault("push:hide=10m,nth=1")
+        done = reconciler("apply", stack, "--auto-approve", "--no-verify")
+        assert done.code == 0
+        assert "May fire twice: 1 alarm pushed again" in done.out
+        assert "    aom_alarm.one\n" in done.out
 
 
 def test_applied_in_part_is_exit_code_4(tmp_path: Path) -> None:

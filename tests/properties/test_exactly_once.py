@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,10 @@ class ExactlyOnce(RuleBasedStateMachine):
             if self.fuse == 0:
                 raise Crash
 
-    @rule(desired=STACKS, faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True))
-    def apply_amid_faults(self, desired: list[Desired], faults: list[str]) -> None:
+    @rule(desired=STACKS, faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True), verify=st.booleans())
+    def apply_amid_faults(self, desired: list[Desired], faults: list[str], verify: bool) -> None:
         self.desired = desired
+        self.rig.options = replace(self.rig.options, verify=verify)
         self.rig.emulator.fault(*faults)
         self._try()
 
@@ -143,6 +145,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     def recover(self) -> None:
         """One more apply, with nothing in its way."""
         self.rig.emulator.clear_faults()
+        self.rig.options = replace(self.rig.options, verify=True)
         self.rig.clock.time += 5 * SECOND
         assert self.rig.apply(self.desired).remaining == ()
         self.rig.clock.time += 5 * SECOND

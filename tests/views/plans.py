@@ -198,4 +198,14 @@ def result(ending: Ending = Ending.COMPLETE, cause: ServiceAnswer | None = None,
         outcomes["push-4"] = Outcome("push-4", Status.UNKNOWN, ServiceAnswer("timed out"))
         del outcomes["clear-8"], outcomes["push-9"]
     unconfirmed = frozenset() if done else frozenset({"push-2"})
-    return Result(RICH, "1a2b3c4d5e6f7081", NOW, NOW + 2_500, ending, outcomes, unconfirmed, cause)
+    return Result(
+        RICH,
+        "1a2b3c4d5e6f7081",
+        NOW,
+        NOW + 2_500,
+        ending,
+        outcomes,
+        unconfirmed,
+        cause,
+        undecided=frozenset() if done else frozenset({"clear-3"}),
+    )

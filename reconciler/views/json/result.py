@@ -1,12 +1,13 @@
 """Results as JSON.
 
 ``{"format_version", "run", "ending", "complete", "summary", "shares", "started_at", "ended_at", "cause", "remaining",
-"unconfirmed", "continue_with", "plan"}``. ``ending`` is ``complete``, ``denied``, ``interrupted`` or ``deadline``;
-``complete`` says that nothing remains. ``shares`` tells of each provider, by its key, what ``summary`` tells of all; it
-is empty where one provider had changes, or nothing remains. ``remaining`` lists every operation that is not done:
-``{"address", "action", "verb", "status", "error"}``, ``status`` being ``failed``, ``unknown`` or ``not started``, and
-an error ``{"message", "status", "code", "trace_id", "request"}`` as the service said it. ``unconfirmed`` lists
-addresses. ``plan`` has the members of a plan's document, but for ``format_version`` and ``diagnostics``.
+"unconfirmed", "undecided", "continue_with", "plan"}``. ``ending`` is ``complete``, ``denied``, ``interrupted`` or
+``deadline``; ``complete`` says that nothing remains. ``shares`` tells of each provider, by its key, what ``summary``
+tells of all; it is empty where one provider had changes, or nothing remains. ``remaining`` lists every operation that
+is not done: ``{"address", "action", "verb", "status", "error"}``, ``status`` being ``failed``, ``unknown`` or ``not
+started``, and an error ``{"message", "status", "code", "trace_id", "request"}`` as the service said it. ``unconfirmed``
+lists addresses, and so does ``undecided``: those that may fire twice until the next apply. ``plan`` has the members of
+a plan's document, but for ``format_version`` and ``diagnostics``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.views.json.document import document
 from reconciler.views.json.plan import plan_members
-from reconciler.views.remainder import remaining, unconfirmed
+from reconciler.views.remainder import remaining, unconfirmed, undecided
 from reconciler.views.wording import outcome, shares
 
 
@@ -42,6 +43,7 @@ def result_document(result: Result, again: str) -> dict[str, object]:
             for item in left
         ],
         unconfirmed=list(dict.fromkeys(str(operation.address) for operation in unconfirmed(result))),
+        undecided=undecided(result),
         continue_with=again if left else None,
         plan=plan_members(result.plan),
     )

@@ -159,6 +159,12 @@ class ApplyOutput(TypedDict):
     cause: NotRequired[Answer | None]
     remaining: NotRequired[list[RemainingShape]]
     unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses the service did not show in time.")]]
+    undecided: NotRequired[
+        Annotated[
+            list[str],
+            Field(description="Those that may fire twice: whether a repeated push was merged did not show."),
+        ]
+    ]
     continue_with: NotRequired[str | None]
     plan: NotRequired[PlanMembers]
 

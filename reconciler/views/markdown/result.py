@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.apply.result import Result
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, escape
-from reconciler.views.remainder import remaining, unconfirmed
+from reconciler.views.remainder import remaining, unconfirmed, undecided
 from reconciler.views.wording import count, deed, ending, outcome, shares
 
 
@@ -32,6 +32,7 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
         f"- {code(str(address))}: done, but the service did not show it in time"
         for address in dict.fromkeys(operation.address for operation in unconfirmed(result))
     ]
+    items += [f"- {code(text)}: pushed again, and may fire twice until the next apply" for text in undecided(result)]
     room = limit - sum(len(text) + 1 for text in lines) - 100
     for number, item in enumerate(items):
         room -= len(item) + 1

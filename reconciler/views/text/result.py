@@ -8,7 +8,7 @@ from itertools import groupby
 from reconciler.apply.result import Result
 from reconciler.core.operation import Status
 from reconciler.views.printable import printable
-from reconciler.views.remainder import Remaining, remaining, unconfirmed
+from reconciler.views.remainder import Remaining, remaining, unconfirmed, undecided
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import STYLES, warning_lines
 from reconciler.views.wording import count, ending, outcome, shares
@@ -34,6 +34,16 @@ def result_lines(result: Result, again: str) -> Iterator[Line]:
         )
         for address in dict.fromkeys(unseen):
             yield line("    ", printable(str(address)), hang=6)
+        yield BLANK
+    twice = undecided(result)
+    if twice:
+        yield line(
+            ("May fire twice", Style.WARNING),
+            f": {count(len(twice), 'alarm')} pushed again, and whether the service opened a second one did not show; "
+            "the next apply clears it:",
+        )
+        for text in twice:
+            yield line("    ", printable(text), hang=6)
         yield BLANK
     why = ending(result)
     if why is not None:
