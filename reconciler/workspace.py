@@ -116,7 +116,7 @@ class Workspace:
     def remembered(self) -> LedgerView:
         """What the ledger knows, without making one: for commands that only look."""
         with closing(read_ledger(self.ledger_path)) as ledger:
-            return self.memory(ledger)
+            return replace(self.memory(ledger), busy=ledger.holder(self.clock.now()) is not None)
 
     def memory(self, ledger: Ledger) -> LedgerView:
         """What a ledger knows of the stack's past, now."""

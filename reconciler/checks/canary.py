@@ -17,6 +17,7 @@ from reconciler.apply.visibility import effective
 from reconciler.checks.result import Found
 from reconciler.checks.watch import Sight, Verdict, sight_of, watch
 from reconciler.core.address import Address
+from reconciler.core.canary import NAME
 from reconciler.core.clock import Clock
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
@@ -24,23 +25,15 @@ from reconciler.core.duration import SECOND, rough_duration
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, ServiceAnswer, Status
 from reconciler.core.resource_type import ResourceType
-from reconciler.ledger.protocol import Holder, Ledger
+from reconciler.ledger.protocol import CHECK, Holder, Ledger, LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.patient import patiently
 from reconciler.providers.protocol import Provider, ServiceError
 
-NAME = "reconciler_canary"
-"""The name canaries have among the resources of a stack; the key is the name of the check."""
-
 LEAST_DEADLINE = 10 * SECOND
 CLEANUP = 60 * SECOND
 """How long (ms) taking a canary back may take."""
-
-
-def canary_address(check: str, kind: str) -> Address:
-    """Where the canary of a check is: an address of the stack that nothing declares, so that a plan clears it."""
-    return Address(kind, NAME, check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +67,9 @@ class Perch:
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], target: Address) -> Plan:
         """What turns the observed into the desired at one address."""
-        return make_plan(self.stack, desired, observed, self.clock.now(), types=self.types, targets=[target])
+        ours = LedgerView(flown=frozenset(found.marks.run for found in observed))
+        now = self.clock.now()
+        return make_plan(self.stack, desired, observed, now, types=self.types, ledger=ours, targets=[target])
 
     def apply(self, plan: Plan, stop: Event, deadline: int) -> Result:
         """Carry a plan out through the ledger, without waiting for its effect to show."""
@@ -86,7 +81,7 @@ class Perch:
             self.holder,
             clock=self.clock,
             stop=stop,
-            command="check",
+            command=CHECK,
             options=options,
         )
 

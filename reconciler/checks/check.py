@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from reconciler.checks.canary import canary_address
 from reconciler.checks.expectation import Expectation, Strict
 from reconciler.config.data import results
 from reconciler.config.evaluate import evaluate
@@ -16,6 +15,7 @@ from reconciler.config.node import Node, Plain, kind
 from reconciler.config.problems import Problems
 from reconciler.config.stack import DataConfig, Stack
 from reconciler.config.validation import report
+from reconciler.core.canary import canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration

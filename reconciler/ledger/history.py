@@ -8,7 +8,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY
 from reconciler.core.operation import Operation, Status
-from reconciler.ledger.protocol import Entry, LedgerView, Run, RunState, Stranded, Write
+from reconciler.ledger.protocol import CHECK, Entry, LedgerView, Run, RunState, Stranded, Write
 from reconciler.ledger.rows import PROVIDER, Intent, decode_intent, encode_keys, told_provider
 from reconciler.ledger.stranded import stranded
 
@@ -87,7 +87,17 @@ def view(
     )
     writes = tuple(map(_write, _entries(connection, recent)))
     left = () if providers is None else _stranded(connection, now, providers)
-    return LedgerView(recorded, writes, dict(cleared.fetchall()), _attempted(connection, recorded), left)
+    flown = connection.execute(
+        "SELECT plan_id FROM runs WHERE command = ? AND started_at >= ?", (CHECK, now - REMEMBERED)
+    )
+    return LedgerView(
+        recorded,
+        writes,
+        dict(cleared.fetchall()),
+        _attempted(connection, recorded),
+        left,
+        frozenset(plan for (plan,) in flown),
+    )
 
 
 def _stranded(connection: sqlite3.Connection, now: int, providers: Collection[str]) -> tuple[Stranded, ...]:

@@ -11,6 +11,9 @@ from typing import NamedTuple, Protocol
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
 
+CHECK = "check"
+"""The command of runs that send canaries."""
+
 
 class Write(NamedTuple):
     """An operation the ledger knows to be done lately; ``at`` is when (epoch ms). ``confirmed``: seen at the service
@@ -47,7 +50,9 @@ class LedgerView:
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
     service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
     our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
-    ``begins_at`` of their first attempt. ``stranded`` are alarms at providers that nobody asks any more.
+    ``begins_at`` of their first attempt. ``stranded`` are alarms at providers that nobody asks any more. ``flown`` are
+    the ids of the plans by which checks of this ledger sent canaries; ``busy`` says that another run holds the lease
+    now, so that a canary may be up.
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
@@ -55,6 +60,8 @@ class LedgerView:
     cleared: Mapping[str, int] = field(default_factory=dict)
     attempted: Mapping[tuple[Address, str], int] = field(default_factory=dict)
     stranded: tuple[Stranded, ...] = ()
+    flown: frozenset[str] = frozenset()
+    busy: bool = False
 
 
 class RunState(StrEnum):

@@ -18,6 +18,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.abandoned import abandoned
 from reconciler.plan.decision import Decision, decide, undeclared
+from reconciler.plan.flight import is_flying
 from reconciler.plan.past import Past, basis_of, recall
 from reconciler.plan.plan import Change, Plan
 
@@ -41,6 +42,7 @@ def make_plan(
     ``now`` is epoch milliseconds. ``history`` holds ended alarms at the addresses that ``past.missing`` names, and only
     colours reasons. ``targets`` limits the plan to addresses they cover. ``destroy`` clears every alarm of the stack.
     The order of ``observed`` does not matter; changes come in the order of ``desired``, undeclared ones last.
+    A canary that is up is left to its check.
     """
     with without_collector():
         past = recall(stack, observed, ledger or LedgerView(), history)
@@ -98,9 +100,8 @@ def _decisions(
     if destroy:
         decisions = [_destroyed(decision) for decision in decisions]
     reason = "the stack is being destroyed" if destroy else "no longer in the configuration"
-    gone = sorted(
-        (address for address in past.active if address not in declared and _targeted(address, targets)), key=str
-    )
+    undone = [address for address in past.active if address not in declared and _targeted(address, targets)]
+    gone = sorted((address for address in undone if destroy or not is_flying(address, past, now)), key=str)
     return decisions + [undeclared(address, past, reason) for address in gone]
 
 

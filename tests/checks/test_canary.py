@@ -10,9 +10,10 @@ from threading import Event
 import pytest
 
 from reconciler.apply.lease import leased
-from reconciler.checks.canary import NAME, Perch, canary_address
+from reconciler.checks.canary import Perch
 from reconciler.checks.result import Found
 from reconciler.checks.watch import Verdict
+from reconciler.core.canary import NAME, canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import SECOND

@@ -1,4 +1,4 @@
-"""What Ctrl-C does to checks: the canary is taken back, the report is written, and the exit code tells."""
+"""What ends checks early: Ctrl-C, and the canary is taken back and the report written; a kill, and others clear it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.exit_code import ExitCode
 from reconciler.emulator.settings import Settings
+from tests.cli.inside import reconciler
 from tests.emulator.handle import Emulator
 
 CHECKS = """\
@@ -47,3 +49,33 @@ def test_an_interrupted_check_takes_its_canary_back(emulator: Emulator, tmp_path
     emulator.advance(10_000)
     assert emulator.active_alarms() == []
     assert 'skipped="2"' in (tmp_path / "checks.xml").read_text()
+
+
+def test_a_plan_leaves_a_canary_to_its_check_and_clears_it_once_that_is_dead(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    text = CHECKS.format(url=emulator.url)
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    for directory in (here, elsewhere):
+        directory.mkdir()
+        (directory / "stack.yaml").write_text(text)
+    emulator.fault("clear:status=503,retry_after=50")  # so that it stays up
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "check", str(here), "path"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not emulator.requests("clear"):
+            assert process.poll() is None
+        for directory in (here, elsewhere):
+            assert reconciler("plan", directory, "--detailed-exitcode").code == ExitCode.DONE
+    finally:
+        process.kill()
+        process.wait()
+    done = reconciler("plan", here, "--detailed-exitcode")
+    assert done.code == ExitCode.CHANGES
+    assert 'aom_alarm.reconciler_canary["path"] will be cleared' in done.out
+    emulator.clear_faults()
+    assert reconciler("apply", here, "--auto-approve").code == ExitCode.DONE
+    assert emulator.active_alarms() == []
