@@ -19,7 +19,7 @@ from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.collector import without_collector
 from reconciler.core.data_source import Item
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
@@ -35,6 +35,8 @@ from reconciler.plan.stale import staleness
 from reconciler.providers.patient import patiently
 from reconciler.providers.protocol import Importable, Provider, ServiceError
 from reconciler.providers.registry import Registry
+
+CHECK_PATH = "check the path, and who may read it"
 
 SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""
@@ -171,8 +173,11 @@ class Workspace:
             known = ", ".join(able) or "none"
             summary = f'alarms can\'t be imported from a provider "{key}"'
             raise DiagnosticError(Diagnostic(summary, hint=f"those of this stack that can tell: {known}"))
-        asked = able.values() if key is None else [able[key]]
-        return [found for provider in asked for found in provider.foreign(filters)]
+        found: list[Foreign] = []
+        for name in able if key is None else [key]:
+            with self._asking(name):
+                found += able[name].foreign(filters)
+        return found
 
     def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:
         """The guards the plan goes past; ``--force`` overrules them."""
@@ -281,4 +286,4 @@ def read_source(file: Path) -> Source:
         return Source(str(file), file.read_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DiagnosticError(Diagnostic(f"{file} can't be read: {reason}", Position(str(file), 1, 1))) from None
+        raise DiagnosticError(Diagnostic(f"{file} can't be read: {reason}", hint=CHECK_PATH)) from None

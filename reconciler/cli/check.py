@@ -31,7 +31,7 @@ def check(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DIR or FILE] [NAME]...",
+            metavar="DIR|FILE|NAME",
             help="The stack, if it is not in the current directory, and the checks to run; all by default.",
             show_default=False,
         ),

@@ -138,7 +138,10 @@ def resume(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Go on with a run whose process died: settle what is open, take the steps that are left, and clear."""
+    """Go on with a run whose process died.
+
+    Settles what is open, takes the steps that are left, and clears.
+    """
     from reconciler.cli.drilling import resume_drill
 
     terminal = Terminal.of(ctx)
@@ -150,16 +153,16 @@ def abort(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="The drill; without it, every drill of the stack.", show_default=False),
+        typer.Argument(metavar="NAME", help="The drill; without it, every drill of the stack.", show_default=False),
     ] = None,
     path: PathArgument = HERE,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """End a drill and clear all its alarms, from here or any other machine: their marks are enough.
+    """End a drill and clear all its alarms, from here or any other machine.
 
-    A run that is alive here is told to end; one that died is settled and cleared.
+    Their marks are enough. A run that is alive here is told to end; one that died is settled and cleared.
     """
     from reconciler.cli.drilling import abort_drills
     from reconciler.views.json.drill import records_document
@@ -185,7 +188,7 @@ def status(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Show the last run of each drill, and which alarms of drills are active at the services now."""
+    """Show the last run of each drill, and which alarms of drills are active now."""
     from reconciler.cli.drilling import active_now, archive_of
     from reconciler.cli.stack import opened
     from reconciler.views.json.drill import status_document
@@ -217,7 +220,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="The run, or the beginning of its id; the last by default.", show_default=False
+            metavar="RUN", help="The run, or the beginning of its id; the last by default.", show_default=False
         ),
     ] = None,
     path: PathArgument = HERE,
@@ -230,7 +233,7 @@ def report(
     ] = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Report on a run: when things happened, who was told how soon, what the checks found, and what was cleared.
+    """Report on a run: when things happened, who was told how soon, what was cleared.
 
     It needs neither the configuration nor the network.
     """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from typer.exceptions import TyperException
 
 from reconciler.cli.exit_code import ExitCode
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+if TYPE_CHECKING:
+    from reconciler.providers.protocol import Verdict
 
 ISSUES = "the project's issue tracker"
 _log = logging.getLogger(__name__)
@@ -34,9 +37,10 @@ def failure(error: Exception) -> Failure:
 def misuse(error: TyperException) -> Failure:
     """Tell what is wrong with a command line."""
     ctx = getattr(error, "ctx", None)
-    hint = f"`{ctx.command_path} --help` shows what it takes" if ctx is not None else None
-    summary = error.format_message().replace("Value error, ", "")
-    return Failure((Diagnostic(summary, hint=hint),))
+    command = ctx.command_path if ctx is not None else "reconciler COMMAND"
+    summary = error.format_message().replace("Value error, ", "").replace("Input should be", "it must be")
+    summary = summary[:1].lower() + summary[1:].removesuffix(".")
+    return Failure((Diagnostic(summary, hint=f"`{command} --help` shows what it takes"),))
 
 
 def _service(error: Exception) -> Failure | None:
@@ -62,9 +66,24 @@ def _service(error: Exception) -> Failure | None:
     facts += [f"status: {answer.status}"] if answer.status else []
     facts += [f"code: {answer.code}"] if answer.code else []
     facts += [f"trace: {answer.trace_id}"] if answer.trace_id else []
-    summary = "\n".join((answer.message or "the service gave no reason", *facts))
+    summary = "\n".join(((answer.message or "the service gave no reason").removesuffix("."), *facts))
     position = error.position if isinstance(error, ServiceError) else None
-    return Failure((Diagnostic(summary, position, hints[verdict]),))
+    return Failure((Diagnostic(summary, position, _nobody_there(verdict, answer.request) or hints[verdict]),))
+
+
+def _nobody_there(verdict: Verdict, request: str | None) -> str | None:
+    """What to do where nothing on this machine takes the request: the emulator has not been started."""
+    from urllib.parse import urlsplit
+
+    from reconciler.providers.http import is_loopback
+    from reconciler.providers.protocol import Verdict
+
+    url = (request or "").partition(" ")[2]
+    if verdict is not Verdict.UNSENT or not is_loopback(url):
+        return None
+    port = urlsplit(url).port
+    start = f"reconciler emulator --port {port}" if port else "reconciler emulator"
+    return f"nothing answers there: start the emulator with `{start}`, or check `endpoint` under `providers`"
 
 
 def _lease(error: Exception) -> Failure | None:

@@ -29,7 +29,7 @@ def fmt(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[DIR|FILE]...",
+            metavar="DIR|FILE",
             help="Stacks: directories of *.yaml files, or files; - is standard input, written to standard output.  "
             "[default: here]",
             show_default=False,

@@ -77,11 +77,12 @@ def import_(
         if adopt:
             _adopt(terminal, workspace, found, out, path, format)
         else:
-            _declare(terminal, workspace, imports(workspace.stack, found, workspace.registry), out)
+            made = imports(workspace.stack, found, workspace.registry)
+            _declare(terminal, workspace, made, out, filtered=bool(wanted))
     return ExitCode.DONE
 
 
-def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None) -> None:
+def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, *, filtered: bool) -> None:
     from reconciler.cli.files import replace_text
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.views.declaration import declaration
@@ -94,7 +95,8 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
     number = sum(map(len, imported.resources.values()))
     rest = f" {count(imported.declared, 'alarm')} declared already." if imported.declared else ""
     if not number:
-        terminal.tell([line(f"No alarm to import.{rest}")])
+        why = ": none that is nobody's passes the filters" if filtered and not imported.declared else ""
+        terminal.tell([line(f"No alarm to import{why}.{rest}")])
         return
     head = (
         f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",

@@ -33,7 +33,7 @@ StackOption = Annotated[
 
 @app.callback()
 def ledger() -> None:
-    """Look into the journal of what was sent, settle what is open in it, and break a lease that is stuck.
+    """Look into the journal of what was sent, settle what is open, break a stuck lease.
 
     Only `settle` needs the configuration and the network.
     """
@@ -89,10 +89,10 @@ def settle(
     var_file: VarFileOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
-    """Ask the services what became of operations that a run left open, and journal it; sends nothing.
+    """Ask the services what became of operations that a run left open; sends nothing.
 
-    `reconciler apply` does this first, too. Exits with 4 where a service could not be asked, so that something stays
-    open.
+    What they answer goes into the journal. `reconciler apply` does this first, too. Exits with 4 where a service could
+    not be asked, so that something stays open.
     """
     from reconciler.cli.settling import settle_only
     from reconciler.cli.stack import opened

@@ -54,7 +54,8 @@ def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
     try:
         replace_text(path, text)
     except OSError as error:
-        raise DiagnosticError(Diagnostic(f"the plan can't be saved to {path}: {error.strerror}")) from None
+        hint = "check the path, and who may write there"
+        raise DiagnosticError(Diagnostic(f"the plan can't be saved to {path}: {error.strerror}", hint=hint)) from None
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
     places = [path] if stack == Path() else [stack, path]
     command = shlex.join(["reconciler", "apply", *map(str, places)])
@@ -68,7 +69,8 @@ def load(path: Path) -> Plan:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DiagnosticError(Diagnostic(f"{path} can't be read: {error.strerror}")) from None
+        hint = "check the path; `reconciler plan --out FILE` saves a plan, `reconciler ledger list` names past runs"
+        raise DiagnosticError(Diagnostic(f"{path} can't be read: {error.strerror}", hint=hint)) from None
     except UnicodeDecodeError:
         hint = "make one with reconciler plan --out FILE"
         raise DiagnosticError(Diagnostic(f"{path} is not a saved plan: it is not text", hint=hint)) from None

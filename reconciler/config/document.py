@@ -285,6 +285,10 @@ class _Reader:
             hint = "check the indentation of this line and of those above it, and that quotes and brackets are closed"
         elif "unexpected end of stream" in problem or "expected ',' or" in problem:
             hint = "check that quotes and brackets are closed"
+        elif "did not find expected node content" in problem:
+            hint = "check that brackets are closed, and that a value stands where one should"
+        else:
+            hint = "check this line and the one above it"
         self._fail(index, f"this is not YAML: {problem}{context}", hint)
 
     def _bad_character(self) -> NoReturn:

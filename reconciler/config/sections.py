@@ -61,7 +61,11 @@ def read_sections(
         if document is None or document.value is None:
             continue
         if not isinstance(document.value, Map):
-            problems.add(document.place, f"a configuration is a mapping of sections, not {kind(document.value)}")
+            problems.add(
+                document.place,
+                f"a configuration is a mapping of sections, not {kind(document.value)}",
+                "begin with: stack: NAME",
+            )
             continue
         for key, node in document.entries():
             if key == "stack":

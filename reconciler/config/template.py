@@ -125,5 +125,5 @@ def _end(text: str, start: int) -> int:
                 return index
             depth -= 1
         index += 1
-    error = ExpressionError('this expression is not closed: "}" is missing', "write a literal ${ as $${")
+    error = ExpressionError('this expression is not closed: "}" is missing', "close it, or write a literal ${ as $${")
     raise PieceError(text[start - 2 :], error)

@@ -125,6 +125,7 @@ def _value(
         problems.add(
             node.key_place if given.place is None else given.place,
             f"variable {name} must be a {wanted.value}; what is given by {given.origin} is {kind(value)}{shown}",
+            _WRITTEN[wanted],
         )
         raise UnusableError
     return value
@@ -181,6 +182,15 @@ def _fits(value: Plain, wanted: VariableType) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, _PYTHON[wanted])
 
+
+_WRITTEN = {
+    VariableType.STRING: "quote it",
+    VariableType.NUMBER: "write it in digits, like 5 or 0.5",
+    VariableType.BOOL: "write true or false",
+    VariableType.LIST: "write it like [a, b]",
+    VariableType.MAP: "write it like {a: 1, b: 2}",
+}
+"""How a value of each type is written."""
 
 _PYTHON = {VariableType.STRING: str, VariableType.BOOL: bool, VariableType.LIST: list, VariableType.MAP: dict}
 

@@ -98,7 +98,7 @@ class Acts:
         already = sum(change.action is PlanAction.NO_OP for change in plan.changes)
         return ", ".join(
             words
-            for number, words in ((len(pushed), f"raised {len(pushed)}"), (already, f"{already} fire already"))
+            for number, words in ((len(pushed), f"raised {len(pushed)}"), (already, f"{already} already firing"))
             if number
         )
 

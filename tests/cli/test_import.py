@@ -138,3 +138,17 @@ def test_a_request_that_means_nothing_is_an_error(stack: Path, arguments: list[s
     done = reconciler("import", stack, *arguments)
     assert done.code == 1
     assert said in done.err
+
+
+def test_filters_that_leave_nothing_are_said_to(stack: Path, emulator: Emulator) -> None:
+    fire(emulator)
+    assert (
+        imported(stack, "--filter", "nope=1").err == "No alarm to import: none that is nobody's passes the filters.\n"
+    )
+
+
+def test_a_provider_that_refuses_to_be_asked_is_named_with_its_place(tmp_path: Path) -> None:
+    done = reconciler("import", write(tmp_path, "one", endpoint="http://127.0.0.1:9"))
+    assert done.code == 1
+    assert "provider: aom\n" in done.err
+    assert "stack.yaml:3:3\n" in done.err

@@ -125,6 +125,12 @@ def test_an_unreachable_service_is_told_with_its_request_and_what_to_do(tmp_path
     assert "127.0.0.1:9" in done.err
     assert "provider: aom" in done.err
     assert f"--> {tmp_path / 'stack.yaml'}:3:3" in done.err
+    assert "hint: nothing answers there: start the emulator with `reconciler emulator --port 9`" in done.err
+
+
+def test_a_service_that_has_no_address_is_a_matter_of_the_endpoint_and_not_of_the_emulator(tmp_path: Path) -> None:
+    done = reconciler("plan", write(tmp_path, "one", endpoint="http://nowhere.invalid"))
+    assert done.code == 1
     assert "hint: check `endpoint` or `region`" in done.err
 
 
@@ -178,3 +184,11 @@ def test_a_query_waits_for_a_busy_service_as_it_asks(tmp_path: Path) -> None:
         done = reconciler("plan", write(tmp_path, "one", endpoint=url))
     assert done.code == 0
     assert "Plan: 1 to create." in done.out
+
+
+def test_a_path_that_leads_nowhere_is_named_without_a_place_in_it(tmp_path: Path) -> None:
+    for arguments in (("plan", tmp_path / "nowhere"), ("plan", write(tmp_path, "one"), "--var-file", "nowhere")):
+        done = reconciler(*arguments)
+        assert done.code == 1
+        assert "nowhere can't be read: No such file or directory\n = hint: check the path" in done.err
+        assert "-->" not in done.err

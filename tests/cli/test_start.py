@@ -53,8 +53,11 @@ def test_without_arguments_the_help_is_shown() -> None:
     ("arguments", "said"),
     [
         (["versio"], "Did you mean 'version'?"),
-        (["version", "--nope"], "No such option: --nope"),
-        (["version", "--format", "xml"], "'xml' is not one of"),
+        (["version", "--nope"], "no such option: --nope"),
+        (["version", "--format", "xml"], "error: invalid value for '--format': 'xml' is not one of"),
+        (["apply", "--parallelism", "0"], "'--parallelism': it must be greater than or equal to 1\n"),
+        (["plan", "--var"], "error: option '--var' requires an argument\n"),
+        (["show"], "error: missing argument 'FILE|RUN'\n"),
     ],
 )
 def test_misuse_ends_in_a_diagnostic_and_exit_code_1(arguments: list[str], said: str) -> None:
@@ -64,6 +67,13 @@ def test_misuse_ends_in_a_diagnostic_and_exit_code_1(arguments: list[str], said:
     assert done.stderr.startswith("error: ")
     assert said in done.stderr
     assert "--help` shows what it takes" in done.stderr
+
+
+@pytest.mark.parametrize("group", [[], ["ledger"], ["drill"]])
+def test_the_list_of_commands_cuts_no_sentence_off(group: list[str]) -> None:
+    done = reconciler(*group, "--help", env={"COLUMNS": "100"})
+    _, commands = done.stdout.split("Commands:\n")
+    assert "..." not in commands
 
 
 def test_a_shell_completes_the_names_of_commands_and_options() -> None:

@@ -81,8 +81,8 @@ def test_an_expression_has_a_value_and_keeps_its_type(text: str, expected: Plain
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("${", 'this expression is not closed: "}" is missing (write a literal ${ as $${)'),
-        ("a ${var.n", 'this expression is not closed: "}" is missing (write a literal ${ as $${)'),
+        ("${", 'this expression is not closed: "}" is missing (close it, or write a literal ${ as $${)'),
+        ("a ${var.n", 'this expression is not closed: "}" is missing (close it, or write a literal ${ as $${)'),
         ("${ }", "this expression is empty (write a literal ${ as $${)"),
         ("${var.n var.n}", '"var" is not expected here (an expression is one value)'),
         ("${var}", "var alone is not a value (write var.NAME)"),

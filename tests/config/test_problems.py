@@ -133,7 +133,7 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
     ("text", "expected"),
     [
         ("", ["stack.yaml does not name its stack (add a line: stack: NAME)"]),
-        ("- a\n", ["1:1 a configuration is a mapping of sections, not a list"]),
+        ("- a\n", ["1:1 a configuration is a mapping of sections, not a list (begin with: stack: NAME)"]),
         (
             "stack: Not_A_Name\n",
             [

@@ -313,7 +313,7 @@ def test_raising_what_fires_already_changes_nothing(play: Rig) -> None:
 """
     play.write(steps=steps)
     record = play.start()
-    assert record.steps[1].outcome == "1 fire already"
+    assert record.steps[1].outcome == "1 already firing"
     assert len(play.pushes()) == 1
 
 

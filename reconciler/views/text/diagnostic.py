@@ -49,7 +49,7 @@ def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
         yield line(gutter, (" |", Style.PLACE))
         yield line((f"{number} | ", Style.PLACE), text)
         yield line(gutter, (" | ", Style.PLACE), " " * caret, ("^", style))
-    if diagnostic.address:
+    if diagnostic.address and (diagnostic.more or diagnostic.address not in diagnostic.summary):
         others = f" and {diagnostic.more:,} more" if diagnostic.more else ""
         address = printable(diagnostic.address)
         yield line(gutter, (" = ", Style.PLACE), "at: ", f"{address}{others}", hang=len(gutter) + 7)
