@@ -230,7 +230,7 @@ def _crewed(
 def _confirmation(terminal: Terminal, unasked: bool, away: Away) -> Confirm:
     def confirm(question: str, attend: Callable[[], bool]) -> str | None:
         if unasked or not terminal.interactive:
-            return "taken as confirmed: nobody was asked"
+            return "taken as confirmed (unasked)"
         with away():
             terminal.tell([BLANK, line((printable(question), Style.BOLD))])
             terminal.prompt("  Press Enter to confirm: ")

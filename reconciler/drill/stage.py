@@ -20,7 +20,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.providers.protocol import Provider
+from reconciler.providers.protocol import Provider, ServiceError
 
 STEP_DEADLINE = 2 * MINUTE
 """How long (ms) the pushes of one step may take."""
@@ -48,7 +48,11 @@ class Stage:
         """Every active alarm of the drill, and of the events that are desired those on record. Raises ServiceError."""
         found: list[Observed] = []
         for key, provider in self.providers.items():
-            found.extend(provider.observe(self.owner, [one for one in desired if one.provider == key]))
+            try:
+                found.extend(provider.observe(self.owner, [one for one in desired if one.provider == key]))
+            except ServiceError as error:
+                error.provider = key
+                raise
         return found
 
     def active(self) -> list[Observed]:

@@ -73,6 +73,11 @@ def facts(record: Record) -> list[str]:
     return told
 
 
+def clear_again(record: Record) -> str | None:
+    """The command that clears what a run may have left; None where it left nothing, or nothing real."""
+    return f"reconciler drill abort {record.drill}" if record.left and not record.rehearsal else None
+
+
 def offset(milliseconds: int | None) -> str:
     """``+02:05``, ``+1:00:00``, ``-00:03``; a dash for none."""
     if milliseconds is None:

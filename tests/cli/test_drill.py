@@ -68,6 +68,15 @@ def test_nobody_there_to_type_is_an_error_that_names_the_option(stack: Path) -> 
     assert "--yes" in done.err
 
 
+def test_a_service_that_can_not_be_asked_is_named_with_its_provider(stack: Path, emulator: Emulator) -> None:
+    emulator.fault("query:status=403")
+    done = reconciler("drill", "run", "outage", stack, "--yes")
+    assert done.code == 1
+    assert "provider: aom\n" in done.err
+    assert "hint: check the credentials" in done.err
+    assert emulator.requests("push") == []
+
+
 def test_a_check_that_fails_before_it_is_exit_code_3_and_nothing_is_sent(tmp_path: Path, emulator: Emulator) -> None:
     done = reconciler("drill", "run", "outage", write(tmp_path, emulator, "    before: never\n"), "--yes")
     assert done.code == 3
@@ -81,6 +90,10 @@ def test_an_alarm_that_may_be_left_is_named_and_exit_code_4(tmp_path: Path, emul
     assert done.code == 4
     assert "Not cleared, or not known to be:" in done.out
     assert "aom_alarm.slow (aom_alarm.outage--slow): 403" in done.out
+    assert "\nTo clear what is left: reconciler drill abort outage\n" in done.out
+    _, run, *_ = done.out.split()
+    report = reconciler("drill", "report", run, tmp_path, "--format", "markdown").out
+    assert "\nTo clear what is left: `reconciler drill abort outage`\n" in report
     emulator.clear_faults()
     status = reconciler("drill", "status", tmp_path)
     assert "2 alarms of drill outage active now:" in status.out

@@ -9,7 +9,17 @@ from reconciler.core.duration import format_duration
 from reconciler.drill.drill import Drill
 from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record, StepState
-from reconciler.views.drill_wording import Standing, headline, latency, moment, offset, slip, standing, state_of
+from reconciler.views.drill_wording import (
+    Standing,
+    clear_again,
+    headline,
+    latency,
+    moment,
+    offset,
+    slip,
+    standing,
+    state_of,
+)
 from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
 from reconciler.views.printable import printable
 from reconciler.views.wording import count
@@ -60,6 +70,9 @@ def _body(record: Record) -> Iterator[str]:
         yield ""
         yield from (f"- {escape(left)}" for left in record.left)
         yield ""
+        again = clear_again(record)
+        if again is not None:
+            yield from (f"To clear what is left: {code(again)}", "")
     if record.steps:
         yield "| planned | began | | step | |"
         yield "|---|---|---|---|---|"

@@ -12,7 +12,17 @@ from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record, Remark, Sent, StepRecord, StepState
 from reconciler.drill.spec import Action
 from reconciler.drill.window import described
-from reconciler.views.drill_wording import Standing, headline, latency, moment, offset, slip, standing, state_of
+from reconciler.views.drill_wording import (
+    Standing,
+    clear_again,
+    headline,
+    latency,
+    moment,
+    offset,
+    slip,
+    standing,
+    state_of,
+)
 from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
@@ -140,6 +150,9 @@ def record_lines(record: Record) -> Iterator[Line]:
         yield line(("Not cleared, or not known to be:", Style.ERROR))
         for left in record.left:
             yield line("  ", printable(left), hang=4)
+    again = clear_again(record)
+    if again is not None:
+        yield line("To clear what is left: ", (printable(again), Style.BOLD))
     yield BLANK
     yield line((printable(headline(record)), STANDINGS[standing(record)]))
 
