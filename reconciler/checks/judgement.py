@@ -56,7 +56,7 @@ def _failures(expected: Expectation, items: Sequence[Item], fields: Mapping[str,
     }
     wrong = [item for item, truth in zip(items, truths.get("all", ()), strict=False) if truth is not True]
     if wrong:
-        yield Judgement(False, f"{len(wrong)} of {len(items)} not as all must be: {listed(wrong)}", tuple(wrong))
+        yield Judgement(False, f"{len(wrong)} of {len(items)} not as expected: {listed(wrong)}", tuple(wrong))
     if "any" in truths and not any(truth is True for truth in truths["any"]):
         yield Judgement(False, f"none of {len(items)} is as one must be" + (f": {listed(items)}" if items else ""))
     wrong = [item for item, truth in zip(items, truths.get("none", ()), strict=False) if truth is not False]

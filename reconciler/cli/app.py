@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from reconciler import __version__
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.failure import Failure, failure, misuse
 from reconciler.cli.logs import Logs
@@ -106,7 +107,18 @@ def _app() -> Any:
     return command
 
 
-def reconciler() -> None:
+def _version(ctx: typer.Context, value: bool) -> bool:
+    if value and not ctx.resilient_parsing:
+        Terminal.of(ctx).show(Format.TEXT, text=lambda: [line(f"reconciler {__version__}")])
+        raise typer.Exit
+    return value
+
+
+def reconciler(
+    version: Annotated[  # its callback answers
+        bool, typer.Option("--version", help="Show which version this is.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Terraform for synthetic alarms and events.
 
     Write in YAML which alarms should be firing and which events should be on record; `plan` shows what would be

@@ -43,6 +43,12 @@ def test_every_command_has_help_that_says_what_it_does(name: str) -> None:
     assert "--log-level" in done.stdout
 
 
+def test_the_version_is_told_by_a_command_and_by_the_option_that_everybody_tries() -> None:
+    asked, tried = reconciler("version"), reconciler("--version")
+    assert tried.returncode == 0
+    assert tried.stdout == asked.stdout
+
+
 def test_without_arguments_the_help_is_shown() -> None:
     done = reconciler()
     assert done.returncode == 0
