@@ -67,7 +67,9 @@ def test_what_fires_in_baidu_fires_in_aom_for_as_long_as_it_does(mirror: Mirror)
     assert mirror.firing() == [("odd", "Major")]
 
 
-@pytest.mark.parametrize("fault", ["bcm-list:status=503", "bcm-list:cut", "bcm-list:html", "bcm-list:status=403"])
+@pytest.mark.parametrize(
+    "fault", ["bcm-list:status=503,retry_after=0", "bcm-list:cut", "bcm-list:html", "bcm-list:status=403"]
+)
 def test_when_baidu_can_not_be_asked_nothing_is_cleared(mirror: Mirror, fault: str) -> None:
     mirror.emulator.put_bcm_alarms(alarm(1))
     mirror.apply()
