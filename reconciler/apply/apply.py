@@ -80,6 +80,8 @@ class _Run:
     ) -> None:
         self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
         self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
+        self.operations = list(plan.operations)
+        self.conditional = [item for item in self.operations if item.unless_refreshed]
         self.order = Order(plan.changes)
         self.id = secrets.token_hex(8)
         self.started_at = clock.now()
@@ -93,16 +95,15 @@ class _Run:
 
     def execute(self, command: str) -> Result:
         self.ledger.begin(self.holder, Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING))
-        operations = list(self.plan.operations)
-        done = self.ledger.statuses([operation.key for operation in operations])
+        done = self.ledger.statuses([operation.key for operation in self.operations])
         self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
-        due = [item for item in operations if item.key not in self.outcomes and not item.unless_refreshed]
+        due = [item for item in self.operations if item.key not in self.outcomes and not item.unless_refreshed]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
         try:
             for wave in self.order.waves(due, self.outcomes):
                 self._send(self._unblocked(wave))
-            unconfirmed = self._verify(operations)
+            unconfirmed = self._verify()
         except DeniedError as error:
             self.cause = error.answer
         except LeaseLostError:
@@ -110,7 +111,7 @@ class _Run:
         self._withdraw()
         ending = self._ending()
         ended_at = self.clock.now()
-        undecided = frozenset(item.key for item in operations if self._is_due(item) and item.key not in self.decided)
+        undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
         result = Result(
             self.plan,
             self.id,
@@ -123,7 +124,7 @@ class _Run:
             command,
             undecided,
         )
-        complete = ending is Ending.COMPLETE and not undecided and all(map(self._is_settled, operations))
+        complete = ending is Ending.COMPLETE and not undecided and all(map(self._is_settled, self.operations))
         state = (
             RunState.DONE if complete else RunState.INTERRUPTED if ending is Ending.INTERRUPTED else RunState.PARTIAL
         )
@@ -212,7 +213,7 @@ class _Run:
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             self.ledger.settle(outcomes, self.clock.now())
-            self.outcomes.update((outcome.key, outcome) for outcome in outcomes)
+            self.outcomes.update({outcome.key: outcome for outcome in outcomes})
             self.progress.advanced(outcomes)
 
     def _unblocked(self, wave: Sequence[Operation]) -> Sequence[Operation]:
@@ -228,16 +229,16 @@ class _Run:
             self._settle([Outcome(operation.key, Status.FAILED, why) for operation in blocked])
         return ready
 
-    def _verify(self, operations: Sequence[Operation]) -> frozenset[str]:
+    def _verify(self) -> frozenset[str]:
         """Wait until what was done shows, if wanted; then clear what a service that does not merge left beside it.
 
         That takes a look in any case. The keys of what was waited for in vain.
         """
-        if self._over():
+        if self._over() or not (self.options.verify or self.conditional):
             return frozenset()
-        done = [item for item in operations if self._is_done(item.key) and not item.unless_refreshed]
+        done = [item for item in self.operations if self._is_done(item.key) and not item.unless_refreshed]
         unseen = self._watch(done) if self.options.verify else frozenset()
-        doubled = self._doubled([item for item in done if item.key not in unseen], operations)
+        doubled = self._doubled([item for item in done if item.key not in unseen])
         if doubled:
             self._send(doubled)
             if self.options.verify:
@@ -250,13 +251,13 @@ class _Run:
         self.ledger.confirm([item.key for item in operations if item.key not in unseen], self.clock.now())
         return unseen
 
-    def _doubled(self, pushed: Sequence[Operation], operations: Sequence[Operation]) -> list[Operation]:
+    def _doubled(self, pushed: Sequence[Operation]) -> list[Operation]:
         """The conditional clears that are due: their push shows, and their target still fires beside it.
 
         Before its push shows nothing can be told: what fires may be about to be refreshed.
         """
         pushes = {item.key: item for item in pushed}
-        due = [item for item in operations if item.after in pushes and self._is_due(item)]
+        due = [item for item in self.conditional if item.after in pushes and self._is_due(item)]
         doubled = []
         for key in {item.provider for item in due}:
             mine = [item for item in due if item.provider == key]
@@ -270,8 +271,8 @@ class _Run:
         return doubled
 
     def _is_due(self, operation: Operation) -> bool:
-        """Whether it is a conditional clear that may have to be sent: its push is done, and it is not."""
-        return operation.unless_refreshed and self._is_done(operation.after or "") and not self._is_done(operation.key)
+        """Whether a conditional clear may have to be sent: its push is done, and it is not."""
+        return self._is_done(operation.after or "") and not self._is_done(operation.key)
 
     def _withdraw(self) -> None:
         """Journal what was intended and never sent, so that no intent stays open without need."""

@@ -100,14 +100,13 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
     """The row for outcomes; the last word on a key counts. Text of a service is kept as it is, halves of surrogate
     pairs, which no file can hold, written as escapes.
     """
-    last = {outcome.key: outcome for outcome in outcomes}
-    plain = [o.key for o in last.values() if o.status is Status.DONE and o.id is None and o.error is None]
-    told = [
-        (o.key, o.status, _storable(None if o.error is None else str(o.error)), _storable(o.id))
-        for o in last.values()
-        if o.status is not Status.DONE or o.id is not None or o.error is not None
-    ]
-    return encode({"done": plain, "told": told})
+    done, told = [], []
+    for key, status, error, id_ in {outcome.key: outcome for outcome in outcomes}.values():
+        if status is Status.DONE and error is None and id_ is None:
+            done.append(key)
+        else:
+            told.append((key, status, _storable(None if error is None else str(error)), _storable(id_)))
+    return encode({"done": done, "told": told})
 
 
 def encode_keys(keys: Iterable[str]) -> str:
