@@ -21,7 +21,7 @@ from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
 from reconciler.config.node import Plain
 from reconciler.config.stack import DataConfig
-from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.views.junit.check import check_junit
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
@@ -38,9 +38,14 @@ def run(
     variables: Sequence[str] | None,
     files: Sequence[Path] | None,
 ) -> Report:
-    """Run the checks named, or all; DiagnosticError for what is wrong with the stack or its checks."""
+    """Run the checks named, or all; DiagnosticError for what is wrong with the stack or its checks, and for a stack
+    without any: a gate that looks at nothing lets nothing pass.
+    """
     with opened(terminal, path, variables, files, data=False) as workspace:
         checks = stack_checks(workspace, names)
+        if not checks:
+            hint = "declare some under checks, or name the stack that has them: reconciler check DIR"
+            raise DiagnosticError(Diagnostic(f"the stack {workspace.stack.name} has no checks to pass", hint=hint))
         _open_providers(workspace, checks)
         stop = Event()
         told = line((INTERRUPTED, Style.WARNING))

@@ -254,9 +254,11 @@ def test_another_run_s_lease_keeps_a_canary_down_and_nothing_else(run: Run, tmp_
     assert "✓ passed      quiet" in done.out
 
 
-def test_a_stack_without_checks_says_so(run: Run) -> None:
+def test_a_stack_without_checks_lets_nothing_pass(run: Run) -> None:
     done = run("  {}\n")
-    assert (done.code, done.out) == (ExitCode.DONE, "The stack has no checks.\n")
+    assert (done.code, done.out) == (ExitCode.ERROR, "")
+    assert "the stack smoke has no checks to pass" in done.err
+    assert "reconciler check DIR" in done.err
 
 
 def test_validate_reads_the_checks_and_asks_nobody(run: Run, tmp_path: Path, emulator: Emulator) -> None:
