@@ -19,6 +19,8 @@ def abandoned(past: Past, targets: Sequence[Address]) -> Iterator[Diagnostic]:
 
     What another provider shows, being of the same project, is in the plan. Nobody is asked.
     """
+    if not past.ledger.stranded:
+        return iter(())
     shown = {found.marks.key for active in past.active.values() for found in active}
     groups: dict[str, list[Stranded]] = {}
     for left in past.ledger.stranded:

@@ -25,7 +25,7 @@ class _Cost(NamedTuple):
 
 def run(quick: bool) -> list[Row]:
     """Compare; ``quick`` takes a twentieth of the alarms and one round."""
-    small, rounds = (500, 1) if quick else (10_000, 5)
+    small, rounds = (500, 1) if quick else (10_000, 9)
     large = 10 * small
     rows = []
     for mode, work, target in (
