@@ -19,7 +19,7 @@ from reconciler.apply.result import Ending, Result
 from reconciler.apply.sender import Channel, DeniedError, Sender, look
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
-from reconciler.core.collector import settled
+from reconciler.core.collector import frozen
 from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
 from reconciler.plan.plan import Plan
@@ -52,7 +52,7 @@ def apply_plan(
     what is under way finishes; the run sets it itself where a service does not let us in. Raises LeaseLostError where
     the lease is gone before anything was begun.
     """
-    with settled():
+    with frozen():
         run = _Run(plan, providers, ledger, holder, clock, stop, options or Options(), progress or Silent())
         return run.execute(command)
 

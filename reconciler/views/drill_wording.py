@@ -35,6 +35,8 @@ def headline(record: Record) -> str:
     """The one line that tells how a run went."""
     if record.ending is Ending.REFUSED:
         return f"The drill {record.why}. Nothing was sent." if record.why else "The drill did not start."
+    if record.ending is Ending.ABORTED and not (record.steps or record.sent or record.left):
+        return "There was nothing to abort: no run of the drill was under way, and no alarm of it is active."
     head = {
         Ending.RUNNING: "The drill is under way",
         Ending.COMPLETE: "The drill is complete",

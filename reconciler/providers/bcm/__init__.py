@@ -48,7 +48,8 @@ class Bcm:
         base_url = located(key, lambda: settings.base_url(environment.embedded_endpoint))
         check_ca_file(key, settings.ca_file)
         secrets = Secrets(settings.auth.secrets)
-        auth = BceAuth(*settings.auth.secrets)
+        ak, sk = settings.auth.secrets
+        auth = BceAuth(ak, sk, environment.now)
         client = make_client(base_url, auth, secrets, settings, environment.user_agent)
         return BcmProvider(key, settings, client, secrets, environment.now)
 

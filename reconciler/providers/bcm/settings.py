@@ -15,7 +15,7 @@ class BcmAuth(Strict):
     sk: Secret = Field(description="The secret of that access key.")
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[str, str]:
         """The texts that must not be shown, whoever quotes them."""
         return self.ak.get_secret_value(), self.sk.get_secret_value()
 
