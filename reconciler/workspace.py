@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -118,7 +117,7 @@ class Workspace:
     def remembered(self) -> LedgerView:
         """What the ledger knows, without making one: for commands that only look."""
         with closing(read_ledger(self.ledger_path)) as ledger:
-            return replace(self.memory(ledger), busy=ledger.holder(self.clock.now()) is not None)
+            return self.memory(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
 
     def memory(self, ledger: Ledger) -> LedgerView:
         """What a ledger knows of the stack's past, now."""
@@ -157,7 +156,7 @@ class Workspace:
             destroy=destroy,
         )
         kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
-        return replace(plan, problems=(*plan.problems, *map(_protected, kept))) if kept else plan
+        return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
 
     def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
         """Everything a query of the stack finds. Raises ServiceError."""

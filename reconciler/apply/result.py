@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.core.operation import Outcome, ServiceAnswer, Status
 from reconciler.plan.plan import Change, Plan
@@ -23,8 +23,7 @@ class Ending(StrEnum):
     """The run's own deadline passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one apply did; instants are epoch milliseconds.
 
     ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.

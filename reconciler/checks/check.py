@@ -36,8 +36,8 @@ class CanarySpec(Strict):
     resource_id: Text | None = Field(
         None, description="The id of the resource it says it is about; by default the name of the check."
     )
-    metadata: dict[str, str] = Field(default_factory=dict, description="Further keys, such as those that route it.")
-    annotations: dict[str, str] = Field(default_factory=dict, description="Further details, such as message.")
+    metadata: dict[str, str] = Field({}, description="Further keys, such as those that route it.")
+    annotations: dict[str, str] = Field({}, description="Further details, such as message.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(
         10 * MINUTE,
         description="After how long the service takes it back by itself, should all else fail; 10m by default.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -78,7 +77,7 @@ def plan(
             raise DiagnosticError(*made.problems)
         if not force:
             refusals = workspace.refusals(made)
-            terminal.report([replace(refusal, severity=Severity.WARNING) for refusal in refusals])
+            terminal.report([refusal._replace(severity=Severity.WARNING) for refusal in refusals])
         if out is not None:
             save(terminal, made, out, path)
     return ExitCode.CHANGES if detailed_exitcode and made.pending else ExitCode.DONE

@@ -84,7 +84,7 @@ class Common(Block):
     lifecycle: Annotated[Lifecycle, Field(strict=False)] | None = Field(None, description="How far a plan may go here.")
     enabled: bool = Field(True, description="Whether it is part of the stack at all.")
     depends_on: list[str] = Field(
-        default_factory=list,
+        [],
         description="Addresses of resources that come first: this one waits until they are done.",
     )
 

@@ -33,6 +33,8 @@ def needed(catalog: Collection[ProviderSchema] | Catalog, sections: Sections) ->
         if schema is None:
             return tuple(catalog)
         found[schema.name] = schema
-    known = {name for schema in found.values() for name in (*schema.resource_types, *sources_of(schema))}
+    known = {name for schema in found.values() for name in schema.resource_types}
+    if sections.entries("data"):  # what can be queried is loaded only where something is
+        known.update(name for schema in found.values() for name in sources_of(schema))
     asked = {name for section in ("resources", "data") for name, _ in sections.entries(section)}
     return tuple(found.values()) if asked <= known else tuple(catalog)

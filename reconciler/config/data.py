@@ -40,9 +40,12 @@ def declare_data(
     sections: Sections, catalog: Collection[ProviderSchema], providers: Providers, scope: Scope, problems: Problems
 ) -> dict[str, DataConfig]:
     """Every query by ``TYPE.NAME``, evaluated and validated; the names become known to expressions."""
+    written = sections.entries("data")
+    if not written:
+        return {}
     sources = {name: source for schema in catalog for name, source in sources_of(schema).items()}
     found: dict[str, DataConfig] = {}
-    for type_name, node in sections.entries("data"):
+    for type_name, node in written:
         source = sources.get(type_name)
         if source is None:
             hint = did_you_mean(type_name, sources) or f"the data sources are {', '.join(sorted(sources))}"

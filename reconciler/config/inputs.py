@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from reconciler.config.source import Source
 
 ENVIRONMENT_PREFIX = "RECONCILER_VAR_"
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Values for variables, strongest first: ``variables`` (--var), ``files`` (--var-file, a later file before an
     earlier one), ``RECONCILER_VAR_NAME`` in ``environ``, the variable's own ``env`` there, its ``default``.
 
@@ -19,6 +19,9 @@ class Inputs:
     as they are: an expression in them is not evaluated.
     """
 
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = MappingProxyType({})
     files: tuple[Source, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environ: Mapping[str, str] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return f"Inputs({len(self.variables)} variables, {len(self.files)} files)"  # any value may be a secret

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from reconciler.config.place import Texts
 from reconciler.core.address import Address
@@ -49,7 +48,7 @@ class Problems:
             self._found[key] = Diagnostic(summary, position, hint, None, instance, severity)
             self._errors += severity is Severity.ERROR
         elif found.address is not None and instance not in (None, found.address, self._last.get(key)):
-            self._found[key] = replace(found, more=found.more + 1)
+            self._found[key] = found._replace(more=found.more + 1)
             self._last[key] = instance
 
     def __len__(self) -> int:
@@ -62,7 +61,7 @@ class Problems:
         for (place, _), found in sorted(self._found.items(), key=lambda item: (item[0][0], item[1].summary)):
             if place >= 0 and shown(place):
                 line = self.texts.line(place)
-                found = replace(found, source=line)
+                found = found._replace(source=line)
             listed.append(found)
         return tuple(listed)
 

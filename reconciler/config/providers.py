@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -26,7 +26,6 @@ _OPEN_KEYS = frozenset(["user", "domain", "project", "region", "endpoint"])
 _SHORTEST_SECRET = 4
 
 
-@dataclass(slots=True)
 class Providers:
     """What the blocks came to.
 
@@ -34,10 +33,15 @@ class Providers:
     without what is secret. ``secrets`` are texts that must not be shown.
     """
 
-    configs: dict[str, ProviderConfig] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
-    public: dict[str, Plain] = field(default_factory=dict)
-    secrets: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        configs: Mapping[str, ProviderConfig] = MappingProxyType({}),
+        types: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.configs = dict(configs)
+        self.types = dict(types)
+        self.public: dict[str, Plain] = {}
+        self.secrets: set[str] = set()
 
 
 def configure_providers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -88,8 +88,7 @@ def _fitting(
     return fitting
 
 
-@dataclass(slots=True)
-class _Resource:
+class _Resource(NamedTuple):
     """One resource as it is written."""
 
     address: Address
@@ -100,16 +99,24 @@ class _Resource:
     position: Position
 
 
-@dataclass(slots=True)
 class _Expander:
     """Makes the desired values of one resource."""
 
-    resource: _Resource
-    providers: Providers
-    scope: Scope
-    problems: Problems
-    dependencies: Dependencies
-    protected: set[Address]
+    def __init__(
+        self,
+        resource: _Resource,
+        providers: Providers,
+        scope: Scope,
+        problems: Problems,
+        dependencies: Dependencies,
+        protected: set[Address],
+    ) -> None:
+        self.resource = resource
+        self.providers = providers
+        self.scope = scope
+        self.problems = problems
+        self.dependencies = dependencies
+        self.protected = protected
 
     def expand(self) -> Iterator[Desired]:
         node = self.resource.node

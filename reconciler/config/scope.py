@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reconciler.config.context import Reference
 from reconciler.config.node import Plain
 from reconciler.core.diagnostic import did_you_mean
 
 
-@dataclass(slots=True)
 class Scope:
     """Values under each root.
 
@@ -18,12 +17,18 @@ class Scope:
     names that have no value because of a problem that is noted already: what uses them is left out silently.
     """
 
-    values: dict[str, dict[str, Plain]] = field(
-        default_factory=lambda: {"var": {}, "local": {}, "stack": {}, "data": {}}
-    )
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    sensitive: set[Reference] = field(default_factory=set)
-    broken: set[Reference] = field(default_factory=set)
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.values: dict[str, dict[str, Plain]] = {"var": {}, "local": {}, "stack": {}, "data": {}}
+        self.sensitive: set[Reference] = set()
+        self.broken: set[Reference] = set()
+
+    def with_data(self, data: dict[str, Plain]) -> Scope:
+        """The same names, with other results under ``data``."""
+        other = Scope(self.env)
+        other.values = {**self.values, "data": data}
+        other.sensitive, other.broken = self.sensitive, self.broken
+        return other
 
     def queries(self) -> Iterator[tuple[str, Collection[str]]]:
         """The types of data there are, each with its names; none is asked for."""
@@ -36,8 +41,7 @@ class Scope:
         return next((name for name in sorted(references) if name in self.sensitive or name[0] == "env"), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """Where an expression stands: which roots it may use there, and whether secrets may flow into it."""
 
     where: str

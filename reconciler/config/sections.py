@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from reconciler.config.blocks import NAME, PROVIDER_KEY, WORD
 from reconciler.config.document import read_document
@@ -28,14 +28,14 @@ _NESTED = frozenset(["resources", "data"])
 """Sections in which names stand under a type."""
 
 
-@dataclass(slots=True)
 class Sections:
     """The merged top level: ``stack`` as it stands, the other sections as mappings from name to value."""
 
-    texts: Texts
-    stack: Node | None = None
-    named: dict[str, Node] = field(default_factory=dict)
-    files: set[str] = field(default_factory=set)
+    def __init__(self, texts: Texts, named: Mapping[str, Node] = MappingProxyType({})) -> None:
+        self.texts = texts
+        self.stack: Node | None = None
+        self.named = dict(named)
+        self.files: set[str] = set()
 
     def entries(self, section: str) -> Sequence[tuple[str, Node]]:
         """The names of a section and what stands under them, in the order of the files."""

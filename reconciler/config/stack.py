@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel
@@ -63,8 +63,7 @@ class DataConfig(NamedTuple):
         return f"{self.source.name}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(NamedTuple):
     """A configuration that has no errors.
 
     ``root`` is the directory that holds it (where ``.reconciler/`` goes). ``desired`` is in the order of the files.
@@ -78,13 +77,13 @@ class Stack:
     desired: tuple[Desired, ...]
     guards: Guards
     digest: str
-    secrets: frozenset[str] = frozenset()
-    warnings: tuple[Diagnostic, ...] = field(default=())
-    sections: Mapping[str, Node] = field(default_factory=dict)
-    """Sections the loader was told to accept and does not read itself (``checks``, ``drills``)."""
-    scope: Scope = field(default_factory=Scope, repr=False)
+    scope: Scope
     """What expressions in ``sections`` can name; see ``reconciler.config.evaluate``."""
-    data: Mapping[str, DataConfig] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    warnings: tuple[Diagnostic, ...] = ()
+    sections: Mapping[str, Node] = MappingProxyType({})
+    """Sections the loader was told to accept and does not read itself (``checks``, ``drills``)."""
+    data: Mapping[str, DataConfig] = MappingProxyType({})
     """The queries by ``TYPE.NAME``."""
     unresolved: frozenset[str] = frozenset()
     """Queries that resources need and nobody was there to make: those resources are left out of ``desired``, so that
@@ -92,3 +91,6 @@ class Stack:
     """
     protected: frozenset[Address] = frozenset()
     """Resources among those left out that have lifecycle.prevent_clear."""
+
+    def __repr__(self) -> str:
+        return f"Stack({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
@@ -25,8 +24,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One problem, for a reader: what happened, where it stands, what to do next.
 
     ``source`` is the line of text at ``position``, shown with a caret; it is left out where it could hold a secret.

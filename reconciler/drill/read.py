@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,7 +15,6 @@ from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.problems import Problems
 from reconciler.config.providers import Providers
 from reconciler.config.resources import expand_resources
-from reconciler.config.scope import Scope
 from reconciler.config.sections import Sections
 from reconciler.config.shape import UnusableError
 from reconciler.config.stack import DataConfig, ProviderSchema, Stack
@@ -95,7 +94,7 @@ class _Reader:
 
     def __init__(self, stack: Stack, catalog: Collection[ProviderSchema], find: Find, name: str, node: Node) -> None:
         self.stack, self.catalog, self.name, self.node = stack, catalog, name, node
-        self.scope: Scope = replace(stack.scope, values={**stack.scope.values, "data": results(stack.data, find)})
+        self.scope = stack.scope.with_data(results(stack.data, find))
         self.find = find
         self.problems = Problems(node.texts)
         self.refused: list[Diagnostic] = []
@@ -149,7 +148,7 @@ class _Reader:
                     self.problems.add(each.key_place, f'"{name}" is not a name', hint)
         sections = Sections(node.texts, named={"resources": node})
         types = {key: config.type for key, config in self.stack.providers.items()}
-        providers = Providers(dict(self.stack.providers), types)
+        providers = Providers(self.stack.providers, types)
         catalog = [self._labelled(schema, labels) for schema in self.catalog]
         expanded = expand_resources(sections, catalog, providers, self.scope, self.problems, set())
         return [self._resource(desired, node) for desired in expanded]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -59,7 +58,7 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
         url = resources.enter_context(running(settings))
         root = Path(directory)
         providers = {key: _embedded(config) for key, config in workspace.stack.providers.items()}
-        stack = replace(workspace.stack, root=root, providers=providers)
+        stack = workspace.stack._replace(root=root, providers=providers)
         connections = Connections(workspace.registry, root / STATE_DIRECTORY, resources, clock, url)
         yield Workspace(stack, workspace.registry, clock, resources, connections)
 

@@ -74,7 +74,7 @@ class WindowSpec(Block):
     """A span of each of some days of the week."""
 
     days: Annotated[list[Day], Field(min_length=1)] = Field(
-        default_factory=lambda: list(WEEK), description="On which days of the week; on all by default."
+        list(WEEK), description="On which days of the week; on all by default."
     )
     begins: Time = Field("00:00", alias="from", description="From when on, such as 09:00.")
     ends: Time = Field("24:00", alias="to", description="Until when; before `from`, it is on the next day.")
@@ -104,7 +104,7 @@ class LabelsSpec(Block):
 
     key: Key = Field("drill", description="The metadata key and the annotation that name the drill.")
     prefix: str = Field("[DRILL] ", max_length=64, description="What every message begins with.")
-    metadata: dict[Key, Text] = Field(default_factory=dict, description="Further metadata of everything it pushes.")
+    metadata: dict[Key, Text] = Field({}, description="Further metadata of everything it pushes.")
 
 
 class StepSpec(Block):
@@ -166,10 +166,10 @@ class DrillSpec(Block):
     labels: LabelsSpec = Field(
         LabelsSpec.model_validate({}), description="How everything it pushes says that it is a drill."
     )
-    before: Names = Field(default_factory=list, description="Checks that must pass before it starts.")
-    after: Names = Field(default_factory=list, description="Checks that must pass once everything is cleared.")
+    before: Names = Field([], description="Checks that must pass before it starts.")
+    after: Names = Field([], description="Checks that must pass once everything is cleared.")
     resources: dict[str, JsonValue] = Field(
-        default_factory=dict,
+        {},
         description="The alarms and events of the drill, by type and name, as under `resources` of a stack.",
         json_schema_extra={"x-same-as": "resources"},
     )

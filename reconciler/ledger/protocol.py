@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from reconciler.core.address import Address
@@ -43,8 +43,7 @@ class Stranded(NamedTuple):
     over_by: int
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerView:
+class LedgerView(NamedTuple):
     """What the planner may know of the past; a value.
 
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
@@ -57,8 +56,8 @@ class LedgerView:
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
     recent: tuple[Write, ...] = ()
-    cleared: Mapping[str, int] = field(default_factory=dict)
-    attempted: Mapping[tuple[Address, str], int] = field(default_factory=dict)
+    cleared: Mapping[str, int] = MappingProxyType({})
+    attempted: Mapping[tuple[Address, str], int] = MappingProxyType({})
     stranded: tuple[Stranded, ...] = ()
     flown: frozenset[str] = frozenset()
     busy: bool = False

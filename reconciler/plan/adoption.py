@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from reconciler.core.action import Action
 from reconciler.core.digest import digest_text
@@ -37,7 +36,7 @@ def adopt(plan: Plan, foreign: Iterable[Foreign], types: Mapping[str, ResourceTy
     addresses = {str(change.address) for change in changes}
     basis = {address: known for address, known in plan.basis.items() if address in addresses}
     problems = tuple(problem for problem in plan.problems if problem.address in addresses)
-    return replace(plan, changes=tuple(changes), basis=basis, problems=problems)
+    return plan._replace(changes=tuple(changes), basis=basis, problems=problems)
 
 
 def _adopted(change: Change, before: tuple[Observed, ...], plan: Plan, kind: ResourceType) -> Change:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.core.action import Action
 from reconciler.plan.plan import Plan
 
@@ -13,4 +11,4 @@ def drift_only(plan: Plan) -> Plan:
     changes = tuple(
         change._replace(operations=()) for change in plan.changes if change.drift or change.action is Action.NO_OP
     )
-    return replace(plan, changes=changes)
+    return plan._replace(changes=changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.core.action import Action
@@ -43,8 +43,7 @@ class Change(NamedTuple):
     drift: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All changes of one stack at one instant (epoch ms), by address in the order of the configuration, clears of
     what is gone last.
 
@@ -60,7 +59,7 @@ class Plan:
     config_digest: str
     changes: tuple[Change, ...]
     basis: Mapping[str, str]
-    providers: Mapping[str, str] = field(default_factory=dict)
+    providers: Mapping[str, str] = MappingProxyType({})
     problems: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 

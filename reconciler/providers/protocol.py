@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -127,8 +126,7 @@ class Importable(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How a provider wants to be driven; set by the configuration."""
 
     batch_size: int = 100
@@ -141,8 +139,7 @@ class Limits:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """What the edges hand to a provider when it is opened."""
 
     user_agent: str

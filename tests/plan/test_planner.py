@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -252,4 +251,4 @@ def test_drift_only_keeps_what_the_service_caused() -> None:
 
 def test_a_problem_free_plan_has_no_problems() -> None:
     plan = plan_of([alarm(), event()], Service())
-    assert replace(plan, problems=()) == plan
+    assert plan._replace(problems=()) == plan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def check(name: str, document: object) -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        plan_document(replace(plans.RICH, problems=(plans.PROBLEM,), warnings=(plans.PROBLEM,))),
+        plan_document(plans.RICH._replace(problems=(plans.PROBLEM,), warnings=(plans.PROBLEM,))),
         plan_document(plans.STEADY),
     ],
     ids=["rich", "steady"],

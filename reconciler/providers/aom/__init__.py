@@ -6,31 +6,30 @@ Importing this loads no HTTP library: the loader, ``validate`` and ``version`` n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
 from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
-from reconciler.providers.aom.data_sources import ALARMS, EVENTS, STATISTICS
 from reconciler.providers.aom.resource_types import ALARM, EVENT
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.protocol import Environment, Provider
 
-_TYPES: tuple[ResourceType, ...] = (ALARM, EVENT)
-_SOURCES: tuple[DataSource, ...] = (ALARMS, EVENTS, STATISTICS)
 
-
-@dataclass(frozen=True, slots=True)
 class Aom:
     """The provider type ``aom``."""
 
-    name: str = "aom"
-    summary: str = "Huawei Cloud AOM: alarms and events"
+    name = "aom"
+    summary = "Huawei Cloud AOM: alarms and events"
     settings: type[BaseModel] = AomSettings
-    resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
+    resource_types: Mapping[str, ResourceType] = {kind.name: kind for kind in (ALARM, EVENT)}
 
-    data_sources: Mapping[str, DataSource] = field(default_factory=lambda: {each.name: each for each in _SOURCES})
+    @property
+    def data_sources(self) -> Mapping[str, DataSource]:
+        """Loaded when something is queried: their models are as many as all others of a stack."""
+        from reconciler.providers.aom.data_sources import ALARMS, EVENTS, STATISTICS
+
+        return {source.name: source for source in (ALARMS, EVENTS, STATISTICS)}
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         from reconciler.providers.aom.provider import AomProvider

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
 from reconciler.core.duration import MINUTE
+from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.settings import PositiveDuration
 from reconciler.providers.window import Window
 
 SEVERITIES = ("Info", "Minor", "Major", "Critical")
 """From least to greatest."""
-
-MAX_STEPS = 1440
-"""How many steps a time range may have (table 4)."""
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Text | Annotated[list[Text], Field(min_length=1)]
@@ -50,11 +47,9 @@ class AomQuery(Window):
     resource_provider: Texts | None = Field(None, description="The cloud service they are about, or several.")
     resource_type: Texts | None = Field(None, description="The type of resource they are about, or several.")
     resource_id: Texts | None = Field(None, description="The id of the resource they are about, or several.")
-    metadata: dict[Text, Texts] = Field(
-        default_factory=dict, description="Further keys of the metadata, each with its value or several."
-    )
+    metadata: dict[Text, Texts] = Field({}, description="Further keys of the metadata, each with its value or several.")
     metadata_relation: list[Relation] = Field(
-        default_factory=list, description="Conditions on the metadata as the service takes them, with OR and NOT."
+        [], description="Conditions on the metadata as the service takes them, with OR and NOT."
     )
     search: str | None = Field(None, description="A text looked for in the values of the metadata.")
     enterprise_project_id: Text | None = Field(
@@ -214,8 +209,7 @@ STATISTIC_FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AomSource:
+class AomSource(NamedTuple):
     """A data source of AOM."""
 
     name: str

@@ -110,12 +110,12 @@ class Fields(BaseModel):
     resource_provider: Text = Field(description="The cloud service it is about, such as ecs.")
     resource_type: Text = Field(description="The type of the resource it is about, such as vm.")
     resource_id: Text = Field(description="The id of the resource it is about.")
-    metadata: Metadata = Field(default_factory=dict, description=_METADATA)
+    metadata: Metadata = Field({}, description=_METADATA)
     annotations: Annotations = Field(
-        default_factory=dict,
+        {},
         description="Further details, any JSON values: message, alarm_probableCause_zh_cn, alarm_fix_suggestion_zh_cn.",
     )
-    attach_rule: Rule = Field(default_factory=dict, description="A field the service reserves; sent as it is.")
+    attach_rule: Rule = Field({}, description="A field the service reserves; sent as it is.")
 
 
 class AlarmFields(Fields):
@@ -124,7 +124,7 @@ class AlarmFields(Fields):
     model_config = ConfigDict(title="aom_alarm")
 
     metadata: Annotated[Metadata, AfterValidator(_alarm_metadata)] = Field(
-        default_factory=dict, description=_METADATA, json_schema_extra={"maxProperties": _free(_ALARM_MARKS)}
+        {}, description=_METADATA, json_schema_extra={"maxProperties": _free(_ALARM_MARKS)}
     )
     timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
         DEFAULT_TIMEOUT,
@@ -142,7 +142,7 @@ class EventFields(Fields):
     model_config = ConfigDict(title="aom_event")
 
     metadata: Annotated[Metadata, AfterValidator(_event_metadata)] = Field(
-        default_factory=dict, description=_METADATA, json_schema_extra={"maxProperties": _free(_EVENT_MARKS)}
+        {}, description=_METADATA, json_schema_extra={"maxProperties": _free(_EVENT_MARKS)}
     )
     starts_at: Annotated[Instant, AfterValidator(_instant)] | None = Field(
         None, description="When it happened; by default when it is planned."

@@ -15,13 +15,11 @@ from reconciler.core.foreign import Foreign, unmarked
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
-from reconciler.providers.aom.data_sources import ALARMS, AomAlarmsQuery, AomQuery
 from reconciler.providers.aom.fields import MANDATORY
 from reconciler.providers.aom.foreign import active, foreign
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, walk, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
-from reconciler.providers.aom.search import Search
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
@@ -47,7 +45,6 @@ class AomProvider:
         self._settings = settings
         self._client = client
         self._now = now
-        self._search = Search(settings, client)
         self._path = f"/v2/{quote(settings.project_id)}"
         project = settings.enterprise_project_id
         # The two pages write the header's name differently.
@@ -106,18 +103,23 @@ class AomProvider:
             yield from self._unmarked(foreign, span)
 
     def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[Foreign]:
+        from reconciler.providers.aom.data_sources import ALARMS
+
         named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
         metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
-        query = AomAlarmsQuery.model_validate({**named, "metadata": metadata})
-        for item in self._search.find(ALARMS.name, query, (), int(self._now() * 1000)):
+        query = ALARMS.model.model_validate({**named, "metadata": metadata})
+        for item in self.query(ALARMS.name, query, ()):
             found = foreign(item, self.key)
             if found is not None:
                 yield found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+        from reconciler.providers.aom.data_sources import AomQuery
+        from reconciler.providers.aom.search import Search
+
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
-        return self._search.find(source, query, details, int(self._now() * 1000))
+        return Search(self._settings, self._client).find(source, query, details, int(self._now() * 1000))
 
     def close(self) -> None:
         self._client.close()

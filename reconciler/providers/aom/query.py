@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from reconciler.core.duration import HOUR, MINUTE
-from reconciler.providers.aom.data_sources import MAX_STEPS
+from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.decode import integer
 from reconciler.providers.http import Answer
 from reconciler.providers.protocol import Verdict

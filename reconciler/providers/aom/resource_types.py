@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -20,8 +20,7 @@ FIXED_START = "reconciler_starts_at"
 """An annotation beside the marks: the starts_at the user wrote, so that it is compared only where it was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class AomType:
+class AomType(NamedTuple):
     """An alarm or an event of AOM; both are one EventModel on the wire (push page, table 5)."""
 
     name: str

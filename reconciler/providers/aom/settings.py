@@ -8,6 +8,9 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from reconciler.providers.settings import HuaweiSettings
 
+MAX_STEPS = 1440
+"""How many steps the time range of a query may have (query page, table 4)."""
+
 
 def _one_project(value: str) -> str:
     if value == "all_granted_eps":

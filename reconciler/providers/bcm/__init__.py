@@ -6,7 +6,7 @@ Importing this loads no HTTP library and no signer: the loader and ``validate`` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
@@ -17,25 +17,23 @@ from reconciler.providers.bcm.settings import BcmSettings
 from reconciler.providers.protocol import Environment, Provider
 
 
-@dataclass(frozen=True, slots=True)
 class BcmAlarms:
     """The data source ``bcm_alarms``."""
 
-    name: str = "bcm_alarms"
-    summary: str = "the alarm history of Baidu Cloud Monitor"
+    name = "bcm_alarms"
+    summary = "the alarm history of Baidu Cloud Monitor"
     model: type[BaseModel] = BcmAlarmsQuery
-    fields: Mapping[str, ItemField] = field(default_factory=lambda: FIELDS)
+    fields: Mapping[str, ItemField] = FIELDS
 
 
-@dataclass(frozen=True, slots=True)
 class Bcm:
     """The provider type ``bcm``."""
 
-    name: str = "bcm"
-    summary: str = "Baidu Cloud Monitor: its alarm history, read only"
+    name = "bcm"
+    summary = "Baidu Cloud Monitor: its alarm history, read only"
     settings: type[BaseModel] = BcmSettings
-    resource_types: Mapping[str, ResourceType] = field(default_factory=dict)
-    data_sources: Mapping[str, DataSource] = field(default_factory=lambda: {"bcm_alarms": BcmAlarms()})
+    resource_types: Mapping[str, ResourceType] = MappingProxyType({})
+    data_sources: Mapping[str, DataSource] = {BcmAlarms.name: BcmAlarms()}
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         from reconciler.providers.bcm.auth import BceAuth

@@ -6,7 +6,6 @@ Importing this loads no HTTP library: the loader, ``validate`` and ``version`` n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
@@ -17,20 +16,15 @@ from reconciler.providers.ces.resource_type import EVENT
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.protocol import Environment, Provider
 
-_TYPES: tuple[ResourceType, ...] = (EVENT,)
-_SOURCES: tuple[DataSource, ...] = (EVENTS,)
 
-
-@dataclass(frozen=True, slots=True)
 class Ces:
     """The provider type ``ces``."""
 
-    name: str = "ces"
-    summary: str = "Huawei Cloud Eye (CES): custom events"
+    name = "ces"
+    summary = "Huawei Cloud Eye (CES): custom events"
     settings: type[BaseModel] = CesSettings
-    resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {kind.name: kind for kind in _TYPES})
-
-    data_sources: Mapping[str, DataSource] = field(default_factory=lambda: {each.name: each for each in _SOURCES})
+    resource_types: Mapping[str, ResourceType] = {EVENT.name: EVENT}
+    data_sources: Mapping[str, DataSource] = {EVENTS.name: EVENTS}
 
     def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
         from reconciler.providers.ces.provider import CesProvider

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,14 +60,13 @@ FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class CesEvents:
     """The data source ``ces_events``."""
 
-    name: str = "ces_events"
-    summary: str = "events recorded in Huawei Cloud Eye"
+    name = "ces_events"
+    summary = "events recorded in Huawei Cloud Eye"
     model: type[BaseModel] = CesEventsQuery
-    fields: Mapping[str, ItemField] = field(default_factory=lambda: FIELDS)
+    fields: Mapping[str, ItemField] = FIELDS
 
 
 EVENTS = CesEvents()

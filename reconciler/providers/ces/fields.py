@@ -113,7 +113,7 @@ class CesEventFields(BaseModel):
         None, description="The id of an existing resource group it belongs to: 24 characters."
     )
     dimensions: Annotated[list[Dimension], Field(max_length=MAX_DIMENSIONS)] = Field(
-        default_factory=list, description="Up to four dimensions that name the resource, for alarm rules."
+        [], description="Up to four dimensions that name the resource, for alarm rules."
     )
     event_type: Literal["EVENT.CUSTOM"] = Field("EVENT.CUSTOM", description="Only custom events can be reported.")
     sub_event_type: Literal["SUB_EVENT.CUSTOM"] | None = Field(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pydantic import BaseModel
 
@@ -28,12 +27,11 @@ IN_DETAIL = ("event_type", "sub_event_type", "event_state", "event_level", "even
 _NAME = re.compile(NAME)
 
 
-@dataclass(frozen=True, slots=True)
 class CesEventType:
     """A custom event of Cloud Eye, one EventItem on the wire (report page, table 3)."""
 
-    name: str = "ces_event"
-    kind: Kind = Kind.FACT
+    name = "ces_event"
+    kind = Kind.FACT
     model: type[CesEventFields] = CesEventFields
 
     def desired(
