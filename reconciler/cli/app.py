@@ -15,7 +15,7 @@ from reconciler import __version__
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.failure import Failure, failure, misuse
 from reconciler.cli.logs import Logs
-from reconciler.cli.shared import defer, share
+from reconciler.cli.shared import share
 from reconciler.cli.terminal import Format, Terminal, prepare
 from reconciler.views.text.line import line
 
@@ -86,8 +86,6 @@ def _load(name: str) -> Any:
     command.name = name
     for each in (command, *getattr(command, "commands", {}).values()):
         share(each)
-        for parameter in each.params:
-            defer(parameter)
     return command
 
 
@@ -102,8 +100,6 @@ def _app() -> Any:
     app.callback(epilog=EPILOG)(reconciler)
     command = typer.main.get_command(app)
     share(command)
-    for parameter in command.params:
-        defer(parameter)
     return command
 
 

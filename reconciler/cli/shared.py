@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -13,11 +14,13 @@ from reconciler.cli.terminal import Terminal
 
 
 def share(command: Any) -> None:
-    """Add the shared options to a command."""
+    """Add the shared options to a command; parameters that are not given keep their defaults."""
+    for parameter in command.params:
+        _defer(parameter)
     command.params.extend(_options())
 
 
-def defer(parameter: Any) -> None:
+def _defer(parameter: Any) -> None:
     """Let a parameter that is not given keep its default as it is.
 
     Typer checks defaults too, with pydantic, which it would import and build a validator with for each of them:
@@ -36,10 +39,14 @@ def defer(parameter: Any) -> None:
     parameter.process_value = process
 
 
-def _options() -> list[Any]:
+@cache
+def _options() -> tuple[Any, ...]:
     app = command_app()
     app.command()(_nothing)
-    return [parameter for parameter in typer.main.get_command(app).params if parameter.expose_value is False]
+    found = [parameter for parameter in typer.main.get_command(app).params if parameter.expose_value is False]
+    for parameter in found:
+        _defer(parameter)
+    return tuple(found)
 
 
 def _level(value: LogLevel | None) -> LogLevel | None:

@@ -116,11 +116,12 @@ class Terminal:
 
     def report(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Tell diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
-        from reconciler.views.annotation import workflow_commands
         from reconciler.views.text.diagnostic import diagnostic_lines
 
         self.tell(diagnostic_lines(diagnostics))
         if self.environ.get("GITHUB_ACTIONS") == "true":
+            from reconciler.views.annotation import workflow_commands
+
             self._write(self.stderr, "".join(f"{self.redactor(text)}\n" for text in workflow_commands(diagnostics)))
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
