@@ -1,7 +1,5 @@
 """Apply: carry out a plan, once, however often it is interrupted or repeated (DESIGN rules 7 to 9 and 13)."""
 
-from __future__ import annotations
-
 import queue
 import secrets
 from collections import deque

@@ -1,7 +1,5 @@
 """The lease, kept for as long as a run works (DESIGN rule 11)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterator

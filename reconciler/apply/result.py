@@ -1,7 +1,5 @@
 """The result of an apply: what was sent, what became of it, what remains."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The sender: brings batches to one provider, and turns every answer into outcomes (DESIGN rule 8)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from threading import Event
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Settling: give every open intent its outcome by asking the service, before anything new is planned (rule 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from threading import Event
 from typing import NamedTuple

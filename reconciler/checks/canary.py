@@ -1,7 +1,5 @@
 """Canaries: an alarm that is raised, awaited, taken back and awaited again, as journalled as any other write."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

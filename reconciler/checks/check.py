@@ -1,7 +1,5 @@
 """Checks: what stands under ``checks``, evaluated, validated, and tied to the queries it speaks of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self

@@ -1,7 +1,5 @@
 """Comparisons: whether one value of an item is as expected. What can't be compared is neither: it is unknown."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Self

@@ -1,7 +1,5 @@
 """Expectations: what must hold of everything a query finds, as people write it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Self
 

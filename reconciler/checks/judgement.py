@@ -1,7 +1,5 @@
 """Judgements: whether an expectation holds of what a query found, and why, in one line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Watching: look again and again until an expectation holds, for as long as it must (``within`` and ``for``)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import StrEnum
 from random import random

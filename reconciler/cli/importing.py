@@ -1,7 +1,5 @@
 """Importing: which foreign alarms can be declared in a stack, under which names, and which can't."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

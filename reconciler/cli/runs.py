@@ -1,7 +1,5 @@
 """Past runs: found in the ledger of a stack by their ids."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path

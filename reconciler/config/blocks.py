@@ -1,7 +1,5 @@
 """Blocks: the parts of the language that belong to no provider, as models; the JSON Schema is made from them too."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Data: the queries under ``data``, validated; and their results, asked for when an expression first needs them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 

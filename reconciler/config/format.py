@@ -5,8 +5,6 @@ blank line in a row. Lines are broken where the author broke them; comments stay
 what they stand beside.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

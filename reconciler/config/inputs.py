@@ -1,7 +1,5 @@
 """Inputs: the values for variables that come from outside of the configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple

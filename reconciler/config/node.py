@@ -1,7 +1,5 @@
 """Nodes: plain values that know where they stand."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple, Union
 
@@ -47,7 +45,7 @@ class Node(NamedTuple):
     def key_position(self) -> Position:
         return self.texts.position(self.key_place)
 
-    def child(self, key: str | int) -> Node | None:
+    def child(self, key: str | int) -> "Node | None":
         """The value under a key of a mapping or at an index of a sequence; None where there is none."""
         value = self.value
         if isinstance(value, Map) and isinstance(key, str) and key in value:
@@ -57,7 +55,7 @@ class Node(NamedTuple):
             return Node(value[key], value.places[key], value.places[key], self.texts)
         return None
 
-    def entries(self) -> Iterator[tuple[str, Node]]:
+    def entries(self) -> Iterator[tuple[str, "Node"]]:
         """The keys and values of a mapping; nothing for any other value."""
         value = self.value
         if isinstance(value, Map):
@@ -65,14 +63,14 @@ class Node(NamedTuple):
             for index, (key, item) in enumerate(value.items()):
                 yield key, Node(item, places[2 * index + 1], places[2 * index], self.texts)
 
-    def items(self) -> Iterator[Node]:
+    def items(self) -> Iterator["Node"]:
         """The items of a sequence; nothing for any other value."""
         value = self.value
         if isinstance(value, Seq):
             for item, place in zip(value, value.places, strict=True):
                 yield Node(item, place, place, self.texts)
 
-    def without(self, key: str) -> Node:
+    def without(self, key: str) -> "Node":
         """The same mapping without one of its keys."""
         rest = Map()
         rest.places = []
@@ -82,7 +80,7 @@ class Node(NamedTuple):
                 rest.places += (node.key_place, node.place)
         return self._replace(value=rest)
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator["Node"]:
         """This node and everything under it."""
         yield self
         for _, node in self.entries():

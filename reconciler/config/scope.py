@@ -1,7 +1,5 @@
 """The scope: what expressions can name, and which of it must stay secret."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -23,7 +21,7 @@ class Scope:
         self.sensitive: set[Reference] = set()
         self.broken: set[Reference] = set()
 
-    def with_data(self, data: dict[str, Plain]) -> Scope:
+    def with_data(self, data: dict[str, Plain]) -> "Scope":
         """The same names, with other results under ``data``."""
         other = Scope(self.env)
         other.values = {**self.values, "data": data}

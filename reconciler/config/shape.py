@@ -1,7 +1,5 @@
 """Shapes: values with their expressions compiled, ready to be filled in many times."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, Union, cast
 
 from reconciler.config.context import Context, Reference

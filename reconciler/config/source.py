@@ -1,7 +1,5 @@
 """Sources: the texts a configuration is read from, handed in by the edges."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

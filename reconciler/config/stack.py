@@ -1,7 +1,5 @@
 """The stack: a whole configuration, read, checked and expanded."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType

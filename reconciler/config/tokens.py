@@ -1,7 +1,5 @@
 """Tokens: the words and signs of a YAML text, as ruamel.yaml's C scanner tells them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

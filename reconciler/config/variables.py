@@ -1,7 +1,5 @@
 """Variables: what is declared, what was given from outside, and the value that results."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

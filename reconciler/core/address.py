@@ -1,10 +1,8 @@
 """Addresses: the name of one object in a stack."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 _ADDRESS = re.compile(r"(?P<type>[A-Za-z_][A-Za-z0-9_]*)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?:\[(?P<key>.*)\])?", re.S)
 
@@ -21,7 +19,7 @@ class Address(NamedTuple):
         return base if self.key is None else f"{base}[{json.dumps(self.key, ensure_ascii=False)}]"
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str) -> Self:
         """Read an address back from its printed form; raises ValueError on anything else."""
         match = _ADDRESS.fullmatch(text)
         if match is None:
@@ -36,6 +34,6 @@ class Address(NamedTuple):
                 raise ValueError(f'{text!r} is not an address: its key is not a quoted string ["KEY"]')
         return cls(match["type"], match["name"], key)
 
-    def covers(self, other: Address) -> bool:
+    def covers(self, other: "Address") -> bool:
         """Whether naming this address means the other too: itself, or every instance of a for_each."""
         return self == other or (self.key is None and self[:2] == other[:2])

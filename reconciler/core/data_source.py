@@ -1,7 +1,5 @@
 """Data sources: read-only queries, as a model of their filters and a table of what an item of their result holds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """Diagnostics: what is wrong, where, and what to do next."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Foreign alarms: active alarms that carry the marks of no stack, as somebody could declare them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Guards: how much a plan may do without being forced (DESIGN rule 12)."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict, Field
 
 

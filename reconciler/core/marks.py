@@ -1,7 +1,5 @@
 """Marks: the keys by which an observed object is known as ours (DESIGN rule 1)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from reconciler.core.address import Address

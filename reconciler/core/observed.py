@@ -1,7 +1,5 @@
 """Observed: what a query found, parsed back into the shape of desired."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Operations and outcomes: one push or clear to send, and what became of it."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

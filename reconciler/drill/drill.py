@@ -1,7 +1,5 @@
 """The drill: one block of ``drills``, read and checked, ready to be played."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple

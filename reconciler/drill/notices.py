@@ -1,7 +1,5 @@
 """Notices: who was told of the alarms of a drill, asked of the services that can say."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

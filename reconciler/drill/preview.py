@@ -1,7 +1,5 @@
 """Previews: what each step of a drill would push, with nothing asked and nothing sent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

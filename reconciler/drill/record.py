@@ -3,8 +3,6 @@
 Instants are epoch milliseconds. Whatever a service said stands in it as it was said: a view escapes it.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, JsonValue

@@ -1,7 +1,5 @@
 """The language of drills: what stands under ``drills``, as models; the JSON Schema is made from them too."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from typing import Annotated, Literal, Self

@@ -1,7 +1,5 @@
 """The timeline: the steps of a drill in the one order they are taken in, and when each is due. No clock is read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple

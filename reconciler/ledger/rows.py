@@ -4,8 +4,6 @@ A row holds all operations of one call, column by column, so that journalling co
 values are all the same is stored once, and payloads, being JSON texts already, are not encoded a second time.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256

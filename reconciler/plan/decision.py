@@ -1,7 +1,5 @@
 """Decisions: which action is due at one address, and why (DESIGN rules 2, 3 and 5)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from reconciler.core.action import Action

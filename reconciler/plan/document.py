@@ -1,7 +1,5 @@
 """The plan as a document: the JSON a plan file holds, as pydantic models that also make its schema."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal
 

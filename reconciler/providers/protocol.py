@@ -1,7 +1,5 @@
 """The protocol between the reconciler and a service: what a provider must implement, and why."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
@@ -67,7 +65,7 @@ class Provider(Protocol):
         """The key under ``providers`` this instance was configured by, for example ``aom`` or ``aom.eu``."""
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> "Limits": ...
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
         """Every active alarm that carries the stack's marks, and every recorded event that does, within the lookback.

@@ -1,7 +1,5 @@
 """Settings: what every service is configured with, what those of Huawei Cloud are, and who a caller is there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Annotated, Self

@@ -1,7 +1,5 @@
 """The window of a query: how far back it looks, or from when to when."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator

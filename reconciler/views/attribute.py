@@ -1,7 +1,5 @@
 """Attributes: what a change sets, alters and takes away, as rows that each format lays out its own way."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher

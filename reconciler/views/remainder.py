@@ -1,7 +1,5 @@
 """The remainder: which operations of a run are not done, and what became of each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Wording: the sentences about plans and results that several views share."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple

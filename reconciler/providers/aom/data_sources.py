@@ -1,7 +1,5 @@
 """Data sources of AOM: queries of alarms, events and their statistics (query page, tables 2 to 6), typed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Fields: what a user may write for an alarm or an event of AOM, and the limits of the push page (table 5)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue

@@ -1,7 +1,5 @@
 """Resource types of AOM: from fields to a desired value, and from there to the items that are sent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

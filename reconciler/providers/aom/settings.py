@@ -1,7 +1,5 @@
 """Settings of an AOM provider."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field

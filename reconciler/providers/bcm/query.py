@@ -1,7 +1,5 @@
 """Queries of the alarm list (alarm history page, "Alarm History List"): every parameter of the page, typed."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator

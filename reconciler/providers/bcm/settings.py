@@ -1,7 +1,5 @@
 """Settings of a BCM provider."""
 
-from __future__ import annotations
-
 from pydantic import ConfigDict, Field
 
 from reconciler.core.duration import DAY

@@ -1,7 +1,5 @@
 """The data source of CES: recorded events (list and details of events), typed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Fields: what a user may write for a custom event of Cloud Eye, and the limits of the report page (tables 3 to 5)."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Matching: which event of the service is which event of a stack, by its mark or by what it says."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

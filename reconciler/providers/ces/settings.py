@@ -1,7 +1,5 @@
 """Settings of a CES provider."""
 
-from __future__ import annotations
-
 from pydantic import ConfigDict, Field
 
 from reconciler.providers.settings import HuaweiSettings
