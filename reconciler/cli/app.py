@@ -1,7 +1,5 @@
 """The app: the list of commands, what they all share, and the one place where every error ends."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module

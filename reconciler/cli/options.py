@@ -1,7 +1,5 @@
 """Options that several commands share, so that they read and behave the same everywhere."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

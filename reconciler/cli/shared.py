@@ -1,7 +1,5 @@
 """Shared options: those every command has, given to it without a line of its code."""
 
-from __future__ import annotations
-
 import logging
 from functools import cache
 from typing import Annotated, Any

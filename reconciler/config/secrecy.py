@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
@@ -24,18 +23,18 @@ _SUSPICIOUS = re.compile(r"auth|token|secret|passw|sensitive|default|\b[as]k\b",
 _TOP = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.M)
 
 
-@dataclass(slots=True)
 class _Span:
     """A value of a text, from its first to its last character; ``entries`` of a mapping are keys with their values."""
 
-    start: int
-    end: int
-    text: str | None = None
-    anchor: str | None = None
-    alias: str | None = None
-    entries: list[tuple[_Span, _Span]] = field(default_factory=list)
-    items: list[_Span] = field(default_factory=list)
-    is_mapping: bool = False
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+        self.text: str | None = None
+        self.anchor: str | None = None
+        self.alias: str | None = None
+        self.entries: list[tuple[_Span, _Span]] = []
+        self.items: list[_Span] = []
+        self.is_mapping = False
 
     def walk(self) -> Iterator[_Span]:
         yield self

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from dataclasses import dataclass
 
 from reconciler.ledger.rows import Told, decode_marks, decode_told, encode, encode_keys
 
@@ -39,18 +38,20 @@ UPDATE operations SET confirmed_at = ? WHERE confirmed_at IS NULL AND key IN (SE
 """
 
 
-@dataclass(slots=True)
 class Standing:
     """Where an operation stands after its latest intent."""
 
-    intent: int
-    position: int
-    attempts: int
-    status: str | None = None
-    ended_at: int | None = None
-    confirmed_at: int | None = None
-    answer: str | None = None
-    id: str | None = None
+    __slots__ = ("answer", "attempts", "confirmed_at", "ended_at", "id", "intent", "position", "status")
+
+    def __init__(self, intent: int, position: int, attempts: int) -> None:
+        self.intent = intent
+        self.position = position
+        self.attempts = attempts
+        self.status: str | None = None
+        self.ended_at: int | None = None
+        self.confirmed_at: int | None = None
+        self.answer: str | None = None
+        self.id: str | None = None
 
 
 def is_behind(connection: sqlite3.Connection) -> bool:

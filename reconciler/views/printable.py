@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 # C0 and C1 controls, delete, line and paragraph separators, the marks that reorder or hide text, lone surrogates.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
+# Text that holds any is rare, and the pattern takes a millisecond to compile: ``re`` does so when it is first used.
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -20,9 +19,9 @@ def _escape(match: re.Match[str]) -> str:
 
 def printable(text: str) -> str:
     """The text on one line, with every character that could move a cursor or hide another shown as an escape."""
-    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_UNSAFE, _escape, text)
 
 
 def printable_json(text: str) -> str:
     """JSON text, with the characters its encoder leaves alone that a terminal would obey written as escapes."""
-    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_UNSAFE, lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
