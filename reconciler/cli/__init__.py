@@ -37,6 +37,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from contextlib import suppress
 from typing import NoReturn
 
@@ -44,11 +45,16 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command of ``sys.argv``: the console script.
 
-    What is set here is for a process that is ours alone, and takes a third off a small plan: pydantic looks for no
-    plugins among all installed packages, the cycle collector waits for more objects than the imports make, and the end
-    does not take apart, one object after the other, what goes back to the system at once.
+    What is set here is for a process that is ours alone, and takes a third off a small plan (figures in
+    docs/decisions/where-the-time-goes.md). The end does not take apart, object by object, what goes back to the system
+    at once.
     """
+    # pydantic looks for plugins among all installed packages otherwise.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # requests loads it to guess the encodings of texts: none is guessed here, and it says that it does without.
+    sys.modules["charset_normalizer"] = None  # type: ignore[assignment]  # how an import is refused
+    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
+    # The cycle collector waits for more objects than the imports make.
     gc.set_threshold(200_000, 20, 20)
     from reconciler.cli.app import run
     from reconciler.cli.interrupt import terminable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape as escape_html
 
 from reconciler.views.printable import printable
 
@@ -16,7 +15,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
 
 def escape(text: str) -> str:
     """Text on one line, of which no character means anything to Markdown or HTML, and which mentions nobody."""
-    return _SPECIAL.sub(r"\\\1", escape_html(printable(text), quote=False)).replace("\\@", "@\u200b")
+    shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", shown).replace("\\@", "@\u200b")
 
 
 def code(text: str) -> str:
