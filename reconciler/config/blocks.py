@@ -1,6 +1,5 @@
 """Blocks: the parts of the language that belong to no provider, as models; the JSON Schema is made from them too."""
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -20,40 +19,6 @@ class Block(BaseModel):
     """A part of the language: unknown keys are errors, and nothing is converted silently."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
-
-
-class VariableType(StrEnum):
-    """What a variable holds; texts from outside are converted to it."""
-
-    STRING = "string"
-    NUMBER = "number"
-    BOOL = "bool"
-    LIST = "list"
-    MAP = "map"
-
-
-class Validation(Block):
-    """A condition the value of a variable must meet."""
-
-    condition: str = Field(description='An expression over the variable: "${var.count < 10}"; true is good.')
-    message: str = Field(min_length=1, description="What to tell whoever gave a value that does not meet it.")
-
-
-class Variable(Block):
-    """A value that can be given from outside; without `default` and `env` it must be."""
-
-    default: JsonValue = Field(None, description='Its value if none is given; may use "${env.NAME}".')
-    description: str | None = Field(None, description="What it is for.")
-    env: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="The environment variable it is read from; that makes it sensitive."
-    )
-    sensitive: bool | None = Field(
-        None, description="Its value is never shown, and can be used under providers only; always so with env."
-    )
-    type: Annotated[VariableType, Field(strict=False)] | None = Field(
-        None, description="What it holds; by default what its default is, else a string."
-    )
-    validation: Validation | None = Field(None, description="What a value must meet.")
 
 
 class Common(Block):
@@ -84,14 +49,6 @@ class Common(Block):
     depends_on: list[str] = Field(
         [],
         description="Addresses of resources that come first: this one waits until they are done.",
-    )
-
-
-class DataCommon(Block):
-    """What every query under `data` can have, whatever its type."""
-
-    provider: str | None = Field(
-        None, description="The key under providers of the one to ask, where several could be meant."
     )
 
 

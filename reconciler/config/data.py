@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from reconciler.config.blocks import DataCommon
+from reconciler.config.blocks import Block
 from reconciler.config.context import Context, Reference
 from reconciler.config.node import Map, Node, Plain, kind
 from reconciler.config.problems import Problems
@@ -13,13 +13,18 @@ from reconciler.config.providers import Providers
 from reconciler.config.scope import DATA, Scope
 from reconciler.config.sections import Sections
 from reconciler.config.shape import UnusableError, fill, shape
-from reconciler.config.stack import DataConfig, ProviderConfig, ProviderSchema
+from reconciler.config.stack import DataConfig, ProviderSchema
 from reconciler.config.validation import report
 from reconciler.core.data_source import DataSource, sources_of
 from reconciler.core.diagnostic import did_you_mean
 
-Ask = Callable[[DataConfig, ProviderConfig], Plain]
-"""Makes a query and returns its items; raises DiagnosticError where the service can't be asked."""
+
+class DataCommon(Block):
+    """What every query under `data` can have, whatever its type."""
+
+    provider: str | None = Field(
+        None, description="The key under providers of the one to ask, where several could be meant."
+    )
 
 
 class Declared(NamedTuple):
@@ -38,12 +43,9 @@ def declare_data(
     sections: Sections, catalog: Collection[ProviderSchema], providers: Providers, scope: Scope, problems: Problems
 ) -> dict[str, DataConfig]:
     """Every query by ``TYPE.NAME``, evaluated and validated; the names become known to expressions."""
-    written = sections.entries("data")
-    if not written:
-        return {}
     sources = {name: source for schema in catalog for name, source in sources_of(schema).items()}
     found: dict[str, DataConfig] = {}
-    for type_name, node in written:
+    for type_name, node in sections.entries("data"):
         source = sources.get(type_name)
         if source is None:
             hint = did_you_mean(type_name, sources) or f"the data sources are {', '.join(sorted(sources))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,10 +11,8 @@ from pydantic import ValidationError
 from reconciler.config.blocks import STACK_NAME, STACK_NAME_LENGTH
 from reconciler.config.catalog import Catalog, needed
 from reconciler.config.context import Context, Reference
-from reconciler.config.data import Ask, declare_data, results
 from reconciler.config.evaluate import check_expressions
 from reconciler.config.inputs import Inputs
-from reconciler.config.locals import define_locals
 from reconciler.config.meaning import meaning
 from reconciler.config.node import Plain, kind
 from reconciler.config.place import Texts
@@ -27,9 +25,8 @@ from reconciler.config.secrecy import shown_lines
 from reconciler.config.sections import BUILT_IN, LATER, Sections, read_sections
 from reconciler.config.shape import UnusableError, fill, shape
 from reconciler.config.source import Source
-from reconciler.config.stack import DataConfig, ProviderSchema, Stack
+from reconciler.config.stack import Ask, DataConfig, ProviderSchema, Stack
 from reconciler.config.validation import report
-from reconciler.config.variables import declare_variables
 from reconciler.core.address import Address
 from reconciler.core.collector import without_collector
 from reconciler.core.guards import Guards
@@ -78,11 +75,18 @@ def _load(
     name = _stack_name(found, sources, problems)
     scope = Scope(env=inputs.environ)
     scope.values["stack"]["name"] = name
-    declare_variables(found, inputs, scope, problems)
-    define_locals(found, scope, problems)
+    # What a configuration does not use is not loaded either.
+    if found.entries("variables") or inputs.variables or inputs.files:
+        from reconciler.config.variables import declare_variables
+
+        declare_variables(found, inputs, scope, problems)
+    if found.entries("locals"):
+        from reconciler.config.locals import define_locals
+
+        define_locals(found, scope, problems)
     providers = configure_providers(found, schemas, scope, problems)
     guards = _guards(found, scope, problems)
-    data = declare_data(found, schemas, providers, scope, problems)
+    data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
     protected: set[Address] = set()
 
@@ -92,7 +96,11 @@ def _load(
             raise UnusableError
         return ask(config, providers.configs[config.provider])
 
-    scope.values["data"] = results(data, find)
+    if found.entries("data"):
+        from reconciler.config.data import declare_data, results
+
+        data = declare_data(found, schemas, providers, scope, problems)
+        scope.values["data"] = results(data, find)
     desired = expand_resources(found, schemas, providers, scope, problems, protected)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()

@@ -15,10 +15,10 @@ from reconciler.config.blocks import (
     STACK_NAME_LENGTH,
     WORD,
     Common,
-    DataCommon,
-    Variable,
 )
+from reconciler.config.data import DataCommon
 from reconciler.config.stack import ProviderSchema
+from reconciler.config.variable import Variable
 from reconciler.core.data_source import sources_of
 from reconciler.core.desired import Kind
 from reconciler.core.guards import Guards

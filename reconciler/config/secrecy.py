@@ -13,14 +13,13 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent, StreamEndEvent
 
-from reconciler.config.blocks import Variable
 from reconciler.config.events import events
 from reconciler.config.place import Texts
 
 _SECRET = ("providers", "variables")
 _SHORT = ("stack", "include")
-_SUSPICIOUS = re.compile(r"auth|token|secret|passw|sensitive|default|\b[as]k\b", re.I)
-_TOP = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.M)
+_SUSPICIOUS = r"(?i)auth|token|secret|passw|sensitive|default|\b[as]k\b"
+_TOP = r"([A-Za-z_]+)[ \t]*:"
 
 
 class _Span:
@@ -118,6 +117,8 @@ def _is_sensitive(block: _Span) -> bool:
 
 def _may_be_sensitive(block: _Span) -> bool:
     """Whether a variable is sensitive, or made from the environment, or has a key that may be a misspelled one."""
+    from reconciler.config.variable import Variable  # most configurations have none, and no problem to show
+
     return _is_sensitive(block) or any(
         key.text not in Variable.model_fields or "${" in (value.text or "") for key, value in block.entries
     )
@@ -157,10 +158,10 @@ def _harmless(text: str, index: int, sections: Collection[str]) -> bool:
     """Whether the line at an index of a text that can't be read belongs to a section without secrets."""
     end = text.find("\n", index)
     lines = text[: end if end >= 0 else len(text)].splitlines()
-    if not lines or _SUSPICIOUS.search(lines[-1]):
+    if not lines or re.search(_SUSPICIOUS, lines[-1]):
         return False
     for line in reversed(lines):
-        match = _TOP.match(line)
+        match = re.match(_TOP, line)
         if match:
             return match[1] in sections and match[1] not in _SECRET and (match[1] not in _SHORT or line is lines[-1])
         if line[:1] not in ("", " ", "\t", "#", "-"):

@@ -1,13 +1,13 @@
 """The stack: a whole configuration, read, checked and expanded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel
 
-from reconciler.config.node import Node
+from reconciler.config.node import Node, Plain
 from reconciler.config.scope import Scope
 from reconciler.core.address import Address
 from reconciler.core.data_source import DataSource
@@ -59,6 +59,10 @@ class DataConfig(NamedTuple):
     def label(self) -> str:
         """``TYPE.NAME``, as checks name it."""
         return f"{self.source.name}.{self.name}"
+
+
+Ask = Callable[[DataConfig, ProviderConfig], Plain]
+"""Makes a query and returns its items; raises DiagnosticError where the service can't be asked."""
 
 
 class Stack(NamedTuple):

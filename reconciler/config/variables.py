@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from reconciler.config.blocks import Variable, VariableType
 from reconciler.config.context import Context, Reference
 from reconciler.config.document import read_document
 from reconciler.config.inputs import ENVIRONMENT_PREFIX, Inputs
@@ -18,6 +17,7 @@ from reconciler.config.sections import Sections
 from reconciler.config.shape import UnusableError, fill, references, shape, templated
 from reconciler.config.source import Source
 from reconciler.config.validation import report
+from reconciler.config.variable import Variable, VariableType
 from reconciler.core.diagnostic import Severity, did_you_mean
 
 

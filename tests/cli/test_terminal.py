@@ -167,23 +167,30 @@ def test_ctrl_c_at_the_question_does_nothing_and_is_exit_code_130(tmp_path: Path
 
 
 def on_a_terminal(arguments: list[str], typed: str) -> tuple[int, str]:
-    """Run the command on a pseudo-terminal, and type once it asks."""
+    """Run the command on a pseudo-terminal, and type once it asks; once more where nothing comes of it.
+
+    A signal between Python's last look for one and the system call that reads is not seen before the call ends.
+    """
     pid, descriptor = pty.fork()
     if pid == 0:  # pragma: no cover  # the child becomes the command
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the test runner may have switched off
         os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, "TERM": "xterm", "NO_COLOR": ""})
-    shown = b""
-    while select.select([descriptor], [], [], 60)[0]:
-        try:
-            piece = os.read(descriptor, 65_536)
-        except OSError:  # the other side is closed
-            break
-        if not piece:
-            break
-        shown += piece
-        if typed and b"Enter a value: " in shown:
-            os.write(descriptor, typed.encode())
-            typed = ""
+    shown, silent, sent = b"", 0, False
+    while silent < 12:
+        if not select.select([descriptor], [], [], 5)[0]:
+            silent += 1
+            sent = False
+        else:
+            try:
+                piece = os.read(descriptor, 65_536)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+            silent = 0
+        if typed and not sent and b"Enter a value: " in shown:
+            sent = os.write(descriptor, typed.encode()) > 0
     else:
         os.kill(pid, signal.SIGKILL)
     os.close(descriptor)
