@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from reconciler.config.blocks import STACK_NAME, STACK_NAME_LENGTH
 from reconciler.config.catalog import Catalog, needed
 from reconciler.config.context import Context, Reference
-from reconciler.config.evaluate import check_expressions
 from reconciler.config.inputs import Inputs
 from reconciler.config.meaning import meaning
 from reconciler.config.node import Plain, kind
@@ -105,6 +104,8 @@ def _load(
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
+        from reconciler.config.evaluate import check_expressions
+
         used |= check_expressions(node, scope, problems, DRILLS if section == "drills" else LATER_USE)
     problems.stop(shown)
     return Stack(

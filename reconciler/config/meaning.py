@@ -31,7 +31,7 @@ def meaning(
             "stack": name,
             "desired": sorted(_facts(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},
-            "guards": guards.model_dump(mode="json"),
+            "guards": dict(guards),
             "sections": {section: node.value for section, node in sections.items()},
             "values": {
                 str(reference): scope.values[reference[0]].get(reference[1])

@@ -16,7 +16,6 @@ from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.providers.aom.fields import MANDATORY
-from reconciler.providers.aom.foreign import active, foreign
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, walk, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
@@ -104,6 +103,7 @@ class AomProvider:
 
     def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[Foreign]:
         from reconciler.providers.aom.data_sources import ALARMS
+        from reconciler.providers.aom.foreign import foreign
 
         named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
         metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
@@ -155,6 +155,8 @@ class AomProvider:
 
     def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
         """The targets of clears of alarms that are nobody's, where they are still active."""
+        from reconciler.providers.aom.foreign import active
+
         targets = {operation.target: operation.address for operation, _ in clears}
         keys = [key for key in _NAMED if all(key in metadata for _, metadata in clears)]
         narrow = {key: {metadata[key] for _, metadata in clears} for key in keys} if len(clears) <= FEW else {}
