@@ -36,7 +36,7 @@ MAX_DEPTH = 64
 MAX_ALIASED = 1_000_000
 """How many values aliases may stand for in one file."""
 
-_BAD_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_BAD_CHARACTER = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 _OLD_BREAKS = "\x85\u2028\u2029"
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
@@ -292,7 +292,7 @@ class _Reader:
         self._fail(index, f"this is not YAML: {problem}{context}", hint)
 
     def _bad_character(self) -> NoReturn:
-        found = _BAD_CHARACTER.search(self._text)
+        found = re.search(_BAD_CHARACTER, self._text)
         index = found.start() if found else 0
         code = f"U+{ord(found.group()):04X}" if found else "a control character"
         self._fail(

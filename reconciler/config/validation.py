@@ -17,7 +17,7 @@ from reconciler.core.diagnostic import did_you_mean
 
 Location = tuple[int | str, ...]
 
-_EXPECTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
+_EXPECTED = r"'((?:[^'\\]|\\.)*)'"
 _SHOWN = 60
 
 
@@ -166,7 +166,7 @@ def _sentence(
     if found["loc"][-1:] == ("[key]",) and location:
         shown = f'the key "{location[-1]}"'
     if kind_of_error in ("literal_error", "enum"):
-        choices = _EXPECTED.findall(str(context.get("expected", "")))
+        choices = re.findall(_EXPECTED, str(context.get("expected", "")))
         hint = did_you_mean(str(value), choices) if isinstance(value, str) and not hidden else None
         return f"{shown} is not one of {', '.join(choices)}", hint
     if kind_of_error in _TYPES:

@@ -10,9 +10,9 @@ from reconciler.plan.plan import Change
 from reconciler.views.json.document import encode
 from reconciler.views.json.result import result_document
 from reconciler.views.markdown.result import result_markdown
+from reconciler.views.result_wording import outcome
 from reconciler.views.text.line import plain
 from reconciler.views.text.result import result_lines
-from reconciler.views.wording import outcome
 from tests.views import plans
 from tests.views.golden_file import assert_golden
 

@@ -17,7 +17,7 @@ from reconciler.core.duration import format_instant
 from reconciler.views.json.document import document
 from reconciler.views.json.plan import plan_members
 from reconciler.views.remainder import remaining, unconfirmed, undecided
-from reconciler.views.wording import outcome, shares
+from reconciler.views.result_wording import outcome, shares
 
 
 def result_document(result: Result, again: str) -> dict[str, object]:

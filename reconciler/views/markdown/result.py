@@ -6,7 +6,8 @@ from reconciler.apply.result import Result
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, escape
 from reconciler.views.remainder import remaining, unconfirmed, undecided
-from reconciler.views.wording import count, deed, ending, outcome, shares
+from reconciler.views.result_wording import deed, ending, outcome, shares
+from reconciler.views.wording import count
 
 
 def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:

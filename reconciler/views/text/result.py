@@ -9,9 +9,10 @@ from reconciler.apply.result import Result
 from reconciler.core.operation import Status
 from reconciler.views.printable import printable
 from reconciler.views.remainder import Remaining, remaining, unconfirmed, undecided
+from reconciler.views.result_wording import ending, outcome, shares
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import STYLES, warning_lines
-from reconciler.views.wording import count, ending, outcome, shares
+from reconciler.views.wording import count
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
