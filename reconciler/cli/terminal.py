@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import typer
 
@@ -51,9 +51,9 @@ class Terminal:
         stderr: TextIO | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self.stdin = stdin or sys.stdin
-        self.stdout = stdout or sys.stdout
-        self.stderr = stderr or sys.stderr
+        self.stdin = stdin or sys.stdin or _nowhere("r")
+        self.stdout = stdout or sys.stdout or _nowhere("w")
+        self.stderr = stderr or sys.stderr or _nowhere("w")
         self.environ = os.environ if environ is None else environ
         self.command = "reconciler"  # the command line, for "to continue: ..."
         self.format = Format.TEXT  # what a failure is told in
@@ -182,6 +182,11 @@ def prepare(stream: TextIO) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+def _nowhere(mode: str) -> TextIO:
+    """What stands for a stream that the process was started without (``>&-``): Python has none then."""
+    return cast(TextIO, Path(os.devnull).open(mode, encoding="utf-8"))  # open as long as the process
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -33,7 +33,7 @@ def run(quick: bool) -> list[Row]:
         for how, stack, count, times, target in (
             ("written out in YAML", written_out, alarms, rounds, 0.5),
             ("from a for_each", for_each, alarms, rounds, 0.35),
-            ("in all", written_out, 3, rounds * 4, 1.5),
+            ("in all", written_out, 3, rounds * 8, 1.5),
         ):
             home = Path(directory) / f"{stack.__name__}-{count}"
             costs, requests = _plans(home, stack, program, sync, count, times)

@@ -99,6 +99,14 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_not_there_is_no_error(closed: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m reconciler version {closed}"], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_text_that_the_encoding_lacks_is_escaped_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("磁盘: 1\n", encoding="utf-8")
     done = reconciler("validate", tmp_path, env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
