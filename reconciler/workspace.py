@@ -30,7 +30,6 @@ from reconciler.plan.guard import violations
 from reconciler.plan.past import Past, missing, recall
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
-from reconciler.plan.stale import staleness
 from reconciler.providers.patient import patiently
 from reconciler.providers.protocol import Importable, Provider, ServiceError
 from reconciler.providers.registry import Registry
@@ -184,6 +183,8 @@ class Workspace:
 
     def staleness(self, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
         """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
+        from reconciler.plan.stale import staleness
+
         if plan.stack != self.stack.name:
             summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
             return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)

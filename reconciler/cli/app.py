@@ -11,7 +11,6 @@ from typer.exceptions import TyperException
 
 from reconciler import __version__
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.failure import Failure, failure, misuse
 from reconciler.cli.logs import Logs
 from reconciler.cli.shared import share
 from reconciler.cli.terminal import Format, Terminal, prepare
@@ -136,14 +135,15 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
         except Interrupted:
             terminal.tell([line("Interrupted.")])
             return ExitCode.INTERRUPTED
-        except TyperException as error:
-            return _fail(terminal, misuse(error))
         except Exception as error:  # noqa: BLE001  # the last handler: no traceback reaches a user
-            return _fail(terminal, failure(error))
+            return _fail(terminal, error)
 
 
-def _fail(terminal: Terminal, failed: Failure) -> ExitCode:
+def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     """Tell what went wrong: on standard error, and where JSON was asked for as the answer."""
+    from reconciler.cli.failure import failure, misuse
+
+    failed = misuse(error) if isinstance(error, TyperException) else failure(error)
     if terminal.format is Format.JSON:
         from reconciler.views.json.diagnostic import diagnostics_document
 

@@ -56,7 +56,6 @@ def plan(
     from reconciler.cli.plans import save, show_plan
     from reconciler.cli.stack import addresses, check_targets, opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
-    from reconciler.plan.drift import drift_only
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
@@ -67,6 +66,8 @@ def plan(
         made = workspace.plan(workspace.remembered(), targets=targets)
         check_targets(made, targets)
         if refresh_only:
+            from reconciler.plan.drift import drift_only
+
             made = drift_only(made)
         show_plan(terminal, made, format)
         if made.problems:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.cli.clock import now
-from reconciler.cli.files import replace_text
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
@@ -48,6 +47,7 @@ def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
     """Write a plan to a file, whole or not at all, readable by its owner only; say how to apply it to the stack at
     ``stack``.
     """
+    from reconciler.cli.files import replace_text
     from reconciler.plan.file import dump_plan  # its models take 0.1 s to build
 
     text = dump_plan(plan, __version__)

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from reconciler.config.blocks import NAME, PROVIDER_KEY, WORD
 from reconciler.config.document import read_document
-from reconciler.config.include import included
 from reconciler.config.node import Map, Node, kind
 from reconciler.config.place import Texts
 from reconciler.config.problems import Problems
@@ -71,6 +70,8 @@ def read_sections(
             if key == "stack":
                 _take_stack(sections, node, problems)
             elif key == "include":
+                from reconciler.config.include import included
+
                 pending += included(node, seen, read, problems)
             elif key in known:
                 _take(sections, key, node, problems)
