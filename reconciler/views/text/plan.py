@@ -1,44 +1,21 @@
-"""Plans as text, in Terraform's spirit: signs, addresses, reasons, what differs, and a summary line."""
+"""Plans as text: what would change, what to know besides, and a summary line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.action import Action
-from reconciler.plan.plan import Change, Plan
-from reconciler.views.attribute import attributes
-from reconciler.views.printable import printable
-from reconciler.views.text.attribute import attribute_lines
+from reconciler.plan.plan import Plan
 from reconciler.views.text.diagnostic import diagnostic_lines
-from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.wording import DONE, MEANING, ORDER, count, summary
-
-STYLES = {
-    Action.CREATE: Style.ADD,
-    Action.UPDATE: Style.CHANGE,
-    Action.REPLACE: Style.REPLACE,
-    Action.RENEW: Style.CHANGE,
-    Action.CLEAR: Style.CLEAR,
-    Action.RECORD: Style.RECORD,
-    Action.NO_OP: Style.PLAIN,
-}
-_INDENT = 6
+from reconciler.views.text.line import Line, Style, line
+from reconciler.views.wording import summary
 
 
 def plan_lines(plan: Plan) -> Iterator[Line]:
     """The whole plan; addresses that need nothing are only counted."""
     if plan.pending:
-        yield from _legend(plan)
-        for change in plan.pending:
-            yield BLANK
-            yield from change_lines(change)
-        yield BLANK
-        drift = sum(change.drift for change in plan.pending)
-        if drift:
-            are = "is drift" if drift == 1 else "are drift"
-            yield line(
-                (f"{count(drift, 'change')} {are}", Style.WARNING), ": the service has moved, not the configuration."
-            )
+        from reconciler.views.text.change import changes_lines  # where nothing changes, nothing of it is needed
+
+        yield from changes_lines(plan)
     yield from warning_lines(plan)
     yield line((summary(plan), Style.BOLD))
 
@@ -47,27 +24,3 @@ def warning_lines(plan: Plan) -> Iterator[Line]:
     """What its reader should know besides."""
     for warning in plan.warnings:
         yield from diagnostic_lines([warning])
-
-
-def change_lines(change: Change) -> Iterator[Line]:
-    """One change: its sign, address, what will be done and why, and the attributes concerned."""
-    style = STYLES[change.action]
-    yield line(
-        (f"{change.action.sign:>3} ", style),
-        (printable(str(change.address)), Style.BOLD),
-        (f" will be {DONE[change.action]}", style),
-        f": {printable(change.reason)}" if change.reason else "",
-        ("  [drift]", Style.WARNING) if change.drift else "",
-        hang=_INDENT,
-    )
-    shown = attributes(change)
-    yield from attribute_lines(shown.rows, _INDENT)
-    if shown.hidden:
-        yield line(" " * _INDENT, (f"({count(shown.hidden, 'unchanged attribute')} hidden)", Style.DIM))
-
-
-def _legend(plan: Plan) -> Iterator[Line]:
-    yield line(f"Stack {printable(plan.stack)}. What would be done:")
-    for action in ORDER:
-        if plan.counts.get(action):
-            yield line((f"{action.sign:>3} ", STYLES[action]), MEANING[action])

@@ -10,8 +10,9 @@ from reconciler.core.operation import Status
 from reconciler.views.printable import printable
 from reconciler.views.remainder import Remaining, remaining, unconfirmed, undecided
 from reconciler.views.result_wording import ending, outcome, shares
+from reconciler.views.text.change import STYLES
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.plan import STYLES, warning_lines
+from reconciler.views.text.plan import warning_lines
 from reconciler.views.wording import count
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
