@@ -97,24 +97,15 @@ class _Resource(NamedTuple):
     position: Position
 
 
-class _Expander:
+class _Expander(NamedTuple):
     """Makes the desired values of one resource."""
 
-    def __init__(
-        self,
-        resource: _Resource,
-        providers: Providers,
-        scope: Scope,
-        problems: Problems,
-        dependencies: Dependencies,
-        protected: set[Address],
-    ) -> None:
-        self.resource = resource
-        self.providers = providers
-        self.scope = scope
-        self.problems = problems
-        self.dependencies = dependencies
-        self.protected = protected
+    resource: _Resource
+    providers: Providers
+    scope: Scope
+    problems: Problems
+    dependencies: Dependencies
+    protected: set[Address]
 
     def expand(self) -> Iterator[Desired]:
         node = self.resource.node

@@ -114,7 +114,7 @@ class AomProvider:
                 yield found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
-        from reconciler.providers.aom.data_sources import AomQuery
+        from reconciler.providers.aom.data_sources import AomQuery  # models that plans and applies do without
         from reconciler.providers.aom.search import Search
 
         if not isinstance(query, AomQuery):

@@ -15,12 +15,14 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
 
 def escape(text: str) -> str:
     """Text on one line, of which no character means anything to Markdown or HTML, and which mentions nobody."""
+    # As html.escape does, without its module: that has a table of all entities, 2 ms in every command with a secret.
     shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", shown).replace("\\@", "@\u200b")
 
 
 def code(text: str) -> str:
     """Text on one line as inline code."""
+    # As html.escape does, without its module: that has a table of all entities, 2 ms in every command with a secret.
     shown = printable(text)
     fence = "`" * (_longest_run(shown) + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
