@@ -24,7 +24,7 @@ class Progress(Protocol):
         """Something worth a line: a wait the service asked for, a batch being narrowed."""
 
 
-class Silent:
+class NullProgress:
     """The watcher for when nobody watches."""
 
     def started(self, total: int) -> None: ...

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.core.operation import Outcome, ServiceAnswer, Status
+from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.plan.plan import Change, Plan
 
 
-class Ending(StrEnum):
+class ApplyStatus(StrEnum):
     """How a run came to its end."""
 
     COMPLETE = "complete"
@@ -34,10 +34,10 @@ class Result(NamedTuple):
     run: str
     started_at: int
     ended_at: int
-    ending: Ending
+    ending: ApplyStatus
     outcomes: Mapping[str, Outcome]
     unconfirmed: frozenset[str] = frozenset()
-    cause: ServiceAnswer | None = None
+    cause: ServiceErrorDetail | None = None
     command: str = "apply"
     undecided: frozenset[str] = frozenset()
 

@@ -5,15 +5,15 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.batch import halves
-from reconciler.apply.visibility import effective
+from reconciler.apply.visibility import visible_operations
 from reconciler.core.clock import Clock
 from reconciler.core.duration import rough_duration
-from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status
-from reconciler.core.patience import ATTEMPTS, backoff, polling
-from reconciler.providers.protocol import Provider, ServiceError, Verdict
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
+from reconciler.core.retry import MAX_ATTEMPTS, backoff, poll_intervals
+from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
 
 
-class Group(NamedTuple):
+class Attempt(NamedTuple):
     """Operations that go in one request, and how often they were sent already."""
 
     operations: Sequence[Operation]
@@ -23,12 +23,12 @@ class Group(NamedTuple):
 class DeniedError(Exception):
     """The run must end: a service does not let us in."""
 
-    def __init__(self, answer: ServiceAnswer) -> None:
+    def __init__(self, answer: ServiceErrorDetail) -> None:
         super().__init__(str(answer))
         self.answer = answer
 
 
-class Channel(NamedTuple):
+class SendContext(NamedTuple):
     """What a sender shares with the run: where outcomes go, what is journalled before a repeat, when to stop."""
 
     clock: Clock
@@ -47,7 +47,7 @@ class Sender:
     sending a stored item again could double it.
     """
 
-    def __init__(self, provider: Provider, channel: Channel) -> None:
+    def __init__(self, provider: Provider, channel: SendContext) -> None:
         self.provider = provider
         self.channel = channel
         self.rejects_whole = False
@@ -57,11 +57,11 @@ class Sender:
 
         An operation that was never sent gets no outcome. Raises DeniedError on 401 and 403.
         """
-        waiting = [Group(batch)]
+        waiting = [Attempt(batch)]
         while waiting and not self.channel.stop.is_set():
             waiting.extend(reversed(self._attempt(waiting.pop())))
 
-    def _attempt(self, group: Group) -> list[Group]:
+    def _attempt(self, group: Attempt) -> list[Attempt]:
         """Send one group once; what is to be sent next for it."""
         operations = self._in_time(group.operations)
         if not operations:
@@ -71,25 +71,25 @@ class Sender:
         try:
             ids = self.provider.send(operations)
         except ServiceError as error:
-            return self._answer(Group(operations, group.attempt), error)
+            return self._answer(Attempt(operations, group.attempt), error)
         self.channel.emit(
             [Outcome(operation.key, Status.DONE, None, id_) for operation, id_ in zip(operations, ids, strict=True)]
         )
         return []
 
-    def _answer(self, group: Group, error: ServiceError) -> list[Group]:
+    def _answer(self, group: Attempt, error: ServiceError) -> list[Attempt]:
         match error.verdict:
-            case Verdict.REJECTED:
+            case ErrorKind.REJECTED:
                 return self._rejected(group, error)
-            case Verdict.DENIED:
+            case ErrorKind.DENIED:
                 self._end(group.operations, Status.FAILED, error.answer)
                 raise DeniedError(error.answer)
-            case Verdict.BUSY | Verdict.UNSENT:
+            case ErrorKind.BUSY | ErrorKind.UNSENT:
                 return self._again_later(group, error)
-            case Verdict.AMBIGUOUS:
+            case ErrorKind.AMBIGUOUS:
                 return self._ambiguous(group, error)
 
-    def _rejected(self, group: Group, error: ServiceError) -> list[Group]:
+    def _rejected(self, group: Attempt, error: ServiceError) -> list[Attempt]:
         """Narrow a refused batch by halves until the bad item stands alone, sending nothing that is stored already."""
         operations = group.operations
         if len(operations) == 1:
@@ -104,25 +104,25 @@ class Sender:
             self.rejects_whole = not shown
             operations = self._settle_shown(operations, shown)
         if len(operations) < 2:
-            return [Group(operations)] if operations else []
-        return [Group(half) for half in halves(operations)]
+            return [Attempt(operations)] if operations else []
+        return [Attempt(half) for half in halves(operations)]
 
-    def _again_later(self, group: Group, error: ServiceError) -> list[Group]:
+    def _again_later(self, group: Attempt, error: ServiceError) -> list[Attempt]:
         """Nothing was stored: wait as told, or with growing patience, and send the same again."""
         pause = error.retry_after
         if pause is None:
             pause = backoff(group.attempt, self.channel.draw)
         left = (self.channel.deadline - self.channel.clock.now()) / 1000
-        if group.attempt >= ATTEMPTS or pause > left:
+        if group.attempt >= MAX_ATTEMPTS or pause > left:
             self._end(group.operations, Status.FAILED, error.answer)
             return []
         self.channel.note(f"{self.provider.key}: {error.answer}; again in {rough_duration(round(pause * 1000))}")
         if self.channel.clock.wait(pause, self.channel.stop):
             self._end(group.operations, Status.FAILED, error.answer)
             return []
-        return [Group(group.operations, group.attempt + 1)]
+        return [Attempt(group.operations, group.attempt + 1)]
 
-    def _ambiguous(self, group: Group, error: ServiceError) -> list[Group]:
+    def _ambiguous(self, group: Attempt, error: ServiceError) -> list[Attempt]:
         """It may have been stored: ask, and send again only what is not there."""
         self.channel.note(f"{self.provider.key}: {error.answer}; looking what was stored")
         shown = self._await(group.operations)
@@ -132,10 +132,10 @@ class Sender:
         missing = self._settle_shown(group.operations, shown)
         if not missing:
             return []
-        if group.attempt >= ATTEMPTS or self.channel.stop.is_set() or self._late():
+        if group.attempt >= MAX_ATTEMPTS or self.channel.stop.is_set() or self._late():
             self._end(missing, Status.UNKNOWN, error.answer)
             return []
-        return [Group(missing, group.attempt + 1)]
+        return [Attempt(missing, group.attempt + 1)]
 
     def _await(self, operations: Sequence[Operation], enough: int | None = None) -> frozenset[str] | None:
         """Look until all of it (or ``enough``) shows or the service's window for showing writes has passed.
@@ -145,9 +145,9 @@ class Sender:
         channel = self.channel
         enough = len(operations) if enough is None else enough
         until = channel.clock.now() + self.provider.limits.visible_within
-        for pause in polling():
+        for pause in poll_intervals():
             last = channel.clock.now() >= until
-            shown = look(self.provider, operations)
+            shown = read_back(self.provider, operations)
             if shown is not None and (last or len(shown) >= enough):
                 return shown
             if (last and self._late()) or channel.clock.now() >= until + self.provider.limits.visible_within:
@@ -168,21 +168,23 @@ class Sender:
         late = [item for item in operations if item.send_by is not None and item.send_by <= now]
         for item in late:
             closed = rough_duration(now - (item.send_by or now))
-            self._end([item], Status.FAILED, ServiceAnswer(f"not sent: its window at the service closed {closed} ago"))
+            self._end(
+                [item], Status.FAILED, ServiceErrorDetail(f"not sent: its window at the service closed {closed} ago")
+            )
         return [item for item in operations if item not in late] if late else operations
 
     def _late(self) -> bool:
         return self.channel.clock.now() >= self.channel.deadline
 
-    def _end(self, operations: Iterable[Operation], status: Status, answer: ServiceAnswer) -> None:
+    def _end(self, operations: Iterable[Operation], status: Status, answer: ServiceErrorDetail) -> None:
         self.channel.emit([Outcome(item.key, status, answer) for item in operations])
 
 
-def look(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
+def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
     """The keys whose effect shows now; None where the service can't say at the moment. Raises DeniedError."""
     try:
-        return effective(operations, provider.look(operations))
+        return visible_operations(operations, provider.look(operations))
     except ServiceError as error:
-        if error.verdict is Verdict.DENIED:
+        if error.verdict is ErrorKind.DENIED:
             raise DeniedError(error.answer) from error
         return None

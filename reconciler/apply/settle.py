@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from reconciler.apply.options import DEADLINE
 from reconciler.apply.progress import Progress
-from reconciler.apply.sender import look
+from reconciler.apply.sender import read_back
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
-from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
-from reconciler.core.patience import polling
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
+from reconciler.core.retry import poll_intervals
 from reconciler.ledger.protocol import Entry, Ledger
 from reconciler.providers.protocol import Provider
 
@@ -26,7 +26,7 @@ class Settlement(NamedTuple):
     open: tuple[Entry, ...] = ()
 
 
-def settle(
+def resolve_open_intents(
     ledger: Ledger, providers: Mapping[str, Provider], clock: Clock, stop: Event, progress: Progress
 ) -> Settlement:
     """Settle every open intent, and wait for what earlier runs did to show, as long as each service may take.
@@ -46,7 +46,7 @@ def settle(
             continue
         arrived.extend(entry for entry in mine if entry.operation.key in shown)
         lost.extend(entry for entry in mine if entry.operation.key not in shown)
-    never = ServiceAnswer("never arrived: the service does not show it")
+    never = ServiceErrorDetail("never arrived: the service does not show it")
     outcomes = [Outcome(entry.operation.key, Status.DONE) for entry in arrived]
     outcomes += [Outcome(entry.operation.key, Status.FAILED, never) for entry in lost]
     with ledger.batch():
@@ -95,9 +95,9 @@ def _shown(
     window = provider.limits.visible_within
     pushes = {entry.operation.key: entry.intended_at for entry in entries if entry.operation.verb is Verb.PUSH}
     began = clock.now()
-    for pause in polling():
+    for pause in poll_intervals():
         now = clock.now()
-        shown = look(provider, operations)
+        shown = read_back(provider, operations)
         missing = [at for key, at in pushes.items() if shown is None or key not in shown]
         until = min(began, max(missing, default=0) + DEADLINE) + window
         if shown is not None and (not missing or now >= until):

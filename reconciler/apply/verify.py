@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from threading import Event
 
 from reconciler.apply.progress import Progress
-from reconciler.apply.sender import look
+from reconciler.apply.sender import read_back
 from reconciler.core.clock import Clock
 from reconciler.core.operation import Operation
-from reconciler.core.patience import polling
+from reconciler.core.retry import poll_intervals
 from reconciler.providers.protocol import Provider
 
 
@@ -30,11 +30,11 @@ def verify(
         key: [item for item in operations if item.provider == key] for key in {item.provider for item in operations}
     }
     began = clock.now()
-    for pause in polling():
+    for pause in poll_intervals():
         now = clock.now()
         for key, waiting in unseen.items():
             if waiting:
-                shown = look(providers[key], waiting) or frozenset()
+                shown = read_back(providers[key], waiting) or frozenset()
                 unseen[key] = [item for item in waiting if item.key not in shown]
         left = [key for key, waiting in unseen.items() if waiting]
         until = [began + providers[key].limits.visible_within if deadline is None else deadline for key in left]

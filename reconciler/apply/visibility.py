@@ -8,7 +8,7 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
 
 
-def effective(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
+def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
     """The keys of the operations whose effect is there.
 
     A push of an alarm is known by its key, of an event by address and occurrence. A clear has taken effect when its

@@ -7,12 +7,12 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from reconciler.checks.expectation import Expectation, Strict
-from reconciler.config.data import results
-from reconciler.config.evaluate import evaluate
-from reconciler.config.node import Node, Plain, kind
-from reconciler.config.problems import Problems
+from reconciler.config.blocks.data import results
+from reconciler.config.blocks.validation import report
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.evaluate import evaluate
 from reconciler.config.stack import DataConfig, Stack
-from reconciler.config.validation import report
+from reconciler.config.yaml.node import Node, Value, kind
 from reconciler.core.canary import canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
@@ -101,19 +101,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Unasked:
+class UnresolvedCheck:
     """A check whose own expressions need a query that failed: it can't be told what it expects."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
 
 
-Find = Callable[[DataConfig], Plain]
+Find = Callable[[DataConfig], Value]
 
 
 def read_checks(
     stack: Stack, types: Mapping[str, ResourceType], find: Find, names: Collection[str] = ()
-) -> list[Check | Unasked]:
+) -> list[Check | UnresolvedCheck]:
     """The checks of a stack (all, or those named), in the order of the files.
 
     ``find`` makes a query that the expressions of a check need. Raises DiagnosticError with everything that is wrong.
@@ -123,14 +123,14 @@ def read_checks(
     _check_names(names, nodes)
     failed: list[DiagnosticError] = []
 
-    def ask(config: DataConfig) -> Plain:
+    def ask(config: DataConfig) -> Value:
         try:
             return find(config)
         except DiagnosticError as error:
             failed.append(error)
             raise
 
-    found: list[Check | Unasked] = []
+    found: list[Check | UnresolvedCheck] = []
     problems: list[Diagnostic] = []
     for name, node in nodes.items():
         if names and name not in names:
@@ -140,11 +140,11 @@ def read_checks(
             value = evaluate(node, stack.scope, results(stack.data, ask))
         except DiagnosticError as error:
             if failed:
-                found.append(Unasked(name, error.diagnostics))
+                found.append(UnresolvedCheck(name, error.diagnostics))
             else:
                 problems += error.diagnostics
             continue
-        noted = Problems(node.texts)
+        noted = DiagnosticCollector(node.texts)
         check = _read(name, node, value, stack, types, noted)
         problems += noted.listed(lambda _: True)
         if check is not None:
@@ -154,12 +154,12 @@ def read_checks(
     return found
 
 
-def check_checks(stack: Stack, types: Mapping[str, ResourceType]) -> None:
+def validate_checks(stack: Stack, types: Mapping[str, ResourceType]) -> None:
     """Raise DiagnosticError with all that is wrong with the checks of a stack, as far as it can be told without
     making a query.
     """
 
-    def find(config: DataConfig) -> Plain:
+    def find(config: DataConfig) -> Value:
         raise DiagnosticError(Diagnostic(f"data.{config.label} is not queried"))
 
     read_checks(stack, types, find)
@@ -175,7 +175,7 @@ def _check_names(names: Collection[str], nodes: Mapping[str, Node]) -> None:
 
 
 def _read(
-    name: str, node: Node, value: Plain, stack: Stack, types: Mapping[str, ResourceType], problems: Problems
+    name: str, node: Node, value: Value, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> Check | None:
     if not isinstance(value, dict):
         place = node.key_place if value is None else node.place
@@ -223,7 +223,7 @@ def _canary(
     node: Node,
     stack: Stack,
     types: Mapping[str, ResourceType],
-    problems: Problems,
+    problems: DiagnosticCollector,
 ) -> Desired | None:
     """The alarm a check raises; None, with a problem noted, where its fields are refused."""
     provider = _canary_provider(spec, node, stack, types, problems)
@@ -235,7 +235,7 @@ def _canary(
     if clash is not None:
         problems.add(node.key_place, f"{clash.address} has the address that canaries use", "give it another name")
         return None
-    fields: dict[str, Plain] = {
+    fields: dict[str, Value] = {
         "event_name": spec.event_name,
         "event_severity": spec.event_severity,
         "resource_provider": spec.resource_provider,
@@ -263,7 +263,7 @@ def _canary(
 
 
 def _canary_provider(
-    spec: CanarySpec, node: Node, stack: Stack, types: Mapping[str, ResourceType], problems: Problems
+    spec: CanarySpec, node: Node, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> str | None:
     """The key of the provider the canary goes through; None, with a problem noted, where that can't be told."""
     fitting = [key for key, config in stack.providers.items() if config.type == "aom"] if CANARY_TYPE in types else []

@@ -71,10 +71,10 @@ def compare(value: object, wanted: Comparison, order: Sequence[str] = ()) -> boo
     if value is None:
         # An absent value is known to be absent only where that was asked for.
         return True if given == {"present"} or (given == {"equal"} and wanted.equal is None) else None
-    return both(_holds(value, wanted, name, order) for name in sorted(given - {"present"}))
+    return all_known(_holds(value, wanted, name, order) for name in sorted(given - {"present"}))
 
 
-def both(found: Iterable[bool | None]) -> bool | None:
+def all_known(found: Iterable[bool | None]) -> bool | None:
     """The conjunction of truths some of which are unknown."""
     result: bool | None = True
     for truth in found:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.checks.watch import Verdict
+from reconciler.checks.poll import CheckStatus
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Position
 
@@ -19,7 +19,7 @@ class Found:
     how long it took until it first held; a canary has ``visible_after`` and ``gone_after``.
     """
 
-    verdict: Verdict
+    verdict: CheckStatus
     reason: str
     culprits: tuple[Item, ...] = ()
     looks: int = 0
@@ -41,7 +41,7 @@ class CheckResult:
     position: Position | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CheckStatus:
         return self.found.verdict
 
 
@@ -55,10 +55,10 @@ class Report:
     results: tuple[CheckResult, ...]
 
     @property
-    def counts(self) -> Mapping[Verdict, int]:
+    def counts(self) -> Mapping[CheckStatus, int]:
         """How many checks ended how."""
         return Counter(result.verdict for result in self.results)
 
     @property
     def passed(self) -> bool:
-        return all(result.verdict is Verdict.PASSED for result in self.results)
+        return all(result.verdict is CheckStatus.PASSED for result in self.results)

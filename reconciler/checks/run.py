@@ -9,11 +9,11 @@ from threading import Event
 from typing import Protocol
 
 from reconciler.apply.sender import DeniedError
-from reconciler.checks.canary import Perch
-from reconciler.checks.check import Check, Unasked
-from reconciler.checks.judgement import Judgement, judge
+from reconciler.checks.canary import CanarySession
+from reconciler.checks.check import Check, UnresolvedCheck
+from reconciler.checks.evaluate import Evaluation, evaluate
+from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
 from reconciler.checks.result import CheckResult, Found, Report
-from reconciler.checks.watch import Sight, Verdict, sight_of, watch
 from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
@@ -27,7 +27,7 @@ MOST = 32
 Query = Callable[[DataConfig, Collection[str]], Sequence[Item]]
 """Makes a query, with the detail fields named. Raises ServiceError, or DiagnosticError where nobody can be asked."""
 
-Canaries = Callable[[], AbstractContextManager[Perch]]
+Canaries = Callable[[], AbstractContextManager[CanarySession]]
 """Takes the stack's lease for as long as canaries fly. Raises LeaseHeldError."""
 
 
@@ -46,7 +46,7 @@ class Progress(Protocol):
 
 def run_checks(
     stack: str,
-    checks: Sequence[Check | Unasked],
+    checks: Sequence[Check | UnresolvedCheck],
     query: Query,
     canaries: Canaries,
     clock: Clock,
@@ -58,7 +58,7 @@ def run_checks(
     runner = _Runner(query, canaries, clock, stop, progress)
     queried = [check for check in checks if isinstance(check, Check) and check.canary is None]
     flown = [check for check in checks if isinstance(check, Check) and check.canary is not None]
-    results = {check.name: _unasked(check, began) for check in checks if isinstance(check, Unasked)}
+    results = {check.name: _unasked(check, began) for check in checks if isinstance(check, UnresolvedCheck)}
     for result in results.values():
         progress.ended(result)
     with ThreadPoolExecutor(min(MOST, len(checks) + 1), thread_name_prefix="check") as pool:
@@ -86,27 +86,27 @@ class _Runner:
         assert expected is not None
         fields = query.source.fields
         details = expected.details(fields)
-        last = Judgement(False, "interrupted before it was looked at")
+        last = Evaluation(False, "interrupted before it was looked at")
 
-        def look() -> Sight:
+        def look() -> ProbeResult:
             nonlocal last
             try:
-                last = judge(expected, self._query(query, details), fields)
-                sight = Sight(last.holds)
+                last = evaluate(expected, self._query(query, details), fields)
+                sight = ProbeResult(last.holds)
             except ServiceError as error:
-                last = Judgement(False, f"{query.label} could not be asked: {error.answer}")
-                sight = sight_of(error)
+                last = Evaluation(False, f"{query.label} could not be asked: {error.answer}")
+                sight = probe_failure(error)
             except DiagnosticError as error:
-                last = Judgement(False, f"{query.label} could not be asked: {error.line}")
-                sight = Sight(None, final=True)
+                last = Evaluation(False, f"{query.label} could not be asked: {error.line}")
+                sight = ProbeResult(None, final=True)
             self._progress.looked(check.name, last.reason)
             return sight
 
         if self._stop.is_set():
-            found = Found(Verdict.INTERRUPTED, last.reason)
+            found = Found(CheckStatus.INTERRUPTED, last.reason)
         else:
-            watched = watch(look, self._clock, self._stop, within=check.within, hold=check.spec.hold)
-            culprits = () if watched.verdict is Verdict.PASSED else last.culprits
+            watched = poll_until(look, self._clock, self._stop, within=check.within, hold=check.spec.hold)
+            culprits = () if watched.verdict is CheckStatus.PASSED else last.failing_items
             found = Found(watched.verdict, last.reason, culprits, watched.looks, watched.held_after)
         return [self._ended(check, began, found)]
 
@@ -128,11 +128,11 @@ class _Runner:
             self._ground(checks, results, error.line)
         return results
 
-    def _fly(self, check: Check, perch: Perch) -> CheckResult:
+    def _fly(self, check: Check, perch: CanarySession) -> CheckResult:
         began = self._clock.now()
         assert check.canary is not None
         if self._stop.is_set():
-            return self._ended(check, began, Found(Verdict.INTERRUPTED, "interrupted before it was sent"))
+            return self._ended(check, began, Found(CheckStatus.INTERRUPTED, "interrupted before it was sent"))
         return self._ended(check, began, perch.fly(check.canary, check.within, self._stop))
 
     def _ground(self, checks: Sequence[Check], results: list[CheckResult], why: str) -> None:
@@ -140,7 +140,7 @@ class _Runner:
         done = {result.name for result in results}
         for check in checks:
             if check.name not in done:
-                results.append(self._ended(check, self._clock.now(), Found(Verdict.UNKNOWN, why)))
+                results.append(self._ended(check, self._clock.now(), Found(CheckStatus.UNKNOWN, why)))
 
     def _ended(self, check: Check, began: int, found: Found) -> CheckResult:
         spec = check.spec
@@ -149,6 +149,6 @@ class _Runner:
         return result
 
 
-def _unasked(check: Unasked, now: int) -> CheckResult:
+def _unasked(check: UnresolvedCheck, now: int) -> CheckResult:
     reason = "; ".join(each.line for each in check.diagnostics)
-    return CheckResult(check.name, "a query in its own expressions", Found(Verdict.UNKNOWN, reason), now, now)
+    return CheckResult(check.name, "a query in its own expressions", Found(CheckStatus.UNKNOWN, reason), now, now)

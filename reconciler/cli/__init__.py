@@ -57,9 +57,9 @@ def main() -> NoReturn:
     # The cycle collector waits for more objects than the imports make.
     gc.set_threshold(200_000, 20, 20)
     from reconciler.cli.app import run
-    from reconciler.cli.interrupt import terminable
+    from reconciler.cli.signals import sigterm_as_interrupt
 
-    terminable()
+    sigterm_as_interrupt()
     code = run(sys.argv[1:])
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError, ValueError):

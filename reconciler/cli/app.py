@@ -11,8 +11,8 @@ from typer.exceptions import TyperException
 
 from reconciler import __version__
 from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.global_options import add_global_options
 from reconciler.cli.logs import Logs
-from reconciler.cli.shared import share
 from reconciler.cli.terminal import Format, Terminal, prepare
 from reconciler.views.text.line import line
 
@@ -82,7 +82,7 @@ def _load(name: str) -> Any:
     command = typer.main.get_command(module.app)
     command.name = name
     for each in (command, *getattr(command, "commands", {}).values()):
-        share(each)
+        add_global_options(each)
     return command
 
 
@@ -96,7 +96,7 @@ def _app() -> Any:
     )
     app.callback(epilog=EPILOG)(reconciler)
     command = typer.main.get_command(app)
-    share(command)
+    add_global_options(command)
     return command
 
 
@@ -141,9 +141,9 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
 
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     """Tell what went wrong: on standard error, and where JSON was asked for as the answer."""
-    from reconciler.cli.failure import failure, misuse
+    from reconciler.cli.errors import failure, usage_error
 
-    failed = misuse(error) if isinstance(error, TyperException) else failure(error)
+    failed = usage_error(error) if isinstance(error, TyperException) else failure(error)
     if terminal.format is Format.JSON:
         from reconciler.views.json.diagnostic import diagnostics_document
 

@@ -26,7 +26,7 @@ from reconciler.cli.terminal import Format, Terminal
 if TYPE_CHECKING:
     from reconciler.ledger.protocol import Ledger
     from reconciler.plan.plan import Plan
-    from reconciler.workspace import Workspace
+    from reconciler.session.workspace import Workspace
 
 app = command_app()
 

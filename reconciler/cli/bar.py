@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from reconciler.cli.drawing import Drawing, drawing_console
+from reconciler.cli.live import LiveDisplay, drawing_console
 from reconciler.cli.terminal import Terminal
 from reconciler.core.operation import Outcome, Status
 from reconciler.views.printable import printable
 
 
-class Bar:
+class ApplyProgress:
     """Draws how far a run is; it vanishes when the run ends, and what was worth a line stays."""
 
     def __init__(self, terminal: Terminal) -> None:
@@ -27,13 +27,13 @@ class Bar:
             console=self._console,
             transient=True,
         )
-        self._drawing = Drawing(terminal, self._progress)
+        self._drawing = LiveDisplay(terminal, self._progress)
         self._sending = self._progress.add_task("Applying", total=None, visible=False)
         self._verifying = self._progress.add_task("Verifying", total=None, visible=False, start=False)
         self._waited_for = 0
         self._bad = 0
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ApplyProgress:
         self._drawing.start()
         return self
 

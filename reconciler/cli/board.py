@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reconciler.checks.result import CheckResult
-from reconciler.cli.drawing import Drawing, drawing_console
+from reconciler.cli.live import LiveDisplay, drawing_console
 from reconciler.cli.terminal import Terminal
 from reconciler.views.printable import printable
 from reconciler.views.text.check import SIGNS, STYLES
@@ -14,7 +14,7 @@ from reconciler.views.text.check import SIGNS, STYLES
 _LONGEST = 80
 
 
-class Board:
+class CheckProgress:
     """Draws each check with how it stands; it vanishes when all have ended, and the table takes its place."""
 
     def __init__(self, terminal: Terminal) -> None:
@@ -27,10 +27,10 @@ class Board:
             console=drawing_console(terminal),
             transient=True,
         )
-        self._drawing = Drawing(terminal, self._progress)
+        self._drawing = LiveDisplay(terminal, self._progress)
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> CheckProgress:
         self._drawing.start()
         return self
 

@@ -14,7 +14,7 @@ from reconciler.cli.options import FormatOption, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
 
 if TYPE_CHECKING:
-    from reconciler.checks.watch import Verdict
+    from reconciler.checks.poll import CheckStatus
 
 app = command_app()
 
@@ -68,15 +68,15 @@ def check(
     return exit_code(report.counts)
 
 
-def exit_code(counts: Mapping[Verdict, int]) -> ExitCode:
+def exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:
     """What a script learns: a check that failed outweighs one that could not be asked about."""
-    from reconciler.checks.watch import Verdict
+    from reconciler.checks.poll import CheckStatus
 
-    if counts.get(Verdict.INTERRUPTED):
+    if counts.get(CheckStatus.INTERRUPTED):
         return ExitCode.INTERRUPTED
-    if counts.get(Verdict.FAILED):
+    if counts.get(CheckStatus.FAILED):
         return ExitCode.CHECK_FAILED
-    return ExitCode.ERROR if counts.get(Verdict.UNKNOWN) else ExitCode.DONE
+    return ExitCode.ERROR if counts.get(CheckStatus.UNKNOWN) else ExitCode.DONE
 
 
 def _split(what: list[str]) -> tuple[Path, list[str]]:

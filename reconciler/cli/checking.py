@@ -11,21 +11,21 @@ from pathlib import Path
 from threading import Event
 
 from reconciler.apply.lease import leased
-from reconciler.checks.canary import Perch
-from reconciler.checks.check import Check, Unasked, read_checks
+from reconciler.checks.canary import CanarySession
+from reconciler.checks.check import Check, UnresolvedCheck, read_checks
 from reconciler.checks.result import CheckResult, Report
 from reconciler.checks.run import Progress, run_checks
-from reconciler.cli.interrupt import stopping
 from reconciler.cli.owner import owner
+from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
-from reconciler.config.node import Plain
 from reconciler.config.stack import DataConfig
+from reconciler.config.yaml.node import Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.session.workspace import Workspace
 from reconciler.views.junit.check import check_junit
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
-from reconciler.workspace import Workspace
 
 INTERRUPTED = "Interrupted: canaries are taken back, then the checks end. Ctrl-C again exits at once."
 _log = logging.getLogger("reconciler.checks")
@@ -49,7 +49,7 @@ def run(
         _open_providers(workspace, checks)
         stop = Event()
         told = line((INTERRUPTED, Style.WARNING))
-        with stopping(stop, lambda: terminal.tell([told])), _watching(terminal) as progress:
+        with stop_on_signal(stop, lambda: terminal.tell([told])), _watching(terminal) as progress:
             return run_checks(
                 workspace.stack.name,
                 checks,
@@ -61,7 +61,7 @@ def run(
             )
 
 
-def _open_providers(workspace: Workspace, checks: Sequence[Check | Unasked]) -> None:
+def _open_providers(workspace: Workspace, checks: Sequence[Check | UnresolvedCheck]) -> None:
     """Open what is going to be asked, so that no check is told to have taken the time for it.
 
     One that can't be opened is told by the check that needs it.
@@ -72,10 +72,10 @@ def _open_providers(workspace: Workspace, checks: Sequence[Check | Unasked]) -> 
             workspace.connections.provider(workspace.stack.providers[key])
 
 
-def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | Unasked]:
+def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | UnresolvedCheck]:
     """The checks of an open stack; queries that their own expressions need are made."""
 
-    def find(data: DataConfig) -> Plain:
+    def find(data: DataConfig) -> Value:
         return workspace.connections.ask(data, workspace.stack.providers[data.provider])
 
     return read_checks(workspace.stack, workspace.registry.resource_types(), find, names)
@@ -94,12 +94,12 @@ def write_junit(terminal: Terminal, report: Report, file: Path) -> None:
 
 
 @contextmanager
-def _perch(workspace: Workspace) -> Iterator[Perch]:
+def _perch(workspace: Workspace) -> Iterator[CanarySession]:
     """What canaries need, with the stack's lease. Raises LeaseHeldError."""
     ledger = workspace.open_ledger()
     # The lease's own event: where it is lost the ledger refuses to be written, and the other checks go on.
     with leased(ledger, owner(), workspace.clock, Event()) as holder:
-        yield Perch(
+        yield CanarySession(
             workspace.stack.name,
             workspace.providers,
             workspace.registry.resource_types(),
@@ -113,15 +113,15 @@ def _perch(workspace: Workspace) -> Iterator[Perch]:
 @contextmanager
 def _watching(terminal: Terminal) -> Iterator[Progress]:
     if not terminal.watched:
-        yield Records()
+        yield CheckLogProgress()
         return
-    from reconciler.cli.board import Board
+    from reconciler.cli.board import CheckProgress
 
-    with Board(terminal) as board:
+    with CheckProgress(terminal) as board:
         yield board
 
 
-class Records:
+class CheckLogProgress:
     """Tells a run to the log."""
 
     def __init__(self) -> None:

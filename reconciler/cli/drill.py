@@ -39,13 +39,13 @@ def list_(
     """List the stack's drills, each with its last run."""
     from reconciler.cli.drilling import archive_of
     from reconciler.cli.stack import opened
-    from reconciler.drill.read import sketch_drills
+    from reconciler.drill.load import validate_drills
     from reconciler.views.json.drill import list_document
     from reconciler.views.text.drill import list_lines
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        drills = sketch_drills(workspace.stack, list(workspace.registry))
+        drills = validate_drills(workspace.stack, list(workspace.registry))
         last = {record.drill: record for record in reversed(archive_of(workspace, terminal).records())}
     terminal.show(format, text=lambda: list_lines(drills, last), document=lambda: list_document(drills, last))
     return ExitCode.DONE
@@ -270,15 +270,15 @@ def _show(terminal: Terminal, record: Record, format: Format) -> ExitCode:
 
 def exit_code(record: Record) -> ExitCode:
     """What a script learns from a run: an alarm that may be left outweighs everything."""
-    from reconciler.drill.record import Ending
+    from reconciler.drill.record import DrillStatus
 
     if record.left:
         return ExitCode.PARTIAL
-    if record.ending is Ending.REFUSED:
+    if record.ending is DrillStatus.REFUSED:
         failed = any(check.verdict == "failed" for check in record.checks)
         return ExitCode.CHECK_FAILED if failed else ExitCode.ERROR
-    if record.ending in (Ending.INTERRUPTED, Ending.ABORTED):
+    if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
         return ExitCode.INTERRUPTED
-    if record.ending is not Ending.COMPLETE or record.undone:
+    if record.ending is not DrillStatus.COMPLETE or record.undone:
         return ExitCode.PARTIAL
     return ExitCode.CHECK_FAILED if record.failed_checks else ExitCode.DONE

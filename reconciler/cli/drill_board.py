@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.drawing import Drawing, drawing_console
+from reconciler.cli.live import LiveDisplay, drawing_console
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock
 from reconciler.drill.record import Record, StepState
-from reconciler.views.drill_wording import latency, offset, slip, state_of
+from reconciler.views.phrases.drill import latency, offset, slip, state_of
 from reconciler.views.printable import printable
 from reconciler.views.text.drill import ACTIONS, STATES
 
@@ -23,7 +23,7 @@ _MOST = 12
 """How many steps and alarms are shown at once."""
 
 
-class Board:
+class DrillProgress:
     """Draws a run while it goes on; it vanishes at the end, and the report takes its place."""
 
     def __init__(self, terminal: Terminal, clock: Clock) -> None:
@@ -33,9 +33,9 @@ class Board:
         self._live = Live(
             console=drawing_console(terminal), get_renderable=self._drawn, refresh_per_second=4, transient=True
         )
-        self._drawing = Drawing(terminal, self._live)
+        self._drawing = LiveDisplay(terminal, self._live)
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> DrillProgress:
         self._drawing.start()
         return self
 

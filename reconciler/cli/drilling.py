@@ -9,30 +9,30 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from threading import Event
 
-from reconciler.cli.interrupt import stopping
 from reconciler.cli.owner import owner
+from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.observed import Observed, State
-from reconciler.drill.archive import Archive
-from reconciler.drill.chronicle import Watcher
+from reconciler.drill.context import Confirm
 from reconciler.drill.drill import Drill, drill_stack
-from reconciler.drill.house import Confirm
-from reconciler.drill.preview import Preview, previews, whole
-from reconciler.drill.read import drill_names, read_drill
+from reconciler.drill.journal import Watcher
+from reconciler.drill.load import drill_names, read_drill
+from reconciler.drill.preconditions import refusals
+from reconciler.drill.preview import Preview, combined_plan, previews
 from reconciler.drill.record import Record
-from reconciler.drill.refusal import refusals
 from reconciler.drill.rehearsal import rehearsed
-from reconciler.drill.run import Crew, abort, finder, resume, start
+from reconciler.drill.run import OperatorHooks, abort, data_resolver, resume, start
+from reconciler.drill.store import RunStore
 from reconciler.ledger.protocol import LeaseHeldError
 from reconciler.providers.protocol import ServiceError
+from reconciler.session.workspace import STATE_DIRECTORY, Workspace
 from reconciler.views.html.drill import record_html
 from reconciler.views.junit.drill import record_junit
 from reconciler.views.printable import printable
 from reconciler.views.text.drill import remark_line
 from reconciler.views.text.line import BLANK, Style, line
-from reconciler.workspace import STATE_DIRECTORY, Workspace
 
 INTERRUPTED = "Interrupted: everything the drill raised is cleared, then it ends. Ctrl-C again exits at once."
 ABORT_PATIENCE = 180.0
@@ -43,15 +43,15 @@ Away = Callable[[], AbstractContextManager[None]]
 """Takes the live view away for as long as a question is asked."""
 
 
-def archive_of(workspace: Workspace, terminal: Terminal) -> Archive:
+def archive_of(workspace: Workspace, terminal: Terminal) -> RunStore:
     """The records of a stack's drills; no secret gets into them."""
-    return Archive(workspace.state_directory, terminal.redactor.tree)
+    return RunStore(workspace.state_directory, terminal.redactor.tree)
 
 
 def recorded(path: Path, run: str | None) -> Record:
     """The record of a run, or of the last one."""
     root = path if path.is_dir() else path.parent
-    archive = Archive(root / STATE_DIRECTORY)
+    archive = RunStore(root / STATE_DIRECTORY)
     if run is not None:
         return archive.load(run)
     found = archive.records(limit=1)
@@ -65,7 +65,7 @@ def previewed(workspace: Workspace, name: str) -> tuple[Drill, Sequence[Preview]
     """A drill, what each step would send, and why it would not start now."""
     drill = _read(workspace, name)
     types, now = workspace.registry.resource_types(), workspace.clock.now()
-    plan = whole(drill, types, now)
+    plan = combined_plan(drill, types, now)
     found = [*refusals(drill, workspace.projects, now), *workspace.refusals(plan), *plan.problems]
     return drill, previews(drill, types, now), [problem.summary for problem in found]
 
@@ -165,7 +165,7 @@ def write_reports(terminal: Terminal, record: Record, html: Path | None, junit: 
 
 
 def _read(workspace: Workspace, name: str) -> Drill:
-    return read_drill(workspace.stack, name, list(workspace.registry), finder(workspace))
+    return read_drill(workspace.stack, name, list(workspace.registry), data_resolver(workspace))
 
 
 def _typed(terminal: Terminal, drill: Drill) -> bool:
@@ -181,7 +181,7 @@ def _typed(terminal: Terminal, drill: Drill) -> bool:
     return terminal.ask(question, f"  Type the drill's name to start it ({printable(drill.name)}): ") == drill.name
 
 
-def _aborted(terminal: Terminal, workspace: Workspace, name: str, archive: Archive, crew: Crew) -> Record:
+def _aborted(terminal: Terminal, workspace: Workspace, name: str, archive: RunStore, crew: OperatorHooks) -> Record:
     """Abort one drill; a run that is alive is told to end, and waited for."""
     try:
         return abort(workspace, name, archive, crew)
@@ -206,7 +206,7 @@ def _aborted(terminal: Terminal, workspace: Workspace, name: str, archive: Archi
 @contextmanager
 def _crewed(
     terminal: Terminal, workspace: Workspace, unasked: bool, approve: Callable[[Drill], bool]
-) -> Iterator[Crew]:
+) -> Iterator[OperatorHooks]:
     """Somebody to confirm pauses, a watcher, and Ctrl-C that clears."""
     stop = Event()
     told = line((INTERRUPTED, Style.WARNING))
@@ -214,17 +214,17 @@ def _crewed(
         watcher: Watcher = Lines(terminal).watch
         away: Away = nullcontext
         if terminal.watched:
-            from reconciler.cli.drill_board import Board
+            from reconciler.cli.drill_board import DrillProgress
 
-            board = resources.enter_context(Board(terminal, workspace.clock))
+            board = resources.enter_context(DrillProgress(terminal, workspace.clock))
             watcher, away = board.watch, board.away
-        resources.enter_context(stopping(stop, lambda: terminal.tell([told])))
+        resources.enter_context(stop_on_signal(stop, lambda: terminal.tell([told])))
 
         def asked(drill: Drill) -> bool:
             with away():
                 return approve(drill)
 
-        yield Crew(owner(), _confirmation(terminal, unasked, away), asked, watcher, stop)
+        yield OperatorHooks(owner(), _confirmation(terminal, unasked, away), asked, watcher, stop)
 
 
 def _confirmation(terminal: Terminal, unasked: bool, away: Away) -> Confirm:

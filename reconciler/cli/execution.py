@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
-from reconciler.apply.apply import apply_plan
+from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import leased
 from reconciler.apply.options import Options
-from reconciler.apply.result import Ending, Result
+from reconciler.apply.result import ApplyStatus, Result
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.owner import owner
 from reconciler.cli.plans import show_plan
@@ -19,12 +19,12 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.protocol import Ledger
 from reconciler.plan.plan import Plan
+from reconciler.session.workspace import Workspace
 from reconciler.views.json.result import result_document
 from reconciler.views.markdown.result import result_markdown
 from reconciler.views.text.line import BLANK, Style, line
 from reconciler.views.text.result import result_lines
 from reconciler.views.text.settlement import settlement_lines
-from reconciler.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def execute(
         _check(terminal, workspace, request, plan)
         if not plan.pending:
             now = workspace.clock.now()
-            return _show(terminal, request, Result(plan, "", now, now, Ending.COMPLETE, {}, command=request.command))
+            return _show(
+                terminal, request, Result(plan, "", now, now, ApplyStatus.COMPLETE, {}, command=request.command)
+            )
         if request.format != Format.JSON:  # whose one document holds the plan
             show_plan(terminal, plan, request.format)
         if not request.auto_approve and not _approved(terminal, request):
@@ -96,9 +98,9 @@ def execute(
 
 def exit_code(result: Result) -> ExitCode:
     """What a script learns from a result."""
-    if result.ending is Ending.INTERRUPTED:
+    if result.ending is ApplyStatus.INTERRUPTED:
         return ExitCode.INTERRUPTED
-    if result.ending is Ending.COMPLETE and not result.remaining:
+    if result.ending is ApplyStatus.COMPLETE and not result.remaining:
         return ExitCode.DONE
     return ExitCode.PARTIAL if result.touched else ExitCode.ERROR
 

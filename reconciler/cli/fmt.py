@@ -13,7 +13,7 @@ from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Format, Terminal
 
 if TYPE_CHECKING:
-    from reconciler.config.source import Source
+    from reconciler.config.yaml.source import Source
     from reconciler.core.diagnostic import Diagnostic
 
 STANDARD_INPUT = "standard input"
@@ -45,7 +45,7 @@ def fmt(
     Only white space changes: comments, order, quotes and line breaks stay. Names each file it changed.
     """
     from reconciler.cli.files import replace_text
-    from reconciler.config.format import format_text
+    from reconciler.config.yaml.format import format_text
     from reconciler.core.diagnostic import DiagnosticError
 
     terminal = Terminal.of(ctx)
@@ -73,8 +73,8 @@ def fmt(
 
 
 def _sources(terminal: Terminal, paths: list[Path]) -> Iterator[Source]:
-    from reconciler.config.source import Source
-    from reconciler.workspace import read_sources
+    from reconciler.config.yaml.source import Source
+    from reconciler.session.workspace import read_sources
 
     for path in paths:
         if str(path) == "-":

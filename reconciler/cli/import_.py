@@ -14,8 +14,8 @@ from reconciler.cli.terminal import Format, Terminal
 
 if TYPE_CHECKING:
     from reconciler.cli.importing import Imports
-    from reconciler.core.foreign import Foreign
-    from reconciler.workspace import Workspace
+    from reconciler.core.unmanaged import UnmanagedAlarm
+    from reconciler.session.workspace import Workspace
 
 app = command_app()
 
@@ -85,10 +85,10 @@ def import_(
 def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, *, filtered: bool) -> None:
     from reconciler.cli.files import replace_text
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.views.declaration import declaration
+    from reconciler.views.phrases.plan import count
     from reconciler.views.printable import printable
     from reconciler.views.text.line import Style, line
-    from reconciler.views.wording import count
+    from reconciler.views.yaml_export import yaml_export
 
     if imported.warnings:
         terminal.report(imported.warnings)
@@ -102,7 +102,7 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
         f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
         "To take them over: reconciler import --adopt --out adoption.json, then reconciler apply adoption.json",
     )
-    text = declaration(imported.resources, head)
+    text = yaml_export(imported.resources, head)
     if out is None:
         terminal.write(text)
     elif out.exists():
@@ -120,13 +120,13 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
 
 
 def _adopt(
-    terminal: Terminal, workspace: Workspace, found: list[Foreign], out: Path | None, stack: Path, format: Format
+    terminal: Terminal, workspace: Workspace, found: list[UnmanagedAlarm], out: Path | None, stack: Path, format: Format
 ) -> None:
     from reconciler.cli.plans import save, show_plan
     from reconciler.core.diagnostic import DiagnosticError
     from reconciler.plan.adoption import adopt
+    from reconciler.views.phrases.plan import count
     from reconciler.views.text.line import line
-    from reconciler.views.wording import count
 
     plan = adopt(workspace.plan(workspace.remembered()), found, workspace.registry.resource_types())
     show_plan(terminal, plan, format)

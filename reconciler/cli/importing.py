@@ -9,8 +9,8 @@ from reconciler.config.stack import Stack
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
-from reconciler.core.foreign import Foreign
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.registry import Registry
 
 Resources = dict[str, dict[str, dict[str, object]]]
@@ -36,7 +36,7 @@ def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def imports(stack: Stack, found: Iterable[Foreign], registry: Registry) -> Imports:
+def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -> Imports:
     """Sort out what was found: what the stack declares already is only counted, what breaks a limit is left out."""
     known = {(item.provider, frozenset(item.identity.items())) for item in stack.desired}
     taken = {(item.address.type, item.address.name) for item in stack.desired}
@@ -72,7 +72,7 @@ def _needs_naming(kind: str, stack: Stack, registry: Registry) -> bool:
     return owner is None or sum(config.type == owner.name for config in stack.providers.values()) != 1
 
 
-def _unfit(item: Foreign, kind: ResourceType) -> Diagnostic | None:
+def _unfit(item: UnmanagedAlarm, kind: ResourceType) -> Diagnostic | None:
     observed = item.observed
     try:
         _check_keys(item.fields)

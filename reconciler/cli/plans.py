@@ -12,10 +12,10 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.plan.plan import Plan
+from reconciler.views.phrases.plan import deadline
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
 from reconciler.views.text.plan import plan_lines
-from reconciler.views.wording import deadline
 
 
 def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:

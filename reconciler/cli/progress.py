@@ -18,15 +18,15 @@ _log = logging.getLogger("reconciler.apply")
 def watching(terminal: Terminal) -> Iterator[Progress]:
     """The watcher of one run."""
     if not terminal.watched:
-        yield Records()
+        yield LogProgress()
         return
-    from reconciler.cli.bar import Bar
+    from reconciler.cli.bar import ApplyProgress
 
-    with Bar(terminal) as bar:
+    with ApplyProgress(terminal) as bar:
         yield bar
 
 
-class Records:
+class LogProgress:
     """Tells a run to the log."""
 
     def __init__(self) -> None:

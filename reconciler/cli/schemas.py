@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 from reconciler.checks.check import CheckSpec
 from reconciler.config.schema import DIALECT, stack_schema
 from reconciler.drill.spec import DrillSpec
-from reconciler.plan.document import PlanDocument
+from reconciler.plan.planfile import PlanDocument
 from reconciler.providers.registry import Registry
-from reconciler.views.json.shape import DOCUMENTS
+from reconciler.views.json.schema import DOCUMENTS
 
 
 def schemas() -> Mapping[str, Mapping[str, object]]:

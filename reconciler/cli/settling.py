@@ -6,17 +6,17 @@ from contextlib import AbstractContextManager
 from threading import Event
 
 from reconciler.apply.lease import leased
-from reconciler.apply.settle import Settlement, settle
+from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.interrupt import stopping
 from reconciler.cli.owner import owner
 from reconciler.cli.progress import watching
+from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.ledger.protocol import Ledger
+from reconciler.session.workspace import Workspace
 from reconciler.views.json.settlement import settlement_document
 from reconciler.views.text.line import Style, line
 from reconciler.views.text.settlement import settled_lines
-from reconciler.workspace import Workspace
 
 INTERRUPTED = "Interrupted: what is under way finishes, then the run ends. Ctrl-C again exits at once."
 
@@ -37,9 +37,9 @@ def settle_only(terminal: Terminal, workspace: Workspace, format: DataFormat) ->
 def settle_open(terminal: Terminal, workspace: Workspace, ledger: Ledger, stop: Event) -> Settlement:
     """Settle what is open, progress shown, until ``stop`` is set; the caller holds the lease."""
     with stoppable(terminal, stop), watching(terminal) as progress:
-        return settle(ledger, workspace.providers, workspace.clock, stop, progress)
+        return resolve_open_intents(ledger, workspace.providers, workspace.clock, stop, progress)
 
 
 def stoppable(terminal: Terminal, stop: Event) -> AbstractContextManager[None]:
     """Let Ctrl-C and a termination signal set ``stop``, and say so."""
-    return stopping(stop, lambda: terminal.tell([line((INTERRUPTED, Style.WARNING))]))
+    return stop_on_signal(stop, lambda: terminal.tell([line((INTERRUPTED, Style.WARNING))]))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.config.inputs import Inputs
     from reconciler.core.address import Address
     from reconciler.plan.plan import Plan
-    from reconciler.workspace import Workspace
+    from reconciler.session.workspace import Workspace
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def opened(
     Without ``data`` no query is made for the expressions of its resources: for commands that plan nothing but clears.
     Raises DiagnosticError with everything that is wrong with it.
     """
-    from reconciler.workspace import open_workspace
+    from reconciler.session.workspace import open_workspace
 
     with open_workspace(path, inputs(terminal.environ, variables, files), data=data) as workspace:
         terminal.hide(workspace.stack.secrets)
@@ -44,7 +44,7 @@ def inputs(environ: Mapping[str, str], variables: Sequence[str] | None, files: S
     """The inputs of ``--var`` and ``--var-file``, and of the environment; DiagnosticError for what can't be one."""
     from reconciler.config.inputs import Inputs
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.workspace import read_source
+    from reconciler.session.workspace import read_source
 
     values: dict[str, str] = {}
     for number, text in enumerate(variables or (), 1):

@@ -16,7 +16,7 @@ from reconciler.views.redaction import Redactor
 from reconciler.views.text.line import Line, Span
 
 if TYPE_CHECKING:
-    from reconciler.cli.painter import Painter
+    from reconciler.cli.ansi import AnsiRenderer
     from reconciler.core.diagnostic import Diagnostic
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Terminal:
         self.json_logs = False
         self.above: Callable[[str], None] | None = None  # writes above what is drawn on standard error
         self.redactor = Redactor()
-        self._painters: dict[int, Painter | None] = {}
+        self._painters: dict[int, AnsiRenderer | None] = {}
 
     @classmethod
     def of(cls, ctx: typer.Context) -> Terminal:
@@ -120,7 +120,7 @@ class Terminal:
 
         self.tell(diagnostic_lines(diagnostics))
         if self.environ.get("GITHUB_ACTIONS") == "true":
-            from reconciler.views.annotation import workflow_commands
+            from reconciler.views.github import workflow_commands
 
             self._write(self.stderr, "".join(f"{self.redactor(text)}\n" for text in workflow_commands(diagnostics)))
 
@@ -156,13 +156,13 @@ class Terminal:
     def _redacted(self, line: Line) -> Line:
         return line._replace(spans=tuple(Span(self.redactor(span.text), span.style) for span in line.spans))
 
-    def _painter(self, stream: TextIO) -> Painter | None:
+    def _painter(self, stream: TextIO) -> AnsiRenderer | None:
         if id(stream) not in self._painters:
             painter = None
             if _is_terminal(stream):
-                from reconciler.cli.painter import Painter
+                from reconciler.cli.ansi import AnsiRenderer
 
-                painter = Painter(stream, self.color and self.environ.get("TERM") != "dumb")
+                painter = AnsiRenderer(stream, self.color and self.environ.get("TERM") != "dumb")
             self._painters[id(stream)] = painter
         return self._painters[id(stream)]
 

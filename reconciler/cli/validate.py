@@ -26,16 +26,16 @@ def validate(
 
     Every problem is reported at once, with its place and what to do.
     """
-    from reconciler.checks.check import check_checks
+    from reconciler.checks.check import validate_checks
     from reconciler.cli.stack import opened
-    from reconciler.drill.read import sketch_drills
+    from reconciler.drill.load import validate_drills
     from reconciler.views.json.validation import validation_document
     from reconciler.views.text.validation import validation_lines
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        check_checks(workspace.stack, workspace.registry.resource_types())
-        sketch_drills(workspace.stack, list(workspace.registry))
+        validate_checks(workspace.stack, workspace.registry.resource_types())
+        validate_drills(workspace.stack, list(workspace.registry))
         terminal.show(
             format,
             text=lambda: validation_lines(workspace.stack),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Protocol, runtime_checkable
 
-from reconciler.config.sections import Sections
+from reconciler.config.blocks.sections import Sections
 from reconciler.config.stack import ProviderSchema
 from reconciler.core.data_source import sources_of
 
@@ -19,7 +19,7 @@ class Catalog(Protocol):
     def get(self, name: str) -> ProviderSchema | None: ...
 
 
-def needed(catalog: Collection[ProviderSchema] | Catalog, sections: Sections) -> Collection[ProviderSchema]:
+def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: Sections) -> Collection[ProviderSchema]:
     """The provider types that a configuration names, or all of them where it asks for something these don't have: what
     there is instead is for the hint to say.
     """

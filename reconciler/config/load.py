@@ -8,26 +8,26 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.config.blocks import STACK_NAME, STACK_NAME_LENGTH
-from reconciler.config.catalog import Catalog, needed
-from reconciler.config.context import Context, Reference
+from reconciler.config.blocks.common import STACK_NAME, STACK_NAME_LENGTH
+from reconciler.config.blocks.providers import AUTH, configure_providers
+from reconciler.config.blocks.resources import expand_resources
+from reconciler.config.blocks.sections import BUILT_IN, LATER, Sections, read_sections
+from reconciler.config.blocks.validation import report
+from reconciler.config.catalog import Catalog, required_providers
+from reconciler.config.config_digest import config_digest
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
+from reconciler.config.expressions.context import Context, Reference
+from reconciler.config.expressions.scope import DRILLS, GUARDS, Scope
+from reconciler.config.expressions.scope import LATER as LATER_USE
 from reconciler.config.inputs import Inputs
-from reconciler.config.meaning import meaning
-from reconciler.config.node import Plain, kind
-from reconciler.config.place import Texts
-from reconciler.config.problems import Problems
-from reconciler.config.providers import AUTH, configure_providers
-from reconciler.config.resources import expand_resources
-from reconciler.config.scope import DRILLS, GUARDS, Scope
-from reconciler.config.scope import LATER as LATER_USE
-from reconciler.config.secrecy import shown_lines
-from reconciler.config.sections import BUILT_IN, LATER, Sections, read_sections
-from reconciler.config.shape import UnusableError, fill, shape
-from reconciler.config.source import Source
 from reconciler.config.stack import Ask, DataConfig, ProviderSchema, Stack
-from reconciler.config.validation import report
+from reconciler.config.yaml.node import Value, kind
+from reconciler.config.yaml.secret_lines import safe_lines
+from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import SourceMap
 from reconciler.core.address import Address
-from reconciler.core.collector import without_collector
+from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
 
 _SHORTEST_SECRET = 4
@@ -52,7 +52,7 @@ def load_stack(
     unknown = set(sections) - set(LATER)
     if unknown:
         raise ValueError(f"sections that can be accepted are {', '.join(LATER)}, not {', '.join(sorted(unknown))}")
-    with without_collector():
+    with gc_disabled():
         return _load(sources, root, catalog, inputs, read, tuple(name for name in LATER if name in sections), ask)
 
 
@@ -65,22 +65,22 @@ def _load(
     accepted: Sequence[str],
     ask: Ask | None,
 ) -> Stack:
-    texts = Texts()
-    problems = Problems(texts)
+    texts = SourceMap()
+    problems = DiagnosticCollector(texts)
     found = read_sections(sources, accepted, read, texts, problems)
-    schemas = needed(catalog, found)
+    schemas = required_providers(catalog, found)
     settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
-    shown = shown_lines(texts, found.files, (*BUILT_IN, *accepted), settings | {"type"})
+    shown = safe_lines(texts, found.files, (*BUILT_IN, *accepted), settings | {"type"})
     name = _stack_name(found, sources, problems)
     scope = Scope(env=inputs.environ)
     scope.values["stack"]["name"] = name
     # What a configuration does not use is not loaded either.
     if found.entries("variables") or inputs.variables or inputs.files:
-        from reconciler.config.variables import declare_variables
+        from reconciler.config.blocks.variables import declare_variables
 
         declare_variables(found, inputs, scope, problems)
     if found.entries("locals"):
-        from reconciler.config.locals import define_locals
+        from reconciler.config.blocks.locals import define_locals
 
         define_locals(found, scope, problems)
     providers = configure_providers(found, schemas, scope, problems)
@@ -89,14 +89,14 @@ def _load(
     unresolved: set[str] = set()
     protected: set[Address] = set()
 
-    def find(config: DataConfig) -> Plain:
+    def find(config: DataConfig) -> Value:
         if ask is None or len(problems):  # with problems there will be no stack: no need to ask anybody
             unresolved.add(config.label)
-            raise UnusableError
+            raise UnresolvedError
         return ask(config, providers.configs[config.provider])
 
     if found.entries("data"):
-        from reconciler.config.data import declare_data, results
+        from reconciler.config.blocks.data import declare_data, results
 
         data = declare_data(found, schemas, providers, scope, problems)
         scope.values["data"] = results(data, find)
@@ -104,7 +104,7 @@ def _load(
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
-        from reconciler.config.evaluate import check_expressions
+        from reconciler.config.expressions.evaluate import check_expressions
 
         used |= check_expressions(node, scope, problems, DRILLS if section == "drills" else LATER_USE)
     problems.stop(shown)
@@ -114,7 +114,7 @@ def _load(
         providers=providers.configs,
         desired=desired,
         guards=guards,
-        digest=meaning(name, desired, providers, guards, later, used, scope),
+        digest=config_digest(name, desired, providers, guards, later, used, scope),
         scope=scope,
         secrets=frozenset(providers.secrets | set(_sensitive_texts(scope))),
         warnings=problems.listed(shown),
@@ -125,7 +125,7 @@ def _load(
     )
 
 
-def _stack_name(sections: Sections, sources: Sequence[Source], problems: Problems) -> str:
+def _stack_name(sections: Sections, sources: Sequence[Source], problems: DiagnosticCollector) -> str:
     node = sections.stack
     if node is None:
         if not len(problems):
@@ -144,22 +144,22 @@ def _stack_name(sections: Sections, sources: Sequence[Source], problems: Problem
     return node.value
 
 
-def _guards(sections: Sections, scope: Scope, problems: Problems) -> Guards:
+def _guards(sections: Sections, scope: Scope, problems: DiagnosticCollector) -> Guards:
     node = sections.named.get("guards")
     if node is not None:
         try:
-            value = fill(shape(node, GUARDS, scope, problems), Context(scope.values), problems)
+            value = evaluate_compiled(compile_value(node, GUARDS, scope, problems), Context(scope.values), problems)
             return Guards.model_validate(value)
         except ValidationError as error:
             report(error, node, Guards.model_fields, problems, value=value, what="guards")
-        except UnusableError:
+        except UnresolvedError:
             pass
     return Guards.model_construct()
 
 
 def _sensitive_texts(scope: Scope) -> Iterator[str]:
     """The texts in sensitive variables and locals that are long enough to be told from other text."""
-    pending: list[Plain] = [scope.values[root][name] for root, name in scope.sensitive]
+    pending: list[Value] = [scope.values[root][name] for root, name in scope.sensitive]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from reconciler.config.blocks import (
+from reconciler.config.blocks.common import (
     NAME,
     PROVIDER_KEY,
     STACK_NAME,
@@ -16,9 +16,9 @@ from reconciler.config.blocks import (
     WORD,
     Common,
 )
-from reconciler.config.data import DataCommon
+from reconciler.config.blocks.data import DataCommon
+from reconciler.config.blocks.variable import Variable
 from reconciler.config.stack import ProviderSchema
-from reconciler.config.variable import Variable
 from reconciler.core.data_source import sources_of
 from reconciler.core.desired import Kind
 from reconciler.core.guards import Guards
@@ -37,7 +37,7 @@ _EXPRESSION: Schema = {
 }
 _OR_EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 _NOTES = frozenset(["title", "description", "default", "examples", "deprecated", "writeOnly"])
-_UNFIT = {Kind.FACT: "state", Kind.LEVEL: "occurrence"}
+_UNFIT = {Kind.EVENT: "state", Kind.ALARM: "occurrence"}
 
 
 def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, type[BaseModel]] | None = None) -> Schema:

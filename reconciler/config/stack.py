@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel
 
-from reconciler.config.node import Node, Plain
-from reconciler.config.scope import Scope
+from reconciler.config.expressions.scope import Scope
+from reconciler.config.yaml.node import Node, Value
 from reconciler.core.address import Address
 from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
@@ -61,7 +61,7 @@ class DataConfig(NamedTuple):
         return f"{self.source.name}.{self.name}"
 
 
-Ask = Callable[[DataConfig, ProviderConfig], Plain]
+Ask = Callable[[DataConfig, ProviderConfig], Value]
 """Makes a query and returns its items; raises DiagnosticError where the service can't be asked."""
 
 

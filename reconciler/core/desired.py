@@ -14,8 +14,8 @@ from reconciler.core.duration import Duration
 class Kind(StrEnum):
     """Alarms are levels (firing or not); events are facts (recorded once, never changed)."""
 
-    LEVEL = "level"
-    FACT = "fact"
+    ALARM = "alarm"
+    EVENT = "event"
 
 
 class Lifecycle(BaseModel):

@@ -43,7 +43,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ServiceAnswer(NamedTuple):
+class ServiceErrorDetail(NamedTuple):
     """An error as the service said it, and the place it said it; already free of secrets."""
 
     message: str
@@ -63,5 +63,5 @@ class Outcome(NamedTuple):
 
     key: str
     status: Status
-    error: ServiceAnswer | None = None
+    error: ServiceErrorDetail | None = None
     id: str | None = None

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from reconciler.apply.result import Ending as ApplyEnding
+from reconciler.apply.result import ApplyStatus as ApplyEnding
 from reconciler.apply.result import Result
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Status, Verb
-from reconciler.core.patience import polling
-from reconciler.drill.chronicle import Chronicle
+from reconciler.core.retry import poll_intervals
 from reconciler.drill.drill import TIMEOUT, Drill
-from reconciler.drill.end import End, OverError, StepFailed
-from reconciler.drill.record import Ending, Sent
-from reconciler.drill.sightings import Sightings
-from reconciler.drill.stage import Stage
+from reconciler.drill.journal import RunJournal
+from reconciler.drill.observer import EffectObserver
+from reconciler.drill.record import DrillStatus, Emission
+from reconciler.drill.stop import DrillStopped, StepFailed, StopConditions
 from reconciler.drill.timeline import Step
 from reconciler.plan.plan import Change, Plan
-from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.session.session import StackSession
 
-PATIENCE = MINUTE
+SEND_DEADLINE = MINUTE
 """How long (ms) a step asks a service again that can't be asked."""
 
 
@@ -31,7 +31,13 @@ class Delivery:
     """Looks at what of a drill is there, and carries out the plans of its steps."""
 
     def __init__(
-        self, drill: Drill, stage: Stage, chronicle: Chronicle, sightings: Sightings, end: End, stop: Event
+        self,
+        drill: Drill,
+        stage: StackSession,
+        chronicle: RunJournal,
+        sightings: EffectObserver,
+        end: StopConditions,
+        stop: Event,
     ) -> None:
         self._drill = drill
         self._stage = stage
@@ -42,13 +48,13 @@ class Delivery:
 
     def observed(self, desired: Sequence[Desired] = ()) -> list[Observed]:
         """What of the drill is there, asked again for a while where the service can't say."""
-        until = self._stage.clock.now() + PATIENCE
-        for pause in polling():
+        until = self._stage.clock.now() + SEND_DEADLINE
+        for pause in poll_intervals():
             try:
                 return self._stage.observe(desired)
             except ServiceError as error:
-                if error.verdict is Verdict.DENIED:
-                    raise OverError(Ending.FAILED, str(error.answer)) from None
+                if error.verdict is ErrorKind.DENIED:
+                    raise DrillStopped(DrillStatus.FAILED, str(error.answer)) from None
                 if self._stage.clock.now() >= until:
                     raise StepFailed(f"the service can't be asked: {error.answer}") from None
             self._end.check()
@@ -76,7 +82,7 @@ class Delivery:
         )
         self._sightings.look()
         if result.ending is ApplyEnding.DENIED:
-            raise OverError(Ending.FAILED, str(result.cause))
+            raise DrillStopped(DrillStatus.FAILED, str(result.cause))
         undone = [outcome for outcome in result.outcomes.values() if outcome.status is not Status.DONE]
         if result.remaining:
             self._end.check()
@@ -84,12 +90,12 @@ class Delivery:
             raise StepFailed(f"{len(result.remaining)} of {len(plan.pending)} not done{reason}")
         return done
 
-    def _sent(self, step: Step, change: Change, now: int) -> Sent:
+    def _sent(self, step: Step, change: Change, now: int) -> Emission:
         desired = change.desired
         assert desired is not None
         resource = next(one for one in self._drill.resources if one.desired.address == change.address)
         timeout = desired.attributes.get(TIMEOUT)
-        return Sent(
+        return Emission(
             address=str(resource.address),
             mark=str(change.address),
             name=resource.event_name,
@@ -109,7 +115,7 @@ class Delivery:
             if change.action is Action.CLEAR and result.status(change) is Status.DONE
         }
 
-        def change(sent: Sent) -> Sent:
+        def change(sent: Emission) -> Emission:
             if sent.mark in cleared and sent.active:
                 return sent.model_copy(update={"ended_at": at, "ended_by": f"step {step.name}"})
             outcomes = [result.outcomes[key] for key in sent.keys if key in result.outcomes]

@@ -111,5 +111,5 @@ def with_timeout(desired: Desired, timeout: int) -> Desired:
 
 def to_record(desired: Desired, run: str, step: str) -> Desired:
     """An event that is recorded once for each run and step."""
-    assert desired.kind is Kind.FACT
+    assert desired.kind is Kind.EVENT
     return desired._replace(occurrence=f"{run}/{step}")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reconciler.core.resource_type import ResourceType
 from reconciler.drill.drill import Drill, Resource, to_raise, to_record
-from reconciler.drill.spec import Action
+from reconciler.drill.spec import StepAction
 from reconciler.drill.timeline import Step
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
@@ -33,14 +33,14 @@ def previews(drill: Drill, types: Mapping[str, ResourceType], now: int) -> list[
     return [Preview(step, tuple(_items(drill, step, types, now))) for step in drill.timeline.steps]
 
 
-def whole(drill: Drill, types: Mapping[str, ResourceType], now: int) -> Plan:
+def combined_plan(drill: Drill, types: Mapping[str, ResourceType], now: int) -> Plan:
     """Everything a drill would push as one plan, for the stack's guards."""
     desired = [
         to_raise(resource.desired, drill.spec.max_duration)
-        if step.action is Action.RAISE
+        if step.action is StepAction.RAISE
         else to_record(resource.desired, RUN, step.name)
         for step in drill.timeline.steps
-        if step.action in (Action.RAISE, Action.RECORD)
+        if step.action in (StepAction.RAISE, StepAction.RECORD)
         for resource in drill.of(step)
     ]
     unique = {one.address: one for one in desired}
@@ -49,10 +49,10 @@ def whole(drill: Drill, types: Mapping[str, ResourceType], now: int) -> Plan:
 
 def _items(drill: Drill, step: Step, types: Mapping[str, ResourceType], now: int) -> list[Item]:
     resources = drill.of(step)
-    if step.action is Action.RAISE:
+    if step.action is StepAction.RAISE:
         left = drill.spec.max_duration - step.offset
         desired = [to_raise(resource.desired, left) for resource in resources]
-    elif step.action is Action.RECORD:
+    elif step.action is StepAction.RECORD:
         desired = [to_record(resource.desired, RUN, step.name) for resource in resources]
     else:
         return [Item(resource, None) for resource in resources]

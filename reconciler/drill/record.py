@@ -7,12 +7,12 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from reconciler.drill.spec import Action
+from reconciler.drill.spec import StepAction
 
 FORMAT_VERSION = "1.0"
 
 
-class Ending(StrEnum):
+class DrillStatus(StrEnum):
     """How a run ended; ``running`` until it has, and for ever where its process died."""
 
     RUNNING = "running"
@@ -48,7 +48,7 @@ class StepRecord(Part):
     """A step: when it was planned (ms from the beginning), when it was due as things had gone, when it truly ran."""
 
     name: str
-    action: Action
+    action: StepAction
     about: str
     planned: int
     due_at: int | None = None
@@ -65,7 +65,7 @@ class StepRecord(Part):
         return max(0, self.started_at - self.due_at)
 
 
-class Sent(Part):
+class Emission(Part):
     """An alarm that was raised, or an event that was recorded.
 
     ``address`` is as written, ``mark`` as in its marks. ``keys`` are the idempotency keys of its pushes. ``until`` is
@@ -120,7 +120,7 @@ class CheckRecord(Part):
     items: tuple[dict[str, JsonValue], ...] = ()
 
 
-class Remark(Part):
+class LogEntry(Part):
     """A line of the run's own log."""
 
     at: int
@@ -150,20 +150,20 @@ class Record(Part):
     cleared_at: int | None = None
     ended_at: int | None = None
     held: int = 0
-    ending: Ending = Ending.RUNNING
+    ending: DrillStatus = DrillStatus.RUNNING
     why: str = ""
     steps: tuple[StepRecord, ...] = ()
-    sent: tuple[Sent, ...] = ()
+    sent: tuple[Emission, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
     left: tuple[str, ...] = ()
-    log: tuple[Remark, ...] = ()
+    log: tuple[LogEntry, ...] = ()
 
     @property
     def over(self) -> bool:
         return self.ended_at is not None
 
     @property
-    def alarms(self) -> tuple[Sent, ...]:
+    def alarms(self) -> tuple[Emission, ...]:
         return tuple(sent for sent in self.sent if not sent.is_event)
 
     def at(self, instant: int) -> int:
@@ -181,5 +181,5 @@ class Record(Part):
             step.name
             for step in self.steps
             if step.state is not StepState.DONE
-            and (step.action is not Action.CHECK or step.state is not StepState.FAILED)
+            and (step.action is not StepAction.CHECK or step.state is not StepState.FAILED)
         )

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from threading import Event
 
 from reconciler.config.stack import ProviderConfig
-from reconciler.connections import Connections
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND
-from reconciler.workspace import STATE_DIRECTORY, Workspace
+from reconciler.session.provider_pool import ProviderPool
+from reconciler.session.workspace import STATE_DIRECTORY, Workspace
 
 VISIBLE_AFTER = SECOND
 """How long (ms) the emulator of a rehearsal hides what was pushed, so that latencies show."""
@@ -59,7 +59,7 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
         root = Path(directory)
         providers = {key: _embedded(config) for key, config in workspace.stack.providers.items()}
         stack = workspace.stack._replace(root=root, providers=providers)
-        connections = Connections(workspace.registry, root / STATE_DIRECTORY, resources, clock, url)
+        connections = ProviderPool(workspace.registry, root / STATE_DIRECTORY, resources, clock, url)
         yield Workspace(stack, workspace.registry, clock, resources, connections)
 
 

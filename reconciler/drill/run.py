@@ -9,32 +9,32 @@ from datetime import UTC, datetime
 from threading import Event
 
 from reconciler.apply.lease import Owner, leased
-from reconciler.checks.canary import Perch
-from reconciler.checks.check import Check, Unasked, read_checks
-from reconciler.config.node import Plain
+from reconciler.checks.canary import CanarySession
+from reconciler.checks.check import Check, UnresolvedCheck, read_checks
 from reconciler.config.stack import DataConfig
+from reconciler.config.yaml.node import Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
-from reconciler.drill.archive import Archive
-from reconciler.drill.chronicle import Chronicle, Watcher
-from reconciler.drill.clearing import clear_all
+from reconciler.drill.cleanup import clear_all
+from reconciler.drill.context import Confirm, RunContext
 from reconciler.drill.drill import Drill, drill_stack
-from reconciler.drill.house import Confirm, House
-from reconciler.drill.notices import askers
-from reconciler.drill.play import Play
-from reconciler.drill.preview import whole
-from reconciler.drill.record import Ending, Record, StepRecord, StepState
-from reconciler.drill.refusal import refusals
+from reconciler.drill.journal import RunJournal, Watcher
+from reconciler.drill.notifications import askers
+from reconciler.drill.preconditions import refusals
+from reconciler.drill.preview import combined_plan
+from reconciler.drill.record import DrillStatus, Record, StepRecord, StepState
 from reconciler.drill.rehearsal import ScaledClock
-from reconciler.drill.spec import Action
-from reconciler.drill.stage import Stage
+from reconciler.drill.runner import DrillRunner
+from reconciler.drill.spec import StepAction
+from reconciler.drill.store import RunStore
 from reconciler.drill.timeline import Step, next_due
 from reconciler.ledger.protocol import Holder, Ledger
-from reconciler.workspace import Workspace
+from reconciler.session.session import StackSession
+from reconciler.session.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class OperatorHooks:
     """Who runs a drill, and who watches: ``approve`` is asked last before anything is sent."""
 
     owner: Owner
@@ -44,7 +44,7 @@ class Crew:
     stop: Event
 
 
-def start(workspace: Workspace, drill: Drill, archive: Archive, crew: Crew, *, force: bool = False) -> Record:
+def start(workspace: Workspace, drill: Drill, archive: RunStore, crew: OperatorHooks, *, force: bool = False) -> Record:
     """Run a drill from its beginning to its end. Raises DiagnosticError where it may not start: nothing is sent then.
 
     Where a check of ``before`` does not pass, or it is not approved, the record's ending says so. Also raises
@@ -55,25 +55,27 @@ def start(workspace: Workspace, drill: Drill, archive: Archive, crew: Crew, *, f
     found = refusals(drill, workspace.projects, clock.now())
     if rehearsal:
         found = tuple(one for one in found if one.address is not None)  # its hours are not those of the week
-    plan = whole(drill, workspace.registry.resource_types(), clock.now())
+    plan = combined_plan(drill, workspace.registry.resource_types(), clock.now())
     guards = () if force else workspace.refusals(plan)
     if found or guards or plan.problems:
         raise DiagnosticError(*found, *guards, *plan.problems)
     ledger = workspace.open_ledger()
     with leased(ledger, crew.owner, clock, crew.stop) as holder:
-        stage = make_stage(workspace, drill.owner, ledger, holder)
+        stage = open_session(workspace, drill.owner, ledger, holder)
         _check_nothing_left(stage, drill, archive, rehearsal)
         stage.settle(crew.stop)
         record = _fresh(
             drill, crew.owner, clock.now(), clock.speed if isinstance(clock, ScaledClock) else 1.0, rehearsal
         )
-        chronicle = Chronicle(record, archive, clock, crew.watcher)
+        chronicle = RunJournal(record, archive, clock, crew.watcher)
         chronicle.write(f"drill {drill.name} of stack {drill.stack}")
-        play = Play(drill, stage, _house(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop)
+        play = DrillRunner(
+            drill, stage, _run_context(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop
+        )
         steady = play.steady("before", drill.spec.checks_before)
         if crew.stop.is_set():
             why = "interrupted before anything was sent"
-            chronicle.write(why, ending=Ending.INTERRUPTED, why=why, ended_at=clock.now())
+            chronicle.write(why, ending=DrillStatus.INTERRUPTED, why=why, ended_at=clock.now())
         elif not steady:
             bad = ", ".join(check.name for check in chronicle.record.failed_checks)
             _refuse(chronicle, f"did not start: {bad} did not pass before it")
@@ -85,7 +87,7 @@ def start(workspace: Workspace, drill: Drill, archive: Archive, crew: Crew, *, f
         return chronicle.record
 
 
-def resume(workspace: Workspace, drill: Drill, record: Record, archive: Archive, crew: Crew) -> Record:
+def resume(workspace: Workspace, drill: Drill, record: Record, archive: RunStore, crew: OperatorHooks) -> Record:
     """Go on with a run that died: settle, take the steps that are left at the same distances, clear.
 
     Raises DiagnosticError where the drill has changed meanwhile, and LeaseHeldError where the run is alive.
@@ -101,21 +103,23 @@ def resume(workspace: Workspace, drill: Drill, record: Record, archive: Archive,
         record = archive.load(record.run)
         if record.over:
             return record
-        stage = make_stage(workspace, drill.owner, ledger, holder)
+        stage = open_session(workspace, drill.owner, ledger, holder)
         taken_over = record.model_copy(update={"who": crew.owner.name, "host": crew.owner.host, "pid": crew.owner.pid})
-        chronicle = Chronicle(taken_over, archive, clock, crew.watcher)
+        chronicle = RunJournal(taken_over, archive, clock, crew.watcher)
         chronicle.write(f"taken up again by {crew.owner.name} on {crew.owner.host}")
-        play = Play(drill, stage, _house(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop)
+        play = DrillRunner(
+            drill, stage, _run_context(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop
+        )
         if record.started_at is None:
             _refuse(chronicle, "did not start: its process died first")
             return chronicle.record
         stage.settle(crew.stop)
-        _hold(drill, chronicle, clock.now())
+        _shift_overdue(drill, chronicle, clock.now())
         play.perform()
         return chronicle.record
 
 
-def abort(workspace: Workspace, name: str, archive: Archive, crew: Crew) -> Record:
+def abort(workspace: Workspace, name: str, archive: RunStore, crew: OperatorHooks) -> Record:
     """Settle and clear all that a drill left, known by its marks alone; with no record here, one is made.
 
     Raises LeaseHeldError where a run of the stack is alive.
@@ -123,10 +127,10 @@ def abort(workspace: Workspace, name: str, archive: Archive, crew: Crew) -> Reco
     clock = workspace.clock
     ledger = workspace.open_ledger()
     with leased(ledger, crew.owner, clock, crew.stop) as holder:
-        stage = make_stage(workspace, drill_stack(workspace.stack.name, name), ledger, holder)
+        stage = open_session(workspace, drill_stack(workspace.stack.name, name), ledger, holder)
         unfinished = archive.unfinished(name)
-        record = unfinished[0] if unfinished else _strange(workspace.stack.name, name, crew.owner, clock.now())
-        chronicle = Chronicle(record, archive, clock, crew.watcher)
+        record = unfinished[0] if unfinished else _orphan_record(workspace.stack.name, name, crew.owner, clock.now())
+        chronicle = RunJournal(record, archive, clock, crew.watcher)
         chronicle.write(f"aborted by {crew.owner.name} on {crew.owner.host}")
         steps = tuple(
             step.model_copy(update={"state": StepState.SKIPPED, "outcome": "aborted"})
@@ -136,36 +140,38 @@ def abort(workspace: Workspace, name: str, archive: Archive, crew: Crew) -> Reco
         )
         clear_all(stage, chronicle, "drill abort", Event(), linger=not unfinished)
         why = f"aborted by {crew.owner.name} on {crew.owner.host}"
-        chronicle.write("the drill is over", ending=Ending.ABORTED, why=why, steps=steps, ended_at=clock.now())
+        chronicle.write("the drill is over", ending=DrillStatus.ABORTED, why=why, steps=steps, ended_at=clock.now())
         for older in unfinished[1:]:
-            archive.save(older.model_copy(update={"ending": Ending.ABORTED, "ended_at": clock.now(), "why": why}))
+            archive.save(older.model_copy(update={"ending": DrillStatus.ABORTED, "ended_at": clock.now(), "why": why}))
         for each in unfinished:
             archive.forget_word(each.run)
         return chronicle.record
 
 
-def make_stage(workspace: Workspace, owner: str, ledger: Ledger, holder: Holder) -> Stage:
+def open_session(workspace: Workspace, owner: str, ledger: Ledger, holder: Holder) -> StackSession:
     """The stage of a drill on a workspace whose lease is held."""
     types = workspace.registry.resource_types()
-    return Stage(owner, workspace.providers, types, ledger, holder, workspace.clock)
+    return StackSession(owner, workspace.providers, types, ledger, holder, workspace.clock)
 
 
-def finder(workspace: Workspace) -> Callable[[DataConfig], Plain]:
+def data_resolver(workspace: Workspace) -> Callable[[DataConfig], Value]:
     """Makes the queries that expressions need."""
 
-    def find(data: DataConfig) -> Plain:
+    def find(data: DataConfig) -> Value:
         return workspace.connections.ask(data, workspace.stack.providers[data.provider])
 
     return find
 
 
-def _house(workspace: Workspace, stage: Stage, drill: Drill, archive: Archive, run: str, crew: Crew) -> House:
+def _run_context(
+    workspace: Workspace, stage: StackSession, drill: Drill, archive: RunStore, run: str, crew: OperatorHooks
+) -> RunContext:
     types = workspace.registry.resource_types()
 
-    def checks(names: Collection[str]) -> Sequence[Check | Unasked]:
-        return read_checks(workspace.stack, types, finder(workspace), names) if names else ()
+    def checks(names: Collection[str]) -> Sequence[Check | UnresolvedCheck]:
+        return read_checks(workspace.stack, types, data_resolver(workspace), names) if names else ()
 
-    perch = Perch(
+    perch = CanarySession(
         workspace.stack.name,
         workspace.providers,
         types,
@@ -175,7 +181,7 @@ def _house(workspace: Workspace, stage: Stage, drill: Drill, archive: Archive, r
         workspace.refusals,
     )
     used = {key: stage.providers[key] for key in drill.providers}
-    return House(
+    return RunContext(
         checks,
         workspace.query,
         perch,
@@ -185,7 +191,7 @@ def _house(workspace: Workspace, stage: Stage, drill: Drill, archive: Archive, r
     )
 
 
-def _check_nothing_left(stage: Stage, drill: Drill, archive: Archive, rehearsal: bool) -> None:
+def _check_nothing_left(stage: StackSession, drill: Drill, archive: RunStore, rehearsal: bool) -> None:
     """Raise DiagnosticError where an earlier run of the drill is not over, or something of it is active."""
     hint = f"`reconciler drill resume {drill.name}` goes on with it, `reconciler drill abort {drill.name}` clears it"
     unfinished = [] if rehearsal else archive.unfinished(drill.name)
@@ -201,7 +207,7 @@ def _check_nothing_left(stage: Stage, drill: Drill, archive: Archive, rehearsal:
         raise DiagnosticError(Diagnostic(f"{len(active)} alarms of drill {drill.name} are active already", hint=hint))
 
 
-def _hold(drill: Drill, chronicle: Chronicle, now: int) -> None:
+def _shift_overdue(drill: Drill, chronicle: RunJournal, now: int) -> None:
     """Let the next step be due now where it is overdue, and those after it keep their distance."""
     record = chronicle.record
     assert record.started_at is not None
@@ -212,8 +218,8 @@ def _hold(drill: Drill, chronicle: Chronicle, now: int) -> None:
         chronicle.write(held=record.held + late)
 
 
-def _refuse(chronicle: Chronicle, why: str) -> None:
-    chronicle.write(why, ending=Ending.REFUSED, why=why, ended_at=chronicle.now())
+def _refuse(chronicle: RunJournal, why: str) -> None:
+    chronicle.write(why, ending=DrillStatus.REFUSED, why=why, ended_at=chronicle.now())
 
 
 def _fresh(drill: Drill, owner: Owner, now: int, speed: float, rehearsal: bool) -> Record:
@@ -239,12 +245,12 @@ def _fresh(drill: Drill, owner: Owner, now: int, speed: float, rehearsal: bool) 
 
 def about(step: Step) -> str:
     """What a step is about, in a few words."""
-    if step.action is Action.CHECK:
+    if step.action is StepAction.CHECK:
         return ", ".join(step.checks)
     return step.text or ", ".join(map(str, step.targets))
 
 
-def _strange(stack: str, drill: str, owner: Owner, now: int) -> Record:
+def _orphan_record(stack: str, drill: str, owner: Owner, now: int) -> Record:
     return Record(
         run=_run_id(drill, now),
         stack=stack,

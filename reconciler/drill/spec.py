@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from reconciler.config.blocks import NAME, Block
+from reconciler.config.blocks.common import NAME, Block
 from reconciler.core.duration import DAY, HOUR, Duration, format_duration
 from reconciler.core.marks import PREFIX
 
@@ -20,7 +20,7 @@ ALL = "all"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 
 
-class Action(StrEnum):
+class StepAction(StrEnum):
     """What a step does; the values are the words of the language."""
 
     RAISE = "raise"
@@ -125,20 +125,20 @@ class StepSpec(Block):
             raise ValueError("say when: either at (from the beginning) or after (another step)")
         if self.wait is not None and self.after is None:
             raise ValueError("wait goes with after; with at, add it there")
-        given = [action for action in Action if getattr(self, _FIELDS[action]) is not None]
+        given = [action for action in StepAction if getattr(self, _FIELDS[action]) is not None]
         if len(given) != 1:
-            raise ValueError(f"a step does one thing of {', '.join(Action)}, not {len(given) or 'none'}")
+            raise ValueError(f"a step does one thing of {', '.join(StepAction)}, not {len(given) or 'none'}")
         return self
 
     @property
-    def action(self) -> Action:
-        return next(action for action in Action if getattr(self, _FIELDS[action]) is not None)
+    def action(self) -> StepAction:
+        return next(action for action in StepAction if getattr(self, _FIELDS[action]) is not None)
 
     @property
     def names(self) -> list[str]:
         """The addresses or checks it names; nothing for a pause and a note."""
         value = getattr(self, _FIELDS[self.action])
-        if self.action in (Action.PAUSE, Action.NOTE):
+        if self.action in (StepAction.PAUSE, StepAction.NOTE):
             return []
         return [value] if isinstance(value, str) else list(value)
 
@@ -148,7 +148,7 @@ class StepSpec(Block):
         return self.pause or self.note or ""
 
 
-_FIELDS = {action: "raises" if action is Action.RAISE else action.value for action in Action}
+_FIELDS = {action: "raises" if action is StepAction.RAISE else action.value for action in StepAction}
 
 
 class DrillSpec(Block):

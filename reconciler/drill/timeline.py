@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Position
-from reconciler.drill.spec import Action
+from reconciler.drill.spec import StepAction
 
 
 class Step(NamedTuple):
@@ -17,7 +17,7 @@ class Step(NamedTuple):
     """
 
     name: str
-    action: Action
+    action: StepAction
     offset: int
     after: str | None = None
     wait: int = 0

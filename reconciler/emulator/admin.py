@@ -9,15 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.emulator.aom.notification import parse_rule
-from reconciler.emulator.aom.shown import as_json
+from reconciler.emulator.aom.serialize import as_json
 from reconciler.emulator.aom.store import Store
 from reconciler.emulator.bcm.alarm import read_alarms
 from reconciler.emulator.bcm.store import BcmStore
 from reconciler.emulator.ces.store import CesStore
-from reconciler.emulator.fault import FaultBook, parse_fault
+from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.record import Recorder
 from reconciler.emulator.services import Services
-from reconciler.emulator.wire import Refused, answer, is_integer, parse
+from reconciler.emulator.wire import HttpError, answer, is_integer, parse
 
 MAX_SPEED = 1_000_000
 
@@ -27,7 +27,7 @@ class Admin:
     """What the admin endpoints look at and change."""
 
     services: Services
-    faults: FaultBook
+    faults: FaultInjector
     recorder: Recorder
     alarms: Store
     events: CesStore
@@ -195,5 +195,5 @@ def _event(text: str) -> dict[str, object]:
     return value
 
 
-def _refuse(message: str, status: int = 400) -> Refused:
-    return Refused(answer({"error": message}, status))
+def _refuse(message: str, status: int = 400) -> HttpError:
+    return HttpError(answer({"error": message}, status))

@@ -19,14 +19,14 @@ from reconciler.emulator.ces.routes import ces_routes
 from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.database import Database
-from reconciler.emulator.fault import FaultBook, parse_fault
-from reconciler.emulator.gate import Gate
+from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.iam import iam_routes
+from reconciler.emulator.middleware import RequestMiddleware
 from reconciler.emulator.record import Recorder
 from reconciler.emulator.seed import read_seed
 from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.wire import Refused
+from reconciler.emulator.wire import HttpError
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
         histories.put(seed.alarms)
         alarms.notices.add(seed.rules)
         lasting += seed.faults
-    faults = FaultBook(tuple(lasting))
+    faults = FaultInjector(tuple(lasting))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -55,11 +55,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(ces_routes(services, events))
     app.include_router(bcm_routes(services, histories))
     app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories)))
-    app.add_middleware(Gate, settings=settings, clock=clock, faults=faults, recorder=recorder)
+    app.add_middleware(RequestMiddleware, settings=settings, clock=clock, faults=faults, recorder=recorder)
 
-    @app.exception_handler(Refused)
+    @app.exception_handler(HttpError)
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)
+        assert isinstance(error, HttpError)
         return error.response
 
     return app

@@ -110,7 +110,7 @@ def parse_fault(text: str) -> Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FaultDecision:
     """What is done to one request: the first fault with an effect wins, delays add up, the longest hiding counts."""
 
     effect: Effect = "pass"
@@ -121,11 +121,11 @@ class Decision:
     hide: int = 0
 
 
-NOTHING = Decision()
+NOTHING = FaultDecision()
 
 
 @dataclass(slots=True)
-class _Armed:
+class _ActiveFault:
     fault: Fault
     dice: random.Random
     seen: int = 0
@@ -150,12 +150,12 @@ class _Armed:
 
 
 @dataclass(slots=True)
-class FaultBook:
+class FaultInjector:
     """The faults in force, each with its own count of the requests it has seen."""
 
     lasting: tuple[Fault, ...] = ()
     """Those in force from the start, and again after a reset."""
-    _armed: dict[int, _Armed] = field(default_factory=dict)
+    _armed: dict[int, _ActiveFault] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
@@ -169,7 +169,7 @@ class FaultBook:
 
     def add(self, fault: Fault) -> int:
         number = next(self._ids)
-        self._armed[number] = _Armed(fault, random.Random(fault.seed))  # noqa: S311 - repeatable on purpose
+        self._armed[number] = _ActiveFault(fault, random.Random(fault.seed))  # noqa: S311 - repeatable on purpose
         return number
 
     def remove(self, number: int) -> bool:
@@ -178,14 +178,14 @@ class FaultBook:
     def clear(self) -> None:
         self._armed.clear()
 
-    def decide(self, operation: str) -> Decision:
+    def decide(self, operation: str) -> FaultDecision:
         if not self._armed:
             return NOTHING
         met = [each.fault for each in self._armed.values() if operation in each.fault.operations and each.meets()]
         if not met:
             return NOTHING
         chosen = next((fault for fault in met if fault.effect != "pass"), Fault())
-        return Decision(
+        return FaultDecision(
             effect=chosen.effect,
             status=chosen.status or 500,
             retry_after=chosen.retry_after,

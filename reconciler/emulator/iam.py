@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from reconciler.emulator.errors import iam_error
 from reconciler.emulator.services import Services
-from reconciler.emulator.wire import Refused, answer, parse
+from reconciler.emulator.wire import HttpError, answer, parse
 
 
 def iam_routes(services: Services) -> APIRouter:
@@ -27,14 +27,14 @@ def iam_routes(services: Services) -> APIRouter:
             domain = _text(user, "domain", "name")
             project_id, project_name = _project(_at(auth, "scope", "project"))
         except ValueError as error:
-            raise Refused(iam_error(400, f"Invalid input: {error}")) from None
+            raise HttpError(iam_error(400, f"Invalid input: {error}")) from None
         if not isinstance(methods, list) or "password" not in methods:
-            raise Refused(iam_error(400, "Invalid input: identity.methods must hold 'password'"))
+            raise HttpError(iam_error(400, "Invalid input: identity.methods must hold 'password'"))
         known = any(
             each.name == name and each.password == password and each.domain in (None, domain) for each in settings.users
         )
         if settings.users and not known:
-            raise Refused(iam_error(401, "The username or password is wrong."))
+            raise HttpError(iam_error(401, "The username or password is wrong."))
         issued_at = services.clock.now()
         issued, expires_at = services.access.issue()
         if project_id is None:
@@ -60,7 +60,7 @@ def iam_routes(services: Services) -> APIRouter:
     @router.get("/v3/projects")
     async def projects(request: Request) -> Response:
         if not services.access.huawei(request, b""):
-            raise Refused(iam_error(401, "The request you have made requires authentication."))
+            raise HttpError(iam_error(401, "The request you have made requires authentication."))
         name = request.query_params.get("name")
         named = {name: settings.projects.get(name, name)} if name else settings.projects
         listed = [{"id": project, "name": each, "enabled": True} for each, project in named.items()]

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from reconciler.emulator.app import create_app
-from reconciler.emulator.gate import ABORT
+from reconciler.emulator.middleware import ABORT
 from reconciler.emulator.settings import Settings
 
 TICK = 0.1

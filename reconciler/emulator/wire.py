@@ -11,7 +11,7 @@ LARGEST = 2**62
 """Integers above this are refused: they would not fit the database."""
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+class HttpError(Exception):
     """Raised anywhere in a route: the request ends with this answer."""
 
     def __init__(self, response: Response) -> None:

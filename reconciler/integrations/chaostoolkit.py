@@ -20,7 +20,7 @@ from chaoslib.exceptions import ActivityFailed
 from reconciler.apply.lease import Owner, leased
 from reconciler.apply.result import Result
 from reconciler.apply.sender import DeniedError
-from reconciler.checks.canary import Perch
+from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import read_checks
 from reconciler.checks.result import CheckResult
 from reconciler.checks.run import run_checks
@@ -30,14 +30,14 @@ from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.drill.drill import Drill, Resource, drill_stack, to_raise, to_record
-from reconciler.drill.read import read_drill
-from reconciler.drill.refusal import refusals
-from reconciler.drill.run import finder, make_stage
-from reconciler.drill.stage import Stage
+from reconciler.drill.load import read_drill
+from reconciler.drill.preconditions import refusals
+from reconciler.drill.run import data_resolver, open_session
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import ServiceError
-from reconciler.workspace import Workspace, open_workspace
+from reconciler.session.session import StackSession
+from reconciler.session.workspace import Workspace, open_workspace
 
 __all__ = ["check", "clear_alarms", "no_active_alarms", "raise_alarms", "record_event"]
 
@@ -52,11 +52,11 @@ def raise_alarms(
     An action. What fires already is left alone. Fails where the drill's ``allowed`` or the stack's guards forbid it.
     """
     with _opened(stack, variables) as workspace:
-        made = read_drill(workspace.stack, drill, list(workspace.registry), finder(workspace))
+        made = read_drill(workspace.stack, drill, list(workspace.registry), data_resolver(workspace))
         forbidden = refusals(made, workspace.projects, workspace.clock.now())
         if forbidden:
             raise DiagnosticError(*forbidden)
-        wanted = [to_raise(one.desired, made.spec.max_duration) for one in _chosen(made, resources, Kind.LEVEL)]
+        wanted = [to_raise(one.desired, made.spec.max_duration) for one in _chosen(made, resources, Kind.ALARM)]
         with _staged(workspace, drill) as stage:
             observed = stage.active()
             firing = {found.marks.address for found in observed}
@@ -90,9 +90,9 @@ def record_event(
     An action.
     """
     with _opened(stack, variables) as workspace:
-        made = read_drill(workspace.stack, drill, list(workspace.registry), finder(workspace))
+        made = read_drill(workspace.stack, drill, list(workspace.registry), data_resolver(workspace))
         named = occurrence if occurrence is not None else format_instant(workspace.clock.now())
-        desired = [to_record(one.desired, "chaostoolkit", named) for one in _chosen(made, [resource], Kind.FACT)]
+        desired = [to_record(one.desired, "chaostoolkit", named) for one in _chosen(made, [resource], Kind.EVENT)]
         with _staged(workspace, drill) as stage:
             plan = stage.plan(desired, stage.observe(desired), [one.address for one in desired])
             return _told(_carried_out(workspace, stage, plan))
@@ -105,13 +105,15 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
     """
     with _opened(stack, variables) as workspace:
         types = workspace.registry.resource_types()
-        checks = read_checks(workspace.stack, types, finder(workspace), [names] if isinstance(names, str) else names)
+        checks = read_checks(
+            workspace.stack, types, data_resolver(workspace), [names] if isinstance(names, str) else names
+        )
 
         @contextmanager
-        def perch() -> Iterator[Perch]:
+        def perch() -> Iterator[CanarySession]:
             with _staged(workspace, "") as stage:
                 name, clock = workspace.stack.name, workspace.clock
-                yield Perch(name, stage.providers, types, stage.ledger, stage.holder, clock, workspace.refusals)
+                yield CanarySession(name, stage.providers, types, stage.ledger, stage.holder, clock, workspace.refusals)
 
         name, query = workspace.stack.name, workspace.query
         report = run_checks(name, checks, query, perch, workspace.clock, Event(), _Quiet())
@@ -148,12 +150,12 @@ def _opened(stack: str, variables: dict[str, str] | None) -> Iterator[Workspace]
 
 
 @contextmanager
-def _staged(workspace: Workspace, drill: str) -> Iterator[Stage]:
+def _staged(workspace: Workspace, drill: str) -> Iterator[StackSession]:
     """The stage of a drill, with the stack's lease, and what earlier runs left open settled."""
     ledger, stop = workspace.open_ledger(), Event()
     owner = Owner(f"{getpass.getuser()} (chaos)", socket.gethostname(), os.getpid())
     with leased(ledger, owner, workspace.clock, stop) as holder:
-        stage = make_stage(workspace, drill_stack(workspace.stack.name, drill), ledger, holder)
+        stage = open_session(workspace, drill_stack(workspace.stack.name, drill), ledger, holder)
         stage.settle(stop)
         yield stage
 
@@ -177,7 +179,7 @@ def _chosen(drill: Drill, names: Sequence[str], kind: Kind) -> list[Resource]:
     return chosen
 
 
-def _carried_out(workspace: Workspace, stage: Stage, plan: Plan, *, guarded: bool = True) -> Result:
+def _carried_out(workspace: Workspace, stage: StackSession, plan: Plan, *, guarded: bool = True) -> Result:
     """Apply a plan and verify it; ActivityFailed where something of it is not done."""
     problems = [*plan.problems, *(workspace.refusals(plan) if guarded else ())]
     if problems:

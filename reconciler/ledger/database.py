@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import RLock
 
 from reconciler.ledger import schema
-from reconciler.ledger.trouble import explain, foreign, newer
+from reconciler.ledger.errors import explain, foreign, newer
 
 _BUSY_TIMEOUT = 10.0  # seconds another process may keep us waiting
 _CHECKPOINT = 4_000  # pages (16 MB) in the write-ahead log before they are moved into the file

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from reconciler.ledger.process import fingerprint, is_dead
+from reconciler.ledger.liveness import fingerprint, is_dead
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError
 
 

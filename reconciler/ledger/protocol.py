@@ -30,7 +30,7 @@ class Write(NamedTuple):
     confirmed: bool
 
 
-class Stranded(NamedTuple):
+class Orphan(NamedTuple):
     """An alarm that was pushed through a provider which is not configured any more, and that is not known to be over;
     ``over_by`` is the instant (epoch ms) by which it expires.
     """
@@ -47,7 +47,7 @@ class LedgerView(NamedTuple):
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
     service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
     our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
-    ``begins_at`` of their first attempt. ``stranded`` are alarms at providers that nobody asks any more. ``flown`` are
+    ``begins_at`` of their first attempt. ``orphans`` are alarms at providers that nobody asks any more. ``flown`` are
     the ids of the plans by which checks of this ledger sent canaries; ``busy`` says that another run holds the lease
     now, so that a canary may be up.
     """
@@ -56,7 +56,7 @@ class LedgerView(NamedTuple):
     recent: tuple[Write, ...] = ()
     cleared: Mapping[str, int] = MappingProxyType({})
     attempted: Mapping[tuple[Address, str], int] = MappingProxyType({})
-    stranded: tuple[Stranded, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
     flown: frozenset[str] = frozenset()
     busy: bool = False
 
@@ -160,7 +160,7 @@ class Ledger(Protocol):
     def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
         """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms.
 
-        ``stranded`` is told where the keys of all configured ``providers`` are given.
+        ``orphans`` is told where the keys of all configured ``providers`` are given.
         """
 
     def runs(self) -> Sequence[Run]:

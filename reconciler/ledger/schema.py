@@ -76,7 +76,7 @@ INSERT INTO lease (one, fence) VALUES (1, 0);
 """
 
 _HOLDING_PROCESS = """
--- Tells the holder from a later process with the same number: see reconciler/ledger/process.py.
+-- Tells the holder from a later process with the same number: see reconciler/ledger/liveness.py.
 ALTER TABLE lease ADD COLUMN process TEXT;
 """
 

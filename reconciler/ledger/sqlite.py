@@ -10,12 +10,12 @@ from socket import gethostname
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
-from reconciler.ledger import database, history, lease
+from reconciler.ledger import database, lease, queries
+from reconciler.ledger.codec import encode_intent, encode_keys, encode_outcomes
 from reconciler.ledger.database import Database
-from reconciler.ledger.fold import fold, is_behind
+from reconciler.ledger.errors import damaged, unwritable
+from reconciler.ledger.projection import is_behind, project
 from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
-from reconciler.ledger.rows import encode_intent, encode_keys, encode_outcomes
-from reconciler.ledger.trouble import damaged, unwritable
 
 
 def open_ledger(path: Path, *, create: bool = True) -> Ledger:
@@ -115,24 +115,24 @@ class SqliteLedger:
 
     def open_intents(self) -> Sequence[Entry]:
         with self._folded() as connection:
-            return history.open_intents(connection)
+            return queries.open_intents(connection)
 
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         with self._folded() as connection:
-            return history.statuses(connection, keys)
+            return queries.statuses(connection, keys)
 
     def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
-        """As the protocol says; ``cleared`` and ``stranded`` reach back 30 days."""
+        """As the protocol says; ``cleared`` and ``orphans`` reach back 30 days."""
         with self._folded() as connection:
-            return history.view(connection, now, visible_within, providers)
+            return queries.view(connection, now, visible_within, providers)
 
     def runs(self) -> Sequence[Run]:
         with self._database.reading() as connection:
-            return history.runs(connection)
+            return queries.runs(connection)
 
     def entries(self, run: str) -> Sequence[Entry]:
         with self._folded() as connection:
-            return history.entries(connection, run)
+            return queries.entries(connection, run)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -164,7 +164,7 @@ class SqliteLedger:
             self._reading = False
         if behind:
             with self._database.transaction() as connection:
-                fold(connection)
+                project(connection)
         try:
             with self._database.reading() as connection:
                 yield connection

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.core.action import Action
 from reconciler.core.digest import digest_text
-from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.plan.difference import differences
 from reconciler.plan.plan import Change, Plan
 
 
-def adopt(plan: Plan, foreign: Iterable[Foreign], types: Mapping[str, ResourceType]) -> Plan:
+def adopt(plan: Plan, foreign: Iterable[UnmanagedAlarm], types: Mapping[str, ResourceType]) -> Plan:
     """The part of a plan that creates what fires already without marks, each create now a replace.
 
     What is known by the very same identity at the same provider is the same alarm. The marked one is pushed first, so

@@ -10,8 +10,8 @@ from reconciler.core.duration import format_duration, format_instant, rough_dura
 from reconciler.core.observed import Observed, State
 from reconciler.ledger.protocol import Write
 from reconciler.plan.difference import differences
-from reconciler.plan.past import Past, seen_from
 from reconciler.plan.plan import Difference
+from reconciler.plan.state import KnownState, dedupe
 
 _NAMED = 3
 """How many attributes a reason names before it only counts them."""
@@ -38,11 +38,11 @@ class Decision(NamedTuple):
     problem: Diagnostic | None = None
 
 
-def decide(desired: Desired, past: Past, now: int) -> Decision:
+def decide(desired: Desired, past: KnownState, now: int) -> Decision:
     """The action due at a declared address."""
-    if desired.kind is Kind.FACT:
+    if desired.kind is Kind.EVENT:
         return _fact(desired, past, now)
-    active = seen_from(desired.provider, past.active.get(desired.address, ()))
+    active = dedupe(desired.provider, past.active.get(desired.address, ()))
     pending = past.pending.get(desired.address)
     if pending is not None:
         return _pending(desired, active, pending, now)
@@ -56,14 +56,14 @@ def decide(desired: Desired, past: Past, now: int) -> Decision:
     return _firing(desired, active, now)
 
 
-def undeclared(address: Address, past: Past, reason: str) -> Decision:
+def undeclared(address: Address, past: KnownState, reason: str) -> Decision:
     """The clear of an address that fires, is ours, and is not asked for."""
     provider = past.active[address][0].provider
-    active = seen_from(provider, past.active[address])
+    active = dedupe(provider, past.active[address])
     return Decision(address, Action.CLEAR, reason, provider, before=active, clears=active)
 
 
-def _fact(desired: Desired, past: Past, now: int) -> Decision:
+def _fact(desired: Desired, past: KnownState, now: int) -> Decision:
     identity = (desired.address, desired.occurrence or "")
     if identity in past.recorded:
         return _decision(desired, Action.NO_OP, "on record")
@@ -119,7 +119,7 @@ def _renewal(desired: Desired, match: Observed, now: int) -> str | None:
     return f"{when}, within renew_before of {format_duration(margin)}"
 
 
-def _why_not_firing(address: Address, past: Past) -> tuple[str, bool]:
+def _why_not_firing(address: Address, past: KnownState) -> tuple[str, bool]:
     """A reason in words, and whether it is drift (rule 3)."""
     ended = past.ended.get(address)
     if ended is None:

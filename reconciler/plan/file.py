@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
-from reconciler.plan.document import FORMAT_VERSION, PlanDocument, absent, checksum, document_of, plan_of
 from reconciler.plan.plan import Plan
+from reconciler.plan.planfile import FORMAT_VERSION, PlanDocument, absent, checksum, document_of, plan_of
 
 
 def dump_plan(plan: Plan, tool_version: str) -> str:

@@ -6,21 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
-from reconciler.core.collector import without_collector
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import digest, digest_text
 from reconciler.core.duration import rough_duration
+from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import LedgerView
-from reconciler.plan.abandoned import abandoned
+from reconciler.plan.canary import is_live_canary
 from reconciler.plan.decision import Decision, decide, undeclared
-from reconciler.plan.flight import is_flying
-from reconciler.plan.past import Past, basis_of, recall
+from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
+from reconciler.plan.state import KnownState, fingerprint, merge
 
 
 def make_plan(
@@ -44,15 +44,15 @@ def make_plan(
     The order of ``observed`` does not matter; changes come in the order of ``desired``, undeclared ones last.
     A canary that is up is left to its check.
     """
-    with without_collector():
-        past = recall(stack, observed, ledger or LedgerView(), history)
+    with gc_disabled():
+        past = merge(stack, observed, ledger or LedgerView(), history)
         return _plan(stack, desired, past, now, types, config_digest, providers or {}, targets, destroy)
 
 
 def _plan(
     stack: str,
     desired: Sequence[Desired],
-    past: Past,
+    past: KnownState,
     now: int,
     types: Mapping[str, ResourceType],
     config_digest: str,
@@ -62,8 +62,8 @@ def _plan(
 ) -> Plan:
     decisions = _decisions(desired, past, now, targets, destroy)
     pending = [decision for decision in decisions if decision.action is not Action.NO_OP]
-    basis = {str(item.address): basis_of(item.address, item.desired, past) for item in pending}
-    plan_id = digest([stack, now, config_digest, dict(providers), basis, [_essence(item) for item in pending]])
+    basis = {str(item.address): fingerprint(item.address, item.desired, past) for item in pending}
+    plan_id = digest([stack, now, config_digest, dict(providers), basis, [_digest_fields(item) for item in pending]])
     problems: list[Diagnostic] = []
     changes = []
     for decision in decisions:
@@ -85,23 +85,23 @@ def _plan(
         basis,
         dict(providers),
         tuple(problems),
-        tuple(abandoned(past, targets)),
+        tuple(orphan_warnings(past, targets)),
     )
 
 
 def _decisions(
-    desired: Sequence[Desired], past: Past, now: int, targets: Sequence[Address], destroy: bool
+    desired: Sequence[Desired], past: KnownState, now: int, targets: Sequence[Address], destroy: bool
 ) -> list[Decision]:
     wanted = [item for item in desired if _targeted(item.address, targets)]
     if destroy:
-        wanted = [item._replace(firing=False) for item in wanted if item.kind is Kind.LEVEL]
+        wanted = [item._replace(firing=False) for item in wanted if item.kind is Kind.ALARM]
     declared = {item.address for item in desired}
     decisions = [decide(item, past, now) for item in wanted]
     if destroy:
         decisions = [_destroyed(decision) for decision in decisions]
     reason = "the stack is being destroyed" if destroy else "no longer in the configuration"
     undone = [address for address in past.active if address not in declared and _targeted(address, targets)]
-    gone = sorted((address for address in undone if destroy or not is_flying(address, past, now)), key=str)
+    gone = sorted((address for address in undone if destroy or not is_live_canary(address, past, now)), key=str)
     return decisions + [undeclared(address, past, reason) for address in gone]
 
 
@@ -182,7 +182,7 @@ def _key(plan_id: str, address: Address, verb: Verb, number: int) -> str:
     return digest_text(f"{plan_id}/{address}/{verb}/{number}")
 
 
-def _essence(decision: Decision) -> list[object]:
+def _digest_fields(decision: Decision) -> list[object]:
     desired = decision.desired
     return [
         str(decision.address),

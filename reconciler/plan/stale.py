@@ -8,14 +8,14 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_instant, rough_duration
-from reconciler.plan.past import Past, basis_of
 from reconciler.plan.plan import Change, Plan
+from reconciler.plan.state import KnownState, fingerprint
 
 
 def staleness(
     plan: Plan,
     desired: Sequence[Desired],
-    past: Past,
+    past: KnownState,
     now: int,
     *,
     providers: Mapping[str, str],
@@ -33,7 +33,7 @@ def staleness(
 def _staleness(
     plan: Plan,
     desired: Mapping[Address, Desired],
-    past: Past,
+    past: KnownState,
     now: int,
     providers: Mapping[str, str],
     done: Collection[str],
@@ -67,10 +67,10 @@ def _begun(change: Change, done: Collection[str]) -> bool:
     return any(operation.key in done for operation in change.operations)
 
 
-def _moved(plan: Plan, change: Change, past: Past, done: Collection[str]) -> bool:
+def _moved(plan: Plan, change: Change, past: KnownState, done: Collection[str]) -> bool:
     """Whether somebody else did something at an address since the plan."""
     if not _begun(change, done):
-        return basis_of(change.address, change.desired, past) != plan.basis.get(str(change.address))
+        return fingerprint(change.address, change.desired, past) != plan.basis.get(str(change.address))
     known = {found.id for found in change.before}
     return any(found.id not in known and found.marks.run != plan.id for found in past.active.get(change.address, ()))
 

@@ -14,18 +14,18 @@ import requests.auth
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import canonical
 from reconciler.core.duration import parse_instant
-from reconciler.core.operation import ServiceAnswer
+from reconciler.core.operation import ServiceErrorDetail
+from reconciler.core.text import Redactor
 from reconciler.providers.decode import decode
 from reconciler.providers.http import Client
-from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from reconciler.providers.settings import HuaweiSettings, Iam
-from reconciler.providers.text import Secrets
 
 TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 _PROJECT = "X-Project-Id"
-_EARLY = 300.0
+_REFRESH_BEFORE_S = 300.0
 """A token is replaced this long (s) before it expires, so that none expires on its way."""
-_UNTOLD = 3600.0
+_DEFAULT_TTL_S = 3600.0
 """How long (s) a token is used whose end IAM did not tell."""
 
 
@@ -53,7 +53,7 @@ class IamAuth(requests.auth.AuthBase):
     Safe to use from several threads: only one of them fetches.
     """
 
-    def __init__(self, iam: Iam, client: Client, secrets: Secrets, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, iam: Iam, client: Client, secrets: Redactor, now: Callable[[], float] = time.time) -> None:
         self._iam = iam
         self._client = client
         self._secrets = secrets
@@ -103,18 +103,19 @@ class IamAuth(requests.auth.AuthBase):
             answer = self._client.send("POST", "/v3/auth/tokens", body=canonical(self._request()).encode())
         except ServiceError as failure:
             # Whatever befell IAM, the request that wanted the token was not sent.
-            verdict = Verdict.DENIED if failure.verdict is Verdict.REJECTED else failure.verdict
-            verdict = Verdict.UNSENT if verdict is Verdict.AMBIGUOUS else verdict
+            verdict = ErrorKind.DENIED if failure.verdict is ErrorKind.REJECTED else failure.verdict
+            verdict = ErrorKind.UNSENT if verdict is ErrorKind.AMBIGUOUS else verdict
             told = failure.answer._replace(message=f"no token from IAM: {failure.answer.message}")
             raise ServiceError(verdict, told, failure.retry_after) from None
         token = answer.headers.get("X-Subject-Token", "")
         if not token:
             raise ServiceError(
-                Verdict.DENIED, ServiceAnswer("IAM answered without a token", answer.status, request=answer.request)
+                ErrorKind.DENIED,
+                ServiceErrorDetail("IAM answered without a token", answer.status, request=answer.request),
             )
         self._secrets.add(token)
         self._token = token
-        self._good_until = self._end(answer.body) - _EARLY
+        self._good_until = self._end(answer.body) - _REFRESH_BEFORE_S
 
     def _request(self) -> dict[str, object]:
         iam = self._iam
@@ -133,7 +134,7 @@ class IamAuth(requests.auth.AuthBase):
             token = value.get("token") if isinstance(value, dict) else None
             return parse_instant(token.get("expires_at") if isinstance(token, dict) else None) / 1000
         except ValueError:
-            return self._now() + _UNTOLD
+            return self._now() + _DEFAULT_TTL_S
 
 
 class AkSkAuth(requests.auth.AuthBase):
@@ -185,7 +186,7 @@ class _Key:
 
 
 def authentication(
-    settings: HuaweiSettings, secrets: Secrets, user_agent: str, embedded: str | None
+    settings: HuaweiSettings, secrets: Redactor, user_agent: str, embedded: str | None
 ) -> requests.auth.AuthBase:
     """The authentication the settings ask for; DiagnosticError where the extra it needs is missing."""
     auth = settings.auth

@@ -10,16 +10,16 @@ from typing import Protocol
 import requests.auth
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import Redactor
 from reconciler.providers.auth import authentication
 from reconciler.providers.http import Client, is_loopback
-from reconciler.providers.protocol import Environment, Limits
+from reconciler.providers.protocol import Limits, ProviderContext
 from reconciler.providers.settings import HuaweiSettings
-from reconciler.providers.text import Secrets
 
 log = logging.getLogger(__name__)
 
 
-class Reachable(Protocol):
+class HttpSettings(Protocol):
     """The settings that say how requests are made."""
 
     @property
@@ -35,16 +35,16 @@ class Reachable(Protocol):
     def rate_limit(self) -> float | None: ...
 
 
-def connect(service: str, key: str, settings: HuaweiSettings, environment: Environment) -> Client:
+def connect(service: str, key: str, settings: HuaweiSettings, environment: ProviderContext) -> Client:
     """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError where it can't be made."""
-    base_url = located(key, lambda: settings.base_url(service, environment.embedded_endpoint))
+    base_url = resolve_base_url(key, lambda: settings.base_url(service, environment.embedded_endpoint))
     check_ca_file(key, settings.ca_file)
-    secrets = Secrets(settings.auth.secrets)
+    secrets = Redactor(settings.auth.secrets)
     auth = authentication(settings, secrets, environment.user_agent, environment.embedded_endpoint)
     return make_client(base_url, auth, secrets, settings, environment.user_agent)
 
 
-def located(key: str, base_url: Callable[[], str]) -> str:
+def resolve_base_url(key: str, base_url: Callable[[], str]) -> str:
     """The URL the provider's settings give; a ValueError of theirs becomes a diagnostic."""
     try:
         url = base_url()
@@ -67,7 +67,7 @@ def check_ca_file(key: str, ca_file: str | None) -> None:
 
 
 def make_client(
-    base_url: str, auth: requests.auth.AuthBase | None, secrets: Secrets, settings: Reachable, user_agent: str
+    base_url: str, auth: requests.auth.AuthBase | None, secrets: Redactor, settings: HttpSettings, user_agent: str
 ) -> Client:
     """A client for one service, not yet connected."""
     return Client(

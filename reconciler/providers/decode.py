@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 
 def decode(body: bytes) -> object:
-    """Plain values of a JSON text; raises ValueError where it is none."""
+    """Value values of a JSON text; raises ValueError where it is none."""
     try:
         return from_json(body)
     except ValueError:

@@ -19,11 +19,11 @@ import requests.auth
 import requests.utils
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, NewConnectionError, ProxyError
 
-from reconciler.core.operation import ServiceAnswer
-from reconciler.providers.answer import error
+from reconciler.core.operation import ServiceErrorDetail
+from reconciler.core.text import Redactor, sanitize
 from reconciler.providers.decode import decode
-from reconciler.providers.protocol import ServiceError, Verdict
-from reconciler.providers.text import Secrets, clean
+from reconciler.providers.errors import parse_error
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from reconciler.providers.throttle import throttle
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ _HANDSHAKE = (
 )
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A success: its status, headers (case ignored), whole body, and the request it answers."""
 
     status: int
@@ -62,9 +62,9 @@ class Answer(NamedTuple):
         except ValueError:
             raise self.unreadable("the answer is not JSON") from None
 
-    def unreadable(self, why: str, verdict: Verdict = Verdict.AMBIGUOUS) -> ServiceError:
+    def unreadable(self, why: str, verdict: ErrorKind = ErrorKind.AMBIGUOUS) -> ServiceError:
         """The error for a success whose content makes no sense."""
-        return ServiceError(verdict, ServiceAnswer(clean(why), self.status, request=self.request))
+        return ServiceError(verdict, ServiceErrorDetail(sanitize(why), self.status, request=self.request))
 
 
 class Client:
@@ -80,7 +80,7 @@ class Client:
         base_url: str,
         *,
         auth: requests.auth.AuthBase | None,
-        secrets: Secrets,
+        secrets: Redactor,
         user_agent: str,
         parallelism: int,
         timeout: float,
@@ -112,7 +112,7 @@ class Client:
         params: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Make one request and read the whole answer; anything but a 2xx raises ServiceError. Redirects are errors."""
         query = f"?{urlencode(params)}" if params else ""
         url = f"{self._base_url}{path}{query}"
@@ -139,8 +139,8 @@ class Client:
             raise self._failed(failure, name) from None
         log.debug("%s: %d, %d bytes in %.0f ms", name, status, len(content), (time.monotonic() - begun) * 1000)
         if not 200 <= status < 300:
-            raise error(status, answered, content, name, self._secrets, self._now())
-        return Answer(status, answered, content, name)
+            raise parse_error(status, answered, content, name, self._secrets, self._now())
+        return Response(status, answered, content, name)
 
     def close(self) -> None:
         self._session.close()
@@ -174,9 +174,9 @@ class Client:
 
     def _failed(self, failure: Exception, request: str) -> ServiceError:
         verdict, text = _meaning(failure, urlsplit(self._base_url).netloc)
-        text = clean(self._secrets.hide(text))
+        text = sanitize(self._secrets.hide(text))
         log.debug("%s: %s", request, text)
-        return ServiceError(verdict, ServiceAnswer(text, request=request))
+        return ServiceError(verdict, ServiceErrorDetail(text, request=request))
 
 
 @lru_cache(64)
@@ -204,34 +204,34 @@ def _trusted_by_environment() -> str | bool:
     return True
 
 
-def _meaning(failure: Exception, host: str) -> tuple[Verdict, str]:
+def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str]:
     """What a request without an answer means, and the words for it. Text of the library is used only where it can
     hold nothing that was sent.
     """
     reasons = list(_causes(failure))
     for reason in reasons:
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return Verdict.UNSENT, f"the certificate of {host} is not trusted: {reason.verify_message} (see ca_file)"
+            return ErrorKind.UNSENT, f"the certificate of {host} is not trusted: {reason.verify_message} (see ca_file)"
         if isinstance(reason, ssl.SSLError) and any(word in (reason.reason or "") for word in _HANDSHAKE):
-            return Verdict.UNSENT, f"no TLS connection to {host}: {reason.reason}"
+            return ErrorKind.UNSENT, f"no TLS connection to {host}: {reason.reason}"
         if isinstance(reason, NameResolutionError):
-            return Verdict.UNSENT, f"there is no host {host}: check the endpoint or region"
+            return ErrorKind.UNSENT, f"there is no host {host}: check the endpoint or region"
     if isinstance(failure, requests.exceptions.ProxyError):
-        return Verdict.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}"
+        return ErrorKind.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}"
     if isinstance(failure, requests.exceptions.ConnectTimeout):
-        return Verdict.UNSENT, f"no connection to {host} in time"
+        return ErrorKind.UNSENT, f"no connection to {host} in time"
     if any(isinstance(reason, NewConnectionError) for reason in reasons):
-        return Verdict.UNSENT, f"no connection to {host}: {_system(reasons) or 'refused'}"
+        return ErrorKind.UNSENT, f"no connection to {host}: {_system(reasons) or 'refused'}"
     if isinstance(failure, requests.exceptions.Timeout):
-        return Verdict.AMBIGUOUS, f"no answer from {host} in time"
+        return ErrorKind.AMBIGUOUS, f"no answer from {host} in time"
     if isinstance(failure, requests.exceptions.ContentDecodingError) and failure.args:
-        return Verdict.AMBIGUOUS, str(failure.args[0])
+        return ErrorKind.AMBIGUOUS, str(failure.args[0])
     if isinstance(failure, ValueError):
         # A request that can't be built; the library's text may quote a header.
-        return Verdict.UNSENT, f"the request to {host} can't be made: {type(failure).__name__}"
+        return ErrorKind.UNSENT, f"the request to {host} can't be made: {type(failure).__name__}"
     if type(failure) is OSError and failure.errno is None:
-        return Verdict.UNSENT, f"the request to {host} can't be made: {failure}"
-    return Verdict.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole answer'}"
+        return ErrorKind.UNSENT, f"the request to {host} can't be made: {failure}"
+    return ErrorKind.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole answer'}"
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

@@ -11,13 +11,13 @@ from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Position
-from reconciler.core.foreign import Foreign
 from reconciler.core.observed import Observed
-from reconciler.core.operation import Operation, ServiceAnswer
+from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.unmanaged import UnmanagedAlarm
 
 
-class Verdict(Enum):
+class ErrorKind(Enum):
     """What an error means for the request that met it (DESIGN rule 8)."""
 
     REJECTED = "rejected"
@@ -45,7 +45,7 @@ class ServiceError(Exception):
     provider: str | None = None
     position: Position | None = None
 
-    def __init__(self, verdict: Verdict, answer: ServiceAnswer, retry_after: float | None = None) -> None:
+    def __init__(self, verdict: ErrorKind, answer: ServiceErrorDetail, retry_after: float | None = None) -> None:
         super().__init__(str(answer))
         self.verdict = verdict
         self.answer = answer
@@ -116,7 +116,7 @@ class Importable(Protocol):
     shows the target of such a clear while it is active.
     """
 
-    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[Foreign]:
+    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         """Every active alarm that carries the marks of no stack and has, for every key, one of its values.
 
         The keys are those an alarm is known by at the service. Raises ServiceError; also where an answer can't be
@@ -137,7 +137,7 @@ class Limits(NamedTuple):
     """
 
 
-class Environment(NamedTuple):
+class ProviderContext(NamedTuple):
     """What the edges hand to a provider when it is opened."""
 
     user_agent: str
@@ -168,5 +168,5 @@ class ProviderType(Protocol):
     @property
     def resource_types(self) -> Mapping[str, ResourceType]: ...
 
-    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
         """Make a provider from an instance of ``settings``; no request is made yet."""

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
 
-from reconciler.apply.apply import apply_plan
+from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import Owner, leased
 from reconciler.apply.options import Options
-from reconciler.apply.progress import Silent
+from reconciler.apply.progress import NullProgress
 from reconciler.apply.result import Result
-from reconciler.apply.settle import Settlement, settle
+from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired
 from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import open_ledger
-from reconciler.plan.past import missing, recall
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
+from reconciler.plan.state import absent_addresses, merge
 from reconciler.providers.aom import PROVIDER
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 from tests.emulator.handle import Emulator
 from tests.plan.world import NOW, TYPES
 
@@ -46,7 +46,7 @@ class FakeClock:
         return stop.is_set()
 
 
-class Notes(Silent):
+class Notes(NullProgress):
     """A watcher that keeps what it is told."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Rig:
                 **self.settings,
             }
         )
-        return self.wrap_provider(PROVIDER.open("aom", settings, Environment("test")))
+        return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test")))
 
     def ledger(self) -> Ledger:
         return open_ledger(self.path)
@@ -89,7 +89,7 @@ class Rig:
     def plan(self, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> Plan:
         memory = ledger.view(self.clock.now(), provider.limits.visible_within)
         observed = list(provider.observe(self.stack, desired))
-        absent = missing(desired, recall(self.stack, observed, memory))
+        absent = absent_addresses(desired, merge(self.stack, observed, memory))
         history = list(provider.history(self.stack, absent)) if absent else []
         return make_plan(self.stack, desired, observed, self.clock.now(), types=TYPES, ledger=memory, history=history)
 
@@ -99,7 +99,7 @@ class Rig:
         with closing(self.ledger()) as real, closing(self.provider()) as provider:
             ledger = self.wrap_ledger(real)
             with leased(ledger, OWNER, self.clock, stop) as holder:
-                settle(ledger, {"aom": provider}, self.clock, stop, self.watcher)
+                resolve_open_intents(ledger, {"aom": provider}, self.clock, stop, self.watcher)
                 plan = plan or self.plan(list(desired), ledger, provider)
                 assert plan.problems == ()
                 return apply_plan(
@@ -115,7 +115,7 @@ class Rig:
 
     def settle(self) -> Settlement:
         with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
-            return settle(ledger, {"aom": provider}, self.clock, Event(), self.watcher)
+            return resolve_open_intents(ledger, {"aom": provider}, self.clock, Event(), self.watcher)
 
     def active(self) -> list[str]:
         """The addresses of the stack's active alarms, one entry for each alarm."""

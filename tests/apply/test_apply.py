@@ -10,9 +10,9 @@ from threading import Event
 
 import pytest
 
-from reconciler.apply.apply import INTENT_BATCHES
+from reconciler.apply.executor import JOURNAL_AHEAD
 from reconciler.apply.options import Options
-from reconciler.apply.result import Ending
+from reconciler.apply.result import ApplyStatus
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.operation import Operation, Status
 from reconciler.emulator.settings import Settings
@@ -36,7 +36,7 @@ def test_what_is_declared_fires_after_one_apply_and_the_next_finds_nothing_to_do
 ) -> None:
     it = rig(start_emulator, tmp_path)
     result = it.apply([alarm("a"), alarm("b"), event()])
-    assert result.ending is Ending.COMPLETE
+    assert result.ending is ApplyStatus.COMPLETE
     assert result.remaining == ()
     assert result.unconfirmed == frozenset()
     assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
@@ -228,7 +228,7 @@ def test_a_refused_caller_ends_the_run_at_once(start_emulator: Start, tmp_path: 
     it = rig(start_emulator, tmp_path, batch_size=1)
     it.emulator.fault(f"push:status={status}")
     result = it.apply(_many(5))
-    assert result.ending is Ending.DENIED
+    assert result.ending is ApplyStatus.DENIED
     assert it.pushes() == [1]
     assert len(result.remaining) == 5
     with closing(it.ledger()) as ledger:
@@ -265,7 +265,7 @@ def test_an_interrupt_sends_nothing_new_and_the_next_apply_goes_on(start_emulato
 
     it.wrap_provider = Stopping
     result = it.apply(_many(6), stop=stop)
-    assert result.ending is Ending.INTERRUPTED
+    assert result.ending is ApplyStatus.INTERRUPTED
     assert it.pushes() == [2]
     assert len(result.remaining) == 4
     it.wrap_provider = lambda provider: provider
@@ -375,8 +375,8 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
             return self._provider.send(operations)
 
     it.wrap_ledger, it.wrap_provider = Losing, Slow
-    result = it.apply(_many(INTENT_BATCHES + 5))
+    result = it.apply(_many(JOURNAL_AHEAD + 5))
     sent = len(it.active())
-    assert 2 <= sent <= INTENT_BATCHES, "what was under way has arrived, nothing else was begun"
+    assert 2 <= sent <= JOURNAL_AHEAD, "what was under way has arrived, nothing else was begun"
     assert [outcome.status for outcome in result.outcomes.values()] == [Status.DONE] * sent
-    assert len(result.remaining) == INTENT_BATCHES + 5 - sent
+    assert len(result.remaining) == JOURNAL_AHEAD + 5 - sent

@@ -10,19 +10,19 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter
 
-from reconciler.apply.apply import apply_plan
+from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.source import Source
+from reconciler.config.yaml.source import Source
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.providers.protocol import Environment
+from reconciler.providers.protocol import ProviderContext
 from reconciler.providers.registry import Registry
-from reconciler.workspace import SystemClock
+from reconciler.session.workspace import SystemClock
 from tests.benchmarks.alternatives import MissingError
 from tests.benchmarks.no_content import Server, distant, no_content
 from tests.benchmarks.rounds import take_turns
@@ -115,7 +115,7 @@ def _open(url: str):  # type: ignore[no-untyped-def]
     kind = Registry().get("aom")
     assert kind is not None
     settings = {"endpoint": url, "project_id": "demo", "auth": {"token": "not-a-secret"}}
-    return kind.open("aom", kind.settings.model_validate(settings), Environment("benchmark"))
+    return kind.open("aom", kind.settings.model_validate(settings), ProviderContext("benchmark"))
 
 
 class _NoLedger:

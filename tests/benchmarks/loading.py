@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ruamel.yaml.cyaml import CSafeLoader
 
-from reconciler.config.document import read_document
+from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.place import Texts
-from reconciler.config.problems import Problems
-from reconciler.config.source import Source
+from reconciler.config.yaml.document import read_document
+from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import SourceMap
 from reconciler.providers.registry import Registry
 from tests.benchmarks.rounds import alternate
 from tests.benchmarks.row import Row, compared
@@ -31,8 +31,8 @@ def run(quick: bool) -> list[Row]:
         return load_stack([Source("stack.yaml", source)], Path(), catalog, Inputs())
 
     def read() -> object:
-        texts = Texts()
-        return read_document(Source("stack.yaml", text), texts, Problems(texts))
+        texts = SourceMap()
+        return read_document(Source("stack.yaml", text), texts, DiagnosticCollector(texts))
 
     def ruamel() -> object:
         return CSafeLoader(text).get_single_data()

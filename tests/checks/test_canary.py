@@ -10,9 +10,9 @@ from threading import Event
 import pytest
 
 from reconciler.apply.lease import leased
-from reconciler.checks.canary import Perch
+from reconciler.checks.canary import CanarySession
+from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Found
-from reconciler.checks.watch import Verdict
 from reconciler.core.canary import NAME, canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic
@@ -43,13 +43,13 @@ def canary(name: str = "path") -> Desired:
 
 
 @contextmanager
-def perched(it: Rig, refusals: Callable[[Plan], Sequence[Diagnostic]] = lambda plan: ()) -> Iterator[Perch]:
+def perched(it: Rig, refusals: Callable[[Plan], Sequence[Diagnostic]] = lambda plan: ()) -> Iterator[CanarySession]:
     with (
         closing(it.ledger()) as ledger,
         closing(it.provider()) as provider,
         leased(ledger, OWNER, it.clock, Event()) as holder,
     ):
-        yield Perch(it.stack, {"aom": provider}, TYPES, ledger, holder, it.clock, refusals)
+        yield CanarySession(it.stack, {"aom": provider}, TYPES, ledger, holder, it.clock, refusals)
 
 
 def fly(it: Rig, within: int = 5 * SECOND, stop: Event | None = None) -> Found:
@@ -66,7 +66,7 @@ def statuses(it: Rig) -> list[Status | None]:
 def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     found = fly(it)
-    assert found.verdict is Verdict.PASSED
+    assert found.verdict is CheckStatus.PASSED
     assert it.active() == []
     assert statuses(it) == [Status.DONE, Status.DONE]
     [pushed, cleared] = it.emulator.requests("push") + it.emulator.requests("clear")
@@ -76,7 +76,7 @@ def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, 
 def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path, Settings(visible_after=3 * SECOND))
     found = fly(it, within=20 * SECOND)
-    assert found.verdict is Verdict.PASSED
+    assert found.verdict is CheckStatus.PASSED
     assert found.visible_after is not None
     assert found.gone_after is not None
     assert 3 * SECOND <= found.visible_after <= 6 * SECOND
@@ -88,7 +88,7 @@ def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
 def test_one_that_shows_too_late_fails_and_is_taken_back_all_the_same(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path, Settings(visible_after=5 * SECOND))
     found = fly(it, within=2 * SECOND)
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckStatus.FAILED
     assert found.reason.startswith("pushed, but it does not show within 2s")
     it.clock.time += 60 * SECOND
     assert it.active() == []
@@ -98,7 +98,7 @@ def test_one_that_is_refused_fails_with_the_service_s_words(start_emulator: Star
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("push:status=400")
     found = fly(it)
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckStatus.FAILED
     assert "400" in found.reason
     assert it.emulator.requests("clear") == []
 
@@ -109,13 +109,13 @@ def test_a_service_that_lets_nobody_in_can_not_be_asked(start_emulator: Start, t
     with perched(it) as perch:
         it.emulator.fault(fault)
         found = perch.fly(canary(), 5 * SECOND, Event())
-    assert found.verdict is Verdict.UNKNOWN
+    assert found.verdict is CheckStatus.UNKNOWN
 
 
 def test_one_that_arrives_though_its_answer_is_lost_is_taken_back(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("push:store-then-500")
-    assert fly(it).verdict is Verdict.PASSED
+    assert fly(it).verdict is CheckStatus.PASSED
     assert it.active() == []
 
 
@@ -123,12 +123,12 @@ def test_one_that_can_not_be_taken_back_fails_and_the_next_run_clears_it(start_e
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("clear:status=400")
     found = fly(it)
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckStatus.FAILED
     assert "not taken back" in found.reason
     assert len(it.active()) == 1
     it.emulator.clear_faults()
     it.clock.time += SECOND
-    assert fly(it).verdict is Verdict.PASSED
+    assert fly(it).verdict is CheckStatus.PASSED
     assert it.active() == []
 
 
@@ -152,7 +152,7 @@ def test_an_interrupted_one_is_taken_back(start_emulator: Start, tmp_path: Path)
     stop = Event()
     it.wrap_provider = lambda provider: Stopping(provider, stop)  # type: ignore[assignment, return-value]  # all but look is the provider's own
     found = fly(it, within=30 * SECOND, stop=stop)
-    assert found.verdict is Verdict.INTERRUPTED
+    assert found.verdict is CheckStatus.INTERRUPTED
     it.clock.time += 60 * SECOND
     assert it.active() == []
     assert len(it.emulator.requests("clear")) == 1
@@ -197,7 +197,7 @@ def test_what_a_crash_leaves_behind_is_cleared_by_the_next_apply(start_emulator:
 def test_preparing_clears_nothing_but_canaries(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.apply([alarm("kept")])
-    assert fly(it).verdict is Verdict.PASSED
+    assert fly(it).verdict is CheckStatus.PASSED
     assert it.active() == ["aom_alarm.kept"]
 
 
@@ -205,7 +205,10 @@ def test_the_guards_of_the_stack_hold_for_canaries_too(start_emulator: Start, tm
     it = rig(start_emulator, tmp_path)
     with perched(it, lambda plan: [Diagnostic("Info is not allowed here")]) as perch:
         found = perch.fly(canary(), 5 * SECOND, Event())
-    assert (found.verdict, found.reason) == (Verdict.FAILED, "the stack's guards refuse it: Info is not allowed here")
+    assert (found.verdict, found.reason) == (
+        CheckStatus.FAILED,
+        "the stack's guards refuse it: Info is not allowed here",
+    )
     assert it.emulator.requests("push") == []
 
 

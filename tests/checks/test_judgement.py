@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.checks.comparison import compare, comparison
+from reconciler.checks.evaluate import evaluate, label
 from reconciler.checks.expectation import Expectation
-from reconciler.checks.judgement import judge, label
 from reconciler.providers.aom.data_sources import ALARM_FIELDS
 from reconciler.providers.bcm.query import FIELDS, LEVELS
 
@@ -18,11 +18,11 @@ def alarm(**changes: Any) -> dict[str, Any]:
 
 
 def holds(expected: dict[str, Any], *items: dict[str, Any]) -> bool:
-    return judge(Expectation.model_validate(expected), items, FIELDS).holds
+    return evaluate(Expectation.model_validate(expected), items, FIELDS).holds
 
 
 def reason(expected: dict[str, Any], *items: dict[str, Any]) -> str:
-    return judge(Expectation.model_validate(expected), items, FIELDS).reason
+    return evaluate(Expectation.model_validate(expected), items, FIELDS).reason
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checks.check import Check, Unasked, check_checks, read_checks
+from reconciler.checks.check import Check, UnresolvedCheck, read_checks, validate_checks
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.node import Plain
-from reconciler.config.source import Source
 from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.yaml.node import Value
+from reconciler.config.yaml.source import Source
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND
 from reconciler.providers.registry import Registry
@@ -38,11 +38,11 @@ def load(checks: str, resources: str = "") -> Stack:
     return load_stack([source], Path("/stack"), list(REGISTRY), Inputs(), sections=["checks"])
 
 
-def nobody(config: DataConfig) -> Plain:
+def nobody(config: DataConfig) -> Value:
     raise DiagnosticError(Diagnostic(f"{config.label} can't be asked"))
 
 
-def read(checks: str, resources: str = "", *names: str) -> list[Check | Unasked]:
+def read(checks: str, resources: str = "", *names: str) -> list[Check | UnresolvedCheck]:
     return read_checks(load(checks, resources), REGISTRY.resource_types(), nobody, names)
 
 
@@ -139,12 +139,12 @@ def test_the_address_of_canaries_is_theirs() -> None:
 
 def test_a_check_whose_own_expressions_can_not_be_asked_is_told_apart() -> None:
     [check] = read('  a: {data: aom_alarms.firing, expect: {count: "${data.bcm_alarms.firing | length}"}}\n')
-    assert isinstance(check, Unasked)
+    assert isinstance(check, UnresolvedCheck)
     assert check.diagnostics[0].summary == "bcm_alarms.firing can't be asked"
 
 
 def test_checks_can_be_checked_without_asking_anybody() -> None:
     text = '  a: {data: aom_alarms.firing, expect: {count: "${data.bcm_alarms.firing | length}"}}\n'
-    check_checks(load(text), REGISTRY.resource_types())
+    validate_checks(load(text), REGISTRY.resource_types())
     with pytest.raises(DiagnosticError):
-        check_checks(load("  a: {}\n"), REGISTRY.resource_types())
+        validate_checks(load("  a: {}\n"), REGISTRY.resource_types())

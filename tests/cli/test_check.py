@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reconciler.checks.watch import Verdict
+from reconciler.checks.poll import CheckStatus
 from reconciler.cli.check import exit_code
 from reconciler.cli.exit_code import ExitCode
 from reconciler.core.duration import SECOND
@@ -135,10 +135,10 @@ def test_a_missing_extra_is_told_with_how_to_get_it(run: Run, monkeypatch: pytes
 
 
 def test_a_failure_outweighs_what_could_not_be_asked_about() -> None:
-    assert exit_code({Verdict.FAILED: 1, Verdict.UNKNOWN: 1, Verdict.PASSED: 5}) is ExitCode.CHECK_FAILED
-    assert exit_code({Verdict.UNKNOWN: 1, Verdict.PASSED: 5}) is ExitCode.ERROR
-    assert exit_code({Verdict.PASSED: 5}) is ExitCode.DONE
-    assert exit_code({Verdict.FAILED: 1, Verdict.INTERRUPTED: 1}) is ExitCode.INTERRUPTED
+    assert exit_code({CheckStatus.FAILED: 1, CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.CHECK_FAILED
+    assert exit_code({CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.ERROR
+    assert exit_code({CheckStatus.PASSED: 5}) is ExitCode.DONE
+    assert exit_code({CheckStatus.FAILED: 1, CheckStatus.INTERRUPTED: 1}) is ExitCode.INTERRUPTED
 
 
 def test_names_choose_the_checks(run: Run, emulator: Emulator) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.cli.app import run as command
 from reconciler.cli.terminal import Terminal
-from reconciler.core.operation import Outcome, ServiceAnswer, Status
+from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.ledger.protocol import RunState
 from reconciler.ledger.sqlite import open_ledger
 from tests.cli.process import reconciler
@@ -30,7 +30,7 @@ def stack(tmp_path: Path) -> Path:
     ledger.begin(holder, run("4711aa"))
     ledger.intend(holder, "4711aa", operations("a", "b", "c"), NOW)
     ledger.settle([Outcome("a", Status.DONE, id="svc-1")], NOW)
-    ledger.settle([Outcome("b", Status.FAILED, ServiceAnswer("bad\x1b[31m level", 400, "AOM.0402"))], NOW)
+    ledger.settle([Outcome("b", Status.FAILED, ServiceErrorDetail("bad\x1b[31m level", 400, "AOM.0402"))], NOW)
     ledger.end("4711aa", RunState.PARTIAL, NOW + 1_000)
     ledger.begin(holder, run("0815bb"))
     ledger.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.bar import Bar
+from reconciler.cli.bar import ApplyProgress
 from reconciler.cli.logs import Logs
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.text.line import Style, line
@@ -134,7 +134,7 @@ def test_log_records_are_free_of_secrets_and_control_characters(json_logs: bool)
 def test_what_is_told_while_a_bar_is_drawn_stands_on_a_line_of_its_own(told: str) -> None:
     shown = Screen()
     terminal = Terminal(io.StringIO(), io.StringIO(), shown, {"TERM": "xterm", "NO_COLOR": "1"})
-    with Bar(terminal) as bar, Logs(terminal):
+    with ApplyProgress(terminal) as bar, Logs(terminal):
         bar.started(2)
         if told == "tell":
             terminal.tell([line(("Interrupted: the run ends.", Style.WARNING))])

@@ -74,7 +74,7 @@ class Type:
             {"name": address.name},
             fields,
             content,
-            occurrence if self.kind is Kind.LEVEL else occurrence or content,
+            occurrence if self.kind is Kind.ALARM else occurrence or content,
             lifecycle,
             position,
         )
@@ -93,7 +93,7 @@ class Provider:
     resource_types: Mapping[str, ResourceType] = field(default_factory=dict)
 
 
-SIREN = Type("siren", Kind.LEVEL, Siren)
-NOTE = Type("note", Kind.FACT, Note)
+SIREN = Type("siren", Kind.ALARM, Siren)
+NOTE = Type("note", Kind.EVENT, Note)
 HORN = Provider("horn", Settings, {"siren": SIREN, "note": NOTE})
 CATALOG = (HORN,)

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.node import Plain
-from reconciler.config.source import Source
 from reconciler.config.stack import DataConfig, ProviderConfig, Stack
+from reconciler.config.yaml.node import Value
+from reconciler.config.yaml.source import Source
 from reconciler.core.data_source import DataSource, ItemField
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from tests.config.catalog import HORN, SIREN, Settings, Strict, Type
@@ -53,12 +53,12 @@ data:
 class Desk:
     """Answers every query with the same items, and remembers which were made."""
 
-    def __init__(self, items: Plain = None) -> None:
-        self.items: Plain = items if items is not None else []
+    def __init__(self, items: Value = None) -> None:
+        self.items: Value = items if items is not None else []
         self.asked: list[str] = []
         self.filters: list[BaseModel] = []
 
-    def __call__(self, config: DataConfig, provider: ProviderConfig) -> Plain:
+    def __call__(self, config: DataConfig, provider: ProviderConfig) -> Value:
         assert provider.key == config.provider
         self.asked.append(config.label)
         self.filters.append(config.query)
@@ -118,7 +118,7 @@ def test_a_configuration_with_problems_asks_nobody() -> None:
 
 
 def test_a_query_that_fails_is_never_taken_for_an_empty_one() -> None:
-    def ask(config: DataConfig, provider: ProviderConfig) -> Plain:
+    def ask(config: DataConfig, provider: ProviderConfig) -> Value:
         raise DiagnosticError(Diagnostic("the lamps can't be seen", config.position))
 
     source = Source("stack.yaml", (HEAD + ONE_PER_LAMP).encode())

@@ -10,23 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reconciler.config.document import MAX_BYTES, read_document
-from reconciler.config.node import Node, Plain
-from reconciler.config.place import Texts
-from reconciler.config.problems import Problems
-from reconciler.config.source import Source
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.yaml.document import MAX_BYTES, read_document
+from reconciler.config.yaml.node import Node, Value
+from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import SourceMap
 
 
 def read(text: str | bytes) -> tuple[Node | None, list[str]]:
     """The document of a text, and its problems as ``line:column summary``."""
-    texts = Texts()
-    problems = Problems(texts)
+    texts = SourceMap()
+    problems = DiagnosticCollector(texts)
     node = read_document(Source("a.yaml", text.encode() if isinstance(text, str) else text), texts, problems)
     listed = problems.listed(lambda _: True)
     return node, [f"{p.position.line}:{p.position.column} {p.summary}" for p in listed if p.position]
 
 
-def value(text: str) -> Plain:
+def value(text: str) -> Value:
     node, problems = read(text)
     assert problems == []
     return node.value if node else None
@@ -79,7 +79,7 @@ def value(text: str) -> Plain:
         (">-\n  a\n  b", "a b"),
     ],
 )
-def test_scalars_mean_what_the_core_schema_says(text: str, expected: Plain) -> None:
+def test_scalars_mean_what_the_core_schema_says(text: str, expected: Value) -> None:
     found = value(f"k: {text}\n")
     assert isinstance(found, dict)
     assert found == {"k": expected}
@@ -154,8 +154,8 @@ def test_what_can_not_be_read_is_told_at_its_place(text: str | bytes, expected: 
 
 
 def test_a_duplicate_key_names_both_places_and_reading_goes_on() -> None:
-    texts = Texts()
-    problems = Problems(texts)
+    texts = SourceMap()
+    problems = DiagnosticCollector(texts)
     read_document(Source("a.yaml", b"a: 1\nb:\n  c: 1\n  c: 2\na: 3\n"), texts, problems)
     first, second = problems.listed(lambda _: True)
     assert first.hint == "it is first given at a.yaml:3:3; remove one of them"
@@ -207,7 +207,7 @@ PLAIN = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(PLAIN)
-def test_what_another_library_writes_is_read_back_equal(plain: Plain) -> None:
+def test_what_another_library_writes_is_read_back_equal(plain: Value) -> None:
     writer = YAML(typ="safe", pure=True)
     writer.version = (1, 2)
     writer.default_flow_style = False

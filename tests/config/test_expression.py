@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config.context import Context
-from reconciler.config.node import Plain
-from reconciler.config.template import PieceError, parse_template
-from reconciler.core.collector import without_collector
+from reconciler.config.expressions.context import Context
+from reconciler.config.expressions.template import PieceError, parse_template
+from reconciler.config.yaml.node import Value
+from reconciler.core.gc_tuning import gc_disabled
 
-VALUES: dict[str, dict[str, Plain]] = {
+VALUES: dict[str, dict[str, Value]] = {
     "var": {"zip": "001", "n": 3, "on": True, "none": None, "hosts": ["a", "b"], "big": "x" * 1_000_000},
     "local": {"map": {"items": "own", "a-b": 1, "inner": {"k": "v"}}, "rows": [{"a": 1}, {"a": 2}]},
     "each": {"key": "k", "value": {"port": 80}},
@@ -19,7 +19,7 @@ VALUES: dict[str, dict[str, Plain]] = {
 }
 
 
-def value(text: str) -> Plain:
+def value(text: str) -> Value:
     return parse_template(text).evaluate(Context(VALUES))
 
 
@@ -72,7 +72,7 @@ def refusal(text: str) -> str:
         ("${'b' in var.hosts and not var.none}", True),
     ],
 )
-def test_an_expression_has_a_value_and_keeps_its_type(text: str, expected: Plain) -> None:
+def test_an_expression_has_a_value_and_keeps_its_type(text: str, expected: Value) -> None:
     found = value(text)
     assert found == expected
     assert type(found) is type(expected)
@@ -190,7 +190,7 @@ def test_nothing_but_plain_data_can_be_reached(text: str) -> None:
     ],
 )
 def test_an_expression_does_only_so_much_work(text: str) -> None:
-    with without_collector():  # as when a stack is loaded: nothing of the collector's runs where the stack is used up
+    with gc_disabled():  # as when a stack is loaded: nothing of the collector's runs where the stack is used up
         assert refusal(text)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.filters import FILTERS, FUNCTIONS, TESTS
+from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "expressions.md").read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from ruamel.yaml import YAML
 
-from reconciler.config.format import format_text
-from reconciler.config.source import Source
+from reconciler.config.yaml.format import format_text
+from reconciler.config.yaml.source import Source
 from reconciler.core.diagnostic import DiagnosticError
 from tests.config.yaml_texts import yaml_texts
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from reconciler.drill.record import CheckRecord, Ending, Record, Remark, Sent, StepRecord, StepState
-from reconciler.drill.spec import Action
+from reconciler.drill.record import CheckRecord, DrillStatus, Emission, LogEntry, Record, StepRecord, StepState
+from reconciler.drill.spec import StepAction
 from tests.drill.rig import NOW
 
 NASTY = "<script>alert('x')</script><img src=https://evil.example/x onerror=alert(1)> ]]> `|*_ \x1b[31m \u202e \"'&"
 
 
-def sent(name: str, severity: str = "Major", **changes: object) -> Sent:
-    made = Sent(
+def sent(name: str, severity: str = "Major", **changes: object) -> Emission:
+    made = Emission(
         address=f"aom_alarm.{name}",
         mark=f"aom_alarm.outage--{name}",
         name=name,
@@ -48,11 +48,11 @@ def record(**changes: object) -> Record:
         cleared_at=NOW + 400_000,
         ended_at=NOW + 401_000,
         max_duration=600_000,
-        ending=Ending.COMPLETE,
+        ending=DrillStatus.COMPLETE,
         steps=(
             StepRecord(
                 name="one",
-                action=Action.RAISE,
+                action=StepAction.RAISE,
                 about="aom_alarm.slow",
                 planned=10_000,
                 due_at=NOW + 10_000,
@@ -63,7 +63,7 @@ def record(**changes: object) -> Record:
             ),
             StepRecord(
                 name="asked",
-                action=Action.PAUSE,
+                action=StepAction.PAUSE,
                 about="Go on?",
                 planned=60_000,
                 due_at=NOW + 60_000,
@@ -91,7 +91,7 @@ def record(**changes: object) -> Record:
                 ended_at=NOW - 800,
             ),
         ),
-        log=(Remark(at=NOW, text="the timeline begins"),),
+        log=(LogEntry(at=NOW, text="the timeline begins"),),
     )
     return made.model_copy(update=changes)
 
@@ -118,6 +118,6 @@ def nasty() -> Record:
                 )
                 for check in made.checks
             ),
-            "log": (Remark(at=NOW, text=NASTY),),
+            "log": (LogEntry(at=NOW, text=NASTY),),
         }
     )

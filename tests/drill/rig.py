@@ -14,15 +14,15 @@ import requests
 
 from reconciler.apply.lease import Owner
 from reconciler.config.inputs import Inputs
-from reconciler.drill.archive import Archive
-from reconciler.drill.chronicle import Watcher
+from reconciler.drill.context import Confirm
 from reconciler.drill.drill import Drill
-from reconciler.drill.house import Confirm
-from reconciler.drill.read import read_drill
+from reconciler.drill.journal import Watcher
+from reconciler.drill.load import read_drill
 from reconciler.drill.record import Record
-from reconciler.drill.run import Crew, abort, finder, resume, start
+from reconciler.drill.run import OperatorHooks, abort, data_resolver, resume, start
+from reconciler.drill.store import RunStore
 from reconciler.emulator.settings import Settings
-from reconciler.workspace import Workspace, open_workspace
+from reconciler.session.workspace import Workspace, open_workspace
 from tests.emulator.handle import Emulator
 
 NOW = 1_800_000_000_000  # Friday, 15 January 2027, 08:00 UTC
@@ -120,8 +120,8 @@ class Rig:
             yield workspace
 
     @property
-    def archive(self) -> Archive:
-        return Archive(self.directory / ".reconciler")
+    def archive(self) -> RunStore:
+        return RunStore(self.directory / ".reconciler")
 
     def hands(
         self,
@@ -129,11 +129,11 @@ class Rig:
         watcher: Watcher = quiet,
         confirm: Confirm = confirmed,
         approve: Callable[[Drill], bool] = lambda _: True,
-    ) -> Crew:
-        return Crew(Owner("tester", "here", os.getpid()), confirm, approve, watcher, self.stop)
+    ) -> OperatorHooks:
+        return OperatorHooks(Owner("tester", "here", os.getpid()), confirm, approve, watcher, self.stop)
 
     def read(self, workspace: Workspace, name: str = "outage") -> Drill:
-        return read_drill(workspace.stack, name, list(workspace.registry), finder(workspace))
+        return read_drill(workspace.stack, name, list(workspace.registry), data_resolver(workspace))
 
     def start(self, name: str = "outage", **crew: Any) -> Record:
         with self.open() as workspace:
@@ -144,7 +144,7 @@ class Rig:
             record = self.archive.unfinished(name)[0]
             return resume(workspace, self.read(workspace, name), record, self.archive, self.hands(**crew))
 
-    def abort(self, name: str = "outage", archive: Archive | None = None, **crew: Any) -> Record:
+    def abort(self, name: str = "outage", archive: RunStore | None = None, **crew: Any) -> Record:
         with self.open() as workspace:
             return abort(workspace, name, archive or self.archive, self.hands(**crew))
 

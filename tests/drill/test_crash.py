@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.core.operation import Operation
 from reconciler.drill.drill import GRACE
-from reconciler.drill.record import Ending, Record
+from reconciler.drill.record import DrillStatus, Record
 from reconciler.emulator.settings import Settings
 from reconciler.providers.aom.provider import AomProvider
 from tests.drill.rig import STEPS, Rig, rig
@@ -84,7 +84,7 @@ POINTS += [(when, number) for number in SENDS for when in ("asked", "answered")]
 def test_a_drill_killed_anywhere_and_then_aborted_leaves_nothing_active(play: Rig, when: str, number: int) -> None:
     kill(play, when, number)
     record = play.abort()
-    assert (play.active(), record.left, record.ending) == ([], (), Ending.ABORTED)
+    assert (play.active(), record.left, record.ending) == ([], (), DrillStatus.ABORTED)
     assert play.archive.unfinished() == []
 
 
@@ -102,7 +102,7 @@ def test_a_drill_killed_and_resumed_does_the_rest_once(play: Rig, when: str, num
     began = play.archive.unfinished()[0].started_at is not None
     record = play.resume()
     assert (play.active(), record.left) == ([], ())
-    assert record.ending is (Ending.COMPLETE if began else Ending.REFUSED)
+    assert record.ending is (DrillStatus.COMPLETE if began else DrillStatus.REFUSED)
     events = [item for item in play.emulator.alarms() if item["metadata"]["event_type"] == "event"]
     assert len(events) == int(began)
     raised = [item for item in play.emulator.alarms() if item["metadata"]["event_type"] == "alarm"]

@@ -9,12 +9,12 @@ import pytest
 
 from reconciler.config.inputs import Inputs
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.drill.archive import Archive
 from reconciler.drill.drill import GRACE
-from reconciler.drill.record import Ending, Record, StepState
+from reconciler.drill.record import DrillStatus, Record, StepState
+from reconciler.drill.store import RunStore
 from reconciler.emulator.aom.notification import NotificationRule
 from reconciler.emulator.settings import Settings
-from reconciler.workspace import open_workspace
+from reconciler.session.workspace import open_workspace
 from tests.drill.rig import NOW, EmulatedClock, Rig, offsets, rig
 from tests.emulator.handle import Emulator
 
@@ -30,7 +30,7 @@ def play(start_emulator: Start, tmp_path: Path) -> Rig:
 def test_a_drill_is_played_at_its_offsets_and_leaves_nothing_active(play: Rig) -> None:
     play.write()
     record = play.start()
-    assert record.ending is Ending.COMPLETE
+    assert record.ending is DrillStatus.COMPLETE
     assert offsets(record) == {
         "one": (0, 0),
         "two": (MINUTE, MINUTE),
@@ -108,7 +108,7 @@ def test_the_stack_itself_neither_sees_nor_clears_the_alarms_of_a_drill(play: Ri
 def test_a_check_of_before_that_fails_stops_the_drill_before_anything_is_sent(play: Rig) -> None:
     play.write(head="    before: never\n")
     record = play.start()
-    assert record.ending is Ending.REFUSED
+    assert record.ending is DrillStatus.REFUSED
     assert "never did not pass before it" in record.why
     assert record.checks[0].reason.startswith("found 0, expected exactly 99")
     assert play.pushes() == []
@@ -147,7 +147,7 @@ def test_the_guards_of_the_stack_hold_for_its_drills(play: Rig) -> None:
 def test_nothing_is_sent_without_the_name_typed_in(play: Rig) -> None:
     play.write()
     record = play.start(approve=lambda _: False)
-    assert (record.ending, record.why) == (Ending.REFUSED, "did not start: its name was not typed in")
+    assert (record.ending, record.why) == (DrillStatus.REFUSED, "did not start: its name was not typed in")
     assert play.pushes() == []
 
 
@@ -155,7 +155,7 @@ def test_an_interrupt_while_it_is_checked_whether_it_may_start_sends_nothing(pla
     play.write(head="    before: calm\n")
     play.stop.set()
     record = play.start()
-    assert (record.ending, record.why) == (Ending.INTERRUPTED, "interrupted before anything was sent")
+    assert (record.ending, record.why) == (DrillStatus.INTERRUPTED, "interrupted before anything was sent")
     assert play.pushes() == []
 
 
@@ -167,7 +167,7 @@ def test_an_interrupt_clears_what_was_raised(play: Rig) -> None:
             play.stop.set()
 
     record = play.start(watcher=interrupt)
-    assert record.ending is Ending.INTERRUPTED
+    assert record.ending is DrillStatus.INTERRUPTED
     assert {sent.ended_by for sent in record.alarms} == {"the interrupt"}
     assert [step.state for step in record.steps[2:]] == [StepState.SKIPPED] * 3
     assert play.active() == []
@@ -181,7 +181,7 @@ def test_a_living_run_ends_when_it_is_told_to(play: Rig) -> None:
             play.archive.ask_to_abort(record.run)
 
     record = play.start(watcher=tell)
-    assert (record.ending, play.active()) == (Ending.ABORTED, [])
+    assert (record.ending, play.active()) == (DrillStatus.ABORTED, [])
 
 
 def test_a_drill_is_over_when_max_duration_has_passed(play: Rig) -> None:
@@ -193,7 +193,7 @@ def test_a_drill_is_over_when_max_duration_has_passed(play: Rig) -> None:
 """
     play.write(head="    max_duration: 5m\n", steps=steps)
     record = play.start(confirm=_waiting(play))
-    assert record.ending is Ending.OVERTIME
+    assert record.ending is DrillStatus.OVERTIME
     assert play.active() == []
     assert all(sent.until is not None and sent.until <= NOW + 5 * MINUTE + GRACE + 100 for sent in record.alarms)
 
@@ -242,7 +242,7 @@ def test_a_check_that_fails_is_told_and_the_drill_goes_on(play: Rig) -> None:
 """
     play.write(steps=steps)
     record = play.start()
-    assert record.ending is Ending.COMPLETE
+    assert record.ending is DrillStatus.COMPLETE
     assert [(check.name, check.phase, check.verdict) for check in record.checks] == [
         ("slow_fires", "seen", "passed"),
         ("never", "seen", "failed"),
@@ -324,7 +324,7 @@ def test_a_refused_push_is_told_and_nothing_is_left(play: Rig) -> None:
     assert record.steps[0].state is StepState.FAILED
     assert "400" in record.steps[0].outcome
     assert record.alarms[0].unsent
-    assert (record.ending, record.left, play.active()) == (Ending.COMPLETE, (), [])
+    assert (record.ending, record.left, play.active()) == (DrillStatus.COMPLETE, (), [])
 
 
 def test_a_service_that_does_not_let_us_in_ends_the_drill_and_what_may_be_left_is_named(play: Rig) -> None:
@@ -336,7 +336,7 @@ def test_a_service_that_does_not_let_us_in_ends_the_drill_and_what_may_be_left_i
 
     shut_out: list[int] = []
     record = play.start(watcher=shut)
-    assert record.ending is Ending.FAILED
+    assert record.ending is DrillStatus.FAILED
     [left] = record.left
     assert left.startswith("aom_alarm.slow (aom_alarm.outage--slow): 403")
     assert "the service ends it by" in left
@@ -347,7 +347,7 @@ def test_an_alarm_is_cleared_once_the_network_is_back(play: Rig) -> None:
     play.write()
 
     def cut(record: Record) -> None:
-        if record.ending is Ending.COMPLETE and not cut_off:
+        if record.ending is DrillStatus.COMPLETE and not cut_off:
             cut_off.extend(play.emulator.fault("query:status=503,retry_after=1,first=20"))
 
     cut_off: list[int] = []
@@ -371,8 +371,8 @@ def test_a_drill_does_not_start_over_what_an_earlier_run_left(play: Rig) -> None
     with pytest.raises(DiagnosticError, match="is not over"):
         play.start()
     assert len(play.active()) == 2
-    elsewhere = Archive(play.directory / "elsewhere")
+    elsewhere = RunStore(play.directory / "elsewhere")
     record = play.abort(archive=elsewhere)
     assert {sent.ended_by for sent in record.alarms} == {"drill abort"}
     assert {sent.address for sent in record.alarms} == {"aom_alarm.slow", "aom_alarm.broken"}
-    assert (record.ending, play.active()) == (Ending.ABORTED, [])
+    assert (record.ending, play.active()) == (DrillStatus.ABORTED, [])

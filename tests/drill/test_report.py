@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reconciler.drill.record import Ending, Record
-from reconciler.views.drill_wording import headline, offset
+from reconciler.drill.record import DrillStatus, Record
 from reconciler.views.html.drill import record_html
 from reconciler.views.json.drill import record_document
 from reconciler.views.junit.drill import record_junit
 from reconciler.views.markdown.drill import record_markdown
+from reconciler.views.phrases.drill import headline, offset
 from reconciler.views.text.drill import record_lines
 from reconciler.views.text.line import plain
 from tests.drill.browser import Page, chromium
@@ -133,12 +133,16 @@ def test_markdown_fits_a_comment_however_long_the_run() -> None:
 @pytest.mark.parametrize(
     ("ending", "why", "said"),
     [
-        (Ending.INTERRUPTED, "interrupted", "The drill was interrupted: "),
-        (Ending.OVERTIME, "", "The drill was ended by its max_duration: "),
-        (Ending.REFUSED, "did not start: calm did not pass before it", "The drill did not start: calm did not pass "),
+        (DrillStatus.INTERRUPTED, "interrupted", "The drill was interrupted: "),
+        (DrillStatus.OVERTIME, "", "The drill was ended by its max_duration: "),
+        (
+            DrillStatus.REFUSED,
+            "did not start: calm did not pass before it",
+            "The drill did not start: calm did not pass ",
+        ),
     ],
 )
-def test_the_headline_says_how_it_ended(ending: Ending, why: str, said: str) -> None:
+def test_the_headline_says_how_it_ended(ending: DrillStatus, why: str, said: str) -> None:
     assert headline(record(ending=ending, why=why)).startswith(said)
 
 

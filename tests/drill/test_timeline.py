@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from reconciler.drill.spec import Action
+from reconciler.drill.spec import StepAction
 from reconciler.drill.timeline import Step, TimelineError, arrange, next_due
 
 SECOND = 1000
 
 
 def step(name: str, at: int = 0, after: str | None = None, wait: int = 0) -> Step:
-    return Step(name, Action.NOTE, at, after, wait)
+    return Step(name, StepAction.NOTE, at, after, wait)
 
 
 def order(*steps: Step) -> list[tuple[str, int]]:

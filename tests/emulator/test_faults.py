@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
-from reconciler.emulator.fault import FaultBook, parse_fault
+from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.settings import Settings
 from tests.emulator.calls import metadata, names, push, push_raw, query, query_raw
 from tests.emulator.handle import Emulator
@@ -75,7 +75,7 @@ def test_a_fault_meets_the_requests_it_names(emulator: Emulator, which: str, exp
 
 def test_a_rate_is_repeatable_by_its_seed() -> None:
     def pattern(seed: int) -> list[str]:
-        book = FaultBook((parse_fault(f"push:cut,rate=0.5,seed={seed}"),))
+        book = FaultInjector((parse_fault(f"push:cut,rate=0.5,seed={seed}"),))
         return [book.decide("push").effect for _ in range(40)]
 
     assert pattern(7) == pattern(7)

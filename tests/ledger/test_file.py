@@ -18,9 +18,9 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
+from reconciler.ledger.errors import explain
 from reconciler.ledger.schema import VERSION
 from reconciler.ledger.sqlite import open_ledger, read_ledger
-from reconciler.ledger.trouble import explain
 from tests.ledger.samples import GONE, LIFETIME, NOW, begun, event, operations
 
 OLD = Path(__file__).with_name("version_1.sql")

@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import DAY
-from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.ledger.protocol import LeaseLostError, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import NOW, begun, clear, event, operation, operations, run, take
@@ -51,7 +51,7 @@ def test_an_intent_without_an_outcome_is_open_for_the_next_process(path: Path) -
 
 
 def test_a_settled_operation_keeps_the_answer_and_the_id_the_service_gave(path: Path) -> None:
-    refusal = ServiceAnswer("no such\x1b[2J resource \ud800", 400, "AOM.0402", "trace-1")
+    refusal = ServiceErrorDetail("no such\x1b[2J resource \ud800", 400, "AOM.0402", "trace-1")
     with begun(path) as (ledger, holder):
         ledger.intend(holder, "run-1", operations("a", "b"), NOW)
         ledger.settle([Outcome("a", Status.FAILED, refusal), Outcome("b", Status.DONE, id="svc-1")], NOW + 5)
@@ -64,7 +64,7 @@ def test_a_settled_operation_keeps_the_answer_and_the_id_the_service_gave(path: 
 def test_an_operation_sent_again_is_open_again_and_listed_in_both_runs(path: Path) -> None:
     with begun(path) as (ledger, holder):
         ledger.intend(holder, "run-1", operations("a", "b"), NOW)
-        ledger.settle([Outcome("a", Status.UNKNOWN, ServiceAnswer("timed out"))], NOW + 1)
+        ledger.settle([Outcome("a", Status.UNKNOWN, ServiceErrorDetail("timed out"))], NOW + 1)
         ledger.begin(holder, run("run-2"))
         ledger.intend(holder, "run-2", operations("a"), NOW + 2)
         (again,) = ledger.entries("run-2")

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY, SECOND
-from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
@@ -123,7 +123,7 @@ class Journal(RuleBasedStateMachine):
     def settle(self, outcomes: list[tuple[str, Status, str | None, str | None]]) -> None:
         self.ledger.settle(
             [
-                Outcome(key, status, None if error is None else ServiceAnswer(error, 400), id)
+                Outcome(key, status, None if error is None else ServiceErrorDetail(error, 400), id)
                 for key, status, error, id in outcomes
             ],
             self.now,

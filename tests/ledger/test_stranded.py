@@ -25,7 +25,7 @@ def clear(key: str, provider: str = "west", **fields: object) -> Operation:
 
 
 def left(ledger: Ledger, providers: Collection[str] = ("aom",), now: int = NOW + MINUTE) -> list[str]:
-    return [item.key for item in ledger.view(now, 0, providers).stranded]
+    return [item.key for item in ledger.view(now, 0, providers).orphans]
 
 
 def after(path: Path, *runs: list[Operation], status: Status = Status.DONE) -> list[str]:
@@ -102,4 +102,4 @@ def test_nothing_is_left_at_a_provider_that_is_configured(path: Path) -> None:
         assert left(ledger, ("aom", "west")) == []
         assert left(ledger, ("aom",)) == ["p"]
         assert left(ledger, ()) == ["p", "q"]
-        assert ledger.view(NOW, 0).stranded == ()
+        assert ledger.view(NOW, 0).orphans == ()

@@ -7,9 +7,9 @@ from reconciler.core.operation import Verb
 from reconciler.ledger.protocol import LedgerView, Write
 from reconciler.plan.file import dump_plan, parse_plan
 from reconciler.plan.guard import violations
-from reconciler.plan.past import recall
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
+from reconciler.plan.state import merge
 from tests.plan.world import LATER, NOW, TYPES, Service, actions, alarm, plan_of
 
 MOVED = alarm()._replace(provider="aom.eu")
@@ -57,7 +57,7 @@ def test_a_hidden_push_at_another_provider_is_not_what_is_declared() -> None:
 
 def test_a_saved_plan_is_stale_where_an_address_has_moved_to_another_provider() -> None:
     plan = plan_of([alarm()], Service())
-    moved = staleness(plan, [MOVED], recall("demo", [], LedgerView()), LATER, providers={})
+    moved = staleness(plan, [MOVED], merge("demo", [], LedgerView()), LATER, providers={})
     assert [problem.address for problem in moved] == ["aom_alarm.latency"]
 
 

@@ -14,8 +14,8 @@ from reconciler.core.operation import Verb
 from reconciler.ledger.protocol import LedgerView, Write
 from reconciler.plan.drift import drift_only
 from reconciler.plan.guard import violations
-from reconciler.plan.past import missing, recall
 from reconciler.plan.plan import Plan
+from reconciler.plan.state import absent_addresses, merge
 from tests.plan.world import LATER, NOW, Service, actions, alarm, event, plan_of
 
 
@@ -144,8 +144,8 @@ def test_drift_says_whether_the_alarm_expired_or_was_cleared_and_when() -> None:
 def test_history_is_wanted_only_where_something_should_fire_and_does_not() -> None:
     service = _settled(alarm("there"))
     desired = [alarm("there"), alarm("absent"), alarm("off", firing=False), event()]
-    past = recall("demo", service.observe(), LedgerView())
-    assert missing(desired, past) == (Address("aom_alarm", "absent"),)
+    past = merge("demo", service.observe(), LedgerView())
+    assert absent_addresses(desired, past) == (Address("aom_alarm", "absent"),)
 
 
 def test_an_event_is_recorded_once_for_each_occurrence_and_never_pruned() -> None:

@@ -149,9 +149,9 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.rig.clock.time += 5 * SECOND
         assert self.rig.apply(self.desired).remaining == ()
         self.rig.clock.time += 5 * SECOND
-        declared = [item for item in self.desired if item.kind is Kind.LEVEL and item.firing]
+        declared = [item for item in self.desired if item.kind is Kind.ALARM and item.firing]
         assert self.rig.active() == sorted(str(item.address) for item in declared)
-        facts = {(str(item.address), item.occurrence) for item in self.desired if item.kind is Kind.FACT}
+        facts = {(str(item.address), item.occurrence) for item in self.desired if item.kind is Kind.EVENT}
         assert facts <= set(self.rig.recorded())
         with closing(self.rig.ledger()) as ledger:
             assert ledger.open_intents() == []

@@ -7,44 +7,44 @@ import json
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from reconciler.providers.answer import error, retry_after
-from reconciler.providers.protocol import ServiceError, Verdict
-from reconciler.providers.text import Secrets
+from reconciler.core.text import Redactor
+from reconciler.providers.errors import parse_error, retry_after
+from reconciler.providers.protocol import ErrorKind, ServiceError
 
 REQUEST = "PUT https://aom.example/v2/demo/push/events"
 
 
-def met(status: int, body: object = b"", secrets: Secrets | None = None, **headers: str) -> ServiceError:
+def met(status: int, body: object = b"", secrets: Redactor | None = None, **headers: str) -> ServiceError:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return error(status, named, content, REQUEST, secrets or Secrets(), now=0.0)
+    return parse_error(status, named, content, REQUEST, secrets or Redactor(), now=0.0)
 
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [
-        (301, Verdict.REJECTED),
-        (302, Verdict.REJECTED),
-        (400, Verdict.REJECTED),
-        (401, Verdict.DENIED),
-        (403, Verdict.DENIED),
-        (404, Verdict.REJECTED),
-        (405, Verdict.REJECTED),
-        (407, Verdict.DENIED),
-        (408, Verdict.AMBIGUOUS),
-        (409, Verdict.REJECTED),
-        (413, Verdict.REJECTED),
-        (422, Verdict.REJECTED),
-        (429, Verdict.BUSY),
-        (500, Verdict.AMBIGUOUS),
-        (501, Verdict.AMBIGUOUS),
-        (502, Verdict.AMBIGUOUS),
-        (503, Verdict.BUSY),
-        (504, Verdict.AMBIGUOUS),
-        (599, Verdict.AMBIGUOUS),
+        (301, ErrorKind.REJECTED),
+        (302, ErrorKind.REJECTED),
+        (400, ErrorKind.REJECTED),
+        (401, ErrorKind.DENIED),
+        (403, ErrorKind.DENIED),
+        (404, ErrorKind.REJECTED),
+        (405, ErrorKind.REJECTED),
+        (407, ErrorKind.DENIED),
+        (408, ErrorKind.AMBIGUOUS),
+        (409, ErrorKind.REJECTED),
+        (413, ErrorKind.REJECTED),
+        (422, ErrorKind.REJECTED),
+        (429, ErrorKind.BUSY),
+        (500, ErrorKind.AMBIGUOUS),
+        (501, ErrorKind.AMBIGUOUS),
+        (502, ErrorKind.AMBIGUOUS),
+        (503, ErrorKind.BUSY),
+        (504, ErrorKind.AMBIGUOUS),
+        (599, ErrorKind.AMBIGUOUS),
     ],
 )
-def test_each_status_has_its_meaning(status: int, verdict: Verdict) -> None:
+def test_each_status_has_its_meaning(status: int, verdict: ErrorKind) -> None:
     assert met(status).verdict is verdict
     assert met(status).answer.status == status
 
@@ -102,7 +102,7 @@ def test_a_trace_id_is_taken_from_the_headers_where_the_body_has_none() -> None:
 
 def test_a_secret_that_is_echoed_is_hidden() -> None:
     body = {"error_code": "s3cret-code", "error_msg": "token s3cret is bad", "trace_id": "s3cret"}
-    failure = met(401, body, Secrets(["s3cret"]))
+    failure = met(401, body, Redactor(["s3cret"]))
     assert "s3cret" not in f"{failure!r} {failure} {failure.answer}"
     assert failure.answer.message == "token *** is bad"
 

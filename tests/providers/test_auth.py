@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import HOUR
 from reconciler.emulator.settings import Settings, User
-from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.aom.objects import STACK, desired, opened, push
 from tests.providers.service import Asked, Reply, service
 
@@ -33,7 +33,7 @@ def test_a_token_opens_the_service(emulator) -> None:
 def test_a_wrong_token_is_denied(emulator) -> None:
     with pytest.raises(ServiceError) as caught:
         opened(emulator.url).send([push(desired())])
-    assert caught.value.verdict is Verdict.DENIED
+    assert caught.value.verdict is ErrorKind.DENIED
     assert caught.value.answer.status == 401
     assert caught.value.answer.message
 
@@ -52,7 +52,7 @@ def test_a_wrong_password_is_denied_and_not_shown(emulator, caplog: pytest.LogCa
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ServiceError) as caught:
         via_iam(emulator.url, password="wr0ng-secret").send([push(desired())])
-    assert caught.value.verdict is Verdict.DENIED
+    assert caught.value.verdict is ErrorKind.DENIED
     assert caught.value.answer.message.startswith("no token from IAM: ")
     assert "wr0ng-secret" not in f"{caught.value!r}{caught.value.answer}{caplog.text}"
     assert not emulator.alarms()
@@ -82,7 +82,7 @@ def test_a_service_that_takes_no_token_is_not_asked_for_ever() -> None:
         with pytest.raises(ServiceError) as caught:
             via_iam(running.url).send([push(desired())])
         assert [asked.headers["X-Auth-Token"] for asked in running.asked] == [None, "token-0", None, "token-1"]
-    assert caught.value.verdict is Verdict.DENIED
+    assert caught.value.verdict is ErrorKind.DENIED
     assert caught.value.answer.message == "bad ***"
 
 
@@ -122,17 +122,17 @@ def test_threads_share_one_token() -> None:
 @pytest.mark.parametrize(
     ("reply", "verdict"),
     [
-        (Reply(400, {"error": {"message": "bad scope", "code": 400}}), Verdict.DENIED),
-        (Reply(401, {"error": {"message": "wrong", "code": 401}}), Verdict.DENIED),
-        (Reply(404, b"nothing here"), Verdict.DENIED),
-        (Reply(500, b""), Verdict.UNSENT),
-        (Reply(cut=True), Verdict.UNSENT),
-        (Reply(429, b"", {"Retry-After": "3"}), Verdict.BUSY),
-        (Reply(503, b""), Verdict.BUSY),
-        (Reply(201, {"token": {}}), Verdict.DENIED),
+        (Reply(400, {"error": {"message": "bad scope", "code": 400}}), ErrorKind.DENIED),
+        (Reply(401, {"error": {"message": "wrong", "code": 401}}), ErrorKind.DENIED),
+        (Reply(404, b"nothing here"), ErrorKind.DENIED),
+        (Reply(500, b""), ErrorKind.UNSENT),
+        (Reply(cut=True), ErrorKind.UNSENT),
+        (Reply(429, b"", {"Retry-After": "3"}), ErrorKind.BUSY),
+        (Reply(503, b""), ErrorKind.BUSY),
+        (Reply(201, {"token": {}}), ErrorKind.DENIED),
     ],
 )
-def test_without_a_token_nothing_is_sent(reply: Reply, verdict: Verdict) -> None:
+def test_without_a_token_nothing_is_sent(reply: Reply, verdict: ErrorKind) -> None:
     with service(lambda asked: reply) as running:
         with pytest.raises(ServiceError) as caught:
             via_iam(running.url).send([push(desired())])
@@ -157,7 +157,7 @@ def test_a_signature_is_accepted_for_every_request(emulator) -> None:
 def test_a_wrong_key_is_denied(emulator) -> None:
     with pytest.raises(ServiceError) as caught:
         opened(emulator.url, auth={"ak": "AKIDEXAMPLE", "sk": "wr0ng"}).send([push(desired())])
-    assert caught.value.verdict is Verdict.DENIED
+    assert caught.value.verdict is ErrorKind.DENIED
 
 
 def test_a_signature_without_the_vendors_signer_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import pytest
 import trustme
 
+from reconciler.core.text import Redactor
 from reconciler.providers import http
 from reconciler.providers.auth import TokenAuth
 from reconciler.providers.http import Client, is_loopback
-from reconciler.providers.protocol import ServiceError, Verdict
-from reconciler.providers.text import Secrets
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.service import Reply, in_turn, service
 
 TOKEN = "a-very-secret-token"
@@ -27,7 +27,7 @@ def client(url: str, timeout: float = 5.0, **settings) -> Client:
     return Client(
         url,
         auth=TokenAuth(TOKEN),
-        secrets=Secrets([TOKEN]),
+        secrets=Redactor([TOKEN]),
         user_agent="reconciler/test",
         parallelism=2,
         timeout=timeout,
@@ -94,21 +94,21 @@ def test_connections_are_kept() -> None:
 def test_a_refused_connection_was_not_sent() -> None:
     with closed_port() as port:
         met = failure(f"http://127.0.0.1:{port}")
-    assert met.verdict is Verdict.UNSENT
+    assert met.verdict is ErrorKind.UNSENT
     assert met.answer.message == f"no connection to 127.0.0.1:{port}: Connection refused"
     assert met.answer.request == f"PUT http://127.0.0.1:{port}/v2/demo/push/events"
 
 
 def test_an_unknown_host_was_not_sent_to() -> None:
     met = failure("https://no-such-host.invalid")
-    assert met.verdict is Verdict.UNSENT
+    assert met.verdict is ErrorKind.UNSENT
     assert met.answer.message == "there is no host no-such-host.invalid: check the endpoint or region"
 
 
 def test_a_service_that_speaks_no_tls_was_not_sent_to() -> None:
     with service(in_turn(Reply(204))) as running:
         met = failure(running.url.replace("http://", "https://"))
-        assert met.verdict is Verdict.UNSENT
+        assert met.verdict is ErrorKind.UNSENT
         assert "no TLS connection" in met.answer.message
         assert not running.asked
 
@@ -116,7 +116,7 @@ def test_a_service_that_speaks_no_tls_was_not_sent_to() -> None:
 def test_no_answer_in_time_is_ambiguous() -> None:
     with silent_port() as port:
         met = failure(f"http://127.0.0.1:{port}", timeout=0.05)
-    assert met.verdict is Verdict.AMBIGUOUS
+    assert met.verdict is ErrorKind.AMBIGUOUS
     assert "in time" in met.answer.message
 
 
@@ -125,7 +125,7 @@ def test_a_cut_connection_is_ambiguous(reply: Reply) -> None:
     with service(in_turn(reply)) as running:
         met = failure(running.url)
         assert len(running.asked) == 1
-    assert met.verdict is Verdict.AMBIGUOUS
+    assert met.verdict is ErrorKind.AMBIGUOUS
     assert "was cut" in met.answer.message
 
 
@@ -134,15 +134,15 @@ def test_a_failure_is_not_mistaken_for_the_one_being_handled() -> None:
         try:
             client(f"http://127.0.0.1:{port}").send("PUT", "/x", body=b"{}")
         except ServiceError as first:
-            assert first.verdict is Verdict.UNSENT
-            assert failure(f"http://127.0.0.1:{silent}", timeout=0.05).verdict is Verdict.AMBIGUOUS
+            assert first.verdict is ErrorKind.UNSENT
+            assert failure(f"http://127.0.0.1:{silent}", timeout=0.05).verdict is ErrorKind.AMBIGUOUS
 
 
 def test_a_redirect_is_not_followed() -> None:
     with service(in_turn(Reply(307, b"", {"Location": "/elsewhere"}))) as running:
         met = failure(running.url)
         assert [asked.path for asked in running.asked] == ["/v2/demo/push/events"]
-    assert (met.verdict, met.answer.status) == (Verdict.REJECTED, 307)
+    assert (met.verdict, met.answer.status) == (ErrorKind.REJECTED, 307)
 
 
 def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,13 +150,13 @@ def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
     bomb = gzip.compress(b"x" * 5_000_000)
     with service(in_turn(Reply(200, bomb, {"Content-Encoding": "gzip"}))) as running:
         met = failure(running.url)
-    assert met.verdict is Verdict.AMBIGUOUS
+    assert met.verdict is ErrorKind.AMBIGUOUS
     assert "longer than 1 MiB: ask for fewer objects" in met.answer.message
 
 
 def test_an_answer_that_can_not_be_unpacked_is_ambiguous() -> None:
     with service(in_turn(Reply(200, b"not gzip", {"Content-Encoding": "gzip"}))) as running:
-        assert failure(running.url).verdict is Verdict.AMBIGUOUS
+        assert failure(running.url).verdict is ErrorKind.AMBIGUOUS
 
 
 def test_proxies_of_the_environment_are_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_a_proxy_that_is_not_there_was_not_sent_to(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
         met = failure("http://aom.invalid")
-    assert met.verdict is Verdict.UNSENT
+    assert met.verdict is ErrorKind.UNSENT
     assert "the proxy to aom.invalid" in met.answer.message
 
 
@@ -198,7 +198,7 @@ def test_certificates_that_can_not_be_read_are_told(tmp_path) -> None:
     empty.write_text("no certificate")
     with service(in_turn(Reply(204))) as running:
         met = failure(running.url.replace("http://", "https://"), ca_file=str(empty))
-    assert met.verdict is Verdict.UNSENT
+    assert met.verdict is ErrorKind.UNSENT
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_a_certificate_nobody_vouches_for_is_not_sent_to(authority: trustme.CA) 
     with service(in_turn(Reply(204)), secured(authority, "127.0.0.1")) as running:
         met = failure(running.url)
         assert running.asked == []
-    assert met.verdict is Verdict.UNSENT
+    assert met.verdict is ErrorKind.UNSENT
     assert "is not trusted" in met.answer.message
     assert "see ca_file" in met.answer.message
 
@@ -227,7 +227,7 @@ def test_a_certificate_of_another_host_is_not_sent_to(authority: trustme.CA, tmp
     with service(in_turn(Reply(204)), secured(authority, "elsewhere.example")) as running:
         met = failure(running.url, ca_file=str(trusted))
         assert running.asked == []
-    assert met.verdict is Verdict.UNSENT
+    assert met.verdict is ErrorKind.UNSENT
     assert "is not trusted" in met.answer.message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.providers.text import MAX_LENGTH, Secrets, clean
+from reconciler.core.text import MAX_LENGTH, Redactor, sanitize
 
 
 @pytest.mark.parametrize(
@@ -18,20 +18,20 @@ from reconciler.providers.text import MAX_LENGTH, Secrets, clean
     ],
 )
 def test_what_can_steer_a_terminal_is_taken_out(text: str, shown: str) -> None:
-    assert clean(text) == shown
+    assert sanitize(text) == shown
 
 
 def test_a_long_text_is_cut() -> None:
-    assert len(clean("x" * 10_000)) == MAX_LENGTH
-    assert clean("x" * 10_000).endswith("…")
+    assert len(sanitize("x" * 10_000)) == MAX_LENGTH
+    assert sanitize("x" * 10_000).endswith("…")
 
 
 @pytest.mark.parametrize("quoted", ['to"k/en', 'to\\"k/en', "to%22k%2Fen"])
 def test_a_secret_is_hidden_however_it_is_quoted(quoted: str) -> None:
-    assert Secrets(['to"k/en']).hide(f"bad token {quoted}!") == "bad token ***!"
+    assert Redactor(['to"k/en']).hide(f"bad token {quoted}!") == "bad token ***!"
 
 
 def test_a_secret_within_another_leaves_nothing_of_the_longer_one() -> None:
-    secrets = Secrets(["abc"])
+    secrets = Redactor(["abc"])
     secrets.add("abcdef")
     assert secrets.hide("abcdef abc") == "*** ***"

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.providers.aom import PROVIDER as AOM
 from reconciler.providers.ces import PROVIDER as CES
-from reconciler.providers.protocol import Environment
+from reconciler.providers.protocol import ProviderContext
 from reconciler.providers.throttle import throttle
 from tests.providers.ces.objects import desired
 
@@ -62,7 +62,7 @@ def test_threads_share_one_rate(sleeper: Sleeper) -> None:
 @pytest.mark.parametrize(("kind", "declared"), [(AOM, ()), (CES, (desired(),))])
 def test_every_request_of_a_provider_waits_for_its_turn(emulator, sleeper: Sleeper, kind, declared) -> None:
     block = {"endpoint": emulator.url, "project_id": "p", "auth": {"token": "t"}, "rate_limit": 2}
-    provider = kind.open(kind.name, kind.settings.model_validate(block), Environment("test"))
+    provider = kind.open(kind.name, kind.settings.model_validate(block), ProviderContext("test"))
     for _ in range(3):
         list(provider.observe("stack", declared))
     provider.close()

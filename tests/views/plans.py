@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.apply.result import Ending, Result
+from reconciler.apply.result import ApplyStatus, Result
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
-from reconciler.core.operation import Operation, Outcome, ServiceAnswer, Status, Verb
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.plan.plan import Change, Difference, Plan
 
 NOW = 1_777_636_800_000  # 2026-05-01T12:00:00Z
@@ -30,11 +30,11 @@ def identity(name: str, severity: str = "Major", **more: str) -> dict[str, str]:
     }
 
 
-def desired(address: Address, known_by: Mapping[str, str], message: str, kind: Kind = Kind.LEVEL) -> Desired:
+def desired(address: Address, known_by: Mapping[str, str], message: str, kind: Kind = Kind.ALARM) -> Desired:
     attributes: dict[str, object] = {"annotations": {"message": message}, "attach_rule": {}}
-    if kind is Kind.LEVEL:
+    if kind is Kind.ALARM:
         attributes["timeout"] = 1_800_000
-    occurrence = "2026.05" if kind is Kind.FACT else None
+    occurrence = "2026.05" if kind is Kind.EVENT else None
     return Desired(address, "aom", kind, True, known_by, attributes, "d" * 32, occurrence)
 
 
@@ -126,7 +126,7 @@ RECORDED = Change(
     "occurrence 2026.05 is not on record",
     "aom",
     (push(RECORDED_AT, 6),),
-    desired(RECORDED_AT, identity("release_started", "Info"), f"release notes:\n{RUNBOOK}", Kind.FACT),
+    desired(RECORDED_AT, identity("release_started", "Info"), f"release notes:\n{RUNBOOK}", Kind.EVENT),
 )
 GONE_AT = Address("aom_alarm", "from_the_past", 'a "quoted" key')
 GONE = Change(
@@ -181,12 +181,14 @@ STEADY = plan(
     RECORDED._replace(action=Action.NO_OP, reason="on record", operations=()),
 )
 
-REFUSED = ServiceAnswer(
+REFUSED = ServiceErrorDetail(
     "metadata is invalid: \x1b[31mevent_name", 400, "AOM.0400", "9f2c", "PUT https://aom.example/v2/demo/push/events"
 )
 
 
-def result(ending: Ending = Ending.COMPLETE, cause: ServiceAnswer | None = None, done: bool = False) -> Result:
+def result(
+    ending: ApplyStatus = ApplyStatus.COMPLETE, cause: ServiceErrorDetail | None = None, done: bool = False
+) -> Result:
     """A run of the rich plan, in which everything is done, or much went wrong."""
     outcomes = {
         operation.key: Outcome(operation.key, Status.DONE)
@@ -195,7 +197,7 @@ def result(ending: Ending = Ending.COMPLETE, cause: ServiceAnswer | None = None,
     }
     if not done:
         outcomes["push-1"] = Outcome("push-1", Status.FAILED, REFUSED)
-        outcomes["push-4"] = Outcome("push-4", Status.UNKNOWN, ServiceAnswer("timed out"))
+        outcomes["push-4"] = Outcome("push-4", Status.UNKNOWN, ServiceErrorDetail("timed out"))
         del outcomes["clear-8"], outcomes["push-9"]
     unconfirmed = frozenset() if done else frozenset({"push-2"})
     return Result(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.diagnostic import Diagnostic, Position, Severity
-from reconciler.views.annotation import workflow_commands
+from reconciler.views.github import workflow_commands
 from reconciler.views.json.diagnostic import diagnostics_document
 from reconciler.views.json.document import encode
 from reconciler.views.markdown.diagnostic import diagnostic_items

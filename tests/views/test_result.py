@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.apply.result import Ending, Result
+from reconciler.apply.result import ApplyStatus, Result
 from reconciler.core.operation import Outcome, Status
 from reconciler.plan.plan import Change
 from reconciler.views.json.document import encode
 from reconciler.views.json.result import result_document
 from reconciler.views.markdown.result import result_markdown
-from reconciler.views.result_wording import outcome
+from reconciler.views.phrases.result import summary_line
 from reconciler.views.text.line import plain
 from reconciler.views.text.result import result_lines
 from tests.views import plans
@@ -20,7 +20,7 @@ AGAIN = "reconciler apply ."
 
 
 def ended(change: Change, outcomes: Mapping[str, Outcome], command: str = "apply") -> Result:
-    return Result(plans.plan(change), "1a2b", plans.NOW, plans.NOW, Ending.COMPLETE, outcomes, command=command)
+    return Result(plans.plan(change), "1a2b", plans.NOW, plans.NOW, ApplyStatus.COMPLETE, outcomes, command=command)
 
 
 def test_a_run_that_did_everything_is_one_line() -> None:
@@ -35,15 +35,15 @@ def test_a_run_that_did_a_part_names_every_operation_that_is_not_done() -> None:
 
 def test_a_run_of_which_nothing_reached_a_service_says_so() -> None:
     outcomes = {"push-1": Outcome("push-1", Status.FAILED, plans.REFUSED)}
-    assert outcome(ended(plans.CREATED, outcomes)) == "Nothing applied: 1 failed."
-    assert outcome(ended(plans.CREATED, {})) == "Nothing applied: 1 not started."
+    assert summary_line(ended(plans.CREATED, outcomes)) == "Nothing applied: 1 failed."
+    assert summary_line(ended(plans.CREATED, {})) == "Nothing applied: 1 not started."
 
 
 def test_an_alarm_that_was_cleared_and_not_pushed_again_is_not_nothing() -> None:
     cleared = {"clear-4": Outcome("clear-4", Status.DONE)}
-    assert outcome(ended(plans.REPLACED, cleared)) == "Applied in part: 0 of 1 done, 1 half done."
+    assert summary_line(ended(plans.REPLACED, cleared)) == "Applied in part: 0 of 1 done, 1 half done."
     refused = {**cleared, "push-4": Outcome("push-4", Status.FAILED, plans.REFUSED)}
-    assert outcome(ended(plans.REPLACED, refused)) == "Applied in part: 0 of 1 done, 1 failed."
+    assert summary_line(ended(plans.REPLACED, refused)) == "Applied in part: 0 of 1 done, 1 failed."
 
 
 def test_a_destroy_is_not_called_an_apply() -> None:
@@ -53,9 +53,9 @@ def test_a_destroy_is_not_called_an_apply() -> None:
     assert result_markdown(complete, AGAIN).startswith(
         "### Destroy of `checkout-gameday`\n\n**Destroy complete: 1 cleared.**"
     )
-    assert outcome(ended(plans.GONE, {}, command="destroy")) == "Nothing destroyed: 1 not started."
+    assert summary_line(ended(plans.GONE, {}, command="destroy")) == "Nothing destroyed: 1 not started."
     begun = {"clear-7": done["clear-7"]}
-    assert outcome(ended(plans.GONE, begun, command="destroy")) == "Destroyed in part: 0 of 1 done, 1 half done."
+    assert summary_line(ended(plans.GONE, begun, command="destroy")) == "Destroyed in part: 0 of 1 done, 1 half done."
 
 
 def test_the_same_as_json() -> None:
@@ -67,12 +67,12 @@ def test_the_same_as_markdown() -> None:
 
 
 def test_a_run_that_was_not_let_in_says_why() -> None:
-    shown = plain(result_lines(plans.result(Ending.DENIED, plans.REFUSED), AGAIN))
+    shown = plain(result_lines(plans.result(ApplyStatus.DENIED, plans.REFUSED), AGAIN))
     assert "The run was stopped: 400 AOM.0400: metadata is invalid" in shown
 
 
 def test_an_interrupted_run_says_that_nothing_is_lost_and_how_to_go_on() -> None:
-    shown = plain(result_lines(plans.result(Ending.INTERRUPTED), AGAIN))
+    shown = plain(result_lines(plans.result(ApplyStatus.INTERRUPTED), AGAIN))
     assert "the ledger is written" in shown
     assert shown.endswith("To continue: reconciler apply .\n")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from reconciler.core.resource_type import ResourceType
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 from reconciler_siren.fields import SirenSettings
 from reconciler_siren.resource_type import SIREN
 
@@ -22,7 +22,7 @@ class Siren:
     settings: type[BaseModel] = SirenSettings
     resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {SIREN.name: SIREN})
 
-    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
         from reconciler_siren.provider import SirenProvider
 
         assert isinstance(settings, SirenSettings)

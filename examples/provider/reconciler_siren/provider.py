@@ -12,9 +12,9 @@ from reconciler.core.desired import Desired
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
+from reconciler.core.text import Redactor
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import Limits
-from reconciler.providers.text import Secrets
 from reconciler_siren.fields import SirenSettings
 
 
@@ -37,7 +37,7 @@ class SirenProvider:
         self._client = Client(
             settings.endpoint,
             auth=_Token(token),
-            secrets=Secrets([token]),
+            secrets=Redactor([token]),
             user_agent=user_agent,
             parallelism=self.limits.parallelism,
             timeout=10,

@@ -21,7 +21,7 @@ class SirenType:
     """A siren is known by its room and what it plays; how loud it is can be changed while it sounds."""
 
     name: str = "siren"
-    kind: Kind = Kind.LEVEL
+    kind: Kind = Kind.ALARM
     model: type[BaseModel] = SirenFields
 
     def desired(

@@ -26,7 +26,7 @@ CREATE INDEX IF NOT EXISTS aom_notification_by_event ON aom_notification (event)
 """
 
 
-class Notices:
+class NotificationLog:
     """Rules and messages, kept with the alarms they are about."""
 
     def __init__(self, database: Database, settings: Settings) -> None:

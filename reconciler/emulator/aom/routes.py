@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from reconciler.emulator.aom.report import read_reports
 from reconciler.emulator.aom.search import Search, read_marker, read_search, write_marker
-from reconciler.emulator.aom.shown import as_json, seq_of_sn, sn_of
+from reconciler.emulator.aom.serialize import as_json, seq_of_sn, sn_of
 from reconciler.emulator.aom.statistic import count_by_step
 from reconciler.emulator.aom.store import Store
 from reconciler.emulator.errors import aom_error
 from reconciler.emulator.services import Services, hidden_for
-from reconciler.emulator.wire import JSON, Refused, answer, is_json, text
+from reconciler.emulator.wire import JSON, HttpError, answer, is_json, text
 
 ALL_ENTERPRISE_PROJECTS = "all_granted_eps"
 
@@ -22,8 +22,8 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
     router = APIRouter(tags=["AOM"])
     settings, clock = services.settings, services.clock
 
-    def refuse(operation: str, status: int, message: str | None = None) -> Refused:
-        return Refused(aom_error(settings, operation, status, message))
+    def refuse(operation: str, status: int, message: str | None = None) -> HttpError:
+        return HttpError(aom_error(settings, operation, status, message))
 
     async def admit(request: Request, operation: str, *, json: bool = True) -> bytes:
         body = await request.body()

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from reconciler.emulator.aom.notice import Notices
+from reconciler.emulator.aom.notice import NotificationLog
 from reconciler.emulator.aom.notification import NotificationRule
 from reconciler.emulator.aom.report import MANDATORY, Report
-from reconciler.emulator.aom.shown import COLUMNS, OPEN, Row, seq_of
+from reconciler.emulator.aom.serialize import COLUMNS, OPEN, Row, seq_of
 from reconciler.emulator.database import Database
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import parse, text
@@ -56,7 +56,7 @@ class Store:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self.notices = Notices(database, settings)
+        self.notices = NotificationLog(database, settings)
         database.create(SCHEMA)
 
     def write(

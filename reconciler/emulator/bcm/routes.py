@@ -11,7 +11,7 @@ from reconciler.emulator.bcm.store import BcmStore
 from reconciler.emulator.errors import bcm_error
 from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.wire import Refused, answer
+from reconciler.emulator.wire import HttpError, answer
 
 
 def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
@@ -23,11 +23,11 @@ def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
         if not services.access.baidu(request, body):
             missing = not request.headers.get("authorization")
             reason = "the request is not signed" if missing else "the signature does not match"
-            raise Refused(bcm_error(401 if missing else 403, reason))
+            raise HttpError(bcm_error(401 if missing else 403, reason))
         return body
 
-    def refuse(reason: str) -> Refused:
-        return Refused(bcm_error(settings.bcm_error_status, reason))
+    def refuse(reason: str) -> HttpError:
+        return HttpError(bcm_error(settings.bcm_error_status, reason))
 
     @router.post("/ah-api/v1/alarmhouse/alarm/list")
     async def listing(request: Request) -> Response:

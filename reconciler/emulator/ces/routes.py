@@ -12,7 +12,7 @@ from reconciler.emulator.ces.item import CUSTOM, LEVELS, NAME, STATES, SUB_CUSTO
 from reconciler.emulator.ces.store import CesStore, Filter
 from reconciler.emulator.errors import ces_error
 from reconciler.emulator.services import Services, hidden_for
-from reconciler.emulator.wire import Refused, answer
+from reconciler.emulator.wire import HttpError, answer
 
 EVENT_TYPES = ("EVENT.SYS", CUSTOM)
 SUB_EVENT_TYPES = ("SUB_EVENT.OPS", "SUB_EVENT.PLAN", SUB_CUSTOM)
@@ -29,10 +29,10 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
     async def admit(request: Request) -> tuple[bytes, str]:
         body = await request.body()
         if not services.access.huawei(request, body):
-            raise Refused(ces_error(401))
+            raise HttpError(ces_error(401))
         project: str = request.path_params["project_id"]
         if len(project) > 64:
-            raise Refused(ces_error(400, "project_id has more than 64 characters"))
+            raise HttpError(ces_error(400, "project_id has more than 64 characters"))
         return body, project
 
     @router.post("/V1.0/{project_id}/events", status_code=201)
@@ -42,7 +42,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
         try:
             items = read_items(body, now)
         except ValueError as error:
-            raise Refused(ces_error(400, str(error))) from None
+            raise HttpError(ces_error(400, str(error))) from None
         ids = store.add(items, project, now + max(hidden_for(request), settings.visible_after))
         answers = [{"event_id": event_id, "event_name": item.name} for event_id, item in zip(ids, items, strict=True)]
         return answer(answers, settings.ces_status)
@@ -57,7 +57,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
             start, end = query.window(EARLIEST, LATEST)
             first, limit = query.page()
         except ValueError as error:
-            raise Refused(ces_error(400, str(error))) from None
+            raise HttpError(ces_error(400, str(error))) from None
         wanted = Filter(project, clock.now(), name=name, start=start, end=end)
         events, total = ([], 0) if none_of_ours else store.summaries(wanted, first, limit)
         return answer({"events": events, "meta_data": {"total": total}})
@@ -82,7 +82,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
                 end=end,
             )
         except ValueError as error:
-            raise Refused(ces_error(400, str(error))) from None
+            raise HttpError(ces_error(400, str(error))) from None
         events, total = ([], 0) if none_of_ours else store.events(wanted, first, limit)
         users, sources = ([], []) if none_of_ours else store.users_and_sources(wanted)
         if settings.ces_newlines == "escape":

@@ -13,7 +13,7 @@ from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.aom.resource_types import ALARM, EVENT
 from reconciler.providers.aom.settings import AomSettings
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 
 
 class Aom:
@@ -31,7 +31,7 @@ class Aom:
 
         return {source.name: source for source in (ALARMS, EVENTS, STATISTICS)}
 
-    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
         from reconciler.providers.aom.provider import AomProvider
         from reconciler.providers.connection import connect
 

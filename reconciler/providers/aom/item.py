@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.data_source import Item
 from reconciler.providers.decode import integer, text
-from reconciler.providers.http import Answer
+from reconciler.providers.http import Response
 
 _CHANNEL = "smn_subscription_type"
 _NAMED = ("event_name", "event_severity", "event_type", "resource_provider", "resource_type", "resource_id")
 
 
-def item(event: Mapping[str, object], *, alarm: bool) -> Item:
+def to_item(event: Mapping[str, object], *, alarm: bool) -> Item:
     """One alarm or event (query page, table 8) under the documented names."""
     metadata = _map(event.get("metadata"))
     found: dict[str, object] = {
@@ -32,7 +32,7 @@ def item(event: Mapping[str, object], *, alarm: bool) -> Item:
     return found
 
 
-def statistics(answer: Answer) -> list[Item]:
+def statistics(answer: Response) -> list[Item]:
     """One item per severity; ServiceError where the answer is no statistic."""
     value = answer.json()
     if not isinstance(value, dict) or not isinstance(value.get("series"), list):
@@ -60,7 +60,7 @@ def statistics(answer: Answer) -> list[Item]:
     return found
 
 
-def notifications(answer: Answer, event_sn: str) -> list[Mapping[str, object]]:
+def notifications(answer: Response, event_sn: str) -> list[Mapping[str, object]]:
     """What was sent about one alarm, from ``alarm-notified-histories``; ServiceError where the answer is none."""
     value = answer.json()
     histories = value.get("notified_histories") if isinstance(value, dict) else None

@@ -11,20 +11,20 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
-from reconciler.core.foreign import Foreign, unmarked
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
+from reconciler.core.unmanaged import UnmanagedAlarm, no_owner
 from reconciler.providers.aom.fields import MANDATORY
 from reconciler.providers.aom.parse import observed
-from reconciler.providers.aom.query import body, walk, window
+from reconciler.providers.aom.query import body, paginate, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
-from reconciler.providers.http import Answer, Client
+from reconciler.providers.http import Client, Response
 
-FEW = 50
+MAX_FILTERED = 50
 """Up to so many addresses the service is asked for just these; for more, for all of the stack."""
 
 Span = tuple[str, int]
@@ -61,7 +61,7 @@ class AomProvider:
         wanted = frozenset(addresses)
         if not wanted:
             return
-        found = self._query(stack, ALARM, _HISTORY, self._span(()), _narrow(wanted))
+        found = self._query(stack, ALARM, _HISTORY, self._span(()), _address_filter(wanted))
         ended = [alarm for alarm in found if alarm.marks.address in wanted and alarm.state is not State.ACTIVE]
         yield from sorted(ended, key=lambda alarm: alarm.ended_at or 0, reverse=True)
 
@@ -81,7 +81,7 @@ class AomProvider:
         stacks: set[str] = set()
         starts: list[int] = []
         wanted: set[Address] = set()
-        foreign: list[tuple[Operation, Mapping[str, str]]] = []
+        unmanaged_alarm: list[tuple[Operation, Mapping[str, str]]] = []
         for operation in operations:
             metadata, start = _sent(operation.payload)
             starts.append(start)
@@ -89,37 +89,37 @@ class AomProvider:
                 stacks.add(metadata[STACK])
                 wanted.add(operation.address)
             else:
-                foreign.append((operation, metadata))
+                unmanaged_alarm.append((operation, metadata))
         span = self._span(starts)
         for stack in sorted(stacks):
             if any(address.type == ALARM.name for address in wanted):
-                found = self._active(stack, span, _narrow(wanted))
+                found = self._active(stack, span, _address_filter(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
             if any(address.type == EVENT.name for address in wanted):
-                found = self._query(stack, EVENT, None, span, _narrow(wanted))
+                found = self._query(stack, EVENT, None, span, _address_filter(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
-        if foreign:
-            yield from self._unmarked(foreign, span)
+        if unmanaged_alarm:
+            yield from self._unmarked(unmanaged_alarm, span)
 
-    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[Foreign]:
+    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         from reconciler.providers.aom.data_sources import ALARMS
-        from reconciler.providers.aom.foreign import foreign
+        from reconciler.providers.aom.unmanaged import unmanaged_alarm
 
         named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
         metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
         query = ALARMS.model.model_validate({**named, "metadata": metadata})
         for item in self.query(ALARMS.name, query, ()):
-            found = foreign(item, self.key)
+            found = unmanaged_alarm(item, self.key)
             if found is not None:
                 yield found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+        from reconciler.providers.aom.data_query import DataQuery
         from reconciler.providers.aom.data_sources import AomQuery  # models that plans and applies do without
-        from reconciler.providers.aom.search import Search
 
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
-        return Search(self._settings, self._client).find(source, query, details, int(self._now() * 1000))
+        return DataQuery(self._settings, self._client).find(source, query, details, int(self._now() * 1000))
 
     def close(self) -> None:
         self._client.close()
@@ -133,16 +133,16 @@ class AomProvider:
     ) -> Iterator[Observed]:
         """Objects of the stack, checked once more on this side: a service may ignore a filter."""
         text = body(*span, {"event_type": [kind.event_type], STACK: [stack], **(narrow or {})})
-        for event in walk(self._asking(state, text)):
+        for event in paginate(self._asking(state, text)):
             found = observed(event, self.key, stack)
             if found is not None and found.identity["event_type"] == kind.event_type:
                 yield found
 
-    def _asking(self, state: str | None, text: bytes) -> Callable[[str], Answer]:
+    def _asking(self, state: str | None, text: bytes) -> Callable[[str], Response]:
         """What asks for the page at a marker."""
         state_params = [] if state is None else [("type", state)]
 
-        def ask(marker: str) -> Answer:
+        def ask(marker: str) -> Response:
             return self._client.send(
                 "POST",
                 f"{self._path}/events",
@@ -155,23 +155,23 @@ class AomProvider:
 
     def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
         """The targets of clears of alarms that are nobody's, where they are still active."""
-        from reconciler.providers.aom.foreign import active
+        from reconciler.providers.aom.unmanaged import active
 
         targets = {operation.target: operation.address for operation, _ in clears}
         keys = [key for key in _NAMED if all(key in metadata for _, metadata in clears)]
-        narrow = {key: {metadata[key] for _, metadata in clears} for key in keys} if len(clears) <= FEW else {}
-        for event in walk(self._asking(_ACTIVE, body(*span, {"event_type": [ALARM.event_type], **narrow}))):
+        narrow = {key: {metadata[key] for _, metadata in clears} for key in keys} if len(clears) <= MAX_FILTERED else {}
+        for event in paginate(self._asking(_ACTIVE, body(*span, {"event_type": [ALARM.event_type], **narrow}))):
             found = active(event, self.key)
             if found is not None and found.id in targets:
-                yield found._replace(marks=unmarked(targets[found.id]))
+                yield found._replace(marks=no_owner(targets[found.id]))
 
     def _span(self, starts: Iterable[int]) -> Span:
         """As far back as configured, stretched to the beginnings that the configuration itself names."""
         return window(int(self._now() * 1000), self._settings.lookback, starts)
 
 
-def _narrow(addresses: Collection[Address]) -> Filter:
-    return {ADDRESS: [str(address) for address in addresses]} if len(addresses) <= FEW else {}
+def _address_filter(addresses: Collection[Address]) -> Filter:
+    return {ADDRESS: [str(address) for address in addresses]} if len(addresses) <= MAX_FILTERED else {}
 
 
 def _sent(payload: str) -> tuple[Mapping[str, str], int]:
@@ -183,7 +183,7 @@ def _sent(payload: str) -> tuple[Mapping[str, str], int]:
     return metadata, integer(item.get("starts_at")) or 0
 
 
-def _check_accepted(answer: Answer) -> None:
+def _check_accepted(answer: Response) -> None:
     """AOM answers 204 and nothing; a 200 with a page of a gateway, or an error in it, is not its word."""
     if not answer.body.strip():
         return

@@ -9,15 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from reconciler.core.duration import HOUR, MINUTE
 from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.decode import integer
-from reconciler.providers.http import Answer
-from reconciler.providers.protocol import Verdict
+from reconciler.providers.http import Response
+from reconciler.providers.protocol import ErrorKind
 
 log = logging.getLogger(__name__)
 
 Event = Mapping[str, object]
 
 FIRST_MARKER = "0"
-MAX_BARREN = 100
+MAX_EMPTY_PAGES = 100
 """How many pages in a row may bring nothing new before the walk is given up."""
 
 
@@ -53,7 +53,7 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
     ).encode("utf-8", "replace")
 
 
-def walk(ask: Callable[[str], Answer], *, whole: int | None = None) -> Iterator[Event]:
+def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Iterator[Event]:
     """Every event of every page, each id once; ``ask`` gets the page at a marker.
 
     ``whole`` is the size of a page where nothing may be missing: a page that could be less than it seems is an error
@@ -68,7 +68,7 @@ def walk(ask: Callable[[str], Answer], *, whole: int | None = None) -> Iterator[
         answer = ask(marker)
         events, following = _page(answer)
         if whole is not None:
-            _check_whole(answer, len(events), following, whole)
+            _require_complete(answer, len(events), following, whole)
         new = False
         for event in events:
             key = event.get("id")
@@ -81,15 +81,15 @@ def walk(ask: Callable[[str], Answer], *, whole: int | None = None) -> Iterator[
         if not following:
             return
         if following in markers:
-            raise answer.unreadable(f"the pages go in circles: marker {following!r} came twice", Verdict.REJECTED)
+            raise answer.unreadable(f"the pages go in circles: marker {following!r} came twice", ErrorKind.REJECTED)
         barren = 0 if new else barren + 1
-        if barren >= MAX_BARREN:
-            raise answer.unreadable(f"{barren} pages in a row brought nothing new", Verdict.REJECTED)
+        if barren >= MAX_EMPTY_PAGES:
+            raise answer.unreadable(f"{barren} pages in a row brought nothing new", ErrorKind.REJECTED)
         markers.add(following)
         marker = following
 
 
-def _page(answer: Answer) -> tuple[list[Event], str]:
+def _page(answer: Response) -> tuple[list[Event], str]:
     """The events of a page, and the marker of the next one ("" at the end)."""
     page = answer.json()
     if not isinstance(page, dict):
@@ -107,7 +107,7 @@ def _page(answer: Answer) -> tuple[list[Event], str]:
     return maps, "" if following is None else str(following)
 
 
-def _check_whole(answer: Answer, read: int, following: str, size: int) -> None:
+def _require_complete(answer: Response, read: int, following: str, size: int) -> None:
     """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
     page = answer.json()
     assert isinstance(page, dict)

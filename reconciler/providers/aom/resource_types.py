@@ -57,7 +57,7 @@ class AomType(NamedTuple):
         if spec.starts_at is not None:
             attributes["starts_at"] = spec.starts_at
         content = digest_text(canonical((self.name, identity, attributes)))
-        if self.kind is Kind.FACT and occurrence is None:
+        if self.kind is Kind.EVENT and occurrence is None:
             occurrence = content
         return Desired(
             address, provider, self.kind, True, identity, attributes, content, occurrence, lifecycle, position
@@ -91,8 +91,8 @@ class AomType(NamedTuple):
         )
 
 
-ALARM = AomType("aom_alarm", Kind.LEVEL, "alarm", AlarmFields)
-EVENT = AomType("aom_event", Kind.FACT, "event", EventFields)
+ALARM = AomType("aom_alarm", Kind.ALARM, "alarm", AlarmFields)
+EVENT = AomType("aom_event", Kind.EVENT, "event", EventFields)
 
 
 def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:

@@ -14,7 +14,7 @@ from reconciler.core.data_source import DataSource, ItemField
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.bcm.query import FIELDS, BcmAlarmsQuery
 from reconciler.providers.bcm.settings import BcmSettings
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 
 
 class BcmAlarms:
@@ -35,17 +35,17 @@ class Bcm:
     resource_types: Mapping[str, ResourceType] = MappingProxyType({})
     data_sources: Mapping[str, DataSource] = {BcmAlarms.name: BcmAlarms()}
 
-    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+        from reconciler.core.text import Redactor
         from reconciler.providers.bcm.auth import BceAuth
         from reconciler.providers.bcm.provider import BcmProvider
-        from reconciler.providers.connection import check_ca_file, located, make_client
-        from reconciler.providers.text import Secrets
+        from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
 
         if not isinstance(settings, BcmSettings):
             raise TypeError(f"{key}: expected BcmSettings, got {type(settings).__name__}")
-        base_url = located(key, lambda: settings.base_url(environment.embedded_endpoint))
+        base_url = resolve_base_url(key, lambda: settings.base_url(environment.embedded_endpoint))
         check_ca_file(key, settings.ca_file)
-        secrets = Secrets(settings.auth.secrets)
+        secrets = Redactor(settings.auth.secrets)
         ak, sk = settings.auth.secrets
         auth = BceAuth(ak, sk, environment.now)
         client = make_client(base_url, auth, secrets, settings, environment.user_agent)

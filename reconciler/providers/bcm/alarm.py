@@ -11,7 +11,7 @@ _IN_SECONDS = 100_000_000_000
 """A time below this is in seconds: the page's list example gives one so, beside milliseconds everywhere else."""
 
 
-def item(alarm: Mapping[str, object]) -> Item:
+def to_item(alarm: Mapping[str, object]) -> Item:
     """One alarm under the documented names."""
     policy, resource = _map(alarm.get("policy")), _map(alarm.get("resource"))
     identifiers = _map(resource.get("identifiers"))

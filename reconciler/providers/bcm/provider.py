@@ -13,14 +13,14 @@ from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.digest import canonical
 from reconciler.core.observed import Observed
-from reconciler.core.operation import Operation, ServiceAnswer
-from reconciler.providers.bcm.alarm import item
+from reconciler.core.operation import Operation, ServiceErrorDetail
+from reconciler.core.text import Redactor
+from reconciler.providers.bcm.alarm import to_item
 from reconciler.providers.bcm.query import PAGE_SIZE, BcmAlarmsQuery
 from reconciler.providers.bcm.settings import BcmSettings
 from reconciler.providers.decode import integer
-from reconciler.providers.http import Answer, Client
-from reconciler.providers.protocol import Limits, ServiceError, Verdict
-from reconciler.providers.text import Secrets
+from reconciler.providers.http import Client, Response
+from reconciler.providers.protocol import ErrorKind, Limits, ServiceError
 
 _LIST = "/ah-api/v1/alarmhouse/alarm/list"
 _DETAIL = "/ah-api/v1/alarmhouse/alarm"
@@ -34,7 +34,7 @@ class BcmProvider:
     """One account of Baidu Cloud Monitor; ``now`` gives the seconds since the epoch."""
 
     def __init__(
-        self, key: str, settings: BcmSettings, client: Client, secrets: Secrets, now: Callable[[], float] = time.time
+        self, key: str, settings: BcmSettings, client: Client, secrets: Redactor, now: Callable[[], float] = time.time
     ) -> None:
         self.key = key
         self.limits = Limits(parallelism=settings.parallelism, rate_limit=settings.rate_limit, visible_within=0)
@@ -48,10 +48,10 @@ class BcmProvider:
             raise TypeError(f"{source}: expected BcmAlarmsQuery, got {type(query).__name__}")
         found = self._list(query)
         if not found or not (details or query.details):
-            return [item(alarm) for alarm in found]
+            return [to_item(alarm) for alarm in found]
         with ThreadPoolExecutor(self._settings.parallelism, thread_name_prefix="detail") as pool:
             looked_up = pool.map(self._look_up, found)
-            return [item({**alarm, **detail}) for alarm, detail in zip(found, looked_up, strict=True)]
+            return [to_item({**alarm, **detail}) for alarm, detail in zip(found, looked_up, strict=True)]
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # read only
         return iter(())
@@ -60,7 +60,7 @@ class BcmProvider:
         return iter(())
 
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:  # noqa: ARG002  # read only
-        raise ServiceError(Verdict.REJECTED, ServiceAnswer("Baidu Cloud Monitor is read only here"))
+        raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail("Baidu Cloud Monitor is read only here"))
 
     def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:  # noqa: ARG002  # read only
         return iter(())
@@ -77,7 +77,7 @@ class BcmProvider:
                 return found
         raise answer.unreadable(f"the list changed each of the {MAX_WALKS} times it was read: ask for less at once")
 
-    def _walk(self, query: BcmAlarmsQuery, since: int) -> tuple[Answer, list[Alarm] | None]:
+    def _walk(self, query: BcmAlarmsQuery, since: int) -> tuple[Response, list[Alarm] | None]:
         """One walk over the pages: the last answer, and the alarms; None where they are not all there.
 
         Alarms that leave the list move others up to a page already read, new ones push others down.
@@ -107,7 +107,8 @@ class BcmProvider:
         key = alarm.get("id")
         if not isinstance(key, str | int) or key == "":
             raise ServiceError(
-                Verdict.REJECTED, ServiceAnswer("the service shows an alarm without an id, which can't be looked up")
+                ErrorKind.REJECTED,
+                ServiceErrorDetail("the service shows an alarm without an id, which can't be looked up"),
             )
         answer = self._ask("GET", _DETAIL, params=[("alarmId", str(key)), ("userId", self._settings.user_id)])
         detail = self._result(answer)
@@ -119,10 +120,10 @@ class BcmProvider:
 
     def _ask(
         self, method: str, path: str, *, params: Sequence[tuple[str, str]] = (), body: str | None = None
-    ) -> Answer:
+    ) -> Response:
         return self._client.send(method, path, params=params, body=None if body is None else body.encode())
 
-    def _result(self, answer: Answer) -> object:
+    def _result(self, answer: Response) -> object:
         """What a success holds; an answer that does not say it is one is an error, whatever its HTTP status."""
         value = answer.json()
         if not isinstance(value, dict) or not isinstance(value.get("success"), bool):
@@ -130,10 +131,10 @@ class BcmProvider:
         if not value["success"]:
             reason = value.get("msg")
             text = reason if isinstance(reason, str) and reason.strip() else "the service gave no reason"
-            raise answer.unreadable(self._secrets.hide(text), Verdict.REJECTED)
+            raise answer.unreadable(self._secrets.hide(text), ErrorKind.REJECTED)
         return value.get("result")
 
-    def _page(self, answer: Answer) -> tuple[list[Alarm], int | None]:
+    def _page(self, answer: Response) -> tuple[list[Alarm], int | None]:
         """The alarms of a page, and how many there are in all where that is told."""
         result = self._result(answer)
         alarms = result.get("alarms") if isinstance(result, dict) else None
@@ -150,7 +151,7 @@ def _identity(alarm: Alarm, page: int, position: int) -> object:
     return key if isinstance(key, str | int) and key != "" else (page, position)
 
 
-def _size(answer: Answer) -> int:
+def _size(answer: Response) -> int:
     """How many alarms a full page of this service has: it may give fewer than it is asked for, and then tells."""
     value = answer.json()
     result = value.get("result") if isinstance(value, dict) else None

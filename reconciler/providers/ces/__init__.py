@@ -14,7 +14,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.providers.ces.data_source import EVENTS
 from reconciler.providers.ces.resource_type import EVENT
 from reconciler.providers.ces.settings import CesSettings
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 
 
 class Ces:
@@ -26,7 +26,7 @@ class Ces:
     resource_types: Mapping[str, ResourceType] = {EVENT.name: EVENT}
     data_sources: Mapping[str, DataSource] = {EVENTS.name: EVENTS}
 
-    def open(self, key: str, settings: BaseModel, environment: Environment) -> Provider:
+    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
         from reconciler.providers.ces.provider import CesProvider
         from reconciler.providers.connection import connect
 

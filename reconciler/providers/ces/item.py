@@ -10,7 +10,7 @@ from reconciler.providers.decode import integer
 _TOLD = ("event_level", "event_state", "event_user", "content", "resource_id", "resource_name", "group_id")
 
 
-def item(event: Mapping[str, object]) -> Item:
+def to_item(event: Mapping[str, object]) -> Item:
     """One event under the documented names."""
     detail = event.get("detail")
     said: Mapping[str, object] = detail if isinstance(detail, dict) else {}

@@ -17,20 +17,20 @@ from reconciler.core.duration import MINUTE
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
+from reconciler.providers.ces.data_query import AHEAD, DataQuery
 from reconciler.providers.ces.data_source import CesEventsQuery
 from reconciler.providers.ces.fields import CUSTOM
 from reconciler.providers.ces.match import Matcher, Wanted
-from reconciler.providers.ces.query import EARLIEST, PAGE, Event, walk
+from reconciler.providers.ces.query import EARLIEST, PAGE, Event, paginate
 from reconciler.providers.ces.resource_type import EVENT, item
-from reconciler.providers.ces.search import AHEAD, Search
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
-from reconciler.providers.http import Answer, Client
+from reconciler.providers.http import Client, Response
 
 log = logging.getLogger(__name__)
 
-_AROUND = MINUTE
+_TIME_SLACK = MINUTE
 
 
 class CesProvider:
@@ -43,7 +43,7 @@ class CesProvider:
         self._client = client
         self._now = now
         self._path = f"/V1.0/{quote(settings.project_id)}"
-        self._search = Search(settings, client)
+        self._search = DataQuery(settings, client)
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
         """The declared events that are on record within the lookback: no other event can be known as the stack's."""
@@ -56,8 +56,8 @@ class CesProvider:
                 wanted.append(Wanted(item(one.identity, one.attributes, marks, at or 0), marks, at))
         now = int(self._now() * 1000)
         fixed_times = [one.time for one in wanted if one.time is not None]
-        since = min([now - self._settings.lookback, *(at - _AROUND for at in fixed_times)])
-        until = max([now + AHEAD, *(at + _AROUND for at in fixed_times)])
+        since = min([now - self._settings.lookback, *(at - _TIME_SLACK for at in fixed_times)])
+        until = max([now + AHEAD, *(at + _TIME_SLACK for at in fixed_times)])
         return self._find(wanted, since, until)
 
     def history(
@@ -87,7 +87,7 @@ class CesProvider:
             times.append(at)
             marks = Marks("", operation.address, operation.digest or "", "", "", operation.occurrence)
             wanted.append(Wanted(sent, marks, at))
-        return self._find(wanted, min(times) - _AROUND, max(times) + _AROUND)
+        return self._find(wanted, min(times) - _TIME_SLACK, max(times) + _TIME_SLACK)
 
     def query(
         self,
@@ -130,14 +130,14 @@ class CesProvider:
             pool.shutdown(cancel_futures=True)
 
     def _walk(self, path: str, window: Sequence[tuple[str, str]], items: str, key: str) -> Iterator[Event]:
-        def ask(start: int) -> Answer:
+        def ask(start: int) -> Response:
             page = [*window, ("start", str(start)), ("limit", str(PAGE))]
             return self._client.send("GET", f"{self._path}/{path}", params=page)
 
-        return walk(ask, items, key)
+        return paginate(ask, items, key)
 
 
-def _ids(answer: Answer, count: int) -> Sequence[str | None]:
+def _ids(answer: Response, count: int) -> Sequence[str | None]:
     """The events' ids in the order they were sent; None where the answer is not one entry for each."""
     entries = answer.json()
     if isinstance(entries, Mapping) and entries.get("error_code"):

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 
 from reconciler.providers.decode import integer
-from reconciler.providers.http import Answer
-from reconciler.providers.protocol import Verdict
+from reconciler.providers.http import Response
+from reconciler.providers.protocol import ErrorKind
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ EARLIEST = 1_111_111_111_111
 """The least instant (epoch ms) a listing takes for its ``from``."""
 
 
-def walk(ask: Callable[[int], Answer], items: str, key: str, *, whole: bool = False) -> Iterator[Event]:
+def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: bool = False) -> Iterator[Event]:
     """Every entry of every page, each ``key`` once; ``ask`` gets the page that begins at an offset.
 
     New events come first and push the others on, so an entry may show twice and none is missed. Raises ServiceError
@@ -31,7 +31,7 @@ def walk(ask: Callable[[int], Answer], items: str, key: str, *, whole: bool = Fa
         answer = ask(start)
         entries, count, total = _page(answer, items)
         if whole:
-            _check_whole(answer, items, len(entries), count, start, total)
+            _require_complete(answer, items, len(entries), count, start, total)
         new = False
         for entry in entries:
             name = entry.get(key)
@@ -45,10 +45,10 @@ def walk(ask: Callable[[int], Answer], items: str, key: str, *, whole: bool = Fa
         if not count or (total is not None and start >= total):
             return
         if not new:
-            raise answer.unreadable("the pages do not go on: one brought nothing new", Verdict.REJECTED)
+            raise answer.unreadable("the pages do not go on: one brought nothing new", ErrorKind.REJECTED)
 
 
-def _page(answer: Answer, items: str) -> tuple[list[Event], int, int | None]:
+def _page(answer: Response, items: str) -> tuple[list[Event], int, int | None]:
     """The entries of a page that can be read, how many it has, and how many there are in all where it says so."""
     page = answer.json()
     if not isinstance(page, dict):
@@ -65,7 +65,7 @@ def _page(answer: Answer, items: str) -> tuple[list[Event], int, int | None]:
     return maps, len(entries or ()), integer(data.get("total")) if isinstance(data, dict) else None
 
 
-def _check_whole(answer: Answer, items: str, read: int, count: int, start: int, total: int | None) -> None:
+def _require_complete(answer: Response, items: str, read: int, count: int, start: int, total: int | None) -> None:
     """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
     page = answer.json()
     if not isinstance(page, dict) or (page.get(items) is None and total != 0):

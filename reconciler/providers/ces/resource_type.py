@@ -31,7 +31,7 @@ class CesEventType:
     """A custom event of Cloud Eye, one EventItem on the wire (report page, table 3)."""
 
     name = "ces_event"
-    kind = Kind.FACT
+    kind = Kind.EVENT
     model: type[CesEventFields] = CesEventFields
 
     def desired(

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from statistics import median
 
 from reconciler.core.duration import rough_duration
-from reconciler.drill.record import CheckRecord, Record, Sent, StepRecord, StepState
-from reconciler.views.drill_wording import Standing, headline, latency, moment, offset, slip, standing, state_of
+from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.views.html.text import style, text
 from reconciler.views.html.timeline import hue_of, timeline_svg
+from reconciler.views.phrases.drill import Status, headline, latency, moment, offset, slip, state_of, status_of
 
-_SIGNS = {Standing.GOOD: "✓", Standing.BAD: "✗", Standing.ODD: "◼", Standing.RUNNING: "▸"}
+_SIGNS = {Status.GOOD: "✓", Status.BAD: "✗", Status.ODD: "◼", Status.RUNNING: "▸"}
 _STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "odd"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _SHOWN = 10
@@ -57,7 +57,7 @@ def record_html(record: Record) -> str:
 
 def _header(record: Record) -> Iterator[str]:
     kind = f"Rehearsal on the emulator at {record.speed:g}× speed" if record.rehearsal else "Game day"
-    look = standing(record)
+    look = status_of(record)
     yield "<header>"
     yield f'<p class="eyebrow">{text(kind)} · stack {text(record.stack)} · {text(moment(record.began_at))}</p>'
     yield f"<h1>{text(record.drill)}</h1>"
@@ -128,7 +128,7 @@ def _alarms(record: Record) -> Iterator[str]:
         yield "</section>"
 
 
-def _alarm(record: Record, sent: Sent) -> list[Cell]:
+def _alarm(record: Record, sent: Emission) -> list[Cell]:
     hue = "event" if sent.is_event else hue_of(sent.severity)
     name = f'<span class="sev {hue}"></span><code>{text(sent.address)}</code>'
     name += f"<br><small>{text(sent.severity or '')} {text(sent.name)}</small>"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.core.duration import HOUR, MINUTE, SECOND
-from reconciler.drill.record import CheckRecord, Record, Sent, StepRecord, StepState
-from reconciler.drill.spec import Action
-from reconciler.views.drill_wording import latency, moment, offset, state_of
+from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
+from reconciler.drill.spec import StepAction
 from reconciler.views.html.text import text
+from reconciler.views.phrases.drill import latency, moment, offset, state_of
 
 _NICE = [
     *(number * SECOND for number in (1, 2, 5, 10, 15, 30)),
@@ -23,12 +23,12 @@ _LANE = 64
 _ROW = 46
 _BAR = 12
 _SIGNS = {
-    Action.RAISE: "+",
-    Action.CLEAR: "−",
-    Action.RECORD: "*",
-    Action.CHECK: "?",
-    Action.PAUSE: "‖",
-    Action.NOTE: "i",
+    StepAction.RAISE: "+",
+    StepAction.CLEAR: "−",
+    StepAction.RECORD: "*",
+    StepAction.CHECK: "?",
+    StepAction.PAUSE: "‖",
+    StepAction.NOTE: "i",
 }
 
 
@@ -94,7 +94,7 @@ def _grid(scale: _Scale, height: int) -> Iterator[str]:
 def _holds(record: Record, scale: _Scale, height: int) -> Iterator[str]:
     """Pauses hold the whole timeline."""
     for step in record.steps:
-        if step.action is Action.PAUSE and step.started_at is not None:
+        if step.action is StepAction.PAUSE and step.started_at is not None:
             end = record.at(step.ended_at) if step.ended_at is not None else scale.end
             begin = record.at(step.started_at)
             yield scale.bar("hold", begin, end, 20, height - 20, title=f"{step.name}: {step.about}")
@@ -139,7 +139,7 @@ def _evidence(check: CheckRecord) -> str:
     return f"check {check.name}: {check.verdict}: {check.reason}"
 
 
-def _row(record: Record, sent: Sent, scale: _Scale, top: int) -> Iterator[str]:
+def _row(record: Record, sent: Emission, scale: _Scale, top: int) -> Iterator[str]:
     """An alarm as a bar, an event as a mark; above it its name, and what there is to say of it."""
     hue = "event" if sent.is_event else hue_of(sent.severity)
     name = sent.address.partition(".")[2] or sent.address
@@ -161,7 +161,7 @@ def _row(record: Record, sent: Sent, scale: _Scale, top: int) -> Iterator[str]:
     yield "</g>"
 
 
-def _life(record: Record, sent: Sent, scale: _Scale, y: int) -> Iterator[str]:
+def _life(record: Record, sent: Emission, scale: _Scale, y: int) -> Iterator[str]:
     """From the push until it shows, while it shows, and from its clear until it is gone."""
     begin = record.at(sent.sent_at)
     ended = record.at(sent.ended_at) if sent.ended_at is not None else begin if sent.unsent else scale.end
@@ -184,7 +184,7 @@ def hue_of(severity: str | None) -> str:
     return known if known in ("critical", "major", "minor", "info") else "info"
 
 
-def _summary(sent: Sent) -> str:
+def _summary(sent: Emission) -> str:
     if sent.unsent or (sent.trouble and sent.seen_at is None):
         return state_of(sent)
     if sent.is_event:
@@ -195,7 +195,7 @@ def _summary(sent: Sent) -> str:
     return " · ".join(told)
 
 
-def _title(record: Record, sent: Sent) -> str:
+def _title(record: Record, sent: Emission) -> str:
     by = sent.step or "a run elsewhere"
     told = [f"{sent.address} ({sent.severity or 'no severity'}): sent {moment(sent.sent_at)} by {by}"]
     told += [f"visible after {latency(sent.visible_after)}"] if sent.seen_at is not None else []

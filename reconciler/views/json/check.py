@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
+from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
-from reconciler.checks.watch import Verdict
 from reconciler.core.duration import format_instant
 from reconciler.views.json.document import document
 
@@ -19,7 +19,7 @@ def check_document(report: Report) -> dict[str, object]:
     return document(
         stack=report.stack,
         passed=report.passed,
-        counts={verdict.value: report.counts[verdict] for verdict in Verdict},
+        counts={verdict.value: report.counts[verdict] for verdict in CheckStatus},
         started_at=format_instant(report.started_at),
         ended_at=format_instant(report.ended_at),
         checks=[_member(result) for result in report.results],

@@ -15,8 +15,8 @@ from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
 from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record
-from reconciler.views.drill_wording import headline, standing
 from reconciler.views.json.document import document
+from reconciler.views.phrases.drill import headline, status_of
 
 
 def record_document(record: Record) -> dict[str, object]:
@@ -30,7 +30,7 @@ def record_document(record: Record) -> dict[str, object]:
         {**shown, "visible_after": sent.visible_after, "notified_after": sent.notified_after}
         for shown, sent in zip(members["sent"], record.sent, strict=True)
     ]
-    return document(summary=headline(record), standing=standing(record).value, **members)
+    return document(summary=headline(record), standing=status_of(record).value, **members)
 
 
 def records_document(records: Sequence[Record]) -> dict[str, object]:
@@ -113,7 +113,7 @@ def _last(record: Record | None) -> dict[str, object] | None:
         "began_at": record.began_at,
         "ended_at": record.ended_at,
         "ending": record.ending.value,
-        "standing": standing(record).value,
+        "standing": status_of(record).value,
         "summary": headline(record),
         "left": list(record.left),
     }

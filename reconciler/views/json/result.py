@@ -16,8 +16,8 @@ from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.views.json.document import document
 from reconciler.views.json.plan import plan_members
-from reconciler.views.remainder import remaining, unconfirmed, undecided
-from reconciler.views.result_wording import outcome, shares
+from reconciler.views.phrases.remainder import possible_duplicates, remaining, unconfirmed
+from reconciler.views.phrases.result import per_provider, summary_line
 
 
 def result_document(result: Result, again: str) -> dict[str, object]:
@@ -27,8 +27,8 @@ def result_document(result: Result, again: str) -> dict[str, object]:
         run=result.run,
         ending=result.ending.value,
         complete=not left,
-        summary=outcome(result),
-        shares=dict(shares(result)),
+        summary=summary_line(result),
+        shares=dict(per_provider(result)),
         started_at=format_instant(result.started_at),
         ended_at=format_instant(result.ended_at),
         cause=result.cause._asdict() if result.cause else None,
@@ -43,7 +43,7 @@ def result_document(result: Result, again: str) -> dict[str, object]:
             for item in left
         ],
         unconfirmed=list(dict.fromkeys(str(operation.address) for operation in unconfirmed(result))),
-        undecided=undecided(result),
+        undecided=possible_duplicates(result),
         continue_with=again if left else None,
         plan=plan_members(result.plan),
     )

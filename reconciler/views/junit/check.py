@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from reconciler.checks.judgement import label
+from reconciler.checks.evaluate import label
+from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
-from reconciler.checks.watch import Verdict
 from reconciler.core.duration import format_instant
 from reconciler.views.printable import printable
 
@@ -26,9 +26,9 @@ def check_junit(report: Report, redact: Redact) -> str:
     counts = report.counts
     totals = {
         "tests": str(len(report.results)),
-        "failures": str(counts[Verdict.FAILED]),
-        "errors": str(counts[Verdict.UNKNOWN]),
-        "skipped": str(counts[Verdict.INTERRUPTED]),
+        "failures": str(counts[CheckStatus.FAILED]),
+        "errors": str(counts[CheckStatus.UNKNOWN]),
+        "skipped": str(counts[CheckStatus.INTERRUPTED]),
         "time": _seconds(report.ended_at - report.started_at),
     }
     root = Element("testsuites", {"name": "reconciler check", **totals})
@@ -69,13 +69,13 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
         properties = SubElement(case, "properties")
         for name, value in told.items():
             SubElement(properties, "property", {"name": name, "value": str(value)})
-    if found.verdict is Verdict.PASSED:
+    if found.verdict is CheckStatus.PASSED:
         SubElement(case, "system-out").text = text(found.reason)
         return
-    tags = {Verdict.FAILED: "failure", Verdict.UNKNOWN: "error", Verdict.INTERRUPTED: "skipped"}
+    tags = {CheckStatus.FAILED: "failure", CheckStatus.UNKNOWN: "error", CheckStatus.INTERRUPTED: "skipped"}
     trouble = SubElement(case, tags[found.verdict], {"message": text(found.reason)})
-    if found.verdict is not Verdict.INTERRUPTED:
-        trouble.set("type", "expectation" if found.verdict is Verdict.FAILED else "unasked")
+    if found.verdict is not CheckStatus.INTERRUPTED:
+        trouble.set("type", "expectation" if found.verdict is CheckStatus.FAILED else "unasked")
     listed = [f"{label(item)}  id {item.get('id')}" for item in found.culprits]
     trouble.text = "\n".join(map(text, [found.reason, *listed]))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.core.duration import format_instant
-from reconciler.drill.record import CheckRecord, Record, Sent, StepRecord, StepState
-from reconciler.drill.spec import Action
-from reconciler.views.drill_wording import headline, state_of
+from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
+from reconciler.drill.spec import StepAction
 from reconciler.views.junit.check import Redact, xml_text
+from reconciler.views.phrases.drill import headline, state_of
 
 
 def record_junit(record: Record, redact: Redact) -> str:
@@ -19,7 +19,7 @@ def record_junit(record: Record, redact: Redact) -> str:
 
     suite = Element("testsuite", {"name": text(f"{record.stack}.{record.drill}")})
     for step in record.steps:
-        if step.action is not Action.CHECK:  # checks are cases of their own, also those of steps
+        if step.action is not StepAction.CHECK:  # checks are cases of their own, also those of steps
             _step(suite, record, step, text)
     for check in record.checks:
         _check(suite, record, check, text)
@@ -65,7 +65,7 @@ def _check(suite: Element, record: Record, check: CheckRecord, text: Redact) -> 
         SubElement(case, tag, {"message": text(check.reason), "type": check.verdict})
 
 
-def _cleared(suite: Element, record: Record, sent: Sent, text: Redact) -> None:
+def _cleared(suite: Element, record: Record, sent: Emission, text: Redact) -> None:
     case = _case(suite, record, "clearing", f"{sent.address} is cleared", 0, text)
     latencies = {"visible_after_ms": sent.visible_after, "notified_after_ms": sent.notified_after}
     told = {name: value for name, value in latencies.items() if value is not None}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
-from reconciler.checks.watch import Verdict
 from reconciler.core.duration import rough_duration
-from reconciler.views.check_wording import verdicts
 from reconciler.views.markdown.text import LIMIT, code, escape
-from reconciler.views.wording import count
+from reconciler.views.phrases.check import verdicts
+from reconciler.views.phrases.plan import count
 
-_SIGNS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.UNKNOWN: "❔", Verdict.INTERRUPTED: "⏹"}
+_SIGNS = {CheckStatus.PASSED: "✅", CheckStatus.FAILED: "❌", CheckStatus.UNKNOWN: "❔", CheckStatus.INTERRUPTED: "⏹"}
 _LONGEST_REASON = 1000
 
 
@@ -33,7 +33,7 @@ def check_markdown(report: Report, limit: int = LIMIT) -> str:
 
 
 def _rows(report: Report) -> Iterator[str]:
-    for result in sorted(report.results, key=lambda result: result.verdict is Verdict.PASSED):
+    for result in sorted(report.results, key=lambda result: result.verdict is CheckStatus.PASSED):
         yield _row(result)
 
 

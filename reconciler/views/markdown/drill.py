@@ -9,22 +9,22 @@ from reconciler.core.duration import format_duration
 from reconciler.drill.drill import Drill
 from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record, StepState
-from reconciler.views.drill_wording import (
-    Standing,
+from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
+from reconciler.views.phrases.drill import (
+    Status,
     clear_again,
     headline,
     latency,
     moment,
     offset,
     slip,
-    standing,
     state_of,
+    status_of,
 )
-from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
+from reconciler.views.phrases.plan import count
 from reconciler.views.printable import printable
-from reconciler.views.wording import count
 
-_SIGNS = {Standing.GOOD: "✅", Standing.BAD: "❌", Standing.ODD: "⏹", Standing.RUNNING: "⏳"}
+_SIGNS = {Status.GOOD: "✅", Status.BAD: "❌", Status.ODD: "⏹", Status.RUNNING: "⏳"}
 _STATES = {
     StepState.DONE: "✅",
     StepState.FAILED: "❌",
@@ -41,7 +41,7 @@ def record_markdown(record: Record, limit: int = LIMIT) -> str:
     lines = [
         f"## {kind} {code(record.drill)} ({escape(record.stack)})",
         "",
-        f"{_SIGNS[standing(record)]} **{escape(headline(record))}**",
+        f"{_SIGNS[status_of(record)]} **{escape(headline(record))}**",
         "",
     ]
     if record.description:

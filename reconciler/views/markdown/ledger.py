@@ -8,7 +8,7 @@ from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Entry, Run, RunState
 from reconciler.views.markdown.text import LIMIT, code, details, escape
-from reconciler.views.wording import count
+from reconciler.views.phrases.plan import count
 
 
 def run_markdown(run: Run, entries: Sequence[Entry], alive: bool, limit: int = LIMIT) -> str:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from reconciler.apply.result import Result
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, escape
-from reconciler.views.remainder import remaining, unconfirmed, undecided
-from reconciler.views.result_wording import deed, ending, outcome, shares
-from reconciler.views.wording import count
+from reconciler.views.phrases.plan import count
+from reconciler.views.phrases.remainder import possible_duplicates, remaining, unconfirmed
+from reconciler.views.phrases.result import command_words, ending, per_provider, summary_line
 
 
 def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
     """What became of a plan in at most ``limit`` characters; ``again`` is the command that continues it."""
     left = list(remaining(result))
-    lines = [f"### {deed(result).noun} of {code(result.plan.stack)}", "", f"**{escape(outcome(result))}**", ""]
+    lines = [
+        f"### {command_words(result).noun} of {code(result.plan.stack)}",
+        "",
+        f"**{escape(summary_line(result))}**",
+        "",
+    ]
     if not result.plan.pending and result.plan.warnings:  # the plan was not shown
         lines += [*diagnostic_items(result.plan.warnings), ""]
-    told = [f"- {escape(provider)}: {escape(share)}" for provider, share in shares(result).items()]
+    told = [f"- {escape(provider)}: {escape(share)}" for provider, share in per_provider(result).items()]
     if told:
         lines += [*told, ""]
     why = ending(result)
@@ -33,7 +38,9 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
         f"- {code(str(address))}: done, but the service did not show it in time"
         for address in dict.fromkeys(operation.address for operation in unconfirmed(result))
     ]
-    items += [f"- {code(text)}: pushed again, and may fire twice until the next apply" for text in undecided(result)]
+    items += [
+        f"- {code(text)}: pushed again, and may fire twice until the next apply" for text in possible_duplicates(result)
+    ]
     room = limit - sum(len(text) + 1 for text in lines) - 100
     for number, item in enumerate(items):
         room -= len(item) + 1

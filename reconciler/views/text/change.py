@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from reconciler.core.action import Action
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.attribute import attributes
+from reconciler.views.phrases.plan import DONE, MEANING, ORDER, count
 from reconciler.views.printable import printable
 from reconciler.views.text.attribute import attribute_lines
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.wording import DONE, MEANING, ORDER, count
 
 STYLES = {
     Action.CREATE: Style.ADD,

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.checks.judgement import label
+from reconciler.checks.evaluate import label
+from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
-from reconciler.checks.watch import Verdict
 from reconciler.core.duration import rough_duration
-from reconciler.views.check_wording import verdicts
+from reconciler.views.phrases.check import verdicts
 from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
 
 STYLES = {
-    Verdict.PASSED: Style.GOOD,
-    Verdict.FAILED: Style.ERROR,
-    Verdict.UNKNOWN: Style.WARNING,
-    Verdict.INTERRUPTED: Style.WARNING,
+    CheckStatus.PASSED: Style.GOOD,
+    CheckStatus.FAILED: Style.ERROR,
+    CheckStatus.UNKNOWN: Style.WARNING,
+    CheckStatus.INTERRUPTED: Style.WARNING,
 }
-SIGNS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.UNKNOWN: "?", Verdict.INTERRUPTED: "-"}
+SIGNS = {CheckStatus.PASSED: "✓", CheckStatus.FAILED: "✗", CheckStatus.UNKNOWN: "?", CheckStatus.INTERRUPTED: "-"}
 _SHOWN = 10
 
 
@@ -46,7 +46,7 @@ def check_lines(report: Report) -> Iterator[Line]:
             yield from _culprits(result)
     if report.results:
         yield BLANK
-    worst = Style.GOOD if report.passed else Style.ERROR if report.counts[Verdict.FAILED] else Style.WARNING
+    worst = Style.GOOD if report.passed else Style.ERROR if report.counts[CheckStatus.FAILED] else Style.WARNING
     yield line((verdicts(report), worst))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.core.diagnostic import Diagnostic, Severity
+from reconciler.views.phrases.plan import count
 from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Span, Style, line
 from reconciler.views.text.width import width
-from reconciler.views.wording import count
 
 _STYLES = {Severity.ERROR: Style.ERROR, Severity.WARNING: Style.WARNING}
 

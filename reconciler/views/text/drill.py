@@ -9,32 +9,32 @@ from reconciler.core.duration import format_duration
 from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
 from reconciler.drill.preview import Preview
-from reconciler.drill.record import Record, Remark, Sent, StepRecord, StepState
-from reconciler.drill.spec import Action
+from reconciler.drill.record import Emission, LogEntry, Record, StepRecord, StepState
+from reconciler.drill.spec import StepAction
 from reconciler.drill.window import described
-from reconciler.views.drill_wording import (
-    Standing,
+from reconciler.views.phrases.drill import (
+    Status,
     clear_again,
     headline,
     latency,
     moment,
     offset,
     slip,
-    standing,
     state_of,
+    status_of,
 )
+from reconciler.views.phrases.plan import count
 from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
-from reconciler.views.wording import count
 
 ACTIONS = {
-    Action.RAISE: ("+", Style.ADD),
-    Action.CLEAR: ("-", Style.CLEAR),
-    Action.RECORD: ("*", Style.RECORD),
-    Action.CHECK: ("?", Style.PLACE),
-    Action.PAUSE: ("‖", Style.REPLACE),
-    Action.NOTE: ("#", Style.DIM),
+    StepAction.RAISE: ("+", Style.ADD),
+    StepAction.CLEAR: ("-", Style.CLEAR),
+    StepAction.RECORD: ("*", Style.RECORD),
+    StepAction.CHECK: ("?", Style.PLACE),
+    StepAction.PAUSE: ("‖", Style.REPLACE),
+    StepAction.NOTE: ("#", Style.DIM),
 }
 STATES = {
     StepState.WAITING: ("·", Style.DIM),
@@ -44,10 +44,10 @@ STATES = {
     StepState.SKIPPED: ("-", Style.WARNING),
 }
 STANDINGS = {
-    Standing.GOOD: Style.GOOD,
-    Standing.BAD: Style.ERROR,
-    Standing.ODD: Style.WARNING,
-    Standing.RUNNING: Style.WARNING,
+    Status.GOOD: Style.GOOD,
+    Status.BAD: Style.ERROR,
+    Status.ODD: Style.WARNING,
+    Status.RUNNING: Style.WARNING,
 }
 
 
@@ -70,7 +70,7 @@ def list_lines(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Re
             yield line(
                 " " * column,
                 (f"{moment(record.began_at)}: ", Style.DIM),
-                (printable(headline(record)), STANDINGS[standing(record)]),
+                (printable(headline(record)), STANDINGS[status_of(record)]),
                 hang=column,
             )
 
@@ -115,7 +115,7 @@ def preview_lines(drill: Drill, previews: Sequence[Preview], problems: Sequence[
             yield line("  ", printable(problem), hang=2)
 
 
-def remark_line(record: Record, remark: Remark) -> Line:
+def remark_line(record: Record, remark: LogEntry) -> Line:
     """A line of a run as it goes."""
     when = "before" if record.started_at is None else offset(record.at(remark.at))
     return line((f"{when:>9}  ", Style.DIM), printable(remark.text), hang=11)
@@ -154,7 +154,7 @@ def record_lines(record: Record) -> Iterator[Line]:
     if again is not None:
         yield line("To clear what is left: ", (printable(again), Style.BOLD))
     yield BLANK
-    yield line((printable(headline(record)), STANDINGS[standing(record)]))
+    yield line((printable(headline(record)), STANDINGS[status_of(record)]))
 
 
 def step_lines(record: Record) -> Iterator[Line]:
@@ -197,7 +197,7 @@ def sent_lines(record: Record) -> Iterator[Line]:
         )
 
 
-def _end(record: Record, sent: Sent) -> str:
+def _end(record: Record, sent: Emission) -> str:
     if sent.trouble:
         return f"{state_of(sent)}: {sent.trouble}"
     if sent.ended_by is None:
@@ -216,7 +216,7 @@ def status_lines(
         yield line(
             (printable(record.drill), Style.BOLD),
             "  ",
-            (printable(headline(record)), STANDINGS[standing(record)]),
+            (printable(headline(record)), STANDINGS[status_of(record)]),
             hang=2,
         )
         began = f"run {record.run}{', a rehearsal' if record.rehearsal else ''}, begun {moment(record.began_at)}"
@@ -241,5 +241,5 @@ def run_lines(records: Sequence[Record]) -> Iterator[Line]:
     """Runs, newest first."""
     for record in records:
         yield line(
-            (printable(record.run), Style.BOLD), "  ", (printable(headline(record)), STANDINGS[standing(record)])
+            (printable(record.run), Style.BOLD), "  ", (printable(headline(record)), STANDINGS[status_of(record)])
         )

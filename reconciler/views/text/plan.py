@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.plan.plan import Plan
+from reconciler.views.phrases.plan import summary
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import Line, Style, line
-from reconciler.views.wording import summary
 
 
 def plan_lines(plan: Plan) -> Iterator[Line]:

@@ -7,13 +7,13 @@ from itertools import groupby
 
 from reconciler.apply.result import Result
 from reconciler.core.operation import Status
+from reconciler.views.phrases.plan import count
+from reconciler.views.phrases.remainder import Remaining, possible_duplicates, remaining, unconfirmed
+from reconciler.views.phrases.result import ending, per_provider, summary_line
 from reconciler.views.printable import printable
-from reconciler.views.remainder import Remaining, remaining, unconfirmed, undecided
-from reconciler.views.result_wording import ending, outcome, shares
 from reconciler.views.text.change import STYLES
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import warning_lines
-from reconciler.views.wording import count
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
@@ -37,7 +37,7 @@ def result_lines(result: Result, again: str) -> Iterator[Line]:
         for address in dict.fromkeys(unseen):
             yield line("    ", printable(str(address)), hang=6)
         yield BLANK
-    twice = undecided(result)
+    twice = possible_duplicates(result)
     if twice:
         yield line(
             ("May fire twice", Style.WARNING),
@@ -50,8 +50,8 @@ def result_lines(result: Result, again: str) -> Iterator[Line]:
     why = ending(result)
     if why is not None:
         yield line((printable(why), Style.WARNING))
-    yield line((printable(outcome(result)), Style.BOLD if left else Style.GOOD))
-    for provider, share in shares(result).items():
+    yield line((printable(summary_line(result)), Style.BOLD if left else Style.GOOD))
+    for provider, share in per_provider(result).items():
         yield line("  ", printable(f"{provider}: {share}"), hang=4)
     if left:
         yield line("To continue: ", (printable(again), Style.BOLD))

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.apply.settle import Settlement
 from reconciler.ledger.protocol import Entry
+from reconciler.views.phrases.plan import count
 from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.wording import count
 
 
 def settled_lines(settlement: Settlement) -> Iterator[Line]:

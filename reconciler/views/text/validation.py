@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from reconciler.config.stack import Stack
 from reconciler.core.desired import Kind
+from reconciler.views.phrases.plan import count, listed
 from reconciler.views.text.line import Line, Style, line
-from reconciler.views.wording import count, listed
 
 
 def validation_lines(stack: Stack) -> Iterator[Line]:
     """One line: that it is valid, and what it declares."""
     kinds = Counter(desired.kind for desired in stack.desired)
-    nouns = {Kind.LEVEL: "alarm", Kind.FACT: "event"}
+    nouns = {Kind.ALARM: "alarm", Kind.EVENT: "event"}
     parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
     declares = listed(parts) if parts else "nothing"
     yield line(("Valid.", Style.GOOD), f" The stack {stack.name} declares {declares}.")

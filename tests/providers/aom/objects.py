@@ -7,7 +7,7 @@ from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.marks import Marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.providers.aom import PROVIDER
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 
 ALARM = PROVIDER.resource_types["aom_alarm"]
 EVENT = PROVIDER.resource_types["aom_event"]
@@ -55,4 +55,4 @@ def clear(found, ends_at: int, key: str = "clear-1") -> Operation:
 def opened(endpoint: str, **settings: object) -> Provider:
     """A provider for a service at an address, with a token unless told otherwise."""
     block = {"endpoint": endpoint, "project_id": "demo", "auth": {"token": "very-secret-token"}, **settings}
-    return PROVIDER.open("aom", PROVIDER.settings.model_validate(block), Environment("reconciler/test"))
+    return PROVIDER.open("aom", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test"))

@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.observed import State
 from reconciler.emulator.settings import Settings
-from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.aom.objects import ALARM, EVENT, STACK, clear, desired, marks, opened, push
 
 
@@ -141,15 +141,15 @@ def test_a_write_the_service_does_not_show_yet_is_not_seen(emulator, provider) -
 @pytest.mark.parametrize(
     ("fault", "verdict"),
     [
-        ("push:status=400", Verdict.REJECTED),
-        ("push:status=403", Verdict.DENIED),
-        ("push:status=408", Verdict.AMBIGUOUS),
-        ("push:status=429", Verdict.BUSY),
-        ("push:status=500", Verdict.AMBIGUOUS),
-        ("push:status=503", Verdict.BUSY),
+        ("push:status=400", ErrorKind.REJECTED),
+        ("push:status=403", ErrorKind.DENIED),
+        ("push:status=408", ErrorKind.AMBIGUOUS),
+        ("push:status=429", ErrorKind.BUSY),
+        ("push:status=500", ErrorKind.AMBIGUOUS),
+        ("push:status=503", ErrorKind.BUSY),
     ],
 )
-def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: Verdict) -> None:
+def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: ErrorKind) -> None:
     emulator.fault(fault)
     with pytest.raises(ServiceError) as caught:
         provider.send([push(desired(), starts_at=emulator.now())])
@@ -163,7 +163,7 @@ def test_a_bad_event_is_refused_with_the_words_of_the_service(emulator, provider
     bad = good._replace(payload=good.payload.replace('"Major"', '"Huge"'))
     with pytest.raises(ServiceError) as caught:
         provider.send([good, bad])
-    assert caught.value.verdict is Verdict.REJECTED
+    assert caught.value.verdict is ErrorKind.REJECTED
     assert caught.value.answer.code
     assert active(provider) == []
 

@@ -14,7 +14,7 @@ from reconciler.core.duration import DAY, HOUR
 from reconciler.core.observed import State
 from reconciler.providers.aom import PROVIDER
 from reconciler.providers.aom.parse import observed
-from reconciler.providers.protocol import Environment, ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
 from tests.providers.aom.objects import ALARM, EVENT, NOW, STACK, clear, desired, marks, opened, push
 from tests.providers.service import Reply, in_turn, service
 
@@ -76,14 +76,14 @@ def test_a_success_other_than_204_is_a_success(body: bytes) -> None:
 def test_a_200_that_is_not_the_services_word_is_in_doubt(body: bytes) -> None:
     with service(in_turn(Reply(200, body))) as running, pytest.raises(ServiceError) as caught:
         opened(running.url).send([push(desired())])
-    assert caught.value.verdict is Verdict.AMBIGUOUS
+    assert caught.value.verdict is ErrorKind.AMBIGUOUS
 
 
 def test_an_error_names_the_request_and_what_the_service_said() -> None:
     refused = Reply(400, {"error_code": "AOM.0400", "error_msg": "parse eventParam failed", "trace_id": "t-1"})
     with service(in_turn(refused)) as running, pytest.raises(ServiceError) as caught:
         opened(running.url).send([push(desired())])
-    assert caught.value.verdict is Verdict.REJECTED
+    assert caught.value.verdict is ErrorKind.REJECTED
     assert caught.value.answer == (
         "parse eventParam failed",
         400,
@@ -115,7 +115,7 @@ def test_events_are_asked_for_only_where_one_is_declared() -> None:
 def test_a_query_reaches_back_to_a_beginning_the_configuration_names() -> None:
     with service(in_turn(NOTHING)) as running:
         block = {"endpoint": running.url, "project_id": "demo", "auth": {"token": "x"}, "lookback": "1h"}
-        provider = PROVIDER.open("aom", PROVIDER.settings.model_validate(block), Environment("reconciler/test"))
+        provider = PROVIDER.open("aom", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test"))
         provider._now = lambda: NOW / 1000
         list(provider.observe(STACK, [desired()]))
         list(provider.observe(STACK, [desired(starts_at=NOW - DAY)]))

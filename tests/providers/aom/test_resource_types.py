@@ -27,7 +27,7 @@ def test_importing_the_resource_types_loads_no_http_library() -> None:
 
 def test_an_alarm_is_identified_by_its_metadata() -> None:
     alarm = desired("p99", event_name="slow", metadata={"team": "checkout"})
-    assert alarm.kind is Kind.LEVEL
+    assert alarm.kind is Kind.ALARM
     assert alarm.occurrence is None
     assert alarm.identity == {
         "event_name": "slow",
@@ -73,7 +73,7 @@ def test_an_alarm_and_an_event_of_equal_fields_differ() -> None:
 
 def test_an_event_occurs_once_per_content_unless_told_otherwise() -> None:
     event = desired(type_=EVENT)
-    assert event.kind is Kind.FACT
+    assert event.kind is Kind.EVENT
     assert event.occurrence == event.digest
     assert desired(type_=EVENT, occurrence="v1.2").occurrence == "v1.2"
     assert desired(type_=EVENT, occurrence="v1.2").digest == event.digest

@@ -10,7 +10,7 @@ from reconciler.providers.bcm import PROVIDER
 from reconciler.providers.bcm.provider import BcmProvider
 from reconciler.providers.bcm.query import BcmAlarmsQuery
 from reconciler.providers.bcm.settings import BcmSettings
-from reconciler.providers.protocol import Environment
+from reconciler.providers.protocol import ProviderContext
 
 ALARM: dict[str, Any] = {
     "startTime": "-10m",
@@ -33,7 +33,7 @@ ALARM: dict[str, Any] = {
 
 def opened(url: str, ak: str = "AK", sk: str = "the secret key", **settings: Any) -> BcmProvider:
     made = BcmSettings.model_validate({"endpoint": url, "user_id": "u1", "auth": {"ak": ak, "sk": sk}, **settings})
-    provider = PROVIDER.open("bcm", made, Environment("tests"))
+    provider = PROVIDER.open("bcm", made, ProviderContext("tests"))
     assert isinstance(provider, BcmProvider)
     return provider
 

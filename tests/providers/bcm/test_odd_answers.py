@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.providers.bcm.alarm import instant, item
+from reconciler.providers.bcm.alarm import instant, to_item
 from reconciler.providers.bcm.provider import MAX_WALKS
 from reconciler.providers.bcm.query import FIELDS
-from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.bcm.objects import find, opened
 from tests.providers.service import Asked, Reply, in_turn, service
 
@@ -63,7 +63,7 @@ def test_a_secret_in_the_service_s_words_is_hidden() -> None:
     with service(lambda _: reply) as running, pytest.raises(ServiceError) as caught:
         find(opened(running.url))
     assert "the secret key" not in str(caught.value)
-    assert caught.value.verdict is Verdict.REJECTED
+    assert caught.value.verdict is ErrorKind.REJECTED
 
 
 @pytest.mark.parametrize("total", [None, "250", 250, "many", -1])
@@ -136,9 +136,9 @@ def test_a_detail_that_is_none_is_an_error(detail: object, said: str) -> None:
 
 def test_any_odd_alarm_becomes_an_item_of_nones() -> None:
     odd = dict.fromkeys(("id", "state", "policy", "resource", "actions", "alertMetrics", "endTime"), 5.5)
-    assert item(odd)["state"] is None
-    assert item({})["active"] is True
-    assert item({"actions": [None, {"executedTime": "0"}]})["notifications"] == [
+    assert to_item(odd)["state"] is None
+    assert to_item({})["active"] is True
+    assert to_item({"actions": [None, {"executedTime": "0"}]})["notifications"] == [
         {
             "type": None,
             "name": None,
@@ -162,7 +162,7 @@ JSON = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_whatever_an_alarm_holds_it_becomes_an_item_with_the_documented_fields(alarm: dict[str, object]) -> None:
-    assert set(item(alarm)) == set(FIELDS)
+    assert set(to_item(alarm)) == set(FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.marks import Marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.providers.ces import PROVIDER
-from reconciler.providers.protocol import Environment, Provider
+from reconciler.providers.protocol import Provider, ProviderContext
 
 EVENT = PROVIDER.resource_types["ces_event"]
 STACK = "checkout"
@@ -43,4 +43,4 @@ def record(of: Desired, stack: str = STACK, key: str = "key-1", begins_at: int =
 
 def opened(endpoint: str, **settings: object) -> Provider:
     block = {"endpoint": endpoint, "project_id": "demo", "auth": {"token": "very-secret-token"}, **settings}
-    return PROVIDER.open("ces", PROVIDER.settings.model_validate(block), Environment("reconciler/test"))
+    return PROVIDER.open("ces", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test"))

@@ -8,11 +8,11 @@ from threading import Event
 
 import pytest
 
-from reconciler.apply.apply import apply_plan
+from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options
-from reconciler.apply.progress import Silent
+from reconciler.apply.progress import NullProgress
 from reconciler.apply.result import Result
-from reconciler.apply.settle import settle
+from reconciler.apply.settle import resolve_open_intents
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired
 from reconciler.core.duration import HOUR, MINUTE
@@ -61,7 +61,7 @@ class Machine:
         holder = self.ledger.acquire("tester", "here", 1, self.clock.now(), HOUR)
         try:
             providers = {"ces": self.provider}
-            settle(self.ledger, providers, self.clock, Event(), Silent())
+            resolve_open_intents(self.ledger, providers, self.clock, Event(), NullProgress())
             plan = self.plan(*declared)
             assert plan.problems == ()
             return apply_plan(

@@ -11,7 +11,7 @@ from reconciler.core.duration import DAY, HOUR, MINUTE
 from reconciler.core.observed import State
 from reconciler.emulator.settings import Settings, User
 from reconciler.providers.ces import PROVIDER
-from reconciler.providers.protocol import ServiceError, Verdict
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.ces.objects import NOW, STACK, desired, opened, record
 from tests.providers.service import Asked, Reply, in_turn, service
 
@@ -134,18 +134,18 @@ def test_nothing_declared_asks_nothing(emulator, provider) -> None:
 @pytest.mark.parametrize(
     ("fault", "verdict"),
     [
-        ("ces-report:status=400", Verdict.REJECTED),
-        ("ces-report:status=401", Verdict.DENIED),
-        ("ces-report:status=403", Verdict.DENIED),
-        ("ces-report:status=408", Verdict.AMBIGUOUS),
-        ("ces-report:status=429,retry_after=7", Verdict.BUSY),
-        ("ces-report:status=500", Verdict.AMBIGUOUS),
-        ("ces-report:status=503", Verdict.BUSY),
-        ("ces-report:cut", Verdict.AMBIGUOUS),
-        ("ces-report:html", Verdict.AMBIGUOUS),
+        ("ces-report:status=400", ErrorKind.REJECTED),
+        ("ces-report:status=401", ErrorKind.DENIED),
+        ("ces-report:status=403", ErrorKind.DENIED),
+        ("ces-report:status=408", ErrorKind.AMBIGUOUS),
+        ("ces-report:status=429,retry_after=7", ErrorKind.BUSY),
+        ("ces-report:status=500", ErrorKind.AMBIGUOUS),
+        ("ces-report:status=503", ErrorKind.BUSY),
+        ("ces-report:cut", ErrorKind.AMBIGUOUS),
+        ("ces-report:html", ErrorKind.AMBIGUOUS),
     ],
 )
-def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: Verdict) -> None:
+def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: ErrorKind) -> None:
     emulator.fault(fault)
     with pytest.raises(ServiceError) as caught:
         provider.send([record(desired(), begins_at=emulator.now())])
@@ -157,7 +157,7 @@ def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: V
 def test_an_event_out_of_the_window_is_refused_by_the_service_too(emulator, provider) -> None:
     with pytest.raises(ServiceError, match="outside") as caught:
         provider.send([record(desired(), begins_at=emulator.now() - HOUR)])
-    assert caught.value.verdict is Verdict.REJECTED
+    assert caught.value.verdict is ErrorKind.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_pages_that_do_not_go_on_are_an_error_and_not_a_loop() -> None:
     event = desired()
     with pytest.raises(ServiceError, match="one brought nothing new") as caught:
         seen(in_turn(details([shown(event)], 500)), event)
-    assert caught.value.verdict is Verdict.REJECTED
+    assert caught.value.verdict is ErrorKind.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_pages_that_do_not_go_on_are_an_error_and_not_a_loop() -> None:
 def test_an_answer_that_is_no_page_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(ServiceError, match=message) as caught:
         seen(in_turn(Reply(200, content)), desired())
-    assert caught.value.verdict is (Verdict.REJECTED if "nothing new" in message else Verdict.AMBIGUOUS)
+    assert caught.value.verdict is (ErrorKind.REJECTED if "nothing new" in message else ErrorKind.AMBIGUOUS)
 
 
 def test_odd_events_are_left_out_and_the_others_seen(caplog: pytest.LogCaptureFixture) -> None:
@@ -279,7 +279,7 @@ def test_a_failure_among_many_names_ends_the_query() -> None:
 
     with pytest.raises(ServiceError) as caught:
         seen(answer, *[desired(f"n{n}") for n in range(30)])
-    assert caught.value.verdict is Verdict.AMBIGUOUS
+    assert caught.value.verdict is ErrorKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize("body", [{"event_id": "x"}, [], [{"event_id": "x"}] * 3, None])

@@ -25,7 +25,7 @@ def sent(**fields: object) -> dict[str, object]:
 
 def test_an_event_is_a_fact_identified_by_what_the_service_compares() -> None:
     event = desired(event_level="Info", event_state="normal", resource_id="r-1", content="v1", group_id="g" * 24)
-    assert event.kind is Kind.FACT
+    assert event.kind is Kind.EVENT
     assert event.identity == {
         "event_name": "released",
         "event_source": "checkout.deploy",

@@ -1,0 +1,316 @@
+"""Apply: carry out a plan, once, however often it is interrupted or repeated (DESIGN rules 7 to 9 and 13)."""
+
+import queue
+import secrets
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.apply.batch import batches
+from reconciler.apply.options import Options
+from reconciler.apply.order import Order, Readiness
+from reconciler.apply.progress import NullProgress, Progress
+from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.sender import DeniedError, SendContext, Sender, read_back
+from reconciler.apply.verify import verify
+from reconciler.core.clock import Clock
+from reconciler.core.gc_tuning import gc_frozen
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
+from reconciler.plan.plan import Plan
+from reconciler.providers.protocol import Provider
+
+JOURNAL_AHEAD = 20
+"""How many batches are journalled in one durable step, before they are sent and after they are answered: fewer waits
+for the disk, and as safe. An outcome that a crash takes away is found again by a query.
+"""
+
+FLUSH_INTERVAL_S = 0.01
+"""Seconds without news after which the outcomes gathered so far are journalled."""
+
+
+def apply_plan(
+    plan: Plan,
+    providers: Mapping[str, Provider],
+    ledger: Ledger,
+    holder: Holder,
+    *,
+    clock: Clock,
+    stop: Event,
+    command: str = "apply",
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Send what a plan says, journalling each intent before and each outcome after, and verify what was done.
+
+    Operations the ledger knows to be done are not sent again. Setting ``stop`` ends the run early: nothing new is sent,
+    what is under way finishes; the run sets it itself where a service does not let us in. Raises LeaseLostError where
+    the lease is gone before anything was begun.
+    """
+    with gc_frozen():
+        run = PlanExecutor(
+            plan, providers, ledger, holder, clock, stop, options or Options(), progress or NullProgress()
+        )
+        return run.execute(command)
+
+
+class _WorkerDone(NamedTuple):
+    """A worker's last word on a batch."""
+
+    provider: str
+    error: BaseException | None
+
+
+class PlanExecutor:
+    """One execution of a plan: its workers, and the one thread that keeps the books."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        providers: Mapping[str, Provider],
+        ledger: Ledger,
+        holder: Holder,
+        clock: Clock,
+        stop: Event,
+        options: Options,
+        progress: Progress,
+    ) -> None:
+        self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
+        self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
+        self.operations = list(plan.operations)
+        self.conditional = [item for item in self.operations if item.unless_refreshed]
+        self.order = Order(plan.changes)
+        self.id = secrets.token_hex(8)
+        self.started_at = clock.now()
+        self.deadline = self.started_at + options.deadline
+        self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
+        self.outcomes: dict[str, Outcome] = {}
+        self.intended: set[str] = set()
+        self.decided: set[str] = set()
+        self.cause: ServiceErrorDetail | None = None
+        self.senders = {key: Sender(provider, self._channel()) for key, provider in providers.items()}
+
+    def execute(self, command: str) -> Result:
+        self.ledger.begin(self.holder, Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING))
+        done = self.ledger.statuses([operation.key for operation in self.operations])
+        self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
+        due = [item for item in self.operations if item.key not in self.outcomes and not item.unless_refreshed]
+        self.progress.started(len(due))
+        unconfirmed: frozenset[str] = frozenset()
+        try:
+            for wave in self.order.waves(due, self.outcomes):
+                self._send(self._unblocked(wave))
+            unconfirmed = self._verify()
+        except DeniedError as error:
+            self.cause = error.answer
+        except LeaseLostError:
+            self.cause = ServiceErrorDetail("the lease on the stack was lost: another run may be at work")
+        self._withdraw()
+        ending = self._ending()
+        ended_at = self.clock.now()
+        undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
+        result = Result(
+            self.plan,
+            self.id,
+            self.started_at,
+            ended_at,
+            ending,
+            self.outcomes,
+            unconfirmed,
+            self.cause,
+            command,
+            undecided,
+        )
+        complete = ending is ApplyStatus.COMPLETE and not undecided and all(map(self._is_settled, self.operations))
+        state = (
+            RunState.DONE
+            if complete
+            else RunState.INTERRUPTED
+            if ending is ApplyStatus.INTERRUPTED
+            else RunState.PARTIAL
+        )
+        self.ledger.end(self.id, state, ended_at)
+        return result
+
+    def _send(self, operations: Sequence[Operation]) -> None:
+        """Send operations that wait for nothing, batch by batch, each provider with its own parallelism."""
+        waiting = {
+            key: deque(batches([item for item in operations if item.provider == key], provider.limits))
+            for key, provider in self.providers.items()
+        }
+        busy = dict.fromkeys(waiting, 0)
+        width = {key: self.options.parallelism or self.providers[key].limits.parallelism for key in waiting}
+        failure: BaseException | None = None
+        with ExitStack() as stack:
+            pools = {
+                key: stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix=f"send-{key}"))
+                for key, threads in width.items()
+            }
+            while True:
+                if failure is None and not self._over():
+                    try:
+                        for key, batches_left in waiting.items():
+                            # More than are sent at once: no worker waits for the books.
+                            while batches_left and busy[key] < width[key] + 2 * JOURNAL_AHEAD:
+                                self._intend_ahead(batches_left)
+                                self._submit(pools[key], key, batches_left.popleft())
+                                busy[key] += 1
+                    except LeaseLostError as error:  # what is under way is still accounted for
+                        failure = error
+                        self.stop.set()
+                under_way = sum(busy.values())
+                if not under_way:
+                    break
+                for finished in self._account(under_way):
+                    busy[finished.provider] -= 1
+                    failure = failure or finished.error
+        if failure is not None:
+            raise failure
+
+    def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
+        """Give one batch to a worker; how it ends is told to the books."""
+        future = pool.submit(self._deliver, provider, batch)
+        future.add_done_callback(lambda ended: self.events.put(_WorkerDone(provider, ended.exception())))
+
+    def _deliver(self, provider: str, batch: Sequence[Operation]) -> None:
+        """What a worker does: send a batch, unless the run was ended before its turn came; what fails ends the run."""
+        if self._over():
+            return
+        try:
+            self.senders[provider].deliver(batch)
+        except BaseException:
+            self.stop.set()
+            raise
+
+    def _intend_ahead(self, batches_left: Iterable[Sequence[Operation]]) -> None:
+        """Journal the intents of the next batches in one step, if the first of them is not journalled yet."""
+        ahead = [batch for batch, _ in zip(batches_left, range(JOURNAL_AHEAD), strict=False)]
+        if ahead[0][0].key in self.intended:
+            return
+        self._intend([item for batch in ahead for item in batch])
+
+    def _intend(self, operations: Sequence[Operation]) -> None:
+        self.ledger.intend(self.holder, self.id, operations, self.clock.now())
+        self.intended.update(item.key for item in operations)
+
+    def _account(self, under_way: int) -> list[_WorkerDone]:
+        """Wait for news of the workers, journal the outcomes among them in one step; which batches have ended."""
+        outcomes: list[Outcome] = []
+        ended: list[_WorkerDone] = []
+        patience: float | None = None
+        while len(ended) < min(under_way, JOURNAL_AHEAD):
+            try:
+                news = self.events.get(timeout=patience)
+            except queue.Empty:
+                break
+            patience = FLUSH_INTERVAL_S
+            if isinstance(news, _WorkerDone):
+                ended.append(news)
+            else:
+                outcomes.extend(news)
+        self._settle(outcomes)
+        return ended
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            self.ledger.settle(outcomes, self.clock.now())
+            self.outcomes.update({outcome.key: outcome for outcome in outcomes})
+            self.progress.advanced(outcomes)
+
+    def _unblocked(self, wave: Sequence[Operation]) -> Sequence[Operation]:
+        """The operations that wait for nothing any more; those that waited for what failed end here, unsent."""
+        if self.order.is_free(wave):
+            return wave
+        found = list(zip(wave, self.order.readiness(wave, self.outcomes), strict=True))
+        ready = [operation for operation, readiness in found if readiness is Readiness.READY]
+        blocked = [operation for operation, readiness in found if readiness is Readiness.BLOCKED]
+        if blocked:
+            self._intend(blocked)
+            why = ServiceErrorDetail("not sent: what had to be done first is not done")
+            self._settle([Outcome(operation.key, Status.FAILED, why) for operation in blocked])
+        return ready
+
+    def _verify(self) -> frozenset[str]:
+        """Wait until what was done shows, if wanted; then clear what a service that does not merge left beside it.
+
+        That takes a look in any case. The keys of what was waited for in vain.
+        """
+        if self._over() or not (self.options.verify or self.conditional):
+            return frozenset()
+        done = [item for item in self.operations if self._is_done(item.key) and not item.unless_refreshed]
+        unseen = self._watch(done) if self.options.verify else frozenset()
+        doubled = self._doubled([item for item in done if item.key not in unseen])
+        if doubled:
+            self._send(doubled)
+            if self.options.verify:
+                unseen |= self._watch([item for item in doubled if self._is_done(item.key)])
+        return unseen
+
+    def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
+        """Verify operations, journal which are confirmed; those that are not."""
+        unseen = verify(operations, self.providers, self.clock, self.stop, self.progress)
+        self.ledger.confirm([item.key for item in operations if item.key not in unseen], self.clock.now())
+        return unseen
+
+    def _doubled(self, pushed: Sequence[Operation]) -> list[Operation]:
+        """The conditional clears that are due: their push shows, and their target still fires beside it.
+
+        Before its push shows nothing can be told: what fires may be about to be refreshed.
+        """
+        pushes = {item.key: item for item in pushed}
+        due = [item for item in self.conditional if item.after in pushes and self._is_due(item)]
+        doubled = []
+        for key in {item.provider for item in due}:
+            mine = [item for item in due if item.provider == key]
+            followed = [pushes[item.after] for item in mine if item.after is not None]
+            shown = read_back(self.providers[key], [*followed, *mine])
+            if shown is not None:
+                self.ledger.confirm([item.key for item in followed if item.key in shown], self.clock.now())
+                told = [item for item in mine if item.after in shown]
+                self.decided.update(item.key for item in told)
+                doubled += [item for item in told if item.key not in shown]
+        return doubled
+
+    def _is_due(self, operation: Operation) -> bool:
+        """Whether a conditional clear may have to be sent: its push is done, and it is not."""
+        return self._is_done(operation.after or "") and not self._is_done(operation.key)
+
+    def _withdraw(self) -> None:
+        """Journal what was intended and never sent, so that no intent stays open without need."""
+        why = ServiceErrorDetail("not sent: the run was stopped first")
+        left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in self.outcomes]
+        if left:
+            self.ledger.settle(left, self.clock.now())
+
+    def _is_settled(self, operation: Operation) -> bool:
+        """Whether nothing is left to do for it: it is done, or was never due."""
+        outcome = self.outcomes.get(operation.key)
+        return operation.unless_refreshed if outcome is None else outcome.status is Status.DONE
+
+    def _is_done(self, key: str) -> bool:
+        outcome = self.outcomes.get(key)
+        return outcome is not None and outcome.status is Status.DONE
+
+    def _over(self) -> bool:
+        return self.stop.is_set() or self.clock.now() >= self.deadline
+
+    def _ending(self) -> ApplyStatus:
+        if self.cause is not None:
+            return ApplyStatus.DENIED
+        if self.stop.is_set():
+            return ApplyStatus.INTERRUPTED
+        return ApplyStatus.DEADLINE if self.clock.now() >= self.deadline else ApplyStatus.COMPLETE
+
+    def _channel(self) -> SendContext:
+        return SendContext(
+            self.clock,
+            self.stop,
+            self.deadline,
+            self.options.draw,
+            self.events.put,
+            self._intend,
+            self.progress.note,
+        )

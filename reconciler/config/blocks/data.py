@@ -1,0 +1,143 @@
+"""Data: the queries under ``data``, validated; and their results, asked for when an expression first needs them."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+from pydantic import BaseModel, Field, ValidationError
+
+from reconciler.config.blocks.common import Block
+from reconciler.config.blocks.providers import Providers
+from reconciler.config.blocks.sections import Sections
+from reconciler.config.blocks.validation import report
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
+from reconciler.config.expressions.context import Context, Reference
+from reconciler.config.expressions.scope import DATA, Scope
+from reconciler.config.stack import DataConfig, ProviderSchema
+from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.core.data_source import DataSource, sources_of
+from reconciler.core.diagnostic import did_you_mean
+
+
+class DataCommon(Block):
+    """What every query under `data` can have, whatever its type."""
+
+    provider: str | None = Field(
+        None, description="The key under providers of the one to ask, where several could be meant."
+    )
+
+
+class Declared(NamedTuple):
+    """One query as it is written: under ``data``, by type and name."""
+
+    source: DataSource
+    name: str
+    node: Node
+
+    @property
+    def label(self) -> str:
+        return f"{self.source.name}.{self.name}"
+
+
+def declare_data(
+    sections: Sections,
+    catalog: Collection[ProviderSchema],
+    providers: Providers,
+    scope: Scope,
+    problems: DiagnosticCollector,
+) -> dict[str, DataConfig]:
+    """Every query by ``TYPE.NAME``, evaluated and validated; the names become known to expressions."""
+    sources = {name: source for schema in catalog for name, source in sources_of(schema).items()}
+    found: dict[str, DataConfig] = {}
+    for type_name, node in sections.entries("data"):
+        source = sources.get(type_name)
+        if source is None:
+            hint = did_you_mean(type_name, sources) or f"the data sources are {', '.join(sorted(sources))}"
+            problems.add(node.key_place, f'there is no data source "{type_name}"', hint)
+            scope.broken.update(Reference(("data", f"{type_name}.{name}")) for name, _ in node.entries())
+            continue
+        owners = {schema.name for schema in catalog if type_name in sources_of(schema)}
+        fitting = [key for key, name in providers.types.items() if name in owners]
+        for name, inner in node.entries():
+            declared = Declared(source, name, inner)
+            config = _declare(declared, fitting, min(owners), scope, problems)
+            if config is None:
+                scope.broken.add(Reference(("data", declared.label)))
+            else:
+                found[declared.label] = config
+    return found
+
+
+def results(configs: Mapping[str, DataConfig], find: Callable[[DataConfig], Value]) -> dict[str, Value]:
+    """What ``data`` means in expressions: ``{TYPE: {NAME: items}}``, each query made when it is first looked up."""
+    by_type: dict[str, dict[str, DataConfig]] = {}
+    for config in configs.values():
+        by_type.setdefault(config.type, {})[config.name] = config
+    return {type_name: _Results(named, find) for type_name, named in by_type.items()}
+
+
+class _Results(dict[str, Value]):
+    """The results of one type by name; looking one up makes its query, once."""
+
+    def __init__(self, configs: Mapping[str, DataConfig], find: Callable[[DataConfig], Value]) -> None:
+        super().__init__(dict.fromkeys(configs))
+        self._configs = configs
+        self._find = find
+        self._found: dict[str, Value] = {}
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._found:
+            self._found[name] = self._find(self._configs[name])
+        return self._found[name]
+
+
+def _declare(
+    declared: Declared, fitting: list[str], owner: str, scope: Scope, problems: DiagnosticCollector
+) -> DataConfig | None:
+    source, name, node = declared
+    if not isinstance(node.value, Map):
+        place = node.key_place if node.value is None else node.place
+        problems.add(place, f"{declared.label} must be a mapping of filters, not {kind(node.value)}")
+        return None
+    try:
+        value = evaluate_compiled(compile_value(node, DATA, scope, problems), Context(scope.values), problems)
+    except UnresolvedError:
+        return None
+    assert isinstance(value, dict)
+    known = (*DataCommon.model_fields, *source.model.model_fields)
+    filters = {key: item for key, item in value.items() if key not in DataCommon.model_fields}
+    common: DataCommon | None = None
+    query: BaseModel | None = None
+    try:
+        common = DataCommon.model_validate({key: value[key] for key in value if key not in filters})
+    except ValidationError as error:
+        report(error, node, known, problems, value=value)
+    try:
+        query = source.model.model_validate(filters)
+    except ValidationError as error:
+        report(error, node, known, problems, value=filters, what=declared.label)
+    provider = _provider(declared, common, fitting, owner, problems)
+    if query is None or provider is None:
+        return None
+    return DataConfig(source, name, provider, query, node.key_position)
+
+
+def _provider(
+    declared: Declared, common: DataCommon | None, fitting: list[str], owner: str, problems: DiagnosticCollector
+) -> str | None:
+    """The key of the provider that is meant; None, with a problem noted, where that can't be told."""
+    node = declared.node
+    chosen = common.provider if common is not None else None
+    if not fitting:
+        hint = f"add to the configuration: providers: {{{owner}: {{...}}}}"
+        problems.add(node.key_place, f"no provider for {declared.label} is configured", hint)
+        return None
+    if chosen is not None and chosen not in fitting:
+        hint = did_you_mean(chosen, fitting) or f"those that can be are {', '.join(fitting)}"
+        problems.add((node.child("provider") or node).place, f"{chosen} can't be asked for {declared.label}", hint)
+        return None
+    if chosen is None and len(fitting) > 1:
+        summary = f"{declared.label} could be meant for any of the providers {', '.join(fitting)}"
+        problems.add(node.key_place, summary, f"add to it: provider: {fitting[0]}")
+        return None
+    return chosen or fitting[0]

@@ -1,0 +1,79 @@
+"""Locals: named values made from variables and from one another."""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+
+from reconciler.config.blocks.sections import Sections
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.compiled import (
+    Compiled,
+    UnresolvedError,
+    compile_value,
+    evaluate_compiled,
+    references,
+)
+from reconciler.config.expressions.context import Context, Reference
+from reconciler.config.expressions.scope import LOCALS, Scope
+
+
+def define_locals(sections: Sections, scope: Scope, problems: DiagnosticCollector) -> None:
+    """Put the value of each local into the scope; one made from a sensitive value is sensitive itself."""
+    nodes = dict(sections.entries("locals"))
+    values = scope.values["local"]
+    values.update(dict.fromkeys(nodes))
+    shapes: dict[str, Compiled] = {}
+    for name, node in nodes.items():
+        try:
+            shapes[name] = compile_value(node, LOCALS, scope, problems)
+        except UnresolvedError:
+            scope.broken.add(Reference(("local", name)))
+    used = {name: references(made) for name, made in shapes.items()}
+    needs = {name: {inner for root, inner in used[name] if root == "local"} & shapes.keys() for name in shapes}
+    circular = _circular(needs)
+    _note_cycles(
+        {name: needs[name] & circular for name in circular}, {n: node.place for n, node in nodes.items()}, problems
+    )
+    scope.broken |= {Reference(("local", name)) for name in circular}
+    for name in TopologicalSorter({name: needs[name] for name in needs if name not in circular}).static_order():
+        reference = Reference(("local", name))
+        if used[name] & scope.sensitive:
+            scope.sensitive.add(reference)
+        if used[name] & scope.broken:
+            scope.broken.add(reference)
+            continue
+        try:
+            values[name] = evaluate_compiled(shapes[name], Context(scope.values), problems)
+        except UnresolvedError:
+            scope.broken.add(reference)
+
+
+def _circular(needs: dict[str, set[str]]) -> set[str]:
+    """Those that need themselves, at once or through others, and those that need such a one."""
+    users: dict[str, list[str]] = {name: [] for name in needs}
+    for name, inner in needs.items():
+        for other in inner:
+            users[other].append(name)
+    waiting = {name: len(inner) for name, inner in needs.items()}
+    free = [name for name, count in waiting.items() if not count]
+    for name in free:
+        for user in users[name]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                free.append(user)
+    return set(needs) - set(free)
+
+
+def _note_cycles(needs: dict[str, set[str]], places: dict[str, int], problems: DiagnosticCollector) -> None:
+    """Note each cycle once, at the first of its members."""
+    while True:
+        try:
+            TopologicalSorter(needs).prepare()
+            return
+        except CycleError as error:
+            ring: list[str] = error.args[1][:0:-1]
+            start = ring.index(min(ring, key=lambda name: places[name]))
+            ring = ring[start:] + ring[:start]
+            shown = " -> ".join(f"local.{name}" for name in (*ring, ring[0]))
+            problems.add(places[ring[0]], f"these locals need each other: {shown}")
+            needs = {name: inner - set(ring) for name, inner in needs.items() if name not in ring}

@@ -1,0 +1,142 @@
+"""Providers: the blocks under ``providers``, evaluated and validated by their own models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from reconciler.config.blocks.sections import Sections
+from reconciler.config.blocks.validation import Location, report
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.compiled import Compiled, Leaf, UnresolvedError, compile_value, evaluate_compiled
+from reconciler.config.expressions.context import Context
+from reconciler.config.expressions.scope import PROVIDERS, Scope
+from reconciler.config.stack import ProviderConfig, ProviderSchema
+from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.core.diagnostic import did_you_mean
+
+AUTH = "auth"
+"""The key of a block under which everything is secret."""
+
+_OPEN_KEYS = frozenset(["user", "domain", "project", "region", "endpoint"])
+"""Keys under auth whose values say who and where, and prove nothing."""
+_SHORTEST_SECRET = 4
+
+
+class Providers:
+    """What the blocks came to.
+
+    ``types`` maps every key to its provider type, also where the block has problems. ``public`` holds each block
+    without what is secret. ``secrets`` are texts that must not be shown.
+    """
+
+    def __init__(
+        self,
+        configs: Mapping[str, ProviderConfig] = MappingProxyType({}),
+        types: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.configs = dict(configs)
+        self.types = dict(types)
+        self.public: dict[str, Value] = {}
+        self.secrets: set[str] = set()
+
+
+def configure_providers(
+    sections: Sections, catalog: Collection[ProviderSchema], scope: Scope, problems: DiagnosticCollector
+) -> Providers:
+    """Evaluate and validate every block under ``providers``."""
+    schemas = {schema.name: schema for schema in catalog}
+    result = Providers()
+    for key, node in sections.entries("providers"):
+        if not isinstance(node.value, Map):
+            place = node.place if node.value is not None else node.key_place
+            problems.add(place, f"provider {key} must be a mapping, not {kind(node.value)}")
+            result.types[key] = key.split(".", 1)[0]
+            continue
+        schema = _schema(key, node, schemas, result, problems)
+        try:
+            made = compile_value(node, PROVIDERS, scope, problems)
+            value = evaluate_compiled(made, Context({**scope.values, "env": dict(scope.env)}), problems)
+        except UnresolvedError:
+            continue
+        assert isinstance(value, dict)
+        result.secrets |= set(_secrets(value))
+        if schema is None:
+            continue
+        settings = {name: item for name, item in value.items() if name != "type"}
+        public = _public(made, value, scope)
+        result.public[key] = public
+        try:
+            model = schema.settings.model_validate(settings)
+        except ValidationError as error:
+            report(
+                error,
+                node,
+                ("type", *schema.settings.model_fields),
+                problems,
+                model=schema.settings,
+                value=settings,
+                what=f"provider {key}",
+                hidden=partial(_hidden, public),
+            )
+            continue
+        result.configs[key] = ProviderConfig(key, schema.name, model, node.key_position)
+    return result
+
+
+def _schema(
+    key: str, node: Node, schemas: Mapping[str, ProviderSchema], result: Providers, problems: DiagnosticCollector
+) -> ProviderSchema | None:
+    written = node.child("type")
+    name = key.split(".", 1)[0] if written is None else written.value
+    place = node.key_place if written is None else written.place
+    if not isinstance(name, str):
+        problems.add(place, f"type must be text, not {kind(name)}")
+        return None
+    result.types[key] = name
+    if name not in schemas:
+        hint = did_you_mean(name, schemas) or f"the provider types are {', '.join(sorted(schemas))}"
+        problems.add(place, f'there is no provider type "{name}"', hint)
+        return None
+    return schemas[name]
+
+
+def _secrets(value: dict[str, Value]) -> Iterator[str]:
+    """The texts under auth that would prove something to a service."""
+    pending: list[tuple[str, Value]] = [(AUTH, value.get(AUTH))]
+    while pending:
+        key, item = pending.pop()
+        if isinstance(item, dict):
+            pending += item.items()
+        elif isinstance(item, list):
+            pending += [(key, inner) for inner in item]
+        elif isinstance(item, str) and len(item) >= _SHORTEST_SECRET and key not in _OPEN_KEYS:
+            yield item
+
+
+def _public(made: Compiled, value: Value, scope: Scope) -> Value:
+    """A block without what is secret: what is under auth, and what a sensitive value went into."""
+    if isinstance(made, Leaf):
+        return None if scope.secret(made.template.references) else value
+    if isinstance(value, dict) and isinstance(made, dict):
+        return {key: None if key == AUTH else _public(made[key], item, scope) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(made, list):
+        return [_public(inner, item, scope) for inner, item in zip(made, value, strict=True)]
+    return value
+
+
+def _hidden(public: Value, location: Location) -> bool:
+    """Whether what stands at a location is secret."""
+    for part in location:
+        if part == AUTH:
+            return True
+        if isinstance(public, dict) and isinstance(part, str):
+            public = public.get(part)
+        elif isinstance(public, list) and isinstance(part, int):
+            public = public[part]
+        else:
+            return True
+    return public is None

@@ -1,0 +1,300 @@
+"""Resources: from the blocks under ``resources`` to desired values, one per address."""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.config.blocks.common import COMMON_KEYS, Common
+from reconciler.config.blocks.dependencies import Dependencies
+from reconciler.config.blocks.for_each import MAX_INSTANCES, instances
+from reconciler.config.blocks.providers import Providers
+from reconciler.config.blocks.sections import Sections
+from reconciler.config.blocks.validation import report
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled, templated
+from reconciler.config.expressions.context import Context
+from reconciler.config.expressions.scope import INSTANCES, RESOURCES, Scope
+from reconciler.config.expressions.values import as_text
+from reconciler.config.stack import ProviderSchema
+from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.core.address import Address
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind
+from reconciler.core.diagnostic import Position, did_you_mean
+from reconciler.core.resource_type import ResourceType
+
+_MOST_FAILURES = 10
+"""After so many instances of one resource that each brought a new problem the rest is left out."""
+_NOTHING_SAID = Common.model_construct()
+
+
+def expand_resources(
+    sections: Sections,
+    catalog: Collection[ProviderSchema],
+    providers: Providers,
+    scope: Scope,
+    problems: DiagnosticCollector,
+    protected: set[Address],
+) -> tuple[Desired, ...]:
+    """Every resource, evaluated and validated, in the order of the files; problems are noted.
+
+    ``protected`` gets each resource that is left out for want of a query and has lifecycle.prevent_clear.
+    """
+    types = {name: resource_type for schema in catalog for name, resource_type in schema.resource_types.items()}
+    dependencies = Dependencies(problems)
+    desired: list[Desired] = []
+    for type_name, node in sections.entries("resources"):
+        resource_type = types.get(type_name)
+        if resource_type is None:
+            hint = did_you_mean(type_name, types) or f"the resource types are {', '.join(sorted(types))}"
+            problems.add(node.key_place, f'there is no resource type "{type_name}"', hint)
+            continue
+        fitting = _fitting(resource_type, node, catalog, providers, problems)
+        known = frozenset((*COMMON_KEYS, *resource_type.model.model_fields))
+        for name, inner in node.entries():
+            address = Address(type_name, name)
+            dependencies.declare(address, inner.key_place)
+            position = problems.texts.position(inner.key_place)
+            resource = _Resource(address, inner, resource_type, known, fitting, position)
+            if len(desired) > MAX_INSTANCES:
+                problems.add(inner.key_place, f"a stack has at most {MAX_INSTANCES:,} resources")
+                return ()
+            desired += _Expander(resource, providers, scope, problems, dependencies, protected).expand()
+    dependencies.check()
+    return tuple(desired)
+
+
+def _fitting(
+    resource_type: ResourceType,
+    node: Node,
+    catalog: Collection[ProviderSchema],
+    providers: Providers,
+    problems: DiagnosticCollector,
+) -> tuple[str, ...]:
+    """The keys of the configured providers that manage a type; that there are none is a problem."""
+    owners = {schema.name: schema for schema in catalog if resource_type.name in schema.resource_types}
+    fitting = tuple(key for key, name in providers.types.items() if name in owners)
+    if not fitting and node.value:
+        owner = next(iter(owners.values()))
+        fields = [name for name, info in owner.settings.model_fields.items() if info.is_required()]
+        block = ", ".join(f"{name}: ..." for name in fields)
+        problems.add(
+            node.key_place,
+            f"no provider for {resource_type.name} is configured",
+            f"add to the configuration: providers: {{{owner.name}: {{{block}}}}}",
+        )
+    return fitting
+
+
+class _Resource(NamedTuple):
+    """One resource as it is written."""
+
+    address: Address
+    node: Node
+    type: ResourceType
+    known: Collection[str]
+    fitting: tuple[str, ...]
+    position: Position
+
+
+class _Expander(NamedTuple):
+    """Makes the desired values of one resource."""
+
+    resource: _Resource
+    providers: Providers
+    scope: Scope
+    problems: DiagnosticCollector
+    dependencies: Dependencies
+    protected: set[Address]
+
+    def expand(self) -> Iterator[Desired]:
+        node = self.resource.node
+        value = node.value
+        if not isinstance(value, Map):
+            place = node.key_place if value is None else node.place
+            self.problems.add(place, f"{self.resource.address} must be a mapping of fields, not {kind(value)}")
+            return
+        each = node.child("for_each")
+        if each is None and not templated(value):
+            made = self._instance(self.resource.address, value)
+            if made is not None:
+                yield made
+            return
+        yield from self._evaluated(each)
+
+    def _evaluated(self, each: Node | None) -> Iterator[Desired]:
+        node = self.resource.node if each is None else self.resource.node.without("for_each")
+        address = self.resource.address
+        given: list[tuple[str | None, Value, Value]] = [(None, None, None)]
+        try:
+            if each is not None:
+                given = list(self._items(each))
+            body = compile_value(node, RESOURCES if each is None else INSTANCES, self.scope, self.problems)
+        except UnresolvedError:
+            self.dependencies.broken(address)
+            self._leave_out()
+            if each is not None:
+                self._check_only(node)
+            self._check_written(node)
+            return
+        evaluated = Context(self.scope.values)
+        failures = 0
+        for key, each_key, each_value in given:
+            if each is not None:
+                evaluated.values["each"] = {"key": each_key, "value": each_value}
+                address = self.resource.address._replace(key=key)
+                self.dependencies.instance(address)
+            before = len(self.problems)
+            try:
+                if isinstance(body, dict) and evaluate_compiled(body.get("enabled"), evaluated, self.problems) is False:
+                    continue
+                value = evaluate_compiled(body, evaluated, self.problems, address if each is not None else None)
+                assert isinstance(value, dict)
+                made = self._instance(address, value)
+            except UnresolvedError:
+                made = None
+                self._leave_out()
+            if made is not None:
+                yield made
+            elif len(self.problems) > before:
+                failures += 1
+                if failures >= _MOST_FAILURES:
+                    return
+
+    def _items(self, each: Node) -> Iterator[tuple[str, Value, Value]]:
+        value = evaluate_compiled(
+            compile_value(each, RESOURCES, self.scope, self.problems), Context(self.scope.values), self.problems
+        )
+        try:
+            yield from instances(value)
+        except ValueError as error:
+            self.problems.add(each.place, str(error))
+            raise UnresolvedError from None
+
+    def _leave_out(self) -> None:
+        """Remember a resource that must not be cleared though its instances are not known."""
+        lifecycle = self.resource.node.child("lifecycle")
+        given = lifecycle.value if lifecycle is not None else None
+        if isinstance(given, str) or (isinstance(given, dict) and given.get("prevent_clear", False) is not False):
+            self.protected.add(self.resource.address)
+
+    def _check_only(self, node: Node) -> None:
+        """Note what is wrong with the expressions of a body that can't be evaluated."""
+        try:
+            compile_value(node, INSTANCES, self.scope, self.problems)
+        except UnresolvedError:
+            return
+
+    def _check_written(self, node: Node) -> None:
+        """Note what is wrong with the fields of a body that hold no expression, where those that do have no value."""
+        written = node.value
+        assert isinstance(written, Map)
+        unknown = {key for key, item in written.items() if "${" in key or templated(item)}
+        fields = {key: item for key, item in written.items() if key not in COMMON_KEYS and key not in unknown}
+        model = self.resource.type.model
+        try:
+            model.model_validate(fields)
+        except ValidationError as error:
+            what = str(self.resource.address)
+            known = self.resource.known
+            report(error, node, known, self.problems, model=model, value=fields, what=what, silent=unknown)
+
+    def _instance(self, address: Address, value: dict[str, Value]) -> Desired | None:
+        """One instance from its fields; None where it is disabled or has problems."""
+        resource = self.resource
+        shown = None if address.key is None else address
+        given = {key: value[key] for key in value if key in COMMON_KEYS}
+        fields = {key: item for key, item in value.items() if key not in COMMON_KEYS} if given else value
+        common: Common | None = _NOTHING_SAID
+        model: BaseModel | None = None
+        if given:
+            try:
+                common = Common.model_validate(given)
+            except ValidationError as error:
+                report(error, resource.node, resource.known, self.problems, model=Common, value=given, address=shown)
+                common = None
+        if common is not None and not common.enabled:
+            return None
+        try:
+            model = resource.type.model.model_validate(fields)
+        except ValidationError as error:
+            report(
+                error,
+                resource.node,
+                resource.known,
+                self.problems,
+                model=resource.type.model,
+                value=fields,
+                address=shown,
+                what=str(resource.address),
+            )
+        if common is None or not self._fits_kind(given) or model is None:
+            return None
+        provider = self._provider(common)
+        depends_on = self._depends_on(address, common)
+        if provider is None or depends_on is None:
+            return None
+        try:
+            made = resource.type.desired(
+                address,
+                model,
+                provider=provider,
+                occurrence=None if common.occurrence is None else as_text(common.occurrence),
+                lifecycle=common.lifecycle or DEFAULT_LIFECYCLE,
+                position=resource.position,
+            )
+        except ValueError as error:
+            self.problems.add(resource.node.key_place, f"{address}: {error}", address=shown, rule="desired")
+            return None
+        if common.state == "cleared":
+            made = made._replace(firing=False)
+        return made._replace(depends_on=depends_on) if depends_on else made
+
+    def _fits_kind(self, given: dict[str, Value]) -> bool:
+        kind_of = self.resource.type.kind
+        wrong = "state" if kind_of is Kind.EVENT else "occurrence"
+        if wrong not in given:
+            return True
+        node = self.resource.node.child(wrong)
+        summary, hint = _WRONG_KIND[wrong]
+        self.problems.add((node or self.resource.node).key_place, f"{self.resource.type.name} {summary}", hint)
+        return False
+
+    def _provider(self, common: Common) -> str | None:
+        """The key of the provider that is meant; None, with a problem noted, where that can't be told."""
+        fitting = self.resource.fitting
+        node = self.resource.node
+        chosen = common.provider
+        if chosen is not None:
+            if chosen in fitting:
+                return chosen
+            if fitting:
+                place = (node.child("provider") or node).place
+                what = "manages no" if chosen in self.providers.types else "is not configured: no provider for"
+                hint = did_you_mean(chosen, fitting) or f"those that do are {', '.join(fitting)}"
+                self.problems.add(place, f"provider {chosen} {what} {self.resource.type.name}", hint)
+            return None
+        if len(fitting) > 1:
+            self.problems.add(
+                node.key_place,
+                f"{self.resource.address} could be meant for any of the providers {', '.join(fitting)}",
+                f"add to it: provider: {fitting[0]}",
+            )
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _depends_on(self, address: Address, common: Common) -> tuple[Address, ...] | None:
+        if not common.depends_on:
+            return ()
+        node = self.resource.node.child("depends_on") or self.resource.node
+        needed = []
+        for index, text in enumerate(common.depends_on):
+            item = node.child(index) or node
+            needed.append(self.dependencies.need(address, text, item.place))
+        found = tuple(item for item in needed if item is not None)
+        return found if len(found) == len(needed) else None
+
+
+_WRONG_KIND = {
+    "state": ("is recorded, not raised: it has no state", "leave state out"),
+    "occurrence": ("is raised and cleared, not recorded: it has no occurrence", "leave occurrence out"),
+}

@@ -1,0 +1,249 @@
+"""Variables: what is declared, what was given from outside, and the value that results."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from reconciler.config.blocks.sections import Sections
+from reconciler.config.blocks.validation import report
+from reconciler.config.blocks.variable import Variable, VariableType
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.compiled import (
+    UnresolvedError,
+    compile_value,
+    evaluate_compiled,
+    references,
+    templated,
+)
+from reconciler.config.expressions.context import Context, Reference
+from reconciler.config.expressions.scope import CONDITION, VARIABLES, Scope
+from reconciler.config.inputs import ENVIRONMENT_PREFIX, Inputs
+from reconciler.config.yaml.document import read_document
+from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.config.yaml.scalar import resolve
+from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import SourceMap
+from reconciler.core.diagnostic import Severity, did_you_mean
+
+
+class _Given(NamedTuple):
+    """A value from outside, or the default: where it is from, in words; its place where it has one."""
+
+    value: Value
+    origin: str
+    place: int | None
+    is_text: bool
+
+
+def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, problems: DiagnosticCollector) -> None:
+    """Put the value of each variable into the scope; note every one that has none, all at once."""
+    declared = sections.entries("variables")
+    names = [name for name, _ in declared]
+    files = _read_files(inputs, sections, names, problems)
+    for name in inputs.variables:
+        if name not in names:
+            hint = did_you_mean(name, names) or "declare it under variables, or leave --var out"
+            problems.add(None, f'there is no variable "{name}" (given by --var)', hint)
+    blocks: dict[str, tuple[Node, Variable]] = {}
+    for name, node in declared:
+        reference = Reference(("var", name))
+        scope.values["var"][name] = None
+        if is_sensitive(node):
+            scope.sensitive.add(reference)
+        block = _block(name, node, problems)
+        if block is None:
+            scope.broken.add(reference)
+            continue
+        try:
+            scope.values["var"][name] = _value(name, node, block, inputs, files, scope, problems)
+            blocks[name] = (node, block)
+        except UnresolvedError:
+            scope.broken.add(reference)
+    for name, (node, block) in blocks.items():
+        if block.validation is not None:
+            _check_condition(name, node, block.validation.message, scope, problems)
+
+
+def is_sensitive(node: Node) -> bool:
+    """Whether a declaration makes its variable sensitive; what can't be told counts as sensitive."""
+    block = node.value
+    if block is None:
+        return False
+    if not isinstance(block, Map):
+        return True
+    misspelled = any(key not in Variable.model_fields for key in block)
+    return misspelled or block.get("sensitive", False) is not False or "env" in block or templated(block.get("default"))
+
+
+def _block(name: str, node: Node, problems: DiagnosticCollector) -> Variable | None:
+    if node.value is None:
+        problems.add(node.key_place, f"variable {name} has no block", f"write {name}: {{}} if it must be given")
+        return None
+    if not isinstance(node.value, Map):
+        problems.add(
+            node.place,
+            f"a variable is declared by a mapping, not by {kind(node.value)}",
+            f"write {name}: {{default: ...}}",
+        )
+        return None
+    try:
+        block = Variable.model_validate(node.value)
+    except ValidationError as error:
+        report(
+            error,
+            node,
+            Variable.model_fields,
+            problems,
+            what=f"variable {name}",
+            model=Variable,
+            hidden=lambda at: is_sensitive(node) or at[:1] == ("default",),
+        )
+        return None
+    if block.env is not None and block.sensitive is False:
+        inner = node.child("sensitive")
+        problems.add(
+            (inner or node).place,
+            f"variable {name} is read from the environment, and that makes it sensitive",
+            f"leave sensitive out; or give the value by {ENVIRONMENT_PREFIX}{name} or --var, without env",
+        )
+        return None
+    return block
+
+
+def _value(
+    name: str,
+    node: Node,
+    block: Variable,
+    inputs: Inputs,
+    files: Mapping[str, _Given],
+    scope: Scope,
+    problems: DiagnosticCollector,
+) -> Value:
+    given = _given(name, node, block, inputs, files, scope, problems)
+    wanted = block.type or _type_of(block.default)
+    hidden = Reference(("var", name)) in scope.sensitive
+    value = _converted(given, wanted) if given.is_text else given.value
+    if wanted is not None and not _fits(value, wanted):
+        shown = "" if hidden or not isinstance(value, str) else f' "{value[:60]}"'
+        problems.add(
+            node.key_place if given.place is None else given.place,
+            f"variable {name} must be a {wanted.value}; what is given by {given.origin} is {kind(value)}{shown}",
+            _WRITTEN[wanted],
+        )
+        raise UnresolvedError
+    return value
+
+
+def _given(
+    name: str,
+    node: Node,
+    block: Variable,
+    inputs: Inputs,
+    files: Mapping[str, _Given],
+    scope: Scope,
+    problems: DiagnosticCollector,
+) -> _Given:
+    """The strongest of what was given; raises UnusableError, with the problem noted, if nothing was."""
+    environ = inputs.environ
+    if name in inputs.variables:
+        return _Given(inputs.variables[name], "--var", None, True)
+    if name in files:
+        return files[name]
+    if ENVIRONMENT_PREFIX + name in environ:
+        return _Given(environ[ENVIRONMENT_PREFIX + name], ENVIRONMENT_PREFIX + name, None, True)
+    if block.env is not None and block.env in environ:
+        return _Given(environ[block.env], f"the environment variable {block.env}", None, True)
+    default = node.child("default")
+    if default is not None:
+        made = compile_value(default, VARIABLES, scope, problems)
+        value = evaluate_compiled(made, Context({"env": scope.env}), problems)
+        return _Given(value, "its default", default.place, bool(references(made)) and isinstance(value, str))
+    ways = [f"--var {name}=...", "a --var-file", f"the environment variable {ENVIRONMENT_PREFIX}{name}"]
+    if block.env is not None:
+        ways.append(f"the environment variable {block.env}")
+    problems.add(node.key_place, f"variable {name} has no value", f"give it by {', '.join(ways[:-1])} or {ways[-1]}")
+    raise UnresolvedError
+
+
+def _converted(given: _Given, wanted: VariableType | None) -> Value:
+    """A text from outside as the type that is wanted; left as it is where it does not fit."""
+    text = given.value
+    assert isinstance(text, str)
+    if wanted in (VariableType.NUMBER, VariableType.BOOL):
+        value: Value = resolve(text.strip())
+        return value if _fits(value, wanted) else text
+    if wanted in (VariableType.LIST, VariableType.MAP):
+        texts = SourceMap()
+        aside = DiagnosticCollector(texts)
+        node = read_document(Source("", text.encode("utf-8", "surrogateescape")), texts, aside)
+        return node.value if node is not None and not len(aside) else text
+    return text
+
+
+def _fits(value: Value, wanted: VariableType) -> bool:
+    if wanted is VariableType.NUMBER:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, _PYTHON[wanted])
+
+
+_WRITTEN = {
+    VariableType.STRING: "quote it",
+    VariableType.NUMBER: "write it in digits, like 5 or 0.5",
+    VariableType.BOOL: "write true or false",
+    VariableType.LIST: "write it like [a, b]",
+    VariableType.MAP: "write it like {a: 1, b: 2}",
+}
+"""How a value of each type is written."""
+
+_PYTHON = {VariableType.STRING: str, VariableType.BOOL: bool, VariableType.LIST: list, VariableType.MAP: dict}
+
+
+def _type_of(default: Value) -> VariableType | None:
+    """The type a default stands for; None for null and for texts with expressions."""
+    if isinstance(default, bool):
+        return VariableType.BOOL
+    if isinstance(default, int | float):
+        return VariableType.NUMBER
+    if isinstance(default, str):
+        return None if templated(default) else VariableType.STRING
+    if isinstance(default, list):
+        return VariableType.LIST
+    return VariableType.MAP if isinstance(default, dict) else None
+
+
+def _read_files(
+    inputs: Inputs, sections: Sections, names: list[str], problems: DiagnosticCollector
+) -> dict[str, _Given]:
+    """The values of the variable files, a later file over an earlier one."""
+    found: dict[str, _Given] = {}
+    for source in inputs.files:
+        document = read_document(source, sections.texts, problems)
+        if document is None or document.value is None:
+            continue
+        if not isinstance(document.value, Map):
+            problems.add(
+                document.place, f"a file of variables is a mapping of names to values, not {kind(document.value)}"
+            )
+            continue
+        for name, node in document.entries():
+            found[name] = _Given(node.value, source.name, node.place, False)
+            if name not in names:
+                hint = did_you_mean(name, names) or "no file of this stack declares it"
+                problems.add(node.key_place, f'there is no variable "{name}"', hint, severity=Severity.WARNING)
+    return found
+
+
+def _check_condition(name: str, node: Node, message: str, scope: Scope, problems: DiagnosticCollector) -> None:
+    condition = node.child("validation")
+    condition = condition.child("condition") if condition is not None else None
+    assert condition is not None
+    try:
+        made = compile_value(condition, CONDITION, scope, problems)
+        result = evaluate_compiled(made, Context(scope.values), problems)
+    except UnresolvedError:
+        return
+    if result is False:
+        problems.add(node.key_place, f"variable {name} is not valid: {message}")
+    elif result is not True:
+        problems.add(condition.place, f"a condition must be true or false; this one is {kind(result)}")

@@ -1,0 +1,55 @@
+"""Meaning: the digest of a configuration, the same however it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from reconciler.config.blocks.providers import Providers
+from reconciler.config.expressions.context import Reference
+from reconciler.config.expressions.scope import Scope
+from reconciler.config.yaml.node import Node
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
+from reconciler.core.digest import digest
+from reconciler.core.guards import Guards
+
+
+def config_digest(
+    name: str,
+    desired: Sequence[Desired],
+    providers: Providers,
+    guards: Guards,
+    sections: Mapping[str, Node],
+    used: Collection[Reference],
+    scope: Scope,
+) -> str:
+    """A digest of what a configuration asks for: not of comments, order, files, or names that end up in nothing.
+
+    Secrets are not in it. Of the sections read later the text counts, with the values of the names it uses.
+    """
+    return digest(
+        {
+            "stack": name,
+            "desired": sorted(_facts(item) for item in desired),
+            "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},
+            "guards": dict(guards),
+            "sections": {section: node.value for section, node in sections.items()},
+            "values": {
+                str(reference): scope.values[reference[0]].get(reference[1])
+                for reference in used
+                if reference[0] in scope.values
+            },
+        }
+    )
+
+
+def _facts(desired: Desired) -> list[str]:
+    lifecycle = desired.lifecycle
+    return [
+        str(desired.address),
+        desired.provider,
+        desired.digest,
+        "firing" if desired.firing else "cleared",
+        desired.occurrence or "",
+        "" if lifecycle is DEFAULT_LIFECYCLE or lifecycle == DEFAULT_LIFECYCLE else lifecycle.model_dump_json(),
+        ",".join(sorted(map(str, desired.depends_on))),
+    ]

@@ -1,0 +1,1 @@
+"""The expressions between `${` and `}`: compiled once, evaluated within limits."""

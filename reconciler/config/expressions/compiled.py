@@ -1,0 +1,131 @@
+"""Shapes: values with their expressions compiled, ready to be filled in many times."""
+
+from typing import NamedTuple, Union, cast
+
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions.context import Context, Reference
+from reconciler.config.expressions.scope import Scope, Use
+from reconciler.config.expressions.template import PieceError, Template, parse_template
+from reconciler.config.yaml.node import Map, Node, Seq, Value
+from reconciler.core.address import Address
+
+
+class Leaf(NamedTuple):
+    """A text with expressions, and where it stands."""
+
+    template: Template
+    place: int
+
+
+Compiled = Union[Leaf, Value, "dict[str, Compiled]", "list[Compiled]"]
+"""A value in which texts with expressions are leaves. What holds none is left as it was read: a Map or a Seq."""
+
+
+class UnresolvedError(Exception):
+    """A value can't be had; the problem is noted already."""
+
+
+def templated(value: Value) -> bool:
+    """Whether there is an expression in it (or a ``$${``), in a value or in a key."""
+    if type(value) is str:
+        return "${" in value
+    if type(value) is Map:
+        for key, item in value.items():
+            if type(item) is str:
+                if "${" in item:
+                    return True
+            elif (type(item) is Map or type(item) is Seq) and templated(item):
+                return True
+            if "${" in key:
+                return True
+        return False
+    return isinstance(value, list) and any(templated(item) for item in value)
+
+
+def compile_value(node: Node, use: Use, scope: Scope, problems: DiagnosticCollector) -> Compiled:
+    """Compile what stands in a node, checking each name it uses; UnresolvedError once all that is wrong is noted."""
+    made, usable = _shape(node, use, scope, problems)
+    if not usable:
+        raise UnresolvedError
+    return made
+
+
+def evaluate_compiled(
+    made: Compiled, context: Context, problems: DiagnosticCollector, address: Address | None = None
+) -> Value:
+    """The value of a shape; raises UnresolvedError at the first one without a value."""
+    if isinstance(made, Leaf):
+        try:
+            return made.template.evaluate(context)
+        except PieceError as error:
+            note(problems, made.place, error, address)
+            raise UnresolvedError from None
+    if type(made) is dict:
+        return {
+            key: item if type(item) is str else evaluate_compiled(item, context, problems, address)
+            for key, item in made.items()
+        }
+    if type(made) is list:
+        return [evaluate_compiled(item, context, problems, address) for item in made]
+    return cast(Value, made)
+
+
+def references(made: Compiled) -> frozenset[Reference]:
+    """Every name the expressions of a shape use."""
+    if isinstance(made, Leaf):
+        return made.template.references
+    inner = made.values() if type(made) is dict else made if type(made) is list else ()
+    return frozenset().union(*(references(item) for item in inner))
+
+
+def note(problems: DiagnosticCollector, place: int, error: PieceError, address: Address | None = None) -> None:
+    """Note what is wrong with an expression, at the expression if it can be found in the text."""
+    if error.written:
+        place = problems.texts.find(error.written.split("\n", 1)[0], place, 2 * len(error.written) + 200)
+    problems.add(place, error.cause.message, error.cause.hint, address=address, rule="expression")
+
+
+def _shape(node: Node, use: Use, scope: Scope, problems: DiagnosticCollector) -> tuple[Compiled, bool]:
+    value = node.value
+    if not templated(value):
+        return value, True
+    if isinstance(value, str):
+        return _leaf(value, node.place, use, scope, problems)
+    usable = True
+    if isinstance(value, Map):
+        entries: dict[str, Compiled] = {}
+        for key, item in node.entries():
+            if "${" in key:
+                problems.add(
+                    item.key_place, "an expression can't stand in a key", "make the whole mapping one, in locals"
+                )
+                usable = False
+            entries[key], fine = _shape(item, use, scope, problems)
+            usable &= fine
+        return entries, usable
+    items: list[Compiled] = []
+    for item in node.items():
+        made, fine = _shape(item, use, scope, problems)
+        items.append(made)
+        usable &= fine
+    return items, usable
+
+
+def _leaf(text: str, place: int, use: Use, scope: Scope, problems: DiagnosticCollector) -> tuple[Compiled, bool]:
+    try:
+        template = parse_template(text)
+    except PieceError as error:
+        note(problems, place, error)
+        return None, False
+    usable = True
+    for piece in template.expressions:
+        for reference in sorted(piece.expression.references):
+            if reference in scope.broken:
+                usable = False
+                continue
+            refusal = use.refusal(reference, scope)
+            if refusal is not None:
+                where = problems.texts.find(piece.written.split("\n", 1)[0], place, 2 * len(text) + 8)
+                problems.add(where, *refusal)
+                usable = False
+    return Leaf(template, place), usable

@@ -1,0 +1,193 @@
+"""Filters and functions of expressions: the pure ones of Jinja2 that make sense in a configuration.
+
+Left out are those that make HTML, those that lay text out, and ``random``. Where Jinja2's own would
+guess or could run away, ours stands: ``int`` and ``float`` refuse what is no number, ``sum`` adds numbers only, and all
+that multiplies text is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
+
+from jinja2 import pass_environment
+from jinja2.environment import Environment
+from jinja2.filters import FILTERS as JINJA
+from jinja2.filters import make_attrgetter
+from jinja2.sandbox import MAX_RANGE
+from jinja2.tests import TESTS as JINJA_TESTS
+
+from reconciler.config.expressions.budget import TooMuchError, spend, spend_text
+from reconciler.config.expressions.values import as_text, plain, to_json
+from reconciler.config.yaml.node import kind
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Number = int | float
+
+_KEPT = (
+    *("capitalize", "default", "dictsort", "first", "items", "last", "length", "list", "lower", "map", "max", "min"),
+    *(
+        "reject",
+        "rejectattr",
+        "reverse",
+        "select",
+        "selectattr",
+        "sort",
+        "title",
+        "trim",
+        "truncate",
+        "unique",
+        "upper",
+    ),
+    "urlencode",
+)
+_TESTS = (
+    *("boolean", "defined", "divisibleby", "eq", "even", "false", "float", "ge", "gt", "in", "integer", "iterable"),
+    *(
+        "le",
+        "lower",
+        "lt",
+        "mapping",
+        "ne",
+        "none",
+        "number",
+        "odd",
+        "sequence",
+        "string",
+        "true",
+        "undefined",
+        "upper",
+    ),
+    *("==", "!=", ">", ">=", "<", "<="),
+)
+_FORMAT_WIDTH = re.compile(r"%[^a-zA-Z%]*?(?:\*|[0-9]{4,})")
+
+
+def _number(value: object) -> Number:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"{kind(plain(value))} is not a number")
+
+
+def _absolute(value: object) -> Number:
+    return abs(_number(value))
+
+
+def _integer(value: object, default: int | None = None, base: int = 10) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(f"{kind(plain(value))} is not a whole number")
+    try:
+        return int(value, base) if isinstance(value, str) else int(value)
+    except (ValueError, OverflowError):
+        if default is None:
+            raise ValueError("it is not a whole number; int(0) would take 0 instead") from None
+        return default
+
+
+def _decimal(value: object, default: float | None = None) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(f"{kind(plain(value))} is not a number")
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        if default is None:
+            raise ValueError("it is not a number; float(0.0) would take 0.0 instead") from None
+        return default
+
+
+def _round(value: object, precision: int = 0) -> Number:
+    if not 0 <= precision <= 15:
+        raise ValueError("round takes 0 to 15 digits")
+    return round(_number(value), precision) if precision else round(_number(value))
+
+
+def _replace(value: object, old: str, new: str, count: int = -1) -> str:
+    text = as_text(value)
+    old, new = as_text(old), as_text(new)
+    found = text.count(old) if count < 0 else min(count, text.count(old))
+    spend_text(len(text) + found * max(0, len(new) - len(old)))
+    return text.replace(old, new, count)
+
+
+@pass_environment
+def _join(environment: Environment, value: Iterable[object], d: str = "", attribute: str | None = None) -> str:
+    items = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+    texts = []
+    for item in items:
+        texts.append(as_text(item))
+        spend_text(len(texts[-1]) + len(d))
+    spend_text(sum(map(len, texts)) + len(d) * len(texts))
+    return as_text(d).join(texts)
+
+
+@pass_environment
+def _sum(environment: Environment, value: Iterable[object], attribute: str | None = None) -> Number:
+    items = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+    return sum(map(_number, items))
+
+
+def _format(value: object, *arguments: object) -> str:
+    text = as_text(value)
+    if _FORMAT_WIDTH.search(text):
+        raise ValueError("format takes widths of at most three digits")
+    spend_text(len(text) * 500 if len(text) > 2000 else len(text))
+    given = plain(arguments)
+    assert isinstance(given, list)
+    made = text % tuple(given)
+    spend_text(len(made))
+    return made
+
+
+def _string(value: object) -> str:
+    if isinstance(value, str | int | float):
+        return as_text(value)
+    return to_json(value)
+
+
+def _range(*bounds: int) -> range:
+    made = range(*bounds)
+    if len(made) > MAX_RANGE:
+        raise TooMuchError(f"a range has at most {MAX_RANGE:,} items")
+    return made
+
+
+def _counted(function: Callable[P, R]) -> Callable[P, R]:
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        made = function(*args, **kwargs)
+        if isinstance(made, str):
+            spend_text(len(made))
+        elif isinstance(made, list | tuple):
+            spend(len(made))
+        return made
+
+    return wrapper
+
+
+def _jinja(name: str) -> Callable[..., object]:
+    function: Callable[..., object] = JINJA[name]
+    return _counted(function)
+
+
+FILTERS: Mapping[str, Callable[..., object]] = {
+    **{name: _jinja(name) for name in _KEPT},
+    "d": _jinja("default"),
+    "count": _jinja("length"),
+    "abs": _absolute,
+    "float": _decimal,
+    "format": _format,
+    "int": _integer,
+    "join": _join,
+    "replace": _replace,
+    "round": _round,
+    "string": _string,
+    "sum": _sum,
+    "tojson": to_json,
+}
+"""By name; called with the value on the left of the ``|`` first."""
+
+TESTS: Mapping[str, Callable[..., object]] = {name: cast(Callable[..., object], JINJA_TESTS[name]) for name in _TESTS}
+FUNCTIONS: Mapping[str, Callable[..., object]] = {"range": _range}

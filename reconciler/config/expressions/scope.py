@@ -1,0 +1,99 @@
+"""The scope: what expressions can name, and which of it must stay secret."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from reconciler.config.expressions.context import Reference
+from reconciler.config.yaml.node import Value
+from reconciler.core.diagnostic import did_you_mean
+
+
+class Scope:
+    """Values under each root.
+
+    ``sensitive`` are the names whose values may be used under ``providers`` only. ``broken`` are declared
+    names that have no value because of a problem that is noted already: what uses them is left out silently.
+    """
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.values: dict[str, dict[str, Value]] = {"var": {}, "local": {}, "stack": {}, "data": {}}
+        self.sensitive: set[Reference] = set()
+        self.broken: set[Reference] = set()
+
+    def with_data(self, data: dict[str, Value]) -> "Scope":
+        """The same names, with other results under ``data``."""
+        other = Scope(self.env)
+        other.values = {**self.values, "data": data}
+        other.sensitive, other.broken = self.sensitive, self.broken
+        return other
+
+    def queries(self) -> Iterator[tuple[str, Collection[str]]]:
+        """The types of data there are, each with its names; none is asked for."""
+        for type_name, named in self.values["data"].items():
+            assert isinstance(named, dict)
+            yield type_name, named.keys()
+
+    def secret(self, references: frozenset[Reference]) -> Reference | None:
+        """The first of the names that is sensitive; env always is."""
+        return next((name for name in sorted(references) if name in self.sensitive or name[0] == "env"), None)
+
+
+class Use(NamedTuple):
+    """Where an expression stands: which roots it may use there, and whether secrets may flow into it."""
+
+    where: str
+    roots: frozenset[str]
+    secrets: bool = False
+
+    def refusal(self, reference: Reference, scope: Scope) -> tuple[str, str | None] | None:
+        """Why a name can't be used here, and a hint; None if it can."""
+        root, name = reference
+        if root == "env" and root not in self.roots:
+            return (
+                "env can't be used here: only providers and variables may read the environment, so that a change of "
+                "the configuration can't copy a secret into an alarm",
+                "declare a variable with its value and use that: variables: {NAME: {}}, --var NAME=...",
+            )
+        if root not in self.roots:
+            return _OUTSIDE.get(root, f"{root} can't be used in {self.where}"), None
+        if root == "each":
+            known: Mapping[str, object] = {"key": None, "value": None}
+        elif root == "env":
+            if name in scope.env:
+                return None
+            return f"the environment variable {name} is not set", f"set it: export {name}=..."
+        elif root == "data":
+            known = {f"{type_name}.{each}": None for type_name, named in scope.queries() for each in named}
+        else:
+            known = scope.values[root]
+        if name not in known:
+            words = {"var": "variable", "local": "local", "data": "query"}.get(root)
+            what = f'there is no {words} "{name}"' if words else f'{root} has no "{name}"'
+            hint = did_you_mean(name, known)
+            section = {"var": "variables", "local": "locals", "data": "data"}.get(root)
+            return what, hint or (f"declare it under {section}" if section else f"it has {', '.join(known)}")
+        if not self.secrets and reference in scope.sensitive:
+            return (
+                f"{reference} is sensitive: it can be used under providers only, so that no secret gets into an alarm",
+                None,
+            )
+        return None
+
+
+_OUTSIDE = {
+    "each": "each can be used in a resource with for_each only",
+    "data": "data can be used in resources, checks and drills only",
+}
+
+VARIABLES = Use("variables", frozenset(["env"]), secrets=True)
+CONDITION = Use("the validation of a variable", frozenset(["var"]), secrets=True)
+LOCALS = Use("locals", frozenset(["var", "local", "stack"]), secrets=True)
+PROVIDERS = Use("providers", frozenset(["var", "local", "stack", "env"]), secrets=True)
+GUARDS = Use("guards", frozenset(["var", "local", "stack"]))
+DATA = Use("data", frozenset(["var", "local", "stack"]))
+RESOURCES = Use("resources", DATA.roots | {"data"})
+INSTANCES = Use("resources", RESOURCES.roots | {"each"})
+LATER = Use("checks and drills", RESOURCES.roots)
+DRILLS = Use("drills", INSTANCES.roots)
+"""Drills hold resources; where ``each`` means nothing is told when they are read."""

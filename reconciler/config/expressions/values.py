@@ -1,0 +1,89 @@
+"""Value values: what an expression may result in, checked and counted; and how a value is written inside a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import GeneratorType
+
+from reconciler.config.expressions.budget import spend, spend_text
+from reconciler.config.yaml.node import Value, kind
+
+MAX_DEPTH = 64
+
+
+def plain(value: object, depth: int = 0) -> Value:
+    """A value made of plain types only; UndefinedError or TypeError where it holds anything else."""
+    value_type = type(value)
+    if value_type is str or value_type is int or value_type is bool or value is None or value_type is float:
+        return value  # type: ignore[return-value]  # narrowed by the exact types above
+    if depth > MAX_DEPTH:
+        raise TypeError(f"it is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, dict):
+        spend(len(value))
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"a key of a mapping must be text, not {kind(plain(key))}")
+        return {key: plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        spend(len(value))
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, range | GeneratorType | Iterator) or value_type in (type({}.items()), type({}.keys())):
+        return list(_taken(value, depth))
+    _refuse_undefined(value)
+    raise TypeError("it is not a value that can be written in YAML")
+
+
+def _refuse_undefined(value: object) -> None:
+    from jinja2.exceptions import UndefinedError  # loaded already, where an expression made the value
+    from jinja2.runtime import Undefined
+
+    if isinstance(value, Undefined):
+        raise UndefinedError(value._undefined_message)
+
+
+def _taken(value: object, depth: int) -> Iterator[Value]:
+    for item in value:  # type: ignore[attr-defined]  # one of the iterables named above
+        spend(1)
+        yield plain(item, depth + 1)
+
+
+def as_text(value: object) -> str:
+    """A value inside a longer text: true and false as YAML writes them; null, lists and mappings are refused."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    found = plain(value)
+    if found is None:
+        raise TypeError("null can't be part of a text; give a default: ... | default('', true)")
+    raise TypeError(f"{kind(found)} can't be part of a text; use a filter: ... | join(', '), or ... | tojson")
+
+
+def join_text(pieces: tuple[object, ...]) -> str:
+    """The pieces as one text."""
+    texts = [as_text(piece) for piece in pieces]
+    spend_text(sum(map(len, texts)))
+    return "".join(texts)
+
+
+def to_json(value: object) -> str:
+    """JSON text, keys sorted."""
+    found = plain(value)
+    spend_text(_weight(found))
+    text = json.dumps(found, ensure_ascii=False, sort_keys=True)
+    spend_text(len(text))
+    return text
+
+
+def _weight(value: Value) -> int:
+    """About as many characters as the value takes in JSON, never more."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(key) + _weight(item) for key, item in value.items())
+    if isinstance(value, list):
+        return sum(map(_weight, value))
+    return 1

@@ -1,0 +1,1 @@
+"""YAML 1.2 text to plain values that know their position."""

@@ -1,0 +1,347 @@
+"""Documents: YAML 1.2 text to plain values with a place for every key and value.
+
+Values are built straight from the events of ruamel.yaml's C parser. What a reader can repair without a second look at
+the grammar (a duplicate key, a key that is not text, an unknown tag) is noted and reading goes on; what makes the rest
+meaningless (bad syntax, a bound that is passed) ends the file. No problem quotes a value: here nobody knows yet which
+of them are secret (a password that begins with ! or * reads as a tag or an alias).
+"""
+
+from __future__ import annotations
+
+import re
+from sys import intern
+from typing import Any, NoReturn
+
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.yaml.events import events
+from reconciler.config.yaml.node import Map, Node, Seq, Value, kind
+from reconciler.config.yaml.scalar import FIRST, resolve
+from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import SourceMap
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_ALIASED = 1_000_000
+"""How many values aliases may stand for in one file."""
+
+_BAD_CHARACTER = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+_OLD_BREAKS = "\x85\u2028\u2029"
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
+_NODE_EVENTS = (MappingStartEvent, SequenceStartEvent)
+_KEY_FIRST = FIRST | {"<"}
+
+
+class _UnreadableError(Exception):
+    """Reading a file can't go on; the problem is noted already."""
+
+
+def read_document(source: Source, texts: SourceMap, problems: DiagnosticCollector) -> Node | None:
+    """The one document of a file; None (with a problem noted) where it can't be read, or where it is empty."""
+    try:
+        return _Reader(source, texts, problems).document()
+    except _UnreadableError:
+        return None
+
+
+class _Reader:
+    """Reads one file; holds the parser, the anchors seen so far, and where to note problems."""
+
+    def __init__(self, source: Source, texts: SourceMap, problems: DiagnosticCollector) -> None:
+        self._texts = texts
+        self._problems = problems
+        self._anchors: dict[str, Value] = {}
+        self._extents: dict[int, tuple[int, int]] = {}
+        self._anchored: list[Value] = []
+        self._aliased = 0
+        data = source.text
+        if len(data) > MAX_BYTES:
+            self._base = texts.add(source.name, "")
+            self._fail(0, f"the file is {len(data):,} bytes long; at most {MAX_BYTES:,} are read")
+        data = data.removeprefix(b"\xef\xbb\xbf")
+        try:
+            self._text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self._base = texts.add(source.name, data[: error.start].decode("utf-8") + "\ufffd")
+            index = len(data[: error.start].decode("utf-8"))
+            self._fail(index, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
+        self._base = texts.add(source.name, self._text)
+        # YAML 1.2 ends lines with CR and LF only; the parser follows 1.1 and takes three more: it must not see them.
+        self._hidden = _stand_ins(self._text)
+        if self._hidden:
+            data = self._text.translate({ord(real): stand_in for stand_in, real in self._hidden.items()}).encode()
+        self._next = events(data)
+
+    def document(self) -> Node | None:
+        try:
+            self._next()
+            event = self._next()
+            if event.__class__ is StreamEndEvent:
+                return None
+            self._check_directives(event)
+            event = self._next()
+            place = event.start_mark.index + self._base
+            value = self._value(event, 1)
+            self._next()
+            event = self._next()
+        except MarkedYAMLError as error:
+            self._syntax(error)
+        except YAMLError:
+            self._bad_character()
+        if event.__class__ is not StreamEndEvent:
+            self._fail(
+                event.start_mark.index, "a second document begins here; a file holds one", "put it in a file of its own"
+            )
+        if self._hidden:
+            value = _restored(value, {ord(stand_in): real for stand_in, real in self._hidden.items()})
+        return Node(value, place, place, self._texts)
+
+    def _mapping(self, start: Any, depth: int) -> Map:
+        """The mapping whose start was just read. This loop and ``_sequence`` are where loading spends its time."""
+        if depth > MAX_DEPTH:
+            self._too_deep(start.start_mark.index)
+        get, base = self._next, self._base
+        result = Map()
+        result.places = places = []
+        while True:
+            event = get()
+            event_class = event.__class__
+            if event_class is ScalarEvent:
+                key = event.value
+                if (
+                    event.anchor is not None
+                    or event.ctag is not None
+                    or (key[:1] in _KEY_FIRST and not event.style and (key == "<<" or resolve(key) != key))
+                ):
+                    key = self._key(event)
+            elif event_class is MappingEndEvent:
+                return result
+            else:
+                key = self._key(event)
+            key_place = event.start_mark.index + base
+            event = get()
+            event_class = event.__class__
+            if event_class is ScalarEvent:
+                value = event.value
+                if event.anchor is not None or event.ctag is not None:
+                    value = self._value(event, depth)
+                elif not event.style and value[:1] in FIRST:
+                    value = resolve(value)
+            elif event_class is MappingStartEvent and event.anchor is None and event.ctag is None:
+                value = self._mapping(event, depth + 1)
+            else:
+                value = self._value(event, depth + 1)
+            if key in result:
+                self._duplicate(key, key_place, result.place_of_key(key))
+            elif key is not None:
+                result[intern(key)] = value
+                places.append(key_place)
+                places.append(event.start_mark.index + base)
+
+    def _sequence(self, start: Any, depth: int) -> Seq:
+        if depth > MAX_DEPTH:
+            self._too_deep(start.start_mark.index)
+        get, base = self._next, self._base
+        result = Seq()
+        result.places = places = []
+        while True:
+            event = get()
+            if event.__class__ is SequenceEndEvent:
+                return result
+            places.append(event.start_mark.index + base)
+            result.append(self._value(event, depth + 1))
+
+    def _value(self, event: object, depth: int) -> Value:
+        """The value that begins with this event: any kind, with anchor, tag or alias."""
+        if isinstance(event, AliasEvent):
+            return self._alias(event, depth)
+        value: Value
+        if isinstance(event, ScalarEvent):
+            value = self._scalar(event)
+        elif isinstance(event, MappingStartEvent):
+            self._check_tag(event, "map")
+            value = self._mapping(event, depth)
+        else:
+            assert isinstance(event, SequenceStartEvent)
+            self._check_tag(event, "seq")
+            value = self._sequence(event, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+            if isinstance(value, Map | Seq):
+                self._anchored.append(value)  # kept, so that its id stays its own
+                self._extents[id(value)] = _extent(value, self._extents)
+        return value
+
+    def _scalar(self, event: ScalarEvent) -> Value:
+        text: str = event.value
+        tag = event.ctag
+        if tag is None:
+            return resolve(text) if not event.style and text[:1] in FIRST else text
+        if tag in ("!", _TAG + "str"):
+            return text
+        if tag not in _SCALAR_TAGS:
+            self._refuse_tag(event)
+            return text
+        value = resolve(text)
+        name = tag.removeprefix(_TAG)
+        if name == "float" and type(value) is int:
+            value = float(value)
+        if _name(value) != name:
+            self._problem(event.start_mark.index, f"this is not a !!{name}")
+        return value
+
+    def _key(self, event: object) -> str | None:
+        """A key that is not simply text; None, with a problem noted, where it can't be one."""
+        if isinstance(event, AliasEvent):
+            value = self._alias(event, 0)
+        elif isinstance(event, ScalarEvent):
+            if event.value == "<<" and not event.style and event.ctag is None:
+                self._problem(
+                    event.start_mark.index,
+                    "merge keys (<<) are not part of YAML 1.2",
+                    'write the keys out, or share a value through locals: "${local.NAME}"; '
+                    'quote the key ("<<") if it is meant as text',
+                )
+                return None
+            value = self._value(event, 0)
+        else:
+            assert isinstance(event, _NODE_EVENTS)
+            self._problem(event.start_mark.index, "a key must be text, not a mapping or a list")
+            self._value(event, 1)
+            return None
+        if isinstance(value, str):
+            return value
+        index = event.start_mark.index
+        self._problem(index, f"a key must be text; this one is {kind(value)}", "put it in quotes")
+        return None
+
+    def _alias(self, event: AliasEvent, depth: int) -> Value:
+        index = event.start_mark.index
+        if event.anchor not in self._anchors:
+            self._problem(
+                index,
+                "this alias names no anchor",
+                "its anchor (&NAME) must stand before it, and not on a value that contains it; quote a text that "
+                "begins with *",
+            )
+            return None
+        value = self._anchors[event.anchor]
+        if isinstance(value, Map | Seq):
+            size, height = self._extents[id(value)]
+            self._aliased += size
+            if self._aliased > MAX_ALIASED:
+                self._fail(index, f"the aliases of this file stand for more than {MAX_ALIASED:,} values")
+            if depth + height - 1 > MAX_DEPTH:
+                self._too_deep(index)
+        return value
+
+    def _check_tag(self, event: MappingStartEvent | SequenceStartEvent, name: str) -> None:
+        if event.ctag not in (None, "!", _TAG + name):
+            self._refuse_tag(event)
+
+    def _refuse_tag(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
+        self._problem(
+            event.start_mark.index,
+            "this tag is not allowed here",
+            "only !!str, !!int, !!float, !!bool, !!null, !!map and !!seq are; quote a text that begins with !",
+        )
+
+    def _check_directives(self, event: DocumentStartEvent) -> None:
+        if event.version is not None and event.version[0] != 1:
+            self._problem(event.start_mark.index, "this is not YAML 1", "leave the %YAML line out")
+
+    def _duplicate(self, key: str, place: int, first: int) -> None:
+        where = self._texts.position(first)
+        self._problems.add(
+            place, f'the key "{key}" stands here twice', f"it is first given at {where}; remove one of them"
+        )
+
+    def _syntax(self, error: MarkedYAMLError) -> NoReturn:
+        mark = error.problem_mark or error.context_mark
+        index = min(mark.index if mark is not None else 0, len(self._text))
+        problem = str(error.problem or error.context or "the text ends too soon")
+        context = f" ({error.context})" if error.context and error.problem else ""
+        hint = None
+        if self._text[index : index + 1] == "\t":
+            problem, context, hint = "a tab can't indent YAML", "", "indent with spaces"
+        elif "mapping values are not allowed" in problem:
+            problem, hint = (
+                "a colon can't stand here",
+                "quote the text if it contains a colon, and check the indentation",
+            )
+        elif "expected <block end>" in problem or "did not find expected key" in problem:
+            hint = "check the indentation of this line and of those above it, and that quotes and brackets are closed"
+        elif "unexpected end of stream" in problem or "expected ',' or" in problem:
+            hint = "check that quotes and brackets are closed"
+        elif "did not find expected node content" in problem:
+            hint = "check that brackets are closed, and that a value stands where one should"
+        else:
+            hint = "check this line and the one above it"
+        self._fail(index, f"this is not YAML: {problem}{context}", hint)
+
+    def _bad_character(self) -> NoReturn:
+        found = re.search(_BAD_CHARACTER, self._text)
+        index = found.start() if found else 0
+        code = f"U+{ord(found.group()):04X}" if found else "a control character"
+        self._fail(
+            index, f"the character {code} can't stand in YAML", 'write it as an escape in double quotes: "\\u...."'
+        )
+
+    def _too_deep(self, index: int) -> NoReturn:
+        self._fail(index, f"this is nested more than {MAX_DEPTH} levels deep")
+
+    def _problem(self, index: int, summary: str, hint: str | None = None) -> None:
+        self._problems.add(self._base + index, summary, hint)
+
+    def _fail(self, index: int, summary: str, hint: str | None = None) -> NoReturn:
+        self._problem(index, summary, hint)
+        raise _UnreadableError
+
+
+def _stand_ins(text: str) -> dict[str, str]:
+    """Characters for private use that are not in a text, each for a line end of YAML 1.1 that is."""
+    present = [real for real in _OLD_BREAKS if real in text]
+    free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
+    return dict(zip(free, present, strict=False))
+
+
+def _restored(value: Value, table: dict[int, str]) -> Value:
+    """A value with the characters put back that the parser was not shown."""
+    if isinstance(value, str):
+        return value.translate(table)
+    if isinstance(value, Map):
+        made = Map({key.translate(table): _restored(item, table) for key, item in value.items()})
+        made.places = value.places
+        return made
+    if isinstance(value, Seq):
+        value[:] = [_restored(item, table) for item in value]
+    return value
+
+
+def _name(value: Value) -> str:
+    """The core schema's name of a scalar's type."""
+    return "null" if value is None else type(value).__name__
+
+
+def _extent(value: Map | Seq, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values a value holds, itself included, and how many levels; ``known`` are those of anchored values."""
+    if id(value) in known:
+        return known[id(value)]
+    size, height = 1, 0
+    for item in value.values() if isinstance(value, Map) else value:
+        item_size, item_height = _extent(item, known) if isinstance(item, Map | Seq) else (1, 0)
+        size += item_size
+        height = max(height, item_height)
+    return size, height + 1

@@ -1,0 +1,186 @@
+"""Clearing: take back every alarm of a drill, whatever state it was left in, and tell of each what ended it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Event
+
+from reconciler.apply.sender import DeniedError
+from reconciler.core.address import Address
+from reconciler.core.duration import MINUTE, format_instant
+from reconciler.core.observed import Observed, State
+from reconciler.core.operation import Status
+from reconciler.core.retry import poll_intervals
+from reconciler.drill.drill import SEVERITY_FIELDS, TIMEOUT, drill_address, written_address
+from reconciler.drill.journal import RunJournal
+from reconciler.drill.record import Emission
+from reconciler.ledger.protocol import LeaseLostError
+from reconciler.plan.plan import Change
+from reconciler.providers.protocol import ServiceError
+from reconciler.session.session import StackSession
+
+CLEAR_DEADLINE = 5 * MINUTE
+"""How long (ms) a service that can't be asked is asked again before the clearing is given up."""
+
+
+def clear_all(stage: StackSession, chronicle: RunJournal, why: str, stop: Event, *, linger: bool = False) -> None:
+    """Clear every alarm that carries the drill's marks, until none shows; what may be left goes into the record.
+
+    First every open intent is settled, so that a push that is under way is not missed. With ``linger`` the services
+    are watched for as long as they may take to show a write: for when the ledger of the run is not at hand.
+    """
+    clearing = _Cleanup(stage, chronicle, why, stop)
+    trouble = clearing.work(linger)
+    clearing.account()
+    now = stage.clock.now()
+    left = tuple(_left(sent, trouble) for sent in chronicle.record.sent if sent.active)
+    if trouble and not left:
+        left = (f"the services could not be asked whether an alarm of the drill is active: {trouble}",)
+    chronicle.write(cleared_at=now, left=left)
+
+
+class _Cleanup:
+    def __init__(self, stage: StackSession, chronicle: RunJournal, why: str, stop: Event) -> None:
+        self._stage = stage
+        self._chronicle = chronicle
+        self._why = why
+        self._stop = stop
+
+    def work(self, linger: bool) -> str:
+        """Clear until nothing shows; why it was given up, or nothing."""
+        clock = self._stage.clock
+        began = clock.now()
+        pauses = poll_intervals()
+        trouble = ""
+        while True:
+            final = False
+            try:
+                trouble, waiting = self._round()
+                lingering = linger and clock.now() < began + self._stage.visible_within
+                if not trouble and not waiting and not lingering:
+                    return ""
+            except ServiceError as error:
+                trouble = str(error.answer)
+            except DeniedError as error:
+                trouble, final = str(error.answer), True
+            except LeaseLostError as error:
+                trouble, final = str(error), True
+            if final or clock.now() >= began + CLEAR_DEADLINE:
+                return trouble or "they still show after they were cleared"
+            if clock.wait(next(pauses), self._stop):
+                return trouble or "the clearing was interrupted"
+
+    def _round(self) -> tuple[str, bool]:
+        """Settle, look, clear what shows; what went wrong, and whether another look is needed."""
+        stage = self._stage
+        settlement = stage.settle(self._stop)
+        active = stage.active()
+        self._adopt(active)
+        plan = stage.plan((), active)
+        if not plan.pending:
+            prefix = drill_address(self._chronicle.record.drill, Address("", "")).name
+            still = any(entry.operation.address.name.startswith(prefix) for entry in settlement.open)
+            return ("the outcome of an earlier push is not known" if still else ""), False
+        sent_at = stage.clock.now()
+        result = stage.apply(plan, self._stop, verify=True, deadline=CLEAR_DEADLINE)
+        done = [change for change in plan.pending if result.status(change) is Status.DONE]
+        gone = [change for change in done if not any(one.key in result.unconfirmed for one in change.operations)]
+        self._ended(done, gone, sent_at)
+        undone = [outcome for outcome in result.outcomes.values() if outcome.status is not Status.DONE]
+        if result.cause is not None:
+            raise DeniedError(result.cause)
+        return (str(undone[0].error or undone[0].status) if undone else ""), True
+
+    def _adopt(self, active: Sequence[Observed]) -> None:
+        """Take alarms of the drill into the record that it does not know: those of a run on another machine."""
+        known = {sent.mark for sent in self._chronicle.record.sent if sent.active}
+        drill = self._chronicle.record.drill
+        strange = [found for found in active if str(found.marks.address) not in known]
+        if strange:
+            now = self._stage.clock.now()
+            self._chronicle.send(*(_adopted(found, drill, now) for found in strange))
+
+    def _ended(self, done: Sequence[Change], gone: Sequence[Change], at: int) -> None:
+        cleared = {str(change.address) for change in done}
+        invisible = {str(change.address) for change in gone}
+        now = self._stage.clock.now()
+
+        def change(sent: Emission) -> Emission:
+            if sent.mark not in cleared or not sent.active:
+                return sent
+            return sent.model_copy(
+                update={"ended_at": at, "ended_by": self._why, "gone_at": now if sent.mark in invisible else None}
+            )
+
+        self._chronicle.update(change)
+
+    def account(self) -> None:
+        """Tell of each alarm that does not show any more, and that nobody here cleared, what ended it."""
+        account_for(self._stage, self._chronicle)
+
+
+def account_for(stage: StackSession, chronicle: RunJournal) -> None:
+    """Ask what became of alarms of the record that are said to be active and do not show."""
+    waiting = [sent for sent in chronicle.record.sent if sent.active]
+    if not waiting:
+        return
+    try:
+        showing = {str(found.marks.address) for found in stage.active()}
+        missing = [sent for sent in waiting if sent.mark not in showing]
+        ended = _last(stage.ended([Address.parse(sent.mark) for sent in missing]))
+    except (ServiceError, DeniedError):
+        return
+    keys = [key for sent in missing for key in sent.keys]
+    statuses = stage.ledger.statuses(keys)
+
+    def change(sent: Emission) -> Emission:
+        if sent not in missing:
+            return sent
+        found = ended.get(sent.mark)
+        if found is not None and (found.ended_at or 0) >= sent.sent_at:
+            by = "the service, its timeout having passed" if found.state is State.EXPIRED else "somebody else"
+            return sent.model_copy(update={"ended_at": found.ended_at, "gone_at": found.ended_at, "ended_by": by})
+        if all(statuses.get(key) is not Status.DONE for key in sent.keys):
+            return sent.model_copy(update={"unsent": True, "trouble": sent.trouble or "it never arrived"})
+        now = stage.clock.now()
+        if sent.until is not None and sent.until <= now:
+            by = "the service, its timeout having passed"
+            return sent.model_copy(update={"ended_at": sent.until, "gone_at": now, "ended_by": by})
+        if sent.seen_at is None:
+            return sent  # it was taken and has never shown: nobody can tell that it is gone
+        by = "something unknown: it does not show, and is not in the service's history"
+        return sent.model_copy(update={"ended_at": now, "gone_at": now, "ended_by": by})
+
+    chronicle.update(change)
+
+
+def _last(ended: Iterable[Observed]) -> Mapping[str, Observed]:
+    found: dict[str, Observed] = {}
+    for one in ended:
+        mark = str(one.marks.address)
+        if mark not in found or (one.ended_at or 0) > (found[mark].ended_at or 0):
+            found[mark] = one
+    return found
+
+
+def _adopted(found: Observed, drill: str, now: int) -> Emission:
+    timeout = found.attributes.get(TIMEOUT)
+    return Emission(
+        address=str(written_address(drill, found.marks.address)),
+        mark=str(found.marks.address),
+        name=found.identity.get("event_name", found.marks.address.name),
+        severity=next((found.identity[name] for name in SEVERITY_FIELDS if name in found.identity), None),
+        is_event=False,
+        step="",
+        keys=(found.marks.key,),
+        sent_at=found.starts_at,
+        until=found.starts_at + timeout if isinstance(timeout, int) else None,
+        id=found.id,
+        seen_at=now,
+    )
+
+
+def _left(sent: Emission, trouble: str) -> str:
+    until = f"; the service ends it by {format_instant(sent.until)} at the latest" if sent.until is not None else ""
+    why = trouble or ("it still shows" if sent.seen_at is not None else "it was pushed, and has never shown")
+    return f"{sent.address} ({sent.mark}): {why}{until}"

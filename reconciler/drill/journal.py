@@ -1,0 +1,81 @@
+"""The chronicle: keeps the record of one run up to date, on disk and for whoever watches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from pydantic import JsonValue
+
+from reconciler.checks.result import Report
+from reconciler.core.clock import Clock
+from reconciler.core.data_source import Item
+from reconciler.drill.record import CheckRecord, Emission, LogEntry, Record, StepRecord
+from reconciler.drill.store import RunStore
+
+Watcher = Callable[[Record], None]
+"""Is told of a run each time its record changes."""
+
+
+class RunJournal:
+    """The one place where the record of a run changes; each change is on disk when its method returns."""
+
+    def __init__(self, record: Record, archive: RunStore, clock: Clock, watcher: Watcher) -> None:
+        self.record = record
+        self._archive = archive
+        self._clock = clock
+        self._watcher = watcher
+
+    def now(self) -> int:
+        """The present, by the clock of the run (epoch ms)."""
+        return self._clock.now()
+
+    def write(self, *remarks: str, **changes: object) -> None:
+        """Change members of the record, and add lines to its log."""
+        now = self._clock.now()
+        log = (*self.record.log, *(LogEntry(at=now, text=remark) for remark in remarks))
+        self.record = self.record.model_copy(update={"log": log, **changes})
+        self._archive.save(self.record)
+        self._watcher(self.record)
+
+    def step(self, name: str, *remarks: str, **changes: object) -> StepRecord:
+        """Change members of a step."""
+        steps = tuple(step.model_copy(update=changes) if step.name == name else step for step in self.record.steps)
+        self.write(*remarks, steps=steps)
+        return next(step for step in steps if step.name == name)
+
+    def send(self, *new: Emission, remarks: tuple[str, ...] = ()) -> None:
+        """Add alarms and events that are being sent; one that was sent before by the same key stays as it is."""
+        known = {key for sent in self.record.sent for key in sent.keys}
+        self.write(*remarks, sent=(*self.record.sent, *(one for one in new if not known.intersection(one.keys))))
+
+    def update(self, change: Callable[[Emission], Emission], *remarks: str) -> None:
+        """Put every alarm and event through a function; nothing is written where nothing changes."""
+        sent = tuple(change(one) for one in self.record.sent)
+        if sent != self.record.sent or remarks:
+            self.write(*remarks, sent=sent)
+
+    def checked(self, phase: str, report: Report) -> None:
+        """Add the results of checks, with their evidence."""
+        found = tuple(
+            CheckRecord(
+                phase=phase,
+                name=result.name,
+                verdict=result.verdict.value,
+                reason=result.found.reason,
+                about=result.about,
+                description=result.description,
+                started_at=result.started_at,
+                ended_at=result.ended_at,
+                items=tuple(map(_plain, result.found.culprits)),
+            )
+            for result in report.results
+        )
+        self.write(
+            *(f"check {one.name}: {one.verdict}: {one.reason}" for one in found), checks=(*self.record.checks, *found)
+        )
+
+
+def _plain(item: Item) -> dict[str, JsonValue]:
+    value: dict[str, JsonValue] = json.loads(json.dumps(item, default=str))
+    return value

@@ -1,0 +1,151 @@
+"""Sightings: when the services first show what was pushed, whom they told, and when what was cleared is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from threading import Event, Lock
+
+from reconciler.apply.visibility import visible_operations
+from reconciler.core.clock import Clock
+from reconciler.core.duration import MINUTE, rough_duration
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation, Verb
+from reconciler.core.retry import poll_intervals
+from reconciler.drill.journal import RunJournal
+from reconciler.drill.notifications import Notification, NotificationQuery
+from reconciler.drill.record import Emission
+from reconciler.providers.protocol import ServiceError
+from reconciler.session.session import StackSession
+
+NOTICE_WINDOW = 5 * MINUTE
+"""How long (ms) after a push its notification is looked for."""
+SLOWEST = 10.0
+"""The longest pause (s) between two looks for notifications."""
+
+
+class EffectObserver:
+    """Looks while the drill waits; a service that can't be asked now is asked again at the next look."""
+
+    def __init__(self, stage: StackSession, chronicle: RunJournal, askers: Sequence[NotificationQuery]) -> None:
+        self._stage = stage
+        self._chronicle = chronicle
+        self._askers = askers
+        self._unseen: dict[str, tuple[Operation, int]] = {}
+        self._pauses = poll_intervals()
+        self._next = 0
+        self._notice_pauses = poll_intervals(first=0.2, cap=SLOWEST)
+        self._next_notice = 0
+        self._lock = Lock()
+
+    def watch(self, operations: Sequence[Operation]) -> None:
+        """Look for the effect of operations that are done, for as long as their services may take."""
+        now = self._stage.clock.now()
+        for operation in operations:
+            window = self._stage.providers[operation.provider].limits.visible_within
+            self._unseen[operation.key] = operation, now + window
+        self._pauses, self._next = poll_intervals(), 0
+        self._notice_pauses, self._next_notice = poll_intervals(first=0.2, cap=SLOWEST), 0
+
+    def look(self) -> float | None:
+        """Look for what is due to be looked for; how long (s) until the next look, None where nothing is awaited."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            now = self._stage.clock.now()
+            if self._unseen and now >= self._next:
+                self._look_for_effects(now)
+                self._next = self._stage.clock.now() + round(next(self._pauses) * 1000)
+            untold = list(self._untold(now))
+            if untold and now >= self._next_notice:
+                self._look_for_notices(now)
+                pause = max(next(self._notice_pauses), len(untold) / 20)
+                self._next_notice = self._stage.clock.now() + round(pause * 1000)
+            awaited = [self._next] if self._unseen else []
+            awaited += [self._next_notice] if untold else []
+            return max(0.0, min(awaited) - self._stage.clock.now()) / 1000 if awaited else None
+        finally:
+            self._lock.release()
+
+    def _look_for_effects(self, now: int) -> None:
+        for key in {operation.provider for operation, _ in self._unseen.values()}:
+            mine = [operation for operation, _ in self._unseen.values() if operation.provider == key]
+            try:
+                shown = list(self._stage.providers[key].look(mine))
+            except ServiceError:
+                continue
+            found = visible_operations(mine, shown)
+            if found:
+                self._note([operation for operation in mine if operation.key in found], shown)
+        late = [operation for operation, until in self._unseen.values() if now >= until]
+        for operation in late:
+            del self._unseen[operation.key]
+        if late:
+            window = rough_duration(self._stage.visible_within)
+            self._chronicle.write(
+                *(f"{operation.address}: its {operation.verb} does not show after {window}" for operation in late)
+            )
+
+    def _note(self, operations: Sequence[Operation], shown: Sequence[Observed]) -> None:
+        now = self._stage.clock.now()
+        self._stage.ledger.confirm([operation.key for operation in operations], now)
+        ids = {found.marks.key: found.id for found in shown if found.marks.key}
+        pushed = {operation.key for operation in operations if operation.verb is Verb.PUSH}
+        cleared = {str(operation.address) for operation in operations if operation.verb is Verb.CLEAR}
+        for operation in operations:
+            del self._unseen[operation.key]
+
+        def change(sent: Emission) -> Emission:
+            keys = pushed.intersection(sent.keys)
+            if keys and sent.seen_at is None:
+                known = next((ids[key] for key in keys if key in ids), sent.id)
+                return sent.model_copy(update={"seen_at": now, "id": known})
+            if sent.mark in cleared and sent.ended_at is not None and sent.gone_at is None:
+                return sent.model_copy(update={"gone_at": now})
+            return sent
+
+        self._chronicle.update(change)
+
+    def _untold(self, now: int) -> Iterator[Emission]:
+        if not self._askers:
+            return
+        for sent in self._chronicle.record.sent:
+            if sent.active and sent.notified_at is None and now - sent.sent_at <= NOTICE_WINDOW:
+                yield sent
+
+    def _look_for_notices(self, now: int) -> None:
+        for asker in self._askers:
+            try:
+                found = asker.ask()
+            except ServiceError:
+                continue
+            self._chronicle.update(partial(_told, found, now))
+
+
+def _told(found: Mapping[str, Notification], now: int, sent: Emission) -> Emission:
+    notice = next((found[key] for key in sent.keys if key in found), None)
+    if notice is None or sent.notified_at is not None:
+        return sent
+    at = now if notice.at is None else notice.at
+    return sent.model_copy(update={"notified_at": at, "notified": notice.by})
+
+
+class ObservingClock:
+    """A clock that has sightings looked for while somebody else, such as a check, waits by it."""
+
+    def __init__(self, clock: Clock, sightings: EffectObserver) -> None:
+        self._clock = clock
+        self._sightings = sightings
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        until = self._clock.now() + round(seconds * 1000)
+        while not stop.is_set():
+            pause = self._sightings.look()
+            left = (until - self._clock.now()) / 1000
+            if left <= 0:
+                break
+            self._clock.wait(left if pause is None else min(left, max(pause, 0.01)), stop)
+        return stop.is_set()

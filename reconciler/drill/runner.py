@@ -1,0 +1,115 @@
+"""Playing a drill: take each step when it is due, watch what it does, and clear everything at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event
+
+from reconciler.apply.sender import DeniedError
+from reconciler.core.clock import Clock
+from reconciler.drill.cleanup import clear_all
+from reconciler.drill.context import RunContext
+from reconciler.drill.drill import Drill
+from reconciler.drill.executor import StepExecutor
+from reconciler.drill.journal import RunJournal
+from reconciler.drill.observer import EffectObserver
+from reconciler.drill.record import DrillStatus, StepState
+from reconciler.drill.stop import DrillStopped, StepFailed, StopConditions
+from reconciler.drill.timeline import Due, next_due
+from reconciler.ledger.protocol import LeaseLostError
+from reconciler.session.session import StackSession
+
+TICK = 1.0
+"""How often (s) a waiting drill looks whether it was told to end."""
+THE_END = "the end of the drill"
+
+
+class DrillRunner:
+    """One run of a drill, from its first step to its last clear; ``perform`` may also go on with a run that crashed."""
+
+    def __init__(
+        self, drill: Drill, stage: StackSession, house: RunContext, chronicle: RunJournal, stop: Event
+    ) -> None:
+        self._drill = drill
+        self._stage = stage
+        self._chronicle = chronicle
+        self._stop = stop
+        self._clock: Clock = stage.clock
+        self._sightings = EffectObserver(stage, chronicle, house.askers)
+        self._end = StopConditions(chronicle, stage.clock, stop, house.aborted)
+        self._acts = StepExecutor(drill, stage, house, chronicle, self._sightings, self._end, stop)
+
+    def steady(self, phase: str, names: Sequence[str]) -> bool:
+        """Run the checks of ``before`` or ``after``; whether all of them passed."""
+        return not names or self._acts.check(phase, names).passed
+
+    def perform(self) -> None:
+        """Take every step that has not been taken, clear, verify, and check what must hold afterwards."""
+        try:
+            ending, why = self._steps()
+        except DrillStopped as error:
+            ending, why = error.ending, error.why
+        except LeaseLostError as error:
+            ending, why = DrillStatus.FAILED, f"the lease on the stack was lost: {error}"
+        except DeniedError as error:
+            ending, why = DrillStatus.FAILED, str(error.answer)
+        self._finish(ending, why)
+
+    def _finish(self, ending: DrillStatus, why: str) -> None:
+        skipped = tuple(
+            step.model_copy(update={"state": StepState.SKIPPED, "outcome": why})
+            if step.state in (StepState.WAITING, StepState.RUNNING)
+            else step
+            for step in self._chronicle.record.steps
+        )
+        self._chronicle.write(*([why] if why else []), ending=ending, why=why, steps=skipped)
+        clear_all(
+            self._stage, self._chronicle, THE_END if ending is DrillStatus.COMPLETE else _cleared_by(ending), Event()
+        )
+        if ending is DrillStatus.COMPLETE and not self._stop.is_set():
+            self.steady("after", self._drill.spec.checks_after)
+        self._chronicle.write("the drill is over", ended_at=self._clock.now())
+
+    def _steps(self) -> tuple[DrillStatus, str]:
+        record = self._chronicle.record
+        assert record.started_at is not None
+        started_at = record.started_at
+        while True:
+            record = self._chronicle.record
+            ended = {step.name: step.ended_at - started_at for step in record.steps if step.ended_at is not None}
+            due = next_due(self._drill.timeline, ended, record.held)
+            if due is None:
+                return DrillStatus.COMPLETE, ""
+            self._wait_until(started_at + due.offset)
+            self._take(due, started_at)
+
+    def _wait_until(self, instant: int) -> None:
+        while True:
+            self._end.check()
+            left = (instant - self._clock.now()) / 1000
+            if left <= 0:
+                return
+            pause = self._sightings.look()
+            left = (instant - self._clock.now()) / 1000
+            if left > 0:
+                self._clock.wait(min(left, TICK, TICK if pause is None else max(pause, 0.01)), self._stop)
+
+    def _take(self, due: Due, started_at: int) -> None:
+        step = due.step
+        now = self._clock.now()
+        self._chronicle.step(step.name, state=StepState.RUNNING, due_at=started_at + due.offset, started_at=now)
+        try:
+            state, outcome = StepState.DONE, self._acts.take(step)
+        except StepFailed as error:
+            state, outcome = StepState.FAILED, str(error)
+        self._chronicle.step(
+            step.name, f"{step.name}: {outcome}", state=state, outcome=outcome, ended_at=self._clock.now()
+        )
+
+
+def _cleared_by(ending: DrillStatus) -> str:
+    return {
+        DrillStatus.INTERRUPTED: "the interrupt",
+        DrillStatus.ABORTED: "drill abort",
+        DrillStatus.OVERTIME: "the end of max_duration",
+    }.get(ending, THE_END)

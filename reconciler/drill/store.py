@@ -1,0 +1,98 @@
+"""The archive: the records of runs, kept as files under ``.reconciler/drills``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.drill.record import Record
+
+DIRECTORY = "drills"
+_RUN = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+class RunStore:
+    """The records of the drills of one stack, and the requests to abort them; ``directory`` is the stack's state.
+
+    ``redact`` takes secrets out of a document before it is written.
+    """
+
+    def __init__(self, directory: Path, redact: Callable[[object], object] = lambda document: document) -> None:
+        self.directory = directory / DIRECTORY
+        self._redact = redact
+
+    def file(self, run: str) -> Path:
+        return self.directory / f"{run}.json"
+
+    def save(self, record: Record) -> None:
+        """Write a record durably: whole, or not at all."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        file = self.file(record.run)
+        partial = file.with_suffix(f".{os.getpid()}.partial")
+        try:
+            with partial.open("w", encoding="utf-8") as stream:
+                json.dump(self._redact(record.model_dump(mode="json")), stream, indent=1)
+                stream.write("\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def load(self, run: str) -> Record:
+        """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
+        runs = [found for found in self.runs() if found == run] or [
+            found for found in self.runs() if found.startswith(run)
+        ]
+        if len(runs) != 1:
+            summary = f"more than one run begins with {run}" if runs else f"there is no run {run} of a drill"
+            raise DiagnosticError(Diagnostic(summary, hint="`reconciler drill status` shows the runs there are"))
+        return self._read(runs[0])
+
+    def runs(self) -> list[str]:
+        """The ids of all runs, newest first."""
+        return sorted((file.stem for file in self.directory.glob("*.json") if _RUN.fullmatch(file.stem)), reverse=True)
+
+    def records(self, drill: str | None = None, limit: int | None = None) -> list[Record]:
+        """The records there are, newest first; of one drill where it is named."""
+        found: list[Record] = []
+        for run in self.runs():
+            record = self._read(run)
+            if drill is None or record.drill == drill:
+                found.append(record)
+                if limit is not None and len(found) >= limit:
+                    break
+        return found
+
+    def unfinished(self, drill: str | None = None) -> list[Record]:
+        """Records of runs that have not ended, newest first; a rehearsal that died left nothing behind."""
+        return [record for record in self.records(drill) if not record.over and not record.rehearsal]
+
+    def ask_to_abort(self, run: str) -> None:
+        """Leave word for the process that plays a run."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._word(run).touch()
+
+    def asked_to_abort(self, run: str) -> bool:
+        return self._word(run).exists()
+
+    def forget_word(self, run: str) -> None:
+        self._word(run).unlink(missing_ok=True)
+
+    def _word(self, run: str) -> Path:
+        return self.directory / f"{run}.abort"
+
+    def _read(self, run: str) -> Record:
+        try:
+            return Record.model_validate_json(self.file(run).read_bytes())
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            summary = f"{self.file(run)} is no record of a drill that this version can read: {where}: {first['msg']}"
+            raise DiagnosticError(Diagnostic(summary, hint="move it away; `drill abort` needs no record")) from None

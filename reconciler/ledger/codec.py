@@ -1,0 +1,125 @@
+"""Rows of the journal: operations and outcomes as the text that is stored, and back.
+
+A row holds all operations of one call, column by column, so that journalling costs little for each: a column whose
+values are all the same is stored once, and payloads, being JSON texts already, are not encoded a second time.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from reconciler.core.address import Address
+from reconciler.core.operation import Operation, Outcome, Status, Verb
+
+PROVIDER = '"provider":'
+"""What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""
+
+_SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
+_WHOLE = ("key", "address")
+_PAYLOAD = Operation._fields.index("payload")
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+"""The JSON text of plain values, as it is kept."""
+
+
+class Intent(NamedTuple):
+    """One row of step ``intend``, as text. ``digest`` is of both others."""
+
+    body: str
+    payloads: str
+    digest: str
+
+
+class Effect(NamedTuple):
+    """What an operation leaves in the view of the past: the fact it records, or the id it clears."""
+
+    address: Address
+    occurrence: str | None
+    target: str | None
+
+
+class DetailedOutcome(NamedTuple):
+    """An outcome that says more than "done"."""
+
+    key: str
+    status: str
+    answer: str | None
+    id: str | None
+
+
+def encode_intent(operations: Sequence[Operation]) -> Intent:
+    """The row for operations that are about to be sent; ValueError where a payload is no JSON text."""
+    columns = list(zip(*operations, strict=True))
+    payloads = _SEPARATOR.join(columns[_PAYLOAD])
+    if payloads.count(_SEPARATOR) != len(operations) - 1:
+        raise ValueError("a payload holds a control character, so it is no JSON text")
+    fields = {
+        name: column if name in _WHOLE or column.count(column[0]) != len(column) else column[:1]
+        for name, column in zip(Operation._fields, columns, strict=True)
+        if name != "payload"
+    }
+    fields["marks"] = tuple(
+        (position, op.address, op.occurrence, None) if op.verb is Verb.PUSH else (position, op.address, None, op.target)
+        for position, op in enumerate(operations)
+        if op.occurrence is not None or op.target is not None
+    )
+    body = encode(fields)
+    return Intent(body, payloads, _digest(body, payloads))
+
+
+def told_provider(key: str) -> str:
+    """What the body of a row has at ``PROVIDER`` where all its operations are a provider's, and only there."""
+    return f"{PROVIDER}{encode([key])}"
+
+
+def decode_intent(intent: Intent) -> list[Operation]:
+    """The operations of a row, to the byte; ValueError where the row is not what was written."""
+    if _digest(intent.body, intent.payloads) != intent.digest:
+        raise ValueError("an operation is not what was written")
+    fields = json.loads(intent.body)
+    count = len(fields["key"])
+    columns = {name: column if len(column) == count else column * count for name, column in fields.items()}
+    columns["address"] = [Address(*parts) for parts in columns["address"]]
+    columns["verb"] = [Verb(verb) for verb in columns["verb"]]
+    columns["payload"] = intent.payloads.split(_SEPARATOR)
+    for name, default in Operation._field_defaults.items():  # an older journal knows fewer fields
+        columns.setdefault(name, [default] * count)
+    return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
+
+
+def decode_marks(body: Mapping[str, Any]) -> Iterator[tuple[str, Effect]]:
+    """The marks of a row's operations, by key, from its parsed body."""
+    for position, address, occurrence, target in body["marks"]:
+        yield body["key"][position], Effect(Address(*address), occurrence, target)
+
+
+def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
+    """The row for outcomes; the last word on a key counts. Text of a service is kept as it is, halves of surrogate
+    pairs, which no file can hold, written as escapes.
+    """
+    done, told = [], []
+    for key, status, error, id_ in {outcome.key: outcome for outcome in outcomes}.values():
+        if status is Status.DONE and error is None and id_ is None:
+            done.append(key)
+        else:
+            told.append((key, status, _storable(None if error is None else str(error)), _storable(id_)))
+    return encode({"done": done, "told": told})
+
+
+def encode_keys(keys: Iterable[str]) -> str:
+    """A JSON list of keys."""
+    return encode(list(keys))
+
+
+def decode_told(body: Mapping[str, Any]) -> list[DetailedOutcome]:
+    """The outcomes of a row that say more than "done", from its parsed body."""
+    return [DetailedOutcome(*outcome) for outcome in body["told"]]
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _digest(body: str, payloads: str) -> str:
+    return sha256(f"{body}{_SEPARATOR}{payloads}".encode()).hexdigest()

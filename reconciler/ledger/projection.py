@@ -1,0 +1,137 @@
+"""Folding: working out from the journal where each operation stands.
+
+Writing to the journal only ever adds a row at its end, which costs one small write to the disk. Keeping every
+operation up to date by its key would touch as many pages as operations each time: that is put off until somebody asks,
+or the file is closed. Then each operation is written once, however much happened to it, and those that fared alike in
+one statement.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+
+from reconciler.ledger.codec import DetailedOutcome, decode_marks, decode_told, encode, encode_keys
+
+_PUT = """
+INSERT INTO operations (key, intent, position, attempts, status, ended_at, confirmed_at, answer, service_id)
+SELECT each.value, ?, CAST(each.key AS INTEGER), ?, ?, ?, ?, ?, ? FROM json_each(?) AS each WHERE TRUE
+ON CONFLICT (key) DO UPDATE SET
+  intent = excluded.intent, position = excluded.position, attempts = attempts + excluded.attempts,
+  status = excluded.status, ended_at = excluded.ended_at, confirmed_at = excluded.confirmed_at,
+  answer = excluded.answer, service_id = excluded.service_id
+"""
+
+_MARK = "UPDATE operations SET type = ?, name = ?, instance = ?, occurrence = ?, target = ? WHERE key = ?"
+
+_DONE = """
+UPDATE operations SET status = 'done', ended_at = ?, answer = NULL WHERE key IN (SELECT value FROM json_each(?))
+"""
+
+_TOLD = """
+UPDATE operations SET status = ?, ended_at = ?, answer = ?, service_id = coalesce(?, service_id) WHERE key = ?
+"""
+
+_CONFIRM = """
+UPDATE operations SET confirmed_at = ? WHERE confirmed_at IS NULL AND key IN (SELECT value FROM json_each(?))
+"""
+
+
+class OperationState:
+    """Where an operation stands after its latest intent."""
+
+    __slots__ = ("answer", "attempts", "confirmed_at", "ended_at", "id", "intent", "position", "status")
+
+    def __init__(self, intent: int, position: int, attempts: int) -> None:
+        self.intent = intent
+        self.position = position
+        self.attempts = attempts
+        self.status: str | None = None
+        self.ended_at: int | None = None
+        self.confirmed_at: int | None = None
+        self.answer: str | None = None
+        self.id: str | None = None
+
+
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """Whether the journal has rows that are not folded yet."""
+    (behind,) = connection.execute(
+        "SELECT (SELECT coalesce(max(number), 0) FROM journal) > (SELECT journal FROM folded)"
+    ).fetchone()
+    return bool(behind)
+
+
+def project(connection: sqlite3.Connection) -> None:
+    """Bring the operations up to the end of the journal, inside the caller's transaction."""
+    pending = connection.execute(
+        "SELECT number, step, at, body FROM journal WHERE number > (SELECT journal FROM folded) ORDER BY number"
+    )
+    news = _Pending(connection)
+    number = None
+    for number, step, at, body in pending:
+        content = json.loads(body)
+        if step == "intend":
+            news.intend(number, content["key"])
+            news.marks += [(*mark.address, mark.occurrence, mark.target, key) for key, mark in decode_marks(content)]
+        elif step == "settle":
+            news.done(content["done"], at)
+            news.told(decode_told(content), at)
+        else:
+            news.confirm(content, at)
+    news.write()
+    if number is not None:
+        connection.execute("UPDATE folded SET journal = ?", (number,))
+
+
+class _Pending:
+    """What pending rows say: of operations they intend it is kept until ``write``, of earlier ones written at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._standings: dict[str, OperationState] = {}
+        self.marks: list[tuple[str | None, ...]] = []
+
+    def intend(self, number: int, keys: list[str]) -> None:
+        for position, key in enumerate(keys):
+            before = self._standings.get(key)
+            self._standings[key] = OperationState(number, position, 1 if before is None else before.attempts + 1)
+
+    def done(self, keys: list[str], at: int) -> None:
+        earlier = []
+        for key in keys:
+            standing = self._standings.get(key)
+            if standing is None:
+                earlier.append(key)
+            else:
+                standing.status, standing.ended_at, standing.answer = "done", at, None
+        if earlier:
+            self._connection.execute(_DONE, (at, encode_keys(earlier)))
+
+    def told(self, outcomes: list[DetailedOutcome], at: int) -> None:
+        for key, status, answer, id in outcomes:
+            standing = self._standings.get(key)
+            if standing is None:
+                self._connection.execute(_TOLD, (status, at, answer, id, key))
+            else:
+                standing.status, standing.ended_at, standing.answer = status, at, answer
+                standing.id = standing.id if id is None else id
+
+    def confirm(self, keys: list[str], at: int) -> None:
+        earlier = []
+        for key in keys:
+            standing = self._standings.get(key)
+            if standing is None:
+                earlier.append(key)
+            elif standing.confirmed_at is None:
+                standing.confirmed_at = at
+        if earlier:
+            self._connection.execute(_CONFIRM, (at, encode_keys(earlier)))
+
+    def write(self) -> None:
+        alike: defaultdict[tuple[int | str | None, ...], dict[int, str]] = defaultdict(dict)
+        for key, s in self._standings.items():
+            alike[s.intent, s.attempts, s.status, s.ended_at, s.confirmed_at, s.answer, s.id][s.position] = key
+        for fate, keys in alike.items():
+            self._connection.execute(_PUT, (*fate, encode(keys)))
+        self._connection.executemany(_MARK, self.marks)

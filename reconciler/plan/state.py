@@ -1,0 +1,100 @@
+"""The past as the planner sees it: what a query found, corrected by what the ledger knows and the service hides."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind
+from reconciler.core.digest import digest
+from reconciler.core.marks import Marks
+from reconciler.core.observed import Observed, State
+from reconciler.core.operation import Verb
+from reconciler.ledger.protocol import LedgerView, Write
+
+
+class KnownState(NamedTuple):
+    """What is known of a stack's objects.
+
+    ``active`` holds the firing alarms at each address, newest first. ``pending`` is the last push at an address that is
+    done and that the service does not show yet. ``recorded`` are the facts on record. ``ended`` is the alarm that ended
+    last at an address, where history was asked for.
+    """
+
+    active: Mapping[Address, tuple[Observed, ...]]
+    pending: Mapping[Address, Write]
+    recorded: frozenset[tuple[Address, str]]
+    ended: Mapping[Address, Observed]
+    ledger: LedgerView
+
+
+def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history: Iterable[Observed] = ()) -> KnownState:
+    """Put together what is known; objects without this stack's marks are not looked at (rule 1)."""
+    gone = {write.target for write in ledger.recent if write.verb is Verb.CLEAR}
+    active: dict[Address, tuple[Observed, ...]] = {}
+    recorded = set(ledger.recorded)
+    keys = set()
+    for found in observed:
+        marks = found.marks
+        if marks.stack != stack:
+            continue
+        if found.state is State.RECORDED:
+            recorded.add((marks.address, marks.occurrence or ""))
+        elif found.state is State.ACTIVE and found.id not in gone:
+            others = active.get(marks.address)
+            active[marks.address] = tuple(sorted((*others, found), key=_newest_first)) if others else (found,)
+            keys.add(marks.key)
+    pending = {
+        write.address: write
+        for write in ledger.recent
+        if write.verb is Verb.PUSH and write.occurrence is None and write.key not in keys
+    }
+    ended: dict[Address, Observed] = {}
+    for found in history:
+        if found.marks.stack == stack:
+            last = ended.get(found.marks.address)
+            if last is None or (found.ended_at or 0) > (last.ended_at or 0):
+                ended[found.marks.address] = found
+    return KnownState(
+        active,
+        pending,
+        frozenset(recorded),
+        ended,
+        ledger,
+    )
+
+
+def absent_addresses(desired: Sequence[Desired], past: KnownState) -> tuple[Address, ...]:
+    """The addresses declared firing where nothing fires: whose history tells why."""
+    return tuple(
+        wanted.address
+        for wanted in desired
+        if wanted.kind is Kind.ALARM
+        and wanted.firing
+        and wanted.address not in past.active
+        and wanted.address not in past.pending
+    )
+
+
+def fingerprint(address: Address, desired: Desired | None, past: KnownState) -> str:
+    """A digest of what is known to be at an address: a plan made from another one is stale there (rule 10)."""
+    if desired is not None and desired.kind is Kind.EVENT:
+        return digest((address, desired.occurrence or "") in past.recorded)
+    return digest(sorted({(found.id, found.marks.digest, found.marks.key) for found in past.active.get(address, ())}))
+
+
+def dedupe(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]:
+    """The alarms at an address, each once: providers that share a project show the same one, which counts as seen by
+    ``provider`` where that is one of them.
+    """
+    if len(active) < 2:
+        return tuple(active)
+    found: dict[tuple[str, Marks], Observed] = {}
+    for alarm in active:
+        key = (alarm.id, alarm.marks)
+        if key not in found or alarm.provider == provider:
+            found[key] = alarm
+    return tuple(found.values())
+
+
+def _newest_first(found: Observed) -> tuple[int, str]:
+    return (-found.starts_at, found.id)

@@ -1,0 +1,93 @@
+"""Answers: what a service's error says, and what it means for the request that met it (DESIGN rule 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from reconciler.core.operation import ServiceErrorDetail
+from reconciler.core.text import Redactor, sanitize
+from reconciler.providers.decode import decode
+from reconciler.providers.protocol import ErrorKind, ServiceError
+
+_MESSAGES = ("error_msg", "error_message", "message", "msg", "details")
+_CODES = ("error_code", "code", "errorCode")
+_TRACES = ("trace_id", "request_id", "requestId")
+_TRACE_HEADERS = ("X-Request-Id", "X-Trace-Id", "X-Openstack-Request-Id", "X-Bce-Request-Id")
+_SHORT = 100
+
+
+def classify(status: int) -> ErrorKind:
+    """What an HTTP status other than a success means."""
+    if status in (401, 403, 407):
+        return ErrorKind.DENIED
+    if status in (429, 503):
+        return ErrorKind.BUSY
+    if status == 408 or status >= 500 or status < 300:
+        return ErrorKind.AMBIGUOUS
+    return ErrorKind.REJECTED
+
+
+def parse_error(
+    status: int, headers: Mapping[str, str], body: bytes, request: str, secrets: Redactor, now: float
+) -> ServiceError:
+    """The error an answer carries; ``headers`` ignores case, ``now`` is in seconds."""
+    code, message, trace = _said(body)
+    trace = trace or next((headers[name] for name in _TRACE_HEADERS if headers.get(name)), None)
+    if message is None:
+        text = body[:4000].decode("utf-8", "replace").strip()
+        message = f"the answer is not the service's: {text}" if text else "the answer has no text"
+        if 300 <= status < 400:
+            message = f"it redirects to {headers.get('Location', 'nowhere')}: check the endpoint"
+    answer = ServiceErrorDetail(
+        sanitize(secrets.hide(message)),
+        status,
+        code and sanitize(secrets.hide(code), _SHORT),
+        trace and sanitize(secrets.hide(trace), _SHORT),
+        request,
+    )
+    return ServiceError(classify(status), answer, retry_after(headers, now))
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, from ``Retry-After`` in either of its forms; a date is read against the service's own clock."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(int(value[:9]))
+    until = _date(value)
+    if until is None:
+        return None
+    told = _date(headers.get("Date", ""))
+    return max(0.0, until - (now if told is None else told))
+
+
+def _date(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _said(body: bytes) -> tuple[str | None, str | None, str | None]:
+    """The code, message and trace id of an error body: AOM writes ``error_msg`` or ``error_message``, IAM and the
+    gateways before a service have their own ways.
+    """
+    try:
+        value = decode(body)
+    except ValueError:
+        return None, None, None
+    found: dict[str, object] = {}
+    for _ in range(3):
+        if not isinstance(value, dict):
+            break
+        found = {**found, **{key: item for key, item in value.items() if item not in (None, "")}}
+        value = value.get("error") or value.get("message")
+    return _first(found, _CODES), _first(found, _MESSAGES), _first(found, _TRACES)
+
+
+def _first(found: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
+    for key in keys:
+        value = found.get(key)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value)
+    return None

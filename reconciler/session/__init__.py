@@ -1,0 +1,1 @@
+"""An opened stack: its configuration, its providers, its ledger and its lease."""

@@ -1,0 +1,119 @@
+"""Connections: the providers of a stack, each opened when it is first needed, and the emulator inside this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from reconciler import __version__
+from reconciler.config.stack import DataConfig, ProviderConfig
+from reconciler.config.yaml.node import Value
+from reconciler.core.clock import Clock
+from reconciler.core.data_source import Item
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
+from reconciler.providers.registry import Registry
+from reconciler.providers.retry import retry_while_busy
+
+
+class ProviderPool:
+    """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens.
+
+    ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
+    """
+
+    def __init__(
+        self, registry: Registry, directory: Path, resources: ExitStack, clock: Clock, embedded: str | None = None
+    ) -> None:
+        self._registry = registry
+        self._directory = directory
+        self._resources = resources
+        self._lock = threading.RLock()
+        self._opened: dict[str, Provider] = {}
+        self._clock = clock
+        self._embedded = embedded
+
+    def provider(self, config: ProviderConfig) -> Provider:
+        """The provider of a block of the configuration; no request is made to open it."""
+        with self._lock:
+            if config.key not in self._opened:
+                self._opened[config.key] = self._open(config)
+            return self._opened[config.key]
+
+    def manages(self, config: ProviderConfig) -> bool:
+        """Whether there are resources it can manage: otherwise it is only queried."""
+        return bool(self._type(config).resource_types)
+
+    def query(self, data: DataConfig, config: ProviderConfig, details: Collection[str] = ()) -> Sequence[Item]:
+        """Everything a query finds, with the detail fields named. Raises ServiceError."""
+        provider = self.provider(config)
+        if not isinstance(provider, Queryable):
+            raise TypeError(f"provider {config.key} has data sources and can't be queried")
+        return provider.query(data.type, data.query, details)
+
+    def ask(self, data: DataConfig, config: ProviderConfig) -> Value:
+        """What a query is worth in an expression; a service that is busy is waited for.
+
+        DiagnosticError where it can't be asked.
+        """
+        try:
+            found = retry_while_busy(config.key, lambda: self.query(data, config), self._clock)
+            return [_plain(item) for item in found]
+        except ServiceError as error:
+            raise DiagnosticError(
+                Diagnostic(
+                    f"data.{data.label} can't be queried: {error.answer}",
+                    data.position,
+                    "what can't be asked is not taken for nothing: check the provider, then run the command again",
+                )
+            ) from None
+
+    def _type(self, config: ProviderConfig) -> ProviderType:
+        kind = self._registry.get(config.type)
+        assert kind is not None, f"the loader let an unknown provider type pass: {config.type}"
+        return kind
+
+    def _open(self, config: ProviderConfig) -> Provider:
+        wanted = getattr(config.settings, "endpoint", None) == "embedded"
+        environment = ProviderContext(
+            f"reconciler/{__version__}",
+            self._emulator(config) if wanted else None,
+            lambda: self._clock.now() / 1000,
+        )
+        try:
+            provider = self._type(config).open(config.key, config.settings, environment)
+        except ValueError as error:
+            raise DiagnosticError(Diagnostic(f"provider {config.key}: {error}", config.position)) from None
+        self._resources.callback(provider.close)
+        return provider
+
+    def _emulator(self, config: ProviderConfig) -> str:
+        """The base URL of the emulator inside this process, started for the first provider that asks for it."""
+        if self._embedded is not None:
+            return self._embedded
+        try:
+            from reconciler.emulator.server import running
+            from reconciler.emulator.settings import Settings
+        except ImportError as error:
+            raise DiagnosticError(
+                Diagnostic(
+                    f"endpoint: embedded needs the emulator, and {error.name} is not installed",
+                    config.position,
+                    "pip install 'reconciler[emulator]'",
+                )
+            ) from None
+        # In a directory of its own: the files beside it are ledgers, each named after its stack.
+        database = self._directory / "embedded" / "services.db"
+        self._embedded = self._resources.enter_context(running(Settings(db=database, clock=self._clock.now)))
+        return self._embedded
+
+
+def _plain(value: object) -> Value:
+    """An item as expressions take it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float) or value is None else str(value)

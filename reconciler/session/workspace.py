@@ -1,0 +1,289 @@
+"""The workspace: a stack opened, with its providers and its ledger; where files, clock and network come in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from reconciler.config.inputs import Inputs
+from reconciler.config.load import load_stack
+from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.yaml.source import Source
+from reconciler.core.address import Address
+from reconciler.core.clock import Clock
+from reconciler.core.data_source import Item
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.digest import digest
+from reconciler.core.gc_tuning import gc_disabled
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Status
+from reconciler.core.resource_type import ResourceType
+from reconciler.core.unmanaged import UnmanagedAlarm
+from reconciler.ledger.protocol import Ledger, LedgerView
+from reconciler.ledger.sqlite import open_ledger, read_ledger
+from reconciler.plan.guard import violations
+from reconciler.plan.plan import Change, Plan
+from reconciler.plan.planner import make_plan
+from reconciler.plan.state import KnownState, absent_addresses, merge
+from reconciler.providers.protocol import Importable, Provider, ServiceError
+from reconciler.providers.registry import Registry
+from reconciler.providers.retry import retry_while_busy
+from reconciler.session.provider_pool import ProviderPool
+
+CHECK_PATH = "check the path, and who may read it"
+
+SECTIONS = ("checks", "drills")
+"""Sections of a configuration that commands read themselves."""
+
+STATE_DIRECTORY = ".reconciler"
+"""Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        return stop.wait(seconds)
+
+
+class Workspace:
+    """A stack, and what is needed to look at it and to change it; made by ``open_workspace``."""
+
+    def __init__(
+        self, stack: Stack, registry: Registry, clock: Clock, resources: ExitStack, connections: ProviderPool
+    ) -> None:
+        self.stack = stack
+        self.registry = registry
+        self.clock = clock
+        self.connections = connections
+        self._resources = resources
+
+    @property
+    def state_directory(self) -> Path:
+        return self.stack.root / STATE_DIRECTORY
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.state_directory / f"{self.stack.name}.db"
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """Every configured provider that manages resources, by key; no request is made yet."""
+        return {
+            key: self.connections.provider(config)
+            for key, config in self.stack.providers.items()
+            if self.connections.manages(config)
+        }
+
+    @property
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        """The resource types of the configured providers by name."""
+        kinds = [self.registry.get(config.type) for config in self.stack.providers.values()]
+        return {name: kind for found in kinds if found is not None for name, kind in found.resource_types.items()}
+
+    @property
+    def provider_digests(self) -> Mapping[str, str]:
+        """A digest of each provider's settings; credentials are no part of it."""
+        return {
+            key: digest([config.type, config.settings.model_dump(mode="json", exclude={"auth"})])
+            for key, config in self.stack.providers.items()
+        }
+
+    @property
+    def projects(self) -> Mapping[str, str]:
+        """The project id of each provider that has one."""
+        found = {key: getattr(config.settings, "project_id", None) for key, config in self.stack.providers.items()}
+        return {key: project for key, project in found.items() if isinstance(project, str)}
+
+    @property
+    def visible_within(self) -> int:
+        """The longest time (ms) a provider of the stack may take to show a write."""
+        return max((provider.limits.visible_within for provider in self.providers.values()), default=0)
+
+    def open_ledger(self) -> Ledger:
+        """The stack's ledger, made if there is none; closed with the workspace."""
+        ledger = open_ledger(self.ledger_path)
+        self._resources.callback(ledger.close)
+        return ledger
+
+    def remembered(self) -> LedgerView:
+        """What the ledger knows, without making one: for commands that only look."""
+        with closing(read_ledger(self.ledger_path)) as ledger:
+            return self.memory(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
+
+    def memory(self, ledger: Ledger) -> LedgerView:
+        """What a ledger knows of the stack's past, now."""
+        return ledger.view(self.clock.now(), self.visible_within, self.stack.providers)
+
+    def observe(self) -> list[Observed]:
+        """Ask every provider once what carries the stack's marks. Raises ServiceError."""
+        found: list[Observed] = []
+        with gc_disabled():
+            for key, provider in self.providers.items():
+                mine = [desired for desired in self.stack.desired if desired.provider == key]
+                found += self._ask(key, partial(provider.observe, self.stack.name, mine))
+        return found
+
+    def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
+        """Query, compare, and say what would be done. Raises ServiceError where a service can't be asked.
+
+        A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
+        """
+        if self.stack.unresolved and not destroy:
+            raise ValueError(f"opened without data, and resources need {', '.join(sorted(self.stack.unresolved))}")
+        observed = self.observe()
+        past = merge(self.stack.name, observed, memory)
+        history = () if destroy else self._history(past)
+        plan = make_plan(
+            self.stack.name,
+            self.stack.desired,
+            observed,
+            self.clock.now(),
+            types=self.resource_types,
+            ledger=memory,
+            history=history,
+            config_digest=self.stack.digest,
+            providers=self.provider_digests,
+            targets=targets,
+            destroy=destroy,
+        )
+        kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
+        return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
+
+    def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
+        """Everything a query of the stack finds. Raises ServiceError."""
+        return self.connections.query(data, self.stack.providers[data.provider], details)
+
+    def foreign(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[UnmanagedAlarm]:
+        """Every active alarm that is nobody's and passes the filters, at one provider or at all that can tell.
+
+        Raises ServiceError, and DiagnosticError where the one named can't tell.
+        """
+        able = {name: provider for name, provider in self.providers.items() if isinstance(provider, Importable)}
+        if key is not None and key not in able:
+            known = ", ".join(able) or "none"
+            summary = f'alarms can\'t be imported from a provider "{key}"'
+            raise DiagnosticError(Diagnostic(summary, hint=f"those of this stack that can tell: {known}"))
+        found: list[UnmanagedAlarm] = []
+        for name in able if key is None else [key]:
+            with self._asking(name):
+                found += able[name].foreign(filters)
+        return found
+
+    def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:
+        """The guards the plan goes past; ``--force`` overrules them."""
+        return violations(plan, self.stack.guards, self.projects)
+
+    def staleness(self, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
+        """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
+        from reconciler.plan.stale import staleness
+
+        if plan.stack != self.stack.name:
+            summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
+            return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
+        statuses = ledger.statuses([operation.key for operation in plan.operations])
+        past = merge(self.stack.name, self.observe(), self.memory(ledger))
+        return staleness(
+            plan,
+            self.stack.desired,
+            past,
+            self.clock.now(),
+            providers=self.provider_digests,
+            done=[key for key, status in statuses.items() if status is Status.DONE],
+        )
+
+    def _is_protected(self, address: Address) -> bool:
+        return any(resource.covers(address) for resource in self.stack.protected)
+
+    def _history(self, past: KnownState) -> list[Observed]:
+        """What ended at the addresses where nothing fires that should."""
+        by_provider: dict[str, list[Address]] = {}
+        absent = set(absent_addresses(self.stack.desired, past))
+        for desired in self.stack.desired:
+            if desired.address in absent:
+                by_provider.setdefault(desired.provider, []).append(desired.address)
+        ended: list[Observed] = []
+        for key, addresses in by_provider.items():
+            ended += self._ask(key, partial(self.providers[key].history, self.stack.name, addresses))
+        return ended
+
+    def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
+        """All that a provider answers; one that is busy is asked again, after as long as it says."""
+        with self._asking(key):
+            return retry_while_busy(key, lambda: list(query()), self.clock)
+
+    @contextmanager
+    def _asking(self, key: str) -> Iterator[None]:
+        """Say of an error which provider it came from, and where that is configured."""
+        try:
+            yield
+        except ServiceError as error:
+            error.provider, error.position = key, self.stack.providers[key].position
+            raise
+
+
+@contextmanager
+def open_workspace(
+    path: Path,
+    inputs: Inputs,
+    *,
+    registry: Registry | None = None,
+    clock: Clock | None = None,
+    data: bool = True,
+) -> Iterator[Workspace]:
+    """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml``) and open it.
+
+    With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
+    destroy, do without. Raises DiagnosticError with everything that is wrong with it.
+    """
+    registry = registry or Registry()
+    clock = clock or SystemClock()
+    sources, root = read_sources(path)
+    with ExitStack() as resources:
+        connections = ProviderPool(registry, root / STATE_DIRECTORY, resources, clock)
+        stack = load_stack(
+            sources,
+            root,
+            registry,
+            inputs,
+            read=lambda name: read_source(root / name),
+            sections=SECTIONS,
+            ask=connections.ask if data else None,
+        )
+        yield Workspace(stack, registry, clock, resources, connections)
+
+
+def _protected(change: Change) -> Diagnostic:
+    return Diagnostic(
+        f"{change.address} may have lifecycle.prevent_clear, and this plan would {change.action} it",
+        hint="take prevent_clear out of its lifecycle",
+        address=str(change.address),
+    )
+
+
+def read_sources(path: Path) -> tuple[list[Source], Path]:
+    """The files of a stack in the order of their names, and the directory that holds them."""
+    if path.is_dir():
+        # Hidden ones are other tools' (.pre-commit-config.yaml).
+        files = sorted(file for file in path.glob("*.yaml") if file.is_file() and not file.name.startswith("."))
+        if not files:
+            hint = "name a directory with *.yaml files, or start one with reconciler init"
+            raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))
+        return [read_source(file) for file in files], path
+    return [read_source(path)], path.parent
+
+
+def read_source(file: Path) -> Source:
+    """One file, as bytes; DiagnosticError where it can't be read."""
+    try:
+        return Source(str(file), file.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DiagnosticError(Diagnostic(f"{file} can't be read: {reason}", hint=CHECK_PATH)) from None

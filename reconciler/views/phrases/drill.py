@@ -1,0 +1,133 @@
+"""Wording of drills: the sentences and times that their views share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from reconciler.core.duration import SECOND, rough_duration
+from reconciler.drill.record import DrillStatus, Emission, Record, StepRecord, StepState
+from reconciler.views.phrases.plan import count, listed
+
+
+class Status(StrEnum):
+    """How a run is to be seen at a glance."""
+
+    GOOD = "good"
+    BAD = "bad"
+    ODD = "odd"
+    """It ended early, but left nothing behind."""
+    RUNNING = "running"
+
+
+def status_of(record: Record) -> Status:
+    """Bad where an alarm is left, or something is not as it should be; odd where people ended it."""
+    if record.ending is DrillStatus.RUNNING:
+        return Status.RUNNING
+    if (
+        record.left
+        or record.failed_checks
+        or record.ending in (DrillStatus.FAILED, DrillStatus.REFUSED, DrillStatus.OVERTIME)
+    ):
+        return Status.BAD
+    if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
+        return Status.ODD
+    return Status.BAD if record.undone else Status.GOOD
+
+
+def headline(record: Record) -> str:
+    """The one line that tells how a run went."""
+    if record.ending is DrillStatus.REFUSED:
+        return f"The drill {record.why}. Nothing was sent." if record.why else "The drill did not start."
+    if record.ending is DrillStatus.ABORTED and not (record.steps or record.sent or record.left):
+        return "There was nothing to abort: no run of the drill was under way, and no alarm of it is active."
+    head = {
+        DrillStatus.RUNNING: "The drill is under way",
+        DrillStatus.COMPLETE: "The drill is complete",
+        DrillStatus.INTERRUPTED: "The drill was interrupted",
+        DrillStatus.ABORTED: "The drill was aborted",
+        DrillStatus.OVERTIME: "The drill was ended by its max_duration",
+        DrillStatus.FAILED: "The drill could not go on",
+    }[record.ending]
+    return f"{head}: {', '.join(facts(record))}."
+
+
+def facts(record: Record) -> list[str]:
+    """``4 alarms raised, all cleared``, ``1 event recorded``, ``3 checks passed``, ..."""
+    alarms = [sent for sent in record.alarms if not sent.unsent]
+    events = [sent for sent in record.sent if sent.is_event and not sent.unsent]
+    told = []
+    if alarms:
+        active = sum(sent.active for sent in alarms)
+        after = "" if not record.over else ", all cleared" if not active else f", {active} NOT CLEARED"
+        told.append(f"{count(len(alarms), 'alarm')} raised{after}")
+    else:
+        told.append("no alarm raised")
+    if record.left and not any(sent.active for sent in alarms):
+        told.append("it could not be verified that nothing is active")
+    if events:
+        told.append(f"{count(len(events), 'event')} recorded")
+    passed = len(record.checks) - len(record.failed_checks)
+    if passed:
+        told.append(f"{count(passed, 'check')} passed")
+    if record.failed_checks:
+        names = list(dict.fromkeys(check.name for check in record.failed_checks))
+        told.append(f"{count(len(record.failed_checks), 'check')} NOT passed ({listed(names)})")
+    undone = [step.name for step in record.steps if step.name in record.undone]
+    if undone and record.over:
+        told.append(f"{count(len(undone), 'step')} not done")
+    return told
+
+
+def clear_again(record: Record) -> str | None:
+    """The command that clears what a run may have left; None where it left nothing, or nothing real."""
+    return f"reconciler drill abort {record.drill}" if record.left and not record.rehearsal else None
+
+
+def offset(milliseconds: int | None) -> str:
+    """``+02:05``, ``+1:00:00``, ``-00:03``; a dash for none."""
+    if milliseconds is None:
+        return "–"
+    seconds = abs(milliseconds) // SECOND
+    hours, rest = divmod(seconds, 3600)
+    clock = f"{rest // 60:02}:{rest % 60:02}"
+    return f"{'-' if milliseconds < 0 else '+'}{f'{hours}:' if hours else ''}{clock}"
+
+
+def latency(milliseconds: int | None) -> str:
+    """``0.8 s``, ``12 s``, ``2m5s``; a dash for none."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 10 * SECOND:
+        return f"{milliseconds / SECOND:.1f} s"
+    return rough_duration(milliseconds) if milliseconds >= 60 * SECOND else f"{round(milliseconds / SECOND)} s"
+
+
+def moment(instant: int | None) -> str:
+    """An instant to the second, for people: ``2026-05-01 12:00:00 UTC``."""
+    if instant is None:
+        return "–"
+    return datetime.fromtimestamp(instant / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def state_of(sent: Emission) -> str:
+    """Where an alarm or event is in its life."""
+    if sent.unsent:
+        return "not sent"
+    if sent.is_event:
+        return "on record" if sent.seen_at is not None else "recorded"
+    if sent.ended_at is not None:
+        return "cleared" if sent.gone_at is not None else "cleared, not confirmed"
+    if sent.notified_at is not None:
+        return "notified"
+    return "active" if sent.seen_at is not None else "raised"
+
+
+def slip(step: StepRecord) -> str:
+    """How late a step began; nothing below a second."""
+    late = step.slip
+    return f"{latency(late)} late" if late is not None and late >= SECOND else ""
+
+
+def state_word(step: StepRecord) -> str:
+    return {StepState.WAITING: "waiting", StepState.RUNNING: "running"}.get(step.state, step.state.value)

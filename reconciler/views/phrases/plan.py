@@ -1,0 +1,86 @@
+"""Wording: the sentences about plans that several views share."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler.core.action import Action
+from reconciler.core.desired import Desired, Kind
+from reconciler.core.duration import format_instant, rough_duration
+from reconciler.plan.plan import Change, Plan
+
+ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.CLEAR, Action.RECORD)
+"""The order in which actions are counted."""
+
+DONE = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.RENEW: "renewed",
+    Action.CLEAR: "cleared",
+    Action.RECORD: "recorded",
+    Action.NO_OP: "left alone",
+}
+MEANING = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update in place",
+    Action.REPLACE: "replace: clear, then push",
+    Action.RENEW: "renew: push again before it expires",
+    Action.CLEAR: "clear",
+    Action.RECORD: "record",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """``1 alarm``, ``2 alarms``, ``1,200 alarms``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def due(counts: Mapping[Action, int]) -> str:
+    """``3 to create, 1 to clear``."""
+    return ", ".join(f"{counts[action]:,} to {action}" for action in ORDER if counts.get(action))
+
+
+def done(changes: Iterable[Change]) -> str:
+    """``3 created, 1 cleared``."""
+    counts = Counter(change.action for change in changes)
+    return ", ".join(f"{counts[action]:,} {DONE[action]}" for action in ORDER if counts[action])
+
+
+def summary(plan: Plan) -> str:
+    """The one line that tells what a plan would do."""
+    if plan.pending:
+        return f"Plan: {due(plan.counts)}."
+    return f"No changes. {as_declared(plan)}"
+
+
+def deadline(plan: Plan, now: int) -> str | None:
+    """Until when a saved plan can be applied, seen from ``now`` (epoch ms); None where it does not age."""
+    if plan.send_by is None:
+        return None
+    left = plan.send_by - now
+    if left > 0:
+        return f"It can be applied until {format_instant(plan.send_by)}, for another {rough_duration(left)}."
+    passed = f"It could be applied until {format_instant(plan.send_by)}, {rough_duration(-left)} ago"
+    return f"{passed}: make a new plan."
+
+
+def as_declared(plan: Plan) -> str:
+    """``12 alarms and 1 event are as declared.``"""
+    unchanged = [change for change in plan.changes if change.action is Action.NO_OP]
+    if not unchanged:
+        return "Nothing is declared, and nothing of this stack is firing."
+    if all(change.desired is not None and _quiet(change.desired) for change in unchanged):
+        return "No alarm of this stack is firing, and none should be."
+    kinds = Counter(change.desired.kind if change.desired else None for change in unchanged)
+    nouns = {Kind.ALARM: "alarm", Kind.EVENT: "event", None: "object"}
+    parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
+    return f"{listed(parts)} {'is' if len(unchanged) == 1 else 'are'} as declared."
+
+
+def _quiet(desired: Desired) -> bool:
+    return desired.kind is Kind.ALARM and not desired.firing

@@ -1,0 +1,93 @@
+"""Wording: the sentences about results that several views share."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from reconciler.apply.result import ApplyStatus, Result
+from reconciler.core.operation import ServiceErrorDetail, Status
+from reconciler.plan.plan import Change
+from reconciler.views.phrases.plan import done, summary
+
+
+class CommandWords(NamedTuple):
+    """What a command did, in the words that begin its summary."""
+
+    noun: str
+    complete: str
+    part: str
+    nothing: str
+
+
+_APPLY = CommandWords("Apply", "Apply complete", "Applied in part", "Nothing applied")
+_DEEDS = {"destroy": CommandWords("Destroy", "Destroy complete", "Destroyed in part", "Nothing destroyed")}
+
+
+def command_words(result: Result) -> CommandWords:
+    """The words of the command that a result is of."""
+    return _DEEDS.get(result.command, _APPLY)
+
+
+def summary_line(result: Result) -> str:
+    """The one line that tells what became of a plan."""
+    pending = result.plan.pending
+    if not pending:
+        return summary(result.plan)
+    words = command_words(result)
+    if not result.remaining:
+        return f"{words.complete}: {done(pending)}."
+    if not result.touched:
+        return f"{words.nothing}: {', '.join(_undone(result, pending))}."
+    return f"{words.part}: {_balance(result, pending)}."
+
+
+def per_provider(result: Result) -> Mapping[str, str]:
+    """What became of each provider's share of a plan, by key; empty where one line tells it all: a single provider, or
+    nothing left to do.
+    """
+    pending = result.plan.pending
+    keys = list(dict.fromkeys(change.provider for change in pending))
+    if not result.remaining or len(keys) < 2:
+        return {}
+    return {key: _balance(result, [change for change in pending if change.provider == key]) for key in keys}
+
+
+def _balance(result: Result, changes: Sequence[Change]) -> str:
+    """``3 created`` where all is done, else ``3 of 5 done (3 created), 1 failed, 1 not started``."""
+    finished = [change for change in changes if result.status(change) is Status.DONE]
+    if len(finished) == len(changes):
+        return done(finished)
+    told = f" ({done(finished)})" if finished else ""
+    return ", ".join([f"{len(finished):,} of {len(changes):,} done{told}", *_undone(result, changes)])
+
+
+def _undone(result: Result, changes: Iterable[Change]) -> Iterator[str]:
+    """``1 failed``, ``2 not started``: how many changes ended so; one of two operations that went through is half."""
+    counts: Counter[str] = Counter()
+    for change in changes:
+        status = result.status(change)
+        begun = any(operation.key in result.outcomes for operation in change.operations)
+        counts[status.value if status else "half done" if begun else "not started"] += 1
+    return (f"{counts[word]:,} {word}" for word in ("failed", "unknown", "half done", "not started") if counts[word])
+
+
+def ending(result: Result) -> str | None:
+    """Why a run ended early, in a sentence."""
+    match result.ending:
+        case ApplyStatus.COMPLETE:
+            return None
+        case ApplyStatus.DENIED:
+            return _stopped(result.cause)
+        case ApplyStatus.INTERRUPTED:
+            return "Interrupted: nothing new was sent, what was under way has ended, and the ledger is written."
+        case ApplyStatus.DEADLINE:
+            return "The run's deadline passed: nothing new was sent, and the ledger is written."
+
+
+def _stopped(cause: ServiceErrorDetail | None) -> str:
+    if cause is None:
+        return "The run was stopped: a service did not let us in."
+    what = f"The run was stopped: {str(cause).rstrip('.')}."
+    if cause.status is None:
+        return what
+    return f"{what} Check the credentials under `providers`, their project, and the permissions they grant."

@@ -1,0 +1,50 @@
+"""Declarations: alarms as the YAML that would declare them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from reconciler.views.printable import printable_json
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ .-][A-Za-z0-9_]+)*|[0-9]+(?:ms|s|m|h|d)(?:[0-9]+(?:ms|s|m|h|d))*")
+_WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"])
+
+
+def yaml_export(resources: Mapping[str, Mapping[str, Mapping[str, object]]], head: Sequence[str] = ()) -> str:
+    """A file of a stack that declares these, by type and name; ``head`` are lines of comment above."""
+    lines = [f"# {line}".rstrip() for line in head]
+    lines += ["resources:", *_mapping(resources, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def _mapping(value: Mapping[str, object], depth: int) -> Iterator[str]:
+    for key, item in value.items():
+        start = f"{'  ' * depth}{_text(key)}:"
+        if isinstance(item, Mapping) and item:
+            yield start
+            yield from _mapping(item, depth + 1)
+        else:
+            yield f"{start} {_inline(item)}"
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_text(key)}: {_inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    """A value on one line; no text is an expression."""
+    return _text(value.replace("${", "$${")) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(value: str) -> str:
+    """A text, quoted where it could be read as anything else."""
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    # JSON's quoted texts are YAML's too, once characters that YAML takes for line breaks are escaped.
+    return printable_json(json.dumps(value, ensure_ascii=False))
