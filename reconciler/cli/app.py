@@ -28,6 +28,7 @@ NAMES = (
     "import",
     "drill",
     "ledger",
+    "receive",
     "emulator",
     "providers",
     "schema",

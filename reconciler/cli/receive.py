@@ -1,0 +1,237 @@
+"""``reconciler receive``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from reconciler.cli.command import command_app, examples
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.terminal import Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.views.text.line import line
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+TOKEN_ENV, SENDER_TOKEN_ENV, HOOKS_ENV = "RECONCILER_RECEIVER_TOKEN", "RECONCILER_SENDER_TOKEN", "RECONCILER_HOOKS"
+
+app = command_app()
+
+
+@app.command(
+    epilog=examples(
+        "RECONCILER_RECEIVER_TOKEN=... reconciler receive",
+        "reconciler receive --listen 0.0.0.0:8090 --hostname receiver.example.com --db /data/receiver.db",
+        "reconciler receive --smn-topic urn:smn:cn-north-4:PROJECT:alarms --retention 30d",
+    )
+)
+def receive(
+    ctx: typer.Context,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = "127.0.0.1:8090",
+    hostname: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hostname",
+            metavar="NAME",
+            help="A name or address by which senders reach this server; may be repeated. Requests for other hosts are "
+            "refused.  [default: loopback, and the address listened on]",
+            show_default=False,
+        ),
+    ] = None,
+    db: Annotated[
+        str,
+        typer.Option(
+            "--db",
+            metavar="FILE|URL",
+            help="Keep deliveries in this SQLite file, or in this PostgreSQL database (postgresql://...).",
+            envvar="RECONCILER_RECEIVER_DB",
+            show_envvar=True,
+        ),
+    ] = ".reconciler/receiver.db",
+    token_env: Annotated[
+        str, typer.Option("--token-env", metavar="NAME", help="The variable with the token that queries must carry.")
+    ] = TOKEN_ENV,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="Read that token from a file.", show_default=False),
+    ] = None,
+    sender_token_env: Annotated[
+        str,
+        typer.Option(
+            "--sender-token-env", metavar="NAME", help="The variable with the token that an Alertmanager must send."
+        ),
+    ] = SENDER_TOKEN_ENV,
+    sender_token_file: Annotated[
+        Path | None,
+        typer.Option("--sender-token-file", metavar="FILE", help="Read that token from a file.", show_default=False),
+    ] = None,
+    open_to_senders: Annotated[
+        bool,
+        typer.Option("--open-to-senders", help="Let an Alertmanager send without a token, also from other machines."),
+    ] = False,
+    hooks_env: Annotated[
+        str,
+        typer.Option(
+            "--hooks-env", metavar="NAME", help="The variable with the tokens of /hook/TOKEN, as NAME:TOKEN words."
+        ),
+    ] = HOOKS_ENV,
+    hooks_file: Annotated[
+        Path | None,
+        typer.Option("--hooks-file", metavar="FILE", help="Read those words from a file.", show_default=False),
+    ] = None,
+    smn_topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--smn-topic",
+            metavar="URN",
+            help="Take messages of this SMN topic, and confirm its subscription; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    smn_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--smn-host",
+            metavar="HOST",
+            help="Another host that SMN certificates and confirmations may be requested from; may be repeated.  "
+            "[default: smn.REGION.myhuaweicloud.com of each topic]",
+            show_default=False,
+        ),
+    ] = None,
+    smn_ca: Annotated[
+        Path | None,
+        typer.Option("--smn-ca", metavar="FILE", help="Verify those hosts by this CA bundle.", show_default=False),
+    ] = None,
+    retention: Annotated[
+        str, typer.Option("--retention", metavar="DURATION", help="How long deliveries are kept.")
+    ] = "7d",
+    body_retention: Annotated[
+        str, typer.Option("--body-retention", metavar="DURATION", help="How long bodies are kept; 0s keeps none.")
+    ] = "1d",
+    max_deliveries: Annotated[
+        int,
+        typer.Option(
+            "--max-deliveries", metavar="N", min=1, help="Keep this many at most; the oldest are removed first."
+        ),
+    ] = 1_000_000,
+    max_body: Annotated[int, typer.Option("--max-body", metavar="BYTES", min=1_024, help="Refuse larger bodies.")] = 4
+    * 1024
+    * 1024,
+    max_rate: Annotated[
+        int, typer.Option("--max-rate", metavar="N", min=1, help="Take this many requests a second from senders.")
+    ] = 5_000,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate.", show_default=False),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="The certificate's key.", show_default=False)
+    ] = None,
+) -> ExitCode:
+    """Serve the receiver of notifications, which proves that they are delivered.
+
+    Point an Alertmanager webhook at /alertmanager, an SMN subscription at /smn, anything else at /hook/TOKEN; what
+    arrived is at GET /deliveries. Tokens come from variables or files, and have at least 16 characters. The address
+    goes to standard output as soon as requests are taken; Ctrl-C stops the server.
+    """
+    terminal = Terminal.of(ctx)
+    host, port = _address(listen)
+    token = _secret(terminal, token_env, token_file)
+    sender_token = _secret(terminal, sender_token_env, sender_token_file)
+    hooks = _hooks(_secret(terminal, hooks_env, hooks_file) or "")
+    terminal.hide([secret for secret in (token, sender_token, *hooks.values(), urlsplit(db).password) if secret])
+    if token is None:
+        raise DiagnosticError(
+            Diagnostic(
+                "there is no token for queries",
+                hint=f"set {token_env} to 16 random characters or more, or name a file with --token-file",
+            )
+        )
+    if sender_token is None and host not in LOOPBACK and not open_to_senders:
+        raise DiagnosticError(
+            Diagnostic(
+                f"anyone who reaches {host} could send to /alertmanager",
+                hint=f"set {sender_token_env} and have Alertmanager send it, or give --open-to-senders",
+            )
+        )
+    if (tls_cert is None) != (tls_key is None):
+        raise DiagnosticError(Diagnostic("--tls-cert and --tls-key belong together"))
+
+    def ready(url: str) -> None:
+        terminal.show(terminal.format, text=lambda: [line(url)])
+        terminal.tell([line(f"Receiving notifications at {url}; Ctrl-C stops the server.")])
+
+    try:
+        from reconciler.core.duration import parse_duration
+        from reconciler.receive.server import serve
+        from reconciler.receive.settings import Settings
+
+        settings = Settings(
+            db=db if "://" in db else Path(db),
+            token=token,
+            sender_token=sender_token,
+            hooks=hooks,
+            hosts=frozenset(hostname or ()),
+            smn_topics=frozenset(smn_topic or ()),
+            smn_hosts=frozenset(smn_host or ()),
+            smn_ca=smn_ca,
+            retention=parse_duration(retention),
+            body_retention=parse_duration(body_retention),
+            max_deliveries=max_deliveries,
+            max_body=max_body,
+            max_rate=max_rate,
+            tls_certificate=tls_cert,
+            tls_key=tls_key,
+        )
+        serve(settings, host, port, on_ready=ready)
+    except ModuleNotFoundError as error:
+        extra = "postgres" if error.name == "psycopg" else "server"
+        raise DiagnosticError(
+            Diagnostic(
+                f"the receiver needs {error.name}, which is not installed",
+                hint=f"install the extra: pip install 'reconciler[{extra}]'",
+            )
+        ) from None
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(str(error), hint="`reconciler receive --help` names the options")) from None
+    except OSError as error:
+        where = error.filename or listen
+        raise DiagnosticError(Diagnostic(f"cannot serve on {where}: {error.strerror or error}")) from None
+    return ExitCode.DONE
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``, an IPv6 address in brackets."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not (colon and port.isdecimal() and int(port) < 65536) or not host or (":" in host and not bracketed):
+        raise DiagnosticError(Diagnostic(f"--listen {text}: expected HOST:PORT, like 127.0.0.1:8090 or [::1]:8090"))
+    return host.strip("[]"), int(port)
+
+
+def _secret(terminal: Terminal, variable: str, file: Path | None) -> str | None:
+    """The text of a file, or else of a variable; None if there is neither."""
+    text = terminal.environ.get(variable) if file is None else file.read_text(encoding="utf-8")
+    text = None if text is None else text.strip()
+    if file is not None and not text:
+        raise DiagnosticError(Diagnostic(f"{file}: the file is empty"))
+    return text or None
+
+
+def _hooks(text: str) -> dict[str, str]:
+    """Name to token, of words like ``NAME:TOKEN``; a word without a colon is not repeated, it may be a secret."""
+    hooks = {}
+    for word in text.split():
+        name, colon, token = word.partition(":")
+        if not (name and colon and token) or not all(each.isalnum() or each in "-_." for each in token):
+            raise DiagnosticError(
+                Diagnostic("a hook is NAME:TOKEN; the token, since it stands in a URL, of letters, digits and -_.")
+            )
+        if name in hooks:
+            raise DiagnosticError(Diagnostic(f"there are two hooks named {name}"))
+        hooks[name] = token
+    return hooks

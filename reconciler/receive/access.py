@@ -1,0 +1,93 @@
+"""Access: which requests a receiver takes at all, before any body is read."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reconciler.receive.answer import RefusedError
+from reconciler.receive.settings import LOOPBACK_HOSTS
+
+OPEN = frozenset({"/healthz"})
+"""Paths that any Host header may ask for: probes use addresses that nobody knows before."""
+
+
+class HostMiddleware:
+    """Refuses foreign Host and Origin headers: a web page that a browser on this machine shows cannot reach us.
+
+    ``hosts`` are the names to serve, without a port; ``refused`` is told the reason of each refusal.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = LOOPBACK_HOSTS | {host.lower().strip("[]") for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            try:
+                self._check(Headers(scope=scope))
+            except RefusedError as error:
+                await error.response(scope, receive, send)
+                scope["app"].state.metrics.refused(error.reason)
+                return
+        await self._app(scope, receive, send)
+
+    def _check(self, headers: Headers) -> None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or host_of(hosts[0]) not in self._hosts:
+            raise RefusedError(421, "host", "this server is not reached under that name: see --hostname")
+        origin = headers.get("origin")
+        site = headers.get("sec-fetch-site", "none")
+        if site not in ("none", "same-origin") or (
+            origin is not None and host_of(origin.partition("://")[2]) not in self._hosts
+        ):
+            raise RefusedError(403, "origin", "requests of other web sites are refused")
+
+
+def host_of(authority: str) -> str:
+    """The host of ``HOST:PORT``, in lower case, an IPv6 address without its brackets."""
+    authority = authority.strip().lower()
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0]
+    return authority.partition(":")[0] if authority.count(":") <= 1 else authority
+
+
+def same(presented: str, expected: str) -> bool:
+    """Whether two secrets are equal, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(sha256(presented.encode()).digest(), sha256(expected.encode()).digest())
+
+
+def check_bearer(headers: Headers, token: str) -> None:
+    """Demand ``Authorization: Bearer TOKEN``."""
+    kind, _, presented = headers.get("authorization", "").partition(" ")
+    if not (same(presented.strip(), token) and kind.lower() == "bearer"):
+        raise RefusedError(401, "token", "the token is missing or wrong", {"WWW-Authenticate": "Bearer"})
+
+
+def check_sender(headers: Headers, token: str | None) -> None:
+    """Demand the sender's token, as a bearer token or as the password of any user; None demands nothing."""
+    if token is None:
+        return
+    kind, _, presented = headers.get("authorization", "").partition(" ")
+    presented = presented.strip()
+    if kind.lower() == "basic":
+        try:
+            presented = b64decode(presented, validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError):
+            presented = ""
+    if not (same(presented, token) and kind.lower() in ("bearer", "basic")):
+        raise RefusedError(401, "token", "the token is missing or wrong", {"WWW-Authenticate": "Bearer"})
+
+
+def hook_of(hooks: Mapping[str, str], presented: str) -> str:
+    """The name of the hook that has a token; all are compared, so that the time tells nothing."""
+    names = [name for name, token in hooks.items() if same(presented, token)]
+    if not names:
+        raise RefusedError(404, "token", "not found")
+    return names[0]

@@ -1,0 +1,124 @@
+"""Intake: reads a body within its bounds, and stores what it tells of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from reconciler.receive.answer import RefusedError, answer, busy
+from reconciler.receive.bucket import TokenBucket
+from reconciler.receive.delivery import Delivery, Source
+from reconciler.receive.metrics import Metrics
+from reconciler.receive.payload import Payload, PayloadError, read_payload
+from reconciler.receive.settings import Settings
+from reconciler.receive.store import StoreError
+from reconciler.receive.writer import BusyError, GroupWriter
+
+LARGE = 64 * 1024
+"""Bodies above this are read in a thread, so that others need not wait for them."""
+_MAX_SENDER = 200
+_T = TypeVar("_T")
+
+
+class Intake:
+    """What the paths of all senders share."""
+
+    def __init__(self, settings: Settings, writer: GroupWriter, metrics: Metrics) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._metrics = metrics
+        self._bucket = TokenBucket(settings.max_rate, 2 * settings.max_rate)
+        self._held = 0
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """The body, held until the block ends; RefusedError if it is too large, too slow or one too many."""
+        if not self._bucket.take():
+            raise busy("rate", "too many requests")
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self._settings.max_body:
+            raise _too_large()
+        chunks: list[bytes] = []
+        try:
+            await self._read(request, chunks)
+            yield b"".join(chunks)
+        finally:
+            self._held -= sum(map(len, chunks))
+
+    async def _read(self, request: Request, chunks: list[bytes]) -> None:
+        size = 0
+        try:
+            async with asyncio.timeout(self._settings.body_timeout):
+                async for chunk in request.stream():
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    self._held += len(chunk)
+                    if size > self._settings.max_body:
+                        raise _too_large()
+                    if self._held > self._settings.max_pending_bytes:
+                        raise busy("memory", "too much is being received")
+        except TimeoutError:
+            raise RefusedError(408, "slow", "the body took too long") from None
+        except ClientDisconnect:
+            raise RefusedError(400, "cut", "the body is not complete") from None
+
+    async def store(self, delivery: Delivery) -> Response:
+        """Answer when the delivery is durable."""
+        try:
+            fresh = await self._writer.add(delivery)
+        except BusyError:
+            raise busy("pending", "too many deliveries wait to be stored") from None
+        except StoreError:
+            raise busy("store", "the delivery cannot be stored now") from None
+        self._metrics.delivered(delivery, fresh)
+        return answer({"status": "stored" if fresh else "repeated"})
+
+    async def payload(self, text: bytes) -> Payload:
+        return await self.parsed(lambda: read_payload(text, self._settings.max_depth), len(text))
+
+    async def parsed(self, parse: Callable[[], _T], size: int) -> _T:
+        """What a parser gives; RefusedError if the body is nested too deeply."""
+        try:
+            return await asyncio.to_thread(parse) if size > LARGE else parse()
+        except PayloadError:
+            raise RefusedError(400, "depth", "the body is nested too deeply") from None
+
+    def delivery(
+        self,
+        request: Request,
+        source: Source,
+        payload: Payload,
+        body: bytes,
+        *,
+        name: str | None,
+        message_id: str | None = None,
+        sent_at: int | None = None,
+    ) -> Delivery:
+        """The delivery of a request. Without an id of the sender's, equal bodies to one path are the same."""
+        identity = f"{source.value}\n{name}\n".encode() + (body if message_id is None else message_id.encode())
+        return Delivery(
+            source=source,
+            identity=sha256(identity).hexdigest(),
+            received_at=self._settings.clock(),
+            body=body if self._settings.body_retention else None,
+            size=len(body),
+            alerts=payload.alerts,
+            receiver=payload.receiver or name,
+            status=payload.status,
+            message_id=message_id,
+            group_key=payload.group_key,
+            truncated=payload.truncated,
+            sent_at=sent_at,
+            sender=(request.headers.get("user-agent") or "")[:_MAX_SENDER] or None,
+            peer=request.client.host if request.client else None,
+        )
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(413, "size", "the body is too large")

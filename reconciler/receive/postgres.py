@@ -1,0 +1,205 @@
+"""Deliveries in a PostgreSQL database, which several receivers may share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from reconciler.receive import sql
+from reconciler.receive.delivery import Delivery
+from reconciler.receive.store import Limits, Listening, Page, Query, StoreError
+
+CONNECT_S = 5
+CHUNK = 1_000
+_LOCK = 0x7265_6365_6976
+"""The advisory lock under which the tables are made."""
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS receiver_delivery (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    last_received_at BIGINT NOT NULL,
+    count BIGINT NOT NULL DEFAULT 1,
+    receiver TEXT,
+    status TEXT,
+    message_id TEXT,
+    group_key TEXT,
+    truncated BIGINT NOT NULL,
+    sent_at BIGINT,
+    sender TEXT,
+    peer TEXT,
+    size BIGINT NOT NULL,
+    total BIGINT NOT NULL,
+    body BYTEA
+);
+CREATE INDEX IF NOT EXISTS receiver_delivery_by_time ON receiver_delivery (last_received_at);
+CREATE INDEX IF NOT EXISTS receiver_delivery_truncated ON receiver_delivery (last_received_at) WHERE truncated > 0;
+CREATE INDEX IF NOT EXISTS receiver_delivery_with_body ON receiver_delivery (received_at) WHERE body IS NOT NULL;
+CREATE TABLE IF NOT EXISTS receiver_alert (
+    delivery BIGINT NOT NULL REFERENCES receiver_delivery ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    status TEXT,
+    name TEXT,
+    fingerprint TEXT,
+    stack TEXT,
+    address TEXT,
+    mark_key TEXT,
+    run TEXT,
+    digest TEXT,
+    starts_at BIGINT,
+    ends_at BIGINT,
+    PRIMARY KEY (delivery, position)
+);
+CREATE INDEX IF NOT EXISTS receiver_alert_by_key ON receiver_alert (mark_key) WHERE mark_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS receiver_alert_by_fingerprint ON receiver_alert (fingerprint) WHERE fingerprint IS NOT NULL;
+CREATE INDEX IF NOT EXISTS receiver_alert_by_address ON receiver_alert (stack, address) WHERE stack IS NOT NULL;
+CREATE TABLE IF NOT EXISTS receiver_listening (since BIGINT PRIMARY KEY, until BIGINT NOT NULL);
+"""
+_AGAIN = "count = d.count + 1, last_received_at = greatest(d.last_received_at, %(received_at)s)"
+# The update comes first, so that a delivery sent again uses up no id; the conflict is one of two receivers.
+_ADD = f"""
+WITH repeated AS (UPDATE receiver_delivery d SET {_AGAIN} WHERE identity = %(identity)s RETURNING id),
+added AS (
+    INSERT INTO receiver_delivery AS d (identity, source, received_at, last_received_at, receiver, status, message_id,
+        group_key, truncated, sent_at, sender, peer, size, total, body)
+    SELECT %(identity)s, %(source)s, %(received_at)s, %(received_at)s, %(receiver)s, %(status)s, %(message_id)s,
+        %(group_key)s, %(truncated)s, %(sent_at)s, %(sender)s, %(peer)s, %(size)s, %(total)s, %(body)s
+    WHERE NOT EXISTS (SELECT FROM repeated)
+    ON CONFLICT (identity) DO UPDATE SET {_AGAIN}
+    RETURNING id, xmax = 0 AS fresh
+)
+SELECT id, false FROM repeated UNION ALL SELECT id, fresh FROM added
+"""  # noqa: S608
+_ADD_ALERT = "INSERT INTO receiver_alert VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+_Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class PostgresStore:
+    """The tables ``receiver_*`` of a database; ValueError if it cannot be used. Lost connections are made again."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._writing, self._reading = _Link(url), _Link(url)
+        try:
+            with self._writing.transaction() as connection:
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                connection.execute(SCHEMA)
+        except StoreError as error:
+            raise ValueError(f"not a database the receiver can use: {error}") from None
+
+    def add(self, batch: Sequence[Delivery]) -> list[bool]:
+        # By identity, so that two receivers lock the same rows in the same order.
+        order = sorted(range(len(batch)), key=lambda index: batch[index].identity)
+        fresh = [False] * len(batch)
+        with self._writing.transaction() as connection, connection.cursor() as cursor:
+            cursor.executemany(_ADD, [sql.delivery_row(batch[index]) for index in order], returning=True)
+            alerts: list[sql.Row] = []
+            for index in order:
+                row = cursor.fetchone()
+                assert row is not None
+                number, fresh[index] = row
+                if fresh[index]:
+                    alerts += sql.alert_rows(number, batch[index].alerts)
+                cursor.nextset()
+            if alerts:
+                cursor.executemany(_ADD_ALERT, alerts)
+        return fresh
+
+    def find(self, query: Query) -> Page:
+        with self._reading.transaction() as connection:
+            rows = connection.execute(*_statement(sql.find_deliveries(query, _mark))).fetchall()
+            more, rows = len(rows) > query.limit, rows[: query.limit]
+            numbers = [row[0] for row in rows]
+            alerts = (
+                connection.execute(*_statement(sql.find_alerts(query, numbers, _mark))).fetchall() if numbers else []
+            )
+            counted = connection.execute(*_statement(sql.count_truncated(query, _mark))).fetchone()
+        return Page(sql.stored(rows, alerts), more, counted[0] if counted else 0)
+
+    def body(self, number: int) -> bytes | None:
+        with self._reading.transaction() as connection:
+            row = connection.execute("SELECT body FROM receiver_delivery WHERE id = %s", (number,)).fetchone()
+        return None if row is None or row[0] is None else bytes(row[0])
+
+    def beat(self, started: int, now: int) -> None:
+        with self._writing.transaction() as connection:
+            connection.execute(
+                "INSERT INTO receiver_listening AS l VALUES (%s, %s)"
+                " ON CONFLICT (since) DO UPDATE SET until = greatest(l.until, excluded.until)",
+                (started, now),
+            )
+
+    def listening(self, since: int) -> list[Listening]:
+        with self._reading.transaction() as connection:
+            rows = connection.execute(
+                "SELECT since, until FROM receiver_listening WHERE until >= %s ORDER BY since", (since,)
+            ).fetchall()
+        return [Listening(*row) for row in rows]
+
+    def expire(self, now: int, limits: Limits) -> bool:
+        with self._writing.transaction() as connection:
+            removed = connection.execute(
+                "DELETE FROM receiver_delivery WHERE id IN (SELECT id FROM receiver_delivery WHERE last_received_at < %s"
+                " OR id <= (SELECT max(id) FROM receiver_delivery) - %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)",
+                (now - limits.retention, limits.deliveries, CHUNK),
+            ).rowcount
+            emptied = connection.execute(
+                "UPDATE receiver_delivery SET body = NULL WHERE id IN (SELECT id FROM receiver_delivery"
+                " WHERE body IS NOT NULL AND received_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)",
+                (now - limits.body_retention, CHUNK),
+            ).rowcount
+            connection.execute("DELETE FROM receiver_listening WHERE until < %s", (now - limits.retention,))
+        return max(removed, emptied) >= CHUNK
+
+    def close(self) -> None:
+        self._reading.close()
+        self._writing.close()
+
+
+class _Link:
+    """One connection, made when it is needed; one thread uses it at a time."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._connection: _Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Connection]:
+        try:
+            with self._lock, self._connected() as connection, connection.transaction():
+                yield connection
+        except psycopg.Error as error:
+            # The message of a failed connection names host and port; a password is never in it.
+            raise StoreError(str(error).strip() or type(error).__name__) from error
+
+    @contextmanager
+    def _connected(self) -> Iterator[_Connection]:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
+            # An answer says that a delivery is on the disk, whatever the database's own setting is.
+            self._connection.execute("SET synchronous_commit = on")
+        try:
+            yield self._connection
+        except psycopg.OperationalError:
+            self._connection.close()
+            self._connection = None
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _statement(found: tuple[str, dict[str, object]]) -> tuple[Any, dict[str, object]]:
+    return found
+
+
+def _mark(name: str) -> str:
+    return f"%({name})s"

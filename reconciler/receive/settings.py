@@ -1,0 +1,88 @@
+"""Settings: what a receiver listens to, whom it believes, and how much it takes and keeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.core.duration import DAY
+
+MIN_TOKEN = 16
+"""Characters that a token has at least."""
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+_MIB = 1024 * 1024
+
+
+def wall_clock() -> int:
+    """Epoch milliseconds of the machine."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be chosen about a receiver; ValueError if it does not fit together."""
+
+    db: Path | str
+    """An SQLite file, or the URL of a PostgreSQL database."""
+    token: str = field(repr=False)
+    """What queries must carry."""
+    sender_token: str | None = field(default=None, repr=False)
+    """What an Alertmanager must send, as a bearer token or a password; None lets anyone send."""
+    hooks: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Name to token of each generic hook."""
+    hosts: frozenset[str] = frozenset()
+    """Names under which it is reached, beside those of loopback."""
+
+    smn_topics: frozenset[str] = frozenset()
+    """URNs of the topics whose messages are taken, and whose subscriptions are confirmed."""
+    smn_hosts: frozenset[str] = frozenset()
+    """Hosts, with a port if it is not 443, that certificates and confirmations are requested from, beside the regions'
+    own.
+    """
+    smn_ca: Path | str | None = None
+    """Certificate authorities to verify those hosts by; None takes the usual ones."""
+
+    retention: int = 7 * DAY
+    body_retention: int = DAY
+    """How long bodies are kept; 0 keeps none."""
+    max_deliveries: int = 1_000_000
+    max_body: int = 4 * _MIB
+    max_depth: int = 32
+    max_rate: float = 5_000
+    """Requests a second that are taken, on average; twice as many at once."""
+    max_pending: int = 10_000
+    """Deliveries that wait to be stored."""
+    max_pending_bytes: int = 64 * _MIB
+    """Bytes of bodies held in memory at once."""
+    max_connections: int = 1_000
+    body_timeout: float = 10.0
+    """Seconds that a body may take to arrive."""
+    tls_certificate: Path | str | None = None
+    tls_key: Path | str | None = None
+    clock: Callable[[], int] = wall_clock
+
+    def __post_init__(self) -> None:
+        tokens = {"the query token": self.token, **{f"the token of hook {name}": t for name, t in self.hooks.items()}}
+        if self.sender_token is not None:
+            tokens["the sender token"] = self.sender_token
+        for name, token in tokens.items():
+            if len(token) < MIN_TOKEN:
+                raise ValueError(f"{name} is shorter than {MIN_TOKEN} characters")
+            if not (token.isascii() and token.isprintable()) or " " in token:
+                raise ValueError(f"{name} has characters that an HTTP header cannot carry")
+        if len(set(tokens.values())) < len(tokens):
+            raise ValueError("two tokens are equal: senders must not be able to query")
+        for topic in self.smn_topics:
+            smn_region(topic)
+
+
+def smn_region(topic: str) -> str:
+    """The region of a topic, ``urn:smn:REGION:PROJECT:NAME``; ValueError if it is no such URN."""
+    parts = topic.split(":")
+    if len(parts) != 5 or parts[:2] != ["urn", "smn"] or not all(parts):
+        raise ValueError(f"{topic!r} is not the URN of an SMN topic: expected urn:smn:REGION:PROJECT:NAME")
+    if not parts[2].replace("-", "").isalnum():
+        raise ValueError(f"{topic!r} is not the URN of an SMN topic: {parts[2]!r} is no region")
+    return parts[2]

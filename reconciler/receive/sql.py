@@ -1,0 +1,128 @@
+"""SQL that both databases take: only the mark of a parameter differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from reconciler.receive.delivery import Alert, Delivery, Source
+from reconciler.receive.store import Query, StoredDelivery
+
+DELIVERY_COLUMNS = (
+    "source, received_at, last_received_at, count, receiver, status, message_id, group_key, truncated, sent_at,"
+    " sender, peer, size, total"
+)
+ALERT_COLUMNS = "status, name, fingerprint, stack, address, mark_key, run, digest, starts_at, ends_at"
+MAX_ALERTS = 10_000
+"""Alerts on one page of deliveries."""
+
+Row = Sequence[Any]
+Placeholder = Callable[[str], str]
+"""How a statement names a parameter: ``:name`` or ``%(name)s``."""
+
+
+def delivery_row(delivery: Delivery) -> dict[str, object]:
+    """The values of a delivery's row."""
+    return {
+        "identity": delivery.identity,
+        "source": delivery.source.value,
+        "received_at": delivery.received_at,
+        "receiver": _clean(delivery.receiver),
+        "status": delivery.status,
+        "message_id": _clean(delivery.message_id),
+        "group_key": _clean(delivery.group_key),
+        "truncated": delivery.truncated,
+        "sent_at": delivery.sent_at,
+        "sender": _clean(delivery.sender),
+        "peer": delivery.peer,
+        "size": delivery.size,
+        "total": len(delivery.alerts),
+        "body": delivery.body,
+    }
+
+
+def alert_rows(number: int, alerts: Iterable[Alert]) -> list[Row]:
+    """The rows of a delivery's alerts."""
+    return [
+        (
+            number,
+            position,
+            alert.status,
+            _clean(alert.name),
+            _clean(alert.fingerprint),
+            _clean(alert.stack),
+            _clean(alert.address),
+            _clean(alert.key),
+            _clean(alert.run),
+            _clean(alert.digest),
+            alert.starts_at,
+            alert.ends_at,
+        )
+        for position, alert in enumerate(alerts)
+    ]
+
+
+def find_deliveries(query: Query, mark: Placeholder) -> tuple[str, dict[str, object]]:
+    """The statement that finds a page of deliveries, and one more."""
+    conditions = [f"last_received_at >= {mark('since')}", f"id > {mark('after')}"]
+    parameters: dict[str, object] = {"since": query.since, "after": query.after, "limit": query.limit + 1}
+    if query.receiver is not None:
+        conditions.append(f"receiver = {mark('receiver')}")
+        parameters["receiver"] = query.receiver
+    if query.source is not None:
+        conditions.append(f"source = {mark('source')}")
+        parameters["source"] = query.source.value
+    matching, values = _matching(query, mark)
+    if matching:
+        conditions.append(f"id IN (SELECT delivery FROM receiver_alert WHERE {' AND '.join(matching)})")  # noqa: S608
+    return (
+        f"SELECT id, {DELIVERY_COLUMNS} FROM receiver_delivery WHERE {' AND '.join(conditions)}"  # noqa: S608
+        f" ORDER BY id LIMIT {mark('limit')}",
+        parameters | values,
+    )
+
+
+def find_alerts(query: Query, numbers: Sequence[int], mark: Placeholder) -> tuple[str, dict[str, object]]:
+    """The statement that finds the alerts of deliveries that match a query."""
+    matching, values = _matching(query, mark)
+    among = ", ".join(str(int(number)) for number in numbers)
+    return (
+        f"SELECT delivery, {ALERT_COLUMNS} FROM receiver_alert"  # noqa: S608
+        f" WHERE {' AND '.join([f'delivery IN ({among})', *matching])} ORDER BY delivery, position LIMIT {MAX_ALERTS}",
+        values,
+    )
+
+
+def count_truncated(query: Query, mark: Placeholder) -> tuple[str, dict[str, object]]:
+    """The statement that counts deliveries with alerts left out."""
+    sql = f"SELECT count(*) FROM receiver_delivery WHERE truncated > 0 AND last_received_at >= {mark('since')}"  # noqa: S608
+    if query.receiver is None:
+        return sql, {"since": query.since}
+    return f"{sql} AND receiver = {mark('receiver')}", {"since": query.since, "receiver": query.receiver}
+
+
+def stored(rows: Iterable[Row], alert_rows: Iterable[Row]) -> tuple[StoredDelivery, ...]:
+    """Deliveries of the rows that the statements above find."""
+    alerts = {
+        number: tuple(Alert(*row[1:]) for row in group) for number, group in groupby(alert_rows, key=lambda row: row[0])
+    }
+    return tuple(StoredDelivery(row[0], Source(row[1]), *row[2:], alerts.get(row[0], ())) for row in rows)
+
+
+def _matching(query: Query, mark: Placeholder) -> tuple[list[str], dict[str, object]]:
+    wanted = {
+        "mark_key": query.key,
+        "fingerprint": query.fingerprint,
+        "stack": query.stack,
+        "address": query.address,
+    }
+    values: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
+    return [f"{name} = {mark(name)}" for name in values], values
+
+
+def _clean(text: str | None) -> str | None:
+    """Text that both databases can hold: no NUL, no half of a surrogate pair."""
+    if text is None:
+        return None
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

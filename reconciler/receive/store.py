@@ -1,0 +1,104 @@
+"""The storage protocol: what the receiver asks of the database that keeps its deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from reconciler.receive.delivery import Alert, Delivery, Source
+
+
+class StoreError(Exception):
+    """The database failed; nothing of the batch concerned is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which deliveries to find; None matches any."""
+
+    key: str | None = None
+    fingerprint: str | None = None
+    stack: str | None = None
+    address: str | None = None
+    receiver: str | None = None
+    source: Source | None = None
+    since: int = 0
+    """Deliveries that arrived, or arrived again, at this time or later."""
+    after: int = 0
+    """Deliveries with a greater id: where the next page begins."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """A delivery as it was found; ``alerts`` are those that match the query, ``total`` counts all it has."""
+
+    id: int
+    source: Source
+    received_at: int
+    last_received_at: int
+    count: int
+    receiver: str | None
+    status: str | None
+    message_id: str | None
+    group_key: str | None
+    truncated: int
+    sent_at: int | None
+    sender: str | None
+    peer: str | None
+    size: int
+    total: int
+    alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a query found, oldest first."""
+
+    deliveries: tuple[StoredDelivery, ...]
+    more: bool
+    """Whether there is another page."""
+    truncated: int
+    """Deliveries since ``since``, to the same receiver, whose sender left alerts out: one may be among those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A time during which a receiver was running."""
+
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is kept: ages in milliseconds, and a number of deliveries."""
+
+    retention: int
+    body_retention: int
+    deliveries: int
+
+
+class DeliveryStore(Protocol):
+    """Keeps deliveries. ``add``, ``beat`` and ``expire`` are called by one thread, the others by any."""
+
+    def add(self, batch: Sequence[Delivery]) -> list[bool]:
+        """Store a batch durably, in one transaction; for each whether it is new, and not one sent again."""
+
+    def find(self, query: Query) -> Page:
+        """Deliveries with an alert that matches."""
+
+    def body(self, number: int) -> bytes | None:
+        """The body of a delivery; None if there is none, or no more."""
+
+    def beat(self, started: int, now: int) -> None:
+        """Record that the receiver that started then is running now."""
+
+    def listening(self, since: int) -> list[Listening]:
+        """When a receiver was running, oldest first, as far as it ended at ``since`` or later."""
+
+    def expire(self, now: int, limits: Limits) -> bool:
+        """Remove some of what is beyond the limits; whether there may be more of it."""
+
+    def close(self) -> None: ...
