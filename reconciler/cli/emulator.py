@@ -68,12 +68,19 @@ def emulator(
     visible_after: Annotated[
         str | None, typer.Option("--visible-after", metavar="DURATION", help="How long a write takes to show.")
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate.", show_default=False),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="The certificate's key.", show_default=False)
+    ] = None,
     switch: Annotated[
         list[str] | None,
         typer.Option("--switch", metavar="NAME=VALUE", help="Any other behaviour to play; may be repeated."),
     ] = None,
 ) -> ExitCode:
-    """Serve the emulated services: AOM, CES and BCM, and IAM for tokens.
+    """Serve the emulated services: AOM, CES, BCM and SMN, and IAM for tokens.
 
     The address goes to standard output as soon as requests are taken; Ctrl-C ends it.
     """
@@ -92,7 +99,7 @@ def emulator(
 
     def ready(url: str) -> None:
         terminal.show(terminal.format, text=lambda: [line(url)])
-        terminal.tell([line(f"AOM, CES, BCM and IAM are emulated at {url}; Ctrl-C ends it.")])
+        terminal.tell([line(f"AOM, CES, BCM, SMN and IAM are emulated at {url}; Ctrl-C ends it.")])
 
     try:
         from reconciler.emulator.server import serve
@@ -106,6 +113,8 @@ def emulator(
             users=tuple(User(name, password) for name, password in pairs["--user"].items()),
             seed=seed,
             faults=tuple(fault or ()),
+            tls_certificate=tls_cert,
+            tls_key=tls_key,
             **read_switches(switches),
         )
         serve(settings, host, port, on_ready=ready)

@@ -17,6 +17,7 @@ from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.record import Recorder
 from reconciler.emulator.services import Services
+from reconciler.emulator.smn.service import SmnService
 from reconciler.emulator.wire import HttpError, answer, is_integer, parse
 
 MAX_SPEED = 1_000_000
@@ -32,6 +33,7 @@ class Admin:
     alarms: Store
     events: CesStore
     histories: BcmStore
+    smn: SmnService
 
 
 def admin_routes(admin: Admin) -> APIRouter:
@@ -164,6 +166,11 @@ def admin_routes(admin: Admin) -> APIRouter:
         admin.histories.reset()
         return Response(status_code=204)
 
+    @router.get("/smn/attempts")
+    async def list_attempts() -> Response:
+        """What was sent to SMN's endpoints, oldest first, and how each was answered."""
+        return answer({"attempts": admin.smn.attempts()})
+
     @router.post("/reset", status_code=204)
     async def reset() -> Response:
         """Forget what was stored, asked and broken, and set the clock right; what the settings say holds again."""
@@ -172,6 +179,7 @@ def admin_routes(admin: Admin) -> APIRouter:
         admin.alarms.reset()
         admin.events.reset()
         admin.histories.reset()
+        admin.smn.reset()
         admin.services.access.reset()
         clock.reset()
         return Response(status_code=204)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,8 @@ from reconciler.emulator.record import Recorder
 from reconciler.emulator.seed import read_seed
 from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings
+from reconciler.emulator.smn.routes import smn_routes
+from reconciler.emulator.smn.service import SmnService
 from reconciler.emulator.wire import HttpError
 
 
@@ -34,9 +37,11 @@ def create_app(settings: Settings) -> FastAPI:
     lasting = [parse_fault(fault) if isinstance(fault, str) else fault for fault in settings.faults]
     database = Database(settings.db)
     clock = Clock(database, settings.clock)
+    smn = SmnService(settings, clock)
     services = Services(settings, database, clock, Access(database, clock, settings))
     recorder = Recorder(settings.recorded_requests)
     alarms, events, histories = Store(database, settings), CesStore(database), BcmStore(database)
+    alarms.notices.publish = smn.publish
     if settings.seed is not None:
         seed = read_seed(settings.seed, clock.now())
         histories.put(seed.alarms)
@@ -46,7 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sending = asyncio.create_task(smn.run())
         yield
+        sending.cancel()
         database.close()
 
     app = FastAPI(title="reconciler emulator", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -54,7 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(iam_routes(services))
     app.include_router(ces_routes(services, events))
     app.include_router(bcm_routes(services, histories))
-    app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories)))
+    app.include_router(smn_routes(services, smn))
+    app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories, smn)))
     app.add_middleware(RequestMiddleware, settings=settings, clock=clock, faults=faults, recorder=recorder)
 
     @app.exception_handler(HttpError)

@@ -79,7 +79,7 @@ def serve(
 
     OSError when the address can't be listened on, ValueError when the settings are not right.
     """
-    server = _server(settings, lambda: on_ready(_url(listener)) if on_ready else None)
+    server = _server(settings, lambda: on_ready(_url(settings, listener)) if on_ready else None)
     listener = _listen(host, port)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
@@ -104,7 +104,7 @@ def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Itera
         finally:
             ready.set()
 
-    url = _url(listener)
+    url = _url(settings, listener)
     thread = threading.Thread(target=work, name="emulator", daemon=True)
     thread.start()
     ready.wait()
@@ -142,10 +142,13 @@ def _server(settings: Settings, on_listening: Callable[[], None]) -> _Server:
         log_config=None,
         log_level="critical",
         server_header=False,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
     return _Server(config, on_listening)
 
 
-def _url(listener: socket.socket) -> str:
+def _url(settings: Settings, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -85,6 +85,16 @@ class Settings:
     """Fields left out of each alarm answered, dotted (``policy.level``)."""
     bcm_end_time: Literal["zero", "absent"] = "zero"
 
+    # SMN
+    smn_region: str = "cn-north-4"
+    smn_duplicates: int = 0
+    """How often each message comes again although it was answered."""
+    smn_retry_after: int = 1_000
+
+    # HTTPS
+    tls_certificate: Path | str | None = None
+    tls_key: Path | str | None = None
+
     # Faults, and what tests look at
     faults: tuple[Fault | str, ...] = ()
     recorded_requests: int = 10_000

@@ -8,7 +8,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reconciler.emulator.settings import Settings
 
-_ELSEWHERE = {"db", "clock", "seed", "token", "keys", "users", "projects", "notifications", "faults"}
+_ELSEWHERE = {"db", "clock", "seed", "token", "keys", "users", "projects", "notifications", "faults"} | {
+    "tls_certificate",
+    "tls_key",
+    "smn_region",
+}
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)")
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from reconciler.emulator.aom.notification import NotificationRule, parse_rule
@@ -32,6 +32,8 @@ class NotificationLog:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self.publish: Callable[[str, str, str, int], object] | None = None
+        """Sends a text to a topic of SMN: topic, subject, message, time."""
         database.create(SCHEMA)
         self.add(settings.notifications)
 
@@ -66,16 +68,26 @@ class NotificationLog:
         connection: sqlite3.Connection,
         rules: Iterable[NotificationRule],
         seq: int,
-        metadata: Mapping[str, str],
+        alarm: Mapping[str, object],
         arrived: int,
     ) -> None:
-        """Tell of an alarm that was opened, within the transaction that opens it."""
+        """Tell of an alarm that was opened or cleared, within the transaction that does it.
+
+        ``alarm`` is what a message shows: starts_at, ends_at (0 while it fires), metadata and annotations.
+        """
+        metadata = alarm["metadata"]
+        assert isinstance(metadata, dict)
+        cleared = alarm["ends_at"] != 0
         for rule in rules:
-            if rule.applies_to(metadata):
-                connection.execute(
-                    "INSERT INTO aom_notification VALUES (?, ?, ?, ?, ?, ?)",
-                    (seq, arrived + rule.after, rule.name, rule.topic, rule.code, secrets.token_hex(16)),
-                )
+            if not rule.applies_to(metadata) or (cleared and not rule.cleared):
+                continue
+            at = arrived + rule.after
+            connection.execute(
+                "INSERT INTO aom_notification VALUES (?, ?, ?, ?, ?, ?)",
+                (seq, at, rule.name, rule.topic, rule.code, secrets.token_hex(16)),
+            )
+            if self.publish is not None and rule.code.startswith("2"):
+                self.publish(rule.topic, f"[{metadata['event_severity']}] {metadata['event_name']}", text(alarm), at)
 
     def reset(self) -> None:
         """Forget what was sent; the settings' rules alone hold again."""

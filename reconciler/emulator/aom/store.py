@@ -155,11 +155,11 @@ class Store:
         enterprise_project: str,
         arrived: int,
     ) -> None:
+        rules = self.notices.rules()
         if clearing:
             for report in reports:
-                self._end(connection, report, project, enterprise_project, arrived)
+                self._end(connection, report, project, enterprise_project, arrived, rules)
             return
-        rules = self.notices.rules()
         for report in reports:
             self._open(connection, report, project, enterprise_project, arrived, rules)
 
@@ -225,13 +225,20 @@ class Store:
             ),
         )
         if alarm and cursor.lastrowid is not None:
-            self.notices.send(connection, rules, cursor.lastrowid, metadata, arrived)
+            told = {"starts_at": starts_at, "ends_at": 0, "metadata": metadata, "annotations": report.annotations}
+            self.notices.send(connection, rules, cursor.lastrowid, told, arrived)
 
     def _expiry(self, starts_at: int, arrived: int, timeout: int) -> int:
         return (starts_at if self._settings.timeout_from == "start" else arrived) + timeout
 
     def _end(
-        self, connection: sqlite3.Connection, report: Report, project: str, enterprise_project: str, arrived: int
+        self,
+        connection: sqlite3.Connection,
+        report: Report,
+        project: str,
+        enterprise_project: str,
+        arrived: int,
+        rules: list[NotificationRule],
     ) -> None:
         parameters: dict[str, object] = {
             "now": arrived,
@@ -247,7 +254,12 @@ class Store:
             which = "seq = :seq"
         else:
             which = "seq = :seq AND identity = :identity"
-        connection.execute(
-            f"UPDATE aom_event SET cleared_at = :ended WHERE {OPEN} AND project = :project AND {which}",  # noqa: S608
+        ended = connection.execute(
+            f"UPDATE aom_event SET cleared_at = :ended WHERE {OPEN} AND project = :project AND {which}"  # noqa: S608
+            " RETURNING seq, starts_at, cleared_at, metadata, annotations",
             parameters,
-        )
+        ).fetchall()
+        for seq, starts_at, ends_at, metadata, shown in ended if any(rule.cleared for rule in rules) else ():
+            told = {"starts_at": starts_at, "ends_at": ends_at}
+            told |= {"metadata": parse(metadata), "annotations": parse(shown)}
+            self.notices.send(connection, rules, seq, told, arrived)

@@ -1,0 +1,1 @@
+"""SMN: topics, HTTP(S) subscriptions with confirmation, and signed messages."""
