@@ -21,10 +21,10 @@ from starlette.responses import Response
 from reconciler.core.duration import parse_instant
 from reconciler.receive.access import HostMiddleware, check_bearer, check_sender, hook_of
 from reconciler.receive.answer import HEADERS, RefusedError, answer, busy
+from reconciler.receive.database import open_store
 from reconciler.receive.delivery import Source
 from reconciler.receive.intake import Intake
 from reconciler.receive.metrics import CONTENT_TYPE, Metrics
-from reconciler.receive.database import open_store
 from reconciler.receive.payload import Payload
 from reconciler.receive.settings import Settings
 from reconciler.receive.store import DeliveryStore, Limits, Query, StoreError

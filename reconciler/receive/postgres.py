@@ -145,8 +145,9 @@ class PostgresStore:
     def expire(self, now: int, limits: Limits) -> bool:
         with self._writing.transaction() as connection:
             removed = connection.execute(
-                "DELETE FROM receiver_delivery WHERE id IN (SELECT id FROM receiver_delivery WHERE last_received_at < %s"
-                " OR id <= (SELECT max(id) FROM receiver_delivery) - %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)",
+                "DELETE FROM receiver_delivery WHERE id IN (SELECT id FROM receiver_delivery"
+                " WHERE last_received_at < %s OR id <= (SELECT max(id) FROM receiver_delivery) - %s"
+                " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)",
                 (now - limits.retention, limits.deliveries, CHUNK),
             ).rowcount
             emptied = connection.execute(

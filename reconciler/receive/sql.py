@@ -107,7 +107,12 @@ def stored(rows: Iterable[Row], alert_rows: Iterable[Row]) -> tuple[StoredDelive
     alerts = {
         number: tuple(Alert(*row[1:]) for row in group) for number, group in groupby(alert_rows, key=lambda row: row[0])
     }
-    return tuple(StoredDelivery(row[0], Source(row[1]), *row[2:], alerts.get(row[0], ())) for row in rows)
+    return tuple(_stored(row, alerts.get(row[0], ())) for row in rows)
+
+
+def _stored(row: Row, alerts: tuple[Alert, ...]) -> StoredDelivery:
+    columns = (*row, alerts)
+    return StoredDelivery(columns[0], Source(columns[1]), *columns[2:])
 
 
 def _matching(query: Query, mark: Placeholder) -> tuple[list[str], dict[str, object]]:
