@@ -50,6 +50,8 @@ class Attempt:
     type: str
     message_id: str
     endpoint: str
+    certificate: str
+    """Where the message says that its certificate is."""
     status: int | None
 
 
@@ -172,9 +174,8 @@ class SmnService:
         }
         for _ in range(1 + RETRIES):
             status = await asyncio.to_thread(_post, subscription.endpoint, dump(body), headers)
-            self._attempts.append(
-                Attempt(self._clock.now(), body["type"], body["message_id"], subscription.endpoint, status)
-            )
+            attempt = (body["type"], body["message_id"], subscription.endpoint, body["signing_cert_url"], status)
+            self._attempts.append(Attempt(self._clock.now(), *attempt))
             if status is None or status < 500:
                 return
             await asyncio.sleep(self._settings.smn_retry_after / 1000)
