@@ -5,13 +5,13 @@ FROM python:3.12-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY reconciler reconciler
-RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[emulator,huaweicloud,baidu]'
+RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[server,postgres,huaweicloud,baidu]'
 
 FROM python:3.12-slim
 # The wheels come from the stage above: their versions are settled there.
 # hadolint ignore=DL3013
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links /wheels 'reconciler[emulator,huaweicloud,baidu]' \
+    pip install --no-cache-dir --no-index --find-links /wheels 'reconciler[server,postgres,huaweicloud,baidu]' \
     && useradd --uid 10001 --create-home reconciler
 USER 10001
 WORKDIR /stack

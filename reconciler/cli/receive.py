@@ -122,7 +122,7 @@ def receive(
     * 1024
     * 1024,
     max_rate: Annotated[
-        int, typer.Option("--max-rate", metavar="N", min=1, help="Take this many requests a second from senders.")
+        int, typer.Option("--max-rate", metavar="N", min=1, help="Take this many requests a second on each path.")
     ] = 5_000,
     tls_cert: Annotated[
         Path | None,

@@ -86,7 +86,7 @@ def _sender_routes(settings: Settings, intake: Intake) -> APIRouter:
         check_sender(request.headers, settings.sender_token)
         if name is not None and not _NAME.fullmatch(name):
             raise RefusedError(404, "path", "not found")
-        async with intake.body(request) as body:
+        async with intake.body(request, Source.ALERTMANAGER) as body:
             payload = await intake.payload(body)
             return await intake.store(intake.delivery(request, Source.ALERTMANAGER, payload, body, name=name))
 
@@ -94,7 +94,7 @@ def _sender_routes(settings: Settings, intake: Intake) -> APIRouter:
     async def hook(request: Request, token: str) -> Response:
         """Any sender that can be given a URL and no header."""
         name = hook_of(settings.hooks, token)
-        async with intake.body(request) as body:
+        async with intake.body(request, Source.HOOK) as body:
             payload = await intake.payload(body)
             return await intake.store(intake.delivery(request, Source.HOOK, payload, body, name=name))
 
@@ -113,7 +113,7 @@ def _add_smn(router: APIRouter, settings: Settings, intake: Intake) -> None:
     @router.post("/smn")
     async def smn(request: Request) -> Response:
         """An HTTP(S) subscription of Huawei Cloud SMN."""
-        async with intake.body(request) as body:
+        async with intake.body(request, Source.SMN) as body:
             try:
                 message = await endpoint.accept(body)
             except SmnError as error:

@@ -33,13 +33,14 @@ class Intake:
         self._settings = settings
         self._writer = writer
         self._metrics = metrics
-        self._bucket = TokenBucket(settings.max_rate, 2 * settings.max_rate)
+        # One for each path: a flood at one of them does not keep the others' senders out.
+        self._buckets = {source: TokenBucket(settings.max_rate, 2 * settings.max_rate) for source in Source}
         self._held = 0
 
     @asynccontextmanager
-    async def body(self, request: Request) -> AsyncIterator[bytes]:
+    async def body(self, request: Request, source: Source) -> AsyncIterator[bytes]:
         """The body, held until the block ends; RefusedError if it is too large, too slow or one too many."""
-        if not self._bucket.take():
+        if not self._buckets[source].take():
             raise busy("rate", "too many requests")
         declared = request.headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > self._settings.max_body:

@@ -51,7 +51,7 @@ class Settings:
     max_body: int = 4 * _MIB
     max_depth: int = 32
     max_rate: float = 5_000
-    """Requests a second that are taken, on average; twice as many at once."""
+    """Requests a second that each path takes, on average; twice as many at once."""
     max_pending: int = 10_000
     """Deliveries that wait to be stored."""
     max_pending_bytes: int = 64 * _MIB

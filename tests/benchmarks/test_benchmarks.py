@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import alternatives, applying, commands, emulating, loading, planning
+from tests.benchmarks import alternatives, applying, commands, emulating, loading, planning, receiving
 from tests.benchmarks.report import missed, page, table
 from tests.benchmarks.row import alone, compared, incomparable
 
@@ -32,6 +32,11 @@ def test_the_emulators_rates_come_with_the_five_functions_that_cost_most() -> No
     rows = emulating.run(quick=True)
     assert all(row.ours and row.note.count(";") == 4 for row in rows)
     assert ["push" in row.work for row in rows] == [True, False]
+
+
+def test_a_receivers_rate_is_measured_at_its_most_and_steadily() -> None:
+    rows = receiving.run(quick=True)
+    assert all(row.ours and row.unit == "/s" and " 0 refused" in row.note for row in rows)
 
 
 def test_an_alternative_that_cannot_be_installed_is_named_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,12 @@ def test_the_cron_job_is_valid_for_kubernetes(version: str) -> None:
     run(BIN / "kubernetes-validate", "--strict", "--no-warn", "-k", version, GITOPS / "kubernetes/drift.yml")
 
 
+@pytest.mark.parametrize("version", ["1.31", "1.36"])
+def test_the_receivers_deployment_is_valid_for_kubernetes(version: str) -> None:
+    receiver = ROOT / "examples/delivery/kubernetes/receiver.yml"
+    run(BIN / "kubernetes-validate", "--strict", "--no-warn", "-k", version, receiver)
+
+
 @pytest.mark.parametrize("schema", ["pre-commit-hooks", "pre-commit-config"])
 def test_the_hooks_are_ones_that_pre_commit_takes(schema: str) -> None:
     config = schema == "pre-commit-config"

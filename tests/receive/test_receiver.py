@@ -181,6 +181,20 @@ def test_more_than_the_rate_is_told_to_come_again(start_receiver: Start) -> None
     assert answers[1].headers["Retry-After"] == "1"
 
 
+def test_a_flood_at_one_path_keeps_no_other_sender_out(start_receiver: Start) -> None:
+    receiver = start_receiver(max_rate=0.5)
+    assert [receiver.post("/alertmanager", WEBHOOK).status_code for _ in range(3)] == [200, 503, 503]
+    assert receiver.post(f"/hook/{HOOK_TOKEN}", {}).status_code == 200
+
+
+def test_a_body_is_not_kept_if_none_are(start_receiver: Start) -> None:
+    receiver = start_receiver(body_retention=0)
+    receiver.post("/alertmanager", WEBHOOK)
+    [delivery] = receiver.deliveries()
+    assert delivery["size"] > 100
+    assert receiver.get(f"/deliveries/{delivery['id']}/body").status_code == 404
+
+
 def test_more_than_memory_may_hold_is_told_to_come_again(start_receiver: Start) -> None:
     receiver = start_receiver(max_pending_bytes=1_000)
     assert receiver.post("/alertmanager", data=b"x" * 1_001).status_code == 503

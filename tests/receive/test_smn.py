@@ -182,9 +182,11 @@ def test_a_message_that_the_receiver_cannot_take_now_is_sent_again_and_stored(
         ({"timestamp": "soon"}, "not an instant"),
         ({"message_id": ""}, "no topic_urn or no message_id"),
         ({"signing_cert_url": "https://evil.example.com/cert.pem"}, "a host that is allowed"),
+        ({"signing_cert_url": "SERVICE/smn/cert.pem?1"}, "has a query"),
     ],
 )
 def test_a_forged_message_is_refused(smn: Smn, subscribed: Receiver, changes: dict[str, str], why: str) -> None:
+    changes = {name: value.replace("SERVICE", smn.url) for name, value in changes.items()}
     answer = subscribed.post("/smn", signed(smn) | changes)
     assert (answer.status_code, why in answer.json()["error"]) == (403, True), answer.text
     assert subscribed.deliveries() == []

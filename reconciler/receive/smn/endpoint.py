@@ -10,7 +10,7 @@ from cryptography import x509
 
 from reconciler.core.duration import HOUR, MINUTE, parse_instant
 from reconciler.receive.settings import Settings
-from reconciler.receive.smn.client import SmnClient, allowed_hosts, check_url
+from reconciler.receive.smn.client import SmnClient, UnreachableError, allowed_hosts, check_url
 from reconciler.receive.smn.message import SmnError, SmnMessage, SmnType, read_message
 from reconciler.receive.smn.signature import read_certificate, verify
 
@@ -40,6 +40,8 @@ class SmnEndpoint:
             raise SmnError("the topic is not one of those that are taken")
         self._check_age(message)
         check_url(message.signing_cert_url, self._hosts, "signing_cert_url")
+        if "?" in message.signing_cert_url:  # one certificate under endless names would push the others out
+            raise SmnError("signing_cert_url has a query")
         verify(message, await self._certificate(message.signing_cert_url), self._settings.clock())
         if message.type is SmnType.CONFIRM:
             await self._confirm(message)
@@ -61,10 +63,15 @@ class SmnEndpoint:
         cached = self._certificates.get(url)
         if cached is not None and time.monotonic() - cached[0] < CERTIFICATE_LIFETIME_S:
             return cached[1]
-        async with self._asking:
-            content = await asyncio.to_thread(self._client.get, url, "signing_cert_url")
+        try:
+            async with self._asking:
+                content = await asyncio.to_thread(self._client.get, url, "signing_cert_url")
+        except UnreachableError:
+            if cached is not None:  # better known for long than not at all: its own dates still hold
+                return cached[1]
+            raise
         certificate = read_certificate(content)
-        while len(self._certificates) >= MAX_CERTIFICATES:
+        while url not in self._certificates and len(self._certificates) >= MAX_CERTIFICATES:
             del self._certificates[next(iter(self._certificates))]
         self._certificates[url] = (time.monotonic(), certificate)
         return certificate
