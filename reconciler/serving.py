@@ -1,0 +1,114 @@
+"""Serving: an ASGI application in the foreground, or from a thread for as long as a block lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+
+TICK_S = 0.1
+GRACE_S = 1.0
+"""Seconds that requests under way have to end at a shutdown, unless the configuration says otherwise."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its waits: it says when it listens, and ends as soon as it is told to and nothing runs."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask for the end; from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self._on_listening()
+
+    async def main_loop(self) -> None:
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = asyncio.get_running_loop().time() + (self.config.timeout_graceful_shutdown or GRACE_S)
+        while self.server_state.connections or self.server_state.tasks:
+            if self.force_exit or asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.001)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await self.lifespan.shutdown()
+
+
+def run_until_interrupted(config: uvicorn.Config, listener: socket.socket, on_listening: Callable[[], None]) -> None:
+    """Serve in this thread until it is interrupted."""
+    with suppress(KeyboardInterrupt):
+        Server(config, on_listening).run(sockets=[listener])
+
+
+@contextmanager
+def running_in_thread(config: uvicorn.Config, listener: socket.socket, name: str) -> Iterator[None]:
+    """Serve from a thread while the block runs; RuntimeError if the application does not start."""
+    ready = threading.Event()
+    server = Server(config, ready.set)
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            server.run(sockets=[listener])
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            failure.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    ready.wait()
+    if failure:
+        raise RuntimeError(f"the {name} did not start: {failure[0]}") from failure[0]
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. OSError if the address cannot be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's delay off only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(512)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def url_of(listener: socket.socket, *, tls: bool) -> str:
+    """The base URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
