@@ -69,7 +69,7 @@ def find_deliveries(query: Query, mark: Placeholder) -> tuple[str, dict[str, obj
     parameters: dict[str, object] = {"since": query.since, "after": query.after, "limit": query.limit + 1}
     if query.receiver is not None:
         conditions.append(f"receiver = {mark('receiver')}")
-        parameters["receiver"] = query.receiver
+        parameters["receiver"] = _clean(query.receiver)
     if query.source is not None:
         conditions.append(f"source = {mark('source')}")
         parameters["source"] = query.source.value
@@ -99,7 +99,7 @@ def count_truncated(query: Query, mark: Placeholder) -> tuple[str, dict[str, obj
     sql = f"SELECT count(*) FROM receiver_delivery WHERE truncated > 0 AND last_received_at >= {mark('since')}"  # noqa: S608
     if query.receiver is None:
         return sql, {"since": query.since}
-    return f"{sql} AND receiver = {mark('receiver')}", {"since": query.since, "receiver": query.receiver}
+    return f"{sql} AND receiver = {mark('receiver')}", {"since": query.since, "receiver": _clean(query.receiver)}
 
 
 def stored(rows: Iterable[Row], alert_rows: Iterable[Row]) -> tuple[StoredDelivery, ...]:
@@ -122,7 +122,7 @@ def _matching(query: Query, mark: Placeholder) -> tuple[list[str], dict[str, obj
         "stack": query.stack,
         "address": query.address,
     }
-    values: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
+    values: dict[str, object] = {name: _clean(value) for name, value in wanted.items() if value is not None}
     return [f"{name} = {mark(name)}" for name in values], values
 
 

@@ -79,6 +79,7 @@ class SqliteStore:
         self._path = path
         self._reading = threading.Lock()
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)  # bodies may hold what is nobody else's business
         try:
             self._writer = self._connect()
             [version] = self._writer.execute("PRAGMA user_version").fetchone()

@@ -122,6 +122,16 @@ def test_a_truncated_delivery_is_counted_for_its_receiver(store: DeliveryStore) 
     assert store.find(Query(key="k9", since=1_001)).truncated == 0
 
 
+def test_a_query_for_what_no_database_holds_finds_nothing(store: DeliveryStore) -> None:
+    store.add([delivery(1)])
+    assert store.find(Query(key="\0\ud800", receiver="\0")).deliveries == ()
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    open_store(tmp_path / "receiver.db").close()
+    assert (tmp_path / "receiver.db").stat().st_mode & 0o077 == 0
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no database " * 100)
     with pytest.raises(ValueError, match="not a database the receiver can use"):
