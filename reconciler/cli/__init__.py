@@ -24,7 +24,7 @@ project that does the work, hand the result to a view. The pattern::
 - Options that several commands share are in ``reconciler.cli.options``; ``--log-level``, ``--log-format`` and
   ``--no-color`` are given to every command by ``reconciler.cli.app`` and need no code in it.
 - It returns an ``ExitCode`` and never calls ``sys.exit``. It catches no errors of the user's or a service's making:
-  it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.cli.failure`` turns them
+  it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.cli.errors`` turns them
   into diagnostics and an exit code, in the format asked for.
 - It writes only through its ``Terminal``: ``show`` for the result (standard output), ``tell`` for what goes beside it
   (standard error), ``report`` for diagnostics, ``ask`` for a question. Whoever reads a configuration hands its
