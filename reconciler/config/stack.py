@@ -15,6 +15,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.guards import Guards
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.target import Target, target_of
 
 
 class ProviderSchema(Protocol):
@@ -40,6 +41,11 @@ class ProviderConfig(NamedTuple):
     type: str
     settings: BaseModel
     position: Position | None = None
+
+    @property
+    def target(self) -> Target:
+        """Where it points; the embedded emulator is the same target in every run."""
+        return target_of(self.type, self.settings)
 
 
 class DataConfig(NamedTuple):

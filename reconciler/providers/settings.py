@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from reconciler.core.duration import DAY, HOUR, SECOND, Duration, format_duration
+from reconciler.core.target import canonical_endpoint
 
 EMBEDDED = "embedded"
 """The endpoint that stands for the emulator inside the process."""
 
+_PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.myhuaweicloud\.com")
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
 
@@ -145,6 +147,16 @@ class ServiceSettings(Strict):
             raise ValueError("give exactly one of: endpoint; region")
         return self
 
+    @property
+    def place(self) -> str:
+        """The region or the endpoint, in one spelling."""
+        return self.region or canonical_endpoint(self.endpoint or "")
+
+    @property
+    def project(self) -> str:
+        """The id of the project or account; a service without one has an empty text."""
+        return ""
+
 
 def answers_at(endpoint: str | None, public: str, embedded: str | None) -> str:
     """The URL of a service: ``public`` without an endpoint; ValueError where the emulator is wanted and absent."""
@@ -182,6 +194,17 @@ class HuaweiSettings(ServiceSettings):
         if iam and iam.endpoint is None and self.region is None and self.endpoint != EMBEDDED:
             raise ValueError("auth.iam needs its endpoint where the provider is configured by endpoint, not by region")
         return self
+
+    @property
+    def place(self) -> str:
+        """The region or the endpoint; the public endpoint of a region counts as the region."""
+        place = super().place
+        public = _PUBLIC_ENDPOINT.fullmatch(place)
+        return public["region"] if public else place
+
+    @property
+    def project(self) -> str:
+        return self.project_id
 
     def base_url(self, service: str, embedded: str | None) -> str:
         """Where a service (``aom``, ``ces``, ``iam``) answers; ValueError where the emulator is wanted and absent."""

@@ -22,6 +22,7 @@ from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Status
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.target import Target
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.ledger.protocol import Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
@@ -101,6 +102,11 @@ class Workspace:
         """The project id of each provider that has one."""
         found = {key: getattr(config.settings, "project_id", None) for key, config in self.stack.providers.items()}
         return {key: project for key, project in found.items() if isinstance(project, str)}
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """Where each configured provider points, by key."""
+        return {key: config.target for key, config in self.stack.providers.items()}
 
     @property
     def visible_within(self) -> int:

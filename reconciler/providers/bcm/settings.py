@@ -35,6 +35,10 @@ class BcmSettings(ServiceSettings):
         json_schema_extra={"default": "40d"},
     )
 
+    @property
+    def project(self) -> str:
+        return self.user_id
+
     def base_url(self, embedded: str | None) -> str:
         """Where the service answers; ValueError where the emulator is wanted and absent."""
         return answers_at(self.endpoint, f"https://bcm.{self.region}.baidubce.com", embedded)
