@@ -1,3 +1,3 @@
 """Terraform for synthetic alarms and events."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

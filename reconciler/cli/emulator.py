@@ -11,6 +11,7 @@ from reconciler.cli.command import command_app
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
 from reconciler.views.text.line import line
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -119,7 +120,7 @@ def emulator(
         )
         serve(settings, host, port, on_ready=ready)
     except ModuleNotFoundError as error:
-        extra = "install the extra: pip install 'reconciler[emulator]'"
+        extra = f"install the extra: {install_command('emulator')}"
         raise DiagnosticError(
             Diagnostic(f"the emulator needs {error.name}, which is not installed", hint=extra)
         ) from None

@@ -11,6 +11,7 @@ from threading import Event
 
 from reconciler.config.stack import ProviderConfig
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
 from reconciler.core.duration import SECOND
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace
@@ -48,7 +49,7 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
         raise DiagnosticError(
             Diagnostic(
                 f"a rehearsal needs the emulator, and {error.name} is not installed",
-                hint="pip install 'reconciler[emulator]'",
+                hint=install_command("emulator"),
             )
         ) from None
     clock = ScaledClock(speed)

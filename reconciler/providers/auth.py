@@ -13,6 +13,7 @@ import requests.auth
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import canonical
+from reconciler.core.distribution import install_command
 from reconciler.core.duration import parse_instant
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor
@@ -148,7 +149,7 @@ class AkSkAuth(requests.auth.AuthBase):
             raise DiagnosticError(
                 Diagnostic(
                     "auth with ak and sk needs the vendor's signer, which is not installed",
-                    hint="install the extra: pip install 'reconciler[huaweicloud]'",
+                    hint=f"install the extra: {install_command('huaweicloud')}",
                 )
             ) from None
         self._ak = ak

@@ -13,6 +13,7 @@ from reconciler.config.yaml.node import Value
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
 from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_while_busy
@@ -101,7 +102,7 @@ class ProviderPool:
                 Diagnostic(
                     f"endpoint: embedded needs the emulator, and {error.name} is not installed",
                     config.position,
-                    "pip install 'reconciler[emulator]'",
+                    install_command("emulator"),
                 )
             ) from None
         # In a directory of its own: the files beside it are ledgers, each named after its stack.

@@ -130,7 +130,7 @@ def test_a_missing_extra_is_told_with_how_to_get_it(run: Run, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "baidubce.auth.bce_v1_signer", None)
     done = run(f"  quiet: {{data: bcm_alarms.firing, expect: {expect}}}\n" + CALM)
     assert done.code == ExitCode.ERROR
-    assert "pip install 'reconciler[baidu]'" in " ".join(done.out.split())
+    assert "pip install 'alarm-reconciler[baidu]'" in " ".join(done.out.split())
     assert "passed      calm" in done.out
 
 

@@ -173,4 +173,4 @@ def test_a_signature_without_the_vendors_signer_names_the_extra(monkeypatch: pyt
         opened("https://aom.invalid", auth={"ak": "a", "sk": "b"})
     [diagnostic] = caught.value.diagnostics
     assert "is not installed" in diagnostic.summary
-    assert diagnostic.hint == "install the extra: pip install 'reconciler[huaweicloud]'"
+    assert diagnostic.hint == "install the extra: pip install 'alarm-reconciler[huaweicloud]'"

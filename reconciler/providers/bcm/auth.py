@@ -12,6 +12,7 @@ import requests
 import requests.auth
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
 
 _SIGNED = ("content-type", "host", "x-bce-date")
 
@@ -27,7 +28,7 @@ class BceAuth(requests.auth.AuthBase):
             raise DiagnosticError(
                 Diagnostic(
                     "Baidu Cloud Monitor needs the vendor's signer, which is not installed",
-                    hint="install the extra: pip install 'reconciler[baidu]'",
+                    hint=f"install the extra: {install_command('baidu')}",
                 )
             ) from None
         # At debug level the signer logs the signing key.
