@@ -3,15 +3,18 @@
 #   docker run --rm -v "$PWD:/stack" -e HW_TOKEN reconciler plan
 FROM python:3.12-slim AS build
 WORKDIR /source
+COPY .ci/requirements .ci/requirements
+RUN pip install --no-cache-dir --require-hashes --requirement .ci/requirements/build.txt \
+    && pip wheel --no-cache-dir --require-hashes --requirement .ci/requirements/image.txt --wheel-dir /wheels
 COPY pyproject.toml README.md LICENSE ./
 COPY reconciler reconciler
-RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[server,postgres,huaweicloud,baidu]'
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.12-slim
-# The wheels come from the stage above: their versions are settled there.
+# The wheels come from the stage above: their versions and hashes are settled there.
 # hadolint ignore=DL3013
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links /wheels 'reconciler[server,postgres,huaweicloud,baidu]' \
+    pip install --no-cache-dir --no-index --no-deps /wheels/*.whl \
     && useradd --uid 10001 --create-home reconciler
 USER 10001
 WORKDIR /stack

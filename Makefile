@@ -3,21 +3,32 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+LOCK   := .ci/requirements/dev.txt
+UV     ?= $(BIN)/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: demo test lint bench schema docs clean
+.PHONY: demo test test-fast lint format bench schema docs lock audit clean
 
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
-# The tests of HTML reports need a Chromium: `.ci/browser` finds one, or installs Debian's.
+# The tests need a Chromium and other servers: `.ci/servers` finds or installs them.
 test: $(STAMP)
 	$(BIN)/pytest
+
+# While you work: no kill sweeps, no whole examples, no servers of others. Under a minute.
+test-fast: $(STAMP)
+	$(BIN)/pytest -m "not slow"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
@@ -28,10 +39,21 @@ schema: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m tools
 
+# Pins every dependency with its hashes: for development and CI, for the image, and for its build.
+lock:
+	$(COMPILE) --extra dev pyproject.toml --output-file $(LOCK)
+	$(COMPILE) --extra server --extra postgres --extra huaweicloud --extra baidu pyproject.toml --output-file .ci/requirements/image.txt
+	echo hatchling | $(COMPILE) - --output-file .ci/requirements/build.txt
+
+# Needs the network: asks which locked versions have known vulnerabilities.
+audit: $(STAMP)
+	$(BIN)/pip-audit --require-hashes --disable-pip -r $(LOCK)
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --require-hashes --requirement $(LOCK)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
