@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,17 @@ from tests.emulator.handle import Emulator
 settings.register_profile("reconciler", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("reconciler")
+
+
+SLOW = ("benchmarks", "chaostoolkit", "docs", "e2e", "examples", "properties", "servers", "tooling")
+"""Directories whose tests take long: whole examples, kill sweeps, browsers, servers of others. ``make test-fast`` skips them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    root = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(root).parts[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
