@@ -21,7 +21,7 @@ settings.load_profile("reconciler")
 
 
 SLOW = ("benchmarks", "chaostoolkit", "docs", "e2e", "examples", "properties", "servers", "tooling")
-"""Directories whose tests take long: whole examples, kill sweeps, browsers, servers of others. ``make test-fast`` skips them."""
+"""Directories of tests that take long: ``make test-fast`` skips them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,7 +46,7 @@ def main() -> NoReturn:
     """Run the command of ``sys.argv``: the console script.
 
     What is set here is for a process that is ours alone, and takes a third off a small plan (figures in
-    docs/decisions/0009-where-the-time-goes.md). The end does not take apart, object by object, what goes back to the system
+    docs/decisions/0009-where-the-time-goes.md). The end does not take apart, object by object, what the system frees
     at once.
     """
     # pydantic looks for plugins among all installed packages otherwise.

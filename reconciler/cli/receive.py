@@ -12,6 +12,7 @@ from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
 from reconciler.views.text.line import line
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -193,7 +194,7 @@ def receive(
         raise DiagnosticError(
             Diagnostic(
                 f"the receiver needs {error.name}, which is not installed",
-                hint=f"install the extra: pip install 'reconciler[{extra}]'",
+                hint=f"install the extra: {install_command(extra)}",
             )
         ) from None
     except ValueError as error:
