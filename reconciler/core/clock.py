@@ -8,7 +8,10 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> int:
-        """The present in epoch milliseconds."""
+        """The present in epoch milliseconds, by the wall clock; it may step, in either direction."""
+
+    def monotonic(self) -> int:
+        """Milliseconds from an arbitrary start, never stepping back: intervals and deadlines are measured by it."""
 
     def wait(self, seconds: float, stop: Event) -> bool:
         """Let time pass, or until ``stop`` is set; whether it is."""

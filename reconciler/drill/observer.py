@@ -140,6 +140,9 @@ class ObservingClock:
     def now(self) -> int:
         return self._clock.now()
 
+    def monotonic(self) -> int:
+        return self._clock.monotonic()
+
     def wait(self, seconds: float, stop: Event) -> bool:
         until = self._clock.now() + round(seconds * 1000)
         while not stop.is_set():

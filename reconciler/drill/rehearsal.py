@@ -34,6 +34,9 @@ class ScaledClock:
     def now(self) -> int:
         return self._shown + int((time.monotonic() - self._base) * 1000 * self.speed)
 
+    def monotonic(self) -> int:
+        return int((time.monotonic() - self._base) * 1000 * self.speed)
+
     def wait(self, seconds: float, stop: Event) -> bool:
         return stop.wait(seconds / self.speed)
 

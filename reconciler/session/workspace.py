@@ -50,6 +50,9 @@ class SystemClock:
     def now(self) -> int:
         return time.time_ns() // 1_000_000
 
+    def monotonic(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
     def wait(self, seconds: float, stop: Event) -> bool:
         return stop.wait(seconds)
 

@@ -40,6 +40,9 @@ class FakeClock:
     def now(self) -> int:
         return self.time
 
+    def monotonic(self) -> int:
+        return self.now()
+
     def wait(self, seconds: float, stop: Event) -> bool:
         with self._lock:
             self.time += max(1, round(seconds * 1000))

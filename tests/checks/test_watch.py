@@ -26,6 +26,9 @@ class FakeClock:
     def now(self) -> int:
         return self.time
 
+    def monotonic(self) -> int:
+        return self.now()
+
     def wait(self, seconds: float, stop: Event) -> bool:
         self.waits.append(seconds)
         self.time += round(seconds * 1000)

@@ -76,6 +76,9 @@ class EmulatedClock:
     def now(self) -> int:
         return self._now
 
+    def monotonic(self) -> int:
+        return self.now()
+
     def wait(self, seconds: float, stop: Event) -> bool:
         with self._lock:
             answer = self._session.post(self._url, json={"advance": max(1, round(seconds * 1000))})

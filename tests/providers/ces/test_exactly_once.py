@@ -33,6 +33,9 @@ class EmulatorClock:
     def now(self) -> int:
         return self._emulator.now()
 
+    def monotonic(self) -> int:
+        return self.now()
+
     def wait(self, seconds: float, stop: Event) -> bool:
         self._emulator.advance(int(seconds * 1000))
         return stop.is_set()
