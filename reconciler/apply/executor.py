@@ -1,4 +1,4 @@
-"""Apply: carry out a plan, once, however often it is interrupted or repeated (DESIGN rules 7 to 9 and 13)."""
+"""Apply: carry out a plan, once, however often it is interrupted or repeated (rules 7 to 9 and 13)."""
 
 import queue
 import secrets
@@ -29,7 +29,7 @@ for the disk, and as safe. An outcome that a crash takes away is found again by 
 """
 
 FLUSH_INTERVAL_S = 0.01
-"""Seconds without news after which the outcomes gathered so far are journalled."""
+"""Seconds without an event after which the outcomes gathered so far are journalled."""
 
 
 def apply_plan(
@@ -51,10 +51,10 @@ def apply_plan(
     the lease is gone before anything was begun.
     """
     with gc_frozen():
-        run = PlanExecutor(
+        executor = PlanExecutor(
             plan, providers, ledger, holder, clock, stop, options or Options(), progress or NullProgress()
         )
-        return run.execute(command)
+        return executor.run(command)
 
 
 class _WorkerDone(NamedTuple):
@@ -91,9 +91,9 @@ class PlanExecutor:
         self.intended: set[str] = set()
         self.decided: set[str] = set()
         self.cause: ServiceErrorDetail | None = None
-        self.senders = {key: Sender(provider, self._channel()) for key, provider in providers.items()}
+        self.senders = {key: Sender(provider, self._context()) for key, provider in providers.items()}
 
-    def execute(self, command: str) -> Result:
+    def run(self, command: str) -> Result:
         self.ledger.begin(self.holder, Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING))
         done = self.ledger.statuses([operation.key for operation in self.operations])
         self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
@@ -101,15 +101,15 @@ class PlanExecutor:
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
         try:
-            for wave in self.order.waves(due, self.outcomes):
-                self._send(self._unblocked(wave))
+            for level in self.order.levels(due, self.outcomes):
+                self._send(self._unblocked(level))
             unconfirmed = self._verify()
         except DeniedError as error:
             self.cause = error.answer
         except LeaseLostError:
             self.cause = ServiceErrorDetail("the lease on the stack was lost: another run may be at work")
-        self._withdraw()
-        ending = self._ending()
+        self._close_unsent_intents()
+        ending = self._status()
         ended_at = self.clock.now()
         undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
         result = Result(
@@ -164,7 +164,7 @@ class PlanExecutor:
                 under_way = sum(busy.values())
                 if not under_way:
                     break
-                for finished in self._account(under_way):
+                for finished in self._drain_events(under_way):
                     busy[finished.provider] -= 1
                     failure = failure or finished.error
         if failure is not None:
@@ -193,44 +193,44 @@ class PlanExecutor:
         self._intend([item for batch in ahead for item in batch])
 
     def _intend(self, operations: Sequence[Operation]) -> None:
-        self.ledger.intend(self.holder, self.id, operations, self.clock.now())
+        self.ledger.record_intents(self.holder, self.id, operations, self.clock.now())
         self.intended.update(item.key for item in operations)
 
-    def _account(self, under_way: int) -> list[_WorkerDone]:
-        """Wait for news of the workers, journal the outcomes among them in one step; which batches have ended."""
+    def _drain_events(self, under_way: int) -> list[_WorkerDone]:
+        """Wait for events of the workers and journal their outcomes in one step; return the batches that ended."""
         outcomes: list[Outcome] = []
         ended: list[_WorkerDone] = []
-        patience: float | None = None
+        timeout: float | None = None
         while len(ended) < min(under_way, JOURNAL_AHEAD):
             try:
-                news = self.events.get(timeout=patience)
+                event = self.events.get(timeout=timeout)
             except queue.Empty:
                 break
-            patience = FLUSH_INTERVAL_S
-            if isinstance(news, _WorkerDone):
-                ended.append(news)
+            timeout = FLUSH_INTERVAL_S
+            if isinstance(event, _WorkerDone):
+                ended.append(event)
             else:
-                outcomes.extend(news)
-        self._settle(outcomes)
+                outcomes.extend(event)
+        self._record(outcomes)
         return ended
 
-    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
-            self.ledger.settle(outcomes, self.clock.now())
+            self.ledger.record_outcomes(outcomes, self.clock.now())
             self.outcomes.update({outcome.key: outcome for outcome in outcomes})
             self.progress.advanced(outcomes)
 
-    def _unblocked(self, wave: Sequence[Operation]) -> Sequence[Operation]:
+    def _unblocked(self, level: Sequence[Operation]) -> Sequence[Operation]:
         """The operations that wait for nothing any more; those that waited for what failed end here, unsent."""
-        if self.order.is_free(wave):
-            return wave
-        found = list(zip(wave, self.order.readiness(wave, self.outcomes), strict=True))
+        if self.order.has_no_dependencies(level):
+            return level
+        found = list(zip(level, self.order.readiness(level, self.outcomes), strict=True))
         ready = [operation for operation, readiness in found if readiness is Readiness.READY]
         blocked = [operation for operation, readiness in found if readiness is Readiness.BLOCKED]
         if blocked:
             self._intend(blocked)
             why = ServiceErrorDetail("not sent: what had to be done first is not done")
-            self._settle([Outcome(operation.key, Status.FAILED, why) for operation in blocked])
+            self._record([Outcome(operation.key, Status.FAILED, why) for operation in blocked])
         return ready
 
     def _verify(self) -> frozenset[str]:
@@ -242,11 +242,11 @@ class PlanExecutor:
             return frozenset()
         done = [item for item in self.operations if self._is_done(item.key) and not item.unless_refreshed]
         unseen = self._watch(done) if self.options.verify else frozenset()
-        doubled = self._doubled([item for item in done if item.key not in unseen])
-        if doubled:
-            self._send(doubled)
+        duplicated = self._duplicated([item for item in done if item.key not in unseen])
+        if duplicated:
+            self._send(duplicated)
             if self.options.verify:
-                unseen |= self._watch([item for item in doubled if self._is_done(item.key)])
+                unseen |= self._watch([item for item in duplicated if self._is_done(item.key)])
         return unseen
 
     def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
@@ -255,14 +255,14 @@ class PlanExecutor:
         self.ledger.confirm([item.key for item in operations if item.key not in unseen], self.clock.now())
         return unseen
 
-    def _doubled(self, pushed: Sequence[Operation]) -> list[Operation]:
+    def _duplicated(self, pushed: Sequence[Operation]) -> list[Operation]:
         """The conditional clears that are due: their push shows, and their target still fires beside it.
 
         Before its push shows nothing can be told: what fires may be about to be refreshed.
         """
         pushes = {item.key: item for item in pushed}
         due = [item for item in self.conditional if item.after in pushes and self._is_due(item)]
-        doubled = []
+        duplicated = []
         for key in {item.provider for item in due}:
             mine = [item for item in due if item.provider == key]
             followed = [pushes[item.after] for item in mine if item.after is not None]
@@ -271,19 +271,19 @@ class PlanExecutor:
                 self.ledger.confirm([item.key for item in followed if item.key in shown], self.clock.now())
                 told = [item for item in mine if item.after in shown]
                 self.decided.update(item.key for item in told)
-                doubled += [item for item in told if item.key not in shown]
-        return doubled
+                duplicated += [item for item in told if item.key not in shown]
+        return duplicated
 
     def _is_due(self, operation: Operation) -> bool:
         """Whether a conditional clear may have to be sent: its push is done, and it is not."""
         return self._is_done(operation.after or "") and not self._is_done(operation.key)
 
-    def _withdraw(self) -> None:
+    def _close_unsent_intents(self) -> None:
         """Journal what was intended and never sent, so that no intent stays open without need."""
         why = ServiceErrorDetail("not sent: the run was stopped first")
         left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in self.outcomes]
         if left:
-            self.ledger.settle(left, self.clock.now())
+            self.ledger.record_outcomes(left, self.clock.now())
 
     def _is_settled(self, operation: Operation) -> bool:
         """Whether nothing is left to do for it: it is done, or was never due."""
@@ -297,14 +297,14 @@ class PlanExecutor:
     def _over(self) -> bool:
         return self.stop.is_set() or self.clock.now() >= self.deadline
 
-    def _ending(self) -> ApplyStatus:
+    def _status(self) -> ApplyStatus:
         if self.cause is not None:
             return ApplyStatus.DENIED
         if self.stop.is_set():
             return ApplyStatus.INTERRUPTED
         return ApplyStatus.DEADLINE if self.clock.now() >= self.deadline else ApplyStatus.COMPLETE
 
-    def _channel(self) -> SendContext:
+    def _context(self) -> SendContext:
         return SendContext(
             self.clock,
             self.stop,

@@ -1,4 +1,4 @@
-"""The lease, kept for as long as a run works (DESIGN rule 11)."""
+"""The lease, kept for as long as a run works (rule 11)."""
 
 import logging
 import threading

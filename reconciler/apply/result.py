@@ -60,6 +60,6 @@ class Result(NamedTuple):
         return tuple(change for change in self.plan.pending if self.status(change) is not Status.DONE)
 
     @property
-    def touched(self) -> bool:
+    def may_have_sent(self) -> bool:
         """Whether anything may have reached a service."""
         return any(outcome.status is not Status.FAILED for outcome in self.outcomes.values())

@@ -1,4 +1,4 @@
-"""The sender: brings batches to one provider, and turns every answer into outcomes (DESIGN rule 8)."""
+"""The sender: brings batches to one provider, and turns every answer into outcomes (rule 8)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from threading import Event
@@ -17,7 +17,7 @@ class Attempt(NamedTuple):
     """Operations that go in one request, and how often they were sent already."""
 
     operations: Sequence[Operation]
-    attempt: int = 1
+    number: int = 1
 
 
 class DeniedError(Exception):
@@ -36,7 +36,7 @@ class SendContext(NamedTuple):
     deadline: int
     draw: Callable[[], float]
     emit: Callable[[Sequence[Outcome]], None]
-    intend: Callable[[Sequence[Operation]], None]
+    record_intents: Callable[[Sequence[Operation]], None]
     note: Callable[[str], None]
 
 
@@ -47,9 +47,9 @@ class Sender:
     sending a stored item again could double it.
     """
 
-    def __init__(self, provider: Provider, channel: SendContext) -> None:
+    def __init__(self, provider: Provider, context: SendContext) -> None:
         self.provider = provider
-        self.channel = channel
+        self.context = context
         self.rejects_whole = False
 
     def deliver(self, batch: Sequence[Operation]) -> None:
@@ -58,113 +58,113 @@ class Sender:
         An operation that was never sent gets no outcome. Raises DeniedError on 401 and 403.
         """
         waiting = [Attempt(batch)]
-        while waiting and not self.channel.stop.is_set():
+        while waiting and not self.context.stop.is_set():
             waiting.extend(reversed(self._attempt(waiting.pop())))
 
-    def _attempt(self, group: Attempt) -> list[Attempt]:
-        """Send one group once; what is to be sent next for it."""
-        operations = self._in_time(group.operations)
+    def _attempt(self, attempt: Attempt) -> list[Attempt]:
+        """Send one attempt once; what is to be sent next for it."""
+        operations = self._in_time(attempt.operations)
         if not operations:
             return []
-        if group.attempt > 1:
-            self.channel.intend(operations)
+        if attempt.number > 1:
+            self.context.record_intents(operations)
         try:
             ids = self.provider.send(operations)
         except ServiceError as error:
-            return self._answer(Attempt(operations, group.attempt), error)
-        self.channel.emit(
+            return self._answer(Attempt(operations, attempt.number), error)
+        self.context.emit(
             [Outcome(operation.key, Status.DONE, None, id_) for operation, id_ in zip(operations, ids, strict=True)]
         )
         return []
 
-    def _answer(self, group: Attempt, error: ServiceError) -> list[Attempt]:
+    def _answer(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         match error.verdict:
             case ErrorKind.REJECTED:
-                return self._rejected(group, error)
+                return self._rejected(attempt, error)
             case ErrorKind.DENIED:
-                self._end(group.operations, Status.FAILED, error.answer)
+                self._end(attempt.operations, Status.FAILED, error.answer)
                 raise DeniedError(error.answer)
             case ErrorKind.BUSY | ErrorKind.UNSENT:
-                return self._again_later(group, error)
+                return self._again_later(attempt, error)
             case ErrorKind.AMBIGUOUS:
-                return self._ambiguous(group, error)
+                return self._ambiguous(attempt, error)
 
-    def _rejected(self, group: Attempt, error: ServiceError) -> list[Attempt]:
+    def _rejected(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """Narrow a refused batch by halves until the bad item stands alone, sending nothing that is stored already."""
-        operations = group.operations
+        operations = attempt.operations
         if len(operations) == 1:
             self._end(operations, Status.FAILED, error.answer)
             return []
-        self.channel.note(f"{self.provider.key} refused a batch of {len(operations)}: looking for the bad item")
+        self.context.note(f"{self.provider.key} refused a batch of {len(operations)}: looking for the bad item")
         if not self.rejects_whole:
             shown = self._await(operations, enough=len(operations) - 1)
             if shown is None:
                 self._end(operations, Status.UNKNOWN, error.answer)
                 return []
             self.rejects_whole = not shown
-            operations = self._settle_shown(operations, shown)
+            operations = self._mark_visible(operations, shown)
         if len(operations) < 2:
             return [Attempt(operations)] if operations else []
         return [Attempt(half) for half in halves(operations)]
 
-    def _again_later(self, group: Attempt, error: ServiceError) -> list[Attempt]:
+    def _again_later(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """Nothing was stored: wait as told, or with growing patience, and send the same again."""
         pause = error.retry_after
         if pause is None:
-            pause = backoff(group.attempt, self.channel.draw)
-        left = (self.channel.deadline - self.channel.clock.now()) / 1000
-        if group.attempt >= MAX_ATTEMPTS or pause > left:
-            self._end(group.operations, Status.FAILED, error.answer)
+            pause = backoff(attempt.number, self.context.draw)
+        left = (self.context.deadline - self.context.clock.now()) / 1000
+        if attempt.number >= MAX_ATTEMPTS or pause > left:
+            self._end(attempt.operations, Status.FAILED, error.answer)
             return []
-        self.channel.note(f"{self.provider.key}: {error.answer}; again in {rough_duration(round(pause * 1000))}")
-        if self.channel.clock.wait(pause, self.channel.stop):
-            self._end(group.operations, Status.FAILED, error.answer)
+        self.context.note(f"{self.provider.key}: {error.answer}; again in {rough_duration(round(pause * 1000))}")
+        if self.context.clock.wait(pause, self.context.stop):
+            self._end(attempt.operations, Status.FAILED, error.answer)
             return []
-        return [Attempt(group.operations, group.attempt + 1)]
+        return [Attempt(attempt.operations, attempt.number + 1)]
 
-    def _ambiguous(self, group: Attempt, error: ServiceError) -> list[Attempt]:
+    def _ambiguous(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """It may have been stored: ask, and send again only what is not there."""
-        self.channel.note(f"{self.provider.key}: {error.answer}; looking what was stored")
-        shown = self._await(group.operations)
+        self.context.note(f"{self.provider.key}: {error.answer}; looking what was stored")
+        shown = self._await(attempt.operations)
         if shown is None:
-            self._end(group.operations, Status.UNKNOWN, error.answer)
+            self._end(attempt.operations, Status.UNKNOWN, error.answer)
             return []
-        missing = self._settle_shown(group.operations, shown)
+        missing = self._mark_visible(attempt.operations, shown)
         if not missing:
             return []
-        if group.attempt >= MAX_ATTEMPTS or self.channel.stop.is_set() or self._late():
+        if attempt.number >= MAX_ATTEMPTS or self.context.stop.is_set() or self._late():
             self._end(missing, Status.UNKNOWN, error.answer)
             return []
-        return [Attempt(missing, group.attempt + 1)]
+        return [Attempt(missing, attempt.number + 1)]
 
     def _await(self, operations: Sequence[Operation], enough: int | None = None) -> frozenset[str] | None:
         """Look until all of it (or ``enough``) shows or the service's window for showing writes has passed.
 
         The keys that show, or None where the service could not be asked to the end of the window.
         """
-        channel = self.channel
+        context = self.context
         enough = len(operations) if enough is None else enough
-        until = channel.clock.now() + self.provider.limits.visible_within
+        until = context.clock.now() + self.provider.limits.visible_within
         for pause in poll_intervals():
-            last = channel.clock.now() >= until
+            last = context.clock.now() >= until
             shown = read_back(self.provider, operations)
             if shown is not None and (last or len(shown) >= enough):
                 return shown
-            if (last and self._late()) or channel.clock.now() >= until + self.provider.limits.visible_within:
+            if (last and self._late()) or context.clock.now() >= until + self.provider.limits.visible_within:
                 return None
-            left = max(0.001, (until - channel.clock.now()) / 1000)
-            if channel.clock.wait(pause if last else min(pause, left), channel.stop):
+            left = max(0.001, (until - context.clock.now()) / 1000)
+            if context.clock.wait(pause if last else min(pause, left), context.stop):
                 return None
         return None
 
-    def _settle_shown(self, operations: Sequence[Operation], shown: frozenset[str]) -> list[Operation]:
+    def _mark_visible(self, operations: Sequence[Operation], shown: frozenset[str]) -> list[Operation]:
         """Emit what shows as done; the rest."""
-        self.channel.emit([Outcome(item.key, Status.DONE) for item in operations if item.key in shown])
+        self.context.emit([Outcome(item.key, Status.DONE) for item in operations if item.key in shown])
         return [item for item in operations if item.key not in shown]
 
     def _in_time(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         """Those the service still takes; the others fail here, before anything of them is sent."""
-        now = self.channel.clock.now()
+        now = self.context.clock.now()
         late = [item for item in operations if item.send_by is not None and item.send_by <= now]
         for item in late:
             closed = rough_duration(now - (item.send_by or now))
@@ -174,10 +174,10 @@ class Sender:
         return [item for item in operations if item not in late] if late else operations
 
     def _late(self) -> bool:
-        return self.channel.clock.now() >= self.channel.deadline
+        return self.context.clock.now() >= self.context.deadline
 
     def _end(self, operations: Iterable[Operation], status: Status, answer: ServiceErrorDetail) -> None:
-        self.channel.emit([Outcome(item.key, status, answer) for item in operations])
+        self.context.emit([Outcome(item.key, status, answer) for item in operations])
 
 
 def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:

@@ -9,7 +9,7 @@ from reconciler.apply.progress import Progress
 from reconciler.apply.sender import read_back
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
-from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
+from reconciler.core.operation import Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.retry import poll_intervals
 from reconciler.ledger.protocol import Entry, Ledger
 from reconciler.providers.protocol import Provider
@@ -50,7 +50,7 @@ def resolve_open_intents(
     outcomes = [Outcome(entry.operation.key, Status.DONE) for entry in arrived]
     outcomes += [Outcome(entry.operation.key, Status.FAILED, never) for entry in lost]
     with ledger.batch():
-        ledger.settle(outcomes, clock.now())
+        ledger.record_outcomes(outcomes, clock.now())
         ledger.confirm([entry.operation.key for entry in arrived], clock.now())
     _await_recent(ledger, providers, clock, stop, progress)
     return Settlement(tuple(arrived), tuple(lost), tuple(unasked))
@@ -61,23 +61,12 @@ def _await_recent(
 ) -> None:
     """Wait until the last write at each address shows, or its window has passed; journal which do."""
     window = max((provider.limits.visible_within for provider in providers.values()), default=0)
-    last = {write.address: write for write in ledger.view(clock.now(), window).recent if write.provider in providers}
+    recent = ledger.view(clock.now(), window).recent
+    last = {entry.operation.address: entry for entry in recent if entry.operation.provider in providers}
     if not last:
         return
-    operations = [
-        Operation(
-            write.key,
-            write.address,
-            write.provider,
-            write.verb,
-            write.payload,
-            write.digest,
-            write.occurrence,
-            write.target,
-        )
-        for write in last.values()
-    ]
-    deadline = max(write.at for write in last.values()) + window
+    operations = [entry.operation for entry in last.values()]
+    deadline = max(entry.ended_at or 0 for entry in last.values()) + window
     unseen = verify(operations, providers, clock, stop, progress, deadline=deadline)
     ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now())
 

@@ -1,4 +1,4 @@
-"""Verification: wait until what was done is visible, and what was cleared is gone (DESIGN rule 9)."""
+"""Verification: wait until what was done is visible, and what was cleared is gone (rule 9)."""
 
 from __future__ import annotations
 

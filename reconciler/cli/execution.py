@@ -102,7 +102,7 @@ def exit_code(result: Result) -> ExitCode:
         return ExitCode.INTERRUPTED
     if result.ending is ApplyStatus.COMPLETE and not result.remaining:
         return ExitCode.DONE
-    return ExitCode.PARTIAL if result.touched else ExitCode.ERROR
+    return ExitCode.PARTIAL if result.may_have_sent else ExitCode.ERROR
 
 
 def _check(terminal: Terminal, workspace: Workspace, request: Request, plan: Plan) -> None:

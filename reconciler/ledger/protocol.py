@@ -7,27 +7,24 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from reconciler.core.address import Address
-from reconciler.core.operation import Operation, Outcome, Status, Verb
+from reconciler.core.operation import Operation, Outcome, Status
 
 CHECK = "check"
 """The command of runs that send canaries."""
 
 
-class Write(NamedTuple):
-    """An operation the ledger knows to be done lately; ``at`` is when (epoch ms). ``confirmed``: seen at the service
-    since.
-    """
+class Entry(NamedTuple):
+    """An operation as journalled: its intent, how often it was sent, and its outcome (None: open)."""
 
-    key: str
-    address: Address
-    provider: str
-    verb: Verb
-    payload: str
-    digest: str | None
-    occurrence: str | None
-    target: str | None
-    at: int
-    confirmed: bool
+    operation: Operation
+    run: str
+    intended_at: int
+    attempts: int
+    status: Status | None
+    ended_at: int | None
+    confirmed_at: int | None
+    answer: str | None
+    id: str | None
 
 
 class Orphan(NamedTuple):
@@ -53,7 +50,7 @@ class LedgerView(NamedTuple):
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
-    recent: tuple[Write, ...] = ()
+    recent: tuple[Entry, ...] = ()
     cleared: Mapping[str, int] = MappingProxyType({})
     attempted: Mapping[tuple[Address, str], int] = MappingProxyType({})
     orphans: tuple[Orphan, ...] = ()
@@ -77,20 +74,6 @@ class Run(NamedTuple):
     started_at: int
     ended_at: int | None
     state: RunState
-
-
-class Entry(NamedTuple):
-    """An operation as journalled: its intent, how often it was sent, and its outcome (None: open)."""
-
-    operation: Operation
-    run: str
-    intended_at: int
-    attempts: int
-    status: Status | None
-    ended_at: int | None
-    confirmed_at: int | None
-    answer: str | None
-    id: str | None
 
 
 class Holder(NamedTuple):
@@ -138,12 +121,12 @@ class Ledger(Protocol):
     def begin(self, holder: Holder, run: Run) -> None:
         """Open a run; raises LeaseLostError where the lease is no longer the holder's."""
 
-    def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+    def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
         """Journal that these are about to be sent (again: attempts grows); raises LeaseLostError before anything is
         written.
         """
 
-    def settle(self, outcomes: Iterable[Outcome], now: int) -> None:
+    def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
         """Journal what became of operations."""
 
     def confirm(self, keys: Iterable[str], now: int) -> None:

@@ -10,7 +10,7 @@ from reconciler.core.duration import DAY
 from reconciler.core.operation import Operation, Status
 from reconciler.ledger.codec import PROVIDER, Intent, decode_intent, encode_keys, told_provider
 from reconciler.ledger.orphans import orphans
-from reconciler.ledger.protocol import CHECK, Entry, LedgerView, Orphan, Run, RunState, Write
+from reconciler.ledger.protocol import CHECK, Entry, LedgerView, Orphan, Run, RunState
 
 REMEMBERED = 30 * DAY
 """How far back the view tells which alarms this stack cleared, and left behind: longer than any of them fires."""
@@ -87,7 +87,7 @@ def view(
         f"{_STANDING} status = 'done' AND confirmed_at IS NULL AND ended_at >= ? ORDER BY ended_at, intent, position",
         (now - visible_within,),
     )
-    writes = tuple(map(_write, _entries(connection, recent)))
+    writes = tuple(_entries(connection, recent))
     left = () if providers is None else _orphans(connection, now, providers)
     flown = connection.execute(
         "SELECT plan_id FROM runs WHERE command = ? AND started_at >= ?", (CHECK, now - REMEMBERED)
@@ -169,19 +169,3 @@ def _intent(connection: sqlite3.Connection, number: int) -> tuple[str, int, Sequ
         (number,),
     ).fetchone()
     return run, at, decode_intent(Intent(body, payloads, digest))
-
-
-def _write(entry: Entry) -> Write:
-    operation = entry.operation
-    return Write(
-        operation.key,
-        operation.address,
-        operation.provider,
-        operation.verb,
-        operation.payload,
-        operation.digest,
-        operation.occurrence,
-        operation.target,
-        entry.ended_at or 0,
-        entry.confirmed_at is not None,
-    )

@@ -83,7 +83,7 @@ class SqliteLedger:
                 (*run[:5], run.state.value),
             )
 
-    def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+    def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
         """As the protocol says; raises ValueError for a run that was not begun, DiagnosticError for an operation that
         can't be written down.
         """
@@ -103,7 +103,7 @@ class SqliteLedger:
                 (begun[0], now, *row),
             )
 
-    def settle(self, outcomes: Iterable[Outcome], now: int) -> None:
+    def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
         self._add("settle", now, encode_outcomes(outcomes))
 
     def confirm(self, keys: Iterable[str], now: int) -> None:

@@ -8,7 +8,7 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration, format_instant, rough_duration
 from reconciler.core.observed import Observed, State
-from reconciler.ledger.protocol import Write
+from reconciler.ledger.protocol import Entry
 from reconciler.plan.difference import differences
 from reconciler.plan.plan import Difference
 from reconciler.plan.state import KnownState, dedupe
@@ -132,10 +132,11 @@ def _why_not_firing(address: Address, past: KnownState) -> tuple[str, bool]:
     return f"cleared at {when}, not by this stack's ledger", True
 
 
-def _pending(desired: Desired, active: tuple[Observed, ...], push: Write, now: int) -> Decision:
+def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: int) -> Decision:
     """A push that is done and not shown yet: what is declared may be there already; anything else has to wait."""
-    ago = rough_duration(max(now - push.at, 0))
-    if desired.firing and (push.digest, push.provider) == (desired.digest, desired.provider):
+    ago = rough_duration(max(now - (push.ended_at or now), 0))
+    sent = push.operation
+    if desired.firing and (sent.digest, sent.provider) == (desired.digest, desired.provider):
         return _decision(desired, Action.NO_OP, f"pushed {ago} ago, not visible yet", before=active)
     problem = Diagnostic(
         f"{desired.address} was pushed {ago} ago in another form, and the service does not show it yet",

@@ -9,7 +9,7 @@ from reconciler.core.digest import digest
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Verb
-from reconciler.ledger.protocol import LedgerView, Write
+from reconciler.ledger.protocol import Entry, LedgerView
 
 
 class KnownState(NamedTuple):
@@ -21,7 +21,7 @@ class KnownState(NamedTuple):
     """
 
     active: Mapping[Address, tuple[Observed, ...]]
-    pending: Mapping[Address, Write]
+    pending: Mapping[Address, Entry]
     recorded: frozenset[tuple[Address, str]]
     ended: Mapping[Address, Observed]
     ledger: LedgerView
@@ -29,7 +29,7 @@ class KnownState(NamedTuple):
 
 def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history: Iterable[Observed] = ()) -> KnownState:
     """Put together what is known; objects without this stack's marks are not looked at (rule 1)."""
-    gone = {write.target for write in ledger.recent if write.verb is Verb.CLEAR}
+    gone = {entry.operation.target for entry in ledger.recent if entry.operation.verb is Verb.CLEAR}
     active: dict[Address, tuple[Observed, ...]] = {}
     recorded = set(ledger.recorded)
     keys = set()
@@ -44,9 +44,9 @@ def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history:
             active[marks.address] = tuple(sorted((*others, found), key=_newest_first)) if others else (found,)
             keys.add(marks.key)
     pending = {
-        write.address: write
-        for write in ledger.recent
-        if write.verb is Verb.PUSH and write.occurrence is None and write.key not in keys
+        entry.operation.address: entry
+        for entry in ledger.recent
+        if entry.operation.verb is Verb.PUSH and entry.operation.occurrence is None and entry.operation.key not in keys
     }
     ended: dict[Address, Observed] = {}
     for found in history:

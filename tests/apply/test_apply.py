@@ -356,11 +356,11 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
         def __getattr__(self, name: str) -> object:
             return getattr(self._ledger, name)
 
-        def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+        def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
             if next(self._calls) > 1:
                 lost.set()
                 raise LeaseLostError
-            self._ledger.intend(holder, run, operations, now)
+            self._ledger.record_intents(holder, run, operations, now)
 
     class Slow:
         def __init__(self, provider: Provider) -> None:

@@ -26,7 +26,7 @@ def intended(it: Rig, *names: str) -> list[Operation]:
         holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), SECOND)
         ledger.begin(holder, Run("run", plan.id, "apply", it.clock.now(), None, RunState.RUNNING))
         operations = list(plan.operations)
-        ledger.intend(holder, "run", operations, it.clock.now())
+        ledger.record_intents(holder, "run", operations, it.clock.now())
         ledger.release(holder)
     return operations
 

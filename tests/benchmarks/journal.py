@@ -64,8 +64,8 @@ def _round(operations: list[Operation]) -> _Seconds:
         outcomes = [[Outcome(operation.key, Status.DONE) for operation in batch] for batch in batches]
         begun, processor = perf_counter(), process_time()
         for batch, outcome in zip(batches, outcomes, strict=True):
-            ledger.intend(holder, "run", batch, _NOW)
-            ledger.settle(outcome, _NOW)
+            ledger.record_intents(holder, "run", batch, _NOW)
+            ledger.record_outcomes(outcome, _NOW)
         ledger.confirm([operation.key for operation in operations], _NOW)
         ledger.end("run", RunState.DONE, _NOW)
         journalled, processor = perf_counter(), process_time() - processor

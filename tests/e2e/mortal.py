@@ -138,8 +138,8 @@ def _live(told: Mapping[str, Any]) -> None:
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(told[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     fate = _Fate(Death(*told["death"]) if told["death"] else None)
-    fate.wrap(SqliteLedger, "intend", 3, Step.BEFORE_INTENT, Step.AFTER_INTENT)
-    fate.wrap(SqliteLedger, "settle", 1, Step.BEFORE_OUTCOME, Step.AFTER_OUTCOME)
+    fate.wrap(SqliteLedger, "record_intents", 3, Step.BEFORE_INTENT, Step.AFTER_INTENT)
+    fate.wrap(SqliteLedger, "record_outcomes", 1, Step.BEFORE_OUTCOME, Step.AFTER_OUTCOME)
     fate.wrap(SqliteLedger, "confirm", 1, Step.BEFORE_CONFIRMING, None)
     for provider in (AomProvider, CesProvider):
         fate.wrap(provider, "send", 1, None, Step.AFTER_SENDING)

@@ -22,11 +22,11 @@ holder = take(ledger, pid=os.getpid())
 ledger.begin(holder, run())
 for number in range(10_000):
     sent = operations(*(f"{number}-{each}" for each in range(20)))
-    ledger.intend(holder, "run-1", sent, NOW)
+    ledger.record_intents(holder, "run-1", sent, NOW)
     print("intended", number, flush=True)
     with ledger.batch():
-        ledger.settle([Outcome(one.key, Status.DONE) for one in sent[:10]], NOW)
-        ledger.settle([Outcome(one.key, Status.UNKNOWN) for one in sent[10:]], NOW)
+        ledger.record_outcomes([Outcome(one.key, Status.DONE) for one in sent[:10]], NOW)
+        ledger.record_outcomes([Outcome(one.key, Status.UNKNOWN) for one in sent[10:]], NOW)
     print("settled", number, flush=True)
     if number % 7 == 6:
         ledger.statuses(["0-0"])

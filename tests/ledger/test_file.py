@@ -82,8 +82,8 @@ def test_a_directory_that_is_not_ours_gets_no_ignore_file(tmp_path: Path) -> Non
 
 def test_what_was_written_is_there_when_the_file_is_opened_again(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", [event("e", "v1")], NOW)
-        ledger.settle([Outcome("e", Status.DONE)], NOW)
+        ledger.record_intents(holder, "run-1", [event("e", "v1")], NOW)
+        ledger.record_outcomes([Outcome("e", Status.DONE)], NOW)
     for again in (open_ledger(path), read_ledger(path), open_ledger(path, create=False)):
         assert again.view(NOW, 0).recorded == {(Address("ces_event", "release"), "v1")}
         again.close()
@@ -151,7 +151,7 @@ def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
 def test_a_damaged_file_is_told_when_it_is_read(path: Path) -> None:
     with begun(path) as (ledger, holder):
         for number in range(50):
-            ledger.intend(holder, "run-1", operations(*(f"{number}-{each}" for each in range(50))), NOW)
+            ledger.record_intents(holder, "run-1", operations(*(f"{number}-{each}" for each in range(50))), NOW)
     content = bytearray(path.read_bytes())
     content[8192:-4096] = b"\xa5" * (len(content) - 8192 - 4096)
     path.write_bytes(content)
@@ -162,7 +162,7 @@ def test_a_damaged_file_is_told_when_it_is_read(path: Path) -> None:
 
 def test_an_operation_that_was_altered_in_the_file_is_told(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations("a"), NOW)
+        ledger.record_intents(holder, "run-1", operations("a"), NOW)
     sql(path, "UPDATE journal SET payloads = replace(payloads, 'event', 'events')")
     with pytest.raises(DiagnosticError) as error:
         read_ledger(path).open_intents()
@@ -179,7 +179,7 @@ def test_a_directory_that_cannot_be_written_is_told(directory: Path) -> None:
 def test_a_ledger_that_cannot_be_written_is_still_read(directory: Path) -> None:
     path = directory / "shop.db"
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations("a"), NOW)
+        ledger.record_intents(holder, "run-1", operations("a"), NOW)
     path.chmod(0o444)
     directory.chmod(0o555)
     with unprivileged():
@@ -228,11 +228,11 @@ def test_a_write_that_the_disk_refuses_is_told_and_what_was_journalled_before_st
 import resource, sys
 from tests.ledger.test_file import *
 with begun(Path(sys.argv[1])) as (ledger, holder):
-    ledger.intend(holder, "run-1", operations("first"), NOW)
+    ledger.record_intents(holder, "run-1", operations("first"), NOW)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
     try:
         for number in range(1000):
-            ledger.intend(holder, "run-1", operations(*(f"{number}-{each}" for each in range(100))), NOW)
+            ledger.record_intents(holder, "run-1", operations(*(f"{number}-{each}" for each in range(100))), NOW)
     except DiagnosticError as error:
         print(number, error)
 """

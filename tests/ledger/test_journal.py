@@ -36,7 +36,7 @@ def test_an_operation_comes_back_as_it_was_journalled(path: Path) -> None:
         NOW + 9,
     )
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", [sent, operation("k2")], NOW)
+        ledger.record_intents(holder, "run-1", [sent, operation("k2")], NOW)
         first, second = ledger.entries("run-1")
     assert first.operation == sent
     assert second.operation == operation("k2")
@@ -45,16 +45,16 @@ def test_an_operation_comes_back_as_it_was_journalled(path: Path) -> None:
 
 def test_an_intent_without_an_outcome_is_open_for_the_next_process(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations("a", "b", "c"), NOW)
-        ledger.settle([Outcome("a", Status.DONE), Outcome("b", Status.UNKNOWN)], NOW)
+        ledger.record_intents(holder, "run-1", operations("a", "b", "c"), NOW)
+        ledger.record_outcomes([Outcome("a", Status.DONE), Outcome("b", Status.UNKNOWN)], NOW)
     assert [entry.operation.key for entry in read_ledger(path).open_intents()] == ["b", "c"]
 
 
 def test_a_settled_operation_keeps_the_answer_and_the_id_the_service_gave(path: Path) -> None:
     refusal = ServiceErrorDetail("no such\x1b[2J resource \ud800", 400, "AOM.0402", "trace-1")
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations("a", "b"), NOW)
-        ledger.settle([Outcome("a", Status.FAILED, refusal), Outcome("b", Status.DONE, id="svc-1")], NOW + 5)
+        ledger.record_intents(holder, "run-1", operations("a", "b"), NOW)
+        ledger.record_outcomes([Outcome("a", Status.FAILED, refusal), Outcome("b", Status.DONE, id="svc-1")], NOW + 5)
         failed, done = ledger.entries("run-1")
     assert failed.status is Status.FAILED
     assert failed.answer == "400 AOM.0402: no such\x1b[2J resource \\ud800 (trace trace-1)"
@@ -63,10 +63,10 @@ def test_a_settled_operation_keeps_the_answer_and_the_id_the_service_gave(path: 
 
 def test_an_operation_sent_again_is_open_again_and_listed_in_both_runs(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations("a", "b"), NOW)
-        ledger.settle([Outcome("a", Status.UNKNOWN, ServiceErrorDetail("timed out"))], NOW + 1)
+        ledger.record_intents(holder, "run-1", operations("a", "b"), NOW)
+        ledger.record_outcomes([Outcome("a", Status.UNKNOWN, ServiceErrorDetail("timed out"))], NOW + 1)
         ledger.begin(holder, run("run-2"))
-        ledger.intend(holder, "run-2", operations("a"), NOW + 2)
+        ledger.record_intents(holder, "run-2", operations("a"), NOW + 2)
         (again,) = ledger.entries("run-2")
         assert [entry.operation.key for entry in ledger.entries("run-1")] == ["a", "b"]
     assert (again.attempts, again.status, again.answer, again.intended_at) == (2, None, None, NOW + 2)
@@ -75,36 +75,40 @@ def test_an_operation_sent_again_is_open_again_and_listed_in_both_runs(path: Pat
 def test_statuses_are_known_for_settled_operations_only(path: Path) -> None:
     keys = [f"k{number}" for number in range(2_500)]
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations(*keys), NOW)
-        ledger.settle([Outcome(key, Status.DONE) for key in keys[1:]], NOW)
+        ledger.record_intents(holder, "run-1", operations(*keys), NOW)
+        ledger.record_outcomes([Outcome(key, Status.DONE) for key in keys[1:]], NOW)
         found = ledger.statuses([*keys, "never seen"])
     assert found == dict.fromkeys(keys[1:], Status.DONE)
 
 
 def test_the_view_holds_facts_of_all_time_and_recent_writes_not_yet_confirmed(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", [event("e1", "v1"), event("e2", "v2"), *operations("old", "seen", "new")], NOW)
-        ledger.settle([Outcome("e1", Status.DONE), Outcome("old", Status.DONE)], NOW)
-        ledger.settle([Outcome("seen", Status.DONE), Outcome("new", Status.DONE, id="svc")], NOW + 100)
+        ledger.record_intents(
+            holder, "run-1", [event("e1", "v1"), event("e2", "v2"), *operations("old", "seen", "new")], NOW
+        )
+        ledger.record_outcomes([Outcome("e1", Status.DONE), Outcome("old", Status.DONE)], NOW)
+        ledger.record_outcomes([Outcome("seen", Status.DONE), Outcome("new", Status.DONE, id="svc")], NOW + 100)
         ledger.confirm(["seen"], NOW + 101)
         view = ledger.view(NOW + 110, 50)
     assert view.recorded == {(Address("ces_event", "release"), "v1")}
-    assert [(write.key, write.at, write.confirmed) for write in view.recent] == [("new", NOW + 100, False)]
-    assert view.recent[0].payload == operation("new").payload
+    assert [(entry.operation.key, entry.ended_at, entry.confirmed_at) for entry in view.recent] == [
+        ("new", NOW + 100, None)
+    ]
+    assert view.recent[0].operation.payload == operation("new").payload
 
 
 def test_the_view_tells_which_alarms_were_cleared_in_the_last_30_days(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", [clear("c1", "id-1"), clear("c2", "id-2"), clear("c3", "id-3")], NOW)
-        ledger.settle([Outcome("c1", Status.DONE)], NOW)
-        ledger.settle([Outcome("c2", Status.DONE), Outcome("c3", Status.FAILED)], NOW + DAY)
+        ledger.record_intents(holder, "run-1", [clear("c1", "id-1"), clear("c2", "id-2"), clear("c3", "id-3")], NOW)
+        ledger.record_outcomes([Outcome("c1", Status.DONE)], NOW)
+        ledger.record_outcomes([Outcome("c2", Status.DONE), Outcome("c3", Status.FAILED)], NOW + DAY)
         assert ledger.view(NOW + 30 * DAY + 1, 0).cleared == {"id-2": NOW + DAY}
 
 
 def test_a_run_is_found_by_a_unique_prefix_and_by_its_whole_id(path: Path) -> None:
     with begun(path, "ab1") as (ledger, holder):
         ledger.begin(holder, run("ab"))
-        ledger.intend(holder, "ab1", operations("x"), NOW)
+        ledger.record_intents(holder, "ab1", operations("x"), NOW)
         assert [entry.operation.key for entry in ledger.entries("ab1")] == ["x"]
         assert ledger.entries("ab") == []
         for missing in ("a", "zz"):
@@ -126,7 +130,7 @@ def test_nothing_is_journalled_once_the_lease_is_lost(path: Path) -> None:
     with begun(path) as (ledger, holder):
         ledger.unlock()
         with pytest.raises(LeaseLostError, match="broken or given back"):
-            ledger.intend(holder, "run-1", operations("a"), NOW)
+            ledger.record_intents(holder, "run-1", operations("a"), NOW)
         take(ledger, "somebody")
         with pytest.raises(LeaseLostError, match="somebody on runner-1"):
             ledger.begin(holder, run("run-2"))
@@ -136,25 +140,25 @@ def test_nothing_is_journalled_once_the_lease_is_lost(path: Path) -> None:
 
 def test_an_intent_of_a_run_that_was_not_begun_is_refused(path: Path) -> None:
     with begun(path) as (ledger, holder), pytest.raises(ValueError, match="run-9 was not begun"):
-        ledger.intend(holder, "run-9", operations("a"), NOW)
+        ledger.record_intents(holder, "run-9", operations("a"), NOW)
 
 
 @pytest.mark.parametrize("payload", ['{"a":"\x1e"}', '{"a":"\ud800"}'])
 def test_an_operation_no_file_can_hold_is_refused_before_anything_is_written(path: Path, payload: str) -> None:
     with begun(path) as (ledger, holder):
         with pytest.raises(DiagnosticError, match="can't hold an operation"):
-            ledger.intend(holder, "run-1", [*operations("a"), operation("b", payload=payload)], NOW)
+            ledger.record_intents(holder, "run-1", [*operations("a"), operation("b", payload=payload)], NOW)
         assert ledger.open_intents() == []
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(path: Path) -> None:
     with begun(path) as (ledger, holder):
         with ledger.batch():
-            ledger.intend(holder, "run-1", operations("a"), NOW)
+            ledger.record_intents(holder, "run-1", operations("a"), NOW)
             with ledger.batch():
-                ledger.settle([Outcome("a", Status.DONE)], NOW)
+                ledger.record_outcomes([Outcome("a", Status.DONE)], NOW)
         with pytest.raises(RuntimeError), ledger.batch():
-            ledger.intend(holder, "run-1", operations("b"), NOW)
+            ledger.record_intents(holder, "run-1", operations("b"), NOW)
             raise RuntimeError
         assert ledger.statuses(["a", "b"]) == {"a": Status.DONE}
         assert ledger.open_intents() == []
@@ -163,9 +167,9 @@ def test_a_batch_is_kept_whole_or_not_at_all(path: Path) -> None:
 def test_a_refused_write_inside_a_batch_leaves_the_rest_of_the_batch(path: Path) -> None:
     with begun(path) as (ledger, holder):
         with ledger.batch():
-            ledger.intend(holder, "run-1", operations("a"), NOW)
+            ledger.record_intents(holder, "run-1", operations("a"), NOW)
             with pytest.raises(ValueError, match="not begun"):
-                ledger.intend(holder, "run-9", operations("b"), NOW)
+                ledger.record_intents(holder, "run-9", operations("b"), NOW)
         assert [entry.operation.key for entry in ledger.open_intents()] == ["a"]
 
 
@@ -175,8 +179,8 @@ def test_workers_may_journal_at_the_same_time(path: Path) -> None:
         def work(worker: int) -> None:
             for number in range(20):
                 key = f"{worker}-{number}"
-                ledger.intend(holder, "run-1", operations(key), NOW)
-                ledger.settle([Outcome(key, Status.DONE)], NOW)
+                ledger.record_intents(holder, "run-1", operations(key), NOW)
+                ledger.record_outcomes([Outcome(key, Status.DONE)], NOW)
 
         workers = [Thread(target=work, args=(worker,)) for worker in range(4)]
         for worker in workers:
@@ -190,8 +194,8 @@ def test_workers_may_journal_at_the_same_time(path: Path) -> None:
 
 def test_a_reader_beside_a_writer_sees_what_was_journalled_so_far(path: Path) -> None:
     with begun(path) as (ledger, holder):
-        ledger.intend(holder, "run-1", operations("a", "b"), NOW)
-        ledger.settle([Outcome("a", Status.DONE)], NOW)
+        ledger.record_intents(holder, "run-1", operations("a", "b"), NOW)
+        ledger.record_outcomes([Outcome("a", Status.DONE)], NOW)
         reader = read_ledger(path)
         assert reader.statuses(["a", "b"]) == {"a": Status.DONE}
         assert [entry.operation.key for entry in reader.open_intents()] == ["b"]

@@ -110,7 +110,7 @@ class Journal(RuleBasedStateMachine):
     def intend(self, keys: list[str]) -> None:
         id = list(self.states)[-1]
         sent = [_operation(key) for key in keys]
-        if not self._fenced(lambda mine: self.ledger.intend(mine, id, sent, self.now)):
+        if not self._fenced(lambda mine: self.ledger.record_intents(mine, id, sent, self.now)):
             return
         for key in keys:
             self.order += 1
@@ -121,7 +121,7 @@ class Journal(RuleBasedStateMachine):
 
     @rule(outcomes=st.lists(st.tuples(KEYS, STATUSES, st.none() | TEXT, st.none() | TEXT)))
     def settle(self, outcomes: list[tuple[str, Status, str | None, str | None]]) -> None:
-        self.ledger.settle(
+        self.ledger.record_outcomes(
             [
                 Outcome(key, status, None if error is None else ServiceErrorDetail(error, 400), id)
                 for key, status, error, id in outcomes
@@ -192,8 +192,8 @@ class Journal(RuleBasedStateMachine):
         facts = {_operation(key) for key in done if _operation(key).occurrence is not None}
         assert view.recorded == {(fact.address, fact.occurrence) for fact in facts}
         recent = {key for key, k in done.items() if k.confirmed_at is None and (k.ended_at or 0) >= self.now - RECENT}
-        assert {write.key for write in view.recent} == recent
-        assert [write.at for write in view.recent] == sorted(write.at for write in view.recent)
+        assert {entry.operation.key for entry in view.recent} == recent
+        assert [entry.ended_at for entry in view.recent] == sorted(entry.ended_at or 0 for entry in view.recent)
         assert view.cleared == {
             _operation(key).target: known.ended_at
             for key, known in done.items()

@@ -35,8 +35,8 @@ def after(path: Path, *runs: list[Operation], status: Status = Status.DONE) -> l
             ledger.begin(holder, run(f"run-{number}"))
             for place, one in enumerate(operations):
                 at = NOW + 1000 * number + place
-                ledger.intend(holder, f"run-{number}", [one], at)
-                ledger.settle([Outcome(one.key, status)], at)
+                ledger.record_intents(holder, f"run-{number}", [one], at)
+                ledger.record_outcomes([Outcome(one.key, status)], at)
         return left(ledger)
 
 
@@ -87,8 +87,8 @@ def test_an_alarm_raised_anew_elsewhere_does_not_hide_the_one_left_behind(path: 
 def test_an_alarm_is_over_when_its_time_has_passed_since_it_was_sent(path: Path) -> None:
     with begun(path) as (ledger, holder):
         timeless = push("t", address=ADDRESS._replace(name="timeless"), send_by=None)
-        ledger.intend(holder, "run-1", [push("p"), timeless], NOW)
-        ledger.settle([Outcome("p", Status.DONE), Outcome("t", Status.DONE)], NOW + 10)
+        ledger.record_intents(holder, "run-1", [push("p"), timeless], NOW)
+        ledger.record_outcomes([Outcome("p", Status.DONE), Outcome("t", Status.DONE)], NOW + 10)
         assert left(ledger, now=NOW + HOUR + 9) == ["p", "t"]
         assert left(ledger, now=NOW + HOUR + 10) == ["t"]
         assert left(ledger, now=NOW + 31 * DAY) == []
@@ -97,8 +97,8 @@ def test_an_alarm_is_over_when_its_time_has_passed_since_it_was_sent(path: Path)
 def test_nothing_is_left_at_a_provider_that_is_configured(path: Path) -> None:
     with begun(path) as (ledger, holder):
         mine, other = push("p"), push("q", "aom", address=ADDRESS._replace(name="other"))
-        ledger.intend(holder, "run-1", [mine, other], NOW)
-        ledger.settle([Outcome("p", Status.DONE), Outcome("q", Status.DONE)], NOW)
+        ledger.record_intents(holder, "run-1", [mine, other], NOW)
+        ledger.record_outcomes([Outcome("p", Status.DONE), Outcome("q", Status.DONE)], NOW)
         assert left(ledger, ("aom", "west")) == []
         assert left(ledger, ("aom",)) == ["p"]
         assert left(ledger, ()) == ["p", "q"]

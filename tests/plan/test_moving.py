@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.core.guards import Guards
-from reconciler.core.operation import Verb
-from reconciler.ledger.protocol import LedgerView, Write
+from reconciler.core.operation import Status, Verb
+from reconciler.ledger.protocol import Entry, LedgerView
 from reconciler.plan.file import dump_plan, parse_plan
 from reconciler.plan.guard import violations
 from reconciler.plan.planner import make_plan
@@ -48,9 +48,7 @@ def test_an_alarm_that_two_providers_of_one_project_show_fires_once() -> None:
 
 def test_a_hidden_push_at_another_provider_is_not_what_is_declared() -> None:
     (push,) = plan_of([alarm()], Service()).operations
-    write = Write(
-        push.key, push.address, "aom", push.verb, push.payload, push.digest, None, None, at=NOW, confirmed=False
-    )
+    write = Entry(push, "run-1", NOW, 1, Status.DONE, NOW, None, None, None)
     plan = make_plan("demo", [MOVED], [], LATER, types=TYPES, ledger=LedgerView(recent=(write,)))
     assert "in another form" in plan.problems[0].summary
 

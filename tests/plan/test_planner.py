@@ -10,8 +10,8 @@ from reconciler.core.desired import Lifecycle
 from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.guards import Guards
 from reconciler.core.observed import State
-from reconciler.core.operation import Verb
-from reconciler.ledger.protocol import LedgerView, Write
+from reconciler.core.operation import Operation, Status, Verb
+from reconciler.ledger.protocol import Entry, LedgerView
 from reconciler.plan.drift import drift_only
 from reconciler.plan.guard import violations
 from reconciler.plan.plan import Plan
@@ -192,15 +192,14 @@ def test_targets_limit_the_plan_and_a_name_covers_all_its_instances() -> None:
     assert actions(plan) == {'aom_alarm.a["1"]': "create", 'aom_alarm.a["2"]': "create"}
 
 
-def _write(push: object, **changes: object) -> Write:
-    fields = ("key", "address", "provider", "verb", "payload", "digest", "occurrence", "target")
-    write = Write(*(getattr(push, name) for name in fields), at=NOW, confirmed=False)
-    return write._replace(**changes)
+def _done(sent: Operation) -> Entry:
+    """The journal's entry of an operation that has just been done."""
+    return Entry(sent, "run-1", NOW, 1, Status.DONE, NOW, None, None, None)
 
 
 def test_a_push_the_service_does_not_show_yet_is_not_repeated() -> None:
     (push,) = plan_of([alarm()], Service()).operations
-    memory = LedgerView(recent=(_write(push),))
+    memory = LedgerView(recent=(_done(push),))
     plan = plan_of([alarm()], Service(), NOW + 5 * SECOND, ledger=memory)
     assert actions(plan) == {"aom_alarm.latency": "no-op"}
     assert _reason(plan) == "pushed 5s ago, not visible yet"
@@ -208,7 +207,7 @@ def test_a_push_the_service_does_not_show_yet_is_not_repeated() -> None:
 
 def test_what_is_hidden_still_can_not_be_changed() -> None:
     (push,) = plan_of([alarm()], Service()).operations
-    memory = LedgerView(recent=(_write(push),))
+    memory = LedgerView(recent=(_done(push),))
     plan = plan_of([alarm(severity="Info")], Service(), NOW + 5 * SECOND, ledger=memory)
     assert "does not show it yet" in plan.problems[0].summary
 
@@ -216,7 +215,7 @@ def test_what_is_hidden_still_can_not_be_changed() -> None:
 def test_a_clear_the_service_does_not_show_yet_counts_as_done() -> None:
     service = _settled(alarm())
     (clear,) = plan_of([], service, LATER).operations
-    memory = LedgerView(recent=(_write(clear),))
+    memory = LedgerView(recent=(_done(clear),))
     assert actions(plan_of([], service, LATER, ledger=memory)) == {}
 
 

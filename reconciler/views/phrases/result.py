@@ -36,7 +36,7 @@ def summary_line(result: Result) -> str:
     words = command_words(result)
     if not result.remaining:
         return f"{words.complete}: {done(pending)}."
-    if not result.touched:
+    if not result.may_have_sent:
         return f"{words.nothing}: {', '.join(_undone(result, pending))}."
     return f"{words.part}: {_balance(result, pending)}."
 
