@@ -32,6 +32,8 @@ from reconciler.receive.writer import GroupWriter
 
 FORMAT_VERSION = "1.0"
 MAX_PAGE = 1_000
+MAX_VALUES = 100
+"""How many keys or fingerprints one query may name."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -148,8 +150,8 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
     @router.get("/deliveries")
     async def deliveries(
         request: Request,
-        key: str | None = None,
-        fingerprint: str | None = None,
+        key: Annotated[list[str] | None, Parameter(max_length=MAX_VALUES)] = None,
+        fingerprint: Annotated[list[str] | None, Parameter(max_length=MAX_VALUES)] = None,
         stack: str | None = None,
         address: str | None = None,
         receiver: str | None = None,
@@ -160,7 +162,8 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
     ) -> Response:
         """Deliveries with an alert that matches, oldest first, each with the alerts that match."""
         check_bearer(request.headers, settings.token)
-        query = Query(key, fingerprint, stack, address, receiver, source, _since(since), after, limit)
+        keys, fingerprints = tuple(key or ()), tuple(fingerprint or ())
+        query = Query(keys, fingerprints, stack, address, receiver, source, _since(since), after, limit)
         page = await asked(partial(store.find, query))
         listening = await asked(partial(store.listening, query.since))
         now = settings.clock()
@@ -169,7 +172,10 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
                 "format_version": FORMAT_VERSION,
                 "now": now,
                 "listening": [
-                    {"since": each.since, "until": now if each.since == writer.started else each.until}
+                    {
+                        "since": each.since,
+                        "until": now if each.since == writer.started and writer.healthy else each.until,
+                    }
                     for each in listening
                 ],
                 "truncated": page.truncated,

@@ -117,13 +117,19 @@ def _stored(row: Row, alerts: tuple[Alert, ...]) -> StoredDelivery:
 
 def _matching(query: Query, mark: Placeholder) -> tuple[list[str], dict[str, object]]:
     wanted = {
-        "mark_key": query.key,
-        "fingerprint": query.fingerprint,
-        "stack": query.stack,
-        "address": query.address,
+        "mark_key": query.keys,
+        "fingerprint": query.fingerprints,
+        "stack": () if query.stack is None else (query.stack,),
+        "address": () if query.address is None else (query.address,),
     }
-    values: dict[str, object] = {name: _clean(value) for name, value in wanted.items() if value is not None}
-    return [f"{name} = {mark(name)}" for name in values], values
+    conditions: list[str] = []
+    values: dict[str, object] = {}
+    for column, texts in wanted.items():
+        named = {f"{column}_{number}": _clean(text) for number, text in enumerate(texts)}
+        values |= named
+        if named:
+            conditions.append(f"{column} IN ({', '.join(map(mark, named))})")
+    return conditions, values
 
 
 def _clean(text: str | None) -> str | None:

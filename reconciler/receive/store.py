@@ -15,10 +15,11 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which deliveries to find; None matches any."""
+    """Which deliveries to find; None, and no key or fingerprint, match any."""
 
-    key: str | None = None
-    fingerprint: str | None = None
+    keys: tuple[str, ...] = ()
+    """With an alert that has one of these."""
+    fingerprints: tuple[str, ...] = ()
     stack: str | None = None
     address: str | None = None
     receiver: str | None = None

@@ -117,14 +117,20 @@ def test_the_times_of_listening_are_kept(store: DeliveryStore) -> None:
 
 def test_a_truncated_delivery_is_counted_for_its_receiver(store: DeliveryStore) -> None:
     store.add([delivery(1, truncated=2), delivery(2, truncated=1, receiver="other"), delivery(3)])
-    assert store.find(Query(key="k9")).truncated == 2
-    assert store.find(Query(key="k9", receiver="pager")).truncated == 1
-    assert store.find(Query(key="k9", since=1_001)).truncated == 0
+    assert store.find(Query(keys=("k9",))).truncated == 2
+    assert store.find(Query(keys=("k9",), receiver="pager")).truncated == 1
+    assert store.find(Query(keys=("k9",), since=1_001)).truncated == 0
+
+
+def test_one_query_finds_several_keys(store: DeliveryStore) -> None:
+    store.add([delivery(number) for number in range(5)])
+    assert keys(store, Query(keys=("k1", "k3", "k9"))) == ["k1", "k3"]
+    assert keys(store, Query(keys=("k1",), fingerprints=("f",))) == []
 
 
 def test_a_query_for_what_no_database_holds_finds_nothing(store: DeliveryStore) -> None:
     store.add([delivery(1)])
-    assert store.find(Query(key="\0\ud800", receiver="\0")).deliveries == ()
+    assert store.find(Query(keys=("\0\ud800",), receiver="\0")).deliveries == ()
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
