@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
+from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Position
 from reconciler.core.observed import Observed
@@ -124,6 +125,14 @@ class Importable(Protocol):
         """
 
 
+@runtime_checkable
+class ProvesDelivery(Protocol):
+    """A provider that knows which notifications of alarms arrived."""
+
+    def deliveries(self, query: DeliveryQuery) -> DeliveryLog:
+        """What arrived of these alarms. Raises ServiceError."""
+
+
 class Limits(NamedTuple):
     """How a provider wants to be driven; set by the configuration."""
 
@@ -137,6 +146,13 @@ class Limits(NamedTuple):
     """
 
 
+class ReceiverEndpoint(NamedTuple):
+    """Where a receiver of notifications answers, and the token of its queries."""
+
+    url: str
+    token: str
+
+
 class ProviderContext(NamedTuple):
     """What the edges hand to a provider when it is opened."""
 
@@ -144,6 +160,8 @@ class ProviderContext(NamedTuple):
     embedded_endpoint: str | None = None
     """The base URL of the running embedded emulator, where ``endpoint: embedded`` was asked for."""
     now: Callable[[], float] = time.time
+    receiver: "ReceiverEndpoint | None" = None
+    """The receiver of notifications that runs for the length of the command."""
     """Seconds since the epoch, by the clock that the run goes by: what a query's window ends at."""
 
 

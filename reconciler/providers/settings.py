@@ -20,13 +20,18 @@ _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 def _endpoint(value: str) -> str:
     if value == EMBEDDED:
         return value
+    return check_url(value, f"an endpoint is {EMBEDDED}, or a URL such as https://aom.cn-north-4.myhuaweicloud.com")
+
+
+def check_url(value: str, wanted: str) -> str:
+    """A base URL without a slash at its end; ValueError, which says what is wanted, if it is none."""
     try:
         parts = urlsplit(value)
         fine = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         fine = None
     if not fine or parts.query or parts.fragment:
-        raise ValueError(f"an endpoint is {EMBEDDED}, or a URL such as https://aom.cn-north-4.myhuaweicloud.com")
+        raise ValueError(wanted)
     if parts.username is not None or parts.password is not None:
         raise ValueError("an endpoint holds no user and no password: write them under auth")
     return value.rstrip("/")

@@ -1,0 +1,57 @@
+"""Deliveries: which notifications of alarms arrived at a receiver. All times are epoch milliseconds of our clock."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class DeliveryQuery(NamedTuple):
+    """Which notifications to look for: of alarms with one of these idempotency keys, or fingerprints."""
+
+    keys: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    receiver: str | None = None
+    """The receiver by its sender's name; None for any."""
+    since: int = 0
+
+
+class Arrival(NamedTuple):
+    """One alarm in one notification that arrived."""
+
+    key: str | None
+    fingerprint: str | None
+    status: str | None
+    """``firing`` or ``resolved``; None if the notification does not say."""
+    receiver: str | None
+    received_at: int
+    times: int = 1
+    """How often it arrived: a sender may send it again."""
+
+
+class Span(NamedTuple):
+    """A time during which a receiver was running."""
+
+    since: int
+    until: int
+
+
+class DeliveryLog(NamedTuple):
+    """What a receiver knows, at ``asked_at``."""
+
+    asked_at: int
+    arrivals: tuple[Arrival, ...] = ()
+    listening: tuple[Span, ...] = ()
+    truncated: int = 0
+    """Notifications whose sender left alarms out."""
+
+    def gap(self, since: int, until: int) -> Span | None:
+        """The first time between two instants at which no receiver was running; None if there is none."""
+        covered = since
+        for span in sorted(self.listening):
+            if span.since > covered:
+                break
+            covered = max(covered, span.until)
+        if covered >= until:
+            return None
+        following = min((span.since for span in self.listening if span.since > covered), default=until)
+        return Span(covered, min(following, until))

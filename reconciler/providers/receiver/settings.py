@@ -1,0 +1,67 @@
+"""Settings of a receiver provider."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from reconciler.core.duration import HOUR, SECOND
+from reconciler.providers.settings import Credential, Lookback, Strict, Wait, check_url
+
+LISTEN = "listen"
+"""The endpoint that stands for the receiver that ``--listen`` starts."""
+
+
+def _endpoint(value: str) -> str:
+    if value == LISTEN:
+        return value
+    return check_url(value, f"an endpoint is {LISTEN}, or a URL such as https://receiver.example.com")
+
+
+class ReceiverAuth(Strict):
+    """The token that queries of the receiver carry."""
+
+    token: Credential = Field(description="The token that the receiver was started with; not the one of its senders.")
+
+
+class ReceiverSettings(Strict):
+    """How to reach a receiver of notifications (`reconciler receive`)."""
+
+    model_config = ConfigDict(
+        title="receiver",
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {"endpoint": {"const": LISTEN}}, "not": {"required": ["auth"]}},
+                {"properties": {"endpoint": {"not": {"const": LISTEN}}}, "required": ["auth"]},
+            ]
+        },
+    )
+
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
+        description="The receiver's URL, or `listen` for the one that `--listen` starts for the length of a run."
+    )
+    auth: ReceiverAuth | None = Field(None, description="How to prove who is asking: {token}; not with `listen`.")
+    lookback: Lookback = Field(
+        HOUR,
+        description="How far back a query looks that does not say so itself, at most 365d; 1h by default.",
+        json_schema_extra={"default": "1h"},
+    )
+    parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
+    rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
+    request_timeout: Wait = Field(
+        10 * SECOND,
+        description="How long one request may take, at most 1h; 10s by default.",
+        json_schema_extra={"default": "10s"},
+    )
+    ca_file: str | None = Field(
+        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
+    )
+
+    @model_validator(mode="after")
+    def _token(self) -> Self:
+        if self.endpoint == LISTEN and self.auth is not None:
+            raise ValueError("endpoint: listen needs no auth")
+        if self.endpoint != LISTEN and self.auth is None:
+            raise ValueError("give auth: {token: ...}, the token that the receiver was started with")
+        return self
