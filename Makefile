@@ -7,7 +7,7 @@ LOCK   := .ci/requirements/dev.txt
 UV     ?= $(BIN)/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: demo test test-fast lint format bench schema docs lock audit clean
+.PHONY: demo test test-fast lint format bench schema docs lock audit dist clean
 
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
@@ -48,6 +48,11 @@ lock:
 # Needs the network: asks which locked versions have known vulnerabilities.
 audit: $(STAMP)
 	$(BIN)/pip-audit --require-hashes --disable-pip -r $(LOCK)
+
+# What a release consists of: the wheel, and its bill of materials (CycloneDX).
+dist: $(STAMP)
+	$(BIN)/python -m hatchling build --directory dist
+	$(BIN)/python -m cyclonedx_py requirements .ci/requirements/image.txt --of JSON -o dist/sbom.json
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
