@@ -144,9 +144,9 @@ def read_checks(
             else:
                 problems += error.diagnostics
             continue
-        noted = DiagnosticCollector(node.texts)
+        noted = DiagnosticCollector(node.source_map)
         check = _read(name, node, value, stack, types, noted)
-        problems += noted.listed(lambda _: True)
+        problems += noted.sorted(lambda _: True)
         if check is not None:
             found.append(check)
     if problems:
@@ -178,8 +178,8 @@ def _read(
     name: str, node: Node, value: Value, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> Check | None:
     if not isinstance(value, dict):
-        place = node.key_place if value is None else node.place
-        problems.add(place, f"check {name} must be a mapping, not {kind(value)}")
+        offset = node.key_offset if value is None else node.offset
+        problems.add(offset, f"check {name} must be a mapping, not {kind(value)}")
         return None
     known = [info.alias or key for key, info in CheckSpec.model_fields.items()]
     try:
@@ -196,7 +196,7 @@ def _read(
     query = stack.data.get(spec.data)
     if query is None:
         hint = did_you_mean(spec.data, stack.data) or "it names a query under data as TYPE.NAME"
-        problems.add((node.child("data") or node).place, f'there is no query "{spec.data}"', hint)
+        problems.add((node.child("data") or node).offset, f'there is no query "{spec.data}"', hint)
         return None
     expected = node.child("expect") or node
     for where, summary, advice in spec.expect.misfits(query.label, query.source.fields):
@@ -210,7 +210,7 @@ def _place(node: Node, path: tuple[str, ...]) -> int:
         if child is None:
             break
         node = child
-    return node.key_place
+    return node.key_offset
 
 
 CANARY_TYPE = "aom_alarm"
@@ -233,7 +233,7 @@ def _canary(
     address = canary_address(name, CANARY_TYPE)
     clash = next((item for item in stack.desired if address._replace(key=None).covers(item.address)), None)
     if clash is not None:
-        problems.add(node.key_place, f"{clash.address} has the address that canaries use", "give it another name")
+        problems.add(node.key_offset, f"{clash.address} has the address that canaries use", "give it another name")
         return None
     fields: dict[str, Value] = {
         "event_name": spec.event_name,
@@ -258,7 +258,7 @@ def _canary(
     except ValidationError as error:
         report(error, node, CanarySpec.model_fields, problems, value=fields, what="the canary")
     except ValueError as error:
-        problems.add(node.key_place, str(error))
+        problems.add(node.key_offset, str(error))
     return None
 
 
@@ -271,13 +271,13 @@ def _canary_provider(
         if spec.provider in fitting:
             return spec.provider
         hint = did_you_mean(spec.provider, fitting) or (f"those are {', '.join(fitting)}" if fitting else None)
-        place = (node.child("provider") or node).place
-        problems.add(place, f"{spec.provider} is no provider that a canary can go through", hint)
+        offset = (node.child("provider") or node).offset
+        problems.add(offset, f"{spec.provider} is no provider that a canary can go through", hint)
     elif len(fitting) == 1:
         return fitting[0]
     elif fitting:
         summary = f"the canary could go through any of the providers {', '.join(fitting)}"
-        problems.add(node.key_place, summary, f"add to it: provider: {fitting[0]}")
+        problems.add(node.key_offset, summary, f"add to it: provider: {fitting[0]}")
     else:
-        problems.add(node.key_place, "no provider that a canary can go through is configured", "configure one: aom")
+        problems.add(node.key_offset, "no provider that a canary can go through is configured", "configure one: aom")
     return None

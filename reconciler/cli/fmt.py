@@ -13,7 +13,7 @@ from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Format, Terminal
 
 if TYPE_CHECKING:
-    from reconciler.config.yaml.source import Source
+    from reconciler.config.yaml.source_map import Source
     from reconciler.core.diagnostic import Diagnostic
 
 STANDARD_INPUT = "standard input"
@@ -73,7 +73,7 @@ def fmt(
 
 
 def _sources(terminal: Terminal, paths: list[Path]) -> Iterator[Source]:
-    from reconciler.config.yaml.source import Source
+    from reconciler.config.yaml.source_map import Source
     from reconciler.session.workspace import read_sources
 
     for path in paths:

@@ -1,4 +1,4 @@
-"""Problems: the diagnostics a load has found so far, kept so that all of them are told at once."""
+"""Diagnostics: collects the errors and warnings of one load, so that all of them are reported at once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ Shown = Callable[[int], bool]
 
 
 class DiagnosticCollector:
-    """Collects diagnostics by place; one that is already there (same place, same words) is not added again.
+    """Collects diagnostics by offset; one that is already there (same offset, same words) is not added again.
 
-    Nor is one that differs only in the instance of a ``for_each`` it was found in: those are counted.
+    One that differs only in the instance of a ``for_each`` it was found in is counted instead.
 
-    The lines of text are looked up at the end, when it is known which of them could hold a secret.
+    Source lines are added at the end, when it is known which of them could hold a secret.
     """
 
-    def __init__(self, texts: SourceMap) -> None:
-        self.texts = texts
+    def __init__(self, source_map: SourceMap) -> None:
+        self.source_map = source_map
         self._found: dict[tuple[int, str], Diagnostic] = {}
         self._last: dict[tuple[int, str], str | None] = {}
         self._errors = 0
 
     def add(
         self,
-        place: int | None,
+        offset: int | None,
         summary: str,
         hint: str | None = None,
         *,
@@ -35,16 +35,16 @@ class DiagnosticCollector:
         severity: Severity = Severity.ERROR,
         rule: str | None = None,
     ) -> None:
-        """Note a problem; without a place it concerns the whole, and is told first.
+        """Add a diagnostic; without an offset it concerns the whole stack, and sorts first.
 
-        ``address`` is that of an instance. Instances whose problems at one place break the same ``rule`` have the same
-        problem, though what is said quotes the value of each; without a rule, those of which the same is said.
+        ``address`` is that of an instance. Instances that break the same ``rule`` at one offset have the same problem,
+        although each message quotes its own value; without a rule, those with the same message.
         """
-        key = (-1 if place is None else place, summary if rule is None or address is None else f"\0{rule}")
+        key = (-1 if offset is None else offset, summary if rule is None or address is None else f"\0{rule}")
         instance = None if address is None else str(address)
         found = self._found.get(key)
         if found is None:
-            position = None if place is None else self.texts.position(place)
+            position = None if offset is None else self.source_map.position(offset)
             self._found[key] = Diagnostic(summary, position, hint, None, instance, severity)
             self._errors += severity is Severity.ERROR
         elif found.address is not None and instance not in (None, found.address, self._last.get(key)):
@@ -52,20 +52,20 @@ class DiagnosticCollector:
             self._last[key] = instance
 
     def __len__(self) -> int:
-        """How many errors there are."""
+        """The number of errors."""
         return self._errors
 
-    def listed(self, shown: Shown) -> tuple[Diagnostic, ...]:
-        """All of them by place; with the line of text where ``shown`` says it holds no secret."""
-        listed = []
-        for (place, _), found in sorted(self._found.items(), key=lambda item: (item[0][0], item[1].summary)):
-            if place >= 0 and shown(place):
-                line = self.texts.line(place)
+    def sorted(self, shown: Shown) -> tuple[Diagnostic, ...]:
+        """All diagnostics by offset, with the source line if ``shown`` says that it holds no secret."""
+        found_in_order = []
+        for (offset, _), found in sorted(self._found.items(), key=lambda item: (item[0][0], item[1].summary)):
+            if offset >= 0 and shown(offset):
+                line = self.source_map.line(offset)
                 found = found._replace(source=line)
-            listed.append(found)
-        return tuple(listed)
+            found_in_order.append(found)
+        return tuple(found_in_order)
 
-    def stop(self, shown: Shown) -> None:
+    def raise_if_errors(self, shown: Shown) -> None:
         """Raise DiagnosticError if there is an error."""
         if len(self):
-            raise DiagnosticError(*self.listed(shown))
+            raise DiagnosticError(*self.sorted(shown))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 
 ENVIRONMENT_PREFIX = "RECONCILER_VAR_"
 

@@ -11,21 +11,20 @@ from pydantic import ValidationError
 from reconciler.config.blocks.common import STACK_NAME, STACK_NAME_LENGTH
 from reconciler.config.blocks.providers import AUTH, configure_providers
 from reconciler.config.blocks.resources import expand_resources
-from reconciler.config.blocks.sections import BUILT_IN, LATER, Sections, read_sections
+from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
 from reconciler.config.blocks.validation import report
 from reconciler.config.catalog import Catalog, required_providers
 from reconciler.config.config_digest import config_digest
 from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.expressions import scope as sites
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
 from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Scope
-from reconciler.config.expressions.scope import LATER as LATER_USE
 from reconciler.config.inputs import Inputs
 from reconciler.config.stack import Ask, DataConfig, ProviderSchema, Stack
 from reconciler.config.yaml.node import Value, kind
 from reconciler.config.yaml.secret_lines import safe_lines
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.address import Address
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
@@ -49,11 +48,11 @@ def load_stack(
     ``data`` when the expressions of a resource need it; without it those resources are left out
     (``Stack.unresolved``). What it raises rises from here.
     """
-    unknown = set(sections) - set(LATER)
+    unknown = set(sections) - set(DEFERRED)
     if unknown:
-        raise ValueError(f"sections that can be accepted are {', '.join(LATER)}, not {', '.join(sorted(unknown))}")
+        raise ValueError(f"sections that can be accepted are {', '.join(DEFERRED)}, not {', '.join(sorted(unknown))}")
     with gc_disabled():
-        return _load(sources, root, catalog, inputs, read, tuple(name for name in LATER if name in sections), ask)
+        return _load(sources, root, catalog, inputs, read, tuple(name for name in DEFERRED if name in sections), ask)
 
 
 def _load(
@@ -65,32 +64,32 @@ def _load(
     accepted: Sequence[str],
     ask: Ask | None,
 ) -> Stack:
-    texts = SourceMap()
-    problems = DiagnosticCollector(texts)
-    found = read_sections(sources, accepted, read, texts, problems)
+    source_map = SourceMap()
+    diagnostics = DiagnosticCollector(source_map)
+    found = read_sections(sources, accepted, read, source_map, diagnostics)
     schemas = required_providers(catalog, found)
     settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
-    shown = safe_lines(texts, found.files, (*BUILT_IN, *accepted), settings | {"type"})
-    name = _stack_name(found, sources, problems)
+    shown = safe_lines(source_map, found.files, (*BUILT_IN, *accepted), settings | {"type"})
+    name = _stack_name(found, sources, diagnostics)
     scope = Scope(env=inputs.environ)
     scope.values["stack"]["name"] = name
     # What a configuration does not use is not loaded either.
     if found.entries("variables") or inputs.variables or inputs.files:
         from reconciler.config.blocks.variables import declare_variables
 
-        declare_variables(found, inputs, scope, problems)
+        declare_variables(found, inputs, scope, diagnostics)
     if found.entries("locals"):
         from reconciler.config.blocks.locals import define_locals
 
-        define_locals(found, scope, problems)
-    providers = configure_providers(found, schemas, scope, problems)
-    guards = _guards(found, scope, problems)
+        define_locals(found, scope, diagnostics)
+    providers = configure_providers(found, schemas, scope, diagnostics)
+    guards = _guards(found, scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
-    protected: set[Address] = set()
+    kept: set[Address] = set()
 
     def find(config: DataConfig) -> Value:
-        if ask is None or len(problems):  # with problems there will be no stack: no need to ask anybody
+        if ask is None or len(diagnostics):  # with problems there will be no stack: no need to ask anybody
             unresolved.add(config.label)
             raise UnresolvedError
         return ask(config, providers.configs[config.provider])
@@ -98,16 +97,16 @@ def _load(
     if found.entries("data"):
         from reconciler.config.blocks.data import declare_data, results
 
-        data = declare_data(found, schemas, providers, scope, problems)
+        data = declare_data(found, schemas, providers, scope, diagnostics)
         scope.values["data"] = results(data, find)
-    desired = expand_resources(found, schemas, providers, scope, problems, protected)
+    desired = expand_resources(found, schemas, providers, scope, diagnostics, kept)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
         from reconciler.config.expressions.evaluate import check_expressions
 
-        used |= check_expressions(node, scope, problems, DRILLS if section == "drills" else LATER_USE)
-    problems.stop(shown)
+        used |= check_expressions(node, scope, diagnostics, DRILLS if section == "drills" else sites.DEFERRED)
+    diagnostics.raise_if_errors(shown)
     return Stack(
         name=name,
         root=root,
@@ -117,41 +116,43 @@ def _load(
         digest=config_digest(name, desired, providers, guards, later, used, scope),
         scope=scope,
         secrets=frozenset(providers.secrets | set(_sensitive_texts(scope))),
-        warnings=problems.listed(shown),
+        warnings=diagnostics.sorted(shown),
         sections=later,
         data=data,
         unresolved=frozenset(unresolved),
-        protected=frozenset(protected),
+        kept=frozenset(kept),
     )
 
 
-def _stack_name(sections: Sections, sources: Sequence[Source], problems: DiagnosticCollector) -> str:
+def _stack_name(sections: Sections, sources: Sequence[Source], diagnostics: DiagnosticCollector) -> str:
     node = sections.stack
     if node is None:
-        if not len(problems):
+        if not len(diagnostics):
             where = sources[0].name if len(sources) == 1 else "the configuration"
-            problems.add(None, f"{where} does not name its stack", "add a line: stack: NAME")
+            diagnostics.add(None, f"{where} does not name its stack", "add a line: stack: NAME")
         return ""
     if not isinstance(node.value, str):
-        problems.add(node.place, f"stack must be text, not {kind(node.value)}", "add a name: stack: NAME")
+        diagnostics.add(node.offset, f"stack must be text, not {kind(node.value)}", "add a name: stack: NAME")
         return ""
     if not re.fullmatch(STACK_NAME, node.value) or len(node.value) > STACK_NAME_LENGTH:
-        problems.add(
-            node.place,
+        diagnostics.add(
+            node.offset,
             "this is not a name for a stack",
             f"it has lower-case letters, digits and dashes between them, at most {STACK_NAME_LENGTH} in all",
         )
     return node.value
 
 
-def _guards(sections: Sections, scope: Scope, problems: DiagnosticCollector) -> Guards:
+def _guards(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> Guards:
     node = sections.named.get("guards")
     if node is not None:
         try:
-            value = evaluate_compiled(compile_value(node, GUARDS, scope, problems), Context(scope.values), problems)
+            value = evaluate_compiled(
+                compile_value(node, GUARDS, scope, diagnostics), Context(scope.values), diagnostics
+            )
             return Guards.model_validate(value)
         except ValidationError as error:
-            report(error, node, Guards.model_fields, problems, value=value, what="guards")
+            report(error, node, Guards.model_fields, diagnostics, value=value, what="guards")
         except UnresolvedError:
             pass
     return Guards.model_construct()

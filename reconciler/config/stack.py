@@ -97,7 +97,7 @@ class Stack(NamedTuple):
     """Queries that resources need and nobody was there to make: those resources are left out of ``desired``, so that
     planning anything but a destroy with it would clear what it must not.
     """
-    protected: frozenset[Address] = frozenset()
+    kept: frozenset[Address] = frozenset()
     """Resources among those left out that have lifecycle.prevent_clear."""
 
     def __repr__(self) -> str:

@@ -96,22 +96,22 @@ class _Reader:
         self.stack, self.catalog, self.name, self.node = stack, catalog, name, node
         self.scope = stack.scope.with_data(results(stack.data, find))
         self.find = find
-        self.problems = DiagnosticCollector(node.texts)
+        self.problems = DiagnosticCollector(node.source_map)
         self.refused: list[Diagnostic] = []
 
     def read(self) -> Drill | None:
         """The drill; None where it needs a query that nobody makes. Raises DiagnosticError."""
         node = self.node
         if not isinstance(node.value, Map):
-            place = node.key_place if node.value is None else node.place
-            self.problems.add(place, f"drill {self.name} must be a mapping, not {kind(node.value)}")
-            raise DiagnosticError(*self.problems.listed(lambda _: True))
+            offset = node.key_offset if node.value is None else node.offset
+            self.problems.add(offset, f"drill {self.name} must be a mapping, not {kind(node.value)}")
+            raise DiagnosticError(*self.problems.sorted(lambda _: True))
         spec = self._spec()
         resources = self._resources(spec.labels if spec is not None else LabelsSpec.model_validate({}))
         timeline = self._timeline(spec, resources) if spec is not None else None
         if spec is not None:
             self._check_checks(spec)
-        found = (*self.refused, *self.problems.listed(lambda _: True))
+        found = (*self.refused, *self.problems.sorted(lambda _: True))
         if found:
             raise DiagnosticError(*sorted(found, key=lambda one: one.position or ("", 0, 0)))
         if spec is None or timeline is None:
@@ -136,17 +136,17 @@ class _Reader:
         if node is None or node.value is None:
             return []
         if not isinstance(node.value, Map):
-            self.problems.add(node.place, f"resources must be a mapping of types, not {kind(node.value)}")
+            self.problems.add(node.offset, f"resources must be a mapping of types, not {kind(node.value)}")
             return []
         for type_name, inner in node.entries():
             if not isinstance(inner.value, Map):
                 what = f"resources.{type_name} must be a mapping of names, not {kind(inner.value)}"
-                self.problems.add(inner.key_place, what)
+                self.problems.add(inner.key_offset, what)
             for name, each in inner.entries():
                 if not re.match(NAME, name):
                     hint = "a name has letters, digits, _ and -, and does not begin with a digit"
-                    self.problems.add(each.key_place, f'"{name}" is not a name', hint)
-        sections = Sections(node.texts, named={"resources": node})
+                    self.problems.add(each.key_offset, f'"{name}" is not a name', hint)
+        sections = Sections(node.source_map, named={"resources": node})
         types = {key: config.type for key, config in self.stack.providers.items()}
         providers = Providers(self.stack.providers, types)
         catalog = [self._labelled(schema, labels) for schema in self.catalog]
@@ -160,15 +160,15 @@ class _Reader:
     def _resource(self, desired: Desired, node: Node) -> Resource:
         written = desired.address
         address = drill_address(self.name, written)
-        place = (node.child(written.type) or node).child(written.name) or node
+        offset = (node.child(written.type) or node).child(written.name) or node
         if any(address == other.address for other in self.stack.desired):
             self.problems.add(
-                place.key_place, f"{written} would have the address {address}, as a resource of the stack has"
+                offset.key_offset, f"{written} would have the address {address}, as a resource of the stack has"
             )
         if not desired.firing:
-            where = place.child("state") or place
+            where = offset.child("state") or offset
             self.problems.add(
-                where.key_place, f"{written} is declared cleared", "a drill raises its alarms by its steps"
+                where.key_offset, f"{written} is declared cleared", "a drill raises its alarms by its steps"
             )
         depends_on = tuple(drill_address(self.name, needed) for needed in desired.depends_on)
         return Resource(written, desired._replace(address=address, depends_on=depends_on))
@@ -184,13 +184,13 @@ class _Reader:
             where = node.child(error.index) or node
             where = where.child("after") or where.child("name") or where
             hint = did_you_mean(steps[error.index].after or "", [step.name for step in steps])
-            self.problems.add(where.place, str(error), hint if "no step" in str(error) else None)
+            self.problems.add(where.offset, str(error), hint if "no step" in str(error) else None)
             return None
         if timeline.length > spec.max_duration:
             late = timeline.steps[-1]
             most = format_duration(spec.max_duration)
             self.problems.add(
-                (self.node.child("max_duration") or node).key_place,
+                (self.node.child("max_duration") or node).key_offset,
                 f"step {late.name} is planned at {format_duration(late.offset)}, and max_duration is {most}",
                 "give it a longer max_duration, or an earlier step",
             )
@@ -202,8 +202,8 @@ class _Reader:
         targets: list[Address] = []
         if action in _KINDS:
             for number, text in enumerate(step.names):
-                place = (named.child(number) or named).place
-                targets += self._targets(text, action, place, resources)
+                offset = (named.child(number) or named).offset
+                targets += self._targets(text, action, offset, resources)
         elif action is StepAction.CHECK:
             self._check_names(step.names, named)
         name = step.name or f"{action.value}-{index + 1}"
@@ -219,26 +219,26 @@ class _Reader:
             node.position,
         )
 
-    def _targets(self, text: str, action: StepAction, place: int, resources: Sequence[Resource]) -> list[Address]:
+    def _targets(self, text: str, action: StepAction, offset: int, resources: Sequence[Resource]) -> list[Address]:
         fitting = [one.address for one in resources if one.desired.kind is _KINDS[action]]
         if text == ALL:
             return fitting
         try:
             named = Address.parse(text)
         except ValueError as error:
-            self.problems.add(place, str(error))
+            self.problems.add(offset, str(error))
             return []
         covered = [one for one in resources if named.covers(one.address)]
         if not covered and not self.problems:
             known = list(dict.fromkeys(str(one.address._replace(key=None)) for one in resources))
             hint = did_you_mean(text, [*known, *(str(one.address) for one in resources)])
             self.problems.add(
-                place, f"the drill has no resource {text}", hint or f"it has {', '.join(known) or 'none'}"
+                offset, f"the drill has no resource {text}", hint or f"it has {', '.join(known) or 'none'}"
             )
         for one in covered:
             if one.desired.kind is not _KINDS[action]:
                 words, verb = _UNFIT[one.desired.kind]
-                self.problems.add(place, f"{text} {words}, not {_PAST[action]}", f"write {verb}: {text}")
+                self.problems.add(offset, f"{text} {words}, not {_PAST[action]}", f"write {verb}: {text}")
                 break
         return [one.address for one in covered]
 
@@ -252,7 +252,7 @@ class _Reader:
         for number, name in enumerate(names):
             if name not in known:
                 hint = did_you_mean(name, known) or "declare it under checks"
-                self.problems.add((node.child(number) or node).place, f'there is no check "{name}"', hint)
+                self.problems.add((node.child(number) or node).offset, f'there is no check "{name}"', hint)
 
 
 _PAST = {StepAction.RAISE: "raised", StepAction.CLEAR: "cleared", StepAction.RECORD: "recorded"}

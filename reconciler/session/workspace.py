@@ -12,7 +12,7 @@ from threading import Event
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Stack
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
@@ -209,7 +209,7 @@ class Workspace:
         )
 
     def _is_protected(self, address: Address) -> bool:
-        return any(resource.covers(address) for resource in self.stack.protected)
+        return any(resource.covers(address) for resource in self.stack.kept)
 
     def _history(self, past: KnownState) -> list[Observed]:
         """What ended at the addresses where nothing fires that should."""

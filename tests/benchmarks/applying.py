@@ -14,7 +14,7 @@ from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger

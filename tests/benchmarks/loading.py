@@ -11,8 +11,7 @@ from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.yaml.document import read_document
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.providers.registry import Registry
 from tests.benchmarks.rounds import alternate
 from tests.benchmarks.row import Row, compared

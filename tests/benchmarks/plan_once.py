@@ -15,7 +15,7 @@ from time import process_time
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.stack import Stack
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 from reconciler.core.desired import Desired
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State

@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.stack import Stack
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from tests.config.catalog import CATALOG
 

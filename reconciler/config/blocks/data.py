@@ -44,7 +44,7 @@ def declare_data(
     catalog: Collection[ProviderSchema],
     providers: Providers,
     scope: Scope,
-    problems: DiagnosticCollector,
+    diagnostics: DiagnosticCollector,
 ) -> dict[str, DataConfig]:
     """Every query by ``TYPE.NAME``, evaluated and validated; the names become known to expressions."""
     sources = {name: source for schema in catalog for name, source in sources_of(schema).items()}
@@ -53,16 +53,16 @@ def declare_data(
         source = sources.get(type_name)
         if source is None:
             hint = did_you_mean(type_name, sources) or f"the data sources are {', '.join(sorted(sources))}"
-            problems.add(node.key_place, f'there is no data source "{type_name}"', hint)
-            scope.broken.update(Reference(("data", f"{type_name}.{name}")) for name, _ in node.entries())
+            diagnostics.add(node.key_offset, f'there is no data source "{type_name}"', hint)
+            scope.failed.update(Reference(("data", f"{type_name}.{name}")) for name, _ in node.entries())
             continue
         owners = {schema.name for schema in catalog if type_name in sources_of(schema)}
         fitting = [key for key, name in providers.types.items() if name in owners]
         for name, inner in node.entries():
             declared = Declared(source, name, inner)
-            config = _declare(declared, fitting, min(owners), scope, problems)
+            config = _declare(declared, fitting, min(owners), scope, diagnostics)
             if config is None:
-                scope.broken.add(Reference(("data", declared.label)))
+                scope.failed.add(Reference(("data", declared.label)))
             else:
                 found[declared.label] = config
     return found
@@ -92,15 +92,15 @@ class _Results(dict[str, Value]):
 
 
 def _declare(
-    declared: Declared, fitting: list[str], owner: str, scope: Scope, problems: DiagnosticCollector
+    declared: Declared, fitting: list[str], owner: str, scope: Scope, diagnostics: DiagnosticCollector
 ) -> DataConfig | None:
     source, name, node = declared
     if not isinstance(node.value, Map):
-        place = node.key_place if node.value is None else node.place
-        problems.add(place, f"{declared.label} must be a mapping of filters, not {kind(node.value)}")
+        offset = node.key_offset if node.value is None else node.offset
+        diagnostics.add(offset, f"{declared.label} must be a mapping of filters, not {kind(node.value)}")
         return None
     try:
-        value = evaluate_compiled(compile_value(node, DATA, scope, problems), Context(scope.values), problems)
+        value = evaluate_compiled(compile_value(node, DATA, scope, diagnostics), Context(scope.values), diagnostics)
     except UnresolvedError:
         return None
     assert isinstance(value, dict)
@@ -111,33 +111,33 @@ def _declare(
     try:
         common = DataCommon.model_validate({key: value[key] for key in value if key not in filters})
     except ValidationError as error:
-        report(error, node, known, problems, value=value)
+        report(error, node, known, diagnostics, value=value)
     try:
         query = source.model.model_validate(filters)
     except ValidationError as error:
-        report(error, node, known, problems, value=filters, what=declared.label)
-    provider = _provider(declared, common, fitting, owner, problems)
+        report(error, node, known, diagnostics, value=filters, what=declared.label)
+    provider = _provider(declared, common, fitting, owner, diagnostics)
     if query is None or provider is None:
         return None
     return DataConfig(source, name, provider, query, node.key_position)
 
 
 def _provider(
-    declared: Declared, common: DataCommon | None, fitting: list[str], owner: str, problems: DiagnosticCollector
+    declared: Declared, common: DataCommon | None, fitting: list[str], owner: str, diagnostics: DiagnosticCollector
 ) -> str | None:
     """The key of the provider that is meant; None, with a problem noted, where that can't be told."""
     node = declared.node
     chosen = common.provider if common is not None else None
     if not fitting:
         hint = f"add to the configuration: providers: {{{owner}: {{...}}}}"
-        problems.add(node.key_place, f"no provider for {declared.label} is configured", hint)
+        diagnostics.add(node.key_offset, f"no provider for {declared.label} is configured", hint)
         return None
     if chosen is not None and chosen not in fitting:
         hint = did_you_mean(chosen, fitting) or f"those that can be are {', '.join(fitting)}"
-        problems.add((node.child("provider") or node).place, f"{chosen} can't be asked for {declared.label}", hint)
+        diagnostics.add((node.child("provider") or node).offset, f"{chosen} can't be asked for {declared.label}", hint)
         return None
     if chosen is None and len(fitting) > 1:
         summary = f"{declared.label} could be meant for any of the providers {', '.join(fitting)}"
-        problems.add(node.key_place, summary, f"add to it: provider: {fitting[0]}")
+        diagnostics.add(node.key_offset, summary, f"add to it: provider: {fitting[0]}")
         return None
     return chosen or fitting[0]

@@ -7,13 +7,13 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.node import Node, kind
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 
 MAX_FILES = 1_000
 
 
 def included(
-    node: Node, seen: set[str], read: Callable[[str], Source] | None, problems: DiagnosticCollector
+    node: Node, seen: set[str], read: Callable[[str], Source] | None, diagnostics: DiagnosticCollector
 ) -> list[Source]:
     """The files an ``include`` names (one, or a list), each read once; names read are added to ``seen``.
 
@@ -23,7 +23,7 @@ def included(
     for item in node.items() if isinstance(node.value, list) else (node,):
         name = item.value
         if not isinstance(name, str):
-            problems.add(item.place, f"include names a file, not {kind(name)}")
+            diagnostics.add(item.offset, f"include names a file, not {kind(name)}")
             continue
         reason = _refused(name)
         path = str(PurePosixPath(name)) if reason is None else name
@@ -32,17 +32,17 @@ def included(
         if reason is None and len(seen) >= MAX_FILES:
             reason = f"a stack has at most {MAX_FILES:,} files"
         if reason is not None:
-            problems.add(item.place, f'"{name}" can\'t be included: {reason}')
+            diagnostics.add(item.offset, f'"{name}" can\'t be included: {reason}')
             continue
         if path in seen:
-            problems.add(item.place, f'"{name}" is part of the stack already', "leave this include out")
+            diagnostics.add(item.offset, f'"{name}" is part of the stack already', "leave this include out")
             continue
         seen.add(path)
         assert read is not None
         try:
             sources.append(read(path))
         except OSError as error:
-            problems.add(item.place, f'"{name}" can\'t be read: {error.strerror or error}')
+            diagnostics.add(item.offset, f'"{name}" can\'t be read: {error.strerror or error}')
     return sources
 
 

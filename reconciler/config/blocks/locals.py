@@ -17,7 +17,7 @@ from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import LOCALS, Scope
 
 
-def define_locals(sections: Sections, scope: Scope, problems: DiagnosticCollector) -> None:
+def define_locals(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> None:
     """Put the value of each local into the scope; one made from a sensitive value is sensitive itself."""
     nodes = dict(sections.entries("locals"))
     values = scope.values["local"]
@@ -25,27 +25,27 @@ def define_locals(sections: Sections, scope: Scope, problems: DiagnosticCollecto
     shapes: dict[str, Compiled] = {}
     for name, node in nodes.items():
         try:
-            shapes[name] = compile_value(node, LOCALS, scope, problems)
+            shapes[name] = compile_value(node, LOCALS, scope, diagnostics)
         except UnresolvedError:
-            scope.broken.add(Reference(("local", name)))
+            scope.failed.add(Reference(("local", name)))
     used = {name: references(made) for name, made in shapes.items()}
     needs = {name: {inner for root, inner in used[name] if root == "local"} & shapes.keys() for name in shapes}
     circular = _circular(needs)
     _note_cycles(
-        {name: needs[name] & circular for name in circular}, {n: node.place for n, node in nodes.items()}, problems
+        {name: needs[name] & circular for name in circular}, {n: node.offset for n, node in nodes.items()}, diagnostics
     )
-    scope.broken |= {Reference(("local", name)) for name in circular}
+    scope.failed |= {Reference(("local", name)) for name in circular}
     for name in TopologicalSorter({name: needs[name] for name in needs if name not in circular}).static_order():
         reference = Reference(("local", name))
         if used[name] & scope.sensitive:
             scope.sensitive.add(reference)
-        if used[name] & scope.broken:
-            scope.broken.add(reference)
+        if used[name] & scope.failed:
+            scope.failed.add(reference)
             continue
         try:
-            values[name] = evaluate_compiled(shapes[name], Context(scope.values), problems)
+            values[name] = evaluate_compiled(shapes[name], Context(scope.values), diagnostics)
         except UnresolvedError:
-            scope.broken.add(reference)
+            scope.failed.add(reference)
 
 
 def _circular(needs: dict[str, set[str]]) -> set[str]:
@@ -64,7 +64,7 @@ def _circular(needs: dict[str, set[str]]) -> set[str]:
     return set(needs) - set(free)
 
 
-def _note_cycles(needs: dict[str, set[str]], places: dict[str, int], problems: DiagnosticCollector) -> None:
+def _note_cycles(needs: dict[str, set[str]], offsets: dict[str, int], diagnostics: DiagnosticCollector) -> None:
     """Note each cycle once, at the first of its members."""
     while True:
         try:
@@ -72,8 +72,8 @@ def _note_cycles(needs: dict[str, set[str]], places: dict[str, int], problems: D
             return
         except CycleError as error:
             ring: list[str] = error.args[1][:0:-1]
-            start = ring.index(min(ring, key=lambda name: places[name]))
+            start = ring.index(min(ring, key=lambda name: offsets[name]))
             ring = ring[start:] + ring[:start]
             shown = " -> ".join(f"local.{name}" for name in (*ring, ring[0]))
-            problems.add(places[ring[0]], f"these locals need each other: {shown}")
+            diagnostics.add(offsets[ring[0]], f"these locals need each other: {shown}")
             needs = {name: inner - set(ring) for name, inner in needs.items() if name not in ring}

@@ -45,21 +45,21 @@ class Providers:
 
 
 def configure_providers(
-    sections: Sections, catalog: Collection[ProviderSchema], scope: Scope, problems: DiagnosticCollector
+    sections: Sections, catalog: Collection[ProviderSchema], scope: Scope, diagnostics: DiagnosticCollector
 ) -> Providers:
     """Evaluate and validate every block under ``providers``."""
     schemas = {schema.name: schema for schema in catalog}
     result = Providers()
     for key, node in sections.entries("providers"):
         if not isinstance(node.value, Map):
-            place = node.place if node.value is not None else node.key_place
-            problems.add(place, f"provider {key} must be a mapping, not {kind(node.value)}")
+            offset = node.offset if node.value is not None else node.key_offset
+            diagnostics.add(offset, f"provider {key} must be a mapping, not {kind(node.value)}")
             result.types[key] = key.split(".", 1)[0]
             continue
-        schema = _schema(key, node, schemas, result, problems)
+        schema = _schema(key, node, schemas, result, diagnostics)
         try:
-            made = compile_value(node, PROVIDERS, scope, problems)
-            value = evaluate_compiled(made, Context({**scope.values, "env": dict(scope.env)}), problems)
+            made = compile_value(node, PROVIDERS, scope, diagnostics)
+            value = evaluate_compiled(made, Context({**scope.values, "env": dict(scope.env)}), diagnostics)
         except UnresolvedError:
             continue
         assert isinstance(value, dict)
@@ -76,7 +76,7 @@ def configure_providers(
                 error,
                 node,
                 ("type", *schema.settings.model_fields),
-                problems,
+                diagnostics,
                 model=schema.settings,
                 value=settings,
                 what=f"provider {key}",
@@ -88,18 +88,18 @@ def configure_providers(
 
 
 def _schema(
-    key: str, node: Node, schemas: Mapping[str, ProviderSchema], result: Providers, problems: DiagnosticCollector
+    key: str, node: Node, schemas: Mapping[str, ProviderSchema], result: Providers, diagnostics: DiagnosticCollector
 ) -> ProviderSchema | None:
     written = node.child("type")
     name = key.split(".", 1)[0] if written is None else written.value
-    place = node.key_place if written is None else written.place
+    offset = node.key_offset if written is None else written.offset
     if not isinstance(name, str):
-        problems.add(place, f"type must be text, not {kind(name)}")
+        diagnostics.add(offset, f"type must be text, not {kind(name)}")
         return None
     result.types[key] = name
     if name not in schemas:
         hint = did_you_mean(name, schemas) or f"the provider types are {', '.join(sorted(schemas))}"
-        problems.add(place, f'there is no provider type "{name}"', hint)
+        diagnostics.add(offset, f'there is no provider type "{name}"', hint)
         return None
     return schemas[name]
 

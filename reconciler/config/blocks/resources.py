@@ -33,33 +33,33 @@ def expand_resources(
     catalog: Collection[ProviderSchema],
     providers: Providers,
     scope: Scope,
-    problems: DiagnosticCollector,
-    protected: set[Address],
+    diagnostics: DiagnosticCollector,
+    kept: set[Address],
 ) -> tuple[Desired, ...]:
     """Every resource, evaluated and validated, in the order of the files; problems are noted.
 
-    ``protected`` gets each resource that is left out for want of a query and has lifecycle.prevent_clear.
+    ``kept`` gets each resource that is left out for want of a query and has lifecycle.prevent_clear.
     """
     types = {name: resource_type for schema in catalog for name, resource_type in schema.resource_types.items()}
-    dependencies = Dependencies(problems)
+    dependencies = Dependencies(diagnostics)
     desired: list[Desired] = []
     for type_name, node in sections.entries("resources"):
         resource_type = types.get(type_name)
         if resource_type is None:
             hint = did_you_mean(type_name, types) or f"the resource types are {', '.join(sorted(types))}"
-            problems.add(node.key_place, f'there is no resource type "{type_name}"', hint)
+            diagnostics.add(node.key_offset, f'there is no resource type "{type_name}"', hint)
             continue
-        fitting = _fitting(resource_type, node, catalog, providers, problems)
+        fitting = _fitting(resource_type, node, catalog, providers, diagnostics)
         known = frozenset((*COMMON_KEYS, *resource_type.model.model_fields))
         for name, inner in node.entries():
             address = Address(type_name, name)
-            dependencies.declare(address, inner.key_place)
-            position = problems.texts.position(inner.key_place)
+            dependencies.declare(address, inner.key_offset)
+            position = diagnostics.source_map.position(inner.key_offset)
             resource = _Resource(address, inner, resource_type, known, fitting, position)
             if len(desired) > MAX_INSTANCES:
-                problems.add(inner.key_place, f"a stack has at most {MAX_INSTANCES:,} resources")
+                diagnostics.add(inner.key_offset, f"a stack has at most {MAX_INSTANCES:,} resources")
                 return ()
-            desired += _Expander(resource, providers, scope, problems, dependencies, protected).expand()
+            desired += _Expander(resource, providers, scope, diagnostics, dependencies, kept).expand()
     dependencies.check()
     return tuple(desired)
 
@@ -69,7 +69,7 @@ def _fitting(
     node: Node,
     catalog: Collection[ProviderSchema],
     providers: Providers,
-    problems: DiagnosticCollector,
+    diagnostics: DiagnosticCollector,
 ) -> tuple[str, ...]:
     """The keys of the configured providers that manage a type; that there are none is a problem."""
     owners = {schema.name: schema for schema in catalog if resource_type.name in schema.resource_types}
@@ -78,8 +78,8 @@ def _fitting(
         owner = next(iter(owners.values()))
         fields = [name for name, info in owner.settings.model_fields.items() if info.is_required()]
         block = ", ".join(f"{name}: ..." for name in fields)
-        problems.add(
-            node.key_place,
+        diagnostics.add(
+            node.key_offset,
             f"no provider for {resource_type.name} is configured",
             f"add to the configuration: providers: {{{owner.name}: {{{block}}}}}",
         )
@@ -103,16 +103,16 @@ class _Expander(NamedTuple):
     resource: _Resource
     providers: Providers
     scope: Scope
-    problems: DiagnosticCollector
+    diagnostics: DiagnosticCollector
     dependencies: Dependencies
-    protected: set[Address]
+    kept: set[Address]
 
     def expand(self) -> Iterator[Desired]:
         node = self.resource.node
         value = node.value
         if not isinstance(value, Map):
-            place = node.key_place if value is None else node.place
-            self.problems.add(place, f"{self.resource.address} must be a mapping of fields, not {kind(value)}")
+            offset = node.key_offset if value is None else node.offset
+            self.diagnostics.add(offset, f"{self.resource.address} must be a mapping of fields, not {kind(value)}")
             return
         each = node.child("for_each")
         if each is None and not templated(value):
@@ -129,9 +129,9 @@ class _Expander(NamedTuple):
         try:
             if each is not None:
                 given = list(self._items(each))
-            body = compile_value(node, RESOURCES if each is None else INSTANCES, self.scope, self.problems)
+            body = compile_value(node, RESOURCES if each is None else INSTANCES, self.scope, self.diagnostics)
         except UnresolvedError:
-            self.dependencies.broken(address)
+            self.dependencies.failed(address)
             self._leave_out()
             if each is not None:
                 self._check_only(node)
@@ -144,11 +144,14 @@ class _Expander(NamedTuple):
                 evaluated.values["each"] = {"key": each_key, "value": each_value}
                 address = self.resource.address._replace(key=key)
                 self.dependencies.instance(address)
-            before = len(self.problems)
+            before = len(self.diagnostics)
             try:
-                if isinstance(body, dict) and evaluate_compiled(body.get("enabled"), evaluated, self.problems) is False:
+                if (
+                    isinstance(body, dict)
+                    and evaluate_compiled(body.get("enabled"), evaluated, self.diagnostics) is False
+                ):
                     continue
-                value = evaluate_compiled(body, evaluated, self.problems, address if each is not None else None)
+                value = evaluate_compiled(body, evaluated, self.diagnostics, address if each is not None else None)
                 assert isinstance(value, dict)
                 made = self._instance(address, value)
             except UnresolvedError:
@@ -156,19 +159,19 @@ class _Expander(NamedTuple):
                 self._leave_out()
             if made is not None:
                 yield made
-            elif len(self.problems) > before:
+            elif len(self.diagnostics) > before:
                 failures += 1
                 if failures >= _MOST_FAILURES:
                     return
 
     def _items(self, each: Node) -> Iterator[tuple[str, Value, Value]]:
         value = evaluate_compiled(
-            compile_value(each, RESOURCES, self.scope, self.problems), Context(self.scope.values), self.problems
+            compile_value(each, RESOURCES, self.scope, self.diagnostics), Context(self.scope.values), self.diagnostics
         )
         try:
             yield from instances(value)
         except ValueError as error:
-            self.problems.add(each.place, str(error))
+            self.diagnostics.add(each.offset, str(error))
             raise UnresolvedError from None
 
     def _leave_out(self) -> None:
@@ -176,12 +179,12 @@ class _Expander(NamedTuple):
         lifecycle = self.resource.node.child("lifecycle")
         given = lifecycle.value if lifecycle is not None else None
         if isinstance(given, str) or (isinstance(given, dict) and given.get("prevent_clear", False) is not False):
-            self.protected.add(self.resource.address)
+            self.kept.add(self.resource.address)
 
     def _check_only(self, node: Node) -> None:
         """Note what is wrong with the expressions of a body that can't be evaluated."""
         try:
-            compile_value(node, INSTANCES, self.scope, self.problems)
+            compile_value(node, INSTANCES, self.scope, self.diagnostics)
         except UnresolvedError:
             return
 
@@ -197,7 +200,7 @@ class _Expander(NamedTuple):
         except ValidationError as error:
             what = str(self.resource.address)
             known = self.resource.known
-            report(error, node, known, self.problems, model=model, value=fields, what=what, silent=unknown)
+            report(error, node, known, self.diagnostics, model=model, value=fields, what=what, silent=unknown)
 
     def _instance(self, address: Address, value: dict[str, Value]) -> Desired | None:
         """One instance from its fields; None where it is disabled or has problems."""
@@ -211,7 +214,7 @@ class _Expander(NamedTuple):
             try:
                 common = Common.model_validate(given)
             except ValidationError as error:
-                report(error, resource.node, resource.known, self.problems, model=Common, value=given, address=shown)
+                report(error, resource.node, resource.known, self.diagnostics, model=Common, value=given, address=shown)
                 common = None
         if common is not None and not common.enabled:
             return None
@@ -222,7 +225,7 @@ class _Expander(NamedTuple):
                 error,
                 resource.node,
                 resource.known,
-                self.problems,
+                self.diagnostics,
                 model=resource.type.model,
                 value=fields,
                 address=shown,
@@ -244,7 +247,7 @@ class _Expander(NamedTuple):
                 position=resource.position,
             )
         except ValueError as error:
-            self.problems.add(resource.node.key_place, f"{address}: {error}", address=shown, rule="desired")
+            self.diagnostics.add(resource.node.key_offset, f"{address}: {error}", address=shown, rule="desired")
             return None
         if common.state == "cleared":
             made = made._replace(firing=False)
@@ -257,7 +260,7 @@ class _Expander(NamedTuple):
             return True
         node = self.resource.node.child(wrong)
         summary, hint = _WRONG_KIND[wrong]
-        self.problems.add((node or self.resource.node).key_place, f"{self.resource.type.name} {summary}", hint)
+        self.diagnostics.add((node or self.resource.node).key_offset, f"{self.resource.type.name} {summary}", hint)
         return False
 
     def _provider(self, common: Common) -> str | None:
@@ -269,14 +272,14 @@ class _Expander(NamedTuple):
             if chosen in fitting:
                 return chosen
             if fitting:
-                place = (node.child("provider") or node).place
+                offset = (node.child("provider") or node).offset
                 what = "manages no" if chosen in self.providers.types else "is not configured: no provider for"
                 hint = did_you_mean(chosen, fitting) or f"those that do are {', '.join(fitting)}"
-                self.problems.add(place, f"provider {chosen} {what} {self.resource.type.name}", hint)
+                self.diagnostics.add(offset, f"provider {chosen} {what} {self.resource.type.name}", hint)
             return None
         if len(fitting) > 1:
-            self.problems.add(
-                node.key_place,
+            self.diagnostics.add(
+                node.key_offset,
                 f"{self.resource.address} could be meant for any of the providers {', '.join(fitting)}",
                 f"add to it: provider: {fitting[0]}",
             )
@@ -289,7 +292,7 @@ class _Expander(NamedTuple):
         needed = []
         for index, text in enumerate(common.depends_on):
             item = node.child(index) or node
-            needed.append(self.dependencies.need(address, text, item.place))
+            needed.append(self.dependencies.need(address, text, item.offset))
         found = tuple(item for item in needed if item is not None)
         return found if len(found) == len(needed) else None
 

@@ -10,12 +10,11 @@ from reconciler.config.blocks.common import NAME, PROVIDER_KEY, WORD
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.node import Map, Node, kind
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.diagnostic import did_you_mean
 
 BUILT_IN = ("stack", "include", "variables", "locals", "providers", "data", "resources", "guards")
-LATER = ("checks", "drills")
+DEFERRED = ("checks", "drills")
 """Sections that a caller takes as they are, and reads itself."""
 
 _NAMES: Mapping[str, tuple[str, str]] = {
@@ -30,8 +29,8 @@ _NESTED = frozenset(["resources", "data"])
 class Sections:
     """The merged top level: ``stack`` as it stands, the other sections as mappings from name to value."""
 
-    def __init__(self, texts: SourceMap, named: Mapping[str, Node] = MappingProxyType({})) -> None:
-        self.texts = texts
+    def __init__(self, source_map: SourceMap, named: Mapping[str, Node] = MappingProxyType({})) -> None:
+        self.source_map = source_map
         self.stack: Node | None = None
         self.named = dict(named)
         self.files: set[str] = set()
@@ -46,93 +45,93 @@ def read_sections(
     sources: Sequence[Source],
     accepted: Collection[str],
     read: Callable[[str], Source] | None,
-    texts: SourceMap,
-    problems: DiagnosticCollector,
+    source_map: SourceMap,
+    diagnostics: DiagnosticCollector,
 ) -> Sections:
     """Read all files and what they include, and merge them; a name given twice is a problem that tells both places."""
-    sections = Sections(texts)
+    sections = Sections(source_map)
     known = (*BUILT_IN, *accepted)
     pending = list(sources)
     seen = sections.files
     seen.update(source.name for source in sources)
     for source in pending:
-        document = read_document(source, texts, problems)
+        document = read_document(source, source_map, diagnostics)
         if document is None or document.value is None:
             continue
         if not isinstance(document.value, Map):
-            problems.add(
-                document.place,
+            diagnostics.add(
+                document.offset,
                 f"a configuration is a mapping of sections, not {kind(document.value)}",
                 "begin with: stack: NAME",
             )
             continue
         for key, node in document.entries():
             if key == "stack":
-                _take_stack(sections, node, problems)
+                _take_stack(sections, node, diagnostics)
             elif key == "include":
                 from reconciler.config.blocks.include import included
 
-                pending += included(node, seen, read, problems)
+                pending += included(node, seen, read, diagnostics)
             elif key in known:
-                _take(sections, key, node, problems)
+                _take(sections, key, node, diagnostics)
             else:
                 hint = did_you_mean(key, known) or f"the sections are {', '.join(known)}"
-                problems.add(node.key_place, f'unknown key "{key}"', hint)
+                diagnostics.add(node.key_offset, f'unknown key "{key}"', hint)
     return sections
 
 
-def _take_stack(sections: Sections, node: Node, problems: DiagnosticCollector) -> None:
+def _take_stack(sections: Sections, node: Node, diagnostics: DiagnosticCollector) -> None:
     if sections.stack is None:
         sections.stack = node
         return
     first = sections.stack.key_position
-    problems.add(node.key_place, "stack is named twice", f"it is first named at {first}; name it in one file only")
+    diagnostics.add(node.key_offset, "stack is named twice", f"it is first named at {first}; name it in one file only")
 
 
-def _take(sections: Sections, section: str, node: Node, problems: DiagnosticCollector) -> None:
+def _take(sections: Sections, section: str, node: Node, diagnostics: DiagnosticCollector) -> None:
     if node.value is None:
         return
     if not isinstance(node.value, Map):
-        problems.add(node.place, f"{section} must be a mapping, not {kind(node.value)}")
+        diagnostics.add(node.offset, f"{section} must be a mapping, not {kind(node.value)}")
         return
     if section in _NESTED:
         for name, inner in node.entries():
             if inner.value is not None and not isinstance(inner.value, Map):
-                problems.add(inner.place, f"{section}.{name} must be a mapping of names, not {kind(inner.value)}")
-            _check_names(inner, NAME, "letters, digits, _ and -", problems)
+                diagnostics.add(inner.offset, f"{section}.{name} must be a mapping of names, not {kind(inner.value)}")
+            _check_names(inner, NAME, "letters, digits, _ and -", diagnostics)
     else:
         pattern, words = _NAMES.get(section, (NAME, "letters, digits, _ and -"))
-        _check_names(node, pattern, words, problems)
+        _check_names(node, pattern, words, diagnostics)
     before = sections.named.get(section)
     sections.named[section] = (
-        node if before is None else _merged(before, node, 2 if section in _NESTED else 1, problems)
+        node if before is None else _merged(before, node, 2 if section in _NESTED else 1, diagnostics)
     )
 
 
-def _check_names(node: Node, pattern: str, words: str, problems: DiagnosticCollector) -> None:
+def _check_names(node: Node, pattern: str, words: str, diagnostics: DiagnosticCollector) -> None:
     if not isinstance(node.value, Map):
         return
     match = re.compile(pattern).match
-    for name, place in zip(node.value, node.value.places[::2], strict=True):
+    for name, offset in zip(node.value, node.value.offsets[::2], strict=True):
         if not match(name):
-            problems.add(place, f'"{name}" is not a name', f"a name has {words}, and does not begin with a digit")
+            diagnostics.add(offset, f'"{name}" is not a name', f"a name has {words}, and does not begin with a digit")
 
 
-def _merged(before: Node, after: Node, levels: int, problems: DiagnosticCollector) -> Node:
+def _merged(before: Node, after: Node, levels: int, diagnostics: DiagnosticCollector) -> Node:
     result = Map()
-    result.places = []
+    result.offsets = []
     taken: dict[str, Node] = dict(before.entries())
     for name, node in after.entries():
         first = taken.get(name)
         if first is None or first.value is None:
             taken[name] = node
         elif levels > 1 and isinstance(first.value, Map) and isinstance(node.value, Map):
-            taken[name] = _merged(first, node, levels - 1, problems)
+            taken[name] = _merged(first, node, levels - 1, diagnostics)
         elif node.value is not None or levels == 1:
-            problems.add(
-                node.key_place, f'"{name}" stands here a second time', f"it is first given at {first.key_position}"
+            diagnostics.add(
+                node.key_offset, f'"{name}" stands here a second time', f"it is first given at {first.key_position}"
             )
     for name, node in taken.items():
         result[name] = node.value
-        result.places += (node.key_place, node.place)
-    return Node(result, before.place, before.key_place, before.texts)
+        result.offsets += (node.key_offset, node.offset)
+    return Node(result, before.offset, before.key_offset, before.source_map)

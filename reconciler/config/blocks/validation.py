@@ -25,7 +25,7 @@ def report(
     error: ValidationError,
     node: Node,
     known: Iterable[str],
-    problems: DiagnosticCollector,
+    diagnostics: DiagnosticCollector,
     *,
     model: type[BaseModel] | None = None,
     value: Value = None,
@@ -48,7 +48,7 @@ def report(
         if found["type"] in _TYPES and _evaluated(node, location):
             hint = _conversion(_TYPES[found["type"]], _at(location, given), hidden(location))
         rule = f"{found['type']} {found['loc']}"
-        problems.add(_place(found, location, node), summary, hint, address=address, rule=rule)
+        diagnostics.add(_place(found, location, node), summary, hint, address=address, rule=rule)
 
 
 def _best(errors: Sequence[ErrorDetails], given: Value) -> list[ErrorDetails]:
@@ -108,13 +108,13 @@ def _place(found: ErrorDetails, location: Location, node: Node) -> int:
     for part in location:
         child = current.child(part)
         if child is None:
-            return current.place
+            return current.offset
         current = child
     if found["type"] == "missing" or not location:
-        return current.key_place
+        return current.key_offset
     if found["type"] == "extra_forbidden" or found["loc"][-1] == "[key]":
-        return current.key_place
-    return current.place
+        return current.key_offset
+    return current.offset
 
 
 def _at(location: Location, given: Value) -> Value:

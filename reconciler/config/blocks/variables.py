@@ -22,8 +22,7 @@ from reconciler.config.inputs import ENVIRONMENT_PREFIX, Inputs
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.node import Map, Node, Value, kind
 from reconciler.config.yaml.scalar import resolve
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.diagnostic import Severity, did_you_mean
 
 
@@ -32,37 +31,37 @@ class _Given(NamedTuple):
 
     value: Value
     origin: str
-    place: int | None
+    offset: int | None
     is_text: bool
 
 
-def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, problems: DiagnosticCollector) -> None:
+def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnostics: DiagnosticCollector) -> None:
     """Put the value of each variable into the scope; note every one that has none, all at once."""
     declared = sections.entries("variables")
     names = [name for name, _ in declared]
-    files = _read_files(inputs, sections, names, problems)
+    files = _read_files(inputs, sections, names, diagnostics)
     for name in inputs.variables:
         if name not in names:
             hint = did_you_mean(name, names) or "declare it under variables, or leave --var out"
-            problems.add(None, f'there is no variable "{name}" (given by --var)', hint)
+            diagnostics.add(None, f'there is no variable "{name}" (given by --var)', hint)
     blocks: dict[str, tuple[Node, Variable]] = {}
     for name, node in declared:
         reference = Reference(("var", name))
         scope.values["var"][name] = None
         if is_sensitive(node):
             scope.sensitive.add(reference)
-        block = _block(name, node, problems)
+        block = _block(name, node, diagnostics)
         if block is None:
-            scope.broken.add(reference)
+            scope.failed.add(reference)
             continue
         try:
-            scope.values["var"][name] = _value(name, node, block, inputs, files, scope, problems)
+            scope.values["var"][name] = _value(name, node, block, inputs, files, scope, diagnostics)
             blocks[name] = (node, block)
         except UnresolvedError:
-            scope.broken.add(reference)
+            scope.failed.add(reference)
     for name, (node, block) in blocks.items():
         if block.validation is not None:
-            _check_condition(name, node, block.validation.message, scope, problems)
+            _check_condition(name, node, block.validation.message, scope, diagnostics)
 
 
 def is_sensitive(node: Node) -> bool:
@@ -76,13 +75,13 @@ def is_sensitive(node: Node) -> bool:
     return misspelled or block.get("sensitive", False) is not False or "env" in block or templated(block.get("default"))
 
 
-def _block(name: str, node: Node, problems: DiagnosticCollector) -> Variable | None:
+def _block(name: str, node: Node, diagnostics: DiagnosticCollector) -> Variable | None:
     if node.value is None:
-        problems.add(node.key_place, f"variable {name} has no block", f"write {name}: {{}} if it must be given")
+        diagnostics.add(node.key_offset, f"variable {name} has no block", f"write {name}: {{}} if it must be given")
         return None
     if not isinstance(node.value, Map):
-        problems.add(
-            node.place,
+        diagnostics.add(
+            node.offset,
             f"a variable is declared by a mapping, not by {kind(node.value)}",
             f"write {name}: {{default: ...}}",
         )
@@ -94,7 +93,7 @@ def _block(name: str, node: Node, problems: DiagnosticCollector) -> Variable | N
             error,
             node,
             Variable.model_fields,
-            problems,
+            diagnostics,
             what=f"variable {name}",
             model=Variable,
             hidden=lambda at: is_sensitive(node) or at[:1] == ("default",),
@@ -102,8 +101,8 @@ def _block(name: str, node: Node, problems: DiagnosticCollector) -> Variable | N
         return None
     if block.env is not None and block.sensitive is False:
         inner = node.child("sensitive")
-        problems.add(
-            (inner or node).place,
+        diagnostics.add(
+            (inner or node).offset,
             f"variable {name} is read from the environment, and that makes it sensitive",
             f"leave sensitive out; or give the value by {ENVIRONMENT_PREFIX}{name} or --var, without env",
         )
@@ -118,16 +117,16 @@ def _value(
     inputs: Inputs,
     files: Mapping[str, _Given],
     scope: Scope,
-    problems: DiagnosticCollector,
+    diagnostics: DiagnosticCollector,
 ) -> Value:
-    given = _given(name, node, block, inputs, files, scope, problems)
+    given = _given(name, node, block, inputs, files, scope, diagnostics)
     wanted = block.type or _type_of(block.default)
     hidden = Reference(("var", name)) in scope.sensitive
     value = _converted(given, wanted) if given.is_text else given.value
     if wanted is not None and not _fits(value, wanted):
         shown = "" if hidden or not isinstance(value, str) else f' "{value[:60]}"'
-        problems.add(
-            node.key_place if given.place is None else given.place,
+        diagnostics.add(
+            node.key_offset if given.offset is None else given.offset,
             f"variable {name} must be a {wanted.value}; what is given by {given.origin} is {kind(value)}{shown}",
             _WRITTEN[wanted],
         )
@@ -142,7 +141,7 @@ def _given(
     inputs: Inputs,
     files: Mapping[str, _Given],
     scope: Scope,
-    problems: DiagnosticCollector,
+    diagnostics: DiagnosticCollector,
 ) -> _Given:
     """The strongest of what was given; raises UnusableError, with the problem noted, if nothing was."""
     environ = inputs.environ
@@ -156,13 +155,15 @@ def _given(
         return _Given(environ[block.env], f"the environment variable {block.env}", None, True)
     default = node.child("default")
     if default is not None:
-        made = compile_value(default, VARIABLES, scope, problems)
-        value = evaluate_compiled(made, Context({"env": scope.env}), problems)
-        return _Given(value, "its default", default.place, bool(references(made)) and isinstance(value, str))
+        made = compile_value(default, VARIABLES, scope, diagnostics)
+        value = evaluate_compiled(made, Context({"env": scope.env}), diagnostics)
+        return _Given(value, "its default", default.offset, bool(references(made)) and isinstance(value, str))
     ways = [f"--var {name}=...", "a --var-file", f"the environment variable {ENVIRONMENT_PREFIX}{name}"]
     if block.env is not None:
         ways.append(f"the environment variable {block.env}")
-    problems.add(node.key_place, f"variable {name} has no value", f"give it by {', '.join(ways[:-1])} or {ways[-1]}")
+    diagnostics.add(
+        node.key_offset, f"variable {name} has no value", f"give it by {', '.join(ways[:-1])} or {ways[-1]}"
+    )
     raise UnresolvedError
 
 
@@ -174,9 +175,9 @@ def _converted(given: _Given, wanted: VariableType | None) -> Value:
         value: Value = resolve(text.strip())
         return value if _fits(value, wanted) else text
     if wanted in (VariableType.LIST, VariableType.MAP):
-        texts = SourceMap()
-        aside = DiagnosticCollector(texts)
-        node = read_document(Source("", text.encode("utf-8", "surrogateescape")), texts, aside)
+        source_map = SourceMap()
+        aside = DiagnosticCollector(source_map)
+        node = read_document(Source("", text.encode("utf-8", "surrogateescape")), source_map, aside)
         return node.value if node is not None and not len(aside) else text
     return text
 
@@ -213,37 +214,37 @@ def _type_of(default: Value) -> VariableType | None:
 
 
 def _read_files(
-    inputs: Inputs, sections: Sections, names: list[str], problems: DiagnosticCollector
+    inputs: Inputs, sections: Sections, names: list[str], diagnostics: DiagnosticCollector
 ) -> dict[str, _Given]:
     """The values of the variable files, a later file over an earlier one."""
     found: dict[str, _Given] = {}
     for source in inputs.files:
-        document = read_document(source, sections.texts, problems)
+        document = read_document(source, sections.source_map, diagnostics)
         if document is None or document.value is None:
             continue
         if not isinstance(document.value, Map):
-            problems.add(
-                document.place, f"a file of variables is a mapping of names to values, not {kind(document.value)}"
+            diagnostics.add(
+                document.offset, f"a file of variables is a mapping of names to values, not {kind(document.value)}"
             )
             continue
         for name, node in document.entries():
-            found[name] = _Given(node.value, source.name, node.place, False)
+            found[name] = _Given(node.value, source.name, node.offset, False)
             if name not in names:
                 hint = did_you_mean(name, names) or "no file of this stack declares it"
-                problems.add(node.key_place, f'there is no variable "{name}"', hint, severity=Severity.WARNING)
+                diagnostics.add(node.key_offset, f'there is no variable "{name}"', hint, severity=Severity.WARNING)
     return found
 
 
-def _check_condition(name: str, node: Node, message: str, scope: Scope, problems: DiagnosticCollector) -> None:
+def _check_condition(name: str, node: Node, message: str, scope: Scope, diagnostics: DiagnosticCollector) -> None:
     condition = node.child("validation")
     condition = condition.child("condition") if condition is not None else None
     assert condition is not None
     try:
-        made = compile_value(condition, CONDITION, scope, problems)
-        result = evaluate_compiled(made, Context(scope.values), problems)
+        made = compile_value(condition, CONDITION, scope, diagnostics)
+        result = evaluate_compiled(made, Context(scope.values), diagnostics)
     except UnresolvedError:
         return
     if result is False:
-        problems.add(node.key_place, f"variable {name} is not valid: {message}")
+        diagnostics.add(node.key_offset, f"variable {name} is not valid: {message}")
     elif result is not True:
-        problems.add(condition.place, f"a condition must be true or false; this one is {kind(result)}")
+        diagnostics.add(condition.offset, f"a condition must be true or false; this one is {kind(result)}")

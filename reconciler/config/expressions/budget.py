@@ -16,27 +16,27 @@ class TooMuchError(ValueError):
     """An expression makes more than it may."""
 
 
-class _Spent(local):
+class _Used(local):
     made = 0
 
 
-_spent = _Spent()
+_used = _Used()
 
 
-def renew() -> None:
+def reset() -> None:
     """Begin a new evaluation."""
-    _spent.made = 0
+    _used.made = 0
 
 
-def spend(amount: int) -> None:
+def charge(amount: int) -> None:
     """Account for characters or items about to be made; raises TooMuchError when they are too many."""
-    _spent.made += amount
-    if _spent.made > MAX_MADE:
+    _used.made += amount
+    if _used.made > MAX_MADE:
         raise TooMuchError(f"it would make more than {MAX_MADE:,} characters or items")
 
 
-def spend_text(length: int) -> None:
+def charge_text(length: int) -> None:
     """Account for one text about to be made."""
     if length > MAX_TEXT:
         raise TooMuchError(f"it would make a text of more than {MAX_TEXT:,} characters")
-    spend(length)
+    charge(length)

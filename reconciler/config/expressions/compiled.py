@@ -4,7 +4,7 @@ from typing import NamedTuple, Union, cast
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.context import Context, Reference
-from reconciler.config.expressions.scope import Scope, Use
+from reconciler.config.expressions.scope import ExpressionSite, Scope
 from reconciler.config.expressions.template import PieceError, Template, parse_template
 from reconciler.config.yaml.node import Map, Node, Seq, Value
 from reconciler.core.address import Address
@@ -14,7 +14,7 @@ class Leaf(NamedTuple):
     """A text with expressions, and where it stands."""
 
     template: Template
-    place: int
+    offset: int
 
 
 Compiled = Union[Leaf, Value, "dict[str, Compiled]", "list[Compiled]"]
@@ -42,31 +42,31 @@ def templated(value: Value) -> bool:
     return isinstance(value, list) and any(templated(item) for item in value)
 
 
-def compile_value(node: Node, use: Use, scope: Scope, problems: DiagnosticCollector) -> Compiled:
+def compile_value(node: Node, use: ExpressionSite, scope: Scope, diagnostics: DiagnosticCollector) -> Compiled:
     """Compile what stands in a node, checking each name it uses; UnresolvedError once all that is wrong is noted."""
-    made, usable = _shape(node, use, scope, problems)
+    made, usable = _shape(node, use, scope, diagnostics)
     if not usable:
         raise UnresolvedError
     return made
 
 
 def evaluate_compiled(
-    made: Compiled, context: Context, problems: DiagnosticCollector, address: Address | None = None
+    made: Compiled, context: Context, diagnostics: DiagnosticCollector, address: Address | None = None
 ) -> Value:
     """The value of a shape; raises UnresolvedError at the first one without a value."""
     if isinstance(made, Leaf):
         try:
             return made.template.evaluate(context)
         except PieceError as error:
-            note(problems, made.place, error, address)
+            report_expression_error(diagnostics, made.offset, error, address)
             raise UnresolvedError from None
     if type(made) is dict:
         return {
-            key: item if type(item) is str else evaluate_compiled(item, context, problems, address)
+            key: item if type(item) is str else evaluate_compiled(item, context, diagnostics, address)
             for key, item in made.items()
         }
     if type(made) is list:
-        return [evaluate_compiled(item, context, problems, address) for item in made]
+        return [evaluate_compiled(item, context, diagnostics, address) for item in made]
     return cast(Value, made)
 
 
@@ -78,54 +78,58 @@ def references(made: Compiled) -> frozenset[Reference]:
     return frozenset().union(*(references(item) for item in inner))
 
 
-def note(problems: DiagnosticCollector, place: int, error: PieceError, address: Address | None = None) -> None:
+def report_expression_error(
+    diagnostics: DiagnosticCollector, offset: int, error: PieceError, address: Address | None = None
+) -> None:
     """Note what is wrong with an expression, at the expression if it can be found in the text."""
     if error.written:
-        place = problems.texts.find(error.written.split("\n", 1)[0], place, 2 * len(error.written) + 200)
-    problems.add(place, error.cause.message, error.cause.hint, address=address, rule="expression")
+        offset = diagnostics.source_map.find(error.written.split("\n", 1)[0], offset, 2 * len(error.written) + 200)
+    diagnostics.add(offset, error.cause.message, error.cause.hint, address=address, rule="expression")
 
 
-def _shape(node: Node, use: Use, scope: Scope, problems: DiagnosticCollector) -> tuple[Compiled, bool]:
+def _shape(node: Node, use: ExpressionSite, scope: Scope, diagnostics: DiagnosticCollector) -> tuple[Compiled, bool]:
     value = node.value
     if not templated(value):
         return value, True
     if isinstance(value, str):
-        return _leaf(value, node.place, use, scope, problems)
+        return _leaf(value, node.offset, use, scope, diagnostics)
     usable = True
     if isinstance(value, Map):
         entries: dict[str, Compiled] = {}
         for key, item in node.entries():
             if "${" in key:
-                problems.add(
-                    item.key_place, "an expression can't stand in a key", "make the whole mapping one, in locals"
+                diagnostics.add(
+                    item.key_offset, "an expression can't stand in a key", "make the whole mapping one, in locals"
                 )
                 usable = False
-            entries[key], fine = _shape(item, use, scope, problems)
+            entries[key], fine = _shape(item, use, scope, diagnostics)
             usable &= fine
         return entries, usable
     items: list[Compiled] = []
     for item in node.items():
-        made, fine = _shape(item, use, scope, problems)
+        made, fine = _shape(item, use, scope, diagnostics)
         items.append(made)
         usable &= fine
     return items, usable
 
 
-def _leaf(text: str, place: int, use: Use, scope: Scope, problems: DiagnosticCollector) -> tuple[Compiled, bool]:
+def _leaf(
+    text: str, offset: int, use: ExpressionSite, scope: Scope, diagnostics: DiagnosticCollector
+) -> tuple[Compiled, bool]:
     try:
         template = parse_template(text)
     except PieceError as error:
-        note(problems, place, error)
+        report_expression_error(diagnostics, offset, error)
         return None, False
     usable = True
     for piece in template.expressions:
         for reference in sorted(piece.expression.references):
-            if reference in scope.broken:
+            if reference in scope.failed:
                 usable = False
                 continue
             refusal = use.refusal(reference, scope)
             if refusal is not None:
-                where = problems.texts.find(piece.written.split("\n", 1)[0], place, 2 * len(text) + 8)
-                problems.add(where, *refusal)
+                where = diagnostics.source_map.find(piece.written.split("\n", 1)[0], offset, 2 * len(text) + 8)
+                diagnostics.add(where, *refusal)
                 usable = False
-    return Leaf(template, place), usable
+    return Leaf(template, offset), usable

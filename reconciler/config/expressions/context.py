@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jinja2.runtime import Context as Machine
+    from jinja2.runtime import Context as JinjaContext
 
 DATA = "data"
 ROOTS = ("var", "local", "each", DATA, "stack", "env")
@@ -37,11 +37,11 @@ class ExpressionError(Exception):
 class Context:
     """The values of the roots, which may be set anew between two evaluations.
 
-    ``machine`` is what the first evaluation makes of them and those after it use again.
+    ``jinja_context`` is what the first evaluation makes of them and those after it use again.
     """
 
-    __slots__ = ("machine", "values")
+    __slots__ = ("jinja_context", "values")
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self.values = dict(values)
-        self.machine: Machine | None = None
+        self.jinja_context: JinjaContext | None = None

@@ -16,11 +16,11 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.parser import Parser
-from jinja2.runtime import Context as Machine
+from jinja2.runtime import Context as JinjaContext
 from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, renew, spend, spend_text
+from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge, charge_text, reset
 from reconciler.config.expressions.context import DATA, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
 from reconciler.config.expressions.values import as_text, join_text, plain
@@ -38,16 +38,16 @@ class Expression:
 
     source: str
     references: frozenset[Reference]
-    run: Callable[[Machine], Iterable[object]]
+    run: Callable[[JinjaContext], Iterable[object]]
 
     def evaluate(self, context: Context) -> Value:
         """Its value; raises ExpressionError."""
-        renew()
-        machine = context.machine or _machine(context)
+        reset()
+        jinja_context = context.jinja_context or _jinja_context(context)
         try:
-            for _ in self.run(machine):
+            for _ in self.run(jinja_context):
                 pass
-            return plain(machine.vars["result"])
+            return plain(jinja_context.vars["result"])
         except ExpressionError:
             raise
         except _FAILURES as error:
@@ -82,11 +82,11 @@ def compile_expression(source: str) -> Expression:
     return Expression(source, references, template.root_render_func)
 
 
-def _machine(context: Context) -> Machine:
+def _jinja_context(context: Context) -> JinjaContext:
     """Jinja2's view of a context; it goes on reading the values there."""
     context.values = {**FUNCTIONS, **context.values}
-    context.machine = Machine(_ENVIRONMENT, context.values, None, {})
-    return context.machine
+    context.jinja_context = JinjaContext(_ENVIRONMENT, context.values, None, {})
+    return context.jinja_context
 
 
 class _Missing(StrictUndefined):
@@ -154,7 +154,7 @@ class _Environment(SandboxedEnvironment):
             return obj[argument]
         return _missing(obj, argument)
 
-    def call_binop(self, context: Machine, operator: str, left: object, right: object) -> object:
+    def call_binop(self, context: JinjaContext, operator: str, left: object, right: object) -> object:
         for operand in (left, right):
             if isinstance(operand, Undefined):
                 str(operand)
@@ -162,7 +162,7 @@ class _Environment(SandboxedEnvironment):
             if type(left) is not type(right) and isinstance(left, str) != isinstance(right, str):
                 raise TypeError(f"{kind(left)} and {kind(right)} can't be added")
             size = len(left) + len(right)
-            spend_text(size) if isinstance(left, str) else spend(size)
+            charge_text(size) if isinstance(left, str) else charge(size)
         elif not (_is_number(left) and _is_number(right)):
             text = " (~ joins texts)" if operator == "+" else ""
             raise TypeError(f"{operator} works on numbers, not on {_kind(left)} and {_kind(right)}{text}")

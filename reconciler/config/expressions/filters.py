@@ -19,7 +19,7 @@ from jinja2.filters import make_attrgetter
 from jinja2.sandbox import MAX_RANGE
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from reconciler.config.expressions.budget import TooMuchError, spend, spend_text
+from reconciler.config.expressions.budget import TooMuchError, charge, charge_text
 from reconciler.config.expressions.values import as_text, plain, to_json
 from reconciler.config.yaml.node import kind
 
@@ -108,7 +108,7 @@ def _replace(value: object, old: str, new: str, count: int = -1) -> str:
     text = as_text(value)
     old, new = as_text(old), as_text(new)
     found = text.count(old) if count < 0 else min(count, text.count(old))
-    spend_text(len(text) + found * max(0, len(new) - len(old)))
+    charge_text(len(text) + found * max(0, len(new) - len(old)))
     return text.replace(old, new, count)
 
 
@@ -118,8 +118,8 @@ def _join(environment: Environment, value: Iterable[object], d: str = "", attrib
     texts = []
     for item in items:
         texts.append(as_text(item))
-        spend_text(len(texts[-1]) + len(d))
-    spend_text(sum(map(len, texts)) + len(d) * len(texts))
+        charge_text(len(texts[-1]) + len(d))
+    charge_text(sum(map(len, texts)) + len(d) * len(texts))
     return as_text(d).join(texts)
 
 
@@ -133,11 +133,11 @@ def _format(value: object, *arguments: object) -> str:
     text = as_text(value)
     if _FORMAT_WIDTH.search(text):
         raise ValueError("format takes widths of at most three digits")
-    spend_text(len(text) * 500 if len(text) > 2000 else len(text))
+    charge_text(len(text) * 500 if len(text) > 2000 else len(text))
     given = plain(arguments)
     assert isinstance(given, list)
     made = text % tuple(given)
-    spend_text(len(made))
+    charge_text(len(made))
     return made
 
 
@@ -159,9 +159,9 @@ def _counted(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         made = function(*args, **kwargs)
         if isinstance(made, str):
-            spend_text(len(made))
+            charge_text(len(made))
         elif isinstance(made, list | tuple):
-            spend(len(made))
+            charge(len(made))
         return made
 
     return wrapper

@@ -11,7 +11,7 @@ from reconciler.core.diagnostic import did_you_mean
 class Scope:
     """Values under each root.
 
-    ``sensitive`` are the names whose values may be used under ``providers`` only. ``broken`` are declared
+    ``sensitive`` are the names whose values may be used under ``providers`` only. ``failed`` are declared
     names that have no value because of a problem that is noted already: what uses them is left out silently.
     """
 
@@ -19,13 +19,13 @@ class Scope:
         self.env = env
         self.values: dict[str, dict[str, Value]] = {"var": {}, "local": {}, "stack": {}, "data": {}}
         self.sensitive: set[Reference] = set()
-        self.broken: set[Reference] = set()
+        self.failed: set[Reference] = set()
 
     def with_data(self, data: dict[str, Value]) -> "Scope":
         """The same names, with other results under ``data``."""
         other = Scope(self.env)
         other.values = {**self.values, "data": data}
-        other.sensitive, other.broken = self.sensitive, self.broken
+        other.sensitive, other.failed = self.sensitive, self.failed
         return other
 
     def queries(self) -> Iterator[tuple[str, Collection[str]]]:
@@ -39,7 +39,7 @@ class Scope:
         return next((name for name in sorted(references) if name in self.sensitive or name[0] == "env"), None)
 
 
-class Use(NamedTuple):
+class ExpressionSite(NamedTuple):
     """Where an expression stands: which roots it may use there, and whether secrets may flow into it."""
 
     where: str
@@ -86,14 +86,14 @@ _OUTSIDE = {
     "data": "data can be used in resources, checks and drills only",
 }
 
-VARIABLES = Use("variables", frozenset(["env"]), secrets=True)
-CONDITION = Use("the validation of a variable", frozenset(["var"]), secrets=True)
-LOCALS = Use("locals", frozenset(["var", "local", "stack"]), secrets=True)
-PROVIDERS = Use("providers", frozenset(["var", "local", "stack", "env"]), secrets=True)
-GUARDS = Use("guards", frozenset(["var", "local", "stack"]))
-DATA = Use("data", frozenset(["var", "local", "stack"]))
-RESOURCES = Use("resources", DATA.roots | {"data"})
-INSTANCES = Use("resources", RESOURCES.roots | {"each"})
-LATER = Use("checks and drills", RESOURCES.roots)
-DRILLS = Use("drills", INSTANCES.roots)
+VARIABLES = ExpressionSite("variables", frozenset(["env"]), secrets=True)
+CONDITION = ExpressionSite("the validation of a variable", frozenset(["var"]), secrets=True)
+LOCALS = ExpressionSite("locals", frozenset(["var", "local", "stack"]), secrets=True)
+PROVIDERS = ExpressionSite("providers", frozenset(["var", "local", "stack", "env"]), secrets=True)
+GUARDS = ExpressionSite("guards", frozenset(["var", "local", "stack"]))
+DATA = ExpressionSite("data", frozenset(["var", "local", "stack"]))
+RESOURCES = ExpressionSite("resources", DATA.roots | {"data"})
+INSTANCES = ExpressionSite("resources", RESOURCES.roots | {"each"})
+DEFERRED = ExpressionSite("checks and drills", RESOURCES.roots)
+DRILLS = ExpressionSite("drills", INSTANCES.roots)
 """Drills hold resources; where ``each`` means nothing is told when they are read."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from types import GeneratorType
 
-from reconciler.config.expressions.budget import spend, spend_text
+from reconciler.config.expressions.budget import charge, charge_text
 from reconciler.config.yaml.node import Value, kind
 
 MAX_DEPTH = 64
@@ -20,13 +20,13 @@ def plain(value: object, depth: int = 0) -> Value:
     if depth > MAX_DEPTH:
         raise TypeError(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
-        spend(len(value))
+        charge(len(value))
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"a key of a mapping must be text, not {kind(plain(key))}")
         return {key: plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        spend(len(value))
+        charge(len(value))
         return [plain(item, depth + 1) for item in value]
     if isinstance(value, range | GeneratorType | Iterator) or value_type in (type({}.items()), type({}.keys())):
         return list(_taken(value, depth))
@@ -44,7 +44,7 @@ def _refuse_undefined(value: object) -> None:
 
 def _taken(value: object, depth: int) -> Iterator[Value]:
     for item in value:  # type: ignore[attr-defined]  # one of the iterables named above
-        spend(1)
+        charge(1)
         yield plain(item, depth + 1)
 
 
@@ -65,16 +65,16 @@ def as_text(value: object) -> str:
 def join_text(pieces: tuple[object, ...]) -> str:
     """The pieces as one text."""
     texts = [as_text(piece) for piece in pieces]
-    spend_text(sum(map(len, texts)))
+    charge_text(sum(map(len, texts)))
     return "".join(texts)
 
 
 def to_json(value: object) -> str:
     """JSON text, keys sorted."""
     found = plain(value)
-    spend_text(_weight(found))
+    charge_text(_weight(found))
     text = json.dumps(found, ensure_ascii=False, sort_keys=True)
-    spend_text(len(text))
+    charge_text(len(text))
     return text
 
 

@@ -25,11 +25,10 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.yaml.events import events
 from reconciler.config.yaml.node import Map, Node, Seq, Value, kind
+from reconciler.config.yaml.parser import events
 from reconciler.config.yaml.scalar import FIRST, resolve
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
@@ -48,10 +47,10 @@ class _UnreadableError(Exception):
     """Reading a file can't go on; the problem is noted already."""
 
 
-def read_document(source: Source, texts: SourceMap, problems: DiagnosticCollector) -> Node | None:
+def read_document(source: Source, source_map: SourceMap, diagnostics: DiagnosticCollector) -> Node | None:
     """The one document of a file; None (with a problem noted) where it can't be read, or where it is empty."""
     try:
-        return _Reader(source, texts, problems).document()
+        return _Reader(source, source_map, diagnostics).document()
     except _UnreadableError:
         return None
 
@@ -59,25 +58,25 @@ def read_document(source: Source, texts: SourceMap, problems: DiagnosticCollecto
 class _Reader:
     """Reads one file; holds the parser, the anchors seen so far, and where to note problems."""
 
-    def __init__(self, source: Source, texts: SourceMap, problems: DiagnosticCollector) -> None:
-        self._texts = texts
-        self._problems = problems
+    def __init__(self, source: Source, source_map: SourceMap, diagnostics: DiagnosticCollector) -> None:
+        self._source_map = source_map
+        self._diagnostics = diagnostics
         self._anchors: dict[str, Value] = {}
         self._extents: dict[int, tuple[int, int]] = {}
         self._anchored: list[Value] = []
         self._aliased = 0
         data = source.text
         if len(data) > MAX_BYTES:
-            self._base = texts.add(source.name, "")
+            self._base = source_map.add(source.name, "")
             self._fail(0, f"the file is {len(data):,} bytes long; at most {MAX_BYTES:,} are read")
         data = data.removeprefix(b"\xef\xbb\xbf")
         try:
             self._text = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            self._base = texts.add(source.name, data[: error.start].decode("utf-8") + "\ufffd")
+            self._base = source_map.add(source.name, data[: error.start].decode("utf-8") + "\ufffd")
             index = len(data[: error.start].decode("utf-8"))
             self._fail(index, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
-        self._base = texts.add(source.name, self._text)
+        self._base = source_map.add(source.name, self._text)
         # YAML 1.2 ends lines with CR and LF only; the parser follows 1.1 and takes three more: it must not see them.
         self._hidden = _stand_ins(self._text)
         if self._hidden:
@@ -92,7 +91,7 @@ class _Reader:
                 return None
             self._check_directives(event)
             event = self._next()
-            place = event.start_mark.index + self._base
+            offset = event.start_mark.index + self._base
             value = self._value(event, 1)
             self._next()
             event = self._next()
@@ -106,7 +105,7 @@ class _Reader:
             )
         if self._hidden:
             value = _restored(value, {ord(stand_in): real for stand_in, real in self._hidden.items()})
-        return Node(value, place, place, self._texts)
+        return Node(value, offset, offset, self._source_map)
 
     def _mapping(self, start: Any, depth: int) -> Map:
         """The mapping whose start was just read. This loop and ``_sequence`` are where loading spends its time."""
@@ -114,7 +113,7 @@ class _Reader:
             self._too_deep(start.start_mark.index)
         get, base = self._next, self._base
         result = Map()
-        result.places = places = []
+        result.offsets = offsets = []
         while True:
             event = get()
             event_class = event.__class__
@@ -130,7 +129,7 @@ class _Reader:
                 return result
             else:
                 key = self._key(event)
-            key_place = event.start_mark.index + base
+            key_offset = event.start_mark.index + base
             event = get()
             event_class = event.__class__
             if event_class is ScalarEvent:
@@ -144,23 +143,23 @@ class _Reader:
             else:
                 value = self._value(event, depth + 1)
             if key in result:
-                self._duplicate(key, key_place, result.place_of_key(key))
+                self._duplicate(key, key_offset, result.offset_of_key(key))
             elif key is not None:
                 result[intern(key)] = value
-                places.append(key_place)
-                places.append(event.start_mark.index + base)
+                offsets.append(key_offset)
+                offsets.append(event.start_mark.index + base)
 
     def _sequence(self, start: Any, depth: int) -> Seq:
         if depth > MAX_DEPTH:
             self._too_deep(start.start_mark.index)
         get, base = self._next, self._base
         result = Seq()
-        result.places = places = []
+        result.offsets = offsets = []
         while True:
             event = get()
             if event.__class__ is SequenceEndEvent:
                 return result
-            places.append(event.start_mark.index + base)
+            offsets.append(event.start_mark.index + base)
             result.append(self._value(event, depth + 1))
 
     def _value(self, event: object, depth: int) -> Value:
@@ -262,10 +261,10 @@ class _Reader:
         if event.version is not None and event.version[0] != 1:
             self._problem(event.start_mark.index, "this is not YAML 1", "leave the %YAML line out")
 
-    def _duplicate(self, key: str, place: int, first: int) -> None:
-        where = self._texts.position(first)
-        self._problems.add(
-            place, f'the key "{key}" stands here twice', f"it is first given at {where}; remove one of them"
+    def _duplicate(self, key: str, offset: int, first: int) -> None:
+        where = self._source_map.position(first)
+        self._diagnostics.add(
+            offset, f'the key "{key}" stands here twice', f"it is first given at {where}; remove one of them"
         )
 
     def _syntax(self, error: MarkedYAMLError) -> NoReturn:
@@ -303,7 +302,7 @@ class _Reader:
         self._fail(index, f"this is nested more than {MAX_DEPTH} levels deep")
 
     def _problem(self, index: int, summary: str, hint: str | None = None) -> None:
-        self._problems.add(self._base + index, summary, hint)
+        self._diagnostics.add(self._base + index, summary, hint)
 
     def _fail(self, index: int, summary: str, hint: str | None = None) -> NoReturn:
         self._problem(index, summary, hint)
@@ -323,7 +322,7 @@ def _restored(value: Value, table: dict[int, str]) -> Value:
         return value.translate(table)
     if isinstance(value, Map):
         made = Map({key.translate(table): _restored(item, table) for key, item in value.items()})
-        made.places = value.places
+        made.offsets = value.offsets
         return made
     if isinstance(value, Seq):
         value[:] = [_restored(item, table) for item in value]

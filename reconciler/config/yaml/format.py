@@ -11,9 +11,8 @@ from typing import NamedTuple
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.node import Value
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
-from reconciler.config.yaml.tokens import Token, tokens
+from reconciler.config.yaml.parser import Token, tokens
+from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import canonical
 
@@ -44,9 +43,9 @@ def format_text(source: Source) -> str:
 
 def _meaning(source: Source) -> str:
     """What a text says, order included; values of different types are never equal."""
-    problems = DiagnosticCollector(texts := SourceMap())
-    node = read_document(source, texts, problems)
-    problems.stop(lambda _: False)  # any line may hold a secret
+    diagnostics = DiagnosticCollector(source_map := SourceMap())
+    node = read_document(source, source_map, diagnostics)
+    diagnostics.raise_if_errors(lambda _: False)  # any line may hold a secret
     return "" if node is None else canonical(_listed(node.value))
 
 

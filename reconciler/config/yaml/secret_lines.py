@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent, StreamEndEvent
 
-from reconciler.config.yaml.events import events
+from reconciler.config.yaml.parser import events
 from reconciler.config.yaml.source_map import SourceMap
 
 _SECRET = ("providers", "variables")
@@ -45,7 +45,7 @@ class _Span:
 
 
 def safe_lines(
-    texts: SourceMap, files: Collection[str], sections: Collection[str], settings: Collection[str]
+    source_map: SourceMap, files: Collection[str], sections: Collection[str], settings: Collection[str]
 ) -> Callable[[int], bool]:
     """Whether the line of a place may be shown.
 
@@ -54,21 +54,21 @@ def safe_lines(
     """
     hidden: dict[int, frozenset[int] | None] = {}
 
-    def shown(place: int) -> bool:
-        text, base = texts.text(place)
-        position = texts.position(place)
+    def shown(offset: int) -> bool:
+        text, base = source_map.text(offset)
+        position = source_map.position(offset)
         if position.file not in files:
             return False
         if base not in hidden:
-            hidden[base] = _hidden_lines(text, base, texts, sections, settings)
+            hidden[base] = _hidden_lines(text, base, source_map, sections, settings)
         lines = hidden[base]
-        return _harmless(text, place - base, sections) if lines is None else position.line not in lines
+        return _harmless(text, offset - base, sections) if lines is None else position.line not in lines
 
     return shown
 
 
 def _hidden_lines(
-    text: str, base: int, texts: SourceMap, sections: Collection[str], settings: Collection[str]
+    text: str, base: int, source_map: SourceMap, sections: Collection[str], settings: Collection[str]
 ) -> frozenset[int] | None:
     """The lines that could hold a secret; None if the text can't be read as YAML."""
     try:
@@ -86,8 +86,8 @@ def _hidden_lines(
     secret += [span for span in root.walk() if span.anchor in aliases]
     lines: set[int] = set()
     for span in secret:
-        last = texts.position(base + max(span.start, span.end - 1)).line
-        lines.update(range(texts.position(base + span.start).line, last + 1))
+        last = source_map.position(base + max(span.start, span.end - 1)).line
+        lines.update(range(source_map.position(base + span.start).line, last + 1))
     return frozenset(lines)
 
 

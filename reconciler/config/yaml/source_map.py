@@ -1,9 +1,10 @@
-"""Places: where a value stands, as one integer over all texts of a load, turned into line and column when asked."""
+"""Source map: the texts of one load, and where a value stands in them: one integer, turned into line and column on demand."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from typing import NamedTuple
 
 from reconciler.core.diagnostic import Position
 
@@ -11,8 +12,15 @@ _BREAK = re.compile(r"\r\n|\n|\r")
 _LONGEST_LINE = 400
 
 
+class Source(NamedTuple):
+    """One file, as bytes; ``name`` is what diagnostics call it (its path relative to the stack)."""
+
+    name: str
+    text: bytes
+
+
 class SourceMap:
-    """The texts of one load. A place is the start of its text in the whole, plus the index of a character in it."""
+    """The texts of one load. An offset is the start of its text in the whole, plus the index of a character in it."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -22,7 +30,7 @@ class SourceMap:
         self._end = 0
 
     def add(self, name: str, text: str) -> int:
-        """Take a text in; the place of its first character."""
+        """Add a text; returns the offset of its first character."""
         base = self._end
         self._names.append(name)
         self._texts.append(text)
@@ -30,36 +38,36 @@ class SourceMap:
         self._end = base + len(text) + 1
         return base
 
-    def position(self, place: int) -> Position:
-        """File, line and column of a place, both counted from 1."""
-        number, index = self._find(place)
+    def position(self, offset: int) -> Position:
+        """File, line and column of an offset, both counted from 1."""
+        number, index = self._find(offset)
         starts = self._line_starts(number)
         line = bisect_right(starts, index)
         return Position(self._names[number], line, index - starts[line - 1] + 1)
 
-    def line(self, place: int) -> str:
-        """The line of text a place stands in, without its end."""
-        number, index = self._find(place)
+    def line(self, offset: int) -> str:
+        """The line that holds an offset, without its end."""
+        number, index = self._find(offset)
         starts = self._line_starts(number)
         line = bisect_right(starts, index)
         text = self._texts[number]
         end = starts[line] if line < len(starts) else len(text)
         return text[starts[line - 1] : end].rstrip("\r\n")[:_LONGEST_LINE]
 
-    def find(self, piece: str, place: int, reach: int) -> int:
-        """The place of a piece of text at or after a place, within ``reach`` characters; the place itself if absent."""
-        number, index = self._find(place)
+    def find(self, piece: str, offset: int, reach: int) -> int:
+        """The offset of a piece of text at or after an offset, within ``reach`` characters, or the offset itself."""
+        number, index = self._find(offset)
         found = self._texts[number].find(piece, index, index + reach)
-        return place if found < 0 else self._bases[number] + found
+        return offset if found < 0 else self._bases[number] + found
 
-    def text(self, place: int) -> tuple[str, int]:
-        """The whole text a place is in, and the place of its first character."""
-        number, _ = self._find(place)
+    def text(self, offset: int) -> tuple[str, int]:
+        """The whole text that holds an offset, and the offset of its first character."""
+        number, _ = self._find(offset)
         return self._texts[number], self._bases[number]
 
-    def _find(self, place: int) -> tuple[int, int]:
-        number = bisect_right(self._bases, place) - 1
-        return number, place - self._bases[number]
+    def _find(self, offset: int) -> tuple[int, int]:
+        number = bisect_right(self._bases, offset) - 1
+        return number, offset - self._bases[number]
 
     def _line_starts(self, number: int) -> list[int]:
         starts = self._starts.get(number)

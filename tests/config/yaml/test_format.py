@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from ruamel.yaml import YAML
 
 from reconciler.config.yaml.format import format_text
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import DiagnosticError
-from tests.config.yaml_texts import yaml_texts
+from tests.config.yaml.yaml_texts import yaml_texts
 
 
 def formatted(text: str) -> str:

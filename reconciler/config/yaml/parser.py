@@ -1,7 +1,13 @@
-"""Tokens: the words and signs of a YAML text, as ruamel.yaml's C scanner tells them."""
+"""The parser: events and tokens of ruamel.yaml's C parser, the one place that names its private module.
 
-from collections.abc import Iterator
-from typing import NamedTuple
+``_ruamel_yaml`` is what ``ruamel.yaml.clib`` installs. Going through ``ruamel.yaml`` instead would build its own nodes,
+which take three times as long. pyproject.toml bounds the versions of both, and a test uses what is named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # a C module without type information
 from ruamel.yaml.tokens import ScalarToken
@@ -20,8 +26,14 @@ class Token(NamedTuple):
     style: str | None
 
 
+def events(data: bytes) -> Callable[[], Any]:
+    """A function that returns the next event of a text (classes of ``ruamel.yaml.events``); raises YAMLError."""
+    read: Callable[[], Any] = CParser(data).get_event
+    return read
+
+
 def tokens(data: bytes) -> Iterator[Token]:
-    """Every token of a text but those of its stream; raises YAMLError."""
+    """Every token of a text except the stream's own; raises YAMLError."""
     scan = CParser(data).get_token
     scan()
     while (token := scan()) is not None:

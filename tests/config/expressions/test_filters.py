@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "expressions.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "expressions.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from ruamel.yaml import YAML
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import MAX_BYTES, read_document
 from reconciler.config.yaml.node import Node, Value
-from reconciler.config.yaml.source import Source
-from reconciler.config.yaml.source_map import SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap
 
 
 def read(text: str | bytes) -> tuple[Node | None, list[str]]:
@@ -22,7 +21,7 @@ def read(text: str | bytes) -> tuple[Node | None, list[str]]:
     texts = SourceMap()
     problems = DiagnosticCollector(texts)
     node = read_document(Source("a.yaml", text.encode() if isinstance(text, str) else text), texts, problems)
-    listed = problems.listed(lambda _: True)
+    listed = problems.sorted(lambda _: True)
     return node, [f"{p.position.line}:{p.position.column} {p.summary}" for p in listed if p.position]
 
 
@@ -157,7 +156,7 @@ def test_a_duplicate_key_names_both_places_and_reading_goes_on() -> None:
     texts = SourceMap()
     problems = DiagnosticCollector(texts)
     read_document(Source("a.yaml", b"a: 1\nb:\n  c: 1\n  c: 2\na: 3\n"), texts, problems)
-    first, second = problems.listed(lambda _: True)
+    first, second = problems.sorted(lambda _: True)
     assert first.hint == "it is first given at a.yaml:3:3; remove one of them"
     assert second.hint == "it is first given at a.yaml:1:1; remove one of them"
 

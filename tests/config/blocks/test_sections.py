@@ -10,7 +10,7 @@ import pytest
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.stack import Stack
-from reconciler.config.yaml.source import Source
+from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import DiagnosticError
 from tests.config.catalog import CATALOG
 from tests.config.loading import HEAD, rendered
