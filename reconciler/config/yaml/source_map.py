@@ -1,4 +1,4 @@
-"""Source map: the texts of one load, and where a value stands in them: one integer, turned into line and column on demand."""
+"""Source map: the texts of one load, with offsets into them that become lines and columns on demand."""
 
 from __future__ import annotations
 
