@@ -105,7 +105,7 @@ class PlanExecutor:
                 self._send(self._unblocked(level))
             unconfirmed = self._verify()
         except DeniedError as error:
-            self.cause = error.answer
+            self.cause = error.detail
         except LeaseLostError:
             self.cause = ServiceErrorDetail("the lease on the stack was lost: another run may be at work")
         self._close_unsent_intents()

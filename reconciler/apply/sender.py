@@ -23,9 +23,9 @@ class Attempt(NamedTuple):
 class DeniedError(Exception):
     """The run must end: a service does not let us in."""
 
-    def __init__(self, answer: ServiceErrorDetail) -> None:
-        super().__init__(str(answer))
-        self.answer = answer
+    def __init__(self, detail: ServiceErrorDetail) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 class SendContext(NamedTuple):
@@ -78,12 +78,12 @@ class Sender:
         return []
 
     def _answer(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
-        match error.verdict:
+        match error.kind:
             case ErrorKind.REJECTED:
                 return self._rejected(attempt, error)
             case ErrorKind.DENIED:
-                self._end(attempt.operations, Status.FAILED, error.answer)
-                raise DeniedError(error.answer)
+                self._end(attempt.operations, Status.FAILED, error.detail)
+                raise DeniedError(error.detail)
             case ErrorKind.BUSY | ErrorKind.UNSENT:
                 return self._again_later(attempt, error)
             case ErrorKind.AMBIGUOUS:
@@ -93,13 +93,13 @@ class Sender:
         """Narrow a refused batch by halves until the bad item stands alone, sending nothing that is stored already."""
         operations = attempt.operations
         if len(operations) == 1:
-            self._end(operations, Status.FAILED, error.answer)
+            self._end(operations, Status.FAILED, error.detail)
             return []
         self.context.note(f"{self.provider.key} refused a batch of {len(operations)}: looking for the bad item")
         if not self.rejects_whole:
             shown = self._await(operations, enough=len(operations) - 1)
             if shown is None:
-                self._end(operations, Status.UNKNOWN, error.answer)
+                self._end(operations, Status.UNKNOWN, error.detail)
                 return []
             self.rejects_whole = not shown
             operations = self._mark_visible(operations, shown)
@@ -114,26 +114,26 @@ class Sender:
             pause = backoff(attempt.number, self.context.draw)
         left = (self.context.deadline - self.context.clock.now()) / 1000
         if attempt.number >= MAX_ATTEMPTS or pause > left:
-            self._end(attempt.operations, Status.FAILED, error.answer)
+            self._end(attempt.operations, Status.FAILED, error.detail)
             return []
-        self.context.note(f"{self.provider.key}: {error.answer}; again in {rough_duration(round(pause * 1000))}")
+        self.context.note(f"{self.provider.key}: {error.detail}; again in {rough_duration(round(pause * 1000))}")
         if self.context.clock.wait(pause, self.context.stop):
-            self._end(attempt.operations, Status.FAILED, error.answer)
+            self._end(attempt.operations, Status.FAILED, error.detail)
             return []
         return [Attempt(attempt.operations, attempt.number + 1)]
 
     def _ambiguous(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """It may have been stored: ask, and send again only what is not there."""
-        self.context.note(f"{self.provider.key}: {error.answer}; looking what was stored")
+        self.context.note(f"{self.provider.key}: {error.detail}; looking what was stored")
         shown = self._await(attempt.operations)
         if shown is None:
-            self._end(attempt.operations, Status.UNKNOWN, error.answer)
+            self._end(attempt.operations, Status.UNKNOWN, error.detail)
             return []
         missing = self._mark_visible(attempt.operations, shown)
         if not missing:
             return []
         if attempt.number >= MAX_ATTEMPTS or self.context.stop.is_set() or self._late():
-            self._end(missing, Status.UNKNOWN, error.answer)
+            self._end(missing, Status.UNKNOWN, error.detail)
             return []
         return [Attempt(missing, attempt.number + 1)]
 
@@ -183,8 +183,8 @@ class Sender:
 def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
     """The keys whose effect shows now; None where the service can't say at the moment. Raises DeniedError."""
     try:
-        return visible_operations(operations, provider.look(operations))
+        return visible_operations(operations, provider.read_back(operations))
     except ServiceError as error:
-        if error.verdict is ErrorKind.DENIED:
-            raise DeniedError(error.answer) from error
+        if error.kind is ErrorKind.DENIED:
+            raise DeniedError(error.detail) from error
         return None

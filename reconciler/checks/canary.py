@@ -166,10 +166,10 @@ class _CanaryRun:
             # It may show any moment, and must not stay then.
             self._await([push], self._provider.limits.visible_within, Event())
         try:
-            looked = retry_while_busy(push.provider, lambda: list(self._provider.look([push])), perch.clock)
+            looked = retry_while_busy(push.provider, lambda: list(self._provider.read_back([push])), perch.clock)
             shown = [item for item in looked if item.marks.key == push.key]
         except ServiceError as error:
-            self._stay(f"the service can't be asked for it: {error.answer}")
+            self._stay(f"the service can't be asked for it: {error.detail}")
             return
         if not shown:
             self._stay("it does not show")
@@ -195,9 +195,9 @@ class _CanaryRun:
 
         def look() -> ProbeResult:
             try:
-                shown = visible_operations(operations, self._provider.look(operations))
+                shown = visible_operations(operations, self._provider.read_back(operations))
             except ServiceError as error:
-                trouble[:] = [error.answer]
+                trouble[:] = [error.detail]
                 return probe_failure(error)
             return ProbeResult(len(shown) == len(operations))
 

@@ -92,5 +92,5 @@ def poll_until(
 
 def probe_failure(error: ServiceError) -> ProbeResult:
     """What a look is worth that ended in an error."""
-    passing = error.verdict in (Meaning.BUSY, Meaning.AMBIGUOUS)
-    return ProbeResult(None, error.verdict is Meaning.DENIED, passing, error.retry_after or 0.0)
+    passing = error.kind in (Meaning.BUSY, Meaning.AMBIGUOUS)
+    return ProbeResult(None, error.kind is Meaning.DENIED, passing, error.retry_after or 0.0)

@@ -94,7 +94,7 @@ class _Runner:
                 last = evaluate(expected, self._query(query, details), fields)
                 sight = ProbeResult(last.holds)
             except ServiceError as error:
-                last = Evaluation(False, f"{query.label} could not be asked: {error.answer}")
+                last = Evaluation(False, f"{query.label} could not be asked: {error.detail}")
                 sight = probe_failure(error)
             except DiagnosticError as error:
                 last = Evaluation(False, f"{query.label} could not be asked: {error.line}")

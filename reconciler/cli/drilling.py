@@ -145,7 +145,7 @@ def active_now(workspace: Workspace, recorded: Sequence[str]) -> tuple[dict[str,
             shown = [one for provider in workspace.providers.values() for one in provider.observe(owner, ())]
             found[name] = [one for one in shown if one.state is State.ACTIVE]
     except ServiceError as error:
-        return found, str(error.answer)
+        return found, str(error.detail)
     return found, None
 
 

@@ -50,10 +50,10 @@ def _service(error: Exception) -> Failure | None:
     if isinstance(error, DeniedError):
         verdict = ErrorKind.DENIED
     elif isinstance(error, ServiceError):
-        verdict = error.verdict
+        verdict = error.kind
     else:
         return None
-    answer = error.answer
+    answer = error.detail
     hints = {
         ErrorKind.DENIED: "check the credentials under `providers`, their project, and the permissions they grant",
         ErrorKind.BUSY: "wait a moment, then run the command again; `rate_limit` under `providers` slows it down",

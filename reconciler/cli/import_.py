@@ -73,7 +73,7 @@ def import_(
     terminal = Terminal.of(ctx)
     wanted = filters(filter or ())
     with opened(terminal, path, var, var_file) as workspace:
-        found = workspace.foreign(wanted, provider)
+        found = workspace.unmanaged(wanted, provider)
         if adopt:
             _adopt(terminal, workspace, found, out, path, format)
         else:

@@ -60,9 +60,9 @@ class _Cleanup:
                 if not trouble and not waiting and not lingering:
                     return ""
             except ServiceError as error:
-                trouble = str(error.answer)
+                trouble = str(error.detail)
             except DeniedError as error:
-                trouble, final = str(error.answer), True
+                trouble, final = str(error.detail), True
             except LeaseLostError as error:
                 trouble, final = str(error), True
             if final or clock.now() >= began + CLEAR_DEADLINE:

@@ -52,7 +52,7 @@ class DrillRunner:
         except LeaseLostError as error:
             ending, why = DrillStatus.FAILED, f"the lease on the stack was lost: {error}"
         except DeniedError as error:
-            ending, why = DrillStatus.FAILED, str(error.answer)
+            ending, why = DrillStatus.FAILED, str(error.detail)
         self._finish(ending, why)
 
     def _finish(self, ending: DrillStatus, why: str) -> None:

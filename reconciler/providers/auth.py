@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl, urlsplit
@@ -14,20 +13,20 @@ import requests.auth
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import canonical
 from reconciler.core.distribution import install_command
-from reconciler.core.duration import parse_instant
+from reconciler.core.duration import HOUR, MINUTE, parse_instant
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor
 from reconciler.providers.decode import decode
 from reconciler.providers.http import Client
-from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
 from reconciler.providers.settings import HuaweiSettings, Iam
 
 TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 _PROJECT = "X-Project-Id"
-_REFRESH_BEFORE_S = 300.0
-"""A token is replaced this long (s) before it expires, so that none expires on its way."""
-_DEFAULT_TTL_S = 3600.0
-"""How long (s) a token is used whose end IAM did not tell."""
+_REFRESH_BEFORE = 5 * MINUTE
+"""A token is replaced this long (ms) before it expires, so that none expires on its way."""
+_DEFAULT_TTL = HOUR
+"""How long (ms) a token is used if IAM does not state its expiry."""
 
 
 @runtime_checkable
@@ -54,14 +53,14 @@ class IamAuth(requests.auth.AuthBase):
     Safe to use from several threads: only one of them fetches.
     """
 
-    def __init__(self, iam: Iam, client: Client, secrets: Redactor, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, iam: Iam, client: Client, secrets: Redactor, now: Callable[[], int]) -> None:
         self._iam = iam
         self._client = client
         self._secrets = secrets
         self._now = now
         self._lock = threading.Lock()
         self._token: str | None = None
-        self._good_until = 0.0
+        self._good_until = 0
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers[TOKEN] = self._current(refused=None)
@@ -104,10 +103,10 @@ class IamAuth(requests.auth.AuthBase):
             answer = self._client.send("POST", "/v3/auth/tokens", body=canonical(self._request()).encode())
         except ServiceError as failure:
             # Whatever befell IAM, the request that wanted the token was not sent.
-            verdict = ErrorKind.DENIED if failure.verdict is ErrorKind.REJECTED else failure.verdict
-            verdict = ErrorKind.UNSENT if verdict is ErrorKind.AMBIGUOUS else verdict
-            told = failure.answer._replace(message=f"no token from IAM: {failure.answer.message}")
-            raise ServiceError(verdict, told, failure.retry_after) from None
+            kind = ErrorKind.DENIED if failure.kind is ErrorKind.REJECTED else failure.kind
+            kind = ErrorKind.UNSENT if kind is ErrorKind.AMBIGUOUS else kind
+            told = failure.detail._replace(message=f"no token from IAM: {failure.detail.message}")
+            raise ServiceError(kind, told, failure.retry_after) from None
         token = answer.headers.get("X-Subject-Token", "")
         if not token:
             raise ServiceError(
@@ -116,7 +115,7 @@ class IamAuth(requests.auth.AuthBase):
             )
         self._secrets.add(token)
         self._token = token
-        self._good_until = self._end(answer.body) - _REFRESH_BEFORE_S
+        self._good_until = self._expires_at(answer.body) - _REFRESH_BEFORE
 
     def _request(self) -> dict[str, object]:
         iam = self._iam
@@ -128,14 +127,14 @@ class IamAuth(requests.auth.AuthBase):
             }
         }
 
-    def _end(self, body: bytes) -> float:
-        """When the token expires, in seconds since the epoch."""
+    def _expires_at(self, body: bytes) -> int:
+        """When the token expires, in epoch milliseconds."""
         try:
             value = decode(body)
             token = value.get("token") if isinstance(value, dict) else None
-            return parse_instant(token.get("expires_at") if isinstance(token, dict) else None) / 1000
+            return parse_instant(token.get("expires_at") if isinstance(token, dict) else None)
         except ValueError:
-            return self._now() + _DEFAULT_TTL_S
+            return self._now() + _DEFAULT_TTL
 
 
 class AkSkAuth(requests.auth.AuthBase):
@@ -186,9 +185,7 @@ class _Key:
         self.sk = sk
 
 
-def authentication(
-    settings: HuaweiSettings, secrets: Redactor, user_agent: str, embedded: str | None
-) -> requests.auth.AuthBase:
+def authentication(settings: HuaweiSettings, secrets: Redactor, context: ProviderContext) -> requests.auth.AuthBase:
     """The authentication the settings ask for; DiagnosticError where the extra it needs is missing."""
     auth = settings.auth
     if auth.token is not None:
@@ -197,12 +194,13 @@ def authentication(
         return AkSkAuth(auth.ak.get_secret_value(), auth.sk.get_secret_value(), settings.project_id)
     assert auth.iam is not None
     client = Client(
-        settings.base_url("iam", embedded),
+        settings.base_url("iam", context.embedded_endpoint),
         auth=None,
         secrets=secrets,
-        user_agent=user_agent,
+        user_agent=context.user_agent,
+        now=context.now,
         parallelism=1,
-        timeout=settings.request_timeout / 1000,
+        timeout_ms=settings.request_timeout,
         ca_file=settings.ca_file,
     )
-    return IamAuth(auth.iam, client, secrets)
+    return IamAuth(auth.iam, client, secrets, context.now)

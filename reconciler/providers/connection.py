@@ -35,13 +35,13 @@ class HttpSettings(Protocol):
     def rate_limit(self) -> float | None: ...
 
 
-def connect(service: str, key: str, settings: HuaweiSettings, environment: ProviderContext) -> Client:
+def connect(service: str, key: str, settings: HuaweiSettings, context: ProviderContext) -> Client:
     """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError where it can't be made."""
-    base_url = resolve_base_url(key, lambda: settings.base_url(service, environment.embedded_endpoint))
+    base_url = resolve_base_url(key, lambda: settings.base_url(service, context.embedded_endpoint))
     check_ca_file(key, settings.ca_file)
     secrets = Redactor(settings.auth.secrets)
-    auth = authentication(settings, secrets, environment.user_agent, environment.embedded_endpoint)
-    return make_client(base_url, auth, secrets, settings, environment.user_agent)
+    auth = authentication(settings, secrets, context)
+    return make_client(base_url, auth, secrets, settings, context)
 
 
 def resolve_base_url(key: str, base_url: Callable[[], str]) -> str:
@@ -67,16 +67,21 @@ def check_ca_file(key: str, ca_file: str | None) -> None:
 
 
 def make_client(
-    base_url: str, auth: requests.auth.AuthBase | None, secrets: Redactor, settings: HttpSettings, user_agent: str
+    base_url: str,
+    auth: requests.auth.AuthBase | None,
+    secrets: Redactor,
+    settings: HttpSettings,
+    context: ProviderContext,
 ) -> Client:
     """A client for one service, not yet connected."""
     return Client(
         base_url,
         auth=auth,
         secrets=secrets,
-        user_agent=user_agent,
+        user_agent=context.user_agent,
+        now=context.now,
         parallelism=settings.parallelism,
-        timeout=settings.request_timeout / 1000,
+        timeout_ms=settings.request_timeout,
         ca_file=settings.ca_file,
         rate_limit=settings.rate_limit,
     )

@@ -1,4 +1,4 @@
-"""Answers: what a service's error says, and what it means for the request that met it (DESIGN rule 8)."""
+"""Answers: what a service's error says, and what it means for the request that met it (rule 8)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def classify(status: int) -> ErrorKind:
 
 
 def parse_error(
-    status: int, headers: Mapping[str, str], body: bytes, request: str, secrets: Redactor, now: float
+    status: int, headers: Mapping[str, str], body: bytes, request: str, secrets: Redactor, now: int
 ) -> ServiceError:
-    """The error an answer carries; ``headers`` ignores case, ``now`` is in seconds."""
+    """The error an answer carries; ``headers`` ignores case, ``now`` is in epoch milliseconds."""
     code, message, trace = _said(body)
     trace = trace or next((headers[name] for name in _TRACE_HEADERS if headers.get(name)), None)
     if message is None:
@@ -39,17 +39,17 @@ def parse_error(
         message = f"the answer is not the service's: {text}" if text else "the answer has no text"
         if 300 <= status < 400:
             message = f"it redirects to {headers.get('Location', 'nowhere')}: check the endpoint"
-    answer = ServiceErrorDetail(
+    detail = ServiceErrorDetail(
         sanitize(secrets.hide(message)),
         status,
         code and sanitize(secrets.hide(code), _SHORT),
         trace and sanitize(secrets.hide(trace), _SHORT),
         request,
     )
-    return ServiceError(classify(status), answer, retry_after(headers, now))
+    return ServiceError(classify(status), detail, retry_after(headers, now))
 
 
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+def retry_after(headers: Mapping[str, str], now: int) -> float | None:
     """Seconds to wait, from ``Retry-After`` in either of its forms; a date is read against the service's own clock."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
@@ -58,12 +58,13 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if until is None:
         return None
     told = _date(headers.get("Date", ""))
-    return max(0.0, until - (now if told is None else told))
+    return max(0, until - (now if told is None else told)) / 1000
 
 
-def _date(value: str) -> float | None:
+def _date(value: str) -> int | None:
+    """An HTTP date in epoch milliseconds."""
     try:
-        return parsedate_to_datetime(value).timestamp()
+        return int(parsedate_to_datetime(value).timestamp()) * 1000
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 

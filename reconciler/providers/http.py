@@ -62,17 +62,17 @@ class Response(NamedTuple):
         except ValueError:
             raise self.unreadable("the answer is not JSON") from None
 
-    def unreadable(self, why: str, verdict: ErrorKind = ErrorKind.AMBIGUOUS) -> ServiceError:
+    def unreadable(self, why: str, kind: ErrorKind = ErrorKind.AMBIGUOUS) -> ServiceError:
         """The error for a success whose content makes no sense."""
-        return ServiceError(verdict, ServiceErrorDetail(sanitize(why), self.status, request=self.request))
+        return ServiceError(kind, ServiceErrorDetail(sanitize(why), self.status, request=self.request))
 
 
 class Client:
     """Kept-alive connections to one service; ``send`` may be called from ``parallelism`` threads at once.
 
-    ``timeout`` is in seconds, for the whole of an answer. ``rate_limit`` is the most requests a second, of all threads
-    together. ``now`` gives the seconds since the epoch and is asked only
-    where a service names a date to wait for.
+    ``timeout_ms`` bounds the whole of an exchange. ``rate_limit`` is the most requests a second, of all threads
+    together. ``now`` gives the present in epoch milliseconds,
+    for a ``Retry-After`` that names a date.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class Client:
         secrets: Redactor,
         user_agent: str,
         parallelism: int,
-        timeout: float,
+        timeout_ms: int,
+        now: Callable[[], int],
         ca_file: str | None = None,
         rate_limit: float | None = None,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._base_url = base_url
         self._auth = auth
         self._secrets = secrets
         self._headers = {"User-Agent": user_agent, "Accept": _JSON}
-        self._timeout = timeout
+        self._timeout = timeout_ms / 1000
         self._throttle = None if rate_limit is None else throttle(rate_limit)
         self._now = now
         self._verify = ca_file or _trusted_by_environment()
@@ -173,10 +173,10 @@ class Client:
             yield chunk
 
     def _failed(self, failure: Exception, request: str) -> ServiceError:
-        verdict, text = _meaning(failure, urlsplit(self._base_url).netloc)
+        kind, text = _meaning(failure, urlsplit(self._base_url).netloc)
         text = sanitize(self._secrets.hide(text))
         log.debug("%s: %s", request, text)
-        return ServiceError(verdict, ServiceErrorDetail(text, request=request))
+        return ServiceError(kind, ServiceErrorDetail(text, request=request))
 
 
 @lru_cache(64)

@@ -1,6 +1,5 @@
 """The protocol between the reconciler and a service: what a provider must implement, and why."""
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -19,7 +18,7 @@ from reconciler.core.unmanaged import UnmanagedAlarm
 
 
 class ErrorKind(Enum):
-    """What an error means for the request that met it (DESIGN rule 8)."""
+    """What an error means for the request that met it (rule 8)."""
 
     REJECTED = "rejected"
     """The service looked at the request and refused it: nothing of it was stored, or only its good items (400, 413,
@@ -46,10 +45,10 @@ class ServiceError(Exception):
     provider: str | None = None
     position: Position | None = None
 
-    def __init__(self, verdict: ErrorKind, answer: ServiceErrorDetail, retry_after: float | None = None) -> None:
-        super().__init__(str(answer))
-        self.verdict = verdict
-        self.answer = answer
+    def __init__(self, kind: ErrorKind, detail: ServiceErrorDetail, retry_after: float | None = None) -> None:
+        super().__init__(str(detail))
+        self.kind = kind
+        self.detail = detail
         self.retry_after = retry_after
 
 
@@ -57,7 +56,7 @@ class Provider(Protocol):
     """The adapter to one service: four questions, each over the network.
 
     The workflow of ``plan``: ``observe`` once; ``history`` only if a declared alarm is not active. The workflow of
-    ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``look``. Retrying,
+    ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``read_back``. Retrying,
     splitting, ordering and journalling are the applier's: a provider makes the request, and says what an error means.
     """
 
@@ -86,7 +85,7 @@ class Provider(Protocol):
         Raises ServiceError, and nothing else, when the answer is not a success.
         """
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         """What the service shows now at the addresses of these operations: active alarms, and recorded events.
 
         The applier verifies with it, settles what is in doubt, and tells a refreshed alarm from a second one: an alarm
@@ -113,11 +112,11 @@ class Queryable(Protocol):
 class Importable(Protocol):
     """A provider that can also tell of alarms nobody's stack has raised, so that they can be declared and adopted.
 
-    Its resource types make the clear of an object without marks (``marks.stack`` is empty) too, and its ``look``
+    Its resource types make the clear of an object without marks (``marks.stack`` is empty) too, and its ``read_back``
     shows the target of such a clear while it is active.
     """
 
-    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
+    def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         """Every active alarm that carries the marks of no stack and has, for every key, one of its values.
 
         The keys are those an alarm is known by at the service. Raises ServiceError; also where an answer can't be
@@ -157,12 +156,12 @@ class ProviderContext(NamedTuple):
     """What the edges hand to a provider when it is opened."""
 
     user_agent: str
+    now: Callable[[], int]
+    """The present in epoch milliseconds, by the clock of the run."""
     embedded_endpoint: str | None = None
-    """The base URL of the running embedded emulator, where ``endpoint: embedded`` was asked for."""
-    now: Callable[[], float] = time.time
+    """The base URL of the running embedded emulator, if ``endpoint: embedded`` is configured."""
     receiver: "ReceiverEndpoint | None" = None
     """The receiver of notifications that runs for the length of the command."""
-    """Seconds since the epoch, by the clock that the run goes by: what a query's window ends at."""
 
 
 class ProviderType(Protocol):
@@ -186,5 +185,5 @@ class ProviderType(Protocol):
     @property
     def resource_types(self) -> Mapping[str, ResourceType]: ...
 
-    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         """Make a provider from an instance of ``settings``; no request is made yet."""

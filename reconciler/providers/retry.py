@@ -30,7 +30,7 @@ def retry_while_busy(key: str, query: Callable[[], _Found], clock: Clock, stop: 
             return query()
         except ServiceError as error:
             pause = backoff(attempt, random) if error.retry_after is None else error.retry_after
-            if error.verdict is not ErrorKind.BUSY or pause > MAX_WAIT_S:
+            if error.kind is not ErrorKind.BUSY or pause > MAX_WAIT_S:
                 raise
             _log.warning("%s: %s; asking again in %s", key, error, rough_duration(round(pause * 1000)))
             if clock.wait(pause, stop):

@@ -65,7 +65,7 @@ class ProviderPool:
         except ServiceError as error:
             raise DiagnosticError(
                 Diagnostic(
-                    f"data.{data.label} can't be queried: {error.answer}",
+                    f"data.{data.label} can't be queried: {error.detail}",
                     data.position,
                     "what can't be asked is not taken for nothing: check the provider, then run the command again",
                 )
@@ -78,13 +78,11 @@ class ProviderPool:
 
     def _open(self, config: ProviderConfig) -> Provider:
         wanted = getattr(config.settings, "endpoint", None) == "embedded"
-        environment = ProviderContext(
-            f"reconciler/{__version__}",
-            self._emulator(config) if wanted else None,
-            lambda: self._clock.now() / 1000,
+        context = ProviderContext(
+            f"reconciler/{__version__}", self._clock.now, self._emulator(config) if wanted else None
         )
         try:
-            provider = self._type(config).open(config.key, config.settings, environment)
+            provider = self._type(config).open(config.key, config.settings, context)
         except ValueError as error:
             raise DiagnosticError(Diagnostic(f"provider {config.key}: {error}", config.position)) from None
         self._resources.callback(provider.close)

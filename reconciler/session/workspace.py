@@ -170,7 +170,7 @@ class Workspace:
         """Everything a query of the stack finds. Raises ServiceError."""
         return self.connections.query(data, self.stack.providers[data.provider], details)
 
-    def foreign(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[UnmanagedAlarm]:
+    def unmanaged(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[UnmanagedAlarm]:
         """Every active alarm that is nobody's and passes the filters, at one provider or at all that can tell.
 
         Raises ServiceError, and DiagnosticError where the one named can't tell.
@@ -183,7 +183,7 @@ class Workspace:
         found: list[UnmanagedAlarm] = []
         for name in able if key is None else [key]:
             with self._asking(name):
-                found += able[name].foreign(filters)
+                found += able[name].unmanaged(filters)
         return found
 
     def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:

@@ -16,7 +16,7 @@ from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired
 from reconciler.core.operation import Operation
-from reconciler.emulator.settings import Settings
+from reconciler.emulator.settings import Settings, wall_clock
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
@@ -84,7 +84,7 @@ class Rig:
                 **self.settings,
             }
         )
-        return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test")))
+        return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test", wall_clock)))
 
     def ledger(self) -> Ledger:
         return open_ledger(self.path)

@@ -16,6 +16,7 @@ from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.emulator.settings import wall_clock
 from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
@@ -115,7 +116,7 @@ def _open(url: str):  # type: ignore[no-untyped-def]
     kind = Registry().get("aom")
     assert kind is not None
     settings = {"endpoint": url, "project_id": "demo", "auth": {"token": "not-a-secret"}}
-    return kind.open("aom", kind.settings.model_validate(settings), ProviderContext("benchmark"))
+    return kind.open("aom", kind.settings.model_validate(settings), ProviderContext("benchmark", wall_clock))
 
 
 class _NoLedger:

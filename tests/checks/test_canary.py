@@ -139,9 +139,9 @@ class Stopping:
         self._provider = provider
         self._stop = stop
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         self._stop.set()
-        return self._provider.look(operations)
+        return self._provider.read_back(operations)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._provider, name)
@@ -165,7 +165,7 @@ class Killed(BaseException):
 class Killing(Stopping):
     """A provider under which the process dies when the canary is first looked for."""
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         raise Killed
 
 

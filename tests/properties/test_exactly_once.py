@@ -47,7 +47,7 @@ FAULTS = [
     "push:hide=3s,nth=1",
     "clear:hide=3s,nth=1",
 ]
-WATCHED = ("send", "record_intents", "record_outcomes", "confirm", "begin", "end", "look")
+WATCHED = ("send", "record_intents", "record_outcomes", "confirm", "begin", "end", "read_back")
 
 
 class Crash(BaseException):

@@ -17,11 +17,11 @@ REQUEST = "PUT https://aom.example/v2/demo/push/events"
 def met(status: int, body: object = b"", secrets: Redactor | None = None, **headers: str) -> ServiceError:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return parse_error(status, named, content, REQUEST, secrets or Redactor(), now=0.0)
+    return parse_error(status, named, content, REQUEST, secrets or Redactor(), now=0)
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "kind"),
     [
         (301, ErrorKind.REJECTED),
         (302, ErrorKind.REJECTED),
@@ -44,9 +44,9 @@ def met(status: int, body: object = b"", secrets: Redactor | None = None, **head
         (599, ErrorKind.AMBIGUOUS),
     ],
 )
-def test_each_status_has_its_meaning(status: int, verdict: ErrorKind) -> None:
-    assert met(status).verdict is verdict
-    assert met(status).answer.status == status
+def test_each_status_has_its_meaning(status: int, kind: ErrorKind) -> None:
+    assert met(status).kind is kind
+    assert met(status).detail.status == status
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_each_status_has_its_meaning(status: int, verdict: ErrorKind) -> None:
     ],
 )
 def test_each_way_of_writing_an_error_is_read(body: object, code: str, message: str, trace: str | None) -> None:
-    answer = met(400, body).answer
+    answer = met(400, body).detail
     assert (answer.code, answer.message, answer.trace_id, answer.request) == (code, message, trace, REQUEST)
 
 
@@ -80,7 +80,7 @@ def test_each_way_of_writing_an_error_is_read(body: object, code: str, message: 
     [b"", b"null", b"[]", b'{"error_msg": ["x"]}', b"\xff\xfe", b"<html>Bad Gateway</html>", b"[" * 100_000, b'{"a'],
 )
 def test_a_strange_body_still_gives_a_readable_error(body: bytes) -> None:
-    answer = met(502, body).answer
+    answer = met(502, body).detail
     assert answer.message
     assert answer.message.isprintable()
     assert len(answer.message) <= 500
@@ -88,23 +88,23 @@ def test_a_strange_body_still_gives_a_readable_error(body: bytes) -> None:
 
 
 def test_the_text_of_a_gateway_is_shown() -> None:
-    assert "<html>Bad Gateway</html>" in met(502, b"<html>\x00Bad\nGateway</html>".replace(b"\x00", b"")).answer.message
+    assert "<html>Bad Gateway</html>" in met(502, b"<html>\x00Bad\nGateway</html>".replace(b"\x00", b"")).detail.message
 
 
 def test_a_redirect_says_where_to() -> None:
-    answer = met(302, b"", Location="https://login.example/").answer
+    answer = met(302, b"", Location="https://login.example/").detail
     assert "redirects to https://login.example/" in answer.message
 
 
 def test_a_trace_id_is_taken_from_the_headers_where_the_body_has_none() -> None:
-    assert met(500, {"trace_id": None}, x_request_id="r-7").answer.trace_id == "r-7"
+    assert met(500, {"trace_id": None}, x_request_id="r-7").detail.trace_id == "r-7"
 
 
 def test_a_secret_that_is_echoed_is_hidden() -> None:
     body = {"error_code": "s3cret-code", "error_msg": "token s3cret is bad", "trace_id": "s3cret"}
     failure = met(401, body, Redactor(["s3cret"]))
-    assert "s3cret" not in f"{failure!r} {failure} {failure.answer}"
-    assert failure.answer.message == "token *** is bad"
+    assert "s3cret" not in f"{failure!r} {failure} {failure.detail}"
+    assert failure.detail.message == "token *** is bad"
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_a_secret_that_is_echoed_is_hidden() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert retry_after(CaseInsensitiveDict({"Retry-After": value}), now=0.0) == seconds
+    assert retry_after(CaseInsensitiveDict({"Retry-After": value}), now=0) == seconds
 
 
 def test_a_date_to_wait_for_is_read_by_the_clock_of_the_service() -> None:
     headers = {"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Thu, 01 Jan 2026 00:00:00 GMT"}
-    assert retry_after(CaseInsensitiveDict(headers), now=0.0) == 30.0
+    assert retry_after(CaseInsensitiveDict(headers), now=0) == 30.0

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.core.duration import HOUR
-from reconciler.emulator.settings import Settings, User
+from reconciler.core.duration import HOUR, parse_instant
+from reconciler.emulator.settings import Settings, User, wall_clock
 from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.aom.objects import STACK, desired, opened, push
 from tests.providers.service import Asked, Reply, service
@@ -19,8 +19,9 @@ IAM = {"user": "tester", "password": 'p4ss/w\u00f6rd"', "domain": "acme", "proje
 USER = User("tester", IAM["password"], "acme")
 
 
-def via_iam(url: str, iam_url: str | None = None, **changes: str):
-    return opened(url, auth={"iam": {**IAM, "endpoint": iam_url or url, **changes}})
+def via_iam(url: str, iam_url: str | None = None, *, now: int | None = None, **changes: str):
+    clock = wall_clock if now is None else lambda: now
+    return opened(url, clock, auth={"iam": {**IAM, "endpoint": iam_url or url, **changes}})
 
 
 @pytest.mark.parametrize("emulator", [Settings(token="very-secret-token")], indirect=True)
@@ -33,9 +34,9 @@ def test_a_token_opens_the_service(emulator) -> None:
 def test_a_wrong_token_is_denied(emulator) -> None:
     with pytest.raises(ServiceError) as caught:
         opened(emulator.url).send([push(desired())])
-    assert caught.value.verdict is ErrorKind.DENIED
-    assert caught.value.answer.status == 401
-    assert caught.value.answer.message
+    assert caught.value.kind is ErrorKind.DENIED
+    assert caught.value.detail.status == 401
+    assert caught.value.detail.message
 
 
 @pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,))], indirect=True)
@@ -52,9 +53,9 @@ def test_a_wrong_password_is_denied_and_not_shown(emulator, caplog: pytest.LogCa
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ServiceError) as caught:
         via_iam(emulator.url, password="wr0ng-secret").send([push(desired())])
-    assert caught.value.verdict is ErrorKind.DENIED
-    assert caught.value.answer.message.startswith("no token from IAM: ")
-    assert "wr0ng-secret" not in f"{caught.value!r}{caught.value.answer}{caplog.text}"
+    assert caught.value.kind is ErrorKind.DENIED
+    assert caught.value.detail.message.startswith("no token from IAM: ")
+    assert "wr0ng-secret" not in f"{caught.value!r}{caught.value.detail}{caplog.text}"
     assert not emulator.alarms()
 
 
@@ -82,8 +83,8 @@ def test_a_service_that_takes_no_token_is_not_asked_for_ever() -> None:
         with pytest.raises(ServiceError) as caught:
             via_iam(running.url).send([push(desired())])
         assert [asked.headers["X-Auth-Token"] for asked in running.asked] == [None, "token-0", None, "token-1"]
-    assert caught.value.verdict is ErrorKind.DENIED
-    assert caught.value.answer.message == "bad ***"
+    assert caught.value.kind is ErrorKind.DENIED
+    assert caught.value.detail.message == "bad ***"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,7 @@ def test_a_service_that_takes_no_token_is_not_asked_for_ever() -> None:
 )
 def test_a_token_is_used_until_shortly_before_it_expires(expires_at: object, fetched: int) -> None:
     with service(lambda asked: Reply(201, {"token": {"expires_at": expires_at}}, {"X-Subject-Token": "t"})) as running:
-        provider = via_iam(running.url)
-        provider._client._auth._now = lambda: 1_793_534_400.0  # 2026-11-01T12:00:00Z
+        provider = via_iam(running.url, now=parse_instant("2026-11-01T12:00:00Z"))
         for _ in range(3):
             provider.send([push(desired())])
         assert sum(asked.path == "/v3/auth/tokens" for asked in running.asked) == fetched
@@ -120,7 +120,7 @@ def test_threads_share_one_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "verdict"),
+    ("reply", "kind"),
     [
         (Reply(400, {"error": {"message": "bad scope", "code": 400}}), ErrorKind.DENIED),
         (Reply(401, {"error": {"message": "wrong", "code": 401}}), ErrorKind.DENIED),
@@ -132,13 +132,13 @@ def test_threads_share_one_token() -> None:
         (Reply(201, {"token": {}}), ErrorKind.DENIED),
     ],
 )
-def test_without_a_token_nothing_is_sent(reply: Reply, verdict: ErrorKind) -> None:
+def test_without_a_token_nothing_is_sent(reply: Reply, kind: ErrorKind) -> None:
     with service(lambda asked: reply) as running:
         with pytest.raises(ServiceError) as caught:
             via_iam(running.url).send([push(desired())])
         assert {asked.path for asked in running.asked} == {"/v3/auth/tokens"}
-    assert caught.value.verdict is verdict
-    assert "IAM" in caught.value.answer.message
+    assert caught.value.kind is kind
+    assert "IAM" in caught.value.detail.message
     assert caught.value.retry_after == (3.0 if reply.status == 429 else None)
 
 
@@ -157,7 +157,7 @@ def test_a_signature_is_accepted_for_every_request(emulator) -> None:
 def test_a_wrong_key_is_denied(emulator) -> None:
     with pytest.raises(ServiceError) as caught:
         opened(emulator.url, auth={"ak": "AKIDEXAMPLE", "sk": "wr0ng"}).send([push(desired())])
-    assert caught.value.verdict is ErrorKind.DENIED
+    assert caught.value.kind is ErrorKind.DENIED
 
 
 def test_a_signature_without_the_vendors_signer_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

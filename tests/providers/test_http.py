@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from reconciler.core.text import Redactor
+from reconciler.emulator.settings import wall_clock
 from reconciler.providers import http
 from reconciler.providers.auth import TokenAuth
 from reconciler.providers.http import Client, is_loopback
@@ -23,14 +24,15 @@ from tests.providers.service import Reply, in_turn, service
 TOKEN = "a-very-secret-token"
 
 
-def client(url: str, timeout: float = 5.0, **settings) -> Client:
+def client(url: str, timeout_ms: int = 5000, **settings) -> Client:
     return Client(
         url,
         auth=TokenAuth(TOKEN),
         secrets=Redactor([TOKEN]),
         user_agent="reconciler/test",
         parallelism=2,
-        timeout=timeout,
+        timeout_ms=timeout_ms,
+        now=wall_clock,
         **settings,
     )
 
@@ -94,30 +96,30 @@ def test_connections_are_kept() -> None:
 def test_a_refused_connection_was_not_sent() -> None:
     with closed_port() as port:
         met = failure(f"http://127.0.0.1:{port}")
-    assert met.verdict is ErrorKind.UNSENT
-    assert met.answer.message == f"no connection to 127.0.0.1:{port}: Connection refused"
-    assert met.answer.request == f"PUT http://127.0.0.1:{port}/v2/demo/push/events"
+    assert met.kind is ErrorKind.UNSENT
+    assert met.detail.message == f"no connection to 127.0.0.1:{port}: Connection refused"
+    assert met.detail.request == f"PUT http://127.0.0.1:{port}/v2/demo/push/events"
 
 
 def test_an_unknown_host_was_not_sent_to() -> None:
     met = failure("https://no-such-host.invalid")
-    assert met.verdict is ErrorKind.UNSENT
-    assert met.answer.message == "there is no host no-such-host.invalid: check the endpoint or region"
+    assert met.kind is ErrorKind.UNSENT
+    assert met.detail.message == "there is no host no-such-host.invalid: check the endpoint or region"
 
 
 def test_a_service_that_speaks_no_tls_was_not_sent_to() -> None:
     with service(in_turn(Reply(204))) as running:
         met = failure(running.url.replace("http://", "https://"))
-        assert met.verdict is ErrorKind.UNSENT
-        assert "no TLS connection" in met.answer.message
+        assert met.kind is ErrorKind.UNSENT
+        assert "no TLS connection" in met.detail.message
         assert not running.asked
 
 
 def test_no_answer_in_time_is_ambiguous() -> None:
     with silent_port() as port:
-        met = failure(f"http://127.0.0.1:{port}", timeout=0.05)
-    assert met.verdict is ErrorKind.AMBIGUOUS
-    assert "in time" in met.answer.message
+        met = failure(f"http://127.0.0.1:{port}", timeout_ms=50)
+    assert met.kind is ErrorKind.AMBIGUOUS
+    assert "in time" in met.detail.message
 
 
 @pytest.mark.parametrize("reply", [Reply(cut=True), Reply(200, b"{}", short=True)])
@@ -125,8 +127,8 @@ def test_a_cut_connection_is_ambiguous(reply: Reply) -> None:
     with service(in_turn(reply)) as running:
         met = failure(running.url)
         assert len(running.asked) == 1
-    assert met.verdict is ErrorKind.AMBIGUOUS
-    assert "was cut" in met.answer.message
+    assert met.kind is ErrorKind.AMBIGUOUS
+    assert "was cut" in met.detail.message
 
 
 def test_a_failure_is_not_mistaken_for_the_one_being_handled() -> None:
@@ -134,15 +136,15 @@ def test_a_failure_is_not_mistaken_for_the_one_being_handled() -> None:
         try:
             client(f"http://127.0.0.1:{port}").send("PUT", "/x", body=b"{}")
         except ServiceError as first:
-            assert first.verdict is ErrorKind.UNSENT
-            assert failure(f"http://127.0.0.1:{silent}", timeout=0.05).verdict is ErrorKind.AMBIGUOUS
+            assert first.kind is ErrorKind.UNSENT
+            assert failure(f"http://127.0.0.1:{silent}", timeout_ms=50).kind is ErrorKind.AMBIGUOUS
 
 
 def test_a_redirect_is_not_followed() -> None:
     with service(in_turn(Reply(307, b"", {"Location": "/elsewhere"}))) as running:
         met = failure(running.url)
         assert [asked.path for asked in running.asked] == ["/v2/demo/push/events"]
-    assert (met.verdict, met.answer.status) == (ErrorKind.REJECTED, 307)
+    assert (met.kind, met.detail.status) == (ErrorKind.REJECTED, 307)
 
 
 def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,13 +152,13 @@ def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
     bomb = gzip.compress(b"x" * 5_000_000)
     with service(in_turn(Reply(200, bomb, {"Content-Encoding": "gzip"}))) as running:
         met = failure(running.url)
-    assert met.verdict is ErrorKind.AMBIGUOUS
-    assert "longer than 1 MiB: ask for fewer objects" in met.answer.message
+    assert met.kind is ErrorKind.AMBIGUOUS
+    assert "longer than 1 MiB: ask for fewer objects" in met.detail.message
 
 
 def test_an_answer_that_can_not_be_unpacked_is_ambiguous() -> None:
     with service(in_turn(Reply(200, b"not gzip", {"Content-Encoding": "gzip"}))) as running:
-        assert failure(running.url).verdict is ErrorKind.AMBIGUOUS
+        assert failure(running.url).kind is ErrorKind.AMBIGUOUS
 
 
 def test_proxies_of_the_environment_are_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,8 +181,8 @@ def test_a_proxy_that_is_not_there_was_not_sent_to(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
         met = failure("http://aom.invalid")
-    assert met.verdict is ErrorKind.UNSENT
-    assert "the proxy to aom.invalid" in met.answer.message
+    assert met.kind is ErrorKind.UNSENT
+    assert "the proxy to aom.invalid" in met.detail.message
 
 
 def test_no_netrc_takes_the_place_of_a_token(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +200,7 @@ def test_certificates_that_can_not_be_read_are_told(tmp_path) -> None:
     empty.write_text("no certificate")
     with service(in_turn(Reply(204))) as running:
         met = failure(running.url.replace("http://", "https://"), ca_file=str(empty))
-    assert met.verdict is ErrorKind.UNSENT
+    assert met.kind is ErrorKind.UNSENT
 
 
 @pytest.fixture(scope="module")
@@ -216,9 +218,9 @@ def test_a_certificate_nobody_vouches_for_is_not_sent_to(authority: trustme.CA) 
     with service(in_turn(Reply(204)), secured(authority, "127.0.0.1")) as running:
         met = failure(running.url)
         assert running.asked == []
-    assert met.verdict is ErrorKind.UNSENT
-    assert "is not trusted" in met.answer.message
-    assert "see ca_file" in met.answer.message
+    assert met.kind is ErrorKind.UNSENT
+    assert "is not trusted" in met.detail.message
+    assert "see ca_file" in met.detail.message
 
 
 def test_a_certificate_of_another_host_is_not_sent_to(authority: trustme.CA, tmp_path) -> None:
@@ -227,8 +229,8 @@ def test_a_certificate_of_another_host_is_not_sent_to(authority: trustme.CA, tmp
     with service(in_turn(Reply(204)), secured(authority, "elsewhere.example")) as running:
         met = failure(running.url, ca_file=str(trusted))
         assert running.asked == []
-    assert met.verdict is ErrorKind.UNSENT
-    assert "is not trusted" in met.answer.message
+    assert met.kind is ErrorKind.UNSENT
+    assert "is not trusted" in met.detail.message
 
 
 def test_a_certificate_of_the_ca_file_is_trusted(authority: trustme.CA, tmp_path) -> None:
@@ -245,7 +247,7 @@ def test_nothing_logged_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None
         met = failure(running.url)
     with closed_port() as port:
         failure(f"http://127.0.0.1:{port}")
-    assert met.answer.message == "token *** is bad"
+    assert met.detail.message == "token *** is bad"
     assert caplog.text
     assert TOKEN not in caplog.text
 

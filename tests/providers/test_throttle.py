@@ -8,6 +8,7 @@ from threading import Lock
 import pyrate_limiter
 import pytest
 
+from reconciler.emulator.settings import wall_clock
 from reconciler.providers.aom import PROVIDER as AOM
 from reconciler.providers.ces import PROVIDER as CES
 from reconciler.providers.protocol import ProviderContext
@@ -62,7 +63,7 @@ def test_threads_share_one_rate(sleeper: Sleeper) -> None:
 @pytest.mark.parametrize(("kind", "declared"), [(AOM, ()), (CES, (desired(),))])
 def test_every_request_of_a_provider_waits_for_its_turn(emulator, sleeper: Sleeper, kind, declared) -> None:
     block = {"endpoint": emulator.url, "project_id": "p", "auth": {"token": "t"}, "rate_limit": 2}
-    provider = kind.open(kind.name, kind.settings.model_validate(block), ProviderContext("test"))
+    provider = kind.open(kind.name, kind.settings.model_validate(block), ProviderContext("test", wall_clock))
     for _ in range(3):
         list(provider.observe("stack", declared))
     provider.close()

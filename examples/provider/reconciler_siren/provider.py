@@ -59,7 +59,7 @@ class SirenProvider:
             raise answer.unreadable("the answer is not the ids of the sirens")
         return [str(id_) for id_ in ids]
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         addresses = {operation.address for operation in operations}
         return (found for found in self._sirens("on") if found.marks.address in addresses)
 

@@ -31,13 +31,13 @@ class Aom:
 
         return {source.name: source for source in (ALARMS, EVENTS, STATISTICS)}
 
-    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.providers.aom.provider import AomProvider
         from reconciler.providers.connection import connect
 
         if not isinstance(settings, AomSettings):
             raise TypeError(f"{key}: expected AomSettings, got {type(settings).__name__}")
-        return AomProvider(key, settings, connect(self.name, key, settings, environment), environment.now)
+        return AomProvider(key, settings, connect(self.name, key, settings, context), context.now)
 
 
 PROVIDER = Aom()

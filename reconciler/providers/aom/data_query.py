@@ -37,7 +37,7 @@ class DataQuery:
             return self._post("/events", query, body, [("limit", str(size)), ("marker", marker)])
 
         wanted = query.wanted()
-        found = [to_item(event, alarm=alarms) for event in paginate(ask, whole=size) if not _foreign(event, wanted)]
+        found = [to_item(event, alarm=alarms) for event in paginate(ask, whole=size) if not _is_other(event, wanted)]
         if NOTIFICATIONS not in details or not found:
             return found
         with ThreadPoolExecutor(self._settings.parallelism, thread_name_prefix="notified") as pool:
@@ -60,7 +60,7 @@ class DataQuery:
         return self._client.send("POST", self._path + path, params=[*state, *params], headers=headers, body=body)
 
 
-def _foreign(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:
+def _is_other(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:
     """Whether it is certain that the event was not asked for: a service may ignore a filter, and show odd data."""
     metadata = event.get("metadata")
     if not isinstance(metadata, dict):

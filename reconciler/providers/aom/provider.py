@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
@@ -36,9 +35,9 @@ _HISTORY = "history_alert"
 
 
 class AomProvider:
-    """One project of AOM; ``now`` gives the seconds since the epoch."""
+    """One project of AOM; ``now`` gives the present in epoch milliseconds."""
 
-    def __init__(self, key: str, settings: AomSettings, client: Client, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, key: str, settings: AomSettings, client: Client, now: Callable[[], int]) -> None:
         self.key = key
         self.limits = limits(settings)
         self._settings = settings
@@ -77,7 +76,7 @@ class AomProvider:
         _check_accepted(answer)
         return [None] * len(operations)
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         stacks: set[str] = set()
         starts: list[int] = []
         wanted: set[Address] = set()
@@ -101,7 +100,7 @@ class AomProvider:
         if unmanaged_alarm:
             yield from self._unmarked(unmanaged_alarm, span)
 
-    def foreign(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
+    def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         from reconciler.providers.aom.data_sources import ALARMS
         from reconciler.providers.aom.unmanaged import unmanaged_alarm
 
@@ -119,7 +118,7 @@ class AomProvider:
 
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
-        return DataQuery(self._settings, self._client).find(source, query, details, int(self._now() * 1000))
+        return DataQuery(self._settings, self._client).find(source, query, details, self._now())
 
     def close(self) -> None:
         self._client.close()
@@ -167,7 +166,7 @@ class AomProvider:
 
     def _span(self, starts: Iterable[int]) -> Span:
         """As far back as configured, stretched to the beginnings that the configuration itself names."""
-        return window(int(self._now() * 1000), self._settings.lookback, starts)
+        return window(self._now(), self._settings.lookback, starts)
 
 
 def _address_filter(addresses: Collection[Address]) -> Filter:

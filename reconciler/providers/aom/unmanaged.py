@@ -1,4 +1,4 @@
-"""Foreign alarms of AOM: what an active alarm without marks would look like if somebody declared it."""
+"""Unmanaged alarms of AOM: an active alarm without marks, as the fields that would declare it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reconciler.providers.aom.resource_types import ALARM
 
 
 def active(event: Mapping[str, object], provider: str) -> Observed | None:
-    """An event of an answer as an active alarm of nobody's; None where it is anything else."""
+    """An event of a response as an active unmanaged alarm; None if it is anything else."""
     found = unmanaged_alarm(to_item(event, alarm=True), provider)
     return None if found is None else found.observed
 
 
 def unmanaged_alarm(alarm: Item, provider: str) -> UnmanagedAlarm | None:
-    """An item of ``aom_alarms`` as a foreign alarm; None where it is some stack's, has ended or has no id."""
+    """An item of ``aom_alarms`` as an unmanaged alarm; None if a stack owns it, if it has ended or has no id."""
     metadata, annotations, rule = alarm["metadata"], alarm["annotations"], alarm["attach_rule"]
     assert isinstance(metadata, dict) and isinstance(annotations, dict) and isinstance(rule, dict)
     id_, starts_at, timeout = alarm["id"], alarm["starts_at"], alarm["timeout"]

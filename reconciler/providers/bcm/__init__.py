@@ -35,7 +35,7 @@ class Bcm:
     resource_types: Mapping[str, ResourceType] = MappingProxyType({})
     data_sources: Mapping[str, DataSource] = {BcmAlarms.name: BcmAlarms()}
 
-    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.core.text import Redactor
         from reconciler.providers.bcm.auth import BceAuth
         from reconciler.providers.bcm.provider import BcmProvider
@@ -43,13 +43,13 @@ class Bcm:
 
         if not isinstance(settings, BcmSettings):
             raise TypeError(f"{key}: expected BcmSettings, got {type(settings).__name__}")
-        base_url = resolve_base_url(key, lambda: settings.base_url(environment.embedded_endpoint))
+        base_url = resolve_base_url(key, lambda: settings.base_url(context.embedded_endpoint))
         check_ca_file(key, settings.ca_file)
         secrets = Redactor(settings.auth.secrets)
         ak, sk = settings.auth.secrets
-        auth = BceAuth(ak, sk, environment.now)
-        client = make_client(base_url, auth, secrets, settings, environment.user_agent)
-        return BcmProvider(key, settings, client, secrets, environment.now)
+        auth = BceAuth(ak, sk, context.now)
+        client = make_client(base_url, auth, secrets, settings, context)
+        return BcmProvider(key, settings, client, secrets, context.now)
 
 
 PROVIDER = Bcm()

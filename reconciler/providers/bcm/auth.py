@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
@@ -18,9 +17,9 @@ _SIGNED = ("content-type", "host", "x-bce-date")
 
 
 class BceAuth(requests.auth.AuthBase):
-    """A signature by an access key; ``now`` gives the seconds since the epoch."""
+    """A signature by an access key; ``now`` gives the present in epoch milliseconds."""
 
-    def __init__(self, ak: str, sk: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, ak: str, sk: str, now: Callable[[], int]) -> None:
         try:
             from baidubce.auth.bce_credentials import BceCredentials
             from baidubce.auth.bce_v1_signer import sign
@@ -39,7 +38,7 @@ class BceAuth(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts = urlsplit(str(request.url or ""))
-        now = datetime.fromtimestamp(self._now(), UTC)
+        now = datetime.fromtimestamp(self._now() // 1000, UTC)
         headers = {"Host": parts.netloc, "x-bce-date": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
         if "Content-Type" in request.headers:
             headers["Content-Type"] = str(request.headers["Content-Type"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,10 +30,10 @@ Alarm = Mapping[str, object]
 
 
 class BcmProvider:
-    """One account of Baidu Cloud Monitor; ``now`` gives the seconds since the epoch."""
+    """One account of Baidu Cloud Monitor; ``now`` gives the present in epoch milliseconds."""
 
     def __init__(
-        self, key: str, settings: BcmSettings, client: Client, secrets: Redactor, now: Callable[[], float] = time.time
+        self, key: str, settings: BcmSettings, client: Client, secrets: Redactor, now: Callable[[], int]
     ) -> None:
         self.key = key
         self.limits = Limits(parallelism=settings.parallelism, rate_limit=settings.rate_limit, visible_within=0)
@@ -62,7 +61,7 @@ class BcmProvider:
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:  # noqa: ARG002  # read only
         raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail("Baidu Cloud Monitor is read only here"))
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:  # noqa: ARG002  # read only
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:  # noqa: ARG002  # read only
         return iter(())
 
     def close(self) -> None:
@@ -70,7 +69,7 @@ class BcmProvider:
 
     def _list(self, query: BcmAlarmsQuery) -> list[Alarm]:
         """Every alarm of every page, each id once; read anew where the list changed so that one could be missed."""
-        since = query.since(int(self._now() * 1000), self._settings.lookback)
+        since = query.since(self._now(), self._settings.lookback)
         for _ in range(MAX_WALKS):
             answer, found = self._walk(query, since)
             if found is not None:

@@ -26,13 +26,13 @@ class Ces:
     resource_types: Mapping[str, ResourceType] = {EVENT.name: EVENT}
     data_sources: Mapping[str, DataSource] = {EVENTS.name: EVENTS}
 
-    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.providers.ces.provider import CesProvider
         from reconciler.providers.connection import connect
 
         if not isinstance(settings, CesSettings):
             raise TypeError(f"{key}: expected CesSettings, got {type(settings).__name__}")
-        return CesProvider(key, settings, connect(self.name, key, settings, environment), environment.now)
+        return CesProvider(key, settings, connect(self.name, key, settings, context), context.now)
 
 
 PROVIDER = Ces()

@@ -1,4 +1,4 @@
-"""The short mark: how a custom event, which has no room for marks, is known as ours (DESIGN rule 1).
+"""The short mark: how a custom event, which has no room for marks, is known as ours (rule 1).
 
 Also the form in which content is sent, and the one in which it is compared, since the service may rewrite it.
 """

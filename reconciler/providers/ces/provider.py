@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
@@ -34,9 +33,9 @@ _TIME_SLACK = MINUTE
 
 
 class CesProvider:
-    """One project of Cloud Eye; ``now`` gives the seconds since the epoch."""
+    """One project of Cloud Eye; ``now`` gives the present in epoch milliseconds."""
 
-    def __init__(self, key: str, settings: CesSettings, client: Client, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, key: str, settings: CesSettings, client: Client, now: Callable[[], int]) -> None:
         self.key = key
         self.limits = limits(settings)
         self._settings = settings
@@ -54,7 +53,7 @@ class CesProvider:
                 fixed = one.attributes.get("time")
                 at = fixed if isinstance(fixed, int) else None
                 wanted.append(Wanted(item(one.identity, one.attributes, marks, at or 0), marks, at))
-        now = int(self._now() * 1000)
+        now = self._now()
         fixed_times = [one.time for one in wanted if one.time is not None]
         since = min([now - self._settings.lookback, *(at - _TIME_SLACK for at in fixed_times)])
         until = max([now + AHEAD, *(at + _TIME_SLACK for at in fixed_times)])
@@ -76,7 +75,7 @@ class CesProvider:
         )
         return _ids(answer, len(operations))
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         """The events of these operations; their payloads say what to look for, so the stack's name stays empty."""
         wanted = []
         times = []
@@ -97,7 +96,7 @@ class CesProvider:
     ) -> Sequence[Item]:
         if not isinstance(query, CesEventsQuery):
             raise TypeError(f"{source}: expected CesEventsQuery, got {type(query).__name__}")
-        return self._search.find(query, int(self._now() * 1000))
+        return self._search.find(query, self._now())
 
     def close(self) -> None:
         self._client.close()

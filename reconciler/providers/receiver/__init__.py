@@ -35,7 +35,7 @@ class Receiver:
     resource_types: Mapping[str, ResourceType] = MappingProxyType({})
     data_sources: Mapping[str, DataSource] = {Deliveries.name: Deliveries()}
 
-    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.core.text import Redactor
         from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
         from reconciler.providers.receiver.provider import BearerAuth, ReceiverProvider
@@ -43,17 +43,17 @@ class Receiver:
         if not isinstance(settings, ReceiverSettings):
             raise TypeError(f"{key}: expected ReceiverSettings, got {type(settings).__name__}")
         if settings.endpoint == LISTEN:
-            if environment.receiver is None:
+            if context.receiver is None:
                 raise ValueError("endpoint: listen needs a receiver: start it with --listen HOST:PORT")
-            url, token = environment.receiver
+            url, token = context.receiver
         else:
             assert settings.auth is not None
             url, token = settings.endpoint, settings.auth.token.get_secret_value()
         check_ca_file(key, settings.ca_file)
         secrets = Redactor((token,))
         base_url = resolve_base_url(key, lambda: url)
-        client = make_client(base_url, BearerAuth(token), secrets, settings, environment.user_agent)
-        return ReceiverProvider(key, settings, client, environment.now)
+        client = make_client(base_url, BearerAuth(token), secrets, settings, context)
+        return ReceiverProvider(key, settings, client, context.now)
 
 
 PROVIDER = Receiver()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,11 +45,9 @@ class BearerAuth(requests.auth.AuthBase):
 
 
 class ReceiverProvider:
-    """One receiver; ``now`` gives the seconds since the epoch."""
+    """One receiver; ``now`` gives the present in epoch milliseconds."""
 
-    def __init__(
-        self, key: str, settings: ReceiverSettings, client: Client, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, key: str, settings: ReceiverSettings, client: Client, now: Callable[[], int]) -> None:
         self.key = key
         self.limits = Limits(parallelism=settings.parallelism, rate_limit=settings.rate_limit, visible_within=0)
         self._settings = settings
@@ -60,7 +57,7 @@ class ReceiverProvider:
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:  # noqa: ARG002  # no field costs a request
         if not isinstance(query, DeliveriesQuery):
             raise TypeError(f"{source}: expected DeliveriesQuery, got {type(query).__name__}")
-        now = int(self._now() * 1000)
+        now = self._now()
         since = query.since(now, self._settings.lookback)
         until = now if query.end is None else query.end
         log = self._read(query.parameters(), since)
@@ -82,7 +79,7 @@ class ReceiverProvider:
         ]
         logs = [self._read(chunk + receiver, since) for chunk in chunks]
         if not logs:
-            return DeliveryLog(int(self._now() * 1000))
+            return DeliveryLog(self._now())
         first = logs[0]
         arrivals = {
             str(item["id"]): _arrival(item, log.offset)
@@ -102,7 +99,7 @@ class ReceiverProvider:
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:  # noqa: ARG002  # read only
         raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail("a receiver of notifications is read only"))
 
-    def look(self, operations: Sequence[Operation]) -> Iterator[Observed]:  # noqa: ARG002  # read only
+    def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:  # noqa: ARG002  # read only
         return iter(())
 
     def close(self) -> None:
@@ -125,7 +122,7 @@ class ReceiverProvider:
             _DELIVERIES,
             params=[*parameters, ("since", str(since)), ("after", str(after)), ("limit", str(PAGE_SIZE))],
         )
-        middle = round((sent_at + self._now()) * 500)
+        middle = (sent_at + self._now()) // 2
         return _read_answer(response, middle, after)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.marks import Marks
 from reconciler.core.operation import Operation, Verb
+from reconciler.emulator.settings import wall_clock
 from reconciler.providers.aom import PROVIDER
 from reconciler.providers.protocol import Provider, ProviderContext
 
@@ -52,7 +55,7 @@ def clear(found, ends_at: int, key: str = "clear-1") -> Operation:
     return Operation(key, found.marks.address, "aom", Verb.CLEAR, payload, target=found.id)
 
 
-def opened(endpoint: str, **settings: object) -> Provider:
+def opened(endpoint: str, now: Callable[[], int] = wall_clock, **settings: object) -> Provider:
     """A provider for a service at an address, with a token unless told otherwise."""
     block = {"endpoint": endpoint, "project_id": "demo", "auth": {"token": "very-secret-token"}, **settings}
-    return PROVIDER.open("aom", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test"))
+    return PROVIDER.open("aom", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test", now))

@@ -90,7 +90,7 @@ def test_a_repeated_push_shows_as_the_service_takes_it(emulator, provider, reque
     for key in ("one", "two"):
         provider.send([push(wanted, key=key, starts_at=emulator.now())])
         emulator.advance(MINUTE)
-    keys = sorted(found.marks.key for found in provider.look([push(wanted)]))
+    keys = sorted(found.marks.key for found in provider.read_back([push(wanted)]))
     assert keys in (["two"], ["one", "two"])
     assert len(keys) == len(emulator.active_alarms())
 
@@ -117,7 +117,7 @@ def test_an_event_is_on_record_with_its_occurrence(emulator, provider) -> None:
     [found] = provider.observe(STACK, [event])
     assert found.state is State.RECORDED
     assert found.marks == marks(event)
-    assert [one.marks.occurrence for one in provider.look([push(event)])] == ["v1.2"]
+    assert [one.marks.occurrence for one in provider.read_back([push(event)])] == ["v1.2"]
 
 
 def test_an_alarm_that_began_long_ago_is_found(emulator, provider) -> None:
@@ -126,20 +126,20 @@ def test_an_alarm_that_began_long_ago_is_found(emulator, provider) -> None:
     coming = desired("coming", starts_at=emulator.now() + 2 * HOUR)
     short.send([push(old), push(coming)])
     assert {one.marks.address.name for one in short.observe(STACK, [old, coming])} == {"old", "coming"}
-    assert {one.marks.address.name for one in short.look([push(old), push(coming)])} == {"old", "coming"}
+    assert {one.marks.address.name for one in short.read_back([push(old), push(coming)])} == {"old", "coming"}
 
 
 @pytest.mark.parametrize("emulator", [Settings(visible_after=30 * SECOND)], indirect=True)
 def test_a_write_the_service_does_not_show_yet_is_not_seen(emulator, provider) -> None:
     operation = push(desired(), starts_at=emulator.now())
     provider.send([operation])
-    assert list(provider.look([operation])) == []
+    assert list(provider.read_back([operation])) == []
     emulator.advance(31 * SECOND)
-    assert [found.marks.key for found in provider.look([operation])] == ["key-1"]
+    assert [found.marks.key for found in provider.read_back([operation])] == ["key-1"]
 
 
 @pytest.mark.parametrize(
-    ("fault", "verdict"),
+    ("fault", "kind"),
     [
         ("push:status=400", ErrorKind.REJECTED),
         ("push:status=403", ErrorKind.DENIED),
@@ -149,13 +149,13 @@ def test_a_write_the_service_does_not_show_yet_is_not_seen(emulator, provider) -
         ("push:status=503", ErrorKind.BUSY),
     ],
 )
-def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: ErrorKind) -> None:
+def test_each_refusal_has_its_meaning(emulator, provider, fault: str, kind: ErrorKind) -> None:
     emulator.fault(fault)
     with pytest.raises(ServiceError) as caught:
         provider.send([push(desired(), starts_at=emulator.now())])
-    assert caught.value.verdict is verdict
-    assert caught.value.answer.status == int(fault.rsplit("=", 1)[1])
-    assert caught.value.answer.message
+    assert caught.value.kind is kind
+    assert caught.value.detail.status == int(fault.rsplit("=", 1)[1])
+    assert caught.value.detail.message
 
 
 def test_a_bad_event_is_refused_with_the_words_of_the_service(emulator, provider) -> None:
@@ -163,8 +163,8 @@ def test_a_bad_event_is_refused_with_the_words_of_the_service(emulator, provider
     bad = good._replace(payload=good.payload.replace('"Major"', '"Huge"'))
     with pytest.raises(ServiceError) as caught:
         provider.send([good, bad])
-    assert caught.value.verdict is ErrorKind.REJECTED
-    assert caught.value.answer.code
+    assert caught.value.kind is ErrorKind.REJECTED
+    assert caught.value.detail.code
     assert active(provider) == []
 
 

@@ -27,7 +27,7 @@ def unmarked(operation: Operation) -> Operation:
 
 
 def clear(provider, now: int) -> Operation:
-    [found] = provider.foreign({})
+    [found] = provider.unmanaged({})
     payload = ALARM_TYPE.clear(found.observed, now)
     return Operation("k", found.observed.marks.address, "aom", Verb.CLEAR, payload, target=found.observed.id)
 
@@ -35,7 +35,7 @@ def clear(provider, now: int) -> Operation:
 def test_an_alarm_of_nobody_is_told_as_it_would_be_declared(emulator, provider) -> None:
     wanted = desired("p99", metadata={"team": "checkout"}, timeout="30m")
     provider.send([unmarked(push(wanted, starts_at=emulator.now())), push(desired("ours"), starts_at=emulator.now())])
-    [found] = provider.foreign({"team": ["checkout"], "event_name": ["p99"]})
+    [found] = provider.unmanaged({"team": ["checkout"], "event_name": ["p99"]})
     assert found.fields["metadata"] == {"team": "checkout"}
     assert found.fields["annotations"] == {"message": "from elsewhere"}
     assert found.fields["timeout"] == "30m"
@@ -46,14 +46,14 @@ def test_an_alarm_of_nobody_is_told_as_it_would_be_declared(emulator, provider) 
 def test_the_target_of_a_clear_without_marks_shows_until_it_is_cleared(emulator, provider) -> None:
     provider.send([unmarked(push(desired("p99"), starts_at=emulator.now()))])
     operation = clear(provider, emulator.now())
-    assert [found.id for found in provider.look([operation])] == [operation.target]
+    assert [found.id for found in provider.read_back([operation])] == [operation.target]
     provider.send([operation])
-    assert list(provider.look([operation])) == []
+    assert list(provider.read_back([operation])) == []
 
 
 def test_operations_with_and_without_marks_are_looked_for_side_by_side(emulator, provider) -> None:
     ours = push(desired("ours"), starts_at=emulator.now())
     provider.send([unmarked(push(desired("p99"), starts_at=emulator.now())), ours])
     operation = clear(provider, emulator.now())
-    found = {(one.marks.stack, one.marks.address) for one in provider.look([operation, ours])}
+    found = {(one.marks.stack, one.marks.address) for one in provider.read_back([operation, ours])}
     assert found == {("", operation.address), (STACK, ours.address)}

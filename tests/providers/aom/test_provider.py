@@ -14,7 +14,7 @@ from reconciler.core.duration import DAY, HOUR
 from reconciler.core.observed import State
 from reconciler.providers.aom import PROVIDER
 from reconciler.providers.aom.parse import observed
-from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.aom.objects import ALARM, EVENT, NOW, STACK, clear, desired, marks, opened, push
 from tests.providers.service import Reply, in_turn, service
 
@@ -76,15 +76,15 @@ def test_a_success_other_than_204_is_a_success(body: bytes) -> None:
 def test_a_200_that_is_not_the_services_word_is_in_doubt(body: bytes) -> None:
     with service(in_turn(Reply(200, body))) as running, pytest.raises(ServiceError) as caught:
         opened(running.url).send([push(desired())])
-    assert caught.value.verdict is ErrorKind.AMBIGUOUS
+    assert caught.value.kind is ErrorKind.AMBIGUOUS
 
 
 def test_an_error_names_the_request_and_what_the_service_said() -> None:
     refused = Reply(400, {"error_code": "AOM.0400", "error_msg": "parse eventParam failed", "trace_id": "t-1"})
     with service(in_turn(refused)) as running, pytest.raises(ServiceError) as caught:
         opened(running.url).send([push(desired())])
-    assert caught.value.verdict is ErrorKind.REJECTED
-    assert caught.value.answer == (
+    assert caught.value.kind is ErrorKind.REJECTED
+    assert caught.value.detail == (
         "parse eventParam failed",
         400,
         "AOM.0400",
@@ -114,13 +114,11 @@ def test_events_are_asked_for_only_where_one_is_declared() -> None:
 
 def test_a_query_reaches_back_to_a_beginning_the_configuration_names() -> None:
     with service(in_turn(NOTHING)) as running:
-        block = {"endpoint": running.url, "project_id": "demo", "auth": {"token": "x"}, "lookback": "1h"}
-        provider = PROVIDER.open("aom", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test"))
-        provider._now = lambda: NOW / 1000
+        provider = opened(running.url, lambda: NOW, lookback="1h")
         list(provider.observe(STACK, [desired()]))
         list(provider.observe(STACK, [desired(starts_at=NOW - DAY)]))
-        list(provider.look([push(desired(), starts_at=NOW - 2 * DAY)]))
-        list(provider.look([push(desired(), starts_at=NOW + DAY)]))
+        list(provider.read_back([push(desired(), starts_at=NOW - 2 * DAY)]))
+        list(provider.read_back([push(desired(), starts_at=NOW + DAY)]))
     assert [minutes(asked) for asked in running.asked] == [60, 25 * 60, 49 * 60, 26 * 60]
     assert running.asked[3].json()["time_range"].startswith(f"{NOW - HOUR}.{NOW + DAY + HOUR}.")
 
@@ -156,7 +154,7 @@ def test_history_of_nothing_asks_nothing() -> None:
 def test_looking_asks_for_the_addresses_of_the_operations_alone() -> None:
     mine, other = desired("a", "ecs-1"), desired("b")
     with service(in_turn(Reply(200, {"events": [shown(mine), shown(other, 2)], "page_info": {}}))) as running:
-        [found] = opened(running.url).look([push(mine)])
+        [found] = opened(running.url).read_back([push(mine)])
     assert found.marks == marks(mine)
     [asked] = running.asked
     assert asked.query["type"] == "active_alert"
@@ -171,7 +169,7 @@ def test_looking_for_many_asks_once_for_the_stack() -> None:
     alarms = [desired(f"a{n}") for n in range(60)]
     events = [shown(alarm, number) for number, alarm in enumerate([*alarms, desired("other")])]
     with service(in_turn(Reply(200, {"events": events, "page_info": {}}))) as running:
-        found = list(opened(running.url).look([push(alarm) for alarm in alarms]))
+        found = list(opened(running.url).read_back([push(alarm) for alarm in alarms]))
     assert len(found) == 60
     assert [list(relations(asked)) for asked in running.asked] == [["event_type", "reconciler_stack"]]
 
@@ -180,13 +178,13 @@ def test_looking_after_a_clear_needs_nothing_but_the_clear() -> None:
     found = observed(shown(desired()), "aom", STACK)
     assert found is not None
     with service(in_turn(NOTHING)) as running:
-        assert list(opened(running.url).look([clear(found, NOW)])) == []
+        assert list(opened(running.url).read_back([clear(found, NOW)])) == []
     assert relations(running.asked[0])["reconciler_stack"] == [STACK]
 
 
 def test_looking_for_events_and_alarms_asks_for_each() -> None:
     with service(in_turn(NOTHING)) as running:
-        list(opened(running.url).look([push(desired()), push(desired(type_=EVENT))]))
+        list(opened(running.url).read_back([push(desired()), push(desired(type_=EVENT))]))
     assert [relations(asked)["event_type"] for asked in running.asked] == [["alarm"], ["event"]]
 
 

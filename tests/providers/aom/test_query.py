@@ -106,7 +106,7 @@ def test_a_marker_that_repeats_is_an_error_and_not_a_loop(markers: list[str]) ->
     replies = in_turn(*[page([shown(n)], marker) for n, marker in enumerate(markers)])
     with pytest.raises(ServiceError, match=f"marker '{markers[-1]}' came twice") as caught:
         names(replies)
-    assert caught.value.verdict is ErrorKind.REJECTED
+    assert caught.value.kind is ErrorKind.REJECTED
 
 
 def test_pages_that_lead_nowhere_are_an_error_and_not_a_loop() -> None:
@@ -130,8 +130,8 @@ def test_pages_that_lead_nowhere_are_an_error_and_not_a_loop() -> None:
 def test_an_answer_that_is_no_page_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(ServiceError, match=message) as caught:
         names(in_turn(Reply(200, content)))
-    assert caught.value.verdict is ErrorKind.AMBIGUOUS
-    assert caught.value.answer.request is not None
+    assert caught.value.kind is ErrorKind.AMBIGUOUS
+    assert caught.value.detail.request is not None
 
 
 def test_an_empty_project_has_no_events_key() -> None:

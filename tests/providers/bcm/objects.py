@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from reconciler.core.data_source import Item
+from reconciler.emulator.settings import wall_clock
 from reconciler.providers.bcm import PROVIDER
 from reconciler.providers.bcm.provider import BcmProvider
 from reconciler.providers.bcm.query import BcmAlarmsQuery
@@ -33,7 +34,7 @@ ALARM: dict[str, Any] = {
 
 def opened(url: str, ak: str = "AK", sk: str = "the secret key", **settings: Any) -> BcmProvider:
     made = BcmSettings.model_validate({"endpoint": url, "user_id": "u1", "auth": {"ak": ak, "sk": sk}, **settings})
-    provider = PROVIDER.open("bcm", made, ProviderContext("tests"))
+    provider = PROVIDER.open("bcm", made, ProviderContext("tests", wall_clock))
     assert isinstance(provider, BcmProvider)
     return provider
 

@@ -37,7 +37,7 @@ def test_a_signature_by_a_known_key_is_accepted_for_both_calls(emulator: Emulato
 def test_a_wrong_key_is_denied_and_never_quoted(emulator: Emulator, ak: str, sk: str) -> None:
     with pytest.raises(ServiceError) as caught:
         find(opened(emulator.url, ak, sk))
-    assert caught.value.verdict is ErrorKind.DENIED
+    assert caught.value.kind is ErrorKind.DENIED
     assert sk not in str(caught.value)
 
 
@@ -172,7 +172,7 @@ def test_what_the_service_refuses_is_an_error_whatever_its_status(start_emulator
     emulator = start_emulator(Settings(bcm_error_status=status))
     with pytest.raises(ServiceError, match="startTime is after endTime") as caught:
         find(opened(emulator.url), start=emulator.now() + MINUTE)
-    assert caught.value.verdict is ErrorKind.REJECTED
+    assert caught.value.kind is ErrorKind.REJECTED
 
 
 def test_it_writes_nothing_and_owns_nothing(provider: BcmProvider) -> None:

@@ -63,7 +63,7 @@ def test_a_secret_in_the_service_s_words_is_hidden() -> None:
     with service(lambda _: reply) as running, pytest.raises(ServiceError) as caught:
         find(opened(running.url))
     assert "the secret key" not in str(caught.value)
-    assert caught.value.verdict is ErrorKind.REJECTED
+    assert caught.value.kind is ErrorKind.REJECTED
 
 
 @pytest.mark.parametrize("total", [None, "250", 250, "many", -1])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.marks import Marks
 from reconciler.core.operation import Operation, Verb
+from reconciler.emulator.settings import wall_clock
 from reconciler.providers.ces import PROVIDER
 from reconciler.providers.protocol import Provider, ProviderContext
 
@@ -41,6 +44,6 @@ def record(of: Desired, stack: str = STACK, key: str = "key-1", begins_at: int =
     )
 
 
-def opened(endpoint: str, **settings: object) -> Provider:
+def opened(endpoint: str, now: Callable[[], int] = wall_clock, **settings: object) -> Provider:
     block = {"endpoint": endpoint, "project_id": "demo", "auth": {"token": "very-secret-token"}, **settings}
-    return PROVIDER.open("ces", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test"))
+    return PROVIDER.open("ces", PROVIDER.settings.model_validate(block), ProviderContext("reconciler/test", now))

@@ -46,8 +46,7 @@ class Machine:
 
     def __init__(self, emulator, path: Path) -> None:
         self.clock = EmulatorClock(emulator)
-        self.provider = opened(emulator.url, request_timeout="5s", visible_within="5s")
-        self.provider._now = lambda: self.clock.now() / 1000
+        self.provider = opened(emulator.url, self.clock.now, request_timeout="5s", visible_within="5s")
         self.ledger = open_ledger(path)
 
     def close(self) -> None:

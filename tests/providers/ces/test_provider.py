@@ -32,7 +32,7 @@ def test_ids_come_back_in_the_order_of_the_events(emulator, provider) -> None:
     ids = provider.send(operations)
     assert len(set(ids)) == 100
     assert provider.send(operations[::-1]) == ids[::-1]
-    assert {one.id for one in provider.look(operations)} == set(ids)
+    assert {one.id for one in provider.read_back(operations)} == set(ids)
 
 
 def test_what_is_reported_is_on_record(emulator, provider) -> None:
@@ -110,16 +110,15 @@ def test_looking_finds_what_was_sent_and_nothing_else(emulator, provider) -> Non
     other = record(desired("c"), begins_at=now)
     provider.send(sent)
     provider.send([record(desired("b", event_user="ops"), begins_at=now - 30 * MINUTE)])
-    found = {(one.marks.address.name, one.marks.occurrence) for one in provider.look([*sent, other])}
+    found = {(one.marks.address.name, one.marks.occurrence) for one in provider.read_back([*sent, other])}
     assert found == {(one.address.name, one.occurrence) for one in sent}
-    assert list(provider.look([other])) == []
+    assert list(provider.read_back([other])) == []
 
 
 def test_what_lies_before_the_lookback_is_not_remembered(emulator) -> None:
-    provider = opened(emulator.url, lookback="1h")
+    provider = opened(emulator.url, emulator.now, lookback="1h")
     event = desired(occurrence="v1")
     provider.send([record(event, begins_at=emulator.now())])
-    provider._now = lambda: emulator.now() / 1000
     assert on_record(provider, [event]) == [("ces_event.released", "v1")]
     emulator.advance(2 * HOUR)
     assert on_record(provider, [event]) == []
@@ -132,7 +131,7 @@ def test_nothing_declared_asks_nothing(emulator, provider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "verdict"),
+    ("fault", "kind"),
     [
         ("ces-report:status=400", ErrorKind.REJECTED),
         ("ces-report:status=401", ErrorKind.DENIED),
@@ -145,19 +144,19 @@ def test_nothing_declared_asks_nothing(emulator, provider) -> None:
         ("ces-report:html", ErrorKind.AMBIGUOUS),
     ],
 )
-def test_each_refusal_has_its_meaning(emulator, provider, fault: str, verdict: ErrorKind) -> None:
+def test_each_refusal_has_its_meaning(emulator, provider, fault: str, kind: ErrorKind) -> None:
     emulator.fault(fault)
     with pytest.raises(ServiceError) as caught:
         provider.send([record(desired(), begins_at=emulator.now())])
-    assert caught.value.verdict is verdict
+    assert caught.value.kind is kind
     assert caught.value.retry_after == (7.0 if "429" in fault else None)
-    assert caught.value.answer.message
+    assert caught.value.detail.message
 
 
 def test_an_event_out_of_the_window_is_refused_by_the_service_too(emulator, provider) -> None:
     with pytest.raises(ServiceError, match="outside") as caught:
         provider.send([record(desired(), begins_at=emulator.now() - HOUR)])
-    assert caught.value.verdict is ErrorKind.REJECTED
+    assert caught.value.kind is ErrorKind.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -191,8 +190,7 @@ def details(events: object, total: object) -> Reply:
 
 def seen(answer, *declared, lookback: str = "30d") -> tuple[list[str], list[Asked]]:
     with service(answer) as running:
-        provider = opened(running.url, lookback=lookback)
-        provider._now = lambda: NOW / 1000
+        provider = opened(running.url, lambda: NOW, lookback=lookback)
         found = [one.id for one in provider.observe(STACK, declared)]
         provider.close()
     return found, running.asked
@@ -234,7 +232,7 @@ def test_pages_that_do_not_go_on_are_an_error_and_not_a_loop() -> None:
     event = desired()
     with pytest.raises(ServiceError, match="one brought nothing new") as caught:
         seen(in_turn(details([shown(event)], 500)), event)
-    assert caught.value.verdict is ErrorKind.REJECTED
+    assert caught.value.kind is ErrorKind.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -250,7 +248,7 @@ def test_pages_that_do_not_go_on_are_an_error_and_not_a_loop() -> None:
 def test_an_answer_that_is_no_page_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(ServiceError, match=message) as caught:
         seen(in_turn(Reply(200, content)), desired())
-    assert caught.value.verdict is (ErrorKind.REJECTED if "nothing new" in message else ErrorKind.AMBIGUOUS)
+    assert caught.value.kind is (ErrorKind.REJECTED if "nothing new" in message else ErrorKind.AMBIGUOUS)
 
 
 def test_odd_events_are_left_out_and_the_others_seen(caplog: pytest.LogCaptureFixture) -> None:
@@ -279,7 +277,7 @@ def test_a_failure_among_many_names_ends_the_query() -> None:
 
     with pytest.raises(ServiceError) as caught:
         seen(answer, *[desired(f"n{n}") for n in range(30)])
-    assert caught.value.verdict is ErrorKind.AMBIGUOUS
+    assert caught.value.kind is ErrorKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize("body", [{"event_id": "x"}, [], [{"event_id": "x"}] * 3, None])

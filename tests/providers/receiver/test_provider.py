@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery, Span
 from reconciler.core.duration import HOUR
+from reconciler.emulator.settings import wall_clock
 from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
 from reconciler.providers.receiver import PROVIDER
 from reconciler.providers.receiver.provider import ReceiverProvider
@@ -21,7 +22,7 @@ from tests.receive.receivers import ADDRESS, HOOK_TOKEN, KEY, TOKEN, Receiver, w
 def opened(url: str, token: str = TOKEN, ahead: float = 0.0) -> ReceiverProvider:
     """A provider of a receiver, by a clock that is so many seconds ahead."""
     settings = PROVIDER.settings.model_validate({"endpoint": url, "auth": {"token": token}})
-    provider = PROVIDER.open("receiver", settings, ProviderContext("test", now=lambda: time.time() + ahead))
+    provider = PROVIDER.open("receiver", settings, ProviderContext("test", lambda: wall_clock() + round(ahead * 1000)))
     assert isinstance(provider, ReceiverProvider)
     return provider
 
@@ -51,7 +52,7 @@ def test_a_query_reads_every_page(receiver: Receiver, monkeypatch: pytest.Monkey
 def test_a_query_fails_if_the_receiver_was_not_running_during_its_window(receiver: Receiver) -> None:
     with pytest.raises(ServiceError, match=r"the receiver was not running between .* complete: false") as caught:
         found(opened(receiver.url), lookback="1h")
-    assert caught.value.verdict is ErrorKind.REJECTED
+    assert caught.value.kind is ErrorKind.REJECTED
 
 
 def test_a_query_fails_if_a_sender_left_alerts_out(receiver: Receiver) -> None:
@@ -93,7 +94,7 @@ def test_an_alarm_is_found_by_its_fingerprint_too(receiver: Receiver) -> None:
 def test_a_wrong_token_is_told_as_such(receiver: Receiver) -> None:
     with pytest.raises(ServiceError) as caught:
         found(opened(receiver.url, token="wrong-token-0123456789"))
-    assert caught.value.verdict is ErrorKind.DENIED
+    assert caught.value.kind is ErrorKind.DENIED
     assert "wrong-token" not in str(caught.value)
 
 
@@ -117,7 +118,7 @@ def test_settings_that_do_not_fit_are_refused(block: dict[str, Any], said: str) 
 
 def test_a_receiver_to_listen_with_needs_the_command_to_start_it() -> None:
     with pytest.raises(ValueError, match="--listen HOST:PORT"):
-        PROVIDER.open("receiver", ReceiverSettings(endpoint="listen"), ProviderContext("test"))
+        PROVIDER.open("receiver", ReceiverSettings(endpoint="listen"), ProviderContext("test", wall_clock))
 
 
 @pytest.mark.parametrize(
