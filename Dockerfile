@@ -1,6 +1,6 @@
 # The command in a small image, for pipelines and for CronJobs:
 #   docker build -t reconciler .
-#   docker run --rm -v "$PWD:/stack" -e HW_TOKEN reconciler plan
+#   docker run --rm -v "$PWD:/stack" -e HW_PASSWORD reconciler plan
 FROM python:3.12-slim AS build
 WORKDIR /source
 COPY .ci/requirements .ci/requirements

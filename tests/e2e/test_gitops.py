@@ -19,7 +19,15 @@ def stack(tmp_path: Path) -> Path:
 
 def apply(stack: Path, emulator: Emulator, commit: str) -> Done:
     return reconciler(
-        "apply", stack, "--auto-approve", "--var", f"endpoint={emulator.url}", "--var", f"commit={commit}"
+        "apply",
+        stack,
+        "--auto-approve",
+        "--var",
+        f"endpoint={emulator.url}",
+        "--var",
+        f"iam_endpoint={emulator.url}",
+        "--var",
+        f"commit={commit}",
     )
 
 
