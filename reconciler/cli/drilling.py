@@ -191,12 +191,12 @@ def _aborted(terminal: Terminal, workspace: Workspace, name: str, archive: RunSt
             raise
     record = alive[0]
     terminal.tell([line(f"Run {record.run} is under way, in process {record.pid}: it is told to end.")])
-    archive.ask_to_abort(record.run)
+    archive.request_abort(record.run)
     waited = 0.0
     while waited < ABORT_PATIENCE and not crew.stop.is_set():
         record = archive.load(record.run)
         if record.over:
-            archive.forget_word(record.run)
+            archive.clear_abort(record.run)
             return record
         crew.stop.wait(_BLINK)
         waited += _BLINK

@@ -23,32 +23,34 @@ CLEAR_DEADLINE = 5 * MINUTE
 """How long (ms) a service that can't be asked is asked again before the clearing is given up."""
 
 
-def clear_all(stage: StackSession, chronicle: RunJournal, why: str, stop: Event, *, linger: bool = False) -> None:
+def clear_all(
+    session: StackSession, journal: RunJournal, why: str, stop: Event, *, wait_for_late: bool = False
+) -> None:
     """Clear every alarm that carries the drill's marks, until none shows; what may be left goes into the record.
 
-    First every open intent is settled, so that a push that is under way is not missed. With ``linger`` the services
+    First every open intent is settled, so that a push that is under way is not missed. With ``wait_for_late`` the services
     are watched for as long as they may take to show a write: for when the ledger of the run is not at hand.
     """
-    clearing = _Cleanup(stage, chronicle, why, stop)
-    trouble = clearing.work(linger)
+    clearing = _Cleanup(session, journal, why, stop)
+    trouble = clearing.work(wait_for_late)
     clearing.account()
-    now = stage.clock.now()
-    left = tuple(_left(sent, trouble) for sent in chronicle.record.sent if sent.active)
+    now = session.clock.now()
+    left = tuple(_left(sent, trouble) for sent in journal.record.sent if sent.active)
     if trouble and not left:
         left = (f"the services could not be asked whether an alarm of the drill is active: {trouble}",)
-    chronicle.write(cleared_at=now, left=left)
+    journal.write(cleared_at=now, left=left)
 
 
 class _Cleanup:
-    def __init__(self, stage: StackSession, chronicle: RunJournal, why: str, stop: Event) -> None:
-        self._stage = stage
-        self._chronicle = chronicle
+    def __init__(self, session: StackSession, journal: RunJournal, why: str, stop: Event) -> None:
+        self._session = session
+        self._journal = journal
         self._why = why
         self._stop = stop
 
-    def work(self, linger: bool) -> str:
+    def work(self, wait_for_late: bool) -> str:
         """Clear until nothing shows; why it was given up, or nothing."""
-        clock = self._stage.clock
+        clock = self._session.clock
         began = clock.now()
         pauses = poll_intervals()
         trouble = ""
@@ -56,8 +58,8 @@ class _Cleanup:
             final = False
             try:
                 trouble, waiting = self._round()
-                lingering = linger and clock.now() < began + self._stage.visible_within
-                if not trouble and not waiting and not lingering:
+                waiting_for_late = wait_for_late and clock.now() < began + self._session.visible_within
+                if not trouble and not waiting and not waiting_for_late:
                     return ""
             except ServiceError as error:
                 trouble = str(error.detail)
@@ -72,17 +74,17 @@ class _Cleanup:
 
     def _round(self) -> tuple[str, bool]:
         """Settle, look, clear what shows; what went wrong, and whether another look is needed."""
-        stage = self._stage
-        settlement = stage.settle(self._stop)
-        active = stage.active()
-        self._adopt(active)
-        plan = stage.plan((), active)
+        session = self._session
+        settlement = session.settle(self._stop)
+        active = session.active()
+        self._import_leftovers(active)
+        plan = session.plan((), active)
         if not plan.pending:
-            prefix = drill_address(self._chronicle.record.drill, Address("", "")).name
+            prefix = drill_address(self._journal.record.drill, Address("", "")).name
             still = any(entry.operation.address.name.startswith(prefix) for entry in settlement.open)
             return ("the outcome of an earlier push is not known" if still else ""), False
-        sent_at = stage.clock.now()
-        result = stage.apply(plan, self._stop, verify=True, deadline=CLEAR_DEADLINE)
+        sent_at = session.clock.now()
+        result = session.apply(plan, self._stop, verify=True, deadline=CLEAR_DEADLINE)
         done = [change for change in plan.pending if result.status(change) is Status.DONE]
         gone = [change for change in done if not any(one.key in result.unconfirmed for one in change.operations)]
         self._ended(done, gone, sent_at)
@@ -91,19 +93,19 @@ class _Cleanup:
             raise DeniedError(result.cause)
         return (str(undone[0].error or undone[0].status) if undone else ""), True
 
-    def _adopt(self, active: Sequence[Observed]) -> None:
+    def _import_leftovers(self, active: Sequence[Observed]) -> None:
         """Take alarms of the drill into the record that it does not know: those of a run on another machine."""
-        known = {sent.mark for sent in self._chronicle.record.sent if sent.active}
-        drill = self._chronicle.record.drill
+        known = {sent.mark for sent in self._journal.record.sent if sent.active}
+        drill = self._journal.record.drill
         strange = [found for found in active if str(found.marks.address) not in known]
         if strange:
-            now = self._stage.clock.now()
-            self._chronicle.send(*(_adopted(found, drill, now) for found in strange))
+            now = self._session.clock.now()
+            self._journal.send(*(_leftover(found, drill, now) for found in strange))
 
     def _ended(self, done: Sequence[Change], gone: Sequence[Change], at: int) -> None:
         cleared = {str(change.address) for change in done}
         invisible = {str(change.address) for change in gone}
-        now = self._stage.clock.now()
+        now = self._session.clock.now()
 
         def change(sent: Emission) -> Emission:
             if sent.mark not in cleared or not sent.active:
@@ -112,26 +114,26 @@ class _Cleanup:
                 update={"ended_at": at, "ended_by": self._why, "gone_at": now if sent.mark in invisible else None}
             )
 
-        self._chronicle.update(change)
+        self._journal.update(change)
 
     def account(self) -> None:
         """Tell of each alarm that does not show any more, and that nobody here cleared, what ended it."""
-        account_for(self._stage, self._chronicle)
+        account_for(self._session, self._journal)
 
 
-def account_for(stage: StackSession, chronicle: RunJournal) -> None:
+def account_for(session: StackSession, journal: RunJournal) -> None:
     """Ask what became of alarms of the record that are said to be active and do not show."""
-    waiting = [sent for sent in chronicle.record.sent if sent.active]
+    waiting = [sent for sent in journal.record.sent if sent.active]
     if not waiting:
         return
     try:
-        showing = {str(found.marks.address) for found in stage.active()}
+        showing = {str(found.marks.address) for found in session.active()}
         missing = [sent for sent in waiting if sent.mark not in showing]
-        ended = _last(stage.ended([Address.parse(sent.mark) for sent in missing]))
+        ended = _last(session.ended([Address.parse(sent.mark) for sent in missing]))
     except (ServiceError, DeniedError):
         return
     keys = [key for sent in missing for key in sent.keys]
-    statuses = stage.ledger.statuses(keys)
+    statuses = session.ledger.statuses(keys)
 
     def change(sent: Emission) -> Emission:
         if sent not in missing:
@@ -142,7 +144,7 @@ def account_for(stage: StackSession, chronicle: RunJournal) -> None:
             return sent.model_copy(update={"ended_at": found.ended_at, "gone_at": found.ended_at, "ended_by": by})
         if all(statuses.get(key) is not Status.DONE for key in sent.keys):
             return sent.model_copy(update={"unsent": True, "trouble": sent.trouble or "it never arrived"})
-        now = stage.clock.now()
+        now = session.clock.now()
         if sent.until is not None and sent.until <= now:
             by = "the service, its timeout having passed"
             return sent.model_copy(update={"ended_at": sent.until, "gone_at": now, "ended_by": by})
@@ -151,7 +153,7 @@ def account_for(stage: StackSession, chronicle: RunJournal) -> None:
         by = "something unknown: it does not show, and is not in the service's history"
         return sent.model_copy(update={"ended_at": now, "gone_at": now, "ended_by": by})
 
-    chronicle.update(change)
+    journal.update(change)
 
 
 def _last(ended: Iterable[Observed]) -> Mapping[str, Observed]:
@@ -163,7 +165,7 @@ def _last(ended: Iterable[Observed]) -> Mapping[str, Observed]:
     return found
 
 
-def _adopted(found: Observed, drill: str, now: int) -> Emission:
+def _leftover(found: Observed, drill: str, now: int) -> Emission:
     timeout = found.attributes.get(TIMEOUT)
     return Emission(
         address=str(written_address(drill, found.marks.address)),

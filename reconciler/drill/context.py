@@ -1,4 +1,4 @@
-"""The house: what a drill needs beside its stage."""
+"""The context: what a drill needs beside its session."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ The second argument is called again and again meanwhile, and says whether there 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a drill needs beside its stage: checks, queries, people, and word to end."""
+    """What a drill needs beside its session: checks, queries, people, and word to end."""
 
     checks: Callable[[Collection[str]], Sequence[Check | UnresolvedCheck]]
     query: Callable[[DataConfig, Collection[str]], Sequence[Item]]
-    perch: CanarySession
-    askers: Sequence[NotificationQuery]
+    canaries: CanarySession
+    notification_queries: Sequence[NotificationQuery]
     confirm: Confirm
     aborted: Callable[[], bool]

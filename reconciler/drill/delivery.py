@@ -1,4 +1,4 @@
-"""Delivery: the pushes and clears of a step, sent through the stage, and written down."""
+"""Delivery: the pushes and clears of a step, sent through the session, and written down."""
 
 from __future__ import annotations
 
@@ -33,54 +33,54 @@ class Delivery:
     def __init__(
         self,
         drill: Drill,
-        stage: StackSession,
-        chronicle: RunJournal,
-        sightings: EffectObserver,
+        session: StackSession,
+        journal: RunJournal,
+        observer: EffectObserver,
         end: StopConditions,
         stop: Event,
     ) -> None:
         self._drill = drill
-        self._stage = stage
-        self._chronicle = chronicle
-        self._sightings = sightings
+        self._session = session
+        self._journal = journal
+        self._observer = observer
         self._end = end
         self._stop = stop
 
     def observed(self, desired: Sequence[Desired] = ()) -> list[Observed]:
         """What of the drill is there, asked again for a while where the service can't say."""
-        until = self._stage.clock.now() + SEND_DEADLINE
+        until = self._session.clock.now() + SEND_DEADLINE
         for pause in poll_intervals():
             try:
-                return self._stage.observe(desired)
+                return self._session.observe(desired)
             except ServiceError as error:
-                if error.kind is ErrorKind.DENIED:
-                    raise DrillStopped(DrillStatus.FAILED, str(error.detail)) from None
-                if self._stage.clock.now() >= until:
-                    raise StepFailed(f"the service can't be asked: {error.detail}") from None
+                if error.verdict is ErrorKind.DENIED:
+                    raise DrillStopped(DrillStatus.FAILED, str(error.answer)) from None
+                if self._session.clock.now() >= until:
+                    raise StepFailed(f"the service can't be asked: {error.answer}") from None
             self._end.check()
-            self._stage.clock.wait(pause, self._stop)
+            self._session.clock.wait(pause, self._stop)
         raise AssertionError("polling never ends")
 
-    def carry_out(self, step: Step, plan: Plan) -> list[Change]:
+    def apply(self, step: Step, plan: Plan) -> list[Change]:
         """Apply the plan of a step: the changes that are done. What is not done is recorded, and ends the step."""
         if plan.problems:
             raise StepFailed("; ".join(problem.summary for problem in plan.problems))
         if not plan.pending:
             return []
-        now = self._stage.clock.now()
+        now = self._session.clock.now()
         new = [self._sent(step, change, now) for change in plan.pending if change.action is not Action.CLEAR]
-        self._chronicle.send(*new)
-        result = self._stage.apply(plan, self._stop)
+        self._journal.send(*new)
+        result = self._session.apply(plan, self._stop)
         done = [change for change in plan.pending if result.status(change) is Status.DONE]
         self._account(step, plan, result, now)
-        self._sightings.watch(
+        self._observer.watch(
             [
                 one
                 for one in plan.operations
                 if one.key in result.outcomes and result.outcomes[one.key].status is Status.DONE
             ]
         )
-        self._sightings.look()
+        self._observer.look()
         if result.ending is ApplyEnding.DENIED:
             raise DrillStopped(DrillStatus.FAILED, str(result.cause))
         undone = [outcome for outcome in result.outcomes.values() if outcome.status is not Status.DONE]
@@ -125,4 +125,4 @@ class Delivery:
                 return sent.model_copy(update={"trouble": trouble, "unsent": failed})
             return sent
 
-        self._chronicle.update(change)
+        self._journal.update(change)

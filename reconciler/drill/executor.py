@@ -33,25 +33,25 @@ class StepExecutor:
     def __init__(
         self,
         drill: Drill,
-        stage: StackSession,
-        house: RunContext,
-        chronicle: RunJournal,
-        sightings: EffectObserver,
+        session: StackSession,
+        context: RunContext,
+        journal: RunJournal,
+        observer: EffectObserver,
         end: StopConditions,
         stop: Event,
     ) -> None:
         self._drill = drill
-        self._stage = stage
-        self._house = house
-        self._chronicle = chronicle
-        self._sightings = sightings
+        self._session = session
+        self._context = context
+        self._journal = journal
+        self._observer = observer
         self._end = end
         self._stop = stop
-        self._clock = stage.clock
-        self._delivery = Delivery(drill, stage, chronicle, sightings, end, stop)
+        self._clock = session.clock
+        self._delivery = Delivery(drill, session, journal, observer, end, stop)
         self._raised: dict[str, Desired] = {}
 
-    def take(self, step: Step) -> str:
+    def execute(self, step: Step) -> str:
         """Take a step: what came of it. Raises StepFailed, and OverError where the drill can't go on."""
         act = {
             StepAction.RAISE: self._raise,
@@ -67,18 +67,18 @@ class StepExecutor:
         """Run checks, watching meanwhile what was sent; what they found goes into the record."""
         report = run_checks(
             self._drill.stack,
-            self._house.checks(names),
-            self._house.query,
-            self._perch,
-            ObservingClock(self._clock, self._sightings),
+            self._context.checks(names),
+            self._context.query,
+            self._canaries,
+            ObservingClock(self._clock, self._observer),
             self._stop,
             _NullProgress(),
         )
-        self._chronicle.checked(phase, report)
+        self._journal.checked(phase, report)
         return report
 
     def _raise(self, step: Step) -> str:
-        record = self._chronicle.record
+        record = self._journal.record
         assert record.started_at is not None
         left = max(0, record.started_at + record.max_duration - self._clock.now())
         observed = self._delivery.observed()
@@ -92,8 +92,8 @@ class StepExecutor:
             else:
                 one = self._raised.get(str(one.address)) or to_raise(one, left)
             desired.append(one)
-        plan = self._stage.plan(desired, observed, [one.address for one in desired])
-        pushed = self._delivery.carry_out(step, plan)
+        plan = self._session.plan(desired, observed, [one.address for one in desired])
+        pushed = self._delivery.apply(step, plan)
         self._raised.update((str(change.address), change.desired) for change in pushed if change.desired is not None)
         already = sum(change.action is PlanAction.NO_OP for change in plan.changes)
         return ", ".join(
@@ -103,29 +103,29 @@ class StepExecutor:
         )
 
     def _record(self, step: Step) -> str:
-        desired = [to_record(one.desired, self._chronicle.record.run, step.name) for one in self._drill.of(step)]
-        plan = self._stage.plan(desired, self._delivery.observed(desired), [one.address for one in desired])
-        pushed = self._delivery.carry_out(step, plan)
+        desired = [to_record(one.desired, self._journal.record.run, step.name) for one in self._drill.of(step)]
+        plan = self._session.plan(desired, self._delivery.observed(desired), [one.address for one in desired])
+        pushed = self._delivery.apply(step, plan)
         return f"recorded {len(pushed)}" if pushed else "on record already"
 
     def _clear(self, step: Step) -> str:
         wanted = [one.desired._replace(firing=False) for one in self._drill.of(step)]
         addresses = [one.address for one in wanted]
-        until = self._clock.now() + self._stage.visible_within + 10_000
+        until = self._clock.now() + self._session.visible_within + 10_000
         for pause in poll_intervals():
-            plan = self._stage.plan(wanted, self._delivery.observed(), addresses)
+            plan = self._session.plan(wanted, self._delivery.observed(), addresses)
             # What was pushed and does not show yet has no id that it could be cleared by.
             if not plan.problems or self._clock.now() >= until:
                 break
             self._end.check()
-            self._sightings.look()
+            self._observer.look()
             self._clock.wait(pause, self._stop)
-        cleared = self._delivery.carry_out(step, plan)
+        cleared = self._delivery.apply(step, plan)
         for address in addresses:
             self._raised.pop(str(address), None)
         missed = len(plan.changes) - len(plan.pending)
         if missed:
-            account_for(self._stage, self._chronicle)
+            account_for(self._session, self._journal)
         return f"cleared {len(cleared)}" + (f", {missed} did not fire any more" if missed else "")
 
     def _check_step(self, step: Step) -> str:
@@ -141,26 +141,26 @@ class StepExecutor:
         began = self._clock.now()
 
         def attend() -> bool:
-            self._sightings.look()
+            self._observer.look()
             try:
                 self._end.check()
             except DrillStopped:
                 return False
             return True
 
-        how = self._house.confirm(step.text, attend)
+        how = self._context.confirm(step.text, attend)
         if how is None:
             self._end.check()
             raise StepFailed("it was not confirmed")
         took = self._clock.now() - began
-        self._chronicle.write(held=self._chronicle.record.held + took)
+        self._journal.write(held=self._journal.record.held + took)
         return f"{how} after {rough_duration(took)}"
 
     def _note(self, step: Step) -> str:
         return step.text
 
-    def _perch(self) -> AbstractContextManager[CanarySession]:
-        return nullcontext(self._house.perch)
+    def _canaries(self) -> AbstractContextManager[CanarySession]:
+        return nullcontext(self._context.canaries)
 
 
 class _NullProgress:

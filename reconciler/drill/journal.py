@@ -1,4 +1,4 @@
-"""The chronicle: keeps the record of one run up to date, on disk and for whoever watches."""
+"""The journal: keeps the record of one run up to date, on disk and for whoever watches."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Watcher = Callable[[Record], None]
 class RunJournal:
     """The one place where the record of a run changes; each change is on disk when its method returns."""
 
-    def __init__(self, record: Record, archive: RunStore, clock: Clock, watcher: Watcher) -> None:
+    def __init__(self, record: Record, store: RunStore, clock: Clock, watcher: Watcher) -> None:
         self.record = record
-        self._archive = archive
+        self._store = store
         self._clock = clock
         self._watcher = watcher
 
@@ -30,30 +30,30 @@ class RunJournal:
         """The present, by the clock of the run (epoch ms)."""
         return self._clock.now()
 
-    def write(self, *remarks: str, **changes: object) -> None:
+    def write(self, *entries: str, **changes: object) -> None:
         """Change members of the record, and add lines to its log."""
         now = self._clock.now()
-        log = (*self.record.log, *(LogEntry(at=now, text=remark) for remark in remarks))
+        log = (*self.record.log, *(LogEntry(at=now, text=entry) for entry in entries))
         self.record = self.record.model_copy(update={"log": log, **changes})
-        self._archive.save(self.record)
+        self._store.save(self.record)
         self._watcher(self.record)
 
-    def step(self, name: str, *remarks: str, **changes: object) -> StepRecord:
+    def step(self, name: str, *entries: str, **changes: object) -> StepRecord:
         """Change members of a step."""
         steps = tuple(step.model_copy(update=changes) if step.name == name else step for step in self.record.steps)
-        self.write(*remarks, steps=steps)
+        self.write(*entries, steps=steps)
         return next(step for step in steps if step.name == name)
 
-    def send(self, *new: Emission, remarks: tuple[str, ...] = ()) -> None:
+    def send(self, *new: Emission, entries: tuple[str, ...] = ()) -> None:
         """Add alarms and events that are being sent; one that was sent before by the same key stays as it is."""
         known = {key for sent in self.record.sent for key in sent.keys}
-        self.write(*remarks, sent=(*self.record.sent, *(one for one in new if not known.intersection(one.keys))))
+        self.write(*entries, sent=(*self.record.sent, *(one for one in new if not known.intersection(one.keys))))
 
-    def update(self, change: Callable[[Emission], Emission], *remarks: str) -> None:
+    def update(self, change: Callable[[Emission], Emission], *entries: str) -> None:
         """Put every alarm and event through a function; nothing is written where nothing changes."""
         sent = tuple(change(one) for one in self.record.sent)
-        if sent != self.record.sent or remarks:
-            self.write(*remarks, sent=sent)
+        if sent != self.record.sent or entries:
+            self.write(*entries, sent=sent)
 
     def checked(self, phase: str, report: Report) -> None:
         """Add the results of checks, with their evidence."""

@@ -33,7 +33,7 @@ class NotificationQuery(NamedTuple):
         return {key: notice for key, notice in found if key is not None and notice is not None}
 
 
-def askers(
+def notification_queries(
     owner: str, providers: Mapping[str, Provider], configs: Mapping[str, ProviderConfig], registry: Registry
 ) -> list[NotificationQuery]:
     """One for each provider that keeps alarms by their metadata and tells who was notified of them."""

@@ -27,10 +27,12 @@ SLOWEST = 10.0
 class EffectObserver:
     """Looks while the drill waits; a service that can't be asked now is asked again at the next look."""
 
-    def __init__(self, stage: StackSession, chronicle: RunJournal, askers: Sequence[NotificationQuery]) -> None:
-        self._stage = stage
-        self._chronicle = chronicle
-        self._askers = askers
+    def __init__(
+        self, session: StackSession, journal: RunJournal, notification_queries: Sequence[NotificationQuery]
+    ) -> None:
+        self._session = session
+        self._journal = journal
+        self._queries = notification_queries
         self._unseen: dict[str, tuple[Operation, int]] = {}
         self._pauses = poll_intervals()
         self._next = 0
@@ -40,9 +42,9 @@ class EffectObserver:
 
     def watch(self, operations: Sequence[Operation]) -> None:
         """Look for the effect of operations that are done, for as long as their services may take."""
-        now = self._stage.clock.now()
+        now = self._session.clock.now()
         for operation in operations:
-            window = self._stage.providers[operation.provider].limits.visible_within
+            window = self._session.providers[operation.provider].limits.visible_within
             self._unseen[operation.key] = operation, now + window
         self._pauses, self._next = poll_intervals(), 0
         self._notice_pauses, self._next_notice = poll_intervals(first=0.2, cap=SLOWEST), 0
@@ -52,18 +54,18 @@ class EffectObserver:
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            now = self._stage.clock.now()
+            now = self._session.clock.now()
             if self._unseen and now >= self._next:
                 self._look_for_effects(now)
-                self._next = self._stage.clock.now() + round(next(self._pauses) * 1000)
-            untold = list(self._untold(now))
+                self._next = self._session.clock.now() + round(next(self._pauses) * 1000)
+            untold = list(self._unnotified(now))
             if untold and now >= self._next_notice:
                 self._look_for_notices(now)
                 pause = max(next(self._notice_pauses), len(untold) / 20)
-                self._next_notice = self._stage.clock.now() + round(pause * 1000)
+                self._next_notice = self._session.clock.now() + round(pause * 1000)
             awaited = [self._next] if self._unseen else []
             awaited += [self._next_notice] if untold else []
-            return max(0.0, min(awaited) - self._stage.clock.now()) / 1000 if awaited else None
+            return max(0.0, min(awaited) - self._session.clock.now()) / 1000 if awaited else None
         finally:
             self._lock.release()
 
@@ -71,7 +73,7 @@ class EffectObserver:
         for key in {operation.provider for operation, _ in self._unseen.values()}:
             mine = [operation for operation, _ in self._unseen.values() if operation.provider == key]
             try:
-                shown = list(self._stage.providers[key].read_back(mine))
+                shown = list(self._session.providers[key].look(mine))
             except ServiceError:
                 continue
             found = visible_operations(mine, shown)
@@ -81,14 +83,14 @@ class EffectObserver:
         for operation in late:
             del self._unseen[operation.key]
         if late:
-            window = rough_duration(self._stage.visible_within)
-            self._chronicle.write(
+            window = rough_duration(self._session.visible_within)
+            self._journal.write(
                 *(f"{operation.address}: its {operation.verb} does not show after {window}" for operation in late)
             )
 
     def _note(self, operations: Sequence[Operation], shown: Sequence[Observed]) -> None:
-        now = self._stage.clock.now()
-        self._stage.ledger.confirm([operation.key for operation in operations], now)
+        now = self._session.clock.now()
+        self._session.ledger.confirm([operation.key for operation in operations], now)
         ids = {found.marks.key: found.id for found in shown if found.marks.key}
         pushed = {operation.key for operation in operations if operation.verb is Verb.PUSH}
         cleared = {str(operation.address) for operation in operations if operation.verb is Verb.CLEAR}
@@ -104,25 +106,25 @@ class EffectObserver:
                 return sent.model_copy(update={"gone_at": now})
             return sent
 
-        self._chronicle.update(change)
+        self._journal.update(change)
 
-    def _untold(self, now: int) -> Iterator[Emission]:
-        if not self._askers:
+    def _unnotified(self, now: int) -> Iterator[Emission]:
+        if not self._queries:
             return
-        for sent in self._chronicle.record.sent:
+        for sent in self._journal.record.sent:
             if sent.active and sent.notified_at is None and now - sent.sent_at <= NOTICE_WINDOW:
                 yield sent
 
     def _look_for_notices(self, now: int) -> None:
-        for asker in self._askers:
+        for query in self._queries:
             try:
-                found = asker.ask()
+                found = query.ask()
             except ServiceError:
                 continue
-            self._chronicle.update(partial(_told, found, now))
+            self._journal.update(partial(_notified, found, now))
 
 
-def _told(found: Mapping[str, Notification], now: int, sent: Emission) -> Emission:
+def _notified(found: Mapping[str, Notification], now: int, sent: Emission) -> Emission:
     notice = next((found[key] for key in sent.keys if key in found), None)
     if notice is None or sent.notified_at is not None:
         return sent
@@ -131,11 +133,11 @@ def _told(found: Mapping[str, Notification], now: int, sent: Emission) -> Emissi
 
 
 class ObservingClock:
-    """A clock that has sightings looked for while somebody else, such as a check, waits by it."""
+    """A clock that has observer looked for while somebody else, such as a check, waits by it."""
 
-    def __init__(self, clock: Clock, sightings: EffectObserver) -> None:
+    def __init__(self, clock: Clock, observer: EffectObserver) -> None:
         self._clock = clock
-        self._sightings = sightings
+        self._observer = observer
 
     def now(self) -> int:
         return self._clock.now()
@@ -146,7 +148,7 @@ class ObservingClock:
     def wait(self, seconds: float, stop: Event) -> bool:
         until = self._clock.now() + round(seconds * 1000)
         while not stop.is_set():
-            pause = self._sightings.look()
+            pause = self._observer.look()
             left = (until - self._clock.now()) / 1000
             if left <= 0:
                 break

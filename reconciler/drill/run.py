@@ -19,7 +19,7 @@ from reconciler.drill.cleanup import clear_all
 from reconciler.drill.context import Confirm, RunContext
 from reconciler.drill.drill import Drill, drill_stack
 from reconciler.drill.journal import RunJournal, Watcher
-from reconciler.drill.notifications import askers
+from reconciler.drill.notifications import notification_queries
 from reconciler.drill.preconditions import refusals
 from reconciler.drill.preview import combined_plan
 from reconciler.drill.record import DrillStatus, Record, StepRecord, StepState
@@ -44,7 +44,7 @@ class OperatorHooks:
     stop: Event
 
 
-def start(workspace: Workspace, drill: Drill, archive: RunStore, crew: OperatorHooks, *, force: bool = False) -> Record:
+def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHooks, *, force: bool = False) -> Record:
     """Run a drill from its beginning to its end. Raises DiagnosticError where it may not start: nothing is sent then.
 
     Where a check of ``before`` does not pass, or it is not approved, the record's ending says so. Also raises
@@ -60,34 +60,34 @@ def start(workspace: Workspace, drill: Drill, archive: RunStore, crew: OperatorH
     if found or guards or plan.problems:
         raise DiagnosticError(*found, *guards, *plan.problems)
     ledger = workspace.open_ledger()
-    with leased(ledger, crew.owner, clock, crew.stop) as holder:
-        stage = open_session(workspace, drill.owner, ledger, holder)
-        _check_nothing_left(stage, drill, archive, rehearsal)
-        stage.settle(crew.stop)
+    with leased(ledger, hooks.owner, clock, hooks.stop) as holder:
+        session = open_session(workspace, drill.owner, ledger, holder)
+        _check_nothing_left(session, drill, store, rehearsal)
+        session.settle(hooks.stop)
         record = _fresh(
-            drill, crew.owner, clock.now(), clock.speed if isinstance(clock, ScaledClock) else 1.0, rehearsal
+            drill, hooks.owner, clock.now(), clock.speed if isinstance(clock, ScaledClock) else 1.0, rehearsal
         )
-        chronicle = RunJournal(record, archive, clock, crew.watcher)
-        chronicle.write(f"drill {drill.name} of stack {drill.stack}")
-        play = DrillRunner(
-            drill, stage, _run_context(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop
+        journal = RunJournal(record, store, clock, hooks.watcher)
+        journal.write(f"drill {drill.name} of stack {drill.stack}")
+        runner = DrillRunner(
+            drill, session, _run_context(workspace, session, drill, store, record.run, hooks), journal, hooks.stop
         )
-        steady = play.steady("before", drill.spec.checks_before)
-        if crew.stop.is_set():
+        checks_pass = runner.checks_pass("before", drill.spec.checks_before)
+        if hooks.stop.is_set():
             why = "interrupted before anything was sent"
-            chronicle.write(why, ending=DrillStatus.INTERRUPTED, why=why, ended_at=clock.now())
-        elif not steady:
-            bad = ", ".join(check.name for check in chronicle.record.failed_checks)
-            _refuse(chronicle, f"did not start: {bad} did not pass before it")
-        elif not crew.approve(drill):
-            _refuse(chronicle, "did not start: its name was not typed in")
+            journal.write(why, ending=DrillStatus.INTERRUPTED, why=why, ended_at=clock.now())
+        elif not checks_pass:
+            bad = ", ".join(check.name for check in journal.record.failed_checks)
+            _refuse(journal, f"did not start: {bad} did not pass before it")
+        elif not hooks.approve(drill):
+            _refuse(journal, "did not start: its name was not typed in")
         else:
-            chronicle.write("the timeline begins", started_at=clock.now())
-            play.perform()
-        return chronicle.record
+            journal.write("the timeline begins", started_at=clock.now())
+            runner.run()
+        return journal.record
 
 
-def resume(workspace: Workspace, drill: Drill, record: Record, archive: RunStore, crew: OperatorHooks) -> Record:
+def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, hooks: OperatorHooks) -> Record:
     """Go on with a run that died: settle, take the steps that are left at the same distances, clear.
 
     Raises DiagnosticError where the drill has changed meanwhile, and LeaseHeldError where the run is alive.
@@ -99,57 +99,59 @@ def resume(workspace: Workspace, drill: Drill, record: Record, archive: RunStore
         )
     clock = workspace.clock
     ledger = workspace.open_ledger()
-    with leased(ledger, crew.owner, clock, crew.stop) as holder:
-        record = archive.load(record.run)
+    with leased(ledger, hooks.owner, clock, hooks.stop) as holder:
+        record = store.load(record.run)
         if record.over:
             return record
-        stage = open_session(workspace, drill.owner, ledger, holder)
-        taken_over = record.model_copy(update={"who": crew.owner.name, "host": crew.owner.host, "pid": crew.owner.pid})
-        chronicle = RunJournal(taken_over, archive, clock, crew.watcher)
-        chronicle.write(f"taken up again by {crew.owner.name} on {crew.owner.host}")
-        play = DrillRunner(
-            drill, stage, _run_context(workspace, stage, drill, archive, record.run, crew), chronicle, crew.stop
+        session = open_session(workspace, drill.owner, ledger, holder)
+        taken_over = record.model_copy(
+            update={"who": hooks.owner.name, "host": hooks.owner.host, "pid": hooks.owner.pid}
+        )
+        journal = RunJournal(taken_over, store, clock, hooks.watcher)
+        journal.write(f"taken up again by {hooks.owner.name} on {hooks.owner.host}")
+        runner = DrillRunner(
+            drill, session, _run_context(workspace, session, drill, store, record.run, hooks), journal, hooks.stop
         )
         if record.started_at is None:
-            _refuse(chronicle, "did not start: its process died first")
-            return chronicle.record
-        stage.settle(crew.stop)
-        _shift_overdue(drill, chronicle, clock.now())
-        play.perform()
-        return chronicle.record
+            _refuse(journal, "did not start: its process died first")
+            return journal.record
+        session.settle(hooks.stop)
+        _shift_overdue(drill, journal, clock.now())
+        runner.run()
+        return journal.record
 
 
-def abort(workspace: Workspace, name: str, archive: RunStore, crew: OperatorHooks) -> Record:
+def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks) -> Record:
     """Settle and clear all that a drill left, known by its marks alone; with no record here, one is made.
 
     Raises LeaseHeldError where a run of the stack is alive.
     """
     clock = workspace.clock
     ledger = workspace.open_ledger()
-    with leased(ledger, crew.owner, clock, crew.stop) as holder:
-        stage = open_session(workspace, drill_stack(workspace.stack.name, name), ledger, holder)
-        unfinished = archive.unfinished(name)
-        record = unfinished[0] if unfinished else _orphan_record(workspace.stack.name, name, crew.owner, clock.now())
-        chronicle = RunJournal(record, archive, clock, crew.watcher)
-        chronicle.write(f"aborted by {crew.owner.name} on {crew.owner.host}")
+    with leased(ledger, hooks.owner, clock, hooks.stop) as holder:
+        session = open_session(workspace, drill_stack(workspace.stack.name, name), ledger, holder)
+        unfinished = store.unfinished(name)
+        record = unfinished[0] if unfinished else _orphan_record(workspace.stack.name, name, hooks.owner, clock.now())
+        journal = RunJournal(record, store, clock, hooks.watcher)
+        journal.write(f"aborted by {hooks.owner.name} on {hooks.owner.host}")
         steps = tuple(
             step.model_copy(update={"state": StepState.SKIPPED, "outcome": "aborted"})
             if step.state in (StepState.WAITING, StepState.RUNNING)
             else step
-            for step in chronicle.record.steps
+            for step in journal.record.steps
         )
-        clear_all(stage, chronicle, "drill abort", Event(), linger=not unfinished)
-        why = f"aborted by {crew.owner.name} on {crew.owner.host}"
-        chronicle.write("the drill is over", ending=DrillStatus.ABORTED, why=why, steps=steps, ended_at=clock.now())
+        clear_all(session, journal, "drill abort", Event(), wait_for_late=not unfinished)
+        why = f"aborted by {hooks.owner.name} on {hooks.owner.host}"
+        journal.write("the drill is over", ending=DrillStatus.ABORTED, why=why, steps=steps, ended_at=clock.now())
         for older in unfinished[1:]:
-            archive.save(older.model_copy(update={"ending": DrillStatus.ABORTED, "ended_at": clock.now(), "why": why}))
+            store.save(older.model_copy(update={"ending": DrillStatus.ABORTED, "ended_at": clock.now(), "why": why}))
         for each in unfinished:
-            archive.forget_word(each.run)
-        return chronicle.record
+            store.clear_abort(each.run)
+        return journal.record
 
 
 def open_session(workspace: Workspace, owner: str, ledger: Ledger, holder: Holder) -> StackSession:
-    """The stage of a drill on a workspace whose lease is held."""
+    """The session of a drill on a workspace whose lease is held."""
     types = workspace.registry.resource_types()
     return StackSession(owner, workspace.providers, types, ledger, holder, workspace.clock)
 
@@ -164,62 +166,62 @@ def data_resolver(workspace: Workspace) -> Callable[[DataConfig], Value]:
 
 
 def _run_context(
-    workspace: Workspace, stage: StackSession, drill: Drill, archive: RunStore, run: str, crew: OperatorHooks
+    workspace: Workspace, session: StackSession, drill: Drill, store: RunStore, run: str, hooks: OperatorHooks
 ) -> RunContext:
     types = workspace.registry.resource_types()
 
     def checks(names: Collection[str]) -> Sequence[Check | UnresolvedCheck]:
         return read_checks(workspace.stack, types, data_resolver(workspace), names) if names else ()
 
-    perch = CanarySession(
+    canaries = CanarySession(
         workspace.stack.name,
         workspace.providers,
         types,
-        stage.ledger,
-        stage.holder,
+        session.ledger,
+        session.holder,
         workspace.clock,
         workspace.refusals,
     )
-    used = {key: stage.providers[key] for key in drill.providers}
+    used = {key: session.providers[key] for key in drill.providers}
     return RunContext(
         checks,
         workspace.query,
-        perch,
-        askers(stage.owner, used, workspace.stack.providers, workspace.registry),
-        crew.confirm,
-        lambda: archive.asked_to_abort(run),
+        canaries,
+        notification_queries(session.owner, used, workspace.stack.providers, workspace.registry),
+        hooks.confirm,
+        lambda: store.abort_requested(run),
     )
 
 
-def _check_nothing_left(stage: StackSession, drill: Drill, archive: RunStore, rehearsal: bool) -> None:
+def _check_nothing_left(session: StackSession, drill: Drill, store: RunStore, rehearsal: bool) -> None:
     """Raise DiagnosticError where an earlier run of the drill is not over, or something of it is active."""
     hint = f"`reconciler drill resume {drill.name}` goes on with it, `reconciler drill abort {drill.name}` clears it"
-    unfinished = [] if rehearsal else archive.unfinished(drill.name)
+    unfinished = [] if rehearsal else store.unfinished(drill.name)
     if unfinished:
         last = unfinished[0]
         began = format_instant(last.began_at)
         raise DiagnosticError(
             Diagnostic(f"run {last.run} of drill {drill.name}, begun {began}, is not over", hint=hint)
         )
-    active = stage.active()
+    active = session.active()
     if active:
         hint = f"`reconciler drill abort {drill.name}` clears them"
         raise DiagnosticError(Diagnostic(f"{len(active)} alarms of drill {drill.name} are active already", hint=hint))
 
 
-def _shift_overdue(drill: Drill, chronicle: RunJournal, now: int) -> None:
+def _shift_overdue(drill: Drill, journal: RunJournal, now: int) -> None:
     """Let the next step be due now where it is overdue, and those after it keep their distance."""
-    record = chronicle.record
+    record = journal.record
     assert record.started_at is not None
     ended = {step.name: step.ended_at - record.started_at for step in record.steps if step.ended_at is not None}
     due = next_due(drill.timeline, ended, record.held)
     late = 0 if due is None else now - record.started_at - due.offset
     if late > 0:
-        chronicle.write(held=record.held + late)
+        journal.write(held=record.held + late)
 
 
-def _refuse(chronicle: RunJournal, why: str) -> None:
-    chronicle.write(why, ending=DrillStatus.REFUSED, why=why, ended_at=chronicle.now())
+def _refuse(journal: RunJournal, why: str) -> None:
+    journal.write(why, ending=DrillStatus.REFUSED, why=why, ended_at=journal.now())
 
 
 def _fresh(drill: Drill, owner: Owner, now: int, speed: float, rehearsal: bool) -> Record:

@@ -28,22 +28,22 @@ class DrillRunner:
     """One run of a drill, from its first step to its last clear; ``perform`` may also go on with a run that crashed."""
 
     def __init__(
-        self, drill: Drill, stage: StackSession, house: RunContext, chronicle: RunJournal, stop: Event
+        self, drill: Drill, session: StackSession, context: RunContext, journal: RunJournal, stop: Event
     ) -> None:
         self._drill = drill
-        self._stage = stage
-        self._chronicle = chronicle
+        self._session = session
+        self._journal = journal
         self._stop = stop
-        self._clock: Clock = stage.clock
-        self._sightings = EffectObserver(stage, chronicle, house.askers)
-        self._end = StopConditions(chronicle, stage.clock, stop, house.aborted)
-        self._acts = StepExecutor(drill, stage, house, chronicle, self._sightings, self._end, stop)
+        self._clock: Clock = session.clock
+        self._observer = EffectObserver(session, journal, context.notification_queries)
+        self._end = StopConditions(journal, session.clock, stop, context.aborted)
+        self._executor = StepExecutor(drill, session, context, journal, self._observer, self._end, stop)
 
-    def steady(self, phase: str, names: Sequence[str]) -> bool:
+    def checks_pass(self, phase: str, names: Sequence[str]) -> bool:
         """Run the checks of ``before`` or ``after``; whether all of them passed."""
-        return not names or self._acts.check(phase, names).passed
+        return not names or self._executor.check(phase, names).passed
 
-    def perform(self) -> None:
+    def run(self) -> None:
         """Take every step that has not been taken, clear, verify, and check what must hold afterwards."""
         try:
             ending, why = self._steps()
@@ -60,22 +60,22 @@ class DrillRunner:
             step.model_copy(update={"state": StepState.SKIPPED, "outcome": why})
             if step.state in (StepState.WAITING, StepState.RUNNING)
             else step
-            for step in self._chronicle.record.steps
+            for step in self._journal.record.steps
         )
-        self._chronicle.write(*([why] if why else []), ending=ending, why=why, steps=skipped)
+        self._journal.write(*([why] if why else []), ending=ending, why=why, steps=skipped)
         clear_all(
-            self._stage, self._chronicle, THE_END if ending is DrillStatus.COMPLETE else _cleared_by(ending), Event()
+            self._session, self._journal, THE_END if ending is DrillStatus.COMPLETE else _cleared_by(ending), Event()
         )
         if ending is DrillStatus.COMPLETE and not self._stop.is_set():
-            self.steady("after", self._drill.spec.checks_after)
-        self._chronicle.write("the drill is over", ended_at=self._clock.now())
+            self.checks_pass("after", self._drill.spec.checks_after)
+        self._journal.write("the drill is over", ended_at=self._clock.now())
 
     def _steps(self) -> tuple[DrillStatus, str]:
-        record = self._chronicle.record
+        record = self._journal.record
         assert record.started_at is not None
         started_at = record.started_at
         while True:
-            record = self._chronicle.record
+            record = self._journal.record
             ended = {step.name: step.ended_at - started_at for step in record.steps if step.ended_at is not None}
             due = next_due(self._drill.timeline, ended, record.held)
             if due is None:
@@ -89,7 +89,7 @@ class DrillRunner:
             left = (instant - self._clock.now()) / 1000
             if left <= 0:
                 return
-            pause = self._sightings.look()
+            pause = self._observer.look()
             left = (instant - self._clock.now()) / 1000
             if left > 0:
                 self._clock.wait(min(left, TICK, TICK if pause is None else max(pause, 0.01)), self._stop)
@@ -97,12 +97,12 @@ class DrillRunner:
     def _take(self, due: Due, started_at: int) -> None:
         step = due.step
         now = self._clock.now()
-        self._chronicle.step(step.name, state=StepState.RUNNING, due_at=started_at + due.offset, started_at=now)
+        self._journal.step(step.name, state=StepState.RUNNING, due_at=started_at + due.offset, started_at=now)
         try:
-            state, outcome = StepState.DONE, self._acts.take(step)
+            state, outcome = StepState.DONE, self._executor.execute(step)
         except StepFailed as error:
             state, outcome = StepState.FAILED, str(error)
-        self._chronicle.step(
+        self._journal.step(
             step.name, f"{step.name}: {outcome}", state=state, outcome=outcome, ended_at=self._clock.now()
         )
 

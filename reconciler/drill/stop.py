@@ -27,15 +27,15 @@ class StepFailed(Exception):  # noqa: N818  # one step's outcome, not an error o
 class StopConditions:
     """Whether a drill was told to end, or has to."""
 
-    def __init__(self, chronicle: RunJournal, clock: Clock, stop: Event, aborted: Callable[[], bool]) -> None:
-        self._chronicle = chronicle
+    def __init__(self, journal: RunJournal, clock: Clock, stop: Event, aborted: Callable[[], bool]) -> None:
+        self._journal = journal
         self._clock = clock
         self._stop = stop
         self._aborted = aborted
 
     def check(self) -> None:
         """Raise OverError where the drill is over."""
-        record = self._chronicle.record
+        record = self._journal.record
         assert record.started_at is not None
         if self._stop.is_set():
             raise DrillStopped(DrillStatus.INTERRUPTED, "interrupted")

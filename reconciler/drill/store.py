@@ -1,4 +1,4 @@
-"""The archive: the records of runs, kept as files under ``.reconciler/drills``."""
+"""The store: the records of runs, kept as files under ``.reconciler/drills``."""
 
 from __future__ import annotations
 
@@ -74,18 +74,18 @@ class RunStore:
         """Records of runs that have not ended, newest first; a rehearsal that died left nothing behind."""
         return [record for record in self.records(drill) if not record.over and not record.rehearsal]
 
-    def ask_to_abort(self, run: str) -> None:
+    def request_abort(self, run: str) -> None:
         """Leave word for the process that plays a run."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._word(run).touch()
+        self._abort_file(run).touch()
 
-    def asked_to_abort(self, run: str) -> bool:
-        return self._word(run).exists()
+    def abort_requested(self, run: str) -> bool:
+        return self._abort_file(run).exists()
 
-    def forget_word(self, run: str) -> None:
-        self._word(run).unlink(missing_ok=True)
+    def clear_abort(self, run: str) -> None:
+        self._abort_file(run).unlink(missing_ok=True)
 
-    def _word(self, run: str) -> Path:
+    def _abort_file(self, run: str) -> Path:
         return self.directory / f"{run}.abort"
 
     def _read(self, run: str) -> Record:

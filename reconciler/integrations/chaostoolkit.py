@@ -57,13 +57,13 @@ def raise_alarms(
         if forbidden:
             raise DiagnosticError(*forbidden)
         wanted = [to_raise(one.desired, made.spec.max_duration) for one in _chosen(made, resources, Kind.ALARM)]
-        with _staged(workspace, drill) as stage:
-            observed = stage.active()
+        with _staged(workspace, drill) as session:
+            observed = session.active()
             firing = {found.marks.address for found in observed}
             desired = [one for one in wanted if one.address not in firing]
-            plan = stage.plan(desired, observed, [one.address for one in desired]) if desired else None
-            result = _carried_out(workspace, stage, plan) if plan is not None else None
-        return _told(result, already=len(wanted) - len(desired))
+            plan = session.plan(desired, observed, [one.address for one in desired]) if desired else None
+            result = _carried_out(workspace, session, plan) if plan is not None else None
+        return _notified(result, already=len(wanted) - len(desired))
 
 
 def clear_alarms(stack: str, drill: str, variables: dict[str, str] | None = None) -> JsonResult:
@@ -71,15 +71,15 @@ def clear_alarms(stack: str, drill: str, variables: dict[str, str] | None = None
 
     An action, made for ``rollbacks``. Fails where one of them is still active afterwards.
     """
-    with _opened(stack, variables) as workspace, _staged(workspace, drill) as stage:
-        active = stage.active()
+    with _opened(stack, variables) as workspace, _staged(workspace, drill) as session:
+        active = session.active()
         if not active:
-            return _told(None)
-        result = _carried_out(workspace, stage, stage.plan((), active), guarded=False)
-        left = [str(found.marks.address) for found in stage.active()]
+            return _notified(None)
+        result = _carried_out(workspace, session, session.plan((), active), guarded=False)
+        left = [str(found.marks.address) for found in session.active()]
         if left:
             raise ActivityFailed(f"still active after they were cleared: {', '.join(left)}")
-        return _told(result)
+        return _notified(result)
 
 
 def record_event(
@@ -93,9 +93,9 @@ def record_event(
         made = read_drill(workspace.stack, drill, list(workspace.registry), data_resolver(workspace))
         named = occurrence if occurrence is not None else format_instant(workspace.clock.now())
         desired = [to_record(one.desired, "chaostoolkit", named) for one in _chosen(made, [resource], Kind.EVENT)]
-        with _staged(workspace, drill) as stage:
-            plan = stage.plan(desired, stage.observe(desired), [one.address for one in desired])
-            return _told(_carried_out(workspace, stage, plan))
+        with _staged(workspace, drill) as session:
+            plan = session.plan(desired, session.observe(desired), [one.address for one in desired])
+            return _notified(_carried_out(workspace, session, plan))
 
 
 def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | None = None) -> bool:
@@ -110,13 +110,15 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
         )
 
         @contextmanager
-        def perch() -> Iterator[CanarySession]:
-            with _staged(workspace, "") as stage:
+        def canaries() -> Iterator[CanarySession]:
+            with _staged(workspace, "") as session:
                 name, clock = workspace.stack.name, workspace.clock
-                yield CanarySession(name, stage.providers, types, stage.ledger, stage.holder, clock, workspace.refusals)
+                yield CanarySession(
+                    name, session.providers, types, session.ledger, session.holder, clock, workspace.refusals
+                )
 
         name, query = workspace.stack.name, workspace.query
-        report = run_checks(name, checks, query, perch, workspace.clock, Event(), _Quiet())
+        report = run_checks(name, checks, query, canaries, workspace.clock, Event(), _Quiet())
         unknown = [one for one in report.results if one.verdict not in ("passed", "failed")]
         if unknown:
             raise ActivityFailed("; ".join(f"{one.name}: {one.found.reason}" for one in unknown))
@@ -126,7 +128,7 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
 def no_active_alarms(stack: str, drill: str, variables: dict[str, str] | None = None) -> bool:
     """Whether no alarm of a drill is active, known by its marks.
 
-    A probe, made for the steady-state hypothesis.
+    A probe, made for the checks_pass-state hypothesis.
     """
     with _opened(stack, variables) as workspace:
         owner = drill_stack(workspace.stack.name, drill)
@@ -151,13 +153,13 @@ def _opened(stack: str, variables: dict[str, str] | None) -> Iterator[Workspace]
 
 @contextmanager
 def _staged(workspace: Workspace, drill: str) -> Iterator[StackSession]:
-    """The stage of a drill, with the stack's lease, and what earlier runs left open settled."""
+    """The session of a drill, with the stack's lease, and what earlier runs left open settled."""
     ledger, stop = workspace.open_ledger(), Event()
     owner = Owner(f"{getpass.getuser()} (chaos)", socket.gethostname(), os.getpid())
     with leased(ledger, owner, workspace.clock, stop) as holder:
-        stage = open_session(workspace, drill_stack(workspace.stack.name, drill), ledger, holder)
-        stage.settle(stop)
-        yield stage
+        session = open_session(workspace, drill_stack(workspace.stack.name, drill), ledger, holder)
+        session.settle(stop)
+        yield session
 
 
 def _chosen(drill: Drill, names: Sequence[str], kind: Kind) -> list[Resource]:
@@ -179,12 +181,12 @@ def _chosen(drill: Drill, names: Sequence[str], kind: Kind) -> list[Resource]:
     return chosen
 
 
-def _carried_out(workspace: Workspace, stage: StackSession, plan: Plan, *, guarded: bool = True) -> Result:
+def _carried_out(workspace: Workspace, session: StackSession, plan: Plan, *, guarded: bool = True) -> Result:
     """Apply a plan and verify it; ActivityFailed where something of it is not done."""
     problems = [*plan.problems, *(workspace.refusals(plan) if guarded else ())]
     if problems:
         raise DiagnosticError(*problems)
-    result = stage.apply(plan, Event(), verify=True)
+    result = session.apply(plan, Event(), verify=True)
     if result.remaining:
         errors = [str(one.error) for one in result.outcomes.values() if one.error is not None]
         names = ", ".join(str(change.address) for change in result.remaining)
@@ -192,7 +194,7 @@ def _carried_out(workspace: Workspace, stage: StackSession, plan: Plan, *, guard
     return result
 
 
-def _told(result: Result | None, *, already: int = 0) -> JsonResult:
+def _notified(result: Result | None, *, already: int = 0) -> JsonResult:
     """What the experiment's journal keeps."""
     done = [] if result is None else [str(change.address) for change in result.plan.pending]
     unseen = 0 if result is None else len(result.unconfirmed)

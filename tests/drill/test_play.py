@@ -178,7 +178,7 @@ def test_a_living_run_ends_when_it_is_told_to(play: Rig) -> None:
 
     def tell(record: Record) -> None:
         if record.steps[0].state is StepState.DONE:
-            play.archive.ask_to_abort(record.run)
+            play.archive.request_abort(record.run)
 
     record = play.start(watcher=tell)
     assert (record.ending, play.active()) == (DrillStatus.ABORTED, [])
