@@ -1,4 +1,4 @@
-"""Judgements: whether an expectation holds of what a query found, and why, in one line."""
+"""Evaluates an expectation against the items that a query found."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ SHOWN = 3
 
 
 class Evaluation(NamedTuple):
-    """Whether an expectation holds; ``reason`` says what was found or what is wrong with ``failing_items``."""
+    """Whether an expectation holds; ``reason`` says what was found, or how ``failing_items`` violate it."""
 
     holds: bool
     reason: str
@@ -20,7 +20,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(expected: Expectation, items: Sequence[Item], fields: Mapping[str, ItemField]) -> Evaluation:
-    """Hold everything that was found against the expectation. What can't be told for certain does not hold."""
+    """Evaluate an expectation against all items. What cannot be known for certain does not hold."""
     failures = list(_failures(expected, items, fields))
     if failures:
         failing_items = tuple({id(item): item for failure in failures for item in failure.failing_items}.values())
@@ -54,14 +54,16 @@ def _failures(expected: Expectation, items: Sequence[Item], fields: Mapping[str,
     }
     wrong = [item for item, truth in zip(items, truths.get("all", ()), strict=False) if truth is not True]
     if wrong:
-        yield Evaluation(False, f"{len(wrong)} of {len(items)} not as expected: {listed(wrong)}", tuple(wrong))
+        yield Evaluation(False, f"{len(wrong)} of {len(items)} items do not match `all`: {listed(wrong)}", tuple(wrong))
     if "any" in truths and not any(truth is True for truth in truths["any"]):
-        yield Evaluation(False, f"none of {len(items)} is as one must be" + (f": {listed(items)}" if items else ""))
+        yield Evaluation(
+            False, f"no item matches `any` ({len(items)} checked)" + (f": {listed(items)}" if items else "")
+        )
     wrong = [item for item, truth in zip(items, truths.get("none", ()), strict=False) if truth is not False]
     if wrong:
-        unknown = " or may be" if None in truths["none"] else ""
+        unknown = ", or may match it" if None in truths["none"] else ""
         yield Evaluation(
-            False, f"{len(wrong)} of {len(items)} are{unknown} as none may be: {listed(wrong)}", tuple(wrong)
+            False, f"{len(wrong)} of {len(items)} items match `none`{unknown}: {listed(wrong)}", tuple(wrong)
         )
     if expected.notification is not None:
         yield from _notified(expected.notification, items)
@@ -90,7 +92,7 @@ def _truth(item: Item, conditions: Mapping[str, Condition], fields: Mapping[str,
 
 def _notified(wanted: Notification, items: Sequence[Item]) -> Iterator[Evaluation]:
     if not items:
-        yield Evaluation(False, "found none, so nobody was notified")
+        yield Evaluation(False, "found 0, so no notification was delivered")
         return
     silent = [item for item in items if not any(_delivered(sent, wanted) for sent in _sent(item))]
     if silent:

@@ -13,16 +13,17 @@ from reconciler.core.diagnostic import Position
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came out of one check; durations are milliseconds.
+    """The outcome of one check; durations are milliseconds.
 
-    ``reason`` tells what was found, or why it does not hold. ``culprits`` are the items it fails at. ``held_after`` is
-    how long it took until it first held; a canary has ``visible_after`` and ``gone_after``.
+    ``reason`` says what was found, or why the expectation does not hold. ``failing_items`` are the items that violate
+    it. ``attempts`` counts the queries. ``held_after`` is how long it took until the expectation first held; a canary
+    has ``visible_after`` and ``gone_after``.
     """
 
     verdict: CheckStatus
     reason: str
-    culprits: tuple[Item, ...] = ()
-    looks: int = 0
+    failing_items: tuple[Item, ...] = ()
+    attempts: int = 0
     held_after: int | None = None
     visible_after: int | None = None
     gone_after: int | None = None

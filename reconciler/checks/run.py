@@ -1,4 +1,4 @@
-"""Running checks: side by side, each in its own thread; canaries one after another, under the stack's lease."""
+"""Runs checks: in parallel, each in its own thread; canaries one after another, under the stack's lease."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
 from reconciler.providers.protocol import ServiceError
 
-MOST = 32
+MAX_PARALLEL_CHECKS = 32
 """How many checks run at once."""
 
 Query = Callable[[DataConfig, Collection[str]], Sequence[Item]]
-"""Makes a query, with the detail fields named. Raises ServiceError, or DiagnosticError where nobody can be asked."""
+"""Makes a query, with the detail fields named. Raises ServiceError, or DiagnosticError if it cannot be made."""
 
 Canaries = Callable[[], AbstractContextManager[CanarySession]]
-"""Takes the stack's lease for as long as canaries fly. Raises LeaseHeldError."""
+"""Holds the stack's lease while canaries run. Raises LeaseHeldError."""
 
 
 class Progress(Protocol):
-    """A watcher of a run of checks; its methods are called from several threads."""
+    """Observes a run of checks; its methods are called from several threads."""
 
     def started(self, name: str, about: str) -> None:
-        """A check begins."""
+        """A check starts."""
 
-    def looked(self, name: str, reason: str) -> None:
-        """A check looked, and goes on waiting for this reason."""
+    def polled(self, name: str, reason: str) -> None:
+        """A check was polled, and continues to wait for this reason."""
 
     def ended(self, result: CheckResult) -> None:
         """A check has ended."""
@@ -53,17 +53,19 @@ def run_checks(
     stop: Event,
     progress: Progress,
 ) -> Report:
-    """Run all checks to their end, or until ``stop`` is set; canaries are taken back even then."""
+    """Run all checks to their end, or until ``stop`` is set; canaries are cleared even then."""
     began = clock.now()
     runner = _Runner(query, canaries, clock, stop, progress)
     queried = [check for check in checks if isinstance(check, Check) and check.canary is None]
-    flown = [check for check in checks if isinstance(check, Check) and check.canary is not None]
-    results = {check.name: _unasked(check, began) for check in checks if isinstance(check, UnresolvedCheck)}
+    with_canary = [check for check in checks if isinstance(check, Check) and check.canary is not None]
+    results = {check.name: _unresolved(check, began) for check in checks if isinstance(check, UnresolvedCheck)}
     for result in results.values():
         progress.ended(result)
-    with ThreadPoolExecutor(min(MOST, len(checks) + 1), thread_name_prefix="check") as pool:
-        futures: list[Future[list[CheckResult]]] = [pool.submit(runner.fly, flown)] if flown else []
-        futures += [pool.submit(runner.look_at, check) for check in queried]
+    with ThreadPoolExecutor(min(MAX_PARALLEL_CHECKS, len(checks) + 1), thread_name_prefix="check") as pool:
+        futures: list[Future[list[CheckResult]]] = (
+            [pool.submit(runner.run_canaries, with_canary)] if with_canary else []
+        )
+        futures += [pool.submit(runner.poll, check) for check in queried]
         for future in futures:
             results.update((result.name, result) for result in future.result())
     return Report(stack, began, clock.now(), tuple(results[check.name] for check in checks))
@@ -77,8 +79,8 @@ class _Runner:
         self._stop = stop
         self._progress = progress
 
-    def look_at(self, check: Check) -> list[CheckResult]:
-        """Run one check of a query."""
+    def poll(self, check: Check) -> list[CheckResult]:
+        """Poll the query of one check."""
         began = self._clock.now()
         self._progress.started(check.name, check.about)
         query, expected = check.query, check.spec.expect
@@ -86,57 +88,57 @@ class _Runner:
         assert expected is not None
         fields = query.source.fields
         details = expected.details(fields)
-        last = Evaluation(False, "interrupted before it was looked at")
+        last = Evaluation(False, "interrupted before the first query")
 
-        def look() -> ProbeResult:
+        def probe() -> ProbeResult:
             nonlocal last
             try:
                 last = evaluate(expected, self._query(query, details), fields)
-                sight = ProbeResult(last.holds)
+                result = ProbeResult(last.holds)
             except ServiceError as error:
-                last = Evaluation(False, f"{query.label} could not be asked: {error.detail}")
-                sight = probe_failure(error)
+                last = Evaluation(False, f"{query.label} could not be queried: {error.answer}")
+                result = probe_failure(error)
             except DiagnosticError as error:
-                last = Evaluation(False, f"{query.label} could not be asked: {error.line}")
-                sight = ProbeResult(None, final=True)
-            self._progress.looked(check.name, last.reason)
-            return sight
+                last = Evaluation(False, f"{query.label} could not be queried: {error.line}")
+                result = ProbeResult(None, permanent=True)
+            self._progress.polled(check.name, last.reason)
+            return result
 
         if self._stop.is_set():
             found = Found(CheckStatus.INTERRUPTED, last.reason)
         else:
-            watched = poll_until(look, self._clock, self._stop, within=check.within, hold=check.spec.hold)
-            culprits = () if watched.verdict is CheckStatus.PASSED else last.failing_items
-            found = Found(watched.verdict, last.reason, culprits, watched.looks, watched.held_after)
+            polled = poll_until(probe, self._clock, self._stop, within=check.within, hold=check.spec.hold)
+            failing_items = () if polled.verdict is CheckStatus.PASSED else last.failing_items
+            found = Found(polled.verdict, last.reason, failing_items, polled.attempts, polled.held_after)
         return [self._ended(check, began, found)]
 
-    def fly(self, checks: Sequence[Check]) -> list[CheckResult]:
+    def run_canaries(self, checks: Sequence[Check]) -> list[CheckResult]:
         """Run the checks with a canary, one after another."""
         results: list[CheckResult] = []
         for check in checks:
             self._progress.started(check.name, check.about)
         try:
-            with self._canaries() as perch:
-                perch.prepare(self._stop)
+            with self._canaries() as canaries:
+                canaries.prepare(self._stop)
                 for check in checks:
-                    results.append(self._fly(check, perch))
+                    results.append(self._run_canary(check, canaries))
         except (LeaseHeldError, LeaseLostError) as error:
-            self._ground(checks, results, f"the stack's lease is needed for a canary: {error}")
+            self._fail_remaining(checks, results, f"a canary needs the stack's lease: {error}")
         except (ServiceError, DeniedError) as error:
-            self._ground(checks, results, f"the service could not be asked: {error}")
+            self._fail_remaining(checks, results, f"the service could not be queried: {error}")
         except DiagnosticError as error:
-            self._ground(checks, results, error.line)
+            self._fail_remaining(checks, results, error.line)
         return results
 
-    def _fly(self, check: Check, perch: CanarySession) -> CheckResult:
+    def _run_canary(self, check: Check, canaries: CanarySession) -> CheckResult:
         began = self._clock.now()
         assert check.canary is not None
         if self._stop.is_set():
-            return self._ended(check, began, Found(CheckStatus.INTERRUPTED, "interrupted before it was sent"))
-        return self._ended(check, began, perch.fly(check.canary, check.within, self._stop))
+            return self._ended(check, began, Found(CheckStatus.INTERRUPTED, "interrupted before it was pushed"))
+        return self._ended(check, began, canaries.run_canary(check.canary, check.within, self._stop))
 
-    def _ground(self, checks: Sequence[Check], results: list[CheckResult], why: str) -> None:
-        """No canary can fly any more: those that did not could not be asked about."""
+    def _fail_remaining(self, checks: Sequence[Check], results: list[CheckResult], why: str) -> None:
+        """Report the checks that have not run as unknown."""
         done = {result.name for result in results}
         for check in checks:
             if check.name not in done:
@@ -149,6 +151,6 @@ class _Runner:
         return result
 
 
-def _unasked(check: UnresolvedCheck, now: int) -> CheckResult:
+def _unresolved(check: UnresolvedCheck, now: int) -> CheckResult:
     reason = "; ".join(each.line for each in check.diagnostics)
     return CheckResult(check.name, "a query in its own expressions", Found(CheckStatus.UNKNOWN, reason), now, now)

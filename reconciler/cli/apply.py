@@ -91,7 +91,7 @@ def apply(
         def planned(ledger: Ledger) -> Plan | None:
             if approved is not None:
                 return _still_due(terminal, workspace, ledger, approved, format)
-            made = workspace.plan(workspace.memory(ledger), targets=targets)
+            made = workspace.plan(workspace.ledger_view(ledger), targets=targets)
             check_targets(made, targets)
             return made
 

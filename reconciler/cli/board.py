@@ -40,7 +40,7 @@ class CheckProgress:
     def started(self, name: str, about: str) -> None:
         self._tasks[name] = self._progress.add_task(self._text(name), total=1, told=self._text(about))
 
-    def looked(self, name: str, reason: str) -> None:
+    def polled(self, name: str, reason: str) -> None:
         self._progress.update(self._tasks[name], told=self._text(reason))
 
     def ended(self, result: CheckResult) -> None:

@@ -10,24 +10,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
-from reconciler.apply.lease import leased
+from reconciler.app.owner import owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck, read_checks
 from reconciler.checks.result import CheckResult, Report
 from reconciler.checks.run import Progress, run_checks
-from reconciler.cli.owner import owner
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
-from reconciler.config.stack import DataConfig
-from reconciler.config.yaml.node import Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.ledger.protocol import CHECK
+from reconciler.session.session import open_session
 from reconciler.session.workspace import Workspace
 from reconciler.views.junit.check import check_junit
 from reconciler.views.printable import printable
 from reconciler.views.text.line import Style, line
 
-INTERRUPTED = "Interrupted: canaries are taken back, then the checks end. Ctrl-C again exits at once."
+INTERRUPTED = "Interrupted: canaries are cleared, then the checks end. Ctrl-C again exits at once."
 _log = logging.getLogger("reconciler.checks")
 
 
@@ -54,7 +53,7 @@ def run(
                 workspace.stack.name,
                 checks,
                 workspace.query,
-                lambda: _perch(workspace),
+                lambda: canary_session(workspace),
                 workspace.clock,
                 stop,
                 progress,
@@ -75,10 +74,7 @@ def _open_providers(workspace: Workspace, checks: Sequence[Check | UnresolvedChe
 def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | UnresolvedCheck]:
     """The checks of an open stack; queries that their own expressions need are made."""
 
-    def find(data: DataConfig) -> Value:
-        return workspace.connections.ask(data, workspace.stack.providers[data.provider])
-
-    return read_checks(workspace.stack, workspace.registry.resource_types(), find, names)
+    return read_checks(workspace.stack, workspace.registry.resource_types(), workspace.ask, names)
 
 
 def write_junit(terminal: Terminal, report: Report, file: Path) -> None:
@@ -94,20 +90,11 @@ def write_junit(terminal: Terminal, report: Report, file: Path) -> None:
 
 
 @contextmanager
-def _perch(workspace: Workspace) -> Iterator[CanarySession]:
-    """What canaries need, with the stack's lease. Raises LeaseHeldError."""
-    ledger = workspace.open_ledger()
-    # The lease's own event: where it is lost the ledger refuses to be written, and the other checks go on.
-    with leased(ledger, owner(), workspace.clock, Event()) as holder:
-        yield CanarySession(
-            workspace.stack.name,
-            workspace.providers,
-            workspace.registry.resource_types(),
-            ledger,
-            holder,
-            workspace.clock,
-            workspace.refusals,
-        )
+def canary_session(workspace: Workspace) -> Iterator[CanarySession]:
+    """A session for canaries, under the stack's lease. Raises LeaseHeldError."""
+    # An event of its own: if the lease is lost the ledger refuses further writes, and the other checks continue.
+    with open_session(workspace, owner(), Event(), command=CHECK) as session:
+        yield CanarySession(session, workspace.refusals)
 
 
 @contextmanager
@@ -131,7 +118,7 @@ class CheckLogProgress:
     def started(self, name: str, about: str) -> None:
         _log.info("check %s: looking at %s", name, about)
 
-    def looked(self, name: str, reason: str) -> None:
+    def polled(self, name: str, reason: str) -> None:
         with self._lock:
             if self._reasons.get(name) == reason:
                 return

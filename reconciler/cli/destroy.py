@@ -60,7 +60,7 @@ def destroy(
     with opened(terminal, path, var, var_file, data=False) as workspace:
 
         def planned(ledger: Ledger) -> Plan:
-            made = workspace.plan(workspace.memory(ledger), targets=targets, destroy=True)
+            made = workspace.plan(workspace.ledger_view(ledger), targets=targets, destroy=True)
             check_targets(made, targets)
             return made
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from threading import Event
 
-from reconciler.cli.owner import owner
+from reconciler.app.owner import owner
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Terminal
@@ -23,7 +23,7 @@ from reconciler.drill.preconditions import refusals
 from reconciler.drill.preview import Preview, combined_plan, previews
 from reconciler.drill.record import Record
 from reconciler.drill.rehearsal import rehearsed
-from reconciler.drill.run import OperatorHooks, abort, data_resolver, resume, start
+from reconciler.drill.run import OperatorHooks, abort, resume, start
 from reconciler.drill.store import RunStore
 from reconciler.ledger.protocol import LeaseHeldError
 from reconciler.providers.protocol import ServiceError
@@ -165,7 +165,7 @@ def write_reports(terminal: Terminal, record: Record, html: Path | None, junit: 
 
 
 def _read(workspace: Workspace, name: str) -> Drill:
-    return read_drill(workspace.stack, name, list(workspace.registry), data_resolver(workspace))
+    return read_drill(workspace.stack, name, list(workspace.registry), workspace.ask)
 
 
 def _typed(terminal: Terminal, drill: Drill) -> bool:

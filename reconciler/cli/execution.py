@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
+from reconciler.app.owner import owner
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import leased
 from reconciler.apply.options import Options
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.owner import owner
 from reconciler.cli.plans import show_plan
 from reconciler.cli.progress import watching
 from reconciler.cli.settling import settle_open, stoppable

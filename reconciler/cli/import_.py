@@ -128,7 +128,7 @@ def _adopt(
     from reconciler.views.phrases.plan import count
     from reconciler.views.text.line import line
 
-    plan = adopt(workspace.plan(workspace.remembered()), found, workspace.registry.resource_types())
+    plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())
     show_plan(terminal, plan, format)
     if plan.problems:
         raise DiagnosticError(*plan.problems)

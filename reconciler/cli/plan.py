@@ -63,7 +63,7 @@ def plan(
         hint = "leave --refresh-only out to save what would be sent"
         raise DiagnosticError(Diagnostic("--refresh-only shows what moved: it leaves nothing to save", hint=hint))
     with opened(terminal, path, var, var_file) as workspace:
-        made = workspace.plan(workspace.remembered(), targets=targets)
+        made = workspace.plan(workspace.read_ledger_view(), targets=targets)
         check_targets(made, targets)
         if refresh_only:
             from reconciler.plan.drift import drift_only

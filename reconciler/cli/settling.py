@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from threading import Event
 
+from reconciler.app.owner import owner
 from reconciler.apply.lease import leased
 from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.owner import owner
 from reconciler.cli.progress import watching
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import DataFormat, Terminal

@@ -28,8 +28,8 @@ def clear_all(
 ) -> None:
     """Clear every alarm that carries the drill's marks, until none shows; what may be left goes into the record.
 
-    First every open intent is settled, so that a push that is under way is not missed. With ``wait_for_late`` the services
-    are watched for as long as they may take to show a write: for when the ledger of the run is not at hand.
+    Open intents are resolved first, so that a push in flight is not missed. With ``wait_for_late`` the services are
+    polled for as long as they may take to show a write: for a run whose ledger is not at hand.
     """
     clearing = _Cleanup(session, journal, why, stop)
     trouble = clearing.work(wait_for_late)

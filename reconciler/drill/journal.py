@@ -67,7 +67,7 @@ class RunJournal:
                 description=result.description,
                 started_at=result.started_at,
                 ended_at=result.ended_at,
-                items=tuple(map(_plain, result.found.culprits)),
+                items=tuple(map(_plain, result.found.failing_items)),
             )
             for result in report.results
         )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event
 
-from reconciler.apply.lease import Owner, leased
+from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck, read_checks
-from reconciler.config.stack import DataConfig
-from reconciler.config.yaml.node import Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.drill.cleanup import clear_all
@@ -28,8 +26,8 @@ from reconciler.drill.runner import DrillRunner
 from reconciler.drill.spec import StepAction
 from reconciler.drill.store import RunStore
 from reconciler.drill.timeline import Step, next_due
-from reconciler.ledger.protocol import Holder, Ledger
-from reconciler.session.session import StackSession
+from reconciler.ledger.protocol import CHECK
+from reconciler.session.session import StackSession, open_session
 from reconciler.session.workspace import Workspace
 
 
@@ -59,9 +57,7 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
     guards = () if force else workspace.refusals(plan)
     if found or guards or plan.problems:
         raise DiagnosticError(*found, *guards, *plan.problems)
-    ledger = workspace.open_ledger()
-    with leased(ledger, hooks.owner, clock, hooks.stop) as holder:
-        session = open_session(workspace, drill.owner, ledger, holder)
+    with open_session(workspace, hooks.owner, hooks.stop, owner=drill.owner) as session:
         _check_nothing_left(session, drill, store, rehearsal)
         session.settle(hooks.stop)
         record = _fresh(
@@ -98,12 +94,10 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
             Diagnostic(f"drill {drill.name} is not what it was when it was started", drill.position, hint)
         )
     clock = workspace.clock
-    ledger = workspace.open_ledger()
-    with leased(ledger, hooks.owner, clock, hooks.stop) as holder:
+    with open_session(workspace, hooks.owner, hooks.stop, owner=drill.owner) as session:
         record = store.load(record.run)
         if record.over:
             return record
-        session = open_session(workspace, drill.owner, ledger, holder)
         taken_over = record.model_copy(
             update={"who": hooks.owner.name, "host": hooks.owner.host, "pid": hooks.owner.pid}
         )
@@ -127,9 +121,8 @@ def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks
     Raises LeaseHeldError where a run of the stack is alive.
     """
     clock = workspace.clock
-    ledger = workspace.open_ledger()
-    with leased(ledger, hooks.owner, clock, hooks.stop) as holder:
-        session = open_session(workspace, drill_stack(workspace.stack.name, name), ledger, holder)
+    owner = drill_stack(workspace.stack.name, name)
+    with open_session(workspace, hooks.owner, hooks.stop, owner=owner) as session:
         unfinished = store.unfinished(name)
         record = unfinished[0] if unfinished else _orphan_record(workspace.stack.name, name, hooks.owner, clock.now())
         journal = RunJournal(record, store, clock, hooks.watcher)
@@ -150,38 +143,15 @@ def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks
         return journal.record
 
 
-def open_session(workspace: Workspace, owner: str, ledger: Ledger, holder: Holder) -> StackSession:
-    """The session of a drill on a workspace whose lease is held."""
-    types = workspace.registry.resource_types()
-    return StackSession(owner, workspace.providers, types, ledger, holder, workspace.clock)
-
-
-def data_resolver(workspace: Workspace) -> Callable[[DataConfig], Value]:
-    """Makes the queries that expressions need."""
-
-    def find(data: DataConfig) -> Value:
-        return workspace.connections.ask(data, workspace.stack.providers[data.provider])
-
-    return find
-
-
 def _run_context(
     workspace: Workspace, session: StackSession, drill: Drill, store: RunStore, run: str, hooks: OperatorHooks
 ) -> RunContext:
     types = workspace.registry.resource_types()
 
     def checks(names: Collection[str]) -> Sequence[Check | UnresolvedCheck]:
-        return read_checks(workspace.stack, types, data_resolver(workspace), names) if names else ()
+        return read_checks(workspace.stack, types, workspace.ask, names) if names else ()
 
-    canaries = CanarySession(
-        workspace.stack.name,
-        workspace.providers,
-        types,
-        session.ledger,
-        session.holder,
-        workspace.clock,
-        workspace.refusals,
-    )
+    canaries = CanarySession(replace(session, owner=workspace.stack.name, command=CHECK), workspace.refusals)
     used = {key: session.providers[key] for key in drill.providers}
     return RunContext(
         checks,

@@ -7,9 +7,7 @@ kept between two calls, so that a rollback works in whatever state the experimen
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,8 @@ from threading import Event
 
 from chaoslib.exceptions import ActivityFailed
 
-from reconciler.apply.lease import Owner, leased
+from reconciler.app.owner import owner
+from reconciler.apply.lease import Owner
 from reconciler.apply.result import Result
 from reconciler.apply.sender import DeniedError
 from reconciler.checks.canary import CanarySession
@@ -32,11 +31,10 @@ from reconciler.core.duration import format_instant
 from reconciler.drill.drill import Drill, Resource, drill_stack, to_raise, to_record
 from reconciler.drill.load import read_drill
 from reconciler.drill.preconditions import refusals
-from reconciler.drill.run import data_resolver, open_session
-from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
+from reconciler.ledger.protocol import CHECK, LeaseHeldError, LeaseLostError
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import ServiceError
-from reconciler.session.session import StackSession
+from reconciler.session.session import StackSession, open_session
 from reconciler.session.workspace import Workspace, open_workspace
 
 __all__ = ["check", "clear_alarms", "no_active_alarms", "raise_alarms", "record_event"]
@@ -52,12 +50,12 @@ def raise_alarms(
     An action. What fires already is left alone. Fails where the drill's ``allowed`` or the stack's guards forbid it.
     """
     with _opened(stack, variables) as workspace:
-        made = read_drill(workspace.stack, drill, list(workspace.registry), data_resolver(workspace))
+        made = read_drill(workspace.stack, drill, list(workspace.registry), workspace.ask)
         forbidden = refusals(made, workspace.projects, workspace.clock.now())
         if forbidden:
             raise DiagnosticError(*forbidden)
         wanted = [to_raise(one.desired, made.spec.max_duration) for one in _chosen(made, resources, Kind.ALARM)]
-        with _staged(workspace, drill) as session:
+        with _drill_session(workspace, drill) as session:
             observed = session.active()
             firing = {found.marks.address for found in observed}
             desired = [one for one in wanted if one.address not in firing]
@@ -71,7 +69,7 @@ def clear_alarms(stack: str, drill: str, variables: dict[str, str] | None = None
 
     An action, made for ``rollbacks``. Fails where one of them is still active afterwards.
     """
-    with _opened(stack, variables) as workspace, _staged(workspace, drill) as session:
+    with _opened(stack, variables) as workspace, _drill_session(workspace, drill) as session:
         active = session.active()
         if not active:
             return _notified(None)
@@ -90,10 +88,10 @@ def record_event(
     An action.
     """
     with _opened(stack, variables) as workspace:
-        made = read_drill(workspace.stack, drill, list(workspace.registry), data_resolver(workspace))
+        made = read_drill(workspace.stack, drill, list(workspace.registry), workspace.ask)
         named = occurrence if occurrence is not None else format_instant(workspace.clock.now())
         desired = [to_record(one.desired, "chaostoolkit", named) for one in _chosen(made, [resource], Kind.EVENT)]
-        with _staged(workspace, drill) as session:
+        with _drill_session(workspace, drill) as session:
             plan = session.plan(desired, session.observe(desired), [one.address for one in desired])
             return _notified(_carried_out(workspace, session, plan))
 
@@ -105,17 +103,12 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
     """
     with _opened(stack, variables) as workspace:
         types = workspace.registry.resource_types()
-        checks = read_checks(
-            workspace.stack, types, data_resolver(workspace), [names] if isinstance(names, str) else names
-        )
+        checks = read_checks(workspace.stack, types, workspace.ask, [names] if isinstance(names, str) else names)
 
         @contextmanager
         def canaries() -> Iterator[CanarySession]:
-            with _staged(workspace, "") as session:
-                name, clock = workspace.stack.name, workspace.clock
-                yield CanarySession(
-                    name, session.providers, types, session.ledger, session.holder, clock, workspace.refusals
-                )
+            with open_session(workspace, _owner(), Event(), command=CHECK) as session:
+                yield CanarySession(session, workspace.refusals)
 
         name, query = workspace.stack.name, workspace.query
         report = run_checks(name, checks, query, canaries, workspace.clock, Event(), _Quiet())
@@ -152,14 +145,18 @@ def _opened(stack: str, variables: dict[str, str] | None) -> Iterator[Workspace]
 
 
 @contextmanager
-def _staged(workspace: Workspace, drill: str) -> Iterator[StackSession]:
-    """The session of a drill, with the stack's lease, and what earlier runs left open settled."""
-    ledger, stop = workspace.open_ledger(), Event()
-    owner = Owner(f"{getpass.getuser()} (chaos)", socket.gethostname(), os.getpid())
-    with leased(ledger, owner, workspace.clock, stop) as holder:
-        session = open_session(workspace, drill_stack(workspace.stack.name, drill), ledger, holder)
+def _drill_session(workspace: Workspace, drill: str) -> Iterator[StackSession]:
+    """A session of a drill, with every intent that an earlier run left open resolved."""
+    stop = Event()
+    owner = drill_stack(workspace.stack.name, drill)
+    with open_session(workspace, _owner(), stop, owner=owner) as session:
         session.settle(stop)
         yield session
+
+
+def _owner() -> Owner:
+    found = owner()
+    return found._replace(name=f"{found.name} (chaos)")
 
 
 def _chosen(drill: Drill, names: Sequence[str], kind: Kind) -> list[Resource]:
@@ -208,6 +205,6 @@ def _words(summary: str, position: object) -> str:
 class _Quiet:
     def started(self, name: str, about: str) -> None: ...
 
-    def looked(self, name: str, reason: str) -> None: ...
+    def polled(self, name: str, reason: str) -> None: ...
 
     def ended(self, result: CheckResult) -> None: ...

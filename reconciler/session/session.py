@@ -1,12 +1,15 @@
-"""The stage: what a drill is played on. Every write is a small plan, carried out through the stack's ledger."""
+"""A session of a stack: its providers and its ledger, under the stack's lease. Every write is a small plan."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
 from reconciler.apply.executor import apply_plan
+from reconciler.apply.lease import Owner, leased
 from reconciler.apply.options import Options
 from reconciler.apply.progress import NullProgress
 from reconciler.apply.result import Result
@@ -21,16 +24,22 @@ from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.protocol import Provider, ServiceError
+from reconciler.providers.retry import retry_while_busy
+from reconciler.session.workspace import Workspace
 
 STEP_DEADLINE = 2 * MINUTE
 """How long (ms) the pushes of one step may take."""
-COMMAND = "drill"
-"""What the ledger says that the runs of steps are."""
+DRILL = "drill"
+"""The command that the ledger records for the runs of a drill's steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackSession:
-    """The providers, types and ledger of a stack whose lease is held; ``owner`` is the stack name in the marks."""
+    """A stack whose lease is held.
+
+    ``owner`` is the stack name in the marks: that of the stack, or of one of its drills. ``command`` is what the ledger
+    records as the source of the session's runs.
+    """
 
     owner: str
     providers: Mapping[str, Provider]
@@ -38,32 +47,37 @@ class StackSession:
     ledger: Ledger
     holder: Holder
     clock: Clock
+    command: str = DRILL
 
     @property
     def visible_within(self) -> int:
         """The longest time (ms) a provider may take to show a write."""
         return max((provider.limits.visible_within for provider in self.providers.values()), default=0)
 
-    def observe(self, desired: Sequence[Desired] = ()) -> list[Observed]:
-        """Every active alarm of the drill, and of the events that are desired those on record. Raises ServiceError."""
+    def observe(self, desired: Sequence[Desired] = (), stop: Event | None = None) -> list[Observed]:
+        """Every active alarm of the owner, and the desired events that are on record.
+
+        A busy service is queried again after as long as it says, unless ``stop`` is set. Raises ServiceError.
+        """
         found: list[Observed] = []
         for key, provider in self.providers.items():
+            mine = [one for one in desired if one.provider == key]
             try:
-                found.extend(provider.observe(self.owner, [one for one in desired if one.provider == key]))
+                found += retry_while_busy(key, partial(_observed, provider, self.owner, mine), self.clock, stop)
             except ServiceError as error:
                 error.provider = key
                 raise
         return found
 
-    def active(self) -> list[Observed]:
-        """Every active alarm of the drill. Raises ServiceError."""
-        return [found for found in self.observe() if found.state is State.ACTIVE]
+    def active(self, stop: Event | None = None) -> list[Observed]:
+        """Every active alarm of the owner. Raises ServiceError."""
+        return [found for found in self.observe(stop=stop) if found.state is State.ACTIVE]
 
     def ended(self, addresses: Collection[Address]) -> Iterator[Observed]:
-        """Alarms of the drill at these addresses that have ended. Raises ServiceError."""
+        """Alarms of the owner at these addresses that have ended. Raises ServiceError."""
         if addresses:
-            for provider in self.providers.values():
-                yield from provider.history(self.owner, addresses)
+            for key, provider in self.providers.items():
+                yield from retry_while_busy(key, partial(_ended, provider, self.owner, addresses), self.clock)
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], targets: Sequence[Address] = ()) -> Plan:
         """What turns the observed into the desired; with ``targets``, at these addresses only."""
@@ -79,7 +93,7 @@ class StackSession:
         )
 
     def apply(self, plan: Plan, stop: Event, *, verify: bool = False, deadline: int = STEP_DEADLINE) -> Result:
-        """Carry a plan out through the ledger. Raises LeaseLostError."""
+        """Execute a plan through the ledger. Raises LeaseLostError."""
         return apply_plan(
             plan,
             self.providers,
@@ -87,10 +101,39 @@ class StackSession:
             self.holder,
             clock=self.clock,
             stop=stop,
-            command=COMMAND,
+            command=self.command,
             options=Options(verify=verify, deadline=deadline),
         )
 
     def settle(self, stop: Event) -> Settlement:
         """Give every open intent its outcome, and wait until the last writes show. Raises DeniedError."""
         return resolve_open_intents(self.ledger, self.providers, self.clock, stop, NullProgress())
+
+
+@contextmanager
+def open_session(
+    workspace: Workspace, who: Owner, stop: Event, *, owner: str | None = None, command: str = DRILL
+) -> Iterator[StackSession]:
+    """Hold the lease of a workspace's stack for a session; ``owner`` is the stack itself if it is not named.
+
+    ``stop`` is set if the lease is lost. Raises LeaseHeldError.
+    """
+    ledger = workspace.open_ledger()
+    with leased(ledger, who, workspace.clock, stop) as holder:
+        yield StackSession(
+            owner or workspace.stack.name,
+            workspace.providers,
+            workspace.registry.resource_types(),
+            ledger,
+            holder,
+            workspace.clock,
+            command,
+        )
+
+
+def _observed(provider: Provider, owner: str, desired: Sequence[Desired]) -> list[Observed]:
+    return list(provider.observe(owner, desired))
+
+
+def _ended(provider: Provider, owner: str, addresses: Collection[Address]) -> list[Observed]:
+    return list(provider.history(owner, addresses))

@@ -12,6 +12,7 @@ from threading import Event
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.yaml.node import Value
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
@@ -122,13 +123,13 @@ class Workspace:
         self._resources.callback(ledger.close)
         return ledger
 
-    def remembered(self) -> LedgerView:
-        """What the ledger knows, without making one: for commands that only look."""
+    def read_ledger_view(self) -> LedgerView:
+        """What the ledger knows, for commands that only read: no ledger is created."""
         with closing(read_ledger(self.ledger_path)) as ledger:
-            return self.memory(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
+            return self.ledger_view(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
 
-    def memory(self, ledger: Ledger) -> LedgerView:
-        """What a ledger knows of the stack's past, now."""
+    def ledger_view(self, ledger: Ledger) -> LedgerView:
+        """What a ledger knows of the stack at present."""
         return ledger.view(self.clock.now(), self.visible_within, self.stack.providers)
 
     def observe(self) -> list[Observed]:
@@ -140,7 +141,7 @@ class Workspace:
                 found += self._ask(key, partial(provider.observe, self.stack.name, mine))
         return found
 
-    def plan(self, memory: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
+    def plan(self, ledger: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
         """Query, compare, and say what would be done. Raises ServiceError where a service can't be asked.
 
         A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
@@ -148,7 +149,7 @@ class Workspace:
         if self.stack.unresolved and not destroy:
             raise ValueError(f"opened without data, and resources need {', '.join(sorted(self.stack.unresolved))}")
         observed = self.observe()
-        past = merge(self.stack.name, observed, memory)
+        past = merge(self.stack.name, observed, ledger)
         history = () if destroy else self._history(past)
         plan = make_plan(
             self.stack.name,
@@ -156,7 +157,7 @@ class Workspace:
             observed,
             self.clock.now(),
             types=self.resource_types,
-            ledger=memory,
+            ledger=ledger,
             history=history,
             config_digest=self.stack.digest,
             providers=self.provider_digests,
@@ -165,6 +166,10 @@ class Workspace:
         )
         kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
         return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
+
+    def ask(self, data: DataConfig) -> Value:
+        """The value of a query in an expression. Raises DiagnosticError if the query fails."""
+        return self.connections.ask(data, self.stack.providers[data.provider])
 
     def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
         """Everything a query of the stack finds. Raises ServiceError."""
@@ -198,7 +203,7 @@ class Workspace:
             summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
             return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
         statuses = ledger.statuses([operation.key for operation in plan.operations])
-        past = merge(self.stack.name, self.observe(), self.memory(ledger))
+        past = merge(self.stack.name, self.observe(), self.ledger_view(ledger))
         return staleness(
             plan,
             self.stack.desired,

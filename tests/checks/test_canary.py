@@ -20,8 +20,10 @@ from reconciler.core.duration import SECOND
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, Status
 from reconciler.emulator.settings import Settings
+from reconciler.ledger.protocol import CHECK
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
+from reconciler.session.session import StackSession
 from tests.apply.rig import OWNER, Rig, rig
 from tests.emulator.handle import Emulator
 from tests.plan.world import TYPES, alarm
@@ -43,19 +45,22 @@ def canary(name: str = "path") -> Desired:
 
 
 @contextmanager
-def perched(it: Rig, refusals: Callable[[Plan], Sequence[Diagnostic]] = lambda plan: ()) -> Iterator[CanarySession]:
+def canary_session(
+    it: Rig, refusals: Callable[[Plan], Sequence[Diagnostic]] = lambda plan: ()
+) -> Iterator[CanarySession]:
     with (
         closing(it.ledger()) as ledger,
         closing(it.provider()) as provider,
         leased(ledger, OWNER, it.clock, Event()) as holder,
     ):
-        yield CanarySession(it.stack, {"aom": provider}, TYPES, ledger, holder, it.clock, refusals)
+        session = StackSession(it.stack, {"aom": provider}, TYPES, ledger, holder, it.clock, CHECK)
+        yield CanarySession(session, refusals)
 
 
-def fly(it: Rig, within: int = 5 * SECOND, stop: Event | None = None) -> Found:
-    with perched(it) as perch:
-        perch.prepare(Event())
-        return perch.fly(canary(), within, stop or Event())
+def run_canary(it: Rig, within: int = 5 * SECOND, stop: Event | None = None) -> Found:
+    with canary_session(it) as canaries:
+        canaries.prepare(Event())
+        return canaries.run_canary(canary(), within, stop or Event())
 
 
 def statuses(it: Rig) -> list[Status | None]:
@@ -65,7 +70,7 @@ def statuses(it: Rig) -> list[Status | None]:
 
 def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
-    found = fly(it)
+    found = run_canary(it)
     assert found.verdict is CheckStatus.PASSED
     assert it.active() == []
     assert statuses(it) == [Status.DONE, Status.DONE]
@@ -75,7 +80,7 @@ def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, 
 
 def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path, Settings(visible_after=3 * SECOND))
-    found = fly(it, within=20 * SECOND)
+    found = run_canary(it, within=20 * SECOND)
     assert found.verdict is CheckStatus.PASSED
     assert found.visible_after is not None
     assert found.gone_after is not None
@@ -87,9 +92,9 @@ def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
 
 def test_one_that_shows_too_late_fails_and_is_taken_back_all_the_same(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path, Settings(visible_after=5 * SECOND))
-    found = fly(it, within=2 * SECOND)
+    found = run_canary(it, within=2 * SECOND)
     assert found.verdict is CheckStatus.FAILED
-    assert found.reason.startswith("pushed, but it does not show within 2s")
+    assert found.reason.startswith("pushed, but it is not visible within 2s")
     it.clock.time += 60 * SECOND
     assert it.active() == []
 
@@ -97,7 +102,7 @@ def test_one_that_shows_too_late_fails_and_is_taken_back_all_the_same(start_emul
 def test_one_that_is_refused_fails_with_the_service_s_words(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("push:status=400")
-    found = fly(it)
+    found = run_canary(it)
     assert found.verdict is CheckStatus.FAILED
     assert "400" in found.reason
     assert it.emulator.requests("clear") == []
@@ -106,29 +111,29 @@ def test_one_that_is_refused_fails_with_the_service_s_words(start_emulator: Star
 @pytest.mark.parametrize("fault", ["push:status=401", "push:status=503", "query:status=401"])
 def test_a_service_that_lets_nobody_in_can_not_be_asked(start_emulator: Start, tmp_path: Path, fault: str) -> None:
     it = rig(start_emulator, tmp_path)
-    with perched(it) as perch:
+    with canary_session(it) as canaries:
         it.emulator.fault(fault)
-        found = perch.fly(canary(), 5 * SECOND, Event())
+        found = canaries.run_canary(canary(), 5 * SECOND, Event())
     assert found.verdict is CheckStatus.UNKNOWN
 
 
 def test_one_that_arrives_though_its_answer_is_lost_is_taken_back(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("push:store-then-500")
-    assert fly(it).verdict is CheckStatus.PASSED
+    assert run_canary(it).verdict is CheckStatus.PASSED
     assert it.active() == []
 
 
 def test_one_that_can_not_be_taken_back_fails_and_the_next_run_clears_it(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("clear:status=400")
-    found = fly(it)
+    found = run_canary(it)
     assert found.verdict is CheckStatus.FAILED
-    assert "not taken back" in found.reason
+    assert "not cleared" in found.reason
     assert len(it.active()) == 1
     it.emulator.clear_faults()
     it.clock.time += SECOND
-    assert fly(it).verdict is CheckStatus.PASSED
+    assert run_canary(it).verdict is CheckStatus.PASSED
     assert it.active() == []
 
 
@@ -151,7 +156,7 @@ def test_an_interrupted_one_is_taken_back(start_emulator: Start, tmp_path: Path)
     it = rig(start_emulator, tmp_path, Settings(visible_after=2 * SECOND))
     stop = Event()
     it.wrap_provider = lambda provider: Stopping(provider, stop)  # type: ignore[assignment, return-value]  # all but look is the provider's own
-    found = fly(it, within=30 * SECOND, stop=stop)
+    found = run_canary(it, within=30 * SECOND, stop=stop)
     assert found.verdict is CheckStatus.INTERRUPTED
     it.clock.time += 60 * SECOND
     assert it.active() == []
@@ -173,7 +178,7 @@ def crash(it: Rig) -> None:
     """Fly a canary in a process that dies while it is up."""
     it.wrap_provider = lambda provider: Killing(provider, Event())  # type: ignore[assignment, return-value]  # see above
     with pytest.raises(Killed):
-        fly(it)
+        run_canary(it)
     it.wrap_provider = lambda provider: provider
     assert str(canary().address) in it.active()
 
@@ -181,8 +186,8 @@ def crash(it: Rig) -> None:
 def test_what_a_crash_leaves_behind_is_cleared_by_the_next_check(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     crash(it)
-    with perched(it) as perch:
-        perch.prepare(Event())
+    with canary_session(it) as canaries:
+        canaries.prepare(Event())
     assert it.active() == []
 
 
@@ -197,14 +202,14 @@ def test_what_a_crash_leaves_behind_is_cleared_by_the_next_apply(start_emulator:
 def test_preparing_clears_nothing_but_canaries(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.apply([alarm("kept")])
-    assert fly(it).verdict is CheckStatus.PASSED
+    assert run_canary(it).verdict is CheckStatus.PASSED
     assert it.active() == ["aom_alarm.kept"]
 
 
 def test_the_guards_of_the_stack_hold_for_canaries_too(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
-    with perched(it, lambda plan: [Diagnostic("Info is not allowed here")]) as perch:
-        found = perch.fly(canary(), 5 * SECOND, Event())
+    with canary_session(it, lambda plan: [Diagnostic("Info is not allowed here")]) as canaries:
+        found = canaries.run_canary(canary(), 5 * SECOND, Event())
     assert (found.verdict, found.reason) == (
         CheckStatus.FAILED,
         "the stack's guards refuse it: Info is not allowed here",
@@ -214,7 +219,7 @@ def test_the_guards_of_the_stack_hold_for_canaries_too(start_emulator: Start, tm
 
 def test_the_alarm_carries_the_stack_s_marks(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
-    fly(it)
+    run_canary(it)
     [sent] = it.emulator.bodies("push")
     metadata = sent["events"][0]["metadata"]
     assert metadata["reconciler_stack"] == it.stack

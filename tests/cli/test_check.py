@@ -78,7 +78,7 @@ def test_a_service_that_can_not_be_reached_is_exit_code_1_and_named(run: Run) ->
     done = run(QUIET + CALM, bcm="http://127.0.0.1:9")
     assert done.code == ExitCode.ERROR
     assert "? unknown     quiet" in done.out
-    assert "bcm_alarms.firing could not be asked: no connection to 127.0.0.1:9" in done.out
+    assert "bcm_alarms.firing could not be queried: no connection to 127.0.0.1:9" in done.out
     assert done.out.endswith("2 checks: 1 passed, 1 could not be asked about (quiet).\n")
 
 

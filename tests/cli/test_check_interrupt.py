@@ -43,7 +43,7 @@ def test_an_interrupted_check_takes_its_canary_back(emulator: Emulator, tmp_path
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "canaries are taken back" in err
+    assert "canaries are cleared" in err
     assert out.count("- interrupted") == 2
     assert len(emulator.requests("clear")) == 1
     emulator.advance(10_000)

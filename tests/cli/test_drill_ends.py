@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.emulator.settings import Settings
 from tests.cli.inside import reconciler
-from tests.drill.rig import RESOURCES, STACK
+from tests.drill.harness import RESOURCES, STACK
 from tests.emulator.handle import Emulator
 
 STEPS = """\

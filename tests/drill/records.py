@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.drill.record import CheckRecord, DrillStatus, Emission, LogEntry, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
-from tests.drill.rig import NOW
+from tests.drill.harness import NOW
 
 NASTY = "<script>alert('x')</script><img src=https://evil.example/x onerror=alert(1)> ]]> `|*_ \x1b[31m \u202e \"'&"
 

@@ -16,7 +16,7 @@ from reconciler.drill.drill import GRACE
 from reconciler.drill.record import DrillStatus, Record
 from reconciler.emulator.settings import Settings
 from reconciler.providers.aom.provider import AomProvider
-from tests.drill.rig import STEPS, Rig, rig
+from tests.drill.harness import STEPS, Rig, rig
 from tests.emulator.handle import Emulator
 
 Start = Callable[[Settings], Emulator]

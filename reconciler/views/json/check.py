@@ -36,9 +36,9 @@ def _member(result: CheckResult) -> dict[str, object]:
         "description": result.description,
         "started_at": format_instant(result.started_at),
         "ended_at": format_instant(result.ended_at),
-        "looks": found.looks,
+        "looks": found.attempts,
         "held_after_ms": found.held_after,
         "visible_after_ms": found.visible_after,
         "gone_after_ms": found.gone_after,
-        "items": [dict(item) for item in found.culprits],
+        "items": [dict(item) for item in found.failing_items],
     }

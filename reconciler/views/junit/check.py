@@ -76,7 +76,7 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
     trouble = SubElement(case, tags[found.verdict], {"message": text(found.reason)})
     if found.verdict is not CheckStatus.INTERRUPTED:
         trouble.set("type", "expectation" if found.verdict is CheckStatus.FAILED else "unasked")
-    listed = [f"{label(item)}  id {item.get('id')}" for item in found.culprits]
+    listed = [f"{label(item)}  id {item.get('id')}" for item in found.failing_items]
     trouble.text = "\n".join(map(text, [found.reason, *listed]))
 
 

@@ -41,7 +41,7 @@ def check_lines(report: Report) -> Iterator[Line]:
             hang=len(head) + name_column,
         )
     for result in report.results:
-        if result.found.culprits:
+        if result.found.failing_items:
             yield BLANK
             yield from _culprits(result)
     if report.results:
@@ -55,8 +55,8 @@ def _culprits(result: CheckResult) -> Iterator[Line]:
     yield line(
         (printable(result.name), Style.BOLD), (f"  {result.description}" if result.description else "", Style.DIM)
     )
-    culprits = result.found.culprits
-    for item in culprits[:_SHOWN]:
+    failing_items = result.found.failing_items
+    for item in failing_items[:_SHOWN]:
         yield line("  ", printable(label(item)), (f"  id {printable(str(item.get('id')))}", Style.DIM), hang=4)
-    if len(culprits) > _SHOWN:
-        yield line(f"  and {len(culprits) - _SHOWN} more")
+    if len(failing_items) > _SHOWN:
+        yield line(f"  and {len(failing_items) - _SHOWN} more")

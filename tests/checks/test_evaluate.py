@@ -149,7 +149,7 @@ def test_a_notification_is_one_that_is_all_of_it(wanted: Any, sent: list[Any], e
 
 
 def test_a_notification_of_nothing_does_not_hold() -> None:
-    assert reason({"notification": {}}) == "found none, so nobody was notified"
+    assert reason({"notification": {}}) == "found 0, so no notification was delivered"
 
 
 def test_each_of_them_must_have_been_notified() -> None:

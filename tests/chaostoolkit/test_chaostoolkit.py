@@ -16,7 +16,7 @@ from chaoslib.exceptions import ActivityFailed
 
 from reconciler.emulator.settings import Settings
 from reconciler.integrations.chaostoolkit import check, clear_alarms, no_active_alarms, raise_alarms, record_event
-from tests.drill.rig import RESOURCES, STACK, STEPS
+from tests.drill.harness import RESOURCES, STACK, STEPS
 from tests.emulator.handle import Emulator
 
 GAME_DAY = Path(__file__).parents[2] / "examples" / "game-day"

@@ -15,7 +15,7 @@ from reconciler.drill.store import RunStore
 from reconciler.emulator.aom.notification import NotificationRule
 from reconciler.emulator.settings import Settings
 from reconciler.session.workspace import open_workspace
-from tests.drill.rig import NOW, EmulatedClock, Rig, offsets, rig
+from tests.drill.harness import NOW, EmulatedClock, Rig, offsets, rig
 from tests.emulator.handle import Emulator
 
 Start = Callable[[Settings], Emulator]
@@ -98,7 +98,7 @@ def test_the_stack_itself_neither_sees_nor_clears_the_alarms_of_a_drill(play: Ri
         if record.steps[1].state is StepState.DONE and not planned:
             clock = EmulatedClock(play.emulator.url)
             with open_workspace(file, Inputs(), clock=clock) as workspace:
-                memory = workspace.remembered()
+                memory = workspace.read_ledger_view()
                 planned.append(len(workspace.plan(memory).pending) + len(workspace.plan(memory, destroy=True).pending))
 
     play.start(watcher=look)

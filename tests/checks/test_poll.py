@@ -12,7 +12,7 @@ from reconciler.core.duration import SECOND
 
 TRUE, FALSE = ProbeResult(True), ProbeResult(False)
 AWAY = ProbeResult(None)
-BUSY = ProbeResult(None, passing=True)
+BUSY = ProbeResult(None, transient=True)
 
 
 class FakeClock:
@@ -102,21 +102,23 @@ def test_a_busy_service_is_asked_again_even_without_within() -> None:
 
 def test_a_service_that_names_its_pause_gets_it() -> None:
     clock = FakeClock()
-    run(lambda now: TRUE if now else ProbeResult(None, passing=True, pause=7.0), clock=clock)
+    run(lambda now: TRUE if now else ProbeResult(None, transient=True, retry_after=7.0), clock=clock)
     assert clock.waits == [7.0]
 
 
 def test_a_pause_is_waited_for_though_it_ends_beyond_all_spans() -> None:
     clock = FakeClock()
     seen = run(
-        lambda now: TRUE if now else ProbeResult(None, passing=True, pause=90.0), within=20 * SECOND, clock=clock
+        lambda now: TRUE if now else ProbeResult(None, transient=True, retry_after=90.0),
+        within=20 * SECOND,
+        clock=clock,
     )
     assert (seen.verdict, clock.waits) == (CheckStatus.PASSED, [90.0])
 
 
 def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
     clock = FakeClock()
-    asks = ProbeResult(None, passing=True, pause=121.0)
+    asks = ProbeResult(None, transient=True, retry_after=121.0)
     assert run(lambda _: asks, within=60 * SECOND, clock=clock) == PollResult(CheckStatus.UNKNOWN, 1, None)
     assert clock.time == 0
     assert run(lambda now: TRUE if now else asks, within=180 * SECOND).verdict is CheckStatus.PASSED
@@ -124,7 +126,7 @@ def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
 
 def test_a_service_that_wants_a_pause_every_time_is_given_up() -> None:
     clock = FakeClock()
-    assert run(lambda _: ProbeResult(None, passing=True, pause=60.0), clock=clock) == PollResult(
+    assert run(lambda _: ProbeResult(None, transient=True, retry_after=60.0), clock=clock) == PollResult(
         CheckStatus.UNKNOWN, 6, None
     )
     assert clock.time == 5 * 60 * SECOND
@@ -146,7 +148,9 @@ def test_what_is_not_seen_for_a_while_has_to_hold_anew() -> None:
 
 def test_a_denial_ends_it_at_once() -> None:
     clock = FakeClock()
-    assert run(lambda _: ProbeResult(None, final=True), within=60 * SECOND, clock=clock).verdict is CheckStatus.UNKNOWN
+    assert (
+        run(lambda _: ProbeResult(None, permanent=True), within=60 * SECOND, clock=clock).verdict is CheckStatus.UNKNOWN
+    )
     assert clock.time == 0
 
 
@@ -157,4 +161,4 @@ def test_an_interrupt_ends_the_waiting() -> None:
 
 @pytest.mark.parametrize("within", [60 * SECOND, 3600 * SECOND])
 def test_a_long_wait_looks_every_few_seconds_and_no_more(within: int) -> None:
-    assert within / 2500 <= run(lambda _: FALSE, within=within).looks <= within / 2000 + 20
+    assert within / 2500 <= run(lambda _: FALSE, within=within).attempts <= within / 2000 + 20

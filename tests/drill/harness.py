@@ -19,7 +19,7 @@ from reconciler.drill.drill import Drill
 from reconciler.drill.journal import Watcher
 from reconciler.drill.load import read_drill
 from reconciler.drill.record import Record
-from reconciler.drill.run import OperatorHooks, abort, data_resolver, resume, start
+from reconciler.drill.run import OperatorHooks, abort, resume, start
 from reconciler.drill.store import RunStore
 from reconciler.emulator.settings import Settings
 from reconciler.session.workspace import Workspace, open_workspace
@@ -136,7 +136,7 @@ class Rig:
         return OperatorHooks(Owner("tester", "here", os.getpid()), confirm, approve, watcher, self.stop)
 
     def read(self, workspace: Workspace, name: str = "outage") -> Drill:
-        return read_drill(workspace.stack, name, list(workspace.registry), data_resolver(workspace))
+        return read_drill(workspace.stack, name, list(workspace.registry), workspace.ask)
 
     def start(self, name: str = "outage", **crew: Any) -> Record:
         with self.open() as workspace:
