@@ -144,10 +144,10 @@ class _CanaryRun:
             # It may become visible at any moment, and must not stay.
             self._await([push], self._provider.limits.visible_within, Event())
         try:
-            found = retry_while_busy(push.provider, lambda: list(self._provider.look([push])), self._session.clock)
+            found = retry_while_busy(push.provider, lambda: list(self._provider.read_back([push])), self._session.clock)
             shown = [item for item in found if item.marks.key == push.key]
         except ServiceError as error:
-            self._leave(f"the query for it failed: {error.answer}")
+            self._leave(f"the query for it failed: {error.detail}")
             return
         if not shown:
             self._leave("it is not visible")

@@ -92,5 +92,5 @@ def poll_until(
 
 def probe_failure(error: ServiceError) -> ProbeResult:
     """The result of a probe that ended in an error."""
-    transient = error.verdict in (ErrorKind.BUSY, ErrorKind.AMBIGUOUS)
-    return ProbeResult(None, error.verdict is ErrorKind.DENIED, transient, error.retry_after or 0.0)
+    transient = error.kind in (ErrorKind.BUSY, ErrorKind.AMBIGUOUS)
+    return ProbeResult(None, error.kind is ErrorKind.DENIED, transient, error.retry_after or 0.0)

@@ -96,7 +96,7 @@ class _Runner:
                 last = evaluate(expected, self._query(query, details), fields)
                 result = ProbeResult(last.holds)
             except ServiceError as error:
-                last = Evaluation(False, f"{query.label} could not be queried: {error.answer}")
+                last = Evaluation(False, f"{query.label} could not be queried: {error.detail}")
                 result = probe_failure(error)
             except DiagnosticError as error:
                 last = Evaluation(False, f"{query.label} could not be queried: {error.line}")

@@ -53,10 +53,10 @@ class Delivery:
             try:
                 return self._session.observe(desired)
             except ServiceError as error:
-                if error.verdict is ErrorKind.DENIED:
-                    raise DrillStopped(DrillStatus.FAILED, str(error.answer)) from None
+                if error.kind is ErrorKind.DENIED:
+                    raise DrillStopped(DrillStatus.FAILED, str(error.detail)) from None
                 if self._session.clock.now() >= until:
-                    raise StepFailed(f"the service can't be asked: {error.answer}") from None
+                    raise StepFailed(f"the service can't be asked: {error.detail}") from None
             self._end.check()
             self._session.clock.wait(pause, self._stop)
         raise AssertionError("polling never ends")

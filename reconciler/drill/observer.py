@@ -73,7 +73,7 @@ class EffectObserver:
         for key in {operation.provider for operation, _ in self._unseen.values()}:
             mine = [operation for operation, _ in self._unseen.values() if operation.provider == key]
             try:
-                shown = list(self._session.providers[key].look(mine))
+                shown = list(self._session.providers[key].read_back(mine))
             except ServiceError:
                 continue
             found = visible_operations(mine, shown)
