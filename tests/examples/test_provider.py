@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -76,7 +77,7 @@ def sirens(house: tuple[str, Path]) -> dict[str, int]:
 
 
 def test_it_appears_among_the_providers_and_in_the_schema(reconciler: Shell, tmp_path: Path) -> None:
-    assert "siren  Sirens in the rooms of a house" in reconciler("providers")
+    assert re.search(r"^siren +Sirens in the rooms of a house$", reconciler("providers"), re.M)
     validator = Draft202012Validator(json.loads(reconciler("schema")))
     siren = {"stack": "house", "resources": {"siren": {"kitchen": {"room": "kitchen", "loudness": 11}}}}
     validator.validate(siren)

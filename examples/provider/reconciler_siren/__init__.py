@@ -22,11 +22,11 @@ class Siren:
     settings: type[BaseModel] = SirenSettings
     resource_types: Mapping[str, ResourceType] = field(default_factory=lambda: {SIREN.name: SIREN})
 
-    def open(self, key: str, settings: BaseModel, environment: ProviderContext) -> Provider:
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler_siren.provider import SirenProvider
 
         assert isinstance(settings, SirenSettings)
-        return SirenProvider(key, settings, environment.user_agent)
+        return SirenProvider(key, settings, context)
 
 
 PROVIDER = Siren()

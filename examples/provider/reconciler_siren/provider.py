@@ -14,7 +14,7 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.text import Redactor
 from reconciler.providers.http import Client
-from reconciler.providers.protocol import Limits
+from reconciler.providers.protocol import Limits, ProviderContext
 from reconciler_siren.fields import SirenSettings
 
 
@@ -30,7 +30,7 @@ class _Token(requests.auth.AuthBase):
 class SirenProvider:
     """One house. The client turns every failure into a ServiceError that says what it means."""
 
-    def __init__(self, key: str, settings: SirenSettings, user_agent: str) -> None:
+    def __init__(self, key: str, settings: SirenSettings, context: ProviderContext) -> None:
         self.key = key
         self.limits = Limits(batch_size=20, parallelism=2, visible_within=5_000)
         token = settings.auth.token.get_secret_value()
@@ -38,9 +38,10 @@ class SirenProvider:
             settings.endpoint,
             auth=_Token(token),
             secrets=Redactor([token]),
-            user_agent=user_agent,
+            user_agent=context.user_agent,
             parallelism=self.limits.parallelism,
-            timeout=10,
+            timeout_ms=10_000,
+            now=context.now,
         )
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
