@@ -21,7 +21,7 @@ from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.protocol import ServiceError
-from reconciler.providers.retry import retry_while_busy
+from reconciler.providers.retry import retry_read
 from reconciler.session.session import StackSession
 
 LEAST_DEADLINE = 10 * SECOND
@@ -144,7 +144,7 @@ class _CanaryRun:
             # It may become visible at any moment, and must not stay.
             self._await([push], self._provider.limits.visible_within, Event())
         try:
-            found = retry_while_busy(push.provider, lambda: list(self._provider.read_back([push])), self._session.clock)
+            found = retry_read(push.provider, lambda: list(self._provider.read_back([push])), self._session.clock)
             shown = [item for item in found if item.marks.key == push.key]
         except ServiceError as error:
             self._leave(f"the query for it failed: {error.detail}")

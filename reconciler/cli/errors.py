@@ -54,11 +54,14 @@ def _service(error: Exception) -> Failure | None:
     else:
         return None
     answer = error.detail
+    reading = isinstance(error, ServiceError) and error.reading
     hints = {
         ErrorKind.DENIED: "check the credentials under `providers`, their project, and the permissions they grant",
         ErrorKind.BUSY: "wait a moment, then run the command again; `rate_limit` under `providers` slows it down",
         ErrorKind.UNSENT: "check `endpoint` or `region` under `providers`, the network, and the proxy settings",
-        ErrorKind.AMBIGUOUS: "run the command again: what was stored meanwhile is found, and not sent twice",
+        ErrorKind.AMBIGUOUS: "the request only reads, and nothing was changed by it: run the command again"
+        if reading
+        else "run the command again: what was stored meanwhile is found, and not sent twice",
         ErrorKind.REJECTED: "the service read the request and refused it: compare it with what the message names",
     }
     facts = [f"provider: {error.provider}"] if isinstance(error, ServiceError) and error.provider else []

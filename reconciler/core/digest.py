@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from hashlib import blake2b
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def canonical(value: object) -> str:
-    """JSON text that is the same for equal plain values, whatever the order of their keys."""
-    return _encode(value)
+    """JSON text that is the same for equal plain values, whatever the order of their keys.
+
+    Half a surrogate pair is written as an escape, so that the text can be encoded.
+    """
+    text = _encode(value)
+    if text.isascii():
+        return text
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def digest(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -13,16 +13,19 @@ import requests.auth
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import canonical
 from reconciler.core.distribution import install_command
-from reconciler.core.duration import HOUR, MINUTE, parse_instant
+from reconciler.core.duration import HOUR, MINUTE, SECOND, parse_instant
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor
+from reconciler.providers.allowed_endpoints import check_allowed_endpoint
 from reconciler.providers.decode import decode
-from reconciler.providers.http import Client
+from reconciler.providers.http import Client, Response
 from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
-from reconciler.providers.settings import HuaweiSettings, Iam
+from reconciler.providers.settings import Agency, HuaweiSettings, Iam
 
 TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 _PROJECT = "X-Project-Id"
+_SECURITY_TOKEN = "X-Security-Token"  # noqa: S105 - the name of a header
+_AGENCY_PATH = "/v3.0/OS-CREDENTIAL/securitytokens"
 _REFRESH_BEFORE = 5 * MINUTE
 """A token is replaced this long (ms) before it expires, so that none expires on its way."""
 _DEFAULT_TTL = HOUR
@@ -99,14 +102,7 @@ class IamAuth(requests.auth.AuthBase):
             return self._token
 
     def _fetch(self) -> None:
-        try:
-            answer = self._client.send("POST", "/v3/auth/tokens", body=canonical(self._request()).encode())
-        except ServiceError as failure:
-            # Whatever befell IAM, the request that wanted the token was not sent.
-            kind = ErrorKind.DENIED if failure.kind is ErrorKind.REJECTED else failure.kind
-            kind = ErrorKind.UNSENT if kind is ErrorKind.AMBIGUOUS else kind
-            told = failure.detail._replace(message=f"no token from IAM: {failure.detail.message}")
-            raise ServiceError(kind, told, failure.retry_after) from None
+        answer = _issued(self._client, "/v3/auth/tokens", canonical(self._request()), "no token from IAM")
         token = answer.headers.get("X-Subject-Token", "")
         if not token:
             raise ServiceError(
@@ -137,10 +133,22 @@ class IamAuth(requests.auth.AuthBase):
             return self._now() + _DEFAULT_TTL
 
 
-class AkSkAuth(requests.auth.AuthBase):
-    """A signature by an access key (SDK-HMAC-SHA256), made by the vendor's own signer."""
+class AccessKey(NamedTuple):
+    """An access key, as the vendor's signer reads it; ``security_token`` belongs to a temporary one."""
 
-    def __init__(self, ak: str, sk: str, project_id: str) -> None:
+    ak: str
+    sk: str
+    security_token: str | None = None
+
+
+class AkSkAuth(requests.auth.AuthBase):
+    """A signature by an access key (SDK-HMAC-SHA256), made by the vendor's own signer.
+
+    ``key`` is called for each request, since a temporary access key is replaced before it expires. ``project_id`` is
+    empty for the services of an account, such as IAM.
+    """
+
+    def __init__(self, key: Callable[[], AccessKey], project_id: str, close: Callable[[], None] | None = None) -> None:
         try:
             from huaweicloudsdkcore.sdk_request import SdkRequest
             from huaweicloudsdkcore.signer.signer import Signer
@@ -151,18 +159,23 @@ class AkSkAuth(requests.auth.AuthBase):
                     hint=f"install the extra: {install_command('huaweicloud')}",
                 )
             ) from None
-        self._ak = ak
-        self._sk = sk
+        self._key = key
         self._project_id = project_id
+        self._close = close
         self._request = SdkRequest
         self._signer = Signer
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts = urlsplit(request.url or "")
-        signed = {"Host": str(parts.netloc), _PROJECT: self._project_id}
+        key = self._key()
+        signed = {"Host": str(parts.netloc)}
+        if self._project_id:
+            signed[_PROJECT] = self._project_id
+        if key.security_token is not None:
+            signed[_SECURITY_TOKEN] = key.security_token
         if "Content-Type" in request.headers:
             signed["Content-Type"] = str(request.headers["Content-Type"])
-        self._signer(_Key(self._ak, self._sk)).sign(
+        self._signer(key).sign(
             self._request(
                 method=request.method,
                 schema=str(parts.scheme),
@@ -176,13 +189,74 @@ class AkSkAuth(requests.auth.AuthBase):
         request.headers.update(signed)
         return request
 
+    def close(self) -> None:
+        if self._close is not None:
+            self._close()
 
-class _Key:
-    """What the signer wants of an access key."""
 
-    def __init__(self, ak: str, sk: str) -> None:
-        self.ak = ak
-        self.sk = sk
+class AgencyKeys:
+    """Temporary access keys for an agency: fetched with another access key, replaced shortly before they expire.
+
+    Safe to use from several threads: only one of them fetches.
+    """
+
+    def __init__(self, agency: Agency, client: Client, secrets: Redactor, now: Callable[[], int]) -> None:
+        self._agency = agency
+        self._client = client
+        self._secrets = secrets
+        self._now = now
+        self._lock = threading.Lock()
+        self._key: AccessKey | None = None
+        self._good_until = 0
+
+    def current(self) -> AccessKey:
+        with self._lock:
+            if self._key is None or self._now() >= self._good_until:
+                self._key, expires_at = self._fetch()
+                self._good_until = expires_at - _REFRESH_BEFORE
+            return self._key
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _fetch(self) -> tuple[AccessKey, int]:
+        role = {
+            "agency_name": self._agency.name,
+            "domain_name": self._agency.domain,
+            "duration_seconds": self._agency.duration // SECOND,
+        }
+        body = canonical({"auth": {"identity": {"methods": ["assume_role"], "assume_role": role}}})
+        answer = _issued(self._client, _AGENCY_PATH, body, "no temporary access key from IAM")
+        value = answer.json()
+        credential = value.get("credential") if isinstance(value, dict) else None
+        found = credential if isinstance(credential, dict) else {}
+        key = [found.get(name) for name in ("access", "secret", "securitytoken")]
+        if not all(isinstance(text, str) and text for text in key):
+            raise ServiceError(
+                ErrorKind.DENIED,
+                ServiceErrorDetail(
+                    "IAM answered without a temporary access key", answer.status, request=answer.request
+                ),
+            )
+        ak, sk, token = map(str, key)
+        for secret in (ak, sk, token):
+            self._secrets.add(secret)
+        try:
+            expires_at = parse_instant(found.get("expires_at"))
+        except ValueError:
+            expires_at = self._now() + self._agency.duration
+        return AccessKey(ak, sk, token), expires_at
+
+
+def _issued(client: Client, path: str, body: str, failed: str) -> Response:
+    """IAM's response with credentials; a ServiceError for a request that was not sent for want of them."""
+    try:
+        return client.send("POST", path, body=body.encode())
+    except ServiceError as failure:
+        kind = ErrorKind.DENIED if failure.kind is ErrorKind.REJECTED else failure.kind
+        kind = ErrorKind.UNSENT if kind is ErrorKind.AMBIGUOUS else kind
+        told = failure.detail._replace(message=f"{failed}: {failure.detail.message}")
+        raise ServiceError(kind, told, failure.retry_after, cut=failure.cut) from None
 
 
 def authentication(settings: HuaweiSettings, secrets: Redactor, context: ProviderContext) -> requests.auth.AuthBase:
@@ -191,11 +265,26 @@ def authentication(settings: HuaweiSettings, secrets: Redactor, context: Provide
     if auth.token is not None:
         return TokenAuth(auth.token.get_secret_value())
     if auth.ak is not None and auth.sk is not None:
-        return AkSkAuth(auth.ak.get_secret_value(), auth.sk.get_secret_value(), settings.project_id)
+        security_token = auth.security_token.get_secret_value() if auth.security_token else None
+        key = AccessKey(auth.ak.get_secret_value(), auth.sk.get_secret_value(), security_token)
+        if auth.agency is None:
+            return AkSkAuth(lambda: key, settings.project_id)
+        iam = _iam_client(settings, secrets, context, AkSkAuth(lambda: key, ""))
+        keys = AgencyKeys(auth.agency, iam, secrets, context.now)
+        return AkSkAuth(keys.current, settings.project_id, keys.close)
     assert auth.iam is not None
-    client = Client(
-        settings.base_url("iam", context.embedded_endpoint),
-        auth=None,
+    return IamAuth(auth.iam, _iam_client(settings, secrets, context, None), secrets, context.now)
+
+
+def _iam_client(
+    settings: HuaweiSettings, secrets: Redactor, context: ProviderContext, auth: requests.auth.AuthBase | None
+) -> Client:
+    base_url = settings.base_url("iam", context.embedded_endpoint)
+    if base_url != context.embedded_endpoint:
+        check_allowed_endpoint(base_url)
+    return Client(
+        base_url,
+        auth=auth,
         secrets=secrets,
         user_agent=context.user_agent,
         now=context.now,
@@ -203,4 +292,3 @@ def authentication(settings: HuaweiSettings, secrets: Redactor, context: Provide
         timeout_ms=settings.request_timeout,
         ca_file=settings.ca_file,
     )
-    return IamAuth(auth.iam, client, secrets, context.now)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 import requests.auth
+from pydantic import BaseModel, SecretStr
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.text import Redactor
+from reconciler.core.text import SHORTEST_SECRET, Redactor
+from reconciler.providers.allowed_endpoints import check_allowed_endpoint
 from reconciler.providers.auth import authentication
 from reconciler.providers.http import Client, is_loopback
 from reconciler.providers.protocol import Limits, ProviderContext
@@ -37,22 +39,47 @@ class HttpSettings(Protocol):
 
 def connect(service: str, key: str, settings: HuaweiSettings, context: ProviderContext) -> Client:
     """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError where it can't be made."""
-    base_url = resolve_base_url(key, lambda: settings.base_url(service, context.embedded_endpoint))
+    base_url = resolve_base_url(
+        key, lambda: settings.base_url(service, context.embedded_endpoint), own=context.embedded_endpoint
+    )
     check_ca_file(key, settings.ca_file)
+    warn_of_short_secrets(key, base_url, settings.auth)
     secrets = Redactor(settings.auth.secrets)
     auth = authentication(settings, secrets, context)
     return make_client(base_url, auth, secrets, settings, context)
 
 
-def resolve_base_url(key: str, base_url: Callable[[], str]) -> str:
-    """The URL the provider's settings give; a ValueError of theirs becomes a diagnostic."""
+def resolve_base_url(key: str, base_url: Callable[[], str], *, own: str | None = None) -> str:
+    """The URL the provider's settings give; a ValueError of theirs becomes a diagnostic.
+
+    ``own`` is the URL of a server inside this process, which needs no permission.
+    """
     try:
         url = base_url()
     except ValueError as error:
         raise DiagnosticError(Diagnostic(f"providers.{key}: {error}")) from None
+    if url != own:
+        check_allowed_endpoint(url)
     if url.startswith("http://") and not is_loopback(url):
         log.warning("providers.%s: %s is not encrypted: whoever is on the way can read the credentials", key, url)
     return url
+
+
+def warn_of_short_secrets(key: str, base_url: str, auth: BaseModel, path: str = "auth") -> None:
+    """Say which credentials are too short to be hidden in what is shown; those for this machine are no secrets."""
+    if is_loopback(base_url):
+        return
+    for name, value in auth:
+        if isinstance(value, BaseModel):
+            warn_of_short_secrets(key, base_url, value, f"{path}.{name}")
+        elif isinstance(value, SecretStr) and len(value.get_secret_value()) < SHORTEST_SECRET:
+            log.warning(
+                "providers.%s.%s.%s: shorter than %d characters, so it is not masked where it is shown",
+                key,
+                path,
+                name,
+                SHORTEST_SECRET,
+            )
 
 
 def check_ca_file(key: str, ca_file: str | None) -> None:

@@ -8,16 +8,25 @@ import math
 from pydantic_core import from_json
 
 
+class NestedTooDeeplyError(ValueError):
+    """JSON whose lists and objects nest more deeply than the parser follows, about 200 levels."""
+
+    def __init__(self) -> None:
+        super().__init__("nested too deeply")
+
+
 def decode(body: bytes) -> object:
-    """Value values of a JSON text; raises ValueError where it is none."""
+    """The plain values of a JSON text; raises ValueError if it is none."""
     try:
         return from_json(body)
-    except ValueError:
+    except ValueError as error:
+        if "recursion limit" in str(error):
+            raise NestedTooDeeplyError from None
+    try:
         # The fast parser refuses half a surrogate pair, which one odd object must not make of a whole page.
-        try:
-            return json.loads(body)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        return json.loads(body)
+    except RecursionError:
+        raise NestedTooDeeplyError from None
 
 
 def integer(value: object) -> int | None:

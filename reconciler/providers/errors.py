@@ -29,7 +29,13 @@ def classify(status: int) -> ErrorKind:
 
 
 def parse_error(
-    status: int, headers: Mapping[str, str], body: bytes, request: str, secrets: Redactor, now: int
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    request: str,
+    secrets: Redactor,
+    now: int,
+    reading: bool = False,
 ) -> ServiceError:
     """The error an answer carries; ``headers`` ignores case, ``now`` is in epoch milliseconds."""
     code, message, trace = _said(body)
@@ -46,7 +52,7 @@ def parse_error(
         trace and sanitize(secrets.hide(trace), _SHORT),
         request,
     )
-    return ServiceError(classify(status), detail, retry_after(headers, now))
+    return ServiceError(classify(status), detail, retry_after(headers, now), reading=reading, cut=status in (502, 504))
 
 
 def retry_after(headers: Mapping[str, str], now: int) -> float | None:

@@ -9,22 +9,30 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from http.client import HTTPException
 from ipaddress import ip_address
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-import requests.adapters
 import requests.auth
 import requests.utils
-from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
 
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor, sanitize
-from reconciler.providers.decode import decode
+from reconciler.providers.decode import NestedTooDeeplyError, decode
 from reconciler.providers.errors import parse_error
 from reconciler.providers.protocol import ErrorKind, ServiceError
 from reconciler.providers.throttle import throttle
+from reconciler.providers.transport import DeadlineAdapter, exchange_deadline
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +62,22 @@ class Response(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     request: str
+    reading: bool = False
 
     def json(self) -> object:
         """The body's plain values; ServiceError where it is not JSON, as when a gateway answers instead."""
         try:
             return decode(self.body)
+        except NestedTooDeeplyError as error:
+            raise self.unreadable(f"the response cannot be read: its JSON is {error}", ErrorKind.REJECTED) from None
         except ValueError:
-            raise self.unreadable("the answer is not JSON") from None
+            raise self.unreadable("the response is not JSON") from None
 
     def unreadable(self, why: str, kind: ErrorKind = ErrorKind.AMBIGUOUS) -> ServiceError:
         """The error for a success whose content makes no sense."""
-        return ServiceError(kind, ServiceErrorDetail(sanitize(why), self.status, request=self.request))
+        return ServiceError(
+            kind, ServiceErrorDetail(sanitize(why), self.status, request=self.request), reading=self.reading
+        )
 
 
 class Client:
@@ -100,7 +113,7 @@ class Client:
         self._session = requests.Session()
         # The environment is read once, above: proxies are not for loopback, and no .netrc may add credentials.
         self._session.trust_env = False
-        adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=parallelism)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=parallelism)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -112,9 +125,13 @@ class Client:
         params: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        reading: bool = False,
     ) -> Response:
-        """Make one request and read the whole answer; anything but a 2xx raises ServiceError. Redirects are errors."""
-        query = f"?{urlencode(params)}" if params else ""
+        """Make one request and read the whole response; anything but a 2xx raises ServiceError. Redirects are errors.
+
+        ``reading`` marks a request that changes nothing at the service, so that it may be repeated.
+        """
+        query = f"?{urlencode(params, quote_via=quote, safe='')}" if params else ""
         url = f"{self._base_url}{path}{query}"
         name = f"{method} {url}"
         sent = {**self._headers, **(headers or {})}
@@ -124,23 +141,26 @@ class Client:
             self._throttle.try_acquire()
         begun = time.monotonic()
         try:
-            with self._session.send(
-                self._prepare(method, url, sent, body),
-                stream=True,
-                timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
-                verify=self._verify,
-                proxies=self._proxies,
-                allow_redirects=False,
-            ) as response:
+            with (
+                exchange_deadline(self._timeout),
+                self._session.send(
+                    self._prepare(method, url, sent, body),
+                    stream=True,
+                    timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
+                    verify=self._verify,
+                    proxies=self._proxies,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 content = b"".join(self._read(response, begun + self._timeout))
                 status = response.status_code
                 answered = response.headers
-        except (requests.RequestException, HTTPError, OSError, ValueError) as failure:
-            raise self._failed(failure, name) from None
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as failure:
+            raise self._failed(failure, name, reading) from None
         log.debug("%s: %d, %d bytes in %.0f ms", name, status, len(content), (time.monotonic() - begun) * 1000)
         if not 200 <= status < 300:
-            raise parse_error(status, answered, content, name, self._secrets, self._now())
-        return Response(status, answered, content, name)
+            raise parse_error(status, answered, content, name, self._secrets, self._now(), reading)
+        return Response(status, answered, content, name, reading)
 
     def close(self) -> None:
         self._session.close()
@@ -172,11 +192,11 @@ class Client:
                 raise requests.exceptions.ReadTimeout
             yield chunk
 
-    def _failed(self, failure: Exception, request: str) -> ServiceError:
-        kind, text = _meaning(failure, urlsplit(self._base_url).netloc)
+    def _failed(self, failure: Exception, request: str, reading: bool) -> ServiceError:
+        kind, text, cut = _meaning(failure, urlsplit(self._base_url).netloc)
         text = sanitize(self._secrets.hide(text))
         log.debug("%s: %s", request, text)
-        return ServiceError(kind, ServiceErrorDetail(text, request=request))
+        return ServiceError(kind, ServiceErrorDetail(text, request=request), reading=reading, cut=cut)
 
 
 @lru_cache(64)
@@ -204,34 +224,41 @@ def _trusted_by_environment() -> str | bool:
     return True
 
 
-def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str]:
-    """What a request without an answer means, and the words for it. Text of the library is used only where it can
-    hold nothing that was sent.
+def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
+    """What a request without an answer means, the words for it, and whether a connection was cut.
+
+    Text of the library is used only where it can hold nothing that was sent.
     """
     reasons = list(_causes(failure))
     for reason in reasons:
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return ErrorKind.UNSENT, f"the certificate of {host} is not trusted: {reason.verify_message} (see ca_file)"
+            return (
+                ErrorKind.UNSENT,
+                f"the certificate of {host} is not trusted: {reason.verify_message} (see ca_file)",
+                False,
+            )
         if isinstance(reason, ssl.SSLError) and any(word in (reason.reason or "") for word in _HANDSHAKE):
-            return ErrorKind.UNSENT, f"no TLS connection to {host}: {reason.reason}"
+            return ErrorKind.UNSENT, f"no TLS connection to {host}: {reason.reason}", False
         if isinstance(reason, NameResolutionError):
-            return ErrorKind.UNSENT, f"there is no host {host}: check the endpoint or region"
+            return ErrorKind.UNSENT, f"there is no host {host}: check the endpoint or region", False
     if isinstance(failure, requests.exceptions.ProxyError):
-        return ErrorKind.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}"
+        return ErrorKind.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}", False
     if isinstance(failure, requests.exceptions.ConnectTimeout):
-        return ErrorKind.UNSENT, f"no connection to {host} in time"
+        return ErrorKind.UNSENT, f"no connection to {host} in time", False
     if any(isinstance(reason, NewConnectionError) for reason in reasons):
-        return ErrorKind.UNSENT, f"no connection to {host}: {_system(reasons) or 'refused'}"
-    if isinstance(failure, requests.exceptions.Timeout):
-        return ErrorKind.AMBIGUOUS, f"no answer from {host} in time"
+        return ErrorKind.UNSENT, f"no connection to {host}: {_system(reasons) or 'refused'}", False
+    if isinstance(failure, requests.exceptions.Timeout) or any(
+        isinstance(reason, ReadTimeoutError | TimeoutError) for reason in reasons
+    ):
+        return ErrorKind.AMBIGUOUS, f"no whole response from {host} in time (request_timeout)", False
     if isinstance(failure, requests.exceptions.ContentDecodingError) and failure.args:
-        return ErrorKind.AMBIGUOUS, str(failure.args[0])
+        return ErrorKind.AMBIGUOUS, str(failure.args[0]), False
     if isinstance(failure, ValueError):
         # A request that can't be built; the library's text may quote a header.
-        return ErrorKind.UNSENT, f"the request to {host} can't be made: {type(failure).__name__}"
+        return ErrorKind.UNSENT, f"the request to {host} can't be made: {type(failure).__name__}", False
     if type(failure) is OSError and failure.errno is None:
-        return ErrorKind.UNSENT, f"the request to {host} can't be made: {failure}"
-    return ErrorKind.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole answer'}"
+        return ErrorKind.UNSENT, f"the request to {host} can't be made: {failure}", False
+    return ErrorKind.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole response'}", True
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

@@ -39,14 +39,27 @@ class ErrorKind(Enum):
 class ServiceError(Exception):
     """A request that did not succeed; ``retry_after`` is in seconds, as the service told.
 
+    ``reading`` tells that the request changes nothing at the service; ``cut``, that the connection was cut on the way,
+    here or behind a gateway (502, 504), so that the same request may well succeed.
+
     ``provider`` and ``position`` are the key and the place of the provider's block, where whoever asked knows them.
     """
 
     provider: str | None = None
     position: Position | None = None
 
-    def __init__(self, kind: ErrorKind, detail: ServiceErrorDetail, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: ErrorKind,
+        detail: ServiceErrorDetail,
+        retry_after: float | None = None,
+        *,
+        reading: bool = False,
+        cut: bool = False,
+    ) -> None:
         super().__init__(str(detail))
+        self.reading = reading
+        self.cut = cut
         self.kind = kind
         self.detail = detail
         self.retry_after = retry_after

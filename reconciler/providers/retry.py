@@ -1,4 +1,4 @@
-"""Patient queries: one that a service is too busy for is made again, after as long as the service says."""
+"""Retries of reading: a query that meets a busy service or a cut connection is made again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _Found = TypeVar("_Found")
 _log = logging.getLogger(__name__)
 
 
-def retry_while_busy(key: str, query: Callable[[], _Found], clock: Clock, stop: Event | None = None) -> _Found:
-    """What a query of the provider ``key`` finds; it must read its whole answer before it returns.
+def retry_read(key: str, query: Callable[[], _Found], clock: Clock, stop: Event | None = None) -> _Found:
+    """What a query of the provider ``key`` finds; it must read its whole response before it returns.
 
-    Raises ServiceError where the service can't be asked, is still busy at the last attempt, wants more than
-    ``LONGEST_WAIT``, or where ``stop`` is set while waiting.
+    Repeated while the service is busy (429, 503) and when the connection is cut (502, 504 too); reading is safe to
+    repeat. Raises ServiceError if it fails otherwise, at the last attempt, if the service wants a longer wait than
+    ``MAX_WAIT_S``, or if ``stop`` is set while waiting.
     """
     stop = stop or Event()
     for attempt in range(1, MAX_ATTEMPTS):
@@ -30,9 +31,9 @@ def retry_while_busy(key: str, query: Callable[[], _Found], clock: Clock, stop: 
             return query()
         except ServiceError as error:
             pause = backoff(attempt, random) if error.retry_after is None else error.retry_after
-            if error.kind is not ErrorKind.BUSY or pause > MAX_WAIT_S:
+            if not (error.kind is ErrorKind.BUSY or error.cut) or pause > MAX_WAIT_S:
                 raise
-            _log.warning("%s: %s; asking again in %s", key, error, rough_duration(round(pause * 1000)))
+            _log.warning("%s: %s; querying again in %s", key, error, rough_duration(round(pause * 1000)))
             if clock.wait(pause, stop):
                 raise
     return query()

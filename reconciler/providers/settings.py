@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from reconciler.core.duration import DAY, HOUR, SECOND, Duration, format_duration
+from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND, Duration, format_duration
 from reconciler.core.target import canonical_endpoint
 
 EMBEDDED = "embedded"
 """The endpoint that stands for the emulator inside the process."""
 
-_PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.myhuaweicloud\.com")
+_PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.(?P<domain>myhuaweicloud\.(?:com|eu))")
+_EUROPEAN_REGION = re.compile(r"eu-west-1\d\d")
+"""Regions of Huawei Cloud Europe, whose services live in a domain of their own."""
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
 
@@ -39,20 +41,43 @@ def check_url(value: str, wanted: str) -> str:
 
 def _credential(value: SecretStr) -> SecretStr:
     # It travels in a header: anything else would fail there, with an error that quotes it.
-    if not _HEADER_TEXT.fullmatch(value.get_secret_value()):
+    text = value.get_secret_value()
+    if text.strip() != text and text.strip():
+        raise ValueError("begins or ends with white space: remove it, such as the line end of a file")
+    if not _HEADER_TEXT.fullmatch(text):
         raise ValueError("must not be empty, and must hold neither spaces, line ends nor characters beyond ASCII")
     return value
 
 
 def _secret(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value():
+    text = value.get_secret_value()
+    if not text.strip():
         raise ValueError("must not be empty")
+    if text.strip() != text:
+        raise ValueError("begins or ends with white space: remove it, such as the line end of a file")
     return value
+
+
+def _untrimmed(value: str) -> str:
+    if value.strip() != value or not value:
+        raise ValueError("must not be empty, nor begin or end with white space")
+    return value
+
+
+def domain_of(region: str) -> str:
+    """The domain under which Huawei Cloud serves a region."""
+    return "myhuaweicloud.eu" if _EUROPEAN_REGION.fullmatch(region) else "myhuaweicloud.com"
 
 
 def _positive(value: int) -> int:
     if value <= 0:
         raise ValueError("must be longer than zero")
+    return value
+
+
+def _agency_duration(value: int) -> int:
+    if not 15 * MINUTE <= value <= DAY:
+        raise ValueError("must be from 15m to 24h")
     return value
 
 
@@ -68,6 +93,8 @@ def _at_most(longest: int) -> Callable[[int], int]:
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Credential = Annotated[SecretStr, AfterValidator(_credential)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Name = Annotated[str, AfterValidator(_untrimmed)]
+"""The name of a user, an account or an agency."""
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Wait = Annotated[PositiveDuration, AfterValidator(_at_most(HOUR))]
 """How long a command may wait for a service."""
@@ -90,10 +117,25 @@ class Strict(BaseModel):
 class Iam(Strict):
     """An IAM user who gets a token with a password."""
 
-    user: str = Field(min_length=1, description="The IAM user's name.")
+    user: Name = Field(min_length=1, description="The IAM user's name.")
     password: Secret = Field(description="The IAM user's password; take it from a sensitive variable.")
-    domain: str = Field(min_length=1, description="The account (domain) the user belongs to.")
-    project: str = Field(min_length=1, description="The name of the project the token is for, such as cn-north-4.")
+    domain: Name = Field(min_length=1, description="The account (domain) the user belongs to.")
+    project: Name = Field(min_length=1, description="The name of the project the token is for, such as cn-north-4.")
+    endpoint: Endpoint | None = Field(
+        None, description="Where IAM is; by default the IAM of the region, or the emulator when it is embedded."
+    )
+
+
+class Agency(Strict):
+    """An agency of another account whose permissions are assumed: IAM issues a temporary access key for it."""
+
+    name: Name = Field(min_length=1, description="The agency's name.")
+    domain: Name = Field(min_length=1, description="The account (domain) that created the agency.")
+    duration: Annotated[PositiveDuration, AfterValidator(_agency_duration)] = Field(
+        HOUR,
+        description="How long a temporary access key is valid, from 15m to 24h; 1h by default.",
+        json_schema_extra={"default": "1h"},
+    )
     endpoint: Endpoint | None = Field(
         None, description="Where IAM is; by default the IAM of the region, or the emulator when it is embedded."
     )
@@ -109,6 +151,10 @@ class Auth(Strict):
     token: Credential | None = Field(None, description="A token obtained from IAM.")
     ak: Credential | None = Field(None, description="The id of an access key; needs the extra huaweicloud.")
     sk: Secret | None = Field(None, description="The secret of that access key.")
+    security_token: Credential | None = Field(
+        None, description="The security token that belongs to a temporary access key; goes with ak and sk."
+    )
+    agency: Agency | None = Field(None, description="An agency to assume with the access key.")
     iam: Iam | None = Field(None, description="An IAM user and password; a token is fetched and renewed as needed.")
 
     @model_validator(mode="after")
@@ -116,12 +162,14 @@ class Auth(Strict):
         ways = (self.token is not None) + (self.ak is not None or self.sk is not None) + (self.iam is not None)
         if ways != 1 or (self.ak is None) != (self.sk is None):
             raise ValueError("give exactly one of: token; ak and sk; iam")
+        if self.ak is None and (self.security_token is not None or self.agency is not None):
+            raise ValueError("security_token and agency go with ak and sk")
         return self
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that must not be shown, whoever quotes them."""
-        given = (self.token, self.ak, self.sk, self.iam.password if self.iam else None)
+        given = (self.token, self.ak, self.sk, self.security_token, self.iam.password if self.iam else None)
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
 
 
@@ -195,9 +243,11 @@ class HuaweiSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _place_of_iam(self) -> Self:
-        iam = self.auth.iam
-        if iam and iam.endpoint is None and self.region is None and self.endpoint != EMBEDDED:
-            raise ValueError("auth.iam needs its endpoint where the provider is configured by endpoint, not by region")
+        for name, issuer in (("iam", self.auth.iam), ("agency", self.auth.agency)):
+            if issuer and issuer.endpoint is None and self.region is None and self.endpoint != EMBEDDED:
+                raise ValueError(
+                    f"auth.{name} needs its endpoint if the provider is configured by endpoint, not by region"
+                )
         return self
 
     @property
@@ -205,7 +255,7 @@ class HuaweiSettings(ServiceSettings):
         """The region or the endpoint; the public endpoint of a region counts as the region."""
         place = super().place
         public = _PUBLIC_ENDPOINT.fullmatch(place)
-        return public["region"] if public else place
+        return public["region"] if public and public["domain"] == domain_of(public["region"]) else place
 
     @property
     def project(self) -> str:
@@ -214,6 +264,7 @@ class HuaweiSettings(ServiceSettings):
     def base_url(self, service: str, embedded: str | None) -> str:
         """Where a service (``aom``, ``ces``, ``iam``) answers; ValueError where the emulator is wanted and absent."""
         endpoint = self.endpoint
-        if service == "iam" and self.auth.iam is not None:
-            endpoint = self.auth.iam.endpoint or (EMBEDDED if self.region is None else None)
-        return answers_at(endpoint, f"https://{service}.{self.region}.myhuaweicloud.com", embedded)
+        issuer = self.auth.iam or self.auth.agency
+        if service == "iam" and issuer is not None:
+            endpoint = issuer.endpoint or (EMBEDDED if self.region is None else None)
+        return answers_at(endpoint, f"https://{service}.{self.region}.{domain_of(self.region or '')}", embedded)

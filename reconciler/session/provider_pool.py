@@ -16,7 +16,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.distribution import install_command
 from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
 from reconciler.providers.registry import Registry
-from reconciler.providers.retry import retry_while_busy
+from reconciler.providers.retry import retry_read
 
 
 class ProviderPool:
@@ -60,7 +60,7 @@ class ProviderPool:
         DiagnosticError where it can't be asked.
         """
         try:
-            found = retry_while_busy(config.key, lambda: self.query(data, config), self._clock)
+            found = retry_read(config.key, lambda: self.query(data, config), self._clock)
             return [_plain(item) for item in found]
         except ServiceError as error:
             raise DiagnosticError(

@@ -24,7 +24,7 @@ from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.protocol import Provider, ServiceError
-from reconciler.providers.retry import retry_while_busy
+from reconciler.providers.retry import retry_read
 from reconciler.session.workspace import Workspace
 
 STEP_DEADLINE = 2 * MINUTE
@@ -63,7 +63,7 @@ class StackSession:
         for key, provider in self.providers.items():
             mine = [one for one in desired if one.provider == key]
             try:
-                found += retry_while_busy(key, partial(_observed, provider, self.owner, mine), self.clock, stop)
+                found += retry_read(key, partial(_observed, provider, self.owner, mine), self.clock, stop)
             except ServiceError as error:
                 error.provider = key
                 raise
@@ -77,7 +77,7 @@ class StackSession:
         """Alarms of the owner at these addresses that have ended. Raises ServiceError."""
         if addresses:
             for key, provider in self.providers.items():
-                yield from retry_while_busy(key, partial(_ended, provider, self.owner, addresses), self.clock)
+                yield from retry_read(key, partial(_ended, provider, self.owner, addresses), self.clock)
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], targets: Sequence[Address] = ()) -> Plan:
         """What turns the observed into the desired; with ``targets``, at these addresses only."""

@@ -33,7 +33,7 @@ from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, merge
 from reconciler.providers.protocol import Importable, Provider, ServiceError
 from reconciler.providers.registry import Registry
-from reconciler.providers.retry import retry_while_busy
+from reconciler.providers.retry import retry_read
 from reconciler.session.provider_pool import ProviderPool
 
 CHECK_PATH = "check the path, and who may read it"
@@ -231,7 +231,7 @@ class Workspace:
     def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
         """All that a provider answers; one that is busy is asked again, after as long as it says."""
         with self._asking(key):
-            return retry_while_busy(key, lambda: list(query()), self.clock)
+            return retry_read(key, lambda: list(query()), self.clock)
 
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:

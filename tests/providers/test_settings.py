@@ -12,6 +12,7 @@ from reconciler.core.duration import DAY, SECOND
 from reconciler.providers.aom import PROVIDER
 
 IAM = {"user": "u", "password": "p4ssw0rd", "domain": "d", "project": "cn-north-4"}
+AGENCY = {"name": "alarms", "domain": "other"}
 BLOCK = {"region": "cn-north-4", "project_id": "demo", "auth": {"token": "t0ken"}}
 
 
@@ -66,7 +67,18 @@ def test_iam_may_be_elsewhere() -> None:
         ({"auth": {"token": "t", "iam": IAM}}, ("auth",), "give exactly one of"),
         ({"auth": {"ak": "a"}}, ("auth",), "give exactly one of"),
         ({"auth": {"token": ""}}, ("auth", "token"), "must not be empty"),
-        ({"auth": {"token": "a\n"}}, ("auth", "token"), "line ends"),
+        ({"auth": {"token": "a\n"}}, ("auth", "token"), "white space"),
+        ({"auth": {"token": " a"}}, ("auth", "token"), "white space"),
+        ({"auth": {"ak": "a ", "sk": "b"}}, ("auth", "ak"), "white space"),
+        ({"auth": {"ak": "a", "sk": "b\n"}}, ("auth", "sk"), "white space"),
+        ({"auth": {"iam": {**IAM, "password": "b\n"}}}, ("auth", "iam", "password"), "white space"),
+        ({"auth": {"iam": {**IAM, "user": "b\t"}}}, ("auth", "iam", "user"), "white space"),
+        ({"auth": {"token": "a", "security_token": "b"}}, ("auth",), "go with ak and sk"),
+        (
+            {"auth": {"ak": "a", "sk": "b", "agency": {**AGENCY, "duration": "1m"}}},
+            ("auth", "agency", "duration"),
+            "15m",
+        ),
         ({"auth": {"token": 1}}, ("auth", "token"), "valid string"),
         ({"auth": {"password": "p4ssw0rd"}}, ("auth", "password"), "not permitted"),
         ({"batch_size": 0}, ("batch_size",), "greater than or equal to 1"),
@@ -128,3 +140,18 @@ def test_the_schema_shows_defaults_as_people_write_them() -> None:
     assert schema["properties"]["lookback"]["default"] == "30d"
     assert "oneOf" in schema
     assert all(field.get("description") or "$ref" in json.dumps(field) for field in schema["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("cn-north-4", "aom.cn-north-4.myhuaweicloud.com"),
+        ("eu-west-101", "aom.eu-west-101.myhuaweicloud.eu"),
+        ("eu-west-0", "aom.eu-west-0.myhuaweicloud.com"),
+    ],
+)
+def test_a_region_is_served_in_its_domain(region: str, host: str) -> None:
+    made = settings(region=region, auth={"iam": IAM})
+    assert made.base_url("aom", None) == f"https://{host}"
+    assert made.base_url("iam", None) == f"https://{host.replace('aom', 'iam', 1)}"
+    assert settings(region=None, endpoint=f"https://{host}").place == region

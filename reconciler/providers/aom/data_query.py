@@ -50,14 +50,18 @@ class DataQuery:
         if not isinstance(serial, str) or not serial:
             text = f"alarm {alarm.get('id')} has no event_sn: the service can't be asked who was notified of it"
             raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail(text))
-        answer = self._client.send("GET", f"{self._path}/alarm-notified-histories", params=[("event_sn", serial)])
+        answer = self._client.send(
+            "GET", f"{self._path}/alarm-notified-histories", params=[("event_sn", serial)], reading=True
+        )
         return notifications(answer, serial)
 
     def _post(self, path: str, query: AomQuery, body: bytes, params: list[tuple[str, str]]) -> Response:
         project = query.enterprise_project_id or self._settings.enterprise_project_id
         headers = {} if project is None else {"Enterprise-Project-Id": project}
         state = [] if query.state is None else [("type", query.state)]
-        return self._client.send("POST", self._path + path, params=[*state, *params], headers=headers, body=body)
+        return self._client.send(
+            "POST", self._path + path, params=[*state, *params], headers=headers, body=body, reading=True
+        )
 
 
 def _is_other(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:

@@ -148,6 +148,7 @@ class AomProvider:
                 params=[*state_params, ("limit", str(self._settings.page_size)), ("marker", marker)],
                 headers=self._query_headers,
                 body=text,
+                reading=True,
             )
 
         return ask

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 Event = Mapping[str, object]
 
 FIRST_MARKER = "0"
+MAX_MARKER = 4096
+"""How many characters a page's marker may have."""
 MAX_EMPTY_PAGES = 100
 """How many pages in a row may bring nothing new before the walk is given up."""
 
@@ -48,9 +50,8 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
                 {"key": key, "value": sorted(values), "relation": "AND"} for key, values in relations.items()
             ],
         },
-        ensure_ascii=False,
         separators=(",", ":"),
-    ).encode("utf-8", "replace")
+    ).encode()
 
 
 def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Iterator[Event]:
@@ -80,6 +81,11 @@ def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Ite
             yield event
         if not following:
             return
+        if len(following) > MAX_MARKER:
+            raise answer.unreadable(
+                f"the next page's marker has {len(following)} characters; at most {MAX_MARKER} are followed",
+                ErrorKind.REJECTED,
+            )
         if following in markers:
             raise answer.unreadable(f"the pages go in circles: marker {following!r} came twice", ErrorKind.REJECTED)
         barren = 0 if new else barren + 1
@@ -104,6 +110,8 @@ def _page(answer: Response) -> tuple[list[Event], str]:
         log.warning("%s: %d of its events are not maps; left out", answer.request, len(events) - len(maps))
     info = page.get("page_info")
     following = info.get("next_marker") if isinstance(info, dict) else None
+    if isinstance(following, bool) or not isinstance(following, str | int | None):
+        raise answer.unreadable("the next page's marker is neither text nor a number", ErrorKind.REJECTED)
     return maps, "" if following is None else str(following)
 
 

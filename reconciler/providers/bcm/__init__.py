@@ -39,12 +39,15 @@ class Bcm:
         from reconciler.core.text import Redactor
         from reconciler.providers.bcm.auth import BceAuth
         from reconciler.providers.bcm.provider import BcmProvider
-        from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
+        from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url, warn_of_short_secrets
 
         if not isinstance(settings, BcmSettings):
             raise TypeError(f"{key}: expected BcmSettings, got {type(settings).__name__}")
-        base_url = resolve_base_url(key, lambda: settings.base_url(context.embedded_endpoint))
+        base_url = resolve_base_url(
+            key, lambda: settings.base_url(context.embedded_endpoint), own=context.embedded_endpoint
+        )
         check_ca_file(key, settings.ca_file)
+        warn_of_short_secrets(key, base_url, settings.auth)
         secrets = Redactor(settings.auth.secrets)
         ak, sk = settings.auth.secrets
         auth = BceAuth(ak, sk, context.now)

@@ -120,7 +120,9 @@ class BcmProvider:
     def _ask(
         self, method: str, path: str, *, params: Sequence[tuple[str, str]] = (), body: str | None = None
     ) -> Response:
-        return self._client.send(method, path, params=params, body=None if body is None else body.encode())
+        return self._client.send(
+            method, path, params=params, body=None if body is None else body.encode(), reading=True
+        )
 
     def _result(self, answer: Response) -> object:
         """What a success holds; an answer that does not say it is one is an error, whatever its HTTP status."""

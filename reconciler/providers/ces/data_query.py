@@ -49,7 +49,7 @@ class DataQuery:
     def _walk(self, path: str, parameters: Parameters, items: str, key: str) -> Iterable[Event]:
         def ask(start: int) -> Response:
             page = [*parameters, ("start", str(start)), ("limit", str(PAGE))]
-            return self._client.send("GET", f"{self._path}/{path}", params=page)
+            return self._client.send("GET", f"{self._path}/{path}", params=page, reading=True)
 
         return paginate(ask, items, key, whole=True)
 

@@ -131,7 +131,7 @@ class CesProvider:
     def _walk(self, path: str, window: Sequence[tuple[str, str]], items: str, key: str) -> Iterator[Event]:
         def ask(start: int) -> Response:
             page = [*window, ("start", str(start)), ("limit", str(PAGE))]
-            return self._client.send("GET", f"{self._path}/{path}", params=page)
+            return self._client.send("GET", f"{self._path}/{path}", params=page, reading=True)
 
         return paginate(ask, items, key)
 

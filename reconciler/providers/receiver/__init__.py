@@ -51,7 +51,9 @@ class Receiver:
             url, token = settings.endpoint, settings.auth.token.get_secret_value()
         check_ca_file(key, settings.ca_file)
         secrets = Redactor((token,))
-        base_url = resolve_base_url(key, lambda: url)
+        base_url = resolve_base_url(
+            key, lambda: url, own=context.receiver.url if settings.endpoint == LISTEN and context.receiver else None
+        )
         client = make_client(base_url, BearerAuth(token), secrets, settings, context)
         return ReceiverProvider(key, settings, client, context.now)
 

@@ -121,6 +121,7 @@ class ReceiverProvider:
             "GET",
             _DELIVERIES,
             params=[*parameters, ("since", str(since)), ("after", str(after)), ("limit", str(PAGE_SIZE))],
+            reading=True,
         )
         middle = (sent_at + self._now()) // 2
         return _read_answer(response, middle, after)

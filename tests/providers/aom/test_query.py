@@ -168,3 +168,13 @@ def test_odd_events_are_left_out_and_the_others_seen(caplog: pytest.LogCaptureFi
 def test_half_a_surrogate_pair_in_one_event_does_not_hide_the_page() -> None:
     odd = json.dumps({"events": [shown(1, event_sn="\ud800"), shown(2)], "page_info": {}}).encode()
     assert names(in_turn(Reply(200, odd)))[0] == ["a1", "a2"]
+
+
+@pytest.mark.parametrize(
+    "marker", ["x" * 5_000_000, {"a": 1}, ["1"], True, 10**4200], ids=["long", "object", "list", "true", "number"]
+)
+def test_an_odd_marker_is_not_followed(marker: object) -> None:
+    reply = Reply(200, {"events": [], "page_info": {"next_marker": marker}})
+    with service(in_turn(reply)) as running, pytest.raises(ServiceError, match="marker"):
+        list(opened(running.url).observe(STACK, []))
+    assert len(running.asked) == 1
