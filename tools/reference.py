@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.cli.schemas import schemas
+from reconciler.app.schemas import schemas
 
 Schema = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ REST = ("Checks and drills", "`checks: NAME:` and `drills: NAME:`")
 
 def reference() -> str:
     """The whole page."""
-    schema = schemas()["stack"]
+    schema = schemas({})["stack"]
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     lines = [HEAD, "## A stack", "", *_table(schema, definitions)]

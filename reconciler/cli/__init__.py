@@ -12,7 +12,7 @@ project that does the work, hand the result to a view. The pattern::
 
         terminal = Terminal.of(ctx)
         result = heavy_work(path)
-        terminal.show(format, text=lambda: frobnicate_lines(result), document=lambda: frobnicate_document(result))
+        terminal.result(format, text=lambda: frobnicate_lines(result), document=lambda: frobnicate_document(result))
         return ExitCode.DONE
 
 - Register it by its name in ``reconciler.cli.app.NAMES``; nothing else lists it. The module is imported when the
@@ -26,9 +26,9 @@ project that does the work, hand the result to a view. The pattern::
 - It returns an ``ExitCode`` and never calls ``sys.exit``. It catches no errors of the user's or a service's making:
   it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.cli.errors`` turns them
   into diagnostics and an exit code, in the format asked for.
-- It writes only through its ``Terminal``: ``show`` for the result (standard output), ``tell`` for what goes beside it
-  (standard error), ``report`` for diagnostics, ``ask`` for a question. Whoever reads a configuration hands its
-  secrets to ``Terminal.hide`` (``reconciler.cli.stack`` does): from then on no line, document or log record shows
+- It writes only through its ``Terminal``: ``result`` for the result (standard output), ``message`` for what goes
+  beside it (standard error), ``report`` for diagnostics, ``write_file`` for a file that the user names, ``ask`` for a
+  question. Whoever reads a configuration hands its secrets to ``Terminal.redact`` (``reconciler.cli.stack`` does): from then on no line, document or log record shows
   them.
 """
 

@@ -103,7 +103,7 @@ def _app() -> Any:
 
 def _version(ctx: typer.Context, value: bool) -> bool:
     if value and not ctx.resilient_parsing:
-        Terminal.of(ctx).show(Format.TEXT, text=lambda: [line(f"reconciler {__version__}")])
+        Terminal.of(ctx).result(Format.TEXT, text=lambda: [line(f"reconciler {__version__}")])
         raise typer.Exit
     return value
 
@@ -134,7 +134,7 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
             code = _app().main([*argv] or ["--help"], prog_name="reconciler", standalone_mode=False, obj=terminal)
             return int(code or ExitCode.DONE)
         except Interrupted:
-            terminal.tell([line("Interrupted.")])
+            terminal.message([line("Interrupted.")])
             return ExitCode.INTERRUPTED
         except Exception as error:  # noqa: BLE001  # the last handler: no traceback reaches a user
             return _fail(terminal, error)
@@ -148,7 +148,7 @@ def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     if terminal.format is Format.JSON:
         from reconciler.views.json.diagnostic import diagnostics_document
 
-        terminal.show(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
+        terminal.result(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
     else:
         terminal.report(failed.diagnostics)
     return failed.exit_code

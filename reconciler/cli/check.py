@@ -46,20 +46,27 @@ def check(
 ) -> ExitCode:
     """Run the stack's checks: may I deploy?
 
-    Asks the services what is firing, and flies canaries. Exits with 3 where a check fails, and with 1 where a service
-    could not be asked: that is never taken for nothing firing.
+    Queries what is firing, and runs canaries. Exits with 3 if a check fails, and with 1 if a query fails: a failed
+    query is not treated as empty.
     """
-    from reconciler.cli.checking import run, write_junit
+    from threading import Event
+
+    from reconciler.app.check import run_stack_checks
+    from reconciler.cli.progress import checking
+    from reconciler.cli.stack import opened
     from reconciler.views.json.check import check_document
+    from reconciler.views.junit.check import check_junit
     from reconciler.views.markdown.check import check_markdown
     from reconciler.views.text.check import check_lines
 
     terminal = Terminal.of(ctx)
     path, names = _split(what or [])
-    report = run(terminal, path, names, var, var_file)
+    stop = Event()
+    with opened(terminal, path, var, var_file, data=False) as workspace, checking(terminal, stop) as progress:
+        report = run_stack_checks(workspace, names, stop, progress)
     if junit is not None:
-        write_junit(terminal, report, junit)
-    terminal.show(
+        terminal.write_file(junit, check_junit(report, terminal.redactor))
+    terminal.result(
         format,
         text=lambda: check_lines(report),
         document=lambda: check_document(report),
@@ -69,7 +76,7 @@ def check(
 
 
 def exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:
-    """What a script learns: a check that failed outweighs one that could not be asked about."""
+    """What a script learns: a failed check outweighs one whose query failed."""
     from reconciler.checks.poll import CheckStatus
 
     if counts.get(CheckStatus.INTERRUPTED):

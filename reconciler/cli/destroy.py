@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from reconciler.cli.command import command_app, examples
@@ -22,10 +20,6 @@ from reconciler.cli.options import (
     VarOption,
 )
 from reconciler.cli.terminal import Format, Terminal
-
-if TYPE_CHECKING:
-    from reconciler.ledger.protocol import Ledger
-    from reconciler.plan.plan import Plan
 
 app = command_app()
 
@@ -46,22 +40,17 @@ def destroy(
 ) -> ExitCode:
     """Clear every alarm the stack owns.
 
-    Recorded events stay: they are facts. Alarms of other stacks, or of nobody's, are not touched.
+    Recorded events stay: they are facts. Alarms of other stacks and unmanaged alarms are not touched.
     """
-    from reconciler.cli.execution import Request, check_approvable, execute
-    from reconciler.cli.stack import addresses, check_targets, opened, run_options
+    from reconciler.app.apply import Request, destroy_stack
+    from reconciler.app.plan import addresses, run_options
+    from reconciler.cli.operator import TerminalOperator, show_result
+    from reconciler.cli.stack import opened
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
+    request = Request("destroy", run_options(parallelism, no_verify, deadline), force)
     question = "Do you really want to clear all of these alarms?"
-    options = run_options(parallelism, no_verify, deadline)
-    request = Request("destroy", question, format, auto_approve, force, options)
-    check_approvable(terminal, request)
+    operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-
-        def planned(ledger: Ledger) -> Plan:
-            made = workspace.plan(workspace.ledger_view(ledger), targets=targets, destroy=True)
-            check_targets(made, targets)
-            return made
-
-        return execute(terminal, workspace, request, planned)
+        return show_result(terminal, destroy_stack(workspace, request, operator, targets), format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +20,13 @@ app = command_app()
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The drill, as under `drills`.", show_default=False)]
 YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Do not ask for the drill's name, nor for what its pauses ask for.")
+    bool, typer.Option("--yes", "-y", help="Start without asking for the drill's name; pauses confirm themselves.")
 ]
 
 
 @app.callback()
 def drill() -> None:
-    """Run game days: raise alarms on a timeline, see who is told, and always clean up."""
+    """Run game days: raise alarms on a timeline, see who is notified, and always clean up."""
 
 
 @app.command("list", epilog=examples("reconciler drill list", "reconciler drill list stacks/checkout --format json"))
@@ -37,7 +38,7 @@ def list_(
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
     """List the stack's drills, each with its last run."""
-    from reconciler.cli.drilling import archive_of
+    from reconciler.app.drill import run_store
     from reconciler.cli.stack import opened
     from reconciler.drill.load import validate_drills
     from reconciler.views.json.drill import list_document
@@ -46,8 +47,8 @@ def list_(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         drills = validate_drills(workspace.stack, list(workspace.registry))
-        last = {record.drill: record for record in reversed(archive_of(workspace, terminal).records())}
-    terminal.show(format, text=lambda: list_lines(drills, last), document=lambda: list_document(drills, last))
+        last = {record.drill: record for record in reversed(run_store(workspace, terminal.redactor.tree).records())}
+    terminal.result(format, text=lambda: list_lines(drills, last), document=lambda: list_document(drills, last))
     return ExitCode.DONE
 
 
@@ -62,9 +63,9 @@ def plan(
 ) -> ExitCode:
     """Show a drill's timeline and every payload; nothing is sent.
 
-    It also says why the drill would not start now, and exits with 1 then.
+    If the drill would not start now, it says why and exits with 1.
     """
-    from reconciler.cli.drilling import previewed
+    from reconciler.app.drill import preview_drill
     from reconciler.cli.stack import opened
     from reconciler.views.json.drill import preview_document
     from reconciler.views.markdown.drill import preview_markdown
@@ -72,8 +73,8 @@ def plan(
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        made, previews, problems = previewed(workspace, name)
-    terminal.show(
+        made, previews, problems = preview_drill(workspace, name)
+    terminal.result(
         format,
         text=lambda: preview_lines(made, previews, problems),
         document=lambda: preview_document(made, previews, problems),
@@ -93,7 +94,7 @@ def run(
     name: NameArgument,
     path: PathArgument = HERE,
     rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="On an emulator of its own: no service is asked, nothing real changes.")
+        bool, typer.Option("--rehearse", help="Run on an emulator of its own: no service is queried or changed.")
     ] = False,
     speed: Annotated[
         float | None,
@@ -114,18 +115,27 @@ def run(
 ) -> ExitCode:
     """Run a drill, and clear everything at its end, however it ends.
 
-    Asks for the drill's name before anything is sent. Ctrl-C ends it early, and clears. Exits with 3 where a check
-    does not pass, and with 4 where something was not done or an alarm may be left: it says which then.
+    Asks for the drill's name before anything is sent. Ctrl-C ends it early, and clears. Exits with 3 if a check does
+    not pass, and with 4 if a step was not done or an alarm may be left, and names them.
     """
-    from reconciler.cli.drilling import run_drill
+    from reconciler.app.drill import rehearse_drill, run_drill, run_store
+    from reconciler.cli.drill_operator import check_approvable, drill_hooks
+    from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     if speed is not None and not rehearse:
-        hint = "add --rehearse: only the emulator's time can be made to run faster"
-        raise DiagnosticError(Diagnostic("--speed goes with --rehearse", hint=hint))
+        hint = "add --rehearse: only the emulator's time can run faster"
+        raise DiagnosticError(Diagnostic("--speed requires --rehearse", hint=hint))
     terminal = Terminal.of(ctx)
-    scaled = (speed or 60.0) if rehearse else None
-    return _show(terminal, run_drill(terminal, name, path, var, var_file, speed=scaled, yes=yes, force=force), format)
+    check_approvable(terminal, yes=yes or rehearse)
+    hooks = drill_hooks(terminal, automatic=yes or not terminal.interactive, approved=yes or rehearse)
+    with opened(terminal, path, var, var_file, data=False) as workspace:
+        store = run_store(workspace, terminal.redactor.tree)
+        if rehearse:
+            record = rehearse_drill(workspace, name, store, hooks, speed=speed or 60.0, force=force)
+        else:
+            record = run_drill(workspace, name, store, hooks, force=force)
+    return _show(terminal, record, format)
 
 
 @app.command(epilog=examples("reconciler drill resume checkout_outage"))
@@ -138,14 +148,19 @@ def resume(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Go on with a run whose process died.
+    """Resume a run whose process died.
 
-    Settles what is open, takes the steps that are left, and clears.
+    Settles what is open, executes the remaining steps, and clears.
     """
-    from reconciler.cli.drilling import resume_drill
+    from reconciler.app.drill import resume_drill, run_store
+    from reconciler.cli.drill_operator import drill_hooks
+    from reconciler.cli.stack import opened
 
     terminal = Terminal.of(ctx)
-    return _show(terminal, resume_drill(terminal, name, path, var, var_file, yes=yes), format)
+    with opened(terminal, path, var, var_file, data=False) as workspace:
+        store = run_store(workspace, terminal.redactor.tree)
+        record = resume_drill(workspace, name, store, drill_hooks(terminal, automatic=yes))
+    return _show(terminal, record, format)
 
 
 @app.command(epilog=examples("reconciler drill abort checkout_outage", "reconciler drill abort"))
@@ -160,20 +175,29 @@ def abort(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """End a drill and clear all its alarms, from here or any other machine.
+    """Abort a drill and clear all its alarms, from this machine or another one.
 
-    Their marks are enough. A run that is alive here is told to end; one that died is settled and cleared.
+    The marks of the alarms are enough. A live run on this machine is asked to stop; a dead one is settled and cleared.
     """
-    from reconciler.cli.drilling import abort_drills
+    from reconciler.app.drill import abort_drills, run_store
+    from reconciler.cli.drill_operator import drill_hooks
+    from reconciler.cli.stack import opened
     from reconciler.views.json.drill import records_document
     from reconciler.views.markdown.drill import record_markdown
     from reconciler.views.text.drill import record_lines
+    from reconciler.views.text.line import line
 
     terminal = Terminal.of(ctx)
-    records = abort_drills(terminal, name, path, var, var_file)
-    terminal.show(
+
+    def waiting(record: Record) -> None:
+        terminal.message([line(f"Run {record.run} is running in process {record.pid}; asking it to stop.")])
+
+    with opened(terminal, path, var, var_file, data=False) as workspace:
+        store = run_store(workspace, terminal.redactor.tree)
+        records = abort_drills(workspace, name, store, drill_hooks(terminal, automatic=True), waiting)
+    terminal.result(
         format,
-        text=lambda: (line for record in records for line in record_lines(record)),
+        text=lambda: chain.from_iterable(map(record_lines, records)),
         document=lambda: records_document(records),
         markdown=lambda: "\n".join(map(record_markdown, records)),
     )
@@ -189,7 +213,7 @@ def status(
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
     """Show the last run of each drill, and which alarms of drills are active now."""
-    from reconciler.cli.drilling import active_now, archive_of
+    from reconciler.app.drill import active_alarms, run_store
     from reconciler.cli.stack import opened
     from reconciler.views.json.drill import status_document
     from reconciler.views.text.drill import status_lines
@@ -197,10 +221,12 @@ def status(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         records = list(
-            {record.drill: record for record in reversed(archive_of(workspace, terminal).records())}.values()
+            {
+                record.drill: record for record in reversed(run_store(workspace, terminal.redactor.tree).records())
+            }.values()
         )
-        active, trouble = active_now(workspace, [record.drill for record in records])
-    terminal.show(
+        active, trouble = active_alarms(workspace, [record.drill for record in records])
+    terminal.result(
         format,
         text=lambda: status_lines(records, active, trouble),
         document=lambda: status_document(records, active, trouble),
@@ -233,19 +259,28 @@ def report(
     ] = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Report on a run: when things happened, who was told how soon, what was cleared.
+    """Report on a run: when things happened, who was notified how soon, what was cleared.
 
     It needs neither the configuration nor the network.
     """
-    from reconciler.cli.drilling import recorded, write_reports
+    from reconciler.app.drill import recorded
+    from reconciler.views.html.drill import record_html
     from reconciler.views.json.drill import record_document
+    from reconciler.views.junit.drill import record_junit
     from reconciler.views.markdown.drill import record_markdown
+    from reconciler.views.printable import printable
     from reconciler.views.text.drill import record_lines
+    from reconciler.views.text.line import Style, line
 
     terminal = Terminal.of(ctx)
     found = recorded(path, run)
-    write_reports(terminal, found, html, junit)
-    terminal.show(
+    if html is not None:
+        terminal.write_file(html, record_html(found))
+    if junit is not None:
+        terminal.write_file(junit, record_junit(found, terminal.redactor))
+    for file in filter(None, (html, junit)):
+        terminal.message([line("Wrote ", (printable(str(file)), Style.BOLD))])
+    terminal.result(
         format,
         text=lambda: record_lines(found),
         document=lambda: record_document(found),
@@ -259,7 +294,7 @@ def _show(terminal: Terminal, record: Record, format: Format) -> ExitCode:
     from reconciler.views.markdown.drill import record_markdown
     from reconciler.views.text.drill import record_lines
 
-    terminal.show(
+    terminal.result(
         format,
         text=lambda: record_lines(record),
         document=lambda: record_document(record),

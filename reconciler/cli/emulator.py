@@ -94,13 +94,15 @@ def emulator(
     switches = [*(f"{name}={value}" for name, value in named.items() if value is not None), *(switch or [])]
     terminal = Terminal.of(ctx)
     pairs = {"--key": _pairs("--key", key or []), "--user": _pairs("--user", user or [])}
-    terminal.hide([each for each in (token, *(secret for pair in pairs.values() for secret in pair.values())) if each])
+    terminal.redact(
+        [each for each in (token, *(secret for pair in pairs.values() for secret in pair.values())) if each]
+    )
     if host not in LOOPBACK and token is None:
-        terminal.tell([line(f"Warning: whoever reaches {host} may use this emulator; --token demands a token.")])
+        terminal.message([line(f"Warning: whoever reaches {host} may use this emulator; --token demands a token.")])
 
     def ready(url: str) -> None:
-        terminal.show(terminal.format, text=lambda: [line(url)])
-        terminal.tell([line(f"AOM, CES, BCM, SMN and IAM are emulated at {url}; Ctrl-C ends it.")])
+        terminal.result(terminal.format, text=lambda: [line(url)])
+        terminal.message([line(f"AOM, CES, BCM, SMN and IAM are emulated at {url}; Ctrl-C ends it.")])
 
     try:
         from reconciler.emulator.server import serve

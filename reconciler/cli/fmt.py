@@ -44,7 +44,6 @@ def fmt(
 
     Only white space changes: comments, order, quotes and line breaks stay. Names each file it changed.
     """
-    from reconciler.cli.files import replace_text
     from reconciler.config.yaml.format import format_text
     from reconciler.core.diagnostic import DiagnosticError
 
@@ -66,7 +65,7 @@ def fmt(
         elif changes:
             terminal.write(f"{source.name}\n")
         if changes and not (check or diff or source.name == STANDARD_INPUT):
-            replace_text(Path(source.name), text)
+            terminal.write_file(Path(source.name), text)
     if problems:
         raise DiagnosticError(*problems)
     return ExitCode.CHECK_FAILED if check and altered else ExitCode.DONE
@@ -87,4 +86,4 @@ def _show_diff(terminal: Terminal, source: Source, text: str) -> None:
     from reconciler.views.text.diff import diff_lines
 
     before = source.text.decode("utf-8")
-    terminal.show(Format.TEXT, text=lambda: diff_lines(source.name, before, text))
+    terminal.result(Format.TEXT, text=lambda: diff_lines(source.name, before, text))

@@ -13,7 +13,7 @@ from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOpti
 from reconciler.cli.terminal import Format, Terminal
 
 if TYPE_CHECKING:
-    from reconciler.cli.importing import Imports
+    from reconciler.app.import_ import Imports
     from reconciler.core.unmanaged import UnmanagedAlarm
     from reconciler.session.workspace import Workspace
 
@@ -67,7 +67,7 @@ def import_(
     Looks for active alarms that no stack has raised, and writes the YAML that declares them. With --adopt it plans
     their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.
     """
-    from reconciler.cli.importing import filters, imports
+    from reconciler.app.import_ import filters, imports
     from reconciler.cli.stack import opened
 
     terminal = Terminal.of(ctx)
@@ -83,7 +83,6 @@ def import_(
 
 
 def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, *, filtered: bool) -> None:
-    from reconciler.cli.files import replace_text
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.views.phrases.plan import count
     from reconciler.views.printable import printable
@@ -96,7 +95,7 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
     rest = f" {count(imported.declared, 'alarm')} declared already." if imported.declared else ""
     if not number:
         why = ": none that is nobody's passes the filters" if filtered and not imported.declared else ""
-        terminal.tell([line(f"No alarm to import{why}.{rest}")])
+        terminal.message([line(f"No alarm to import{why}.{rest}")])
         return
     head = (
         f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
@@ -105,13 +104,13 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
     text = yaml_export(imported.resources, head)
     if out is None:
         terminal.write(text)
-    elif out.exists():
+    elif out.is_file():
         hint = "name a file that is not there yet"
         raise DiagnosticError(Diagnostic(f"{out} is there already, and import overwrites nothing", hint=hint))
     else:
-        replace_text(out, text)
+        terminal.write_file(out, text)
     where = "" if out is None else f" to {out}"
-    terminal.tell(
+    terminal.message(
         [
             line(f"Wrote {count(number, 'alarm')}{printable(where)}.{rest}"),
             line("Read it, then take them over: ", ("reconciler import --adopt --out adoption.json", Style.BOLD)),
@@ -122,7 +121,8 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
 def _adopt(
     terminal: Terminal, workspace: Workspace, found: list[UnmanagedAlarm], out: Path | None, stack: Path, format: Format
 ) -> None:
-    from reconciler.cli.plans import save, show_plan
+    from reconciler.cli.operator import show_plan
+    from reconciler.cli.plan import save
     from reconciler.core.diagnostic import DiagnosticError
     from reconciler.plan.adoption import adopt
     from reconciler.views.phrases.plan import count
@@ -135,6 +135,6 @@ def _adopt(
     left = len(found) - sum(len(change.before) for change in plan.changes)
     if left:
         are = "is" if left == 1 else "are"
-        terminal.tell([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
+        terminal.message([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
     if out is not None and plan.changes:
         save(terminal, plan, out, stack)

@@ -96,9 +96,9 @@ def init(
     verb = "check" if starter is Starter.SMOKE_CHECK else "plan"
     terminal = Terminal.of(ctx)
     if kept and kept != [".gitignore"]:
-        terminal.tell([line(f"Kept what was there: {', '.join(kept)}.")])
+        terminal.message([line(f"Kept what was there: {', '.join(kept)}.")])
     then = f"reconciler {verb}{where}{options}"
-    terminal.tell([line(f"Wrote {directory / FILE}. Read it, then try: ", (then, Style.BOLD))])
+    terminal.message([line(f"Wrote {directory / FILE}. Read it, then try: ", (then, Style.BOLD))])
     return ExitCode.DONE
 
 

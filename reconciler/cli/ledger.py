@@ -55,7 +55,7 @@ def list_(
 
     with closing(_read(where, stack)) as opened:
         runs, holder = opened.runs(), opened.holder(now())
-    Terminal.of(ctx).show(
+    Terminal.of(ctx).result(
         format,
         text=lambda: run_lines(runs, holder),
         document=lambda: runs_document(runs, holder),
@@ -72,12 +72,13 @@ def show(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """Show the operations of one run, and what became of each."""
-    from reconciler.cli.runs import past_run
+    from reconciler.app.runs import past_run
+    from reconciler.cli.clock import now
     from reconciler.views.json.ledger import run_document
     from reconciler.views.text.ledger import entry_lines
 
-    found = past_run(run, where, stack)
-    Terminal.of(ctx).show(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
+    found = past_run(run, where, now(), stack)
+    Terminal.of(ctx).result(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
 
 
@@ -89,17 +90,27 @@ def settle(
     var_file: VarFileOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
-    """Ask the services what became of operations that a run left open; sends nothing.
+    """Query the outcome of operations that a run left open; sends nothing.
 
-    What they answer goes into the journal. `reconciler apply` does this first, too. Exits with 4 where a service could
-    not be asked, so that something stays open.
+    The outcomes go into the journal. `reconciler apply` does this first, too. Exits with 4 if a query fails, so that
+    an operation stays open.
     """
-    from reconciler.cli.settling import settle_only
-    from reconciler.cli.stack import opened
+    from functools import partial
+    from threading import Event
 
-    terminal = Terminal.of(ctx)
+    from reconciler.app.settle import settle_stack
+    from reconciler.cli.progress import working
+    from reconciler.cli.stack import opened
+    from reconciler.views.json.settlement import settlement_document
+    from reconciler.views.text.settlement import settled_lines
+
+    terminal, stop = Terminal.of(ctx), Event()
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        return settle_only(terminal, workspace, format)
+        found = settle_stack(workspace, stop, partial(working, terminal))
+    terminal.result(format, text=lambda: settled_lines(found), document=lambda: settlement_document(found))
+    if stop.is_set():
+        return ExitCode.INTERRUPTED
+    return ExitCode.PARTIAL if found.open else ExitCode.DONE
 
 
 @app.command()
@@ -112,8 +123,8 @@ def unlock(
     """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
     from contextlib import closing
 
+    from reconciler.app.ledger_file import find
     from reconciler.cli.clock import now
-    from reconciler.cli.ledger_file import find
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.ledger.sqlite import open_ledger
     from reconciler.views.text.ledger import holder_lines, unlocked_lines
@@ -126,20 +137,20 @@ def unlock(
                 raise DiagnosticError(
                     Diagnostic(
                         f"the lease is held by {holder.owner} on {holder.host} (process {holder.pid})",
-                        hint="make sure that this run is over, then say --yes",
+                        hint="make sure that this run is over, then add --yes",
                     )
                 )
             answer = terminal.ask(holder_lines(holder), "Break this lease? Only 'yes' does it: ")
             if answer != "yes":
-                terminal.tell(unlocked_lines(None))
+                terminal.message(unlocked_lines(None))
                 return ExitCode.ERROR
         held = opened.unlock()
-    terminal.show(DataFormat.TEXT, text=lambda: unlocked_lines(held))
+    terminal.result(DataFormat.TEXT, text=lambda: unlocked_lines(held))
     return ExitCode.DONE
 
 
 def _read(where: Path, stack: str | None) -> Ledger:
-    from reconciler.cli.ledger_file import find
+    from reconciler.app.ledger_file import find
     from reconciler.ledger.sqlite import read_ledger
 
     return read_ledger(find(where, stack))

@@ -1,7 +1,9 @@
 """``reconciler plan``."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +19,9 @@ from reconciler.cli.options import (
     VarOption,
 )
 from reconciler.cli.terminal import Format, Terminal
+
+if TYPE_CHECKING:
+    from reconciler.plan.plan import Plan
 
 app = command_app()
 
@@ -36,7 +41,7 @@ def plan(
         typer.Option("--out", metavar="FILE", help="Save the plan, for `reconciler apply FILE`.", show_default=False),
     ] = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes.")
     ] = False,
     refresh_only: Annotated[
         bool,
@@ -50,24 +55,23 @@ def plan(
 ) -> ExitCode:
     """Show what apply would do.
 
-    Asks the services what is there, compares it with what the stack declares, and shows exactly what would be pushed
+    Queries the services, compares the answers with what the stack declares, and shows exactly what would be pushed
     and cleared. Changes nothing.
     """
-    from reconciler.cli.plans import save, show_plan
-    from reconciler.cli.stack import addresses, check_targets, opened
+    from reconciler.app.plan import addresses, plan_stack
+    from reconciler.cli.operator import show_plan
+    from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+    from reconciler.plan.drift import drift_only
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
     if refresh_only and out is not None:
         hint = "leave --refresh-only out to save what would be sent"
-        raise DiagnosticError(Diagnostic("--refresh-only shows what moved: it leaves nothing to save", hint=hint))
+        raise DiagnosticError(Diagnostic("--refresh-only shows drift: there is no plan to save", hint=hint))
     with opened(terminal, path, var, var_file) as workspace:
-        made = workspace.plan(workspace.read_ledger_view(), targets=targets)
-        check_targets(made, targets)
+        made = plan_stack(workspace, targets)
         if refresh_only:
-            from reconciler.plan.drift import drift_only
-
             made = drift_only(made)
         show_plan(terminal, made, format)
         if made.problems:
@@ -80,3 +84,19 @@ def plan(
         if out is not None:
             save(terminal, made, out, path)
     return ExitCode.CHANGES if detailed_exitcode and made.pending else ExitCode.DONE
+
+
+def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
+    """Write a plan file; say how to apply it to the stack at ``stack``."""
+    import shlex
+
+    from reconciler.app.planfiles import plan_text
+    from reconciler.core.duration import format_instant
+    from reconciler.views.printable import printable
+    from reconciler.views.text.line import Style, line
+
+    terminal.write_file(path, plan_text(plan))
+    until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
+    places = [path] if stack == Path() else [stack, path]
+    command = shlex.join(["reconciler", "apply", *map(str, places)])
+    terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])

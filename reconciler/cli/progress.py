@@ -1,33 +1,84 @@
-"""Progress on standard error: a bar where somebody watches, log records elsewhere."""
+"""Progress on standard error: a live display on a terminal, log records elsewhere."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Event
 
 from reconciler.apply.progress import Progress
+from reconciler.checks.result import CheckResult
+from reconciler.checks.run import Progress as CheckWatcher
+from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
+from reconciler.core.clock import Clock
 from reconciler.core.operation import Outcome, Status
+from reconciler.drill.journal import Watcher
+from reconciler.drill.record import Record
 from reconciler.views.printable import printable
+from reconciler.views.text.drill import remark_line
+from reconciler.views.text.line import Style, line
 
-_log = logging.getLogger("reconciler.apply")
+INTERRUPTED = "Interrupted: requests in flight finish, then the run stops. Ctrl-C again exits at once."
+CHECKS_INTERRUPTED = "Interrupted: canaries are cleared, then the checks stop. Ctrl-C again exits at once."
+_apply_log = logging.getLogger("reconciler.apply")
+_check_log = logging.getLogger("reconciler.checks")
 
 
 @contextmanager
-def watching(terminal: Terminal) -> Iterator[Progress]:
-    """The watcher of one run."""
-    if not terminal.watched:
-        yield LogProgress()
-        return
-    from reconciler.cli.bar import ApplyProgress
+def working(terminal: Terminal, stop: Event) -> Iterator[Progress]:
+    """The watcher of one apply; Ctrl-C and a termination signal set ``stop`` meanwhile, and say so."""
+    with stop_on_signal(stop, lambda: terminal.message([line((INTERRUPTED, Style.WARNING))])):
+        if not terminal.watched:
+            yield ApplyLogProgress()
+            return
+        from reconciler.cli.live import ApplyProgress
 
-    with ApplyProgress(terminal) as bar:
-        yield bar
+        with ApplyProgress(terminal) as shown:
+            yield shown
 
 
-class LogProgress:
-    """Tells a run to the log."""
+@contextmanager
+def checking(terminal: Terminal, stop: Event) -> Iterator[CheckWatcher]:
+    """The watcher of running checks; Ctrl-C and a termination signal set ``stop`` meanwhile, and say so."""
+    with stop_on_signal(stop, lambda: terminal.message([line((CHECKS_INTERRUPTED, Style.WARNING))])):
+        if not terminal.watched:
+            yield CheckLogProgress()
+            return
+        from reconciler.cli.live import CheckProgress
+
+        with CheckProgress(terminal) as shown:
+            yield shown
+
+
+class DrillWatcher:
+    """The watcher of a drill: a live display on a terminal, a line for each log entry elsewhere."""
+
+    def __init__(self, terminal: Terminal, clock: Clock) -> None:
+        self._shown: AbstractContextManager[object] = nullcontext()
+        self.watch: Watcher = _LogLines(terminal).watch
+        if terminal.watched:
+            from reconciler.cli.live import DrillProgress
+
+            self._display = DrillProgress(terminal, clock)
+            self._shown, self.watch = self._display, self._display.watch
+
+    def __enter__(self) -> DrillWatcher:
+        self._shown.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._shown.__exit__(None, None, None)
+
+    def away(self) -> AbstractContextManager[None]:
+        """Make room for a question."""
+        return nullcontext() if isinstance(self._shown, nullcontext) else self._display.away()
+
+
+class ApplyLogProgress:
+    """Logs how far a run is."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -35,17 +86,52 @@ class LogProgress:
 
     def started(self, total: int) -> None:
         self._total = total
-        _log.info("%d operations to send", total)
+        _apply_log.info("%d operations to send", total)
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
         self._ended += len(outcomes)
-        _log.info("%d of %d operations ended", self._ended, self._total)
+        _apply_log.info("%d of %d operations ended", self._ended, self._total)
         for outcome in outcomes:
             if outcome.status is not Status.DONE:
-                _log.info("operation %s: %s: %s", outcome.key, outcome.status, outcome.error)
+                _apply_log.info("operation %s: %s: %s", outcome.key, outcome.status, outcome.error)
 
     def verifying(self, waiting: int) -> None:
-        _log.info("verifying: the effect of %d operations is not visible yet", waiting)
+        _apply_log.info("verifying: the effect of %d operations is not visible yet", waiting)
 
     def note(self, text: str) -> None:
-        _log.info("%s", printable(text))
+        _apply_log.info("%s", printable(text))
+
+
+class CheckLogProgress:
+    """Logs the state of checks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reasons: dict[str, str] = {}
+
+    def started(self, name: str, about: str) -> None:
+        _check_log.info("check %s: querying %s", name, about)
+
+    def polled(self, name: str, reason: str) -> None:
+        with self._lock:
+            if self._reasons.get(name) == reason:
+                return
+            self._reasons[name] = reason
+        _check_log.info("check %s: %s", name, printable(reason))
+
+    def ended(self, result: CheckResult) -> None:
+        _check_log.info("check %s: %s: %s", result.name, result.verdict, printable(result.found.reason))
+
+
+class _LogLines:
+    """Writes a line for each new entry of a drill's log."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._shown = 0
+
+    def watch(self, record: Record) -> None:
+        new = record.log[self._shown :]
+        self._shown = len(record.log)
+        if new:
+            self._terminal.message([remark_line(record, entry) for entry in new])

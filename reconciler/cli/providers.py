@@ -20,7 +20,7 @@ def providers(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) ->
     from reconciler.views.text.providers import provider_lines
 
     installed = list(Registry())
-    Terminal.of(ctx).show(
+    Terminal.of(ctx).result(
         format,
         text=lambda: provider_lines(installed),
         document=lambda: providers_document(installed),

@@ -144,7 +144,7 @@ def receive(
     token = _secret(terminal, token_env, token_file)
     sender_token = _secret(terminal, sender_token_env, sender_token_file)
     hooks = _hooks(_secret(terminal, hooks_env, hooks_file) or "")
-    terminal.hide([secret for secret in (token, sender_token, *hooks.values(), urlsplit(db).password) if secret])
+    terminal.redact([secret for secret in (token, sender_token, *hooks.values(), urlsplit(db).password) if secret])
     if token is None:
         raise DiagnosticError(
             Diagnostic(
@@ -163,8 +163,8 @@ def receive(
         raise DiagnosticError(Diagnostic("--tls-cert and --tls-key belong together"))
 
     def ready(url: str) -> None:
-        terminal.show(terminal.format, text=lambda: [line(url)])
-        terminal.tell([line(f"Receiving notifications at {url}; Ctrl-C stops the server.")])
+        terminal.result(terminal.format, text=lambda: [line(url)])
+        terminal.message([line(f"Receiving notifications at {url}; Ctrl-C stops the server.")])
 
     try:
         from reconciler.core.duration import parse_duration

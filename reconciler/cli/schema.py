@@ -26,18 +26,19 @@ def schema(
 
     It covers the providers that are installed. With --out it is written beside the schema of saved plans.
     """
-    from reconciler.cli.schemas import schemas
+    from reconciler.app.schemas import schemas
     from reconciler.views.json.document import encode
+    from reconciler.views.json.schema import DOCUMENTS
     from reconciler.views.text.line import line
 
     terminal = Terminal.of(ctx)
-    made = schemas()
+    made = schemas(DOCUMENTS)
     if out is None:
-        terminal.show(Format.JSON, text=list, document=lambda: made["stack"])
+        terminal.result(Format.JSON, text=list, document=lambda: made["stack"])
         return ExitCode.DONE
     out.mkdir(parents=True, exist_ok=True)
     for name, document in made.items():
         file = out / f"{name}.schema.json"
-        file.write_text(encode(document), encoding="utf-8")
-        terminal.tell([line(f"Wrote {file}")])
+        terminal.write_file(file, encode(document))
+        terminal.message([line(f"Wrote {file}")])
     return ExitCode.DONE

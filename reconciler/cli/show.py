@@ -52,19 +52,19 @@ def show(
     A plan file that was altered after it was saved is refused. Runs come from the ledger: what was sent, and what the
     service answered.
     """
-    from reconciler.cli.plans import show_saved
+    from reconciler.cli.clock import now
 
     terminal = Terminal.of(ctx)
     if Path(what).exists() or not _is_run(what):
-        show_saved(terminal, Path(what), format)
+        _show_saved(terminal, Path(what), format)
         return ExitCode.DONE
-    from reconciler.cli.runs import past_run
+    from reconciler.app.runs import past_run
     from reconciler.views.json.ledger import run_document
     from reconciler.views.markdown.ledger import run_markdown
     from reconciler.views.text.ledger import entry_lines
 
-    found = past_run(what, where, stack)
-    terminal.show(
+    found = past_run(what, where, now(), stack)
+    terminal.result(
         format,
         text=lambda: entry_lines(*found),
         document=lambda: run_document(*found),
@@ -76,3 +76,18 @@ def show(
 def _is_run(text: str) -> bool:
     """Whether a text that names no file can be the id of a run, or its beginning."""
     return bool(text) and set(text) <= set("0123456789abcdef")
+
+
+def _show_saved(terminal: Terminal, path: Path, format: Format) -> None:
+    """Write a saved plan, and until when it can be applied."""
+    from reconciler.app.planfiles import load_plan
+    from reconciler.cli.clock import now
+    from reconciler.cli.operator import show_plan
+    from reconciler.views.phrases.plan import deadline
+    from reconciler.views.text.line import line
+
+    plan = load_plan(path)
+    show_plan(terminal, plan, format)
+    until = deadline(plan, now())
+    if until is not None and format != Format.JSON:  # its document has it as send_by
+        terminal.result(format, text=lambda: [line(until)], markdown=lambda: f"\n{until}\n")

@@ -59,7 +59,7 @@ class Terminal:
         self.format = Format.TEXT  # what a failure is told in
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
-        self.above: Callable[[str], None] | None = None  # writes above what is drawn on standard error
+        self.live_writer: Callable[[str], None] | None = None  # writes above what is drawn on standard error
         self.redactor = Redactor()
         self._painters: dict[int, AnsiRenderer | None] = {}
 
@@ -79,11 +79,11 @@ class Terminal:
         """Whether somebody sees standard error while it is written."""
         return _is_terminal(self.stderr) and self.environ.get("TERM") != "dumb"
 
-    def hide(self, secrets: Iterable[str]) -> None:
-        """From now on show none of these."""
+    def redact(self, secrets: Iterable[str]) -> None:
+        """Redact these from now on."""
         self.redactor = Redactor(self.redactor.secrets.union(secrets))
 
-    def show(
+    def result(
         self,
         format: Format | DataFormat,
         *,
@@ -110,7 +110,24 @@ class Terminal:
         """Write a text that is the result itself to standard output, as it is but for secrets."""
         self._write(self.stdout, self.redactor(text))
 
-    def tell(self, lines: Iterable[Line]) -> None:
+    def write_file(self, path: Path, text: str) -> None:
+        """Write a file that the user named; ``-`` is standard output. Secrets are the caller's to redact.
+
+        Raises DiagnosticError if it cannot be written.
+        """
+        from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+        from reconciler.core.files import write_text
+
+        if path == Path("-"):
+            self._write(self.stdout, text)
+            return
+        try:
+            write_text(path, text)
+        except OSError as error:
+            hint = "check the path, and who may write there"
+            raise DiagnosticError(Diagnostic(f"cannot write {path}: {error.strerror or error}", hint=hint)) from None
+
+    def message(self, lines: Iterable[Line]) -> None:
         """Write what goes beside the result, to standard error."""
         self._lines(self.stderr, lines)
 
@@ -118,7 +135,7 @@ class Terminal:
         """Tell diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
         from reconciler.views.text.diagnostic import diagnostic_lines
 
-        self.tell(diagnostic_lines(diagnostics))
+        self.message(diagnostic_lines(diagnostics))
         if self.environ.get("GITHUB_ACTIONS") == "true":
             from reconciler.views.github import workflow_commands
 
@@ -126,7 +143,7 @@ class Terminal:
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
         """Show some lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
-        self.tell(lines)
+        self.message(lines)
         self.prompt(prompt)
         return self.stdin.readline().strip()
 
@@ -167,8 +184,8 @@ class Terminal:
         return self._painters[id(stream)]
 
     def _write(self, stream: TextIO, text: str) -> None:
-        if stream is self.stderr and self.above is not None:
-            self.above(text)
+        if stream is self.stderr and self.live_writer is not None:
+            self.live_writer(text)
             return
         try:
             stream.write(text)

@@ -36,7 +36,7 @@ def validate(
     with opened(terminal, path, var, var_file, data=False) as workspace:
         validate_checks(workspace.stack, workspace.registry.resource_types())
         validate_drills(workspace.stack, list(workspace.registry))
-        terminal.show(
+        terminal.result(
             format,
             text=lambda: validation_lines(workspace.stack),
             document=lambda: validation_document(workspace.stack),

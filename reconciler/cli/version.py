@@ -20,7 +20,7 @@ app = command_app()
 @app.command()
 def version(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> ExitCode:
     """Show which version this is."""
-    Terminal.of(ctx).show(
+    Terminal.of(ctx).result(
         format,
         text=lambda: [line(f"reconciler {__version__}")],
         document=lambda: document(version=__version__, python=platform.python_version(), platform=platform.system()),

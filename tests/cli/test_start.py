@@ -95,7 +95,7 @@ def test_a_fault_of_ours_is_one_line_and_its_detail_a_debug_record(monkeypatch: 
     def fail() -> None:
         raise RuntimeError("out of\x1b cheese")
 
-    monkeypatch.setattr("reconciler.cli.schemas.schemas", fail)
+    monkeypatch.setattr("reconciler.app.schemas.schemas", fail)
     done = inside("schema")
     assert done.code == 1
     assert done.err.startswith("error: internal error: RuntimeError: out of\\x1b cheese\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.bar import ApplyProgress
+from reconciler.cli.live import ApplyProgress
 from reconciler.cli.logs import Logs
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.text.line import Style, line
@@ -46,15 +46,15 @@ def _columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_signs_are_coloured_on_a_terminal() -> None:
     terminal, shown = screen(80)
-    terminal.tell([])
-    terminal.show(Format.TEXT, text=lambda: [line(("+ ", Style.ADD), "plain")])
+    terminal.message([])
+    terminal.result(Format.TEXT, text=lambda: [line(("+ ", Style.ADD), "plain")])
     assert shown.getvalue() == "\x1b[32m+ \x1b[0mplain\n"
 
 
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colour_where_none_is_wanted(environ: dict[str, str]) -> None:
     terminal, shown = screen(80, **environ)
-    terminal.show(Format.TEXT, text=lambda: [line(("+ ", Style.ADD), "plain")])
+    terminal.result(Format.TEXT, text=lambda: [line(("+ ", Style.ADD), "plain")])
     assert shown.getvalue() == "+ plain\n"
 
 
@@ -66,26 +66,26 @@ def test_a_pipe_gets_neither_colour_nor_wrapping() -> None:
 
 def test_a_long_line_is_wrapped_under_its_own_text() -> None:
     terminal, shown = screen(30, NO_COLOR="1")
-    terminal.show(Format.TEXT, text=lambda: [line("name = ", '"some words that are too long"', hang=7)])
+    terminal.result(Format.TEXT, text=lambda: [line("name = ", '"some words that are too long"', hang=7)])
     assert shown.getvalue() == 'name = "some words that are\n       too long"\n'
 
 
 def test_wide_characters_are_wrapped_by_the_cells_they_take() -> None:
     terminal, shown = screen(24, NO_COLOR="1")
-    terminal.show(Format.TEXT, text=lambda: [line("磁" * 20)])
+    terminal.result(Format.TEXT, text=lambda: [line("磁" * 20)])
     assert shown.getvalue() == "磁" * 12 + "\n" + "磁" * 8 + "\n"
 
 
 def test_markup_in_data_is_shown_and_not_obeyed() -> None:
     terminal, shown = screen(24)
-    terminal.show(Format.TEXT, text=lambda: [line("[red]a[/red] " * 3)])
+    terminal.result(Format.TEXT, text=lambda: [line("[red]a[/red] " * 3)])
     assert shown.getvalue().replace("\n", " ").split() == ["[red]a[/red]"] * 3
 
 
 def test_a_secret_that_would_be_wrapped_is_masked_all_the_same() -> None:
     terminal, shown = screen(24, NO_COLOR="1")
-    terminal.hide(["correct horse battery staple"])
-    terminal.show(Format.TEXT, text=lambda: [line("it is correct horse battery staple here")])
+    terminal.redact(["correct horse battery staple"])
+    terminal.result(Format.TEXT, text=lambda: [line("it is correct horse battery staple here")])
     assert "horse" not in shown.getvalue()
 
 
@@ -118,7 +118,7 @@ def test_text_that_the_encoding_lacks_is_escaped_and_no_error(tmp_path: Path) ->
 def test_log_records_are_free_of_secrets_and_control_characters(json_logs: bool) -> None:
     terminal = Terminal(io.StringIO(), io.StringIO(), io.StringIO(), {})
     terminal.json_logs = json_logs
-    terminal.hide(["hunter2"])
+    terminal.redact(["hunter2"])
     with Logs(terminal):
         logging.getLogger("x").warning("said %s and \x1b[2J", "hunter2")
     record = terminal.stderr.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
@@ -137,13 +137,13 @@ def test_what_is_told_while_a_bar_is_drawn_stands_on_a_line_of_its_own(told: str
     with ApplyProgress(terminal) as bar, Logs(terminal):
         bar.started(2)
         if told == "tell":
-            terminal.tell([line(("Interrupted: the run ends.", Style.WARNING))])
+            terminal.message([line(("Interrupted: the run ends.", Style.WARNING))])
         else:
             logging.getLogger("x").warning("Interrupted: the run ends.")
     before, after = shown.getvalue().split("Interrupted: the run ends.")
     assert before.rsplit("\x1b[2K", 1)[1].count("Applying") == 0, "the bar is wiped off the line first"
     assert after.startswith("\n")
-    terminal.tell([line("over")])
+    terminal.message([line("over")])
     assert shown.getvalue().endswith("over\n")
 
 

@@ -153,8 +153,8 @@ def _live(told: Mapping[str, Any]) -> None:
 def _fork_for_each_line() -> None:
     import gc
 
+    import reconciler.app.apply
     import reconciler.cli.apply
-    import reconciler.cli.execution
     import reconciler.cli.ledger
     import reconciler.emulator.server
     import reconciler.plan.file

@@ -5,23 +5,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.cli.clock import now
-from reconciler.cli.ledger_file import find
+from reconciler.app.ledger_file import find
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.protocol import Entry, Run
 from reconciler.ledger.sqlite import read_ledger
 
 
 class PastRun(NamedTuple):
-    """A run with its operations; ``alive``: it may still be under way."""
+    """A run with its operations; ``alive``: it may still be running."""
 
     run: Run
     entries: Sequence[Entry]
     alive: bool
 
 
-def past_run(id: str, where: Path, stack: str | None = None) -> PastRun:
-    """The run with this id, or the only one whose id begins so; DiagnosticError where there is no such run."""
+def past_run(id: str, where: Path, now: int, stack: str | None = None) -> PastRun:
+    """The run with this id, or the only one whose id begins so. Raises DiagnosticError if there is no such run."""
     with closing(read_ledger(find(where, stack))) as ledger:
         runs = ledger.runs()
         found = [run for run in runs if run.id == id] or [run for run in runs if run.id.startswith(id)]
@@ -29,4 +28,4 @@ def past_run(id: str, where: Path, stack: str | None = None) -> PastRun:
             summary = f"more than one run begins with {id}" if found else f"there is no run {id}"
             raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` shows them all"))
         run = found[0]
-        return PastRun(run, ledger.entries(run.id), run is runs[0] and ledger.holder(now()) is not None)
+        return PastRun(run, ledger.entries(run.id), run is runs[0] and ledger.holder(now) is not None)

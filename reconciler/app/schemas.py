@@ -11,13 +11,12 @@ from reconciler.config.schema import DIALECT, stack_schema
 from reconciler.drill.spec import DrillSpec
 from reconciler.plan.planfile import PlanDocument
 from reconciler.providers.registry import Registry
-from reconciler.views.json.schema import DOCUMENTS
 
 
-def schemas() -> Mapping[str, Mapping[str, object]]:
-    """Each schema by name: the language, the plan file, and what the commands answer."""
+def schemas(documents: Mapping[str, type]) -> Mapping[str, Mapping[str, object]]:
+    """Each schema by name: the language, the plan file, and ``documents``, which commands answer."""
     return {
         "stack": stack_schema(list(Registry()), {"checks": CheckSpec, "drills": DrillSpec}),
         "plan": {"$schema": DIALECT, **PlanDocument.model_json_schema()},
-        **{name: {"$schema": DIALECT, **TypeAdapter(shape).json_schema()} for name, shape in DOCUMENTS.items()},
+        **{name: {"$schema": DIALECT, **TypeAdapter(shape).json_schema()} for name, shape in documents.items()},
     }

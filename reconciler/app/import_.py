@@ -1,4 +1,4 @@
-"""Importing: which foreign alarms can be declared in a stack, under which names, and which can't."""
+"""Importing: which unmanaged alarms can be declared in a stack, under which names, and which cannot."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -93,7 +93,7 @@ def _unfit(item: UnmanagedAlarm, kind: ResourceType) -> Diagnostic | None:
     else:
         return None
     name = observed.identity.get("event_name") or "without a name"
-    summary = f"alarm {observed.id} ({name}) can't be declared and is left out: {why}"
+    summary = f"alarm {observed.id} ({name}) cannot be declared and is left out: {why}"
     return Diagnostic(summary, severity=Severity.WARNING)
 
 

@@ -1,0 +1,152 @@
+"""Applying a plan under the stack's lease: what ``apply`` and ``destroy`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from enum import Enum, auto
+from threading import Event
+from typing import NamedTuple, Protocol
+
+from reconciler.app.owner import owner
+from reconciler.app.settle import settle_open
+from reconciler.apply.executor import apply_plan
+from reconciler.apply.lease import leased
+from reconciler.apply.options import Options
+from reconciler.apply.progress import Progress
+from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.settle import Settlement
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.operation import Status
+from reconciler.ledger.protocol import Ledger, RunState
+from reconciler.plan.plan import Plan
+from reconciler.session.workspace import Workspace
+
+
+class Operator(Protocol):
+    """Whoever runs an apply: sees what happens, approves, interrupts."""
+
+    def settled(self, settlement: Settlement) -> None:
+        """What became of the operations that earlier runs left open."""
+
+    def review(self, plan: Plan) -> None:
+        """The plan that is about to be applied, or refused."""
+
+    def approve(self, plan: Plan) -> bool:
+        """Whether to apply it."""
+
+    def working(self, stop: Event) -> AbstractContextManager[Progress]:
+        """The watcher of the part that works; an interrupt sets ``stop`` meanwhile."""
+
+
+class Request(NamedTuple):
+    """What is asked for; ``command`` is what the ledger and the summary call it."""
+
+    command: str
+    options: Options
+    force: bool = False
+
+
+class Ending(Enum):
+    """Why there is no result."""
+
+    INTERRUPTED = auto()
+    ALREADY_APPLIED = auto()
+    DECLINED = auto()
+
+
+def apply_stack(
+    workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
+) -> Result | Ending:
+    """Plan what the stack declares and apply it. Raises DiagnosticError, ServiceError, LeaseHeldError."""
+    return _execute(workspace, request, operator, lambda ledger: plan_targets(workspace, ledger, targets))
+
+
+def destroy_stack(
+    workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
+) -> Result | Ending:
+    """Clear every alarm the stack owns. Raises DiagnosticError, ServiceError, LeaseHeldError."""
+    return _execute(workspace, request, operator, lambda ledger: plan_targets(workspace, ledger, targets, destroy=True))
+
+
+def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | Ending:
+    """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on."""
+    return _execute(workspace, request, operator, lambda ledger: _still_due(workspace, ledger, plan))
+
+
+def plan_targets(
+    workspace: Workspace, ledger: Ledger, targets: Sequence[Address] = (), *, destroy: bool = False
+) -> Plan:
+    """A plan of what to do now. Raises DiagnosticError if the stack has no object at a target."""
+    from reconciler.app.plan import check_targets
+
+    plan = workspace.plan(workspace.ledger_view(ledger), targets=targets, destroy=destroy)
+    check_targets(plan, targets)
+    return plan
+
+
+def _execute(
+    workspace: Workspace, request: Request, operator: Operator, planned: Callable[[Ledger], Plan | None]
+) -> Result | Ending:
+    """Take the lease, settle what is open, plan, ask for approval, apply.
+
+    ``planned`` makes or checks the plan after everything is settled; None: it has been applied already.
+    """
+    ledger = workspace.open_ledger()
+    stop = Event()
+    with leased(ledger, owner(), workspace.clock, stop) as holder:
+        with operator.working(stop) as progress:
+            settlement = settle_open(workspace, ledger, stop, progress)
+        operator.settled(settlement)
+        if stop.is_set():
+            return Ending.INTERRUPTED
+        plan = planned(ledger)
+        if plan is None:
+            return Ending.ALREADY_APPLIED
+        problems = plan.problems or (() if request.force else workspace.refusals(plan))
+        if problems:
+            operator.review(plan)
+            raise DiagnosticError(*problems)
+        if not plan.pending:
+            now = workspace.clock.now()
+            return Result(plan, "", now, now, ApplyStatus.COMPLETE, {}, command=request.command)
+        operator.review(plan)
+        if not operator.approve(plan):
+            return Ending.DECLINED
+        with operator.working(stop) as progress:
+            return apply_plan(
+                plan,
+                workspace.providers,
+                ledger,
+                holder,
+                clock=workspace.clock,
+                stop=stop,
+                command=request.command,
+                options=request.options,
+                progress=progress,
+            )
+
+
+def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
+    """A saved plan, if it may be applied; None if nothing of it is left to do."""
+    if plan.stack == workspace.stack.name and _is_applied(plan, ledger):
+        return None
+    moved = workspace.staleness(plan, ledger)
+    if moved:
+        raise DiagnosticError(*moved)
+    return plan
+
+
+def _is_applied(plan: Plan, ledger: Ledger) -> bool:
+    """Whether a saved plan has nothing left to do.
+
+    A clear that is due only beside a second alarm has an outcome only if there was one: of a plan with such clears a
+    run must be complete.
+    """
+    certain = [operation.key for operation in plan.operations if not operation.unless_refreshed]
+    statuses = ledger.statuses(certain)
+    if not certain or any(statuses.get(key) is not Status.DONE for key in certain):
+        return False
+    conditional = any(operation.unless_refreshed for operation in plan.operations)
+    return not conditional or any(run.plan_id == plan.id and run.state is RunState.DONE for run in ledger.runs())

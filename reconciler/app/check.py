@@ -1,0 +1,62 @@
+"""Checks of an open stack: from their declarations to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Event
+
+from reconciler.app.owner import owner
+from reconciler.checks.canary import CanarySession
+from reconciler.checks.check import Check, UnresolvedCheck, read_checks
+from reconciler.checks.result import Report
+from reconciler.checks.run import Progress, run_checks
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.ledger.protocol import CHECK
+from reconciler.session.session import open_session
+from reconciler.session.workspace import Workspace
+
+
+def run_stack_checks(workspace: Workspace, names: Sequence[str], stop: Event, progress: Progress) -> Report:
+    """Run the named checks, or all of them, until they end or ``stop`` is set.
+
+    Raises DiagnosticError if the checks are invalid, or if the stack has none: a gate without checks must not pass.
+    """
+    checks = stack_checks(workspace, names)
+    if not checks:
+        hint = "declare some under checks, or name the stack that has them: reconciler check DIR"
+        raise DiagnosticError(Diagnostic(f"the stack {workspace.stack.name} has no checks to pass", hint=hint))
+    _open_providers(workspace, checks)
+    return run_checks(
+        workspace.stack.name,
+        checks,
+        workspace.query,
+        lambda: canary_session(workspace),
+        workspace.clock,
+        stop,
+        progress,
+    )
+
+
+def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | UnresolvedCheck]:
+    """The checks of an open stack; runs the queries that their expressions need."""
+    return read_checks(workspace.stack, workspace.registry.resource_types(), workspace.ask, names)
+
+
+@contextmanager
+def canary_session(workspace: Workspace) -> Iterator[CanarySession]:
+    """A session for canaries, under the stack's lease. Raises LeaseHeldError."""
+    # An event of its own: if the lease is lost the ledger refuses further writes, and the other checks continue.
+    with open_session(workspace, owner(), Event(), command=CHECK) as session:
+        yield CanarySession(session, workspace.refusals)
+
+
+def _open_providers(workspace: Workspace, checks: Sequence[Check | UnresolvedCheck]) -> None:
+    """Open the providers before the checks start, so that no check's time includes it.
+
+    A provider that fails to open is reported by the check that needs it.
+    """
+    keys = {check.query.provider for check in checks if isinstance(check, Check) and check.query is not None}
+    for key in sorted(keys):
+        with suppress(DiagnosticError):
+            workspace.connections.provider(workspace.stack.providers[key])

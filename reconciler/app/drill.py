@@ -1,0 +1,141 @@
+"""Drills of a stack: preview, run, resume, abort, status, and the records of past runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
+from reconciler.core.observed import Observed, State
+from reconciler.drill.drill import Drill, drill_stack
+from reconciler.drill.load import drill_names, read_drill
+from reconciler.drill.preconditions import refusals
+from reconciler.drill.preview import Preview, combined_plan, previews
+from reconciler.drill.record import Record
+from reconciler.drill.rehearsal import rehearsed
+from reconciler.drill.run import OperatorHooks, abort, resume, start
+from reconciler.drill.store import RunStore
+from reconciler.ledger.protocol import LeaseHeldError
+from reconciler.providers.protocol import ServiceError
+from reconciler.session.workspace import STATE_DIRECTORY, Workspace
+
+ABORT_TIMEOUT = 180.0
+"""How long (s) an abort waits for a live run to clear and end."""
+_POLL = 0.2
+
+Hooks = Callable[[Workspace], AbstractContextManager[OperatorHooks]]
+"""The operator of a run on this workspace, for as long as it runs."""
+
+
+def run_store(workspace: Workspace, redact: Callable[[object], object]) -> RunStore:
+    """The records of a stack's drills; ``redact`` takes secrets out before one is written."""
+    return RunStore(workspace.state_directory, redact)
+
+
+def recorded(path: Path, run: str | None) -> Record:
+    """The record of a run, or of the last one. Raises DiagnosticError if there is none."""
+    root = path if path.is_dir() else path.parent
+    store = RunStore(root / STATE_DIRECTORY)
+    if run is not None:
+        return store.load(run)
+    found = store.records(limit=1)
+    if not found:
+        hint = "`reconciler drill run NAME --rehearse` makes one"
+        raise DiagnosticError(Diagnostic(f"no drill has been run in {root}", hint=hint))
+    return found[0]
+
+
+def preview_drill(workspace: Workspace, name: str) -> tuple[Drill, Sequence[Preview], list[str]]:
+    """A drill, what each step would send, and why it would not start now."""
+    drill = _read(workspace, name)
+    types, now = workspace.registry.resource_types(), workspace.clock.now()
+    plan = combined_plan(drill, types, now)
+    found = [*refusals(drill, workspace.projects, now), *workspace.refusals(plan), *plan.problems]
+    return drill, previews(drill, types, now), [problem.summary for problem in found]
+
+
+def run_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks, *, force: bool = False) -> Record:
+    """Run a drill against the stack's services."""
+    drill = _read(workspace, name)
+    with hooks(workspace) as operator:
+        return start(workspace, drill, store, operator, force=force)
+
+
+def rehearse_drill(
+    workspace: Workspace, name: str, store: RunStore, hooks: Hooks, *, speed: float, force: bool = False
+) -> Record:
+    """Run a drill on an emulator of its own, ``speed`` times as fast."""
+    with rehearsed(workspace, speed) as rehearsal:
+        return run_drill(rehearsal, name, store, hooks, force=force)
+
+
+def resume_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks) -> Record:
+    """Resume the last unfinished run of a drill. Raises DiagnosticError if there is none."""
+    drill = _read(workspace, name)
+    unfinished = store.unfinished(name)
+    if not unfinished:
+        hint = f"`reconciler drill run {name}` starts one; `reconciler drill status` shows how the last one ended"
+        raise DiagnosticError(Diagnostic(f"no unfinished run of drill {name} to resume", hint=hint))
+    with hooks(workspace) as operator:
+        return resume(workspace, drill, unfinished[0], store, operator)
+
+
+def abort_drills(
+    workspace: Workspace, name: str | None, store: RunStore, hooks: Hooks, waiting: Callable[[Record], None]
+) -> list[Record]:
+    """Abort and clear one drill; or every drill that is declared or has an unfinished run.
+
+    ``waiting`` is called with a live run of this host that is asked to stop.
+    """
+    known = drill_names(workspace.stack)
+    recorded = [record.drill for record in store.records()]
+    if name is not None and name not in known and name not in recorded:
+        near = did_you_mean(name, [*known, *recorded])
+        if near is not None:
+            raise DiagnosticError(Diagnostic(f'there is no drill "{name}"', hint=near))
+    names = [name] if name is not None else list(dict.fromkeys([*known, *recorded]))
+    with hooks(workspace) as operator:
+        return [_abort(workspace, each, store, operator, waiting) for each in names]
+
+
+def active_alarms(workspace: Workspace, recorded: Sequence[str]) -> tuple[dict[str, list[Observed]], str | None]:
+    """The active alarms of each drill by their marks; or why they could not be queried."""
+    names = dict.fromkeys([*drill_names(workspace.stack), *recorded])
+    found: dict[str, list[Observed]] = {}
+    try:
+        for name in names:
+            owner = drill_stack(workspace.stack.name, name)
+            shown = [one for provider in workspace.providers.values() for one in provider.observe(owner, ())]
+            found[name] = [one for one in shown if one.state is State.ACTIVE]
+    except ServiceError as error:
+        return found, str(error.detail)
+    return found, None
+
+
+def _read(workspace: Workspace, name: str) -> Drill:
+    return read_drill(workspace.stack, name, list(workspace.registry), workspace.ask)
+
+
+def _abort(
+    workspace: Workspace, name: str, store: RunStore, operator: OperatorHooks, waiting: Callable[[Record], None]
+) -> Record:
+    """Abort one drill; a live run is asked to stop, and waited for."""
+    try:
+        return abort(workspace, name, store, operator)
+    except LeaseHeldError as error:
+        alive = [record for record in store.unfinished(name) if record.pid == error.holder.pid]
+        if not alive:
+            raise
+    record = alive[0]
+    waiting(record)
+    store.request_abort(record.run)
+    waited = 0.0
+    while waited < ABORT_TIMEOUT and not operator.stop.is_set():
+        record = store.load(record.run)
+        if record.over:
+            store.clear_abort(record.run)
+            return record
+        operator.stop.wait(_POLL)
+        waited += _POLL
+    return abort(workspace, name, store, operator)

@@ -1,0 +1,28 @@
+"""Plan files: saved plans, written and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler import __version__
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.plan.file import dump_plan, parse_plan
+from reconciler.plan.plan import Plan
+
+
+def plan_text(plan: Plan) -> str:
+    """What a plan file holds."""
+    return dump_plan(plan, __version__)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a saved plan. Raises DiagnosticError if the file is not one, or was altered."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        hint = "check the path; `reconciler plan --out FILE` saves a plan, `reconciler ledger list` names past runs"
+        raise DiagnosticError(Diagnostic(f"cannot read {path}: {error.strerror}", hint=hint)) from None
+    except UnicodeDecodeError:
+        hint = "make one with reconciler plan --out FILE"
+        raise DiagnosticError(Diagnostic(f"{path} is not a saved plan: it is not text", hint=hint)) from None
+    return parse_plan(text, str(path))

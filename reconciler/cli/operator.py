@@ -1,0 +1,126 @@
+"""The operator of an apply at a terminal: sees the plan, approves, watches, interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from threading import Event
+
+from reconciler.app.apply import Ending
+from reconciler.apply.progress import Progress
+from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.settle import Settlement
+from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.progress import working
+from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.plan.plan import Plan
+from reconciler.views.json.document import document
+from reconciler.views.json.plan import plan_document
+from reconciler.views.json.result import result_document
+from reconciler.views.markdown.plan import plan_markdown
+from reconciler.views.markdown.result import result_markdown
+from reconciler.views.text.line import BLANK, Style, line
+from reconciler.views.text.plan import plan_lines
+from reconciler.views.text.result import result_lines
+from reconciler.views.text.settlement import settlement_lines
+
+ALREADY_APPLIED = "Already applied: every operation of this plan is done. Nothing was sent."
+
+
+class TerminalOperator:
+    """Whoever started ``apply`` or ``destroy``; ``question`` is what approval is asked for with.
+
+    Raises DiagnosticError if nobody could answer the question, before any service is queried.
+    """
+
+    def __init__(self, terminal: Terminal, question: str, format: Format, *, auto_approve: bool) -> None:
+        self._terminal = terminal
+        self._question = question
+        self._format = format
+        self._auto_approve = auto_approve
+        if not auto_approve:
+            _check_approvable(terminal, format)
+
+    def settled(self, settlement: Settlement) -> None:
+        self._terminal.message(settlement_lines(settlement))
+
+    def review(self, plan: Plan) -> None:
+        if self._format != Format.JSON:  # its one document is the result's
+            show_plan(self._terminal, plan, self._format)
+
+    def approve(self, plan: Plan) -> bool:  # noqa: ARG002  # it was just shown
+        return self._auto_approve or _approved(self._terminal, self._question)
+
+    def working(self, stop: Event) -> AbstractContextManager[Progress]:
+        return working(self._terminal, stop)
+
+
+def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
+    """Write a plan as a command's result."""
+    terminal.result(
+        format,
+        text=lambda: plan_lines(plan),
+        document=lambda: plan_document(plan),
+        markdown=lambda: plan_markdown(plan),
+    )
+
+
+def show_result(terminal: Terminal, result: Result | Ending, format: Format, plan: Plan | None = None) -> ExitCode:
+    """Write what an apply did, and return what a script learns from it; ``plan`` is the saved one, if any."""
+    if result is Ending.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if result is Ending.DECLINED:
+        terminal.message([line("Nothing was done.")])
+        return ExitCode.ERROR
+    if isinstance(result, Ending):
+
+        def applied() -> Mapping[str, object]:
+            return document(run=None, complete=True, summary=ALREADY_APPLIED, plan_id=plan.id if plan else "")
+
+        terminal.result(
+            format,
+            text=lambda: [line(ALREADY_APPLIED)],
+            document=applied,
+            markdown=lambda: f"{ALREADY_APPLIED}\n",
+        )
+        return ExitCode.DONE
+    terminal.result(
+        format,
+        text=lambda: result_lines(result, terminal.command),
+        document=lambda: result_document(result, terminal.command),
+        markdown=lambda: result_markdown(result, terminal.command),
+    )
+    return exit_code(result)
+
+
+def exit_code(result: Result) -> ExitCode:
+    """What a script learns from a result."""
+    if result.ending is ApplyStatus.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if result.ending is ApplyStatus.COMPLETE and not result.remaining:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if result.may_have_sent else ExitCode.ERROR
+
+
+def _check_approvable(terminal: Terminal, format: Format) -> None:
+    if format != Format.TEXT:
+        hint = "add --auto-approve; `reconciler plan` shows beforehand what would be done"
+        raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
+    if not terminal.interactive:
+        hint = (
+            "add --auto-approve; or save a plan with `reconciler plan --out FILE`, have it reviewed, "
+            "and apply exactly that with `reconciler apply FILE`"
+        )
+        raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))
+
+
+def _approved(terminal: Terminal, question: str) -> bool:
+    shown = [
+        BLANK,
+        line((question, Style.BOLD)),
+        line("  reconciler will do exactly what is shown above."),
+        line("  Only 'yes' will be accepted to approve."),
+        BLANK,
+    ]
+    return terminal.ask(shown, "  Enter a value: ") == "yes"

@@ -1,0 +1,72 @@
+"""Writing a file that a user names: replaced as a whole, or written in place if it is no regular file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]+)")
+_STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+# A mounted file cannot be renamed onto (EBUSY); a directory may not allow new files although the file is writable.
+_IN_PLACE = frozenset([errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS])
+
+
+def write_text(path: Path, text: str) -> None:
+    """Give a file this text. Raises OSError.
+
+    A regular file is replaced as a whole, by way of a temporary name beside it: it keeps its permissions, and stays a
+    link if it is one; a new file is readable by its owner only. FIFOs, devices, open descriptors (``/dev/fd/N``,
+    ``/dev/stdout``) and files that cannot be replaced, such as bind mounts, are written in place.
+    """
+    data = text.encode("utf-8")
+    descriptor = _descriptor(path)
+    if descriptor is not None:
+        _write_to(os.dup(descriptor), data)
+    elif path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        _write_to(os.open(path, os.O_WRONLY), data)
+    else:
+        _replace(path.resolve(), data)
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of the open descriptor that a path names."""
+    name = os.path.normpath(path.absolute())
+    found = _DESCRIPTOR.fullmatch(name)
+    return int(found[1]) if found else _STANDARD.get(name)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    except OSError as error:
+        if error.errno not in _IN_PLACE or not path.exists():
+            raise
+        _write_to(os.open(path, os.O_WRONLY | os.O_TRUNC), data)
+        return
+    try:
+        _write_to(descriptor, data, sync=True)
+        with suppress(FileNotFoundError):
+            Path(temporary).chmod(path.stat().st_mode & 0o7777)
+        try:
+            Path(temporary).replace(path)
+        except OSError as error:
+            if error.errno not in _IN_PLACE:
+                raise
+            Path(temporary).unlink()
+            _write_to(os.open(path, os.O_WRONLY | os.O_TRUNC), data)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _write_to(descriptor: int, data: bytes, *, sync: bool = False) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        if sync:
+            os.fsync(descriptor)
