@@ -65,7 +65,7 @@ def check(
     with opened(terminal, path, var, var_file, data=False) as workspace, checking(terminal, stop) as progress:
         report = run_stack_checks(workspace, names, stop, progress)
     if junit is not None:
-        terminal.write_file(junit, check_junit(report, terminal.redactor))
+        terminal.write_file(junit, check_junit(report, terminal.redactor), parents=True)
     terminal.result(
         format,
         text=lambda: check_lines(report),

@@ -26,7 +26,7 @@ YesOption = Annotated[
 
 @app.callback()
 def drill() -> None:
-    """Run game days: raise alarms on a timeline, see who is notified, and always clean up."""
+    """Run game days: raise alarms on a timeline, check who is notified, always clean up."""
 
 
 @app.command("list", epilog=examples("reconciler drill list", "reconciler drill list stacks/checkout --format json"))
@@ -275,9 +275,9 @@ def report(
     terminal = Terminal.of(ctx)
     found = recorded(path, run)
     if html is not None:
-        terminal.write_file(html, record_html(found))
+        terminal.write_file(html, record_html(found), parents=True)
     if junit is not None:
-        terminal.write_file(junit, record_junit(found, terminal.redactor))
+        terminal.write_file(junit, record_junit(found, terminal.redactor), parents=True)
     for file in filter(None, (html, junit)):
         terminal.message([line("Wrote ", (printable(str(file)), Style.BOLD))])
     terminal.result(

@@ -81,7 +81,7 @@ def emulator(
         typer.Option("--switch", metavar="NAME=VALUE", help="Any other behaviour to play; may be repeated."),
     ] = None,
 ) -> ExitCode:
-    """Serve the emulated services: AOM, CES, BCM and SMN, and IAM for tokens.
+    """Serve the emulated services: AOM, CES, BCM, SMN, and IAM for tokens.
 
     The address goes to standard output as soon as requests are taken; Ctrl-C ends it.
     """

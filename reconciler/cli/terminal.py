@@ -110,10 +110,10 @@ class Terminal:
         """Write a text that is the result itself to standard output, as it is but for secrets."""
         self._write(self.stdout, self.redactor(text))
 
-    def write_file(self, path: Path, text: str) -> None:
+    def write_file(self, path: Path, text: str, *, parents: bool = False) -> None:
         """Write a file that the user named; ``-`` is standard output. Secrets are the caller's to redact.
 
-        Raises DiagnosticError if it cannot be written.
+        With ``parents`` missing directories are made. Raises DiagnosticError if it cannot be written.
         """
         from reconciler.core.diagnostic import Diagnostic, DiagnosticError
         from reconciler.core.files import write_text
@@ -122,6 +122,8 @@ class Terminal:
             self._write(self.stdout, text)
             return
         try:
+            if parents:
+                path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
         except OSError as error:
             hint = "check the path, and who may write there"

@@ -237,7 +237,7 @@ def test_a_plan_file_that_is_not_there_is_named(stack: Path, monkeypatch: pytest
     monkeypatch.chdir(stack)
     done = reconciler("apply", "nope.json")
     assert done.code == 1
-    assert "nope.json can't be read: No such file or directory" in done.err
+    assert "cannot read nope.json: No such file or directory" in done.err
 
 
 def test_a_refused_caller_is_told_what_to_check(tmp_path: Path) -> None:

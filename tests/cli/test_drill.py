@@ -47,12 +47,21 @@ def test_a_rehearsal_asks_nobody_and_touches_no_service(stack: Path, emulator: E
 
 
 def test_a_drill_starts_when_its_name_is_typed_and_its_pauses_are_confirmed(stack: Path, emulator: Emulator) -> None:
-    done = reconciler("drill", "run", "outage", stack, answers="outage\n\n")
+    done = reconciler("drill", "run", "outage", stack, answers="outage\n\nsure\nYES\n")
     assert done.code == 0, done.err
     assert "This raises 2 alarms for real" in done.err
     assert "confirmed by " in done.out
     assert emulator.active_alarms() == []
     assert len(emulator.bodies("push")) == 2
+
+
+@pytest.mark.parametrize("answer", ["n\n", "no\n", "maybe\nNo\n", ""])
+def test_a_pause_that_is_not_confirmed_clears_and_ends_the_drill(stack: Path, emulator: Emulator, answer: str) -> None:
+    done = reconciler("drill", "run", "outage", stack, answers=f"outage\n{answer}")
+    assert done.code == 130
+    assert "clearing everything, then the drill ends" in done.err
+    assert "confirmed by " not in done.out
+    assert emulator.active_alarms() == []
 
 
 def test_another_name_starts_nothing(stack: Path, emulator: Emulator) -> None:
@@ -147,7 +156,7 @@ def test_the_list_tells_each_drill_and_its_last_run(stack: Path) -> None:
 def test_there_is_nothing_to_resume_where_no_run_died(stack: Path) -> None:
     done = reconciler("drill", "resume", "outage", stack)
     assert done.code == 1
-    assert "no run of drill outage waits to be gone on with" in done.err
+    assert "no unfinished run of drill outage to resume" in done.err
 
 
 def test_a_name_that_is_nearly_right_is_put_right(stack: Path) -> None:

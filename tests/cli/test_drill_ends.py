@@ -60,7 +60,7 @@ def test_a_signal_clears_and_ends_with_130(stack: Path, emulator: Emulator, numb
         out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "The drill was interrupted: 2 alarms raised, all cleared" in out
-    assert "everything the drill raised is cleared, then it ends" in err
+    assert "the drill clears its alarms, then ends" in err
     assert emulator.active_alarms() == []
 
 
@@ -69,7 +69,7 @@ def test_abort_tells_a_living_run_to_clear_and_end(stack: Path, emulator: Emulat
         aborted = reconciler("drill", "abort", "outage", stack)
         running.communicate(timeout=60)
     assert (aborted.code, running.returncode) == (0, 130)
-    assert "is told to end" in aborted.err
+    assert "asking it to stop" in aborted.err
     assert "The drill was aborted: 2 alarms raised, all cleared" in aborted.out
     assert emulator.active_alarms() == []
 

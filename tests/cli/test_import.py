@@ -99,7 +99,7 @@ def test_what_no_stack_could_declare_is_left_out_and_told(stack: Path, emulator:
     fire(emulator, **{"${key}": "x"})
     done = imported(stack)
     assert done.out == ""
-    assert "(Disk full!) can't be declared and is left out: the key ${key} reads like an expression" in done.err
+    assert "(Disk full!) cannot be declared and is left out: the key ${key} reads like an expression" in done.err
 
 
 def test_adoption_leaves_alone_what_the_stack_does_not_declare(stack: Path, emulator: Emulator) -> None:

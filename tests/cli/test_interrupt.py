@@ -62,7 +62,7 @@ def test_an_interrupted_apply_ends_what_is_under_way_and_is_continued_by_the_nex
 ) -> None:
     done = interrupted(stack, number)
     assert done.returncode == 130
-    assert "Interrupted: what is under way finishes" in done.stderr
+    assert "Interrupted: requests in flight finish" in done.stderr
     assert "Applied in part: " in done.stdout
     assert "not started" in done.stdout
     assert f"To continue: reconciler apply {stack} --auto-approve" in done.stdout

@@ -93,7 +93,7 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_plan_that_can_not_be_saved_is_an_error(stack: Path, tmp_path: Path) -> None:
     done = reconciler("plan", stack, "--out", tmp_path / "nowhere" / "plan.json")
     assert done.code == 1
-    assert "can't be saved" in done.err
+    assert "cannot write" in done.err
 
 
 def test_guards_that_apply_would_keep_to_are_warned_of(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_what_only_shows_drift_can_not_be_saved_as_a_plan(stack: Path, tmp_path:
     saved = tmp_path / "plan.json"
     done = reconciler("plan", stack, "--refresh-only", "--out", saved)
     assert done.code == 1
-    assert "--refresh-only shows what moved: it leaves nothing to save" in done.err
+    assert "--refresh-only shows drift: there is no plan to save" in done.err
     assert not saved.exists()
 
 

@@ -29,7 +29,7 @@ def test_a_past_run_is_shown_by_its_id_in_every_format(stack: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("0123456789abcdef0", "there is no run 0123456789abcdef0"), ("plan.json", "can't be read")]
+    ("what", "said"), [("0123456789abcdef0", "there is no run 0123456789abcdef0"), ("plan.json", "cannot read")]
 )
 def test_what_is_neither_a_plan_nor_a_run_is_an_error(stack: Path, what: str, said: str) -> None:
     done = reconciler("show", what, stack)

@@ -92,7 +92,7 @@ def test_a_shell_completes_the_names_of_commands_and_options() -> None:
 
 
 def test_a_fault_of_ours_is_one_line_and_its_detail_a_debug_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("out of\x1b cheese")
 
     monkeypatch.setattr("reconciler.app.schemas.schemas", fail)

@@ -60,7 +60,9 @@ def test_no_colour_where_none_is_wanted(environ: dict[str, str]) -> None:
 
 def test_a_pipe_gets_neither_colour_nor_wrapping() -> None:
     stream = io.StringIO()
-    Terminal(io.StringIO(), stream, io.StringIO(), {}).show(Format.TEXT, text=lambda: [line(("x " * 500, Style.ERROR))])
+    Terminal(io.StringIO(), stream, io.StringIO(), {}).result(
+        Format.TEXT, text=lambda: [line(("x " * 500, Style.ERROR))]
+    )
     assert stream.getvalue() == "x " * 500 + "\n"
 
 
