@@ -35,6 +35,7 @@ def run_stack_checks(workspace: Workspace, names: Sequence[str], stop: Event, pr
         workspace.clock,
         stop,
         progress,
+        workspace.deliveries,
     )
 
 
@@ -56,7 +57,9 @@ def _open_providers(workspace: Workspace, checks: Sequence[Check | UnresolvedChe
 
     A provider that fails to open is reported by the check that needs it.
     """
-    keys = {check.query.provider for check in checks if isinstance(check, Check) and check.query is not None}
+    known = [check for check in checks if isinstance(check, Check)]
+    keys = {check.query.provider for check in known if check.query is not None}
+    keys |= {check.receiver for check in known if check.receiver is not None}
     for key in sorted(keys):
         with suppress(DiagnosticError):
             workspace.connections.provider(workspace.stack.providers[key])

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from reconciler.apply.result import Result
 from reconciler.apply.visibility import visible_operations
+from reconciler.checks.delivery import Awaited, DeliveryProof, DeliveryStatus, worst
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
-from reconciler.checks.result import Found
+from reconciler.checks.result import Delivery, Found
 from reconciler.core.address import Address
 from reconciler.core.canary import NAME
 from reconciler.core.desired import Desired
@@ -20,7 +21,7 @@ from reconciler.core.operation import Operation, ServiceErrorDetail, Status
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.providers.protocol import ServiceError
+from reconciler.providers.protocol import ServiceError, TellsSuppression
 from reconciler.providers.retry import retry_read
 from reconciler.session.session import StackSession
 
@@ -46,11 +47,15 @@ class CanarySession:
                 mine = [found for found in left if found.marks.address == address]
                 self.apply(self.plan([], mine, address), Event(), CLEANUP)
 
-    def run_canary(self, desired: Desired, within: int, stop: Event) -> Found:
-        """Push a canary and wait until it is visible; clear it in any case, and wait until it is gone."""
-        run = _CanaryRun(self, desired, within, stop)
+    def run_canary(self, desired: Desired, within: int, stop: Event, proof: DeliveryProof | None = None) -> Found:
+        """Push a canary and wait until it is visible; clear it in any case, and wait until it is gone.
+
+        With ``proof`` its notifications are awaited too.
+        """
+        run = _CanaryRun(self, desired, within, stop, proof)
         with run.cleanup():
             run.push()
+        run.conclude()
         return run.found()
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], target: Address) -> Plan:
@@ -85,12 +90,17 @@ class _Confirmation(NamedTuple):
 class _CanaryRun:
     """One canary, from its push to its clear."""
 
-    def __init__(self, canaries: CanarySession, desired: Desired, within: int, stop: Event) -> None:
+    def __init__(
+        self, canaries: CanarySession, desired: Desired, within: int, stop: Event, proof: DeliveryProof | None
+    ) -> None:
         self._canaries = canaries
         self._session = canaries.session
         self._desired = desired
         self._within = within
         self._stop = stop
+        self._proof = proof
+        self._delivery: Delivery | None = None
+        self._notified = proof is not None and not proof.expected.firing
         self._provider = canaries.session.providers[desired.provider]
         self._pushed: Operation | None = None
         self._verdict = CheckStatus.UNKNOWN
@@ -100,7 +110,13 @@ class _CanaryRun:
 
     def found(self) -> Found:
         """The result."""
-        return Found(self._verdict, self._reason, visible_after=self._visible_after, gone_after=self._gone_after)
+        return Found(
+            self._verdict,
+            self._reason,
+            visible_after=self._visible_after,
+            gone_after=self._gone_after,
+            delivery=self._delivery,
+        )
 
     def push(self) -> None:
         """Push the canary, and wait until it is visible."""
@@ -125,6 +141,7 @@ class _CanaryRun:
             if seen.at is not None:
                 self._visible_after = seen.at - sent_at
                 self._end(CheckStatus.PASSED, f"visible after {rough_duration(self._visible_after)}")
+                self._await_notification(push, sent_at)
             else:
                 self._end(seen.verdict, f"pushed, but {seen.reason('is not visible')}")
 
@@ -163,9 +180,52 @@ class _CanaryRun:
         if gone.at is not None:
             self._gone_after = gone.at - sent_at
             self._reason += f", gone after {rough_duration(self._gone_after)}"
+            self._await_end([push, *plan.operations], sent_at)
         else:
             verdict = gone.verdict if self._verdict is CheckStatus.PASSED else self._verdict
             self._end(verdict, f"{self._reason}; cleared, but {gone.reason('is still visible')}")
+
+    def conclude(self) -> None:
+        """Say what became of the notifications; where the canary itself failed they prove nothing more."""
+        if self._proof is None or self._verdict is not CheckStatus.PASSED:
+            return
+        verdicts = self._proof.conclude()
+        status = worst(verdicts)
+        after = [each.after for each in verdicts]
+        firing = self._proof.expected.firing
+        self._delivery = Delivery(
+            status,
+            after[0] if firing else None,
+            after[-1] if len(after) > firing else None,
+            verdicts[0].times if firing else 0,
+        )
+        told = dict.fromkeys(each.reason for each in verdicts)
+        self._end(status.check_status, f"{self._reason}; {'; '.join(told)}")
+
+    def _await_notification(self, push: Operation, sent_at: int) -> None:
+        proof = self._proof
+        if proof is None or not proof.expected.firing:
+            return
+        arrived = proof.wait(Awaited("firing", frozenset([push.key]), sent_at), self._stop)
+        self._notified = arrived is not None and arrived.after is not None
+        if arrived is None:
+            self._end(CheckStatus.INTERRUPTED, f"{self._reason}; interrupted before its notification arrived")
+        elif arrived.status is DeliveryStatus.MISSING and isinstance(self._provider, TellsSuppression):
+            try:
+                why = self._provider.suppressed([push]).get(push.key)
+            except ServiceError as error:
+                why = f"the service could not be queried for silences: {error.detail}"
+            if why is not None:
+                proof.suppressed(why)
+
+    def _await_end(self, operations: Sequence[Operation], sent_at: int) -> None:
+        """Nobody is told of the end of an alarm that was not notified, so that its end is not waited for either."""
+        proof = self._proof
+        if proof is None or not proof.expected.resolved or not self._notified:
+            return
+        keys = frozenset(operation.key for operation in operations)
+        if proof.wait(Awaited("resolved", keys, sent_at), self._stop) is None:
+            self._end(CheckStatus.INTERRUPTED, f"{self._reason}; interrupted before its end was notified")
 
     def _await(self, operations: Sequence[Operation], within: int, stop: Event) -> _Confirmation:
         """Poll until the effect of the operations is visible, then confirm it in the ledger."""

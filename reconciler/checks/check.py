@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from reconciler.checks.expectation import Expectation, Strict
+from reconciler.checks.expectation import Delivered, Expectation, Strict
 from reconciler.config.blocks.data import results
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
@@ -46,11 +46,17 @@ class CanarySpec(Strict):
 class CheckSpec(Strict):
     """What the services must show, or that a canary alarm comes and goes; `reconciler check` tells whether it is so."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["data", "expect"]}, {"required": ["canary"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["data", "expect"]}, {"required": ["canary"], "not": {"required": ["data"]}}]
+        }
+    )
 
     description: str | None = Field(None, description="What it is for, shown beside its result.")
     data: str | None = Field(None, description="The query it looks at: TYPE.NAME, as under `data`.")
-    expect: Expectation | None = Field(None, description="What must hold of everything the query finds.")
+    expect: Expectation | None = Field(
+        None, description="What must hold of everything the query finds; of a canary, that it is delivered."
+    )
     within: Duration = Field(
         0,
         description="How long it may take until it holds (a canary: until it shows, and again until it is gone; 60s).",
@@ -67,8 +73,10 @@ class CheckSpec(Strict):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if self.canary is not None:
-            if self.data is not None or self.expect is not None or self.hold:
-                raise ValueError("a check with a canary has no data, expect or for")
+            if self.data is not None or self.hold:
+                raise ValueError("a check with a canary has no data or for")
+            if self.expect is not None and self.expect.model_fields_set != {"delivered"}:
+                raise ValueError("a canary can be expected to be delivered, and nothing else")
         elif self.data is None or self.expect is None:
             raise ValueError("give data and expect, or a canary")
         return self
@@ -83,11 +91,20 @@ class Check:
     query: DataConfig | None = None
     canary: Desired | None = None
     position: Position | None = None
+    receiver: str | None = None
+    """The key of the provider that tells what was delivered; None if nothing is expected to be."""
 
     @property
     def within(self) -> int:
         """How long it may take (ms) until it holds."""
-        return self.spec.within or (60 * SECOND if self.spec.canary is not None else 0)
+        if self.spec.canary is not None:
+            return self.spec.within or 60 * SECOND
+        return max(self.spec.within, self.delivered.within if self.delivered is not None else 0)
+
+    @property
+    def delivered(self) -> Delivered | None:
+        """The notifications that are expected to arrive."""
+        return None if self.spec.expect is None else self.spec.expect.delivered
 
     @property
     def about(self) -> str:
@@ -188,9 +205,14 @@ def _read(
         report(error, node, known, problems, value=value, what=f"check {name}")
         return None
     position = node.key_position
+    receiver = None
+    if spec.expect is not None and spec.expect.delivered is not None:
+        receiver = _receiver(spec.expect.delivered, node, stack, problems)
+        if receiver is None:
+            return None
     if spec.canary is not None:
         canary = _canary(name, spec.canary, node.child("canary") or node, stack, types, problems)
-        return None if canary is None else Check(name, spec, canary=canary, position=position)
+        return None if canary is None else Check(name, spec, canary=canary, position=position, receiver=receiver)
     assert spec.data is not None
     assert spec.expect is not None
     query = stack.data.get(spec.data)
@@ -201,7 +223,7 @@ def _read(
     expected = node.child("expect") or node
     for where, summary, advice in spec.expect.misfits(query.label, query.source.fields):
         problems.add(_place(expected, where), summary, advice)
-    return None if len(problems) else Check(name, spec, query, position=position)
+    return None if len(problems) else Check(name, spec, query, position=position, receiver=receiver)
 
 
 def _place(node: Node, path: tuple[str, ...]) -> int:
@@ -211,6 +233,28 @@ def _place(node: Node, path: tuple[str, ...]) -> int:
             break
         node = child
     return node.key_offset
+
+
+RECEIVER_TYPE = "receiver"
+"""The type of provider that knows what was delivered."""
+
+
+def _receiver(expected: Delivered, node: Node, stack: Stack, problems: DiagnosticCollector) -> str | None:
+    """The key of the receiver to ask; None, with a problem noted, if there is none or several."""
+    keys = [key for key, config in stack.providers.items() if config.type == RECEIVER_TYPE]
+    place = _place(node, ("expect", "delivered", *(["provider"] if expected.provider is not None else [])))
+    if expected.provider is not None:
+        if expected.provider in keys:
+            return expected.provider
+        hint = did_you_mean(expected.provider, keys) or (f"those are {', '.join(keys)}" if keys else None)
+        problems.add(place, f"{expected.provider} is not a receiver of notifications", hint)
+    elif not keys:
+        problems.add(place, "no receiver of notifications is configured", "add one under providers: receiver")
+    elif len(keys) > 1:
+        problems.add(place, f"any of {', '.join(keys)} could be asked", f"add to delivered: provider: {keys[0]}")
+    else:
+        return keys[0]
+    return None
 
 
 CANARY_TYPE = "aom_alarm"

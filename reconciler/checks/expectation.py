@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from reconciler.checks.comparison import Comparison, Condition, comparison
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
 from reconciler.core.diagnostic import did_you_mean
-from reconciler.core.duration import parse_instant
+from reconciler.core.duration import MINUTE, Duration, parse_instant
 
 
 class Strict(BaseModel):
@@ -43,6 +43,32 @@ class Notification(Strict):
     topic: str | None = Field(None, description="The topic it was sent to (AOM).")
 
 
+class Delivered(Strict):
+    """Which notifications must have arrived at a receiver."""
+
+    within: Annotated[Duration, Field(gt=0)] = Field(
+        MINUTE,
+        description="How long a notification may take to arrive, after the alarm was raised and after it ended; 60s by "
+        "default.",
+        json_schema_extra={"default": "60s"},
+    )
+    firing: bool = Field(True, description="That the alarm fires must be notified.")
+    resolved: bool = Field(False, description="That it has ended must be notified.")
+    receiver: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The receiver by its sender's name: Alertmanager's receiver, an SMN topic, a hook's name."
+    )
+    at_most: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How often each notification may arrive; any number by default."
+    )
+    provider: str | None = Field(None, description="The provider to ask, if several receivers are configured.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.firing and not self.resolved:
+            raise ValueError("expect firing, resolved or both")
+        return self
+
+
 Conditions = Annotated[dict[str, Condition], Field(min_length=1)]
 """Fields of an item, by name or by path (``metadata.team``), with what each must be."""
 
@@ -58,10 +84,14 @@ class Expectation(Strict):
         None, description="There are some, and for each of them a notification was delivered."
     )
 
+    delivered: Delivered | None = Field(
+        None, description="There are some, and for each of them a notification arrived at a receiver."
+    )
+
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set or all(getattr(self, name) is None for name in self.model_fields_set):
-            raise ValueError("say what is expected: count, all, any, none or notification")
+            raise ValueError("say what is expected: count, all, any, none, notification or delivered")
         return self
 
     def conditions(self) -> Iterator[tuple[str, str, Comparison]]:
@@ -84,6 +114,8 @@ class Expectation(Strict):
         """What can never hold of this data source's items: where, in words, and a hint."""
         if self.notification is not None and NOTIFICATIONS not in fields:
             yield ("notification",), f"{source} does not tell who was notified", None
+        if self.delivered is not None and not {"annotations", "metadata", "labels", "fingerprint"} & fields.keys():
+            yield ("delivered",), f"{source} does not show by what its items are known to a receiver", None
         for word, path, wanted in self.conditions():
             name = path.split(".", 1)[0]
             if name not in fields:

@@ -6,9 +6,21 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconciler.checks.delivery import DeliveryStatus
 from reconciler.checks.poll import CheckStatus
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a canary's notifications; durations are milliseconds, None if it did not arrive."""
+
+    status: DeliveryStatus
+    delivered_after: int | None = None
+    resolved_after: int | None = None
+    times: int = 0
+    """How often the notification that it fires arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +29,7 @@ class Found:
 
     ``reason`` says what was found, or why the expectation does not hold. ``failing_items`` are the items that violate
     it. ``attempts`` counts the queries. ``held_after`` is how long it took until the expectation first held; a canary
-    has ``visible_after`` and ``gone_after``.
+    has ``visible_after`` and ``gone_after``, and ``delivery`` if it is expected to be delivered.
     """
 
     verdict: CheckStatus
@@ -27,6 +39,7 @@ class Found:
     held_after: int | None = None
     visible_after: int | None = None
     gone_after: int | None = None
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)

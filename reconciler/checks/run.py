@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from threading import Event
 from typing import Protocol
 
 from reconciler.apply.sender import DeniedError
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck
+from reconciler.checks.delivery import AskReceiver, DeliveryProof, judge_items
 from reconciler.checks.evaluate import Evaluation, evaluate
+from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
 from reconciler.checks.result import CheckResult, Found, Report
 from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
+from reconciler.core.delivery import DeliveryQuery
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
 from reconciler.providers.protocol import ServiceError
@@ -52,10 +56,11 @@ def run_checks(
     clock: Clock,
     stop: Event,
     progress: Progress,
+    receivers: AskReceiver,
 ) -> Report:
     """Run all checks to their end, or until ``stop`` is set; canaries are cleared even then."""
     began = clock.now()
-    runner = _Runner(query, canaries, clock, stop, progress)
+    runner = _Runner(query, canaries, clock, stop, progress, receivers)
     queried = [check for check in checks if isinstance(check, Check) and check.canary is None]
     with_canary = [check for check in checks if isinstance(check, Check) and check.canary is not None]
     results = {check.name: _unresolved(check, began) for check in checks if isinstance(check, UnresolvedCheck)}
@@ -72,12 +77,21 @@ def run_checks(
 
 
 class _Runner:
-    def __init__(self, query: Query, canaries: Canaries, clock: Clock, stop: Event, progress: Progress) -> None:
+    def __init__(
+        self,
+        query: Query,
+        canaries: Canaries,
+        clock: Clock,
+        stop: Event,
+        progress: Progress,
+        receivers: AskReceiver,
+    ) -> None:
         self._query = query
         self._canaries = canaries
         self._clock = clock
         self._stop = stop
         self._progress = progress
+        self._receivers = receivers
 
     def poll(self, check: Check) -> list[CheckResult]:
         """Poll the query of one check."""
@@ -93,8 +107,11 @@ class _Runner:
         def probe() -> ProbeResult:
             nonlocal last
             try:
-                last = evaluate(expected, self._query(query, details), fields)
+                items = self._query(query, details)
+                last = evaluate(expected, items, fields)
                 result = ProbeResult(last.holds)
+                if last.holds and expected.delivered is not None:
+                    last, result = self._delivered(check, expected.delivered, items)
             except ServiceError as error:
                 last = Evaluation(False, f"{query.label} could not be queried: {error.detail}")
                 result = probe_failure(error)
@@ -111,6 +128,15 @@ class _Runner:
             failing_items = () if polled.verdict is CheckStatus.PASSED else last.failing_items
             found = Found(polled.verdict, last.reason, failing_items, polled.attempts, polled.held_after)
         return [self._ended(check, began, found)]
+
+    def _delivered(self, check: Check, expected: Delivered, items: Sequence[Item]) -> tuple[Evaluation, ProbeResult]:
+        """Whether a notification arrived for each item, besides all else that is expected."""
+        assert check.receiver is not None
+        try:
+            found = judge_items(items, expected, partial(self._receivers, check.receiver))
+        except ServiceError as error:
+            return Evaluation(False, f"the receiver could not be queried: {error.detail}"), probe_failure(error)
+        return Evaluation(found.holds is True, found.reason, found.failing_items), ProbeResult(found.holds, found.final)
 
     def run_canaries(self, checks: Sequence[Check]) -> list[CheckResult]:
         """Run the checks with a canary, one after another."""
@@ -135,7 +161,17 @@ class _Runner:
         assert check.canary is not None
         if self._stop.is_set():
             return self._ended(check, began, Found(CheckStatus.INTERRUPTED, "interrupted before it was pushed"))
-        return self._ended(check, began, canaries.run_canary(check.canary, check.within, self._stop))
+        proof = None
+        if check.delivered is not None:
+            assert check.receiver is not None
+            ask = partial(self._receivers, check.receiver)
+            try:
+                with suppress(ServiceError):  # one that is out of reach now may be back when it matters
+                    ask(DeliveryQuery())
+            except DiagnosticError as error:
+                return self._ended(check, began, Found(CheckStatus.UNKNOWN, f"no receiver to query: {error.line}"))
+            proof = DeliveryProof(check.delivered, ask, self._clock)
+        return self._ended(check, began, canaries.run_canary(check.canary, check.within, self._stop, proof))
 
     def _fail_remaining(self, checks: Sequence[Check], results: list[CheckResult], why: str) -> None:
         """Report the checks that have not run as unknown."""

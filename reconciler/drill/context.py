@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck
+from reconciler.checks.delivery import AskReceiver
 from reconciler.config.stack import DataConfig
 from reconciler.core.data_source import Item
 from reconciler.drill.notifications import NotificationQuery
@@ -24,6 +25,7 @@ class RunContext:
 
     checks: Callable[[Collection[str]], Sequence[Check | UnresolvedCheck]]
     query: Callable[[DataConfig, Collection[str]], Sequence[Item]]
+    receivers: AskReceiver
     canaries: CanarySession
     notification_queries: Sequence[NotificationQuery]
     confirm: Confirm

@@ -73,6 +73,7 @@ class StepExecutor:
             ObservingClock(self._clock, self._observer),
             self._stop,
             _NullProgress(),
+            self._context.receivers,
         )
         self._journal.checked(phase, report)
         return report

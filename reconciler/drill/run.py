@@ -156,6 +156,7 @@ def _run_context(
     return RunContext(
         checks,
         workspace.query,
+        workspace.deliveries,
         canaries,
         notification_queries(session.owner, used, workspace.stack.providers, workspace.registry),
         hooks.confirm,

@@ -87,6 +87,8 @@ class Settings:
 
     # SMN
     smn_region: str = "cn-north-4"
+    smn_endpoints: tuple[str, ...] = ()
+    """URLs that are subscribed, and confirmed, to the topic of a notification rule that names none."""
     smn_duplicates: int = 0
     """How often each message comes again although it was answered."""
     smn_retry_after: int = 1_000

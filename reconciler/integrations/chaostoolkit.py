@@ -111,7 +111,7 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
                 yield CanarySession(session, workspace.refusals)
 
         name, query = workspace.stack.name, workspace.query
-        report = run_checks(name, checks, query, canaries, workspace.clock, Event(), _Quiet())
+        report = run_checks(name, checks, query, canaries, workspace.clock, Event(), _Quiet(), workspace.deliveries)
         unknown = [one for one in report.results if one.verdict not in ("passed", "failed")]
         if unknown:
             raise ActivityFailed("; ".join(f"{one.name}: {one.found.reason}" for one in unknown))

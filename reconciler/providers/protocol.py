@@ -138,6 +138,17 @@ class Importable(Protocol):
 
 
 @runtime_checkable
+class TellsSuppression(Protocol):
+    """A provider whose service may withhold the notification of an active alarm, and says so."""
+
+    def suppressed(self, operations: Sequence[Operation]) -> Mapping[str, str]:
+        """Why active alarms are not notified, by the key of their push, such as ``silenced by ID``.
+
+        Raises ServiceError.
+        """
+
+
+@runtime_checkable
 class ProvesDelivery(Protocol):
     """A provider that knows which notifications of alarms arrived."""
 

@@ -17,6 +17,7 @@ from reconciler.config.yaml.source_map import Source
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
+from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
@@ -31,7 +32,7 @@ from reconciler.plan.guard import violations
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, merge
-from reconciler.providers.protocol import Importable, Provider, ServiceError
+from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.provider_pool import ProviderPool
@@ -174,6 +175,13 @@ class Workspace:
     def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
         """Everything a query of the stack finds. Raises ServiceError."""
         return self.connections.query(data, self.stack.providers[data.provider], details)
+
+    def deliveries(self, key: str, query: DeliveryQuery) -> DeliveryLog:
+        """What arrived at the receiver that a provider asks. Raises ServiceError."""
+        provider = self.connections.provider(self.stack.providers[key])
+        if not isinstance(provider, ProvesDelivery):
+            raise TypeError(f"provider {key} does not know what was delivered")
+        return provider.deliveries(query)
 
     def unmanaged(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[UnmanagedAlarm]:
         """Every active alarm that is nobody's and passes the filters, at one provider or at all that can tell.

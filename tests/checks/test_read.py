@@ -77,6 +77,21 @@ def test_a_canary_is_an_alarm_ready_to_be_pushed() -> None:
     assert check.within == 60 * SECOND
 
 
+RECEIVER = 'providers:\n  receiver: {endpoint: "http://127.0.0.1:1", auth: {token: a-token}}\n'
+
+
+def test_a_canary_may_be_expected_to_be_delivered() -> None:
+    head = HEAD.replace("providers:\n", RECEIVER)
+    source = Source(
+        "stack.yaml", (head + "  path: {canary: {}, expect: {delivered: {within: 30s, at_most: 1}}}\n").encode()
+    )
+    stack = load_stack([source], Path("/stack"), list(REGISTRY), Inputs(), sections=["checks"])
+    [check] = read_checks(stack, REGISTRY.resource_types(), nobody)
+    assert isinstance(check, Check)
+    assert check.delivered is not None
+    assert (check.receiver, check.delivered.within, check.within) == ("receiver", 30 * SECOND, 60 * SECOND)
+
+
 def test_names_choose_the_checks_that_are_read() -> None:
     text = "  a: {data: aom_alarms.firing, expect: {count: 0}}\n  b: {nonsense: true}\n"
     [check] = read(text, "", "a")
@@ -96,9 +111,9 @@ def test_a_name_that_is_none_is_an_error_with_the_nearest() -> None:
         ("{data: bcm_alarms.firin, expect: {count: 0}}", ['1:13 there is no query "bcm_alarms.firin" (did you mean'
                                                           ' "bcm_alarms.firing"?)']),
         ("{data: aom_alarms.firing}", ["1:3 give data and expect, or a canary"]),
-        ("{canary: {}, for: 5s}", ["1:3 a check with a canary has no data, expect or for"]),
+        ("{canary: {}, for: 5s}", ["1:3 a check with a canary has no data or for"]),
         ("{data: aom_alarms.firing, expect: {}}", [
-            "1:40 expect: say what is expected: count, all, any, none or notification"]),
+            "1:40 expect: say what is expected: count, all, any, none, notification or delivered"]),
         ("{data: aom_alarms.firing, expect: {count: many}}", ["1:48 expect.count must be a whole number, not text"
                                                               ' ("many")']),
         ("{data: aom_alarms.firing, expect: {cuont: 0}}", ['1:41 unknown key "cuont" in expect']),
@@ -111,6 +126,12 @@ def test_a_name_that_is_none_is_an_error_with_the_nearest() -> None:
         ("{data: aom_alarms.firing, expect: {all: {event_name: {matches: '('}}}}", None),
         ("{data: ces_events.releases, expect: {notification: {}}}", [
             "1:43 ces_events.releases does not tell who was notified"]),
+        ("{data: aom_alarms.firing, expect: {delivered: {}}}", [
+            "1:41 no receiver of notifications is configured (add one under providers: receiver)"]),
+        ("{canary: {}, expect: {delivered: {provider: aom}}}", ["1:40 aom is not a receiver of notifications"]),
+        ("{canary: {}, expect: {delivered: {firing: false}}}", [
+            "1:39 expect.delivered: expect firing, resolved or both"]),
+        ("{canary: {}, expect: {count: 0}}", ["1:3 a canary can be expected to be delivered, and nothing else"]),
         ("{data: aom_alarms.firing, expect: {count: 0}, within: soon}", None),
         ("{canary: {provider: bcm}}", ["1:26 bcm is no provider that a canary can go through (those are aom)"]),
         ("{canary: {metadata: {reconciler_stack: x}}}", None),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+DEFAULT_TOPIC = "urn:smn:emulator:alarms"
+
 
 @dataclass(frozen=True, slots=True)
 class NotificationRule:
     """Alarms whose metadata holds one of the values at every key of ``match`` are notified when they are opened."""
 
     name: str
-    topic: str = "urn:smn:emulator:alarms"
+    topic: str = DEFAULT_TOPIC
     code: str = "200"
     """The HTTP status of the message service, as text: that is how the API carries it."""
     after: int = 0
@@ -34,7 +36,7 @@ def parse_rule(value: object) -> NotificationRule:
     unknown = value.keys() - {"name", "topic", "code", "after", "match", "cleared"}
     if unknown:
         raise ValueError(f"a notification rule has no {', '.join(sorted(map(str, unknown)))}")
-    name, topic = value.get("name"), value.get("topic", "urn:smn:emulator:alarms")
+    name, topic = value.get("name"), value.get("topic", DEFAULT_TOPIC)
     code, after, match = value.get("code", "200"), value.get("after", 0), value.get("match", {})
     if not isinstance(name, str) or not name:
         raise ValueError("a notification rule needs a name")

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from reconciler.emulator.aom.notification import DEFAULT_TOPIC
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import dump
@@ -68,6 +69,7 @@ class SmnService:
         self._sending: set[asyncio.Task[None]] = set()
         self._count = 0
         self._published = asyncio.Event()
+        self._subscribe_endpoints()
 
     @cached_property
     def signer(self) -> Signer:
@@ -135,6 +137,7 @@ class SmnService:
             task.cancel()
         for kept in (self._topics, self._subscriptions, self._attempts, self._due):
             kept.clear()
+        self._subscribe_endpoints()
 
     async def run(self) -> None:
         """Send what is due until cancelled."""
@@ -150,6 +153,16 @@ class SmnService:
                         for _ in range(1 + self._settings.smn_duplicates):
                             self._spawn(subscription, dict(body))
             await asyncio.sleep(LOOK_S if self._due else 0)
+
+    def _subscribe_endpoints(self) -> None:
+        """Subscribe what the settings name; such messages link to no certificate, for our own address is not known."""
+        for number, endpoint in enumerate(self._settings.smn_endpoints):
+            urn = f"{DEFAULT_TOPIC}:{number}"
+            protocol = endpoint.partition(":")[0]
+            self._topics.setdefault(DEFAULT_TOPIC, "")
+            self._subscriptions[urn] = Subscription(
+                urn, DEFAULT_TOPIC, protocol, endpoint, "", "https://smn.emulator", status=1
+            )
 
     def _spawn(self, subscription: Subscription, body: dict[str, str]) -> None:
         task = asyncio.get_running_loop().create_task(self._send(subscription, body))

@@ -2,8 +2,8 @@
 
 ``{"format_version", "stack", "passed", "counts": {VERDICT: number}, "started_at", "ended_at", "checks": [{"name",
 "verdict", "reason", "about", "description", "started_at", "ended_at", "looks", "held_after_ms", "visible_after_ms",
-"gone_after_ms", "items"}]}``; a verdict is ``passed``, ``failed``, ``unknown`` (a service could not be asked) or
-``interrupted``; instants are RFC 3339; ``items`` are those a check fails at.
+"gone_after_ms", "delivery", "items"}]}``; a verdict is ``passed``, ``failed``, ``unknown`` (a service could not be
+asked) or ``interrupted``; instants are RFC 3339; ``items`` are those a check fails at.
 """
 
 from __future__ import annotations
@@ -40,5 +40,13 @@ def _member(result: CheckResult) -> dict[str, object]:
         "held_after_ms": found.held_after,
         "visible_after_ms": found.visible_after,
         "gone_after_ms": found.gone_after,
+        "delivery": None
+        if found.delivery is None
+        else {
+            "status": found.delivery.status.value,
+            "delivered_after_ms": found.delivery.delivered_after,
+            "resolved_after_ms": found.delivery.resolved_after,
+            "times": found.delivery.times,
+        },
         "items": [dict(item) for item in found.failing_items],
     }

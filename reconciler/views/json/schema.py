@@ -169,6 +169,15 @@ class ApplyOutput(TypedDict):
     plan: NotRequired[PlanMembers]
 
 
+class DeliveryShape(TypedDict):
+    """What became of a canary's notifications; durations are milliseconds, null if it did not arrive."""
+
+    status: Literal["delivered", "late", "missing", "doubled", "not provable"]
+    delivered_after_ms: int | None
+    resolved_after_ms: int | None
+    times: int
+
+
 class CheckShape(TypedDict):
     """How one check ended; durations are milliseconds."""
 
@@ -183,6 +192,10 @@ class CheckShape(TypedDict):
     held_after_ms: int | None
     visible_after_ms: int | None
     gone_after_ms: int | None
+    delivery: Annotated[
+        DeliveryShape | None,
+        Field(description="What became of a canary's notifications, if they are expected to arrive."),
+    ]
     items: Annotated[list[dict[str, object]], Field(description="Those it fails at, under the data source's names.")]
 
 

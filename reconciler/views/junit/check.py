@@ -63,6 +63,8 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
         "held_after_ms": found.held_after,
         "visible_after_ms": found.visible_after,
         "gone_after_ms": found.gone_after,
+        "delivered_after_ms": None if found.delivery is None else found.delivery.delivered_after,
+        "resolved_after_ms": None if found.delivery is None else found.delivery.resolved_after,
     }
     told = {name: value for name, value in latencies.items() if value is not None}
     if told:
