@@ -64,6 +64,8 @@ def configure_providers(
             continue
         assert isinstance(value, dict)
         result.secrets |= set(_secrets(value))
+        if _has_white_space(node, value, key, diagnostics):
+            continue
         if schema is None:
             continue
         settings = {name: item for name, item in value.items() if name != "type"}
@@ -102,6 +104,24 @@ def _schema(
         diagnostics.add(offset, f'there is no provider type "{name}"', hint)
         return None
     return schemas[name]
+
+
+def _has_white_space(node: Node, value: Value, path: str, diagnostics: DiagnosticCollector) -> bool:
+    """Report each text of a block with white space at an end, which no service accepts; its value is not quoted."""
+    if isinstance(value, str) and value != value.strip():
+        side = "start" if value != value.lstrip() else "end"
+        hint = "remove it; a value read from a file or a command often ends with a line break"
+        diagnostics.add(node.offset, f"{path} has white space at its {side}", hint)
+        return True
+    inner: Iterator[tuple[str | int, Value]] = iter(())
+    if isinstance(value, dict):
+        inner = iter(value.items())
+    elif isinstance(value, list):
+        inner = iter(enumerate(value))
+    found = False
+    for key, item in inner:
+        found |= _has_white_space(node.child(key) or node, item, f"{path}.{key}", diagnostics)
+    return found
 
 
 def _secrets(value: dict[str, Value]) -> Iterator[str]:
