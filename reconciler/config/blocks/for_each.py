@@ -13,8 +13,9 @@ MAX_INSTANCES = 1_000_000
 def instances(value: Value) -> Iterator[tuple[str, Value, Value]]:
     """The key in the address, ``each.key`` and ``each.value`` of each instance.
 
-    A list gives its items, each once: texts, numbers, or mappings with an ``id``, as queries find them, which is the
-    key then. A mapping gives its entries. Raises ValueError on anything else.
+    A list gives its items, each once: texts, numbers, lists of these (``product`` makes them; their items joined by
+    ``/`` are the key), or mappings with an ``id``, as queries find them, which is the key then. A mapping gives its
+    entries. Raises ValueError on anything else.
     """
     if isinstance(value, dict):
         for key, item in value.items():
@@ -24,7 +25,7 @@ def instances(value: Value) -> Iterator[tuple[str, Value, Value]]:
         raise ValueError(f"for_each takes a list or a mapping, not {kind(value)}")
     seen: set[str] = set()
     for item in value:
-        named = item.get("id") if isinstance(item, dict) else item
+        named = item.get("id") if isinstance(item, dict) else _joined(item) if isinstance(item, list) else item
         if isinstance(named, bool) or not isinstance(named, str | int | float) or named == "":
             what = "an empty text" if item == "" else kind(item)
             raise ValueError(
@@ -36,3 +37,11 @@ def instances(value: Value) -> Iterator[tuple[str, Value, Value]]:
             raise ValueError(f'for_each names "{key}" twice; each instance needs an address of its own')
         seen.add(key)
         yield key, named, item
+
+
+def _joined(items: list[Value]) -> Value:
+    """The key of a list of texts and numbers; the list itself if it holds anything else."""
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, str | int | float) or item == "":
+            return items
+    return "/".join(map(as_text, items)) if items else items

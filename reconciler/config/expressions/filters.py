@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from itertools import product
+from math import prod
 from typing import ParamSpec, TypeVar, cast
 
 from jinja2 import pass_environment
@@ -129,6 +131,31 @@ def _sum(environment: Environment, value: Iterable[object], attribute: str | Non
     return sum(map(_number, items))
 
 
+def _flatten(value: Iterable[object], levels: int | None = None) -> list[object]:
+    """The items of a list, with those of the lists in it in their place; all levels by default."""
+    made: list[object] = []
+    for item in _listed(value, "flatten"):
+        charge(1)
+        if isinstance(item, list | tuple) and (levels is None or levels > 0):
+            made += _flatten(item, None if levels is None else levels - 1)
+        else:
+            made.append(item)
+    return made
+
+
+def _product(*lists: Iterable[object]) -> list[list[object]]:
+    """Every combination of an item of each list, in order."""
+    given = [list(_listed(value, "product")) for value in lists]
+    charge(prod(map(len, given)) * (len(given) + 1))
+    return [list(combination) for combination in product(*given)]
+
+
+def _listed(value: object, name: str) -> Iterable[object]:
+    if isinstance(value, str | dict) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} works on lists, not on {kind(plain(value))}")
+    return value
+
+
 def _format(value: object, *arguments: object) -> str:
     text = as_text(value)
     if _FORMAT_WIDTH.search(text):
@@ -177,10 +204,12 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "d": _jinja("default"),
     "count": _jinja("length"),
     "abs": _absolute,
+    "flatten": _flatten,
     "float": _decimal,
     "format": _format,
     "int": _integer,
     "join": _join,
+    "product": _product,
     "replace": _replace,
     "round": _round,
     "string": _string,
@@ -190,4 +219,4 @@ FILTERS: Mapping[str, Callable[..., object]] = {
 """By name; called with the value on the left of the ``|`` first."""
 
 TESTS: Mapping[str, Callable[..., object]] = {name: cast(Callable[..., object], JINJA_TESTS[name]) for name in _TESTS}
-FUNCTIONS: Mapping[str, Callable[..., object]] = {"range": _range}
+FUNCTIONS: Mapping[str, Callable[..., object]] = {"product": _product, "range": _range}
