@@ -36,5 +36,5 @@ def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: 
     known = {name for schema in found.values() for name in schema.resource_types}
     if sections.entries("data"):  # what can be queried is loaded only where something is
         known.update(name for schema in found.values() for name in sources_of(schema))
-    asked = {name for section in ("resources", "data") for name, _ in sections.entries(section)}
+    asked = {name for section in ("resources", "defaults", "data") for name, _ in sections.entries(section)}
     return tuple(found.values()) if asked <= known else tuple(catalog)

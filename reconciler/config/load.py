@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.config.blocks.common import STACK_NAME, STACK_NAME_LENGTH
+from reconciler.config.blocks.head import ledger_url, stack_name, url_secrets
 from reconciler.config.blocks.providers import AUTH, configure_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
@@ -22,7 +21,7 @@ from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Scope
 from reconciler.config.inputs import Inputs
 from reconciler.config.stack import Ask, DataConfig, ProviderSchema, Stack
-from reconciler.config.yaml.node import Value, kind
+from reconciler.config.yaml.node import Value
 from reconciler.config.yaml.secret_lines import safe_lines
 from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.address import Address
@@ -70,19 +69,20 @@ def _load(
     schemas = required_providers(catalog, found)
     settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
     shown = safe_lines(source_map, found.files, (*BUILT_IN, *accepted), settings | {"type"})
-    name = _stack_name(found, sources, diagnostics)
     scope = Scope(env=inputs.environ)
-    scope.values["stack"]["name"] = name
     # What a configuration does not use is not loaded either.
     if found.entries("variables") or inputs.variables or inputs.files:
         from reconciler.config.blocks.variables import declare_variables
 
         declare_variables(found, inputs, scope, diagnostics)
+    name = stack_name(found, sources, scope, diagnostics)
+    scope.values["stack"]["name"] = name
     if found.entries("locals"):
         from reconciler.config.blocks.locals import define_locals
 
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
+    ledger = ledger_url(found, scope, diagnostics)
     guards = _guards(found, scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
@@ -115,32 +115,14 @@ def _load(
         guards=guards,
         digest=config_digest(name, desired, providers, guards, later, used, scope),
         scope=scope,
-        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope))),
+        ledger=ledger,
+        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | set(url_secrets(ledger))),
         warnings=diagnostics.sorted(shown),
         sections=later,
         data=data,
         unresolved=frozenset(unresolved),
         kept=frozenset(kept),
     )
-
-
-def _stack_name(sections: Sections, sources: Sequence[Source], diagnostics: DiagnosticCollector) -> str:
-    node = sections.stack
-    if node is None:
-        if not len(diagnostics):
-            where = sources[0].name if len(sources) == 1 else "the configuration"
-            diagnostics.add(None, f"{where} does not name its stack", "add a line: stack: NAME")
-        return ""
-    if not isinstance(node.value, str):
-        diagnostics.add(node.offset, f"stack must be text, not {kind(node.value)}", "add a name: stack: NAME")
-        return ""
-    if not re.fullmatch(STACK_NAME, node.value) or len(node.value) > STACK_NAME_LENGTH:
-        diagnostics.add(
-            node.offset,
-            "this is not a name for a stack",
-            f"it has lower-case letters, digits and dashes between them, at most {STACK_NAME_LENGTH} in all",
-        )
-    return node.value
 
 
 def _guards(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> Guards:

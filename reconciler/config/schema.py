@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.config.blocks.common import (
+    LEDGER_URL,
     NAME,
     PROVIDER_KEY,
     STACK_NAME,
@@ -17,6 +18,7 @@ from reconciler.config.blocks.common import (
     Common,
 )
 from reconciler.config.blocks.data import DataCommon
+from reconciler.config.blocks.defaults import NOT_IN_DEFAULTS
 from reconciler.config.blocks.variable import Variable
 from reconciler.config.stack import ProviderSchema
 from reconciler.core.data_source import sources_of
@@ -67,15 +69,23 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         definitions[f"provider_{schema.name}"] = _provider(schema, definitions[_name(evaluated[schema.settings])])
     for name, kind in types.items():
         definitions[f"resource_{name}"] = _resource(common, definitions[_name(evaluated[kind.model])], kind.kind)
+        resource = definitions[f"resource_{name}"]
+        fields = {key: value for key, value in _properties(resource).items() if key not in NOT_IN_DEFAULTS}
+        defaults = {key: value for key, value in resource.items() if key not in ("required", "description")}
+        definitions[f"defaults_{name}"] = {**defaults, "type": ["object", "null"], "properties": fields}
     for name, source in sources.items():
         filters = definitions[_name(evaluated[source.model])]
         definitions[f"data_{name}"] = {**filters, "properties": {**asked, **_properties(filters)}}
     top: Schema = {
         "stack": {
             "type": "string",
-            "pattern": STACK_NAME,
-            "maxLength": STACK_NAME_LENGTH,
+            "anyOf": [{"pattern": STACK_NAME, "maxLength": STACK_NAME_LENGTH}, _OR_EXPRESSION],
             "description": "The name of the stack; it owns what it pushes by this name. In one file of it only.",
+        },
+        "ledger": {
+            "type": "string",
+            "anyOf": [{"pattern": LEDGER_URL}, _OR_EXPRESSION],
+            "description": "The URL of a ledger that machines share; without it a file beside the stack.",
         },
         "include": {
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
@@ -88,6 +98,12 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
             "type": ["object", "null"],
             "description": "The alarms and events of the stack, by type and name.",
             "properties": {name: _named(NAME, _ref(f"resource_{name}"), _about(types[name].model)) for name in types},
+            "additionalProperties": False,
+        },
+        "defaults": {
+            "type": ["object", "null"],
+            "description": "Fields for every resource of a type; mappings are merged, and a resource's own keys win.",
+            "properties": {name: _ref(f"defaults_{name}") for name in types},
             "additionalProperties": False,
         },
         "data": {

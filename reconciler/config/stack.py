@@ -87,6 +87,8 @@ class Stack(NamedTuple):
     digest: str
     scope: Scope
     """What expressions in ``sections`` can name; see ``reconciler.config.evaluate``."""
+    ledger: str | None = None
+    """Where the journal is kept (``postgresql://...``, ``s3://...``); None for a file beside the configuration."""
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()
     sections: Mapping[str, Node] = MappingProxyType({})

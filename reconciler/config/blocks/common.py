@@ -13,6 +13,8 @@ WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
 PROVIDER_KEY = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 STACK_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 STACK_NAME_LENGTH = 63
+LEDGER_URL = r"^[a-z][a-z0-9+.-]*://\S+$"
+"""A scheme and what it leads to; which schemes there are is for the ledger to say."""
 
 
 class Block(BaseModel):
@@ -26,11 +28,11 @@ class Common(Block):
 
     for_each: JsonValue = Field(
         None,
-        description="Makes one instance per item of a list (texts or numbers) or entry of a mapping; the fields use "
-        "${each.key} and ${each.value}.",
+        description="Makes one instance per item of a list (texts, numbers, or lists of them) or entry of a mapping; "
+        "the fields use ${each.key} and ${each.value}.",
         json_schema_extra={
             "anyOf": [
-                {"type": "array", "items": {"type": ["string", "number"]}},
+                {"type": "array", "items": {"type": ["string", "number", "array"]}},
                 {"type": "object"},
             ]
         },

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.blocks.common import COMMON_KEYS, Common
+from reconciler.config.blocks.defaults import read_defaults, with_defaults
 from reconciler.config.blocks.dependencies import Dependencies
 from reconciler.config.blocks.for_each import MAX_INSTANCES, instances
 from reconciler.config.blocks.providers import Providers
@@ -42,6 +43,8 @@ def expand_resources(
     """
     types = {name: resource_type for schema in catalog for name, resource_type in schema.resource_types.items()}
     dependencies = Dependencies(diagnostics)
+    if sections.entries("defaults"):
+        scope.defaults = read_defaults(sections, types, diagnostics)
     desired: list[Desired] = []
     for type_name, node in sections.entries("resources"):
         resource_type = types.get(type_name)
@@ -51,7 +54,9 @@ def expand_resources(
             continue
         fitting = _fitting(resource_type, node, catalog, providers, diagnostics)
         known = frozenset((*COMMON_KEYS, *resource_type.model.model_fields))
-        for name, inner in node.entries():
+        defaults = scope.defaults.get(type_name)
+        for name, written in node.entries():
+            inner = written if defaults is None else with_defaults(written, defaults)
             address = Address(type_name, name)
             dependencies.declare(address, inner.key_offset)
             position = diagnostics.source_map.position(inner.key_offset)

@@ -13,7 +13,10 @@ from reconciler.config.yaml.node import Map, Node, kind
 from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.diagnostic import did_you_mean
 
-BUILT_IN = ("stack", "include", "variables", "locals", "providers", "data", "resources", "guards")
+BUILT_IN = ("stack", "ledger", "include", "variables", "locals", "providers", "defaults", "data", "resources", "guards")
+"""Sections that the loader reads itself."""
+TEXTS = ("stack", "ledger")
+"""Keys of the top level that hold one text, in one file only."""
 DEFERRED = ("checks", "drills")
 """Sections that a caller takes as they are, and reads itself."""
 
@@ -24,14 +27,16 @@ _NAMES: Mapping[str, tuple[str, str]] = {
 }
 _NESTED = frozenset(["resources", "data"])
 """Sections in which names stand under a type."""
+_TYPED = _NESTED | {"defaults"}
+"""Sections whose keys are types."""
 
 
 class Sections:
-    """The merged top level: ``stack`` as it stands, the other sections as mappings from name to value."""
+    """The merged top level: ``texts`` (``stack``, ``ledger``) as written, other sections as mappings of names."""
 
     def __init__(self, source_map: SourceMap, named: Mapping[str, Node] = MappingProxyType({})) -> None:
         self.source_map = source_map
-        self.stack: Node | None = None
+        self.texts: dict[str, Node] = {}
         self.named = dict(named)
         self.files: set[str] = set()
 
@@ -66,8 +71,8 @@ def read_sections(
             )
             continue
         for key, node in document.entries():
-            if key == "stack":
-                _take_stack(sections, node, diagnostics)
+            if key in TEXTS:
+                _take_text(sections, key, node, diagnostics)
             elif key == "include":
                 from reconciler.config.blocks.include import included
 
@@ -80,12 +85,11 @@ def read_sections(
     return sections
 
 
-def _take_stack(sections: Sections, node: Node, diagnostics: DiagnosticCollector) -> None:
-    if sections.stack is None:
-        sections.stack = node
-        return
-    first = sections.stack.key_position
-    diagnostics.add(node.key_offset, "stack is named twice", f"it is first named at {first}; name it in one file only")
+def _take_text(sections: Sections, key: str, node: Node, diagnostics: DiagnosticCollector) -> None:
+    first = sections.texts.setdefault(key, node)
+    if first is not node:
+        hint = f"it is first given at {first.key_position}; give it in one file only"
+        diagnostics.add(node.key_offset, f"{key} is given twice", hint)
 
 
 def _take(sections: Sections, section: str, node: Node, diagnostics: DiagnosticCollector) -> None:
@@ -94,11 +98,13 @@ def _take(sections: Sections, section: str, node: Node, diagnostics: DiagnosticC
     if not isinstance(node.value, Map):
         diagnostics.add(node.offset, f"{section} must be a mapping, not {kind(node.value)}")
         return
-    if section in _NESTED:
+    if section in _TYPED:
         for name, inner in node.entries():
             if inner.value is not None and not isinstance(inner.value, Map):
-                diagnostics.add(inner.offset, f"{section}.{name} must be a mapping of names, not {kind(inner.value)}")
-            _check_names(inner, NAME, "letters, digits, _ and -", diagnostics)
+                what = "fields" if section == "defaults" else "names"
+                diagnostics.add(inner.offset, f"{section}.{name} must be a mapping of {what}, not {kind(inner.value)}")
+            if section in _NESTED:
+                _check_names(inner, NAME, "letters, digits, _ and -", diagnostics)
     else:
         pattern, words = _NAMES.get(section, (NAME, "letters, digits, _ and -"))
         _check_names(node, pattern, words, diagnostics)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from reconciler.config.expressions.context import Reference
-from reconciler.config.yaml.node import Value
+from reconciler.config.yaml.node import Node, Value
 from reconciler.core.diagnostic import did_you_mean
 
 
@@ -13,19 +13,21 @@ class Scope:
 
     ``sensitive`` are the names whose values may be used under ``providers`` only. ``failed`` are declared
     names that have no value because of a problem that is noted already: what uses them is left out silently.
+    ``defaults`` are the fields that resources of a type have unless they give them, in drills too.
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
         self.values: dict[str, dict[str, Value]] = {"var": {}, "local": {}, "stack": {}, "data": {}}
         self.sensitive: set[Reference] = set()
+        self.defaults: dict[str, Node] = {}
         self.failed: set[Reference] = set()
 
     def with_data(self, data: dict[str, Value]) -> "Scope":
         """The same names, with other results under ``data``."""
         other = Scope(self.env)
         other.values = {**self.values, "data": data}
-        other.sensitive, other.failed = self.sensitive, self.failed
+        other.sensitive, other.failed, other.defaults = self.sensitive, self.failed, self.defaults
         return other
 
     def queries(self) -> Iterator[tuple[str, Collection[str]]]:
@@ -86,6 +88,8 @@ _OUTSIDE = {
     "data": "data can be used in resources, checks and drills only",
 }
 
+STACK_NAME = ExpressionSite("the name of the stack", frozenset(["var"]))
+LEDGER = ExpressionSite("ledger", frozenset(["var", "local", "stack", "env"]), secrets=True)
 VARIABLES = ExpressionSite("variables", frozenset(["env"]), secrets=True)
 CONDITION = ExpressionSite("the validation of a variable", frozenset(["var"]), secrets=True)
 LOCALS = ExpressionSite("locals", frozenset(["var", "local", "stack"]), secrets=True)

@@ -18,6 +18,8 @@ from reconciler.config.yaml.source_map import SourceMap
 
 _SECRET = ("providers", "variables")
 _SHORT = ("stack", "include")
+_URL = "ledger"
+"""A key of the top level whose URL may hold a password."""
 _SUSPICIOUS = r"(?i)auth|token|secret|passw|sensitive|default|\b[as]k\b"
 _TOP = r"([A-Za-z_]+)[ \t]*:"
 
@@ -99,7 +101,7 @@ def _secret_spans(root: _Span, sections: Collection[str], settings: Collection[s
         if _is_sensitive(span):
             yield span
     for key, value in root.entries:
-        if key.text not in sections:
+        if key.text not in sections or key.text == _URL:
             yield value
         elif key.text in _SECRET:
             if not value.is_mapping:
@@ -163,7 +165,8 @@ def _harmless(text: str, index: int, sections: Collection[str]) -> bool:
     for line in reversed(lines):
         match = re.match(_TOP, line)
         if match:
-            return match[1] in sections and match[1] not in _SECRET and (match[1] not in _SHORT or line is lines[-1])
+            is_secret = match[1] not in sections or match[1] in (*_SECRET, _URL)
+            return not is_secret and (match[1] not in _SHORT or line is lines[-1])
         if line[:1] not in ("", " ", "\t", "#", "-"):
             return False
     return False

@@ -46,7 +46,7 @@ def test_a_name_in_two_files_is_told_with_both_places() -> None:
     assert told({"a.yaml": HEAD, "b.yaml": ONE, "c.yaml": text, "d.yaml": "locals: {h: x}\nstack: demo\n"}) == [
         'c.yaml:2:21 "one" stands here a second time (it is first given at b.yaml:1:21)',
         'd.yaml:1:10 "h" stands here a second time (it is first given at c.yaml:1:10)',
-        "d.yaml:2:1 stack is named twice (it is first named at a.yaml:1:1; name it in one file only)",
+        "d.yaml:2:1 stack is given twice (it is first given at a.yaml:1:1; give it in one file only)",
     ]
 
 
