@@ -63,6 +63,7 @@ def plan(
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
     from reconciler.plan.drift import drift_only
+    from reconciler.views.text.plan import plan_lines
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
@@ -73,7 +74,10 @@ def plan(
         made = plan_stack(workspace, targets)
         if refresh_only:
             made = drift_only(made)
-        show_plan(terminal, made, format)
+        if out == Path("-"):
+            terminal.message(plan_lines(made))  # standard output gets the plan file
+        else:
+            show_plan(terminal, made, format)
         if made.problems:
             if format == Format.JSON:
                 return ExitCode.ERROR  # its document has them
@@ -96,6 +100,8 @@ def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
     from reconciler.views.text.line import Style, line
 
     terminal.write_file(path, plan_text(plan))
+    if path == Path("-"):
+        return
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
     places = [path] if stack == Path() else [stack, path]
     command = shlex.join(["reconciler", "apply", *map(str, places)])

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import typer
 
+from reconciler.cli.ci_log import is_ci_log, without_commands, without_commands_json
 from reconciler.views.redaction import Redactor
 from reconciler.views.text.line import Line, Span
 
 if TYPE_CHECKING:
     from reconciler.cli.ansi import AnsiRenderer
     from reconciler.core.diagnostic import Diagnostic
+
+COMMENT_LIMIT = 65_536
+"""How many characters a comment on a pull request may have."""
+SUMMARY_LIMIT = 1024 * 1024
+"""How many bytes the summary of a job of GitHub Actions may have."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +66,9 @@ class Terminal:
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
         self.live_writer: Callable[[str], None] | None = None  # writes above what is drawn on standard error
+        self.full = False  # show every instance and problem, however many
         self.redactor = Redactor()
+        self._in_ci = is_ci_log(self.environ)
         self._painters: dict[int, AnsiRenderer | None] = {}
 
     @classmethod
@@ -98,9 +106,10 @@ class Terminal:
         if format == Format.JSON and document is not None:
             from reconciler.views.json.document import encode
 
-            self._write(self.stdout, encode(self.redactor.tree(document())))
+            text_ = encode(self.redactor.tree(document()), ascii=not _holds_unicode(self.stdout))
+            self._write(self.stdout, without_commands_json(text_) if self._in_ci else text_, raw=True)
         elif format == Format.MARKDOWN and markdown is not None:
-            self._write(self.stdout, self.redactor(markdown()))
+            self._write(self.stdout, self._fitted(markdown(), COMMENT_LIMIT))
         else:
             self._lines(self.stdout, text())
         if markdown is not None and self.environ.get("GITHUB_STEP_SUMMARY"):
@@ -141,7 +150,8 @@ class Terminal:
         if self.environ.get("GITHUB_ACTIONS") == "true":
             from reconciler.views.github import workflow_commands
 
-            self._write(self.stderr, "".join(f"{self.redactor(text)}\n" for text in workflow_commands(diagnostics)))
+            commands = "".join(f"{self.redactor(text)}\n" for text in workflow_commands(diagnostics))
+            self._write(self.stderr, commands, raw=True)
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
         """Show some lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
@@ -158,12 +168,24 @@ class Terminal:
         self._write(self.stderr, f"{text}\n")
 
     def _summarize(self, text: str) -> None:
-        """Add to the job's summary; a summary that can't be written is no reason to fail."""
+        """Add to the job's summary, as far as it holds more; failing to is no reason to fail the command."""
+        path = Path(self.environ["GITHUB_STEP_SUMMARY"])
         try:
-            with Path(self.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
-                file.write(self.redactor(text) + "\n")
+            with path.open("a", encoding="utf-8") as file:
+                room = SUMMARY_LIMIT - path.stat().st_size - 1
+                # A character may take four bytes.
+                shown = self._fitted(text, COMMENT_LIMIT)
+                if len(shown.encode()) > room:
+                    shown = self._fitted(text, max(0, room // 4))
+                file.write(shown + "\n" if len(shown.encode()) <= room else "")
         except OSError as error:
-            _log.warning("the job's summary can't be written: %s", error.strerror)
+            _log.warning("cannot write the job's summary: %s", error.strerror)
+
+    def _fitted(self, text: str, limit: int) -> str:
+        """Redacted Markdown in at most ``limit`` characters: a mask may be longer than what it hides."""
+        from reconciler.views.markdown.text import fitted
+
+        return fitted(self.redactor(text), limit)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         painter = self._painter(stream)
@@ -185,7 +207,9 @@ class Terminal:
             self._painters[id(stream)] = painter
         return self._painters[id(stream)]
 
-    def _write(self, stream: TextIO, text: str) -> None:
+    def _write(self, stream: TextIO, text: str, *, raw: bool = False) -> None:
+        if self._in_ci and not raw:
+            text = without_commands(text)
         if stream is self.stderr and self.live_writer is not None:
             self.live_writer(text)
             return
@@ -194,6 +218,13 @@ class Terminal:
             stream.flush()
         except BrokenPipeError:
             _drop(stream)
+        except OSError as error:
+            _drop(stream)
+            if stream is self.stdout:
+                from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+                summary = f"cannot write standard output: {error.strerror or error}"
+                raise DiagnosticError(Diagnostic(summary)) from None
 
 
 def prepare(stream: TextIO) -> None:
@@ -201,6 +232,11 @@ def prepare(stream: TextIO) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+def _holds_unicode(stream: TextIO) -> bool:
+    """Whether every character can be written to a stream; JSON has no other escapes than its own."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-").startswith("utf")
 
 
 def _nowhere(mode: str) -> TextIO:

@@ -15,6 +15,9 @@ def document(**members: object) -> dict[str, object]:
     return {"format_version": FORMAT_VERSION, **members}
 
 
-def encode(value: object) -> str:
-    """JSON text for people and tools: indented, non-ASCII text as it is, nothing a terminal would obey."""
-    return printable_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+def encode(value: object, *, ascii: bool = False) -> str:
+    """JSON text for people and tools: indented, nothing that a terminal would obey.
+
+    Text that is not ASCII stays as it is, unless the reader's encoding has no room for it (``ascii``).
+    """
+    return printable_json(json.dumps(value, indent=2, ensure_ascii=ascii)) + "\n"

@@ -10,6 +10,7 @@ from reconciler.views.printable import printable
 LIMIT = 65_536
 """The most characters a comment on a pull request may have."""
 
+_FENCE = re.compile("(`{3,})")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
 
 
@@ -38,6 +39,33 @@ def fenced(language: str, lines: Sequence[str]) -> list[str]:
 def details(summary: str, lines: Iterable[str]) -> list[str]:
     """Markdown lines folded away under an escaped summary."""
     return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>", ""]
+
+
+def fitted(text: str, limit: int = LIMIT) -> str:
+    """A document in at most ``limit`` characters: cut after a line, with open blocks closed, and the rest counted."""
+    if len(text) <= limit:
+        return text
+    lines = text.rstrip("\n").split("\n")
+    room = limit - 200  # for what closes the blocks, and the count
+    kept: list[str] = []
+    fence, folded = "", 0
+    for line in lines:
+        room -= len(line) + 1
+        if room - len(fence) < 0:
+            break
+        kept.append(line)
+        found = _FENCE.match(line)
+        if found and not fence:
+            fence = found[1]
+        elif fence and line == fence:
+            fence = ""
+        elif not fence:
+            folded += line.startswith("<details>") - line.startswith("</details>")
+    closing = [fence] if fence else []
+    closing += ["", *["</details>"] * folded] if folded else []
+    left = f"{len(lines) - len(kept):,} more lines left out: no more fits here."
+    cut = "\n".join([*kept, *closing, "", left]) + "\n"
+    return cut if len(cut) <= limit else ""
 
 
 def _longest_run(text: str) -> int:

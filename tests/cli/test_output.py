@@ -1,0 +1,145 @@
+"""What is written is valid and harmless whatever reads it: CI runners, encodings, full disks, comments."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.terminal import COMMENT_LIMIT, SUMMARY_LIMIT
+from reconciler.emulator.server import running
+from reconciler.emulator.settings import Settings
+from tests.cli.inside import reconciler
+from tests.cli.process import reconciler as process
+
+FORMATS = ["text", "json", "markdown"]
+STACK = """\
+stack: out
+providers:
+  aom: {{endpoint: "{url}", project_id: out, auth: {{token: token-of-out}}, visible_within: 3s}}
+resources:
+  aom_alarm:
+    disk:
+      event_severity: Major
+      resource_provider: ecs
+      resource_type: vm
+      resource_id: "{id}"
+      annotations:
+        message: |
+          {message}
+"""
+COMMANDS = ("notes:", "::set-output name=changes::false", "  ::stop-commands::x", "a ##[add-mask]Major", "##vso[x]")
+
+
+@pytest.fixture(scope="module")
+def url():
+    with running(Settings()) as url:
+        yield url
+
+
+def write(directory: Path, url: str, message: str = "full", id: str = "磁盘-😀") -> Path:
+    (directory / "stack.yaml").write_text(STACK.format(url=url, message=message, id=id), encoding="utf-8")
+    return directory
+
+
+def runner_commands(text: str) -> list[str]:
+    """The lines that a runner of GitHub Actions or Azure would carry out."""
+    return [
+        line
+        for line in text.splitlines()
+        if re.match(r"\s*::[a-z-]+( [^:]*)?::", line) or re.search(r"##[a-z]*\[[a-z-]+", line)
+    ]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_text_of_a_stack_is_a_command_of_a_ci_runner(tmp_path: Path, url: str, format: str) -> None:
+    stack = write(tmp_path, url, "\n          ".join(COMMANDS))
+    done = reconciler("plan", stack, "--format", format, env={"GITHUB_ACTIONS": "true"})
+    assert done.code == 0
+    assert runner_commands(done.out) == []
+    if format == "json":
+        message = json.loads(done.out)["changes"][0]["after"]["attributes"]["annotations"]["message"]
+        assert message.splitlines() == list(COMMANDS)
+
+
+def test_errors_are_still_annotations_in_a_job(tmp_path: Path, url: str) -> None:
+    stack = write(tmp_path, url)
+    (stack / "b.yaml").write_text("resources: {aom_alarm: {x: {'::error::y': 1}}}\n")
+    done = reconciler("plan", stack, env={"GITHUB_ACTIONS": "true"})
+    found = runner_commands(done.err)
+    assert found
+    assert all(line.startswith("::error file=") for line in found)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16"])
+def test_json_is_valid_in_every_encoding(tmp_path: Path, url: str, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "plan", str(write(tmp_path, url)), "--format", "json"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stdout.decode(encoding))["changes"][0]["after"]["identity"]["resource_id"] == "磁盘-😀"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_one_line_and_an_error(tmp_path: Path, url: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", "plan", str(write(tmp_path, url))],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.strip() == "error: cannot write standard output: No space left on device"
+
+
+def test_markdown_fits_a_comment_and_the_summary_of_a_job(tmp_path: Path, url: str) -> None:
+    stack = write(tmp_path, url, "x" * 200, id="${each.key}")
+    text = (
+        (stack / "stack.yaml").read_text().replace("    disk:\n", '    disk:\n      for_each: "${range(900) | list}"\n')
+    )
+    (stack / "stack.yaml").write_text(text)
+    summary = tmp_path / "summary.md"
+    summary.write_text("y" * (SUMMARY_LIMIT - 5_000))
+    done = reconciler("plan", stack, "--format", "markdown", env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert len(done.out) <= COMMENT_LIMIT
+    assert "left out" in done.out
+    assert SUMMARY_LIMIT - 5_000 < summary.stat().st_size <= SUMMARY_LIMIT
+
+
+def test_a_plan_is_written_to_a_fifo_in_place(tmp_path: Path, url: str) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(fifo.read_text()))
+    reader.start()
+    assert process("plan", write(tmp_path, url), "--out", fifo).returncode == 0
+    reader.join(timeout=10)
+    assert json.loads(read[0])["stack"] == "out"
+    assert fifo.is_fifo()
+
+
+def test_a_plan_is_written_to_an_open_descriptor(tmp_path: Path, url: str) -> None:
+    write(tmp_path, url)
+    command = (
+        f"{sys.executable} -m reconciler plan {tmp_path} --out >(cat > {tmp_path}/copy) > /dev/null; wait; sleep 0.2"
+    )
+    subprocess.run(["bash", "-c", command], check=True, timeout=60, capture_output=True)
+    assert json.loads((tmp_path / "copy").read_text())["stack"] == "out"
+
+
+def test_a_dash_is_standard_output_and_holds_nothing_but_the_plan(tmp_path: Path, url: str) -> None:
+    done = reconciler("plan", write(tmp_path, url), "--out", "-")
+    assert json.loads(done.out)["stack"] == "out"
+    assert "Plan: 1 to create." in done.err
