@@ -16,6 +16,7 @@ from reconciler.config.catalog import Catalog, required_providers
 from reconciler.config.config_digest import config_digest
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
+from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
 from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Scope
@@ -50,7 +51,7 @@ def load_stack(
     unknown = set(sections) - set(DEFERRED)
     if unknown:
         raise ValueError(f"sections that can be accepted are {', '.join(DEFERRED)}, not {', '.join(sorted(unknown))}")
-    with gc_disabled():
+    with gc_disabled(), stack_budget():
         return _load(sources, root, catalog, inputs, read, tuple(name for name in DEFERRED if name in sections), ask)
 
 

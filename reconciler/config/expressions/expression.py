@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import NoReturn
 
 from jinja2 import nodes
@@ -20,7 +21,8 @@ from jinja2.runtime import Context as JinjaContext
 from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge, charge_text, reset
+from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge, charge_text, charge_work, reset
+from reconciler.config.expressions.compare import OPERATORS
 from reconciler.config.expressions.context import DATA, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
 from reconciler.config.expressions.values import as_text, join_text, plain
@@ -124,6 +126,28 @@ class _CodeGenerator(CodeGenerator):
             self.write(", ")
         self.write("))")
 
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.compare(")
+        self.visit(node.expr, frame)
+        for operand in node.ops:
+            self.write(f", {operand.op!r}, ")
+            self.visit(operand.expr, frame)
+        self.write(")")
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.getitem(")
+        self.visit(node.node, frame)
+        self.write(", ")
+        if isinstance(node.arg, nodes.Slice):
+            self.write("slice(")
+            for bound in (node.arg.start, node.arg.stop, node.arg.step):
+                self.visit(bound or nodes.Const(None), frame)
+                self.write(", ")
+            self.write(")")
+        else:
+            self.visit(node.arg, frame)
+        self.write(")")
+
 
 class _Environment(SandboxedEnvironment):
     """Jinja2's sandbox over plain data."""
@@ -131,6 +155,15 @@ class _Environment(SandboxedEnvironment):
     code_generator_class = _CodeGenerator
     intercepted_binops = frozenset(["+", "*", "**", "%", "//", "/", "-"])
     join_text = staticmethod(join_text)
+
+    def compare(self, first: object, *rest: object) -> bool:
+        """A chain of comparisons: operators and operands in turn."""
+        left = first
+        for name, right in zip(rest[::2], rest[1::2], strict=True):
+            if not OPERATORS[str(name)](left, right):
+                return False
+            left = right
+        return True
 
     def getattr(self, obj: object, attribute: str) -> object:
         if isinstance(obj, dict):
@@ -143,6 +176,11 @@ class _Environment(SandboxedEnvironment):
     def getitem(self, obj: object, argument: object) -> object:
         if isinstance(obj, Undefined):
             str(obj)
+        if isinstance(argument, slice):
+            if not isinstance(obj, list | tuple | str | range):
+                raise TypeError(f"{_kind(obj)} can't be sliced")
+            charge(len(range(*argument.indices(len(obj)))))
+            return obj[argument]
         if isinstance(obj, dict):
             if isinstance(argument, str) and argument in obj:
                 return obj[argument]
@@ -168,8 +206,11 @@ class _Environment(SandboxedEnvironment):
             raise TypeError(f"{operator} works on numbers, not on {_kind(left)} and {_kind(right)}{text}")
         elif isinstance(left, int) and isinstance(right, int):
             bits = left.bit_length() * abs(right) if operator == "**" else left.bit_length() + right.bit_length()
-            if operator in ("*", "**") and bits > MAX_BITS:
+            if operator in ("+", "-"):
+                bits = max(left.bit_length(), right.bit_length()) + 1
+            if operator in ("*", "**", "+", "-") and bits > MAX_BITS:
                 raise TooMuchError("the number would be too long")
+        charge_work()
         return super().call_binop(context, operator, left, right)
 
 
@@ -223,6 +264,8 @@ def _references(tree: nodes.Node) -> Iterable[Reference]:
             raise ExpressionError(f"{type(node).__name__.lower()} is not allowed in an expression")
         if isinstance(node, nodes.Name):
             _refuse_name(node.name)
+        if isinstance(node, nodes.Const):
+            node.value = _constant(node.value)
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise ExpressionError(f'there is no filter "{node.name}"', did_you_mean(node.name, FILTERS))
         if isinstance(node, nodes.Test) and node.name not in TESTS:
@@ -236,6 +279,20 @@ def _references(tree: nodes.Node) -> Iterable[Reference]:
             yield reference
             continue
         pending += [(child, depth + 1) for child in children]
+
+
+def _constant(value: object) -> object:
+    """A literal, with the halves of a character put together; raises ExpressionError where JSON has no such value."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            return value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise ExpressionError("half of a surrogate pair is not a character") from None
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise ExpressionError(f"a whole number may have at most {MAX_BITS:,} bits")
+    if isinstance(value, float) and not isfinite(value):
+        raise ExpressionError("this number is too large", "quote it if text is meant")
+    return value
 
 
 def _reference(node: nodes.Node) -> Reference | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from itertools import product
 from math import prod
+from types import GeneratorType
 from typing import ParamSpec, TypeVar, cast
 
 from jinja2 import pass_environment
@@ -21,7 +22,9 @@ from jinja2.filters import make_attrgetter
 from jinja2.sandbox import MAX_RANGE
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from reconciler.config.expressions.budget import TooMuchError, charge, charge_text
+from reconciler.config.expressions.budget import TooMuchError, charge, charge_text, charge_work
+from reconciler.config.expressions.compare import TESTS as COMPARING_TESTS
+from reconciler.config.expressions.compare import each, ordered
 from reconciler.config.expressions.values import as_text, plain, to_json
 from reconciler.config.yaml.node import kind
 
@@ -65,6 +68,10 @@ _TESTS = (
     ),
     *("==", "!=", ">", ">=", "<", "<="),
 )
+_COMPARING = frozenset(["dictsort", "max", "min", "sort", "unique"])
+"""Filters that compare the items they are given."""
+_CALL = 20
+"""The work of a call, in items."""
 _FORMAT_WIDTH = re.compile(r"%[^a-zA-Z%]*?(?:\*|[0-9]{4,})")
 
 
@@ -194,15 +201,32 @@ def _counted(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def _charged(function: Callable[..., object], *, compares: bool = False) -> Callable[..., object]:
+    """A filter, test or function that is charged for its call, for what it is given, and for what it yields."""
+
+    @wraps(function)
+    def wrapper(*args: object, **kwargs: object) -> object:
+        work = _CALL
+        given = list(args)
+        for index, value in enumerate(args):
+            if compares and isinstance(value, Iterable) and not isinstance(value, str):
+                items = ordered(value.items() if isinstance(value, dict) else value)
+                given[index] = value if isinstance(value, dict) else items
+            elif isinstance(value, str | list | tuple | dict | range):
+                work += len(value) // 4
+        charge_work(work)
+        made = function(*given, **kwargs)
+        return each(made) if isinstance(made, GeneratorType) else made
+
+    return wrapper
+
+
 def _jinja(name: str) -> Callable[..., object]:
     function: Callable[..., object] = JINJA[name]
-    return _counted(function)
+    return _charged(_counted(function), compares=name in _COMPARING)
 
 
-FILTERS: Mapping[str, Callable[..., object]] = {
-    **{name: _jinja(name) for name in _KEPT},
-    "d": _jinja("default"),
-    "count": _jinja("length"),
+_OURS: Mapping[str, Callable[..., object]] = {
     "abs": _absolute,
     "flatten": _flatten,
     "float": _decimal,
@@ -216,7 +240,18 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "sum": _sum,
     "tojson": to_json,
 }
+FILTERS: Mapping[str, Callable[..., object]] = {
+    **{name: _jinja(name) for name in _KEPT},
+    "d": _jinja("default"),
+    "count": _jinja("length"),
+    **{name: _charged(function) for name, function in _OURS.items()},
+}
 """By name; called with the value on the left of the ``|`` first."""
 
-TESTS: Mapping[str, Callable[..., object]] = {name: cast(Callable[..., object], JINJA_TESTS[name]) for name in _TESTS}
-FUNCTIONS: Mapping[str, Callable[..., object]] = {"product": _product, "range": _range}
+TESTS: Mapping[str, Callable[..., object]] = {
+    **{
+        name: _charged(cast(Callable[..., object], JINJA_TESTS[name])) for name in _TESTS if name not in COMPARING_TESTS
+    },
+    **COMPARING_TESTS,
+}
+FUNCTIONS: Mapping[str, Callable[..., object]] = {"product": _charged(_product), "range": _charged(_range)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from types import GeneratorType
 
-from reconciler.config.expressions.budget import charge, charge_text
+from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge, charge_text
 from reconciler.config.yaml.node import Value, kind
 
 MAX_DEPTH = 64
@@ -15,8 +16,12 @@ MAX_DEPTH = 64
 def plain(value: object, depth: int = 0) -> Value:
     """A value made of plain types only; UndefinedError or TypeError where it holds anything else."""
     value_type = type(value)
-    if value_type is str or value_type is int or value_type is bool or value is None or value_type is float:
+    if value_type is str:
+        return _text(value)  # type: ignore[arg-type]  # narrowed by the exact type
+    if value_type is bool or value is None:
         return value  # type: ignore[return-value]  # narrowed by the exact types above
+    if isinstance(value, int | float):
+        return _finite(value)
     if depth > MAX_DEPTH:
         raise TypeError(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
@@ -24,6 +29,7 @@ def plain(value: object, depth: int = 0) -> Value:
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"a key of a mapping must be text, not {kind(plain(key))}")
+            _text(key)
         return {key: plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         charge(len(value))
@@ -32,6 +38,23 @@ def plain(value: object, depth: int = 0) -> Value:
         return list(_taken(value, depth))
     _refuse_undefined(value)
     raise TypeError("it is not a value that can be written in YAML")
+
+
+def _text(value: str) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it is text with half of a surrogate pair, which is not a character") from None
+    return value
+
+
+def _finite(value: int | float) -> int | float:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError("it is not a finite number")
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise TooMuchError(f"a whole number may have at most {MAX_BITS:,} bits")
+    return value
 
 
 def _refuse_undefined(value: object) -> None:
@@ -55,7 +78,7 @@ def as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return str(value)
+        return str(_finite(value))
     found = plain(value)
     if found is None:
         raise TypeError("null can't be part of a text; give a default: ... | default('', true)")
