@@ -82,7 +82,7 @@ def test_the_expressions_of_a_stack_share_a_budget(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(budget, "MAX_STACK_SECONDS", 0.0)
     text = HEAD + "locals: {a: \"${range(100000) | map('string') | sort | length}\"}\n"
     assert told(text) == [
-        "3:13 this expression is too much work: the expressions of this stack take more than 0 s of processor time"
+        "3:14 this expression is too much work: the expressions of this stack take more than 0 s of processor time"
     ]
 
 
