@@ -9,6 +9,7 @@ from threading import Event
 from typing import NamedTuple, Protocol
 
 from reconciler.app.owner import owner
+from reconciler.app.plan import plan_view
 from reconciler.app.settle import settle_open
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import leased
@@ -60,30 +61,26 @@ def apply_stack(
     workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
 ) -> Result | Ending:
     """Plan what the stack declares and apply it. Raises DiagnosticError, ServiceError, LeaseHeldError."""
-    return _execute(workspace, request, operator, lambda ledger: plan_targets(workspace, ledger, targets))
+    return _execute(
+        workspace, request, operator, lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), targets)
+    )
 
 
 def destroy_stack(
     workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
 ) -> Result | Ending:
     """Clear every alarm the stack owns. Raises DiagnosticError, ServiceError, LeaseHeldError."""
-    return _execute(workspace, request, operator, lambda ledger: plan_targets(workspace, ledger, targets, destroy=True))
+    return _execute(
+        workspace,
+        request,
+        operator,
+        lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), targets, destroy=True),
+    )
 
 
 def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | Ending:
     """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on."""
     return _execute(workspace, request, operator, lambda ledger: _still_due(workspace, ledger, plan))
-
-
-def plan_targets(
-    workspace: Workspace, ledger: Ledger, targets: Sequence[Address] = (), *, destroy: bool = False
-) -> Plan:
-    """A plan of what to do now. Raises DiagnosticError if the stack has no object at a target."""
-    from reconciler.app.plan import check_targets
-
-    plan = workspace.plan(workspace.ledger_view(ledger), targets=targets, destroy=destroy)
-    check_targets(plan, targets)
-    return plan
 
 
 def _execute(

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from reconciler.config.stack import Stack
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.registry import Registry
@@ -33,6 +33,30 @@ def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
             hint = "write it like --filter event_severity=Critical; one key given twice takes either value"
             raise DiagnosticError(Diagnostic(f"--filter {text} is not of the form KEY=VALUE", hint=hint))
         found[key] = (*found.get(key, ()), value)
+    return found
+
+
+def known_filters(
+    wanted: Mapping[str, tuple[str, ...]], types: Mapping[str, ResourceType]
+) -> Mapping[str, tuple[str, ...]]:
+    """The filters as providers take them: fields of a resource type, and free keys written ``metadata.KEY``.
+
+    Raises DiagnosticError for a name that no alarm has.
+    """
+    fields = sorted({name for kind in types.values() for name in kind.model.model_fields})
+    problems = []
+    found: dict[str, tuple[str, ...]] = {}
+    for key, values in wanted.items():
+        prefix, _, rest = key.partition(".")
+        if prefix in ("metadata", "labels") and rest:
+            found[rest] = values
+        elif key in fields:
+            found[key] = values
+        else:
+            free = f"a key of its metadata is written --filter metadata.{key}=..."
+            problems.append(Diagnostic(f"--filter: no alarm has a field {key}", hint=did_you_mean(key, fields) or free))
+    if problems:
+        raise DiagnosticError(*problems)
     return found
 
 

@@ -8,17 +8,48 @@ from pathlib import Path
 from reconciler.apply.options import DEADLINE, Options
 from reconciler.config.inputs import Inputs
 from reconciler.core.address import Address
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.duration import parse_duration
+from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.session.workspace import Workspace, read_source
 
 
 def plan_stack(workspace: Workspace, targets: Sequence[Address] = ()) -> Plan:
     """What apply would do now. Raises DiagnosticError if the stack has no object at a target, and ServiceError."""
-    plan = workspace.plan(workspace.read_ledger_view(), targets=targets)
+    return plan_view(workspace, workspace.read_ledger_view(), targets)
+
+
+def plan_view(
+    workspace: Workspace, view: LedgerView, targets: Sequence[Address] = (), *, destroy: bool = False
+) -> Plan:
+    """A plan from what the ledger knows. What a target depends on is planned too, and a warning names it."""
+    brought = [] if destroy else dependencies(workspace.stack.desired, targets)
+    plan = workspace.plan(view, targets=[*targets, *brought], destroy=destroy)
     check_targets(plan, targets)
-    return plan
+    pending = {change.address for change in plan.pending}
+    named = [address for address in brought if any(address.covers(one) for one in pending)]
+    if not named:
+        return plan
+    told = f"--target includes {', '.join(map(str, named))}, which the targets depend on"
+    return plan._replace(warnings=(*plan.warnings, Diagnostic(told, severity=Severity.WARNING)))
+
+
+def dependencies(desired: Sequence[Desired], targets: Sequence[Address]) -> list[Address]:
+    """What the objects at these targets depend on, directly or not, and no target covers."""
+    found: list[Address] = []
+    waiting = list(targets)
+    while waiting:
+        target = waiting.pop()
+        for item in desired:
+            if not target.covers(item.address):
+                continue
+            for address in item.depends_on:
+                if not any(known.covers(address) for known in (*targets, *found)):
+                    found.append(address)
+                    waiting.append(address)
+    return found
 
 
 def check_targets(plan: Plan, targets: Sequence[Address]) -> None:

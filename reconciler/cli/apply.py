@@ -15,6 +15,7 @@ from reconciler.cli.options import (
     DeadlineOption,
     ForceOption,
     FormatOption,
+    FullOption,
     NoVerifyOption,
     ParallelismOption,
     TargetOption,
@@ -58,6 +59,7 @@ def apply(
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Push and clear what the plan shows.
 

@@ -12,6 +12,7 @@ from reconciler.cli.options import (
     DeadlineOption,
     ForceOption,
     FormatOption,
+    FullOption,
     NoVerifyOption,
     ParallelismOption,
     PathArgument,
@@ -37,6 +38,7 @@ def destroy(
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Clear every alarm the stack owns.
 

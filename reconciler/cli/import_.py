@@ -67,22 +67,26 @@ def import_(
     Looks for active alarms that no stack has raised, and writes the YAML that declares them. With --adopt it plans
     their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.
     """
-    from reconciler.app.import_ import filters, imports
+    from reconciler.app.import_ import filters, imports, known_filters
+    from reconciler.cli.next_command import next_command
     from reconciler.cli.stack import opened
 
     terminal = Terminal.of(ctx)
     wanted = filters(filter or ())
     with opened(terminal, path, var, var_file) as workspace:
-        found = workspace.unmanaged(wanted, provider)
+        found = workspace.unmanaged(known_filters(wanted, workspace.resource_types), provider)
         if adopt:
-            _adopt(terminal, workspace, found, out, path, format)
+            _adopt(terminal, workspace, found, out, path, var, var_file, format)
         else:
             made = imports(workspace.stack, found, workspace.registry)
-            _declare(terminal, workspace, made, out, filtered=bool(wanted))
+            adopt_next = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
+            _declare(terminal, workspace, made, out, adopt_next, filtered=bool(wanted))
     return ExitCode.DONE
 
 
-def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, *, filtered: bool) -> None:
+def _declare(
+    terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, adopt_next: str, *, filtered: bool
+) -> None:
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.views.phrases.plan import count
     from reconciler.views.printable import printable
@@ -94,7 +98,7 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
     number = sum(map(len, imported.resources.values()))
     rest = f" {count(imported.declared, 'alarm')} declared already." if imported.declared else ""
     if not number:
-        why = ": none that is nobody's passes the filters" if filtered and not imported.declared else ""
+        why = ": no unmanaged alarm matches the filters" if filtered and not imported.declared else ""
         terminal.message([line(f"No alarm to import{why}.{rest}")])
         return
     head = (
@@ -113,13 +117,20 @@ def _declare(terminal: Terminal, workspace: Workspace, imported: Imports, out: P
     terminal.message(
         [
             line(f"Wrote {count(number, 'alarm')}{printable(where)}.{rest}"),
-            line("Read it, then take them over: ", ("reconciler import --adopt --out adoption.json", Style.BOLD)),
+            line("Read it, then take them over: ", (printable(adopt_next), Style.BOLD)),
         ]
     )
 
 
 def _adopt(
-    terminal: Terminal, workspace: Workspace, found: list[UnmanagedAlarm], out: Path | None, stack: Path, format: Format
+    terminal: Terminal,
+    workspace: Workspace,
+    found: list[UnmanagedAlarm],
+    out: Path | None,
+    stack: Path,
+    var: list[str] | None,
+    var_file: list[Path] | None,
+    format: Format,
 ) -> None:
     from reconciler.cli.operator import show_plan
     from reconciler.cli.plan import save
@@ -137,4 +148,4 @@ def _adopt(
         are = "is" if left == 1 else "are"
         terminal.message([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
     if out is not None and plan.changes:
-        save(terminal, plan, out, stack)
+        save(terminal, plan, out, stack, var, var_file)

@@ -56,13 +56,13 @@ class TerminalOperator:
         return working(self._terminal, stop)
 
 
-def show_plan(terminal: Terminal, plan: Plan, format: Format) -> None:
-    """Write a plan as a command's result."""
+def show_plan(terminal: Terminal, plan: Plan, format: Format, told: str | None = None) -> None:
+    """Write a plan as a command's result; ``told`` replaces its summary."""
     terminal.result(
         format,
-        text=lambda: plan_lines(plan),
+        text=lambda: plan_lines(plan, told, full=terminal.full),
         document=lambda: plan_document(plan),
-        markdown=lambda: plan_markdown(plan),
+        markdown=lambda: plan_markdown(plan, told=told),
     )
 
 

@@ -16,6 +16,11 @@ def _remember(ctx: typer.Context, value: str) -> str:
     return value
 
 
+def _show_all(ctx: typer.Context, value: bool) -> bool:
+    Terminal.of(ctx).full = value
+    return value
+
+
 PathArgument = Annotated[
     Path,
     typer.Argument(
@@ -29,6 +34,10 @@ DataFormatOption = Annotated[
 ]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="How to write the result.", callback=_remember, show_default=True)
+]
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="Show every instance of a for_each, however many change alike.", callback=_show_all),
 ]
 VarOption = Annotated[
     list[str] | None,

@@ -13,6 +13,7 @@ from reconciler.cli.options import (
     HERE,
     ForceOption,
     FormatOption,
+    FullOption,
     PathArgument,
     TargetOption,
     VarFileOption,
@@ -52,6 +53,7 @@ def plan(
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Show what apply would do.
 
@@ -63,6 +65,7 @@ def plan(
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
     from reconciler.plan.drift import drift_only
+    from reconciler.views.phrases.plan import drift_summary
     from reconciler.views.text.plan import plan_lines
 
     terminal = Terminal.of(ctx)
@@ -72,12 +75,13 @@ def plan(
         raise DiagnosticError(Diagnostic("--refresh-only shows drift: there is no plan to save", hint=hint))
     with opened(terminal, path, var, var_file) as workspace:
         made = plan_stack(workspace, targets)
+        told = drift_summary(made) if refresh_only else None
         if refresh_only:
             made = drift_only(made)
         if out == Path("-"):
-            terminal.message(plan_lines(made))  # standard output gets the plan file
+            terminal.message(plan_lines(made, full=terminal.full))  # standard output gets the plan file
         else:
-            show_plan(terminal, made, format)
+            show_plan(terminal, made, format, told)
         if made.problems:
             if format == Format.JSON:
                 return ExitCode.ERROR  # its document has them
@@ -86,15 +90,17 @@ def plan(
             refusals = workspace.refusals(made)
             terminal.report([refusal._replace(severity=Severity.WARNING) for refusal in refusals])
         if out is not None:
-            save(terminal, made, out, path)
+            save(terminal, made, out, path, var, var_file)
     return ExitCode.CHANGES if detailed_exitcode and made.pending else ExitCode.DONE
 
 
-def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
-    """Write a plan file; say how to apply it to the stack at ``stack``."""
-    import shlex
+def save(
+    terminal: Terminal, plan: Plan, path: Path, stack: Path, var: list[str] | None, var_file: list[Path] | None
+) -> None:
+    """Write a plan file; say how to apply it to the stack at ``stack`` with the same variables."""
 
     from reconciler.app.planfiles import plan_text
+    from reconciler.cli.next_command import next_command
     from reconciler.core.duration import format_instant
     from reconciler.views.printable import printable
     from reconciler.views.text.line import Style, line
@@ -103,6 +109,5 @@ def save(terminal: Terminal, plan: Plan, path: Path, stack: Path) -> None:
     if path == Path("-"):
         return
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
-    places = [path] if stack == Path() else [stack, path]
-    command = shlex.join(["reconciler", "apply", *map(str, places)])
+    command = next_command("apply", stack, path, var=var, var_file=var_file)
     terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])

@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
-from reconciler.cli.options import HERE, FormatOption
+from reconciler.cli.options import HERE, FormatOption, FullOption
 from reconciler.cli.terminal import Format, Terminal
 
 app = command_app()
@@ -46,6 +46,7 @@ def show(
         ),
     ] = None,
     format: FormatOption = Format.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Show a saved plan and until when it can be applied, or a past run.
 

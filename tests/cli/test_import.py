@@ -84,7 +84,7 @@ def test_a_filter_narrows_by_key_and_widens_by_value(stack: Path, emulator: Emul
 
     assert found() == [True, True, True]
     assert found("event_severity=Critical", "event_severity=Major") == [True, True, False]
-    assert found("event_severity=Critical", "event_severity=Major", "team=checkout") == [False, True, False]
+    assert found("event_severity=Critical", "event_severity=Major", "metadata.team=checkout") == [False, True, False]
 
 
 def test_two_alarms_of_one_name_get_two_names(stack: Path, emulator: Emulator) -> None:
@@ -131,6 +131,8 @@ def test_nothing_is_overwritten(stack: Path, emulator: Emulator) -> None:
     ("arguments", "said"),
     [
         (["--filter", "severity"], "is not of the form KEY=VALUE"),
+        (["--filter", "severity=Critical"], 'did you mean "event_severity"?'),
+        (["--filter", "nope=1"], "--filter metadata.nope="),
         (["--provider", "ces"], "can't be imported from a provider"),
     ],
 )
@@ -142,9 +144,8 @@ def test_a_request_that_means_nothing_is_an_error(stack: Path, arguments: list[s
 
 def test_filters_that_leave_nothing_are_said_to(stack: Path, emulator: Emulator) -> None:
     fire(emulator)
-    assert (
-        imported(stack, "--filter", "nope=1").err == "No alarm to import: none that is nobody's passes the filters.\n"
-    )
+    done = imported(stack, "--filter", "metadata.nope=1")
+    assert done.err == "No alarm to import: no unmanaged alarm matches the filters.\n"
 
 
 def test_a_provider_that_refuses_to_be_asked_is_named_with_its_place(tmp_path: Path) -> None:

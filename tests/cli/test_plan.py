@@ -47,7 +47,7 @@ def test_a_target_that_means_nothing_is_an_error(stack: Path, target: str, said:
 
 
 def test_drift_alone_is_shown_by_refresh_only(stack: Path) -> None:
-    assert "No changes." in reconciler("plan", stack, "--refresh-only").out
+    assert "No drift." in reconciler("plan", stack, "--refresh-only").out
 
 
 def test_a_saved_plan_is_shown_as_it_was(stack: Path, tmp_path: Path) -> None:

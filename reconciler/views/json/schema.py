@@ -49,6 +49,9 @@ class Diagnostics(TypedDict):
     diagnostics: list[DiagnosticShape]
     stack: NotRequired[str]
     resources: NotRequired[Annotated[dict[str, int], Field(description="How many are declared of each type.")]]
+    queries: NotRequired[Annotated[int, Field(description="How many queries are declared under data.")]]
+    checks: NotRequired[int]
+    drills: NotRequired[int]
 
 
 class Counts(TypedDict("Counts", {"no-op": int})):

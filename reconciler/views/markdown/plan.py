@@ -17,9 +17,9 @@ _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 """What colours a line in a block of the language ``diff``; other actions get ``!``."""
 
 
-def plan_markdown(plan: Plan, limit: int = LIMIT) -> str:
-    """The plan in at most ``limit`` characters; the counts are whole even where changes had to be left out."""
-    head = [f"### Plan for {code(plan.stack)}", "", f"**{_summary(plan)}**", ""]
+def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> str:
+    """The plan in at most ``limit`` characters; counts include what is left out. ``told`` replaces its summary."""
+    head = [f"### Plan for {code(plan.stack)}", "", f"**{told or _summary(plan)}**", ""]
     if plan.problems:
         head += ["This plan can't be applied:", "", *diagnostic_items(plan.problems), ""]
     if plan.warnings:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.config.stack import Stack
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
@@ -30,9 +31,15 @@ MEANING = {
 }
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 alarm``, ``2 alarms``, ``1,200 alarms``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
+
+
+def section_size(stack: Stack, name: str) -> int:
+    """How many checks or drills a stack declares."""
+    section = stack.sections.get(name)
+    return sum(1 for _ in section.entries()) if section is not None else 0
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -56,6 +63,22 @@ def summary(plan: Plan) -> str:
     if plan.pending:
         return f"Plan: {due(plan.counts)}."
     return f"No changes. {as_declared(plan)}"
+
+
+def drift_summary(plan: Plan) -> str:
+    """The one line that tells what of a whole plan is drift, and what else is due."""
+    drift = [change for change in plan.pending if change.drift]
+    others = [change for change in plan.pending if not change.drift]
+    unraised = [change for change in others if change.action is Action.CREATE]
+    told = [f"Drift: {due(Counter(change.action for change in drift))}." if drift else "No drift."]
+    if unraised:
+        told.append(f"{count(len(unraised), 'declared alarm')} {'does' if len(unraised) == 1 else 'do'} not fire yet.")
+    if len(others) > len(unraised):
+        rest = len(others) - len(unraised)
+        told.append(f"{count(rest, 'other change')} {'is' if rest == 1 else 'are'} due: see `reconciler plan`.")
+    if not plan.pending:
+        told.append(as_declared(plan))
+    return " ".join(told)
 
 
 def deadline(plan: Plan, now: int) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.core.action import Action
+from reconciler.core.address import Address
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.attribute import attributes
 from reconciler.views.phrases.plan import DONE, MEANING, ORDER, count
@@ -24,12 +25,20 @@ STYLES = {
 _INDENT = 6
 
 
-def changes_lines(plan: Plan) -> Iterator[Line]:
-    """Every change, after what their signs mean."""
+ALIKE = 4
+"""Up to so many changes that are alike are shown one by one."""
+_KEYS = 5
+
+
+def changes_lines(plan: Plan, *, full: bool = True) -> Iterator[Line]:
+    """Every change, after what their signs mean; unless ``full``, of many that are alike the first and a count."""
     yield from _legend(plan)
-    for change in plan.pending:
-        yield BLANK
-        yield from _change_lines(change)
+    for group in [[change] for change in plan.pending] if full else _groups(plan):
+        for change in group if len(group) <= ALIKE else group[:1]:
+            yield BLANK
+            yield from _change_lines(change)
+        if len(group) > ALIKE:
+            yield more_line([change.address for change in group[1:]], _INDENT)
     yield BLANK
     drift = sum(change.drift for change in plan.pending)
     if drift:
@@ -37,6 +46,24 @@ def changes_lines(plan: Plan) -> Iterator[Line]:
         yield line(
             (f"{count(drift, 'change')} {are}", Style.WARNING), ": the service has moved, not the configuration."
         )
+
+
+def more_line(addresses: Sequence[Address], indent: int) -> Line:
+    """How many more instances there are, some of them by their keys."""
+    keys = [f'["{printable(address.key)}"]' if address.key is not None else str(address) for address in addresses]
+    named = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
+    text = f"and {count(len(addresses), 'more instance')} alike: {named}  (--full shows all)"
+    return line(" " * indent, (text, Style.DIM), hang=indent + 2)
+
+
+def _groups(plan: Plan) -> Iterable[list[Change]]:
+    """The changes in their order, instances of one for_each that change in the same attributes together."""
+    groups: dict[object, list[Change]] = {}
+    for change in plan.pending:
+        address, same = change.address, (change.action, change.drift, change.provider)
+        rows = tuple((row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id")
+        groups.setdefault((address.type, address.name, same, rows), []).append(change)
+    return groups.values()
 
 
 def _change_lines(change: Change) -> Iterator[Line]:

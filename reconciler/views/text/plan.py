@@ -10,14 +10,17 @@ from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import Line, Style, line
 
 
-def plan_lines(plan: Plan) -> Iterator[Line]:
-    """The whole plan; addresses that need nothing are only counted."""
+def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True) -> Iterator[Line]:
+    """The whole plan; addresses that need nothing are only counted. ``told`` replaces its summary.
+
+    Unless ``full`` the instances of a for_each that change alike are shown as one.
+    """
     if plan.pending:
         from reconciler.views.text.change import changes_lines  # where nothing changes, nothing of it is needed
 
-        yield from changes_lines(plan)
+        yield from changes_lines(plan, full=full)
     yield from warning_lines(plan)
-    yield line((summary(plan), Style.BOLD))
+    yield line((told or summary(plan), Style.BOLD))
 
 
 def warning_lines(plan: Plan) -> Iterator[Line]:
