@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reconciler.emulator.alertmanager.cluster import Cluster
 from reconciler.emulator.aom.notification import parse_rule
 from reconciler.emulator.aom.serialize import as_json
 from reconciler.emulator.aom.store import Store
@@ -34,6 +35,7 @@ class Admin:
     events: CesStore
     histories: BcmStore
     smn: SmnService
+    cluster: Cluster
 
 
 def admin_routes(admin: Admin) -> APIRouter:
@@ -95,11 +97,13 @@ def admin_routes(admin: Admin) -> APIRouter:
                 raise _refuse(f"{key} is a whole number of milliseconds")
             now = value + {"now": 0, "advance": clock.now(), "offset": clock.underlying()}[key]
         clock.set(now=now, speed=speed)
+        await admin.cluster.settle()
         return show_clock()
 
     @router.delete("/clock")
     async def reset_clock() -> Response:
         clock.reset()
+        admin.cluster.wake()
         return show_clock()
 
     @router.get("/requests")
@@ -182,6 +186,7 @@ def admin_routes(admin: Admin) -> APIRouter:
         admin.smn.reset()
         admin.services.access.reset()
         clock.reset()
+        admin.cluster.reset()
         return Response(status_code=204)
 
     return router

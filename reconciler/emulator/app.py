@@ -12,6 +12,10 @@ from starlette.responses import Response
 
 from reconciler.emulator.access import Access
 from reconciler.emulator.admin import Admin, admin_routes
+from reconciler.emulator.alertmanager.admin import alertmanager_admin_routes
+from reconciler.emulator.alertmanager.cluster import Cluster
+from reconciler.emulator.alertmanager.config import parse_config
+from reconciler.emulator.alertmanager.routes import alertmanager_routes
 from reconciler.emulator.aom.routes import aom_routes
 from reconciler.emulator.aom.store import Store
 from reconciler.emulator.bcm.routes import bcm_routes
@@ -40,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     smn = SmnService(settings, clock)
     services = Services(settings, database, clock, Access(database, clock, settings))
     recorder = Recorder(settings.recorded_requests)
+    cluster = Cluster(settings, database, clock)
     alarms, events, histories = Store(database, settings), CesStore(database), BcmStore(database)
     alarms.notices.publish = smn.publish
     if settings.seed is not None:
@@ -47,12 +52,15 @@ def create_app(settings: Settings) -> FastAPI:
         histories.put(seed.alarms)
         alarms.notices.add(seed.rules)
         lasting += seed.faults
+        if seed.alertmanager is not None:
+            cluster.configure(parse_config(seed.alertmanager, cluster.version))
     faults = FaultInjector(tuple(lasting))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sending = asyncio.create_task(smn.run())
-        yield
+        async with cluster.running():
+            yield
         sending.cancel()
         database.close()
 
@@ -62,7 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(ces_routes(services, events))
     app.include_router(bcm_routes(services, histories))
     app.include_router(smn_routes(services, smn))
-    app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories, smn)))
+    app.include_router(alertmanager_routes(services, cluster))
+    app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories, smn, cluster)))
+    app.include_router(alertmanager_admin_routes(cluster))
     app.add_middleware(RequestMiddleware, settings=settings, clock=clock, faults=faults, recorder=recorder)
 
     @app.exception_handler(HttpError)

@@ -63,6 +63,15 @@ def bcm_error(status: int, message: str | None = None) -> Response:
     return answer(body, status)
 
 
+def alertmanager_error(status: int, message: str | None = None, code: int | None = None) -> Response:
+    """Alertmanager's answer to a request that failed: an object of its API, plain text of the server around it."""
+    if status in (401, 403, 429, 502, 503, 504):
+        return Response(f"{message or _phrase(status)}\n", status, media_type="text/plain")
+    if status >= 500:
+        return answer(message or _phrase(status), status)
+    return answer({"code": code or status, "message": message or _phrase(status)}, status)
+
+
 def error_of(settings: Settings, operation: str, status: int) -> Response:
     """The body a service gives with a status, for faults."""
     if operation in OPERATIONS["ces"]:
@@ -71,6 +80,8 @@ def error_of(settings: Settings, operation: str, status: int) -> Response:
         return iam_error(status)
     if operation in OPERATIONS["bcm"]:
         return bcm_error(status)
+    if operation in OPERATIONS["alertmanager"]:
+        return alertmanager_error(status)
     return aom_error(settings, operation, status)
 
 

@@ -8,15 +8,30 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
+MOST_PEERS = 9
+"""How many peers an Alertmanager may have; the operations of all but the first end in ``@`` and its number."""
+
 OPERATIONS: dict[str, frozenset[str]] = {
     "aom": frozenset({"push", "clear", "query", "statistic", "notified"}),
     "iam": frozenset({"token", "projects"}),
     "ces": frozenset({"ces-report", "ces-list", "ces-details"}),
     "bcm": frozenset({"bcm-list", "bcm-detail"}),
+    "alertmanager": frozenset(
+        f"{name}{peer}"
+        for name in (
+            *("am-push", "am-query", "am-groups", "am-receivers", "am-status"),
+            *("am-silence-put", "am-silence-list", "am-silence-get", "am-silence-expire"),
+        )
+        for peer in ("", *(f"@{number}" for number in range(2, MOST_PEERS + 1)))
+    ),
 }
 """The operations of each service; the service's name stands for all of them."""
 
-NAMES = {name: frozenset({name}) for group in OPERATIONS.values() for name in group} | OPERATIONS
+NAMES = {
+    base: frozenset(name for name in group if name.partition("@")[0] == base)
+    for group in OPERATIONS.values()
+    for base in {name.partition("@")[0] for name in group}
+} | OPERATIONS
 EVERY = frozenset(name for group in OPERATIONS.values() for name in group)
 
 Effect = Literal["pass", "answer", "store-then-answer", "cut", "store-then-cut", "html", "cut-body"]
@@ -207,9 +222,15 @@ def _operations(target: str, text: str) -> frozenset[str]:
         return EVERY
     chosen: frozenset[str] = frozenset()
     for name in target.split("|"):
-        if name.strip() not in NAMES:
-            raise ValueError(f"fault {text!r}: there is no operation {name.strip()!r}; there are {', '.join(NAMES)}")
-        chosen |= NAMES[name.strip()]
+        base, _, peer = name.strip().partition("@")
+        if base not in NAMES:
+            raise ValueError(f"fault {text!r}: there is no operation {base!r}; there are {', '.join(NAMES)}")
+        found = NAMES[base]
+        if peer:
+            found = frozenset(each for each in found if (each.partition("@")[2] or "1") == peer)
+            if not found or base not in OPERATIONS["alertmanager"] | {"alertmanager"}:
+                raise ValueError(f"fault {text!r}: {name.strip()!r} is not an operation of an Alertmanager's peer")
+        chosen |= found
     return chosen
 
 

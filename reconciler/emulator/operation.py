@@ -19,6 +19,15 @@ _CALLS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ("GET", r"/V1\.0/[^/]+/event/[^/]+", "ces-details"),
         ("POST", r"/ah-api/v1/alarmhouse/alarm/list", "bcm-list"),
         ("GET", r"/ah-api/v1/alarmhouse/alarm", "bcm-detail"),
+        ("POST", r"/alertmanager(?:-\d)?/api/v2/alerts/?", "am-push"),
+        ("GET", r"/alertmanager(?:-\d)?/api/v2/alerts/?", "am-query"),
+        ("GET", r"/alertmanager(?:-\d)?/api/v2/alerts/groups/?", "am-groups"),
+        ("GET", r"/alertmanager(?:-\d)?/api/v2/receivers/?", "am-receivers"),
+        ("GET", r"/alertmanager(?:-\d)?/api/v2/status/?", "am-status"),
+        ("POST", r"/alertmanager(?:-\d)?/api/v2/silences/?", "am-silence-put"),
+        ("GET", r"/alertmanager(?:-\d)?/api/v2/silences/?", "am-silence-list"),
+        ("GET", r"/alertmanager(?:-\d)?/api/v2/silence/[^/]+", "am-silence-get"),
+        ("DELETE", r"/alertmanager(?:-\d)?/api/v2/silence/[^/]+", "am-silence-expire"),
     )
 )
 
@@ -29,5 +38,6 @@ def operation_of(method: str, path: str, query: str) -> str | None:
         if each == method and pattern.fullmatch(path):
             if operation == "push" and parse_qs(query).get("action") == ["clear"]:
                 return "clear"
-            return operation
+            peer = re.match(r"/alertmanager-(\d)/", path)
+            return f"{operation}@{peer[1]}" if peer else operation
     return None

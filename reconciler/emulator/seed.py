@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from reconciler.emulator.aom.notification import NotificationRule, parse_rule
 from reconciler.emulator.bcm.alarm import SeededAlarm, read_alarms
 from reconciler.emulator.fault import Fault, parse_fault
 
-SHAPE = "{bcm: {alarms: [...]}, aom: {notifications: [...]}, faults: [...]}"
+SHAPE = "{bcm: {alarms: [...]}, aom: {notifications: [...]}, alertmanager: {config: {...}}, faults: [...]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Seed:
     alarms: tuple[SeededAlarm, ...] = ()
     rules: tuple[NotificationRule, ...] = ()
     faults: tuple[Fault, ...] = ()
+    alertmanager: Mapping[str, object] | None = None
+    """What an ``alertmanager.yml`` holds."""
 
 
 def read_seed(path: Path | str, now: int) -> Seed:
@@ -38,9 +41,12 @@ def read_seed(path: Path | str, now: int) -> Seed:
 
 def parse_seed(value: object, now: int) -> Seed:
     """The seed in a value of the shape ``SHAPE``, each part optional."""
-    whole = _object(value, "the seed", {"bcm", "aom", "faults"})
+    whole = _object(value, "the seed", {"bcm", "aom", "alertmanager", "faults"})
     bcm = _object(whole.get("bcm"), "bcm", {"alarms"})
     aom = _object(whole.get("aom"), "aom", {"notifications"})
+    alertmanager = _object(whole.get("alertmanager"), "alertmanager", {"config"}).get("config")
+    if alertmanager is not None and not isinstance(alertmanager, dict):
+        raise ValueError("alertmanager.config must be an object")
     rules, faults = aom.get("notifications") or [], whole.get("faults") or []
     if not isinstance(rules, list):
         raise ValueError("aom.notifications must be a list")
@@ -50,6 +56,7 @@ def parse_seed(value: object, now: int) -> Seed:
         alarms=tuple(read_alarms(bcm.get("alarms") or [], now)),
         rules=tuple(parse_rule(each) for each in rules),
         faults=tuple(parse_fault(each) for each in faults),
+        alertmanager=alertmanager,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from reconciler.emulator.alertmanager.labels import Version
 from reconciler.emulator.aom.notification import NotificationRule
 from reconciler.emulator.fault import Fault
 
@@ -96,6 +97,14 @@ class Settings:
     # HTTPS
     tls_certificate: Path | str | None = None
     tls_key: Path | str | None = None
+
+    # Alertmanager
+    alertmanager_version: Version = "0.25.0"
+    alertmanager_peers: int = 1
+    alertmanager_peer_timeout: int = 15_000
+    """How long each peer lets the one before it notify first."""
+    alertmanager_config: Mapping[str, object] | None = None
+    """What an ``alertmanager.yml`` holds; None is one receiver that notifies nobody."""
 
     # Faults, and what tests look at
     faults: tuple[Fault | str, ...] = ()

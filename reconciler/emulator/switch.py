@@ -13,6 +13,7 @@ _ELSEWHERE = {"db", "clock", "seed", "token", "keys", "users", "projects", "noti
     "tls_key",
     "smn_region",
     "smn_endpoints",
+    "alertmanager_config",
 }
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)")
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

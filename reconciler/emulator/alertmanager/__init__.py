@@ -1,0 +1,1 @@
+"""Prometheus Alertmanager: API v2, its alerts, silences, groups and webhook notifications."""

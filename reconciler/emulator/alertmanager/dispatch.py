@@ -1,0 +1,246 @@
+"""The dispatcher of one peer: it puts alerts in groups and has each group notified at its times."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from reconciler.emulator.alertmanager.alert import Alert
+from reconciler.emulator.alertmanager.config import Config, Route, Webhook
+from reconciler.emulator.alertmanager.instant import SECOND
+from reconciler.emulator.alertmanager.labels import Version, alert_order, group_order, written
+from reconciler.emulator.alertmanager.notification import Entry, NotificationLog, Snapshot, is_due, payload
+from reconciler.emulator.alertmanager.silence_store import SilenceStore
+from reconciler.emulator.alertmanager.suppression import Suppression
+from reconciler.emulator.alertmanager.webhook import deliver
+
+MAINTENANCE = 30 * SECOND
+"""How often groups without alerts are forgotten: until then a group keeps its beat."""
+LEAST_TIMEOUT = 10 * SECOND
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """The alerts of one route with the same group labels; times are nanoseconds."""
+
+    route: Route
+    labels: Mapping[str, str]
+    due: int
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    flushed_at: int | None = None
+    forgotten_at: int | None = None
+    """When maintenance removes it, as long as it is empty."""
+    waiting: Snapshot | None = None
+    """The flush that waits for the peers before this one."""
+    is_busy: bool = False
+    """A notification of it is on its way."""
+    is_changed: bool = False
+    """Something has changed since the flush that is not finished yet."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.route.key}:{written(self.labels)}"
+
+    def tick_after(self, time: int) -> int:
+        """The first beat of the group interval after a time."""
+        assert self.flushed_at is not None
+        interval = self.route.group_interval
+        return self.flushed_at + (max(time - self.flushed_at, 0) // interval + 1) * interval
+
+    def sorted_alerts(self) -> list[Alert]:
+        return sorted(self.alerts.values(), key=lambda alert: alert_order(alert.labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What a dispatcher has from its peer and its cluster."""
+
+    config: Config
+    version: Version
+    silences: SilenceStore
+    log: NotificationLog
+    alerts: Callable[[], Mapping[str, Alert]]
+    """All alerts of the peer: those that inhibit are among them."""
+    turn: Callable[[], int]
+    """Nanoseconds by which this peer lets others notify first."""
+    external_url: Callable[[], str]
+    is_alone: bool
+    wake: Callable[[], None]
+    """Called from a delivery that has ended: there may be something to do."""
+
+
+class Dispatcher:
+    def __init__(self, pipeline: Pipeline, now: int) -> None:
+        self._pipeline = pipeline
+        self._started_at = now
+        self._groups: dict[tuple[int, tuple[tuple[str, str], ...]], Group] = {}
+        self._agenda: list[tuple[int, int, Group]] = []
+        self._ids = count()
+        self.deliveries: set[asyncio.Task[None]] = set()
+
+    def insert(self, alert: Alert, now: int) -> None:
+        """Put an alert in the groups of all routes it takes."""
+        for route in self._pipeline.config.route.find(alert.labels):
+            group = self._group(route, alert, now)
+            group.alerts[alert.fingerprint] = alert
+            group.forgotten_at = None
+            if group.flushed_at is not None:
+                self._flush_again(group, now)
+            elif alert.starts_at.ns + route.group_wait < now:
+                self._schedule(group, now)
+
+    def run(self, now: int) -> int | None:
+        """Do what is due; when there is more to do, None if nothing is."""
+        while self._agenda:
+            due, _, group = self._agenda[0]
+            if due > now:
+                return due
+            heappop(self._agenda)
+            if group.due == due and not group.is_busy:
+                self._step(group, due)
+        return None
+
+    def reconsider(self, now: int) -> None:
+        """Have every group flushed at its next beat: silences have changed."""
+        for group in self._groups.values():
+            if group.flushed_at is not None and group.alerts:
+                self._flush_again(group, now)
+
+    def groups(self) -> list[Group]:
+        """The groups that hold alerts, as the API sorts them."""
+        held = [group for group in self._groups.values() if group.alerts]
+        return sorted(held, key=lambda group: (group_order(group.labels), group.route.receiver))
+
+    def stop(self) -> None:
+        for task in self.deliveries:
+            task.cancel()
+        self._groups.clear()
+        self._agenda.clear()
+
+    def _group(self, route: Route, alert: Alert, now: int) -> Group:
+        labels = route.group_labels(alert.labels)
+        place = id(route), tuple(sorted(labels.items()))
+        group = self._groups.get(place)
+        if group is None or (group.forgotten_at is not None and group.forgotten_at <= now):
+            group = self._groups[place] = Group(route, labels, due=-1)
+            self._schedule(group, now + route.group_wait)
+        return group
+
+    def _flush_again(self, group: Group, now: int) -> None:
+        """Flush at the next beat; a flush that is not finished sees to it itself."""
+        if group.is_busy or group.waiting is not None:
+            group.is_changed = True
+        else:
+            self._schedule(group, group.tick_after(now))
+
+    def _schedule(self, group: Group, due: int) -> None:
+        if group.due != due:
+            group.due = due
+            heappush(self._agenda, (due, next(self._ids), group))
+
+    def _step(self, group: Group, due: int) -> None:
+        if group.forgotten_at is not None:
+            place = id(group.route), tuple(sorted(group.labels.items()))
+            if self._groups.get(place) is group:
+                del self._groups[place]
+            return
+        snapshot, group.waiting = group.waiting, None
+        if snapshot is None:
+            group.flushed_at = due
+            snapshot = self._snapshot(group, due)
+            turn = self._pipeline.turn()
+            if turn and snapshot.audible:
+                group.waiting = snapshot
+                self._schedule(group, due + turn)
+                return
+        self._notify(group, snapshot, due)
+
+    def _snapshot(self, group: Group, now: int) -> Snapshot:
+        pipeline = self._pipeline
+        silences = pipeline.silences.unexpired(now)
+        suppression = Suppression(silences, pipeline.config.inhibit_rules, pipeline.alerts().values(), now)
+        alerts = group.sorted_alerts()
+        return Snapshot(
+            at=now,
+            audible=tuple(alert for alert in alerts if not suppression.mutes(alert.labels)),
+            resolved=tuple(alert for alert in alerts if alert.is_resolved(now)),
+        )
+
+    def _notify(self, group: Group, snapshot: Snapshot, now: int) -> None:
+        receiver, log = self._pipeline.config.receivers[group.route.receiver], self._pipeline.log
+        wanted = [
+            (number, webhook)
+            for number, webhook in enumerate(receiver.webhooks)
+            if snapshot.audible
+            and is_due(
+                log.get(group.key, receiver.name, number),
+                snapshot,
+                group.route.repeat_interval,
+                send_resolved=webhook.send_resolved,
+            )
+        ]
+        if not wanted:
+            self._finish(group, snapshot)
+            return
+        group.is_busy = True
+        task = asyncio.get_running_loop().create_task(self._deliver(group, snapshot, wanted, now))
+        self.deliveries.add(task)
+        task.add_done_callback(self.deliveries.discard)
+
+    async def _deliver(self, group: Group, snapshot: Snapshot, wanted: list[tuple[int, Webhook]], now: int) -> None:
+        results = await asyncio.gather(*(self._send(group, snapshot, *each, now) for each in wanted))
+        group.is_busy = False
+        if all(results):
+            self._finish(group, snapshot)
+        else:
+            self._schedule(group, group.tick_after(snapshot.at))
+        self._pipeline.wake()
+
+    async def _send(self, group: Group, snapshot: Snapshot, number: int, webhook: Webhook, now: int) -> bool:
+        pipeline, receiver = self._pipeline, group.route.receiver
+        body = payload(
+            snapshot,
+            webhook,
+            receiver=receiver,
+            group_key=group.key,
+            group_labels=group.labels,
+            external_url=pipeline.external_url(),
+        )
+        if body is not None:
+            timeout_s = max(group.route.group_interval, LEAST_TIMEOUT) / SECOND
+            if not await deliver(webhook.url, body, pipeline.version, timeout_s):
+                return False
+        pipeline.log.put(group.key, receiver, number, Entry(now, snapshot.firing(), snapshot.ended()))
+        return True
+
+    def _finish(self, group: Group, snapshot: Snapshot) -> None:
+        """Forget the alerts whose end was handled, unless they were posted again meanwhile; schedule the next flush."""
+        for alert in snapshot.resolved:
+            current = group.alerts.get(alert.fingerprint)
+            if current is not None and current.updated_at == alert.updated_at:
+                del group.alerts[alert.fingerprint]
+        if not group.alerts:
+            beats = (snapshot.at - self._started_at) // MAINTENANCE + 1
+            group.forgotten_at = self._started_at + beats * MAINTENANCE
+            self._schedule(group, group.forgotten_at)
+            return
+        after, is_changed = snapshot.at, group.is_changed
+        group.is_changed = False
+        if not is_changed and self._pipeline.is_alone and not self._pipeline.config.inhibit_rules:
+            after = max(after, min(self._changes(group, snapshot.at)) - 1)
+        self._schedule(group, group.tick_after(after))
+
+    def _changes(self, group: Group, now: int) -> Iterator[int]:
+        """The times after ``now`` at which, if nobody posts anything, a flush may find something to say."""
+        for alert in group.alerts.values():
+            yield max(alert.ends_at.ns, now)
+        receiver = self._pipeline.config.receivers[group.route.receiver]
+        for number in range(len(receiver.webhooks)):
+            entry = self._pipeline.log.get(group.key, receiver.name, number)
+            if entry is not None:
+                yield max(entry.at + group.route.repeat_interval + 1, now)
+        for silence in self._pipeline.silences.unexpired(now):
+            yield max(silence.starts_at.ns if silence.starts_at.ns > now else silence.ends_at.ns, now)

@@ -1,0 +1,97 @@
+"""Matchers: one comparison of a label, in filters, routes, silences and inhibition rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.emulator.alertmanager.labels import Version
+
+_CLASSIC = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*((?s:.*?))\s*$")
+_QUOTED_NAME = re.compile(r'^\s*"((?:[^"\\]|\\.)*)"\s*(=~|=|!=|!~)\s*((?s:.*?))\s*$')
+_ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+_NOT_RE2 = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:=|!|<=|<!|>|P=|\()|\\[1-9])")
+_GO_SYNTAX = re.compile(r"\(\?P?<(?![=!])")
+
+
+class PatternError(ValueError):
+    """A regular expression that RE2 does not take."""
+
+
+def compile_pattern(pattern: str, shown: str) -> re.Pattern[str]:
+    """A pattern for ``fullmatch``; PatternError, with ``shown`` quoted as Go does, on one that RE2 refuses."""
+    unsupported = _NOT_RE2.search(pattern)
+    if unsupported:
+        raise PatternError(f"error parsing regexp: invalid or unsupported Perl syntax: `{unsupported[1]}`")
+    try:
+        return re.compile(_GO_SYNTAX.sub("(?P<", pattern))
+    except re.error as error:
+        raise PatternError(f"error parsing regexp: {error.msg}: `{shown}`") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """``name``, an operator and ``value``; regular expressions match the whole value of the label.
+
+    PatternError when the value should be a regular expression and is not.
+    """
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+    _pattern: re.Pattern[str] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.is_regex:
+            object.__setattr__(self, "_pattern", compile_pattern(self.value, f"^(?:{self.value})$"))
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether it holds; a label that is missing is an empty one."""
+        value = labels.get(self.name, "")
+        found = self.value == value if self._pattern is None else self._pattern.fullmatch(value) is not None
+        return found is self.is_equal
+
+    def __str__(self) -> str:
+        operator = ("=" if self.is_equal else "!") + ("~" if self.is_regex else "" if self.is_equal else "=")
+        escaped = self.value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+        return f'{self.name}{operator}"{escaped}"'
+
+
+def match_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    return all(matcher.matches(labels) for matcher in matchers)
+
+
+def parse_matcher(text: str, version: Version) -> Matcher:
+    """The matcher in a text such as ``severity=~"major|minor"``, its value quoted or not.
+
+    A name in quotes is one since UTF-8 names came. ValueError, in Alertmanager's words, on any other text.
+    """
+    match = _CLASSIC.match(text)
+    name = match[1] if match else ""
+    if match is None and version != "0.25.0":
+        match = _QUOTED_NAME.match(text)
+        name = _unescape(match[1]) if match else ""
+    if match is None:
+        raise ValueError(f"bad matcher format: {text}")
+    operator = match[2]
+    return Matcher(name, _value(match[3]), is_regex="~" in operator, is_equal=not operator.startswith("!"))
+
+
+def _value(raw: str) -> str:
+    """The value without its quotes; ValueError when a quote stands inside it unescaped."""
+    inner, opened = raw, raw.startswith('"')
+    if opened:
+        inner = raw[1:]
+    closed = bool(re.search(r'(?<!\\)(?:\\\\)*"$', inner))
+    if closed:
+        inner = inner[:-1]
+    if opened != closed or re.search(r'(?<!\\)(?:\\\\)*"', inner):
+        raise ValueError(f"matcher value contains unescaped double quote: {raw}")
+    return _unescape(inner)
+
+
+def _unescape(text: str) -> str:
+    r"""Replace ``\n``, ``\"`` and ``\\``; any other backslash stands for itself."""
+    return re.sub(r'\\([n"\\])', lambda match: _ESCAPES[match[1]], text)

@@ -1,0 +1,144 @@
+"""Notifications: when a group is worth one, what its webhook says, and the log of what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.emulator.alertmanager.alert import Alert
+from reconciler.emulator.alertmanager.config import Webhook
+from reconciler.emulator.alertmanager.instant import ABSENT
+from reconciler.emulator.database import Database
+from reconciler.emulator.wire import dump, parse, text
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS alertmanager_notification (
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    integration INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (group_key, receiver, integration)
+) WITHOUT ROWID;
+"""
+_GO_META = re.compile(r"([\\.+*?()|\[\]{}^$])")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The alerts of a group at one flush, those that are suppressed left out of ``audible``."""
+
+    at: int
+    audible: tuple[Alert, ...]
+    resolved: tuple[Alert, ...]
+    """All that had ended, suppressed ones too."""
+
+    def firing(self) -> frozenset[str]:
+        return frozenset(alert.fingerprint for alert in self.audible if not alert.is_resolved(self.at))
+
+    def ended(self) -> frozenset[str]:
+        return frozenset(alert.fingerprint for alert in self.audible if alert.is_resolved(self.at))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a receiver was last told about a group, and when."""
+
+    at: int
+    firing: frozenset[str]
+    resolved: frozenset[str]
+
+
+class NotificationLog:
+    """The last notification of each group and integration: shared by all peers, kept in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(SCHEMA)
+
+    def get(self, group_key: str, receiver: str, integration: int) -> Entry | None:
+        row = self._database.connection.execute(
+            "SELECT entry FROM alertmanager_notification WHERE group_key = ? AND receiver = ? AND integration = ?",
+            (group_key, receiver, integration),
+        ).fetchone()
+        if row is None:
+            return None
+        value = parse(row[0].encode())
+        assert isinstance(value, list)
+        at, firing, resolved = value
+        return Entry(at, frozenset(firing), frozenset(resolved))
+
+    def put(self, group_key: str, receiver: str, integration: int, entry: Entry) -> None:
+        stored = text([entry.at, sorted(entry.firing), sorted(entry.resolved)])
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO alertmanager_notification VALUES (?, ?, ?, ?)",
+                (group_key, receiver, integration, stored),
+            )
+
+    def reset(self) -> None:
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM alertmanager_notification")
+
+
+def is_due(entry: Entry | None, snapshot: Snapshot, repeat_interval: int, *, send_resolved: bool) -> bool:
+    """Whether a receiver is to be told: the set of alerts has changed, or the interval of repetition has passed."""
+    firing, ended = snapshot.firing(), snapshot.ended()
+    if entry is None:
+        return bool(firing)
+    if not firing <= entry.firing:
+        return True
+    if not firing:
+        return bool(entry.firing)
+    if send_resolved and not ended <= entry.resolved:
+        return True
+    return entry.at < snapshot.at - repeat_interval
+
+
+def payload(
+    snapshot: Snapshot,
+    webhook: Webhook,
+    *,
+    receiver: str,
+    group_key: str,
+    group_labels: Mapping[str, str],
+    external_url: str,
+) -> bytes | None:
+    """The body of a webhook, version 4; None when there is nothing that this receiver wants to hear."""
+    alerts = [alert for alert in snapshot.audible if webhook.send_resolved or not alert.is_resolved(snapshot.at)]
+    if not alerts:
+        return None
+    shown = alerts[: webhook.max_alerts] if webhook.max_alerts else alerts
+    described = [_described(alert, snapshot.at) for alert in shown]
+    return dump(
+        {
+            "receiver": _GO_META.sub(r"\\\1", receiver),
+            "status": "firing" if any(each["status"] == "firing" for each in described) else "resolved",
+            "alerts": described,
+            "groupLabels": group_labels,
+            "commonLabels": _common([alert.labels for alert in shown]),
+            "commonAnnotations": _common([alert.annotations for alert in shown]),
+            "externalURL": external_url,
+            "version": "4",
+            "groupKey": group_key,
+            "truncatedAlerts": len(alerts) - len(shown),
+        }
+    )
+
+
+def _described(alert: Alert, now: int) -> dict[str, object]:
+    resolved = alert.is_resolved(now)
+    return {
+        "status": "resolved" if resolved else "firing",
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": alert.starts_at.in_nanoseconds(),
+        "endsAt": (alert.ends_at if resolved else ABSENT).in_nanoseconds(),
+        "generatorURL": alert.generator_url,
+        "fingerprint": alert.fingerprint,
+    }
+
+
+def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    first, *others = mappings
+    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
