@@ -53,16 +53,20 @@ class Cluster:
 
     def start(self, peer: Peer) -> None:
         now = self.now()
+        if not any(each.dispatcher for each in self.peers):
+            self._write_snapshots(now)
         peer.start(lambda: self._dispatcher(peer, now), now)
         self.wake()
 
     def stop(self, peer: Peer, *, killed: bool = False) -> None:
         """Stop a peer: its alerts are gone, and with the last peer, if killed, what it had not written to disk."""
-        self.catch_up()
+        now = self.catch_up()
         peer.stop()
-        if killed and not any(each.dispatcher for each in self.peers):
-            self.log.reset()
-            self.silences.reset()
+        if not killed:
+            self._write_snapshots(now)
+        elif not any(each.dispatcher for each in self.peers):
+            self.silences.snapshot.restore(now)
+            self.log.snapshot.restore(now)
 
     def configure(self, config: Config) -> None:
         """Play another configuration from now on, as a reload does."""
@@ -128,6 +132,10 @@ class Cluster:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+
+    def _write_snapshots(self, now: int) -> None:
+        self.silences.snapshot.take(now)
+        self.log.snapshot.take(now)
 
     def _dispatcher(self, peer: Peer, now: int) -> Dispatcher:
         def turn() -> int:

@@ -12,7 +12,7 @@ from reconciler.emulator.alertmanager.alert import Alert
 from reconciler.emulator.alertmanager.config import Config, Route, Webhook
 from reconciler.emulator.alertmanager.instant import SECOND
 from reconciler.emulator.alertmanager.labels import Version, alert_order, group_order, written
-from reconciler.emulator.alertmanager.notification import Entry, NotificationLog, Snapshot, is_due, payload
+from reconciler.emulator.alertmanager.notification import Entry, Flush, NotificationLog, is_due, payload
 from reconciler.emulator.alertmanager.silence_store import SilenceStore
 from reconciler.emulator.alertmanager.suppression import Suppression
 from reconciler.emulator.alertmanager.webhook import deliver
@@ -33,7 +33,7 @@ class Group:
     flushed_at: int | None = None
     forgotten_at: int | None = None
     """When maintenance removes it, as long as it is empty."""
-    waiting: Snapshot | None = None
+    waiting: Flush | None = None
     """The flush that waits for the peers before this one."""
     is_busy: bool = False
     """A notification of it is on its way."""
@@ -147,62 +147,62 @@ class Dispatcher:
             if self._groups.get(place) is group:
                 del self._groups[place]
             return
-        snapshot, group.waiting = group.waiting, None
-        if snapshot is None:
+        flush, group.waiting = group.waiting, None
+        if flush is None:
             group.flushed_at = due
-            snapshot = self._snapshot(group, due)
+            flush = self._flush(group, due)
             turn = self._pipeline.turn()
-            if turn and snapshot.audible:
-                group.waiting = snapshot
+            if turn and flush.audible:
+                group.waiting = flush
                 self._schedule(group, due + turn)
                 return
-        self._notify(group, snapshot, due)
+        self._notify(group, flush, due)
 
-    def _snapshot(self, group: Group, now: int) -> Snapshot:
+    def _flush(self, group: Group, now: int) -> Flush:
         pipeline = self._pipeline
         silences = pipeline.silences.unexpired(now)
         suppression = Suppression(silences, pipeline.config.inhibit_rules, pipeline.alerts().values(), now)
         alerts = group.sorted_alerts()
-        return Snapshot(
+        return Flush(
             at=now,
             audible=tuple(alert for alert in alerts if not suppression.mutes(alert.labels)),
             resolved=tuple(alert for alert in alerts if alert.is_resolved(now)),
         )
 
-    def _notify(self, group: Group, snapshot: Snapshot, now: int) -> None:
+    def _notify(self, group: Group, flush: Flush, now: int) -> None:
         receiver, log = self._pipeline.config.receivers[group.route.receiver], self._pipeline.log
         wanted = [
             (number, webhook)
             for number, webhook in enumerate(receiver.webhooks)
-            if snapshot.audible
+            if flush.audible
             and is_due(
                 log.get(group.key, receiver.name, number),
-                snapshot,
+                flush,
                 group.route.repeat_interval,
                 send_resolved=webhook.send_resolved,
             )
         ]
         if not wanted:
-            self._finish(group, snapshot)
+            self._finish(group, flush)
             return
         group.is_busy = True
-        task = asyncio.get_running_loop().create_task(self._deliver(group, snapshot, wanted, now))
+        task = asyncio.get_running_loop().create_task(self._deliver(group, flush, wanted, now))
         self.deliveries.add(task)
         task.add_done_callback(self.deliveries.discard)
 
-    async def _deliver(self, group: Group, snapshot: Snapshot, wanted: list[tuple[int, Webhook]], now: int) -> None:
-        results = await asyncio.gather(*(self._send(group, snapshot, *each, now) for each in wanted))
+    async def _deliver(self, group: Group, flush: Flush, wanted: list[tuple[int, Webhook]], now: int) -> None:
+        results = await asyncio.gather(*(self._send(group, flush, *each, now) for each in wanted))
         group.is_busy = False
         if all(results):
-            self._finish(group, snapshot)
+            self._finish(group, flush)
         else:
-            self._schedule(group, group.tick_after(snapshot.at))
+            self._schedule(group, group.tick_after(flush.at))
         self._pipeline.wake()
 
-    async def _send(self, group: Group, snapshot: Snapshot, number: int, webhook: Webhook, now: int) -> bool:
+    async def _send(self, group: Group, flush: Flush, number: int, webhook: Webhook, now: int) -> bool:
         pipeline, receiver = self._pipeline, group.route.receiver
         body = payload(
-            snapshot,
+            flush,
             webhook,
             receiver=receiver,
             group_key=group.key,
@@ -213,24 +213,24 @@ class Dispatcher:
             timeout_s = max(group.route.group_interval, LEAST_TIMEOUT) / SECOND
             if not await deliver(webhook.url, body, pipeline.version, timeout_s):
                 return False
-        pipeline.log.put(group.key, receiver, number, Entry(now, snapshot.firing(), snapshot.ended()))
+        pipeline.log.put(group.key, receiver, number, Entry(now, flush.firing(), flush.ended()))
         return True
 
-    def _finish(self, group: Group, snapshot: Snapshot) -> None:
+    def _finish(self, group: Group, flush: Flush) -> None:
         """Forget the alerts whose end was handled, unless they were posted again meanwhile; schedule the next flush."""
-        for alert in snapshot.resolved:
+        for alert in flush.resolved:
             current = group.alerts.get(alert.fingerprint)
             if current is not None and current.updated_at == alert.updated_at:
                 del group.alerts[alert.fingerprint]
         if not group.alerts:
-            beats = (snapshot.at - self._started_at) // MAINTENANCE + 1
+            beats = (flush.at - self._started_at) // MAINTENANCE + 1
             group.forgotten_at = self._started_at + beats * MAINTENANCE
             self._schedule(group, group.forgotten_at)
             return
-        after, is_changed = snapshot.at, group.is_changed
+        after, is_changed = flush.at, group.is_changed
         group.is_changed = False
         if not is_changed and self._pipeline.is_alone and not self._pipeline.config.inhibit_rules:
-            after = max(after, min(self._changes(group, snapshot.at)) - 1)
+            after = max(after, min(self._changes(group, flush.at)) - 1)
         self._schedule(group, group.tick_after(after))
 
     def _changes(self, group: Group, now: int) -> Iterator[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconciler.emulator.alertmanager.alert import Alert
 from reconciler.emulator.alertmanager.config import Webhook
 from reconciler.emulator.alertmanager.instant import ABSENT
+from reconciler.emulator.alertmanager.snapshot import Snapshot
 from reconciler.emulator.database import Database
 from reconciler.emulator.wire import dump, parse, text
 
@@ -25,7 +26,7 @@ _GO_META = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Flush:
     """The alerts of a group at one flush, those that are suppressed left out of ``audible``."""
 
     at: int
@@ -55,6 +56,7 @@ class NotificationLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create(SCHEMA)
+        self.snapshot = Snapshot(database, "alertmanager_notification")
 
     def get(self, group_key: str, receiver: str, integration: int) -> Entry | None:
         row = self._database.connection.execute(
@@ -69,6 +71,7 @@ class NotificationLog:
         return Entry(at, frozenset(firing), frozenset(resolved))
 
     def put(self, group_key: str, receiver: str, integration: int, entry: Entry) -> None:
+        self.snapshot.take_if_due(entry.at)
         stored = text([entry.at, sorted(entry.firing), sorted(entry.resolved)])
         with self._database.write() as connection:
             connection.execute(
@@ -81,9 +84,9 @@ class NotificationLog:
             connection.execute("DELETE FROM alertmanager_notification")
 
 
-def is_due(entry: Entry | None, snapshot: Snapshot, repeat_interval: int, *, send_resolved: bool) -> bool:
+def is_due(entry: Entry | None, flush: Flush, repeat_interval: int, *, send_resolved: bool) -> bool:
     """Whether a receiver is to be told: the set of alerts has changed, or the interval of repetition has passed."""
-    firing, ended = snapshot.firing(), snapshot.ended()
+    firing, ended = flush.firing(), flush.ended()
     if entry is None:
         return bool(firing)
     if not firing <= entry.firing:
@@ -92,11 +95,11 @@ def is_due(entry: Entry | None, snapshot: Snapshot, repeat_interval: int, *, sen
         return bool(entry.firing)
     if send_resolved and not ended <= entry.resolved:
         return True
-    return entry.at < snapshot.at - repeat_interval
+    return entry.at < flush.at - repeat_interval
 
 
 def payload(
-    snapshot: Snapshot,
+    flush: Flush,
     webhook: Webhook,
     *,
     receiver: str,
@@ -105,11 +108,11 @@ def payload(
     external_url: str,
 ) -> bytes | None:
     """The body of a webhook, version 4; None when there is nothing that this receiver wants to hear."""
-    alerts = [alert for alert in snapshot.audible if webhook.send_resolved or not alert.is_resolved(snapshot.at)]
+    alerts = [alert for alert in flush.audible if webhook.send_resolved or not alert.is_resolved(flush.at)]
     if not alerts:
         return None
     shown = alerts[: webhook.max_alerts] if webhook.max_alerts else alerts
-    described = [_described(alert, snapshot.at) for alert in shown]
+    described = [_described(alert, flush.at) for alert in shown]
     return dump(
         {
             "receiver": _GO_META.sub(r"\\\1", receiver),

@@ -11,6 +11,7 @@ from reconciler.emulator.alertmanager.instant import SECOND, Instant
 from reconciler.emulator.alertmanager.labels import Version
 from reconciler.emulator.alertmanager.matcher import Matcher
 from reconciler.emulator.alertmanager.silence import Silence, matcher_problem, time_problem
+from reconciler.emulator.alertmanager.snapshot import Snapshot
 from reconciler.emulator.database import Database
 from reconciler.emulator.wire import parse, text
 
@@ -35,6 +36,7 @@ class SilenceStore:
         self._database = database
         self._version = version
         database.create(SCHEMA)
+        self.snapshot = Snapshot(database, "alertmanager_silence")
 
     def listing(self, now: int) -> list[Silence]:
         """All silences: active ones that end soonest first, then pending ones, then expired ones, latest first."""
@@ -101,6 +103,7 @@ class SilenceStore:
             connection.execute("DELETE FROM alertmanager_silence")
 
     def _store(self, silence: Silence) -> None:
+        self.snapshot.take_if_due(silence.updated_at)
         stored = [
             silence.id,
             [[each.name, each.value, each.is_regex, each.is_equal] for each in silence.matchers],

@@ -1,0 +1,1 @@
+"""Alertmanager's emulator, held to the real server."""
