@@ -1,0 +1,33 @@
+"""Restarts and clusters: the emulator and the real server do alike, entry by entry."""
+
+from __future__ import annotations
+
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.emulator.alertmanager.restarts import RESTARTS, Scenario
+from tests.emulator.alertmanager.target import target
+
+
+def play(kind: str, directory: Path, scenario: Scenario) -> Any:
+    with target(kind, directory / scenario.steps.__name__, scenario.peers) as one:
+        try:
+            return scenario.steps(one)
+        except Exception:  # noqa: BLE001 - told as what was observed
+            return traceback.format_exc()
+
+
+@pytest.mark.parametrize("kind", ["emulator", "real"])
+def test_every_restart_ends_as_the_table_says(kind: str, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(len(RESTARTS)) as pool:
+        observed = list(pool.map(lambda each: play(kind, tmp_path, each), RESTARTS))
+    told = [
+        f"{each.steps.__name__}:\n  saw {saw!r}\n  not {each.expected!r}"
+        for each, saw in zip(RESTARTS, observed, strict=True)
+        if saw != each.expected
+    ]
+    assert not told, "\n".join(told)
