@@ -48,7 +48,11 @@ def emulator(
     ] = None,
     seed: Annotated[
         Path | None,
-        typer.Option("--seed", metavar="FILE", help="Alarm histories, notification rules and faults to begin with."),
+        typer.Option(
+            "--seed",
+            metavar="FILE",
+            help="Alarm histories, notification rules, faults and an Alertmanager's configuration to begin with.",
+        ),
     ] = None,
     fault: Annotated[
         list[str] | None,
@@ -81,7 +85,7 @@ def emulator(
         typer.Option("--switch", metavar="NAME=VALUE", help="Any other behaviour to play; may be repeated."),
     ] = None,
 ) -> ExitCode:
-    """Serve the emulated services: AOM, CES, BCM, SMN, and IAM for tokens.
+    """Serve the emulated services: AOM, CES, BCM, SMN, IAM for tokens, and Alertmanager.
 
     The address goes to standard output as soon as requests are taken; Ctrl-C ends it.
     """
@@ -102,7 +106,9 @@ def emulator(
 
     def ready(url: str) -> None:
         terminal.result(terminal.format, text=lambda: [line(url)])
-        terminal.message([line(f"AOM, CES, BCM, SMN and IAM are emulated at {url}; Ctrl-C ends it.")])
+        terminal.message(
+            [line(f"AOM, CES, BCM, SMN, IAM and Alertmanager (/alertmanager) are emulated at {url}; Ctrl-C ends it.")]
+        )
 
     try:
         from reconciler.emulator.server import serve

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from reconciler.emulator.alertmanager.config import parse_config
 from reconciler.emulator.app import create_app
 from reconciler.emulator.fault import NAMES, parse_fault
 from reconciler.emulator.seed import parse_seed
@@ -50,3 +51,4 @@ def test_the_seed_is_one() -> None:
     [seed] = re.findall(r"```yaml\n(.*?)```", section("Seeds"), re.DOTALL)
     read = parse_seed(YAML(typ="safe").load(seed), now=1_777_636_800_000)
     assert (len(read.alarms), len(read.rules), len(read.faults)) == (1, 1, 1)
+    assert parse_config(read.alertmanager, "0.25.0").receivers.keys() == {"pager"}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from reconciler.emulator.server import running
@@ -17,6 +18,9 @@ from reconciler.emulator.settings import Settings
 from tests.emulator.handle import Emulator
 from tests.servers.alertmanager import Alertmanager, alertmanager, alertmanager_cluster
 from tests.servers.webhook import WebhookReceiver, webhook_receiver
+
+KINDS = ["emulator", pytest.param("real", marks=pytest.mark.slow)]
+"""The two that are held to each other."""
 
 PATIENCE_S = 30.0
 STEP_S = 0.25

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.emulator.alertmanager.target import Target, target
+from tests.emulator.alertmanager.target import KINDS, Target, target
 from tests.servers.alertmanager import amtool
 
 
-@pytest.fixture(scope="module", params=["emulator", "real"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with target(request.param, tmp_path_factory.mktemp("amtool")) as one:
         yield one

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from tests.emulator.alertmanager.calls import ANYTHING, CALLS, NOTHING, OBJECT, Call
-from tests.emulator.alertmanager.target import Target, target
+from tests.emulator.alertmanager.target import KINDS, Target, target
 
 
-@pytest.fixture(scope="module", params=["emulator", "real"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with target(request.param, tmp_path_factory.mktemp("calls")) as one:
         yield one

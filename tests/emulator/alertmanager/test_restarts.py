@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.alertmanager.restarts import RESTARTS, Scenario
-from tests.emulator.alertmanager.target import target
+from tests.emulator.alertmanager.target import KINDS, target
 
 
 def play(kind: str, directory: Path, scenario: Scenario) -> Any:
@@ -21,7 +21,7 @@ def play(kind: str, directory: Path, scenario: Scenario) -> Any:
             return traceback.format_exc()
 
 
-@pytest.mark.parametrize("kind", ["emulator", "real"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_restart_ends_as_the_table_says(kind: str, tmp_path: Path) -> None:
     with ThreadPoolExecutor(len(RESTARTS)) as pool:
         observed = list(pool.map(lambda each: play(kind, tmp_path, each), RESTARTS))

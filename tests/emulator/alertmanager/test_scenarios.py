@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.alertmanager.scenarios import SCENARIOS, Scenario
-from tests.emulator.alertmanager.target import Target, target
+from tests.emulator.alertmanager.target import KINDS, Target, target
 
 AT_ONCE = 16
 """How many scenarios wait for the real server at the same time."""
@@ -23,7 +23,7 @@ def play(one: Target, scenario: Scenario) -> Any:
         return traceback.format_exc()
 
 
-@pytest.mark.parametrize("kind", ["emulator", "real"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_scenario_ends_as_the_table_says(kind: str, tmp_path: Path) -> None:
     # The emulator's clock is moved by each scenario: one after the other.
     with target(kind, tmp_path) as one, ThreadPoolExecutor(1 if kind == "emulator" else AT_ONCE) as pool:
