@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from tests.emulator.alertmanager.scenarios import Story
+from tests.emulator.alertmanager.scenario import Story, Table
 from tests.emulator.alertmanager.target import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    steps: Callable[[Target], Any]
-    peers: int
-    expected: Any
-
-
-RESTARTS: list[Scenario] = []
-
-
-def scenario(expected: Any, *, peers: int = 1) -> Callable[[Callable[[Target], Any]], Callable[[Target], Any]]:
-    def add(steps: Callable[[Target], Any]) -> Callable[[Target], Any]:
-        RESTARTS.append(Scenario(steps, peers, expected))
-        return steps
-
-    return add
+scenario = Table()
 
 
 def silences(target: Target, name: str, peer: int = 0) -> list[str]:
@@ -56,6 +38,7 @@ def nobody_is_told_again_after_a_restart(target: Target) -> Any:
     story = Story(target, "restart-told")
     target.push(story.alert("1", start=-60))
     target.until_notified(story.name, 1)
+    target.wait(0.5)  # for the log: it is written after the receiver's answer
     target.restart()
     target.push(story.alert("1", start=-60))
     target.wait(1.5)
@@ -68,6 +51,7 @@ def a_clear_after_a_restart_is_told(target: Target) -> Any:
     story = Story(target, "restart-cleared")
     target.push(story.alert("1", start=-60))
     target.until_notified(story.name, 1)
+    target.wait(0.5)  # for the log: it is written after the receiver's answer
     target.restart()
     target.push({**story.alert("1", start=-60), "endsAt": target.time()})
     return target.until_notified(story.name, 2)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.alertmanager.restarts import RESTARTS, Scenario
+from tests.emulator.alertmanager.restarts import scenario as restarts
+from tests.emulator.alertmanager.scenario import Scenario
 from tests.emulator.alertmanager.target import KINDS, target
 
 
 def play(kind: str, directory: Path, scenario: Scenario) -> Any:
-    with target(kind, directory / scenario.steps.__name__, scenario.peers) as one:
+    with target(kind, directory / scenario.name, scenario.peers) as one:
         try:
             return scenario.steps(one)
         except Exception:  # noqa: BLE001 - told as what was observed
@@ -23,11 +24,11 @@ def play(kind: str, directory: Path, scenario: Scenario) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_restart_ends_as_the_table_says(kind: str, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(len(RESTARTS)) as pool:
-        observed = list(pool.map(lambda each: play(kind, tmp_path, each), RESTARTS))
+    with ThreadPoolExecutor(len(restarts.scenarios)) as pool:
+        observed = list(pool.map(lambda each: play(kind, tmp_path, each), restarts.scenarios))
     told = [
-        f"{each.steps.__name__}:\n  saw {saw!r}\n  not {each.expected!r}"
-        for each, saw in zip(RESTARTS, observed, strict=True)
+        f"{each.name}:\n  saw {saw!r}\n  not {each.expected!r}"
+        for each, saw in zip(restarts.scenarios, observed, strict=True)
         if saw != each.expected
     ]
     assert not told, "\n".join(told)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.alertmanager.scenarios import SCENARIOS, Scenario
+from tests.emulator.alertmanager.scenario import Scenario
+from tests.emulator.alertmanager.scenarios import SCENARIOS
 from tests.emulator.alertmanager.target import KINDS, Target, target
 
 AT_ONCE = 16
