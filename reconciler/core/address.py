@@ -4,6 +4,8 @@ import json
 import re
 from typing import NamedTuple, Self
 
+from reconciler.core.surrogates import carry, write_escapes
+
 _ADDRESS = re.compile(r"(?P<type>[A-Za-z_][A-Za-z0-9_]*)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?:\[(?P<key>.*)\])?", re.S)
 
 
@@ -16,7 +18,7 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         base = f"{self.type}.{self.name}"
-        return base if self.key is None else f"{base}[{json.dumps(self.key, ensure_ascii=False)}]"
+        return base if self.key is None else f"{base}[{write_escapes(json.dumps(self.key, ensure_ascii=False))}]"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -28,11 +30,11 @@ class Address(NamedTuple):
         if key is not None:
             try:
                 key = json.loads(key)
-            except ValueError:
+            except (ValueError, RecursionError):
                 key = None
             if not isinstance(key, str):
                 raise ValueError(f'{text!r} is not an address: its key is not a quoted string ["KEY"]')
-        return cls(match["type"], match["name"], key)
+        return cls(match["type"], match["name"], None if key is None else carry(key))
 
     def covers(self, other: "Address") -> bool:
         """Whether naming this address means the other too: itself, or every instance of a for_each."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from hashlib import blake2b
+
+from reconciler.core.surrogates import write_escapes
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
@@ -14,10 +15,7 @@ def canonical(value: object) -> str:
 
     Half a surrogate pair is written as an escape, so that the text can be encoded.
     """
-    text = _encode(value)
-    if text.isascii():
-        return text
-    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+    return write_escapes(_encode(value))
 
 
 def digest(value: object) -> str:

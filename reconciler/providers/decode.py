@@ -7,6 +7,10 @@ import math
 
 from pydantic_core import from_json
 
+from reconciler.core.surrogates import carry
+
+_MAX_LEVELS = 200
+
 
 class NestedTooDeeplyError(ValueError):
     """JSON whose lists and objects nest more deeply than the parser follows, about 200 levels."""
@@ -24,9 +28,22 @@ def decode(body: bytes) -> object:
             raise NestedTooDeeplyError from None
     try:
         # The fast parser refuses half a surrogate pair, which one odd object must not make of a whole page.
-        return json.loads(body)
+        return _carried(json.loads(body))
     except RecursionError:
         raise NestedTooDeeplyError from None
+
+
+def _carried(value: object, level: int = 0) -> object:
+    """A value in which characters stand for lone surrogates."""
+    if isinstance(value, str):
+        return carry(value)
+    if level > _MAX_LEVELS:
+        raise NestedTooDeeplyError
+    if isinstance(value, list):
+        return [_carried(item, level + 1) for item in value]
+    if isinstance(value, dict):
+        return {carry(key): _carried(item, level + 1) for key, item in value.items()}
+    return value
 
 
 def integer(value: object) -> int | None:

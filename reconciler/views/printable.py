@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-# C0 and C1 controls, delete, line and paragraph separators, the marks that reorder or hide text, lone surrogates.
+from reconciler.core.surrogates import CARRIED, escaped
+
+# C0 and C1 controls, delete, line and paragraph separators, the marks that reorder or hide text, lone surrogates, tags.
 # Text that holds any is rare, and the pattern takes a millisecond to compile: ``re`` does so when it is first used.
-_UNSAFE = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+_UNSAFE = (
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    f"\U000e0000-\U000e0fff{CARRIED}]"
+)
+_CARRIED_FROM = 0x10F800
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -14,7 +21,12 @@ def _escape(match: re.Match[str]) -> str:
     char = match[0]
     if char in _SHORT:
         return _SHORT[char]
-    return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
+    code = ord(char)
+    if code >= _CARRIED_FROM:
+        return escaped(char)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def printable(text: str) -> str:
@@ -24,4 +36,11 @@ def printable(text: str) -> str:
 
 def printable_json(text: str) -> str:
     """JSON text, with the characters its encoder leaves alone that a terminal would obey written as escapes."""
-    return re.sub(_UNSAFE, lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_UNSAFE, _json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char == "\n":
+        return char
+    return escaped(char) if ord(char) >= _CARRIED_FROM else json.dumps(char)[1:-1]

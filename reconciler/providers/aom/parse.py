@@ -9,6 +9,8 @@ from reconciler.core.address import Address
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.marks import ADDRESS, DIGEST, KEY, OCCURRENCE, PREFIX, RUN, STACK, Marks
 from reconciler.core.observed import Observed, State
+from reconciler.core.text import sanitize
+from reconciler.providers.aom.fields import MAX_VALUE
 from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START
 from reconciler.providers.decode import integer, text
 
@@ -28,18 +30,30 @@ def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed
     key = event.get("id")
     try:
         address = Address.parse(text(written))
+        if len(str(address)) > MAX_VALUE:
+            raise ValueError
     except ValueError:
-        log.warning("event %s carries the mark of stack %s but no address (%r): left alone", key, stack, written)
+        log.warning(
+            "event %s has the mark of stack %s, but a damaged or forged address (%s): ignored",
+            _short(key),
+            stack,
+            _short(written),
+        )
         return None
     kind = metadata.get("event_type")
     if kind not in (ALARM.event_type, EVENT.event_type):
-        log.warning("%s: event %s is neither an alarm nor an event (%r): left alone", address, key, kind)
+        log.warning("%s: event %s is neither an alarm nor an event (%s): ignored", address, _short(key), _short(kind))
         return None
     if address.type != (ALARM.name if kind == ALARM.event_type else EVENT.name):
-        log.warning("%s: event %s is marked with the address of something else (%r): left alone", address, key, kind)
+        log.warning(
+            "%s: event %s is of another type (%s) than its forged or damaged address: ignored",
+            address,
+            _short(key),
+            _short(kind),
+        )
         return None
     if key in (None, "") and kind == ALARM.event_type:
-        log.warning("%s: an alarm without an id can't be cleared: left alone", address)
+        log.warning("%s: an alarm without an id cannot be cleared: ignored", address)
         return None
     annotations = event.get("annotations")
     if not isinstance(annotations, dict):
@@ -85,6 +99,11 @@ def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed
         due[0] if due else None,
         ended_at,
     )
+
+
+def _short(value: object) -> str:
+    """A value of the service as one short line for a log."""
+    return sanitize(text(value), 80)
 
 
 def _due(starts_at: int, arrives_at: int | None, timeout: int | None) -> tuple[int, int] | None:

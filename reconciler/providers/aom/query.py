@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from reconciler.core.digest import canonical
 from reconciler.core.duration import HOUR, MINUTE
 from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.decode import integer
@@ -40,7 +40,7 @@ def window(now: int, lookback: int, starts: Iterable[int] = ()) -> tuple[str, in
 
 def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -> bytes:
     """The JSON of a query for objects whose metadata has, for every key, one of its values; newest first."""
-    return json.dumps(
+    return canonical(
         {
             "time_range": time_range,
             "step": step,
@@ -49,8 +49,7 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
             "metadata_relation": [
                 {"key": key, "value": sorted(values), "relation": "AND"} for key, values in relations.items()
             ],
-        },
-        separators=(",", ":"),
+        }
     ).encode()
 
 

@@ -161,7 +161,7 @@ def test_odd_events_are_left_out_and_the_others_seen(caplog: pytest.LogCaptureFi
     )
     assert found == ["a1"]
     assert "2 of its events are not maps" in caplog.text
-    assert "but no address ('??')" in caplog.text
+    assert "damaged or forged address (??)" in caplog.text
     assert "aom_alarm.a4: an alarm without an id" in caplog.text
 
 
