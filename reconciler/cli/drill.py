@@ -226,10 +226,11 @@ def status(
             }.values()
         )
         active, trouble = active_alarms(workspace, [record.drill for record in records])
+        alive = workspace.read_ledger_view().busy
     terminal.result(
         format,
-        text=lambda: status_lines(records, active, trouble),
-        document=lambda: status_document(records, active, trouble),
+        text=lambda: status_lines(records, active, trouble, alive=alive),
+        document=lambda: status_document(records, active, trouble, alive=alive),
     )
     return ExitCode.DONE if trouble is None else ExitCode.ERROR
 

@@ -87,7 +87,7 @@ def show_result(terminal: Terminal, result: Result | Ending, format: Format, pla
         return ExitCode.DONE
     terminal.result(
         format,
-        text=lambda: result_lines(result, terminal.command),
+        text=lambda: result_lines(result, terminal.command, full=terminal.full),
         document=lambda: result_document(result, terminal.command),
         markdown=lambda: result_markdown(result, terminal.command),
     )

@@ -1,9 +1,10 @@
-"""Interrupts: the first asks a run to stop, the second ends the process (DESIGN rule 13)."""
+"""Signals: the first asks a run to stop, a later one ends the process (rule 13)."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, current_thread, main_thread
@@ -11,21 +12,27 @@ from types import FrameType
 
 from reconciler.cli.exit_code import ExitCode
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+SAME_KEY_PRESS = 2.0
+"""Seconds within which further signals belong to the first: a process group and a wrapper both deliver Ctrl-C."""
 
 
 @contextmanager
-def stop_on_signal(stop: Event, told: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and a termination signal set ``stop``, and call ``told`` when one does.
+def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C, a termination signal and a hang-up set ``stop``, and call ``message`` when one does.
 
-    A second signal ends the process at once: every intent is in the ledger, and the next run settles it.
+    A later signal ends the process at once: every intent is in the ledger, and the next run settles it.
     """
+    first: list[float] = []
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        now = time.monotonic()
+        if first and now - first[0] > SAME_KEY_PRESS:
             os._exit(ExitCode.INTERRUPTED)
-        stop.set()
-        told()
+        if not first:
+            first.append(now)
+            stop.set()
+            message()
 
     if current_thread() is not main_thread():  # only the main thread may handle signals
         yield
@@ -39,11 +46,14 @@ def stop_on_signal(stop: Event, told: Callable[[], None]) -> Iterator[None]:
 
 
 def sigterm_as_interrupt() -> None:
-    """Let a termination signal end a command the way Ctrl-C does: leases are released, files closed."""
-    if current_thread() is main_thread() and _is_handled(signal.SIGTERM):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: leases are released, files closed."""
+    if current_thread() is not main_thread():
+        return
+    for number in SIGNALS:
+        if number != signal.SIGINT and _is_handled(number):
+            signal.signal(number, signal.default_int_handler)
 
 
 def _is_handled(number: signal.Signals) -> bool:
-    """Whether a signal means anything here: who starts a process may have it ignored (nohup, a shell's &)."""
+    """Whether a signal has an effect here: who starts a process may have it ignored (nohup, a shell's &)."""
     return signal.getsignal(number) is not signal.SIG_IGN

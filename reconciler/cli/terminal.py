@@ -146,7 +146,7 @@ class Terminal:
         """Tell diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
         from reconciler.views.text.diagnostic import diagnostic_lines
 
-        self.message(diagnostic_lines(diagnostics))
+        self.message(diagnostic_lines(diagnostics, full=self.full))
         if self.environ.get("GITHUB_ACTIONS") == "true":
             from reconciler.views.github import workflow_commands
 

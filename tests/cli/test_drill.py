@@ -115,7 +115,7 @@ def test_an_alarm_that_may_be_left_is_named_and_exit_code_4(tmp_path: Path, emul
 def test_abort_says_so_where_there_is_nothing_to_abort(stack: Path, emulator: Emulator) -> None:
     aborted = reconciler("drill", "abort", "outage", stack)
     assert aborted.code == 0, aborted.err
-    assert "There was nothing to abort: no run of the drill was under way" in aborted.out
+    assert "There was nothing to abort: no run of the drill was unfinished" in aborted.out
     assert emulator.requests("push") == emulator.requests("clear") == []
 
 

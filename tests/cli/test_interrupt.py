@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli.signals import SAME_KEY_PRESS
 from reconciler.emulator.fault import parse_fault
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
@@ -22,7 +24,7 @@ COUNT = 30
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Path]:
     """Many alarms, each sent by itself, to a service that takes its time with the second."""
-    with running(Settings(faults=(parse_fault("push:delay=2s,nth=2"),))) as url:
+    with running(Settings(faults=(parse_fault("push:delay=4s,nth=2"),))) as url:
         stack = write(tmp_path, *(f"a{number}" for number in range(COUNT)), endpoint=url)
         file = stack / "stack.yaml"
         settings = "batch_size: 1, parallelism: 1, visible_within: 2s"
@@ -30,7 +32,9 @@ def stack(tmp_path: Path) -> Iterator[Path]:
         yield stack
 
 
-def interrupted(stack: Path, *signals: signal.Signals) -> subprocess.CompletedProcess[str]:
+def interrupted(
+    stack: Path, *signals: signal.Signals, pause: float = SAME_KEY_PRESS + 0.1
+) -> subprocess.CompletedProcess[str]:
     """Start an apply, and send it signals once the first operation has ended."""
     command = [sys.executable, "-m", "reconciler", "apply", str(stack), "--auto-approve", "--log-level", "info"]
     process = subprocess.Popen(
@@ -46,7 +50,9 @@ def interrupted(stack: Path, *signals: signal.Signals) -> subprocess.CompletedPr
         told += record
         if "operations ended" in record:
             break
-    for number in signals:
+    for count, number in enumerate(signals):
+        if count:
+            time.sleep(pause)
         process.send_signal(number)
         for record in process.stderr if number is not signals[-1] else ():
             told += record
@@ -56,7 +62,13 @@ def interrupted(stack: Path, *signals: signal.Signals) -> subprocess.CompletedPr
     return subprocess.CompletedProcess(command, process.returncode, out, told + err)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_key_press_that_arrives_twice_is_one(stack: Path) -> None:
+    done = interrupted(stack, signal.SIGINT, signal.SIGTERM, pause=0.0)
+    assert done.returncode == 130
+    assert "Applied in part: " in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_apply_ends_what_is_under_way_and_is_continued_by_the_next(
     stack: Path, number: signal.Signals
 ) -> None:

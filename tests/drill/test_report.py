@@ -146,6 +146,14 @@ def test_the_headline_says_how_it_ended(ending: DrillStatus, why: str, said: str
     assert headline(record(ending=ending, why=why)).startswith(said)
 
 
+def test_a_run_without_a_living_process_is_called_dead() -> None:
+    made = record(ending=DrillStatus.RUNNING, ended_at=None)
+    assert headline(made).startswith("The drill is running: ")
+    told = headline(made, alive=False)
+    assert told.startswith("The drill's run died: ")
+    assert f"reconciler drill abort {made.drill}" in told
+
+
 @pytest.mark.parametrize(
     ("given", "shown"), [(0, "+00:00"), (125_400, "+02:05"), (3_600_000, "+1:00:00"), (-3000, "-00:03"), (None, "–")]
 )

@@ -84,6 +84,23 @@ def test_markup_in_a_message_is_not_interpreted() -> None:
     assert "@everyone" not in item
 
 
+def test_nothing_in_a_message_becomes_a_link_or_the_number_of_an_issue() -> None:
+    (item,) = diagnostic_items([Diagnostic("see http://evil.example, www.evil.example, mailto:a@b.c and #12")])
+    for link in ("http://", "www.", "mailto:", "#12"):
+        assert link not in item
+
+
+def test_problems_of_one_kind_are_shown_once_and_counted() -> None:
+    problems = [Diagnostic(f"siren.a{n} has moved", address=f"siren.a{n}", hint="plan again") for n in range(300)]
+    text = plain(diagnostic_lines([*problems, UNKNOWN_KEY], full=False))
+    assert "error: siren.a0 has moved" in text
+    assert "and 299 more problems of this kind: siren.a1, siren.a2, siren.a3, siren.a4, siren.a5, …" in text
+    assert "event_severty" in text
+    assert text.endswith("301 errors.\n")
+    assert len(text.splitlines()) < 20
+    assert plain(diagnostic_lines(problems)).count("has moved") == 300
+
+
 def test_instances_with_the_same_problem_are_counted() -> None:
     wrong = Diagnostic("host must be text, not a number (0)", address='siren.one["0"]', more=1_999)
     assert ' = at: siren.one["0"] and 1,999 more\n' in plain(diagnostic_lines([wrong]))

@@ -12,7 +12,7 @@ from reconciler.views.html.text import style, text
 from reconciler.views.html.timeline import hue_of, timeline_svg
 from reconciler.views.phrases.drill import Status, headline, latency, moment, offset, slip, state_of, status_of
 
-_SIGNS = {Status.GOOD: "✓", Status.BAD: "✗", Status.ODD: "◼", Status.RUNNING: "▸"}
+_SIGNS = {Status.OK: "✓", Status.FAILED: "✗", Status.STOPPED: "◼", Status.RUNNING: "▸"}
 _STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "odd"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _SHOWN = 10

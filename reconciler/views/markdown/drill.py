@@ -24,7 +24,7 @@ from reconciler.views.phrases.drill import (
 from reconciler.views.phrases.plan import count
 from reconciler.views.printable import printable
 
-_SIGNS = {Status.GOOD: "✅", Status.BAD: "❌", Status.ODD: "⏹", Status.RUNNING: "⏳"}
+_SIGNS = {Status.OK: "✅", Status.FAILED: "❌", Status.STOPPED: "⏹", Status.RUNNING: "⏳"}
 _STATES = {
     StepState.DONE: "✅",
     StepState.FAILED: "❌",

@@ -11,6 +11,8 @@ LIMIT = 65_536
 """The most characters a comment on a pull request may have."""
 
 _FENCE = re.compile("(`{3,})")
+_LINK = re.compile(r"\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])", re.IGNORECASE)
+"""What Markdown makes a link of by itself: addresses, numbers of issues."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
 
 
@@ -18,7 +20,7 @@ def escape(text: str) -> str:
     """Text on one line, of which no character means anything to Markdown or HTML, and which mentions nobody."""
     # As html.escape does, without its module: that has a table of all entities, 2 ms in every command with a secret.
     shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", shown).replace("\\@", "@\u200b")
+    return _LINK.sub("\\g<0>\u200b", _SPECIAL.sub(r"\\\1", shown).replace("\\@", "@\u200b"))
 
 
 def code(text: str) -> str:

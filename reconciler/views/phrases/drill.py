@@ -6,22 +6,22 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.core.duration import SECOND, rough_duration
-from reconciler.drill.record import DrillStatus, Emission, Record, StepRecord, StepState
+from reconciler.drill.record import DrillStatus, Emission, Record, StepRecord
 from reconciler.views.phrases.plan import count, listed
 
 
 class Status(StrEnum):
     """How a run is to be seen at a glance."""
 
-    GOOD = "good"
-    BAD = "bad"
-    ODD = "odd"
+    OK = "good"
+    FAILED = "bad"
+    STOPPED = "odd"
     """It ended early, but left nothing behind."""
     RUNNING = "running"
 
 
 def status_of(record: Record) -> Status:
-    """Bad where an alarm is left, or something is not as it should be; odd where people ended it."""
+    """Failed if an alarm is left or something is not done; stopped if people ended it."""
     if record.ending is DrillStatus.RUNNING:
         return Status.RUNNING
     if (
@@ -29,25 +29,27 @@ def status_of(record: Record) -> Status:
         or record.failed_checks
         or record.ending in (DrillStatus.FAILED, DrillStatus.REFUSED, DrillStatus.OVERTIME)
     ):
-        return Status.BAD
+        return Status.FAILED
     if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
-        return Status.ODD
-    return Status.BAD if record.undone else Status.GOOD
+        return Status.STOPPED
+    return Status.FAILED if record.undone else Status.OK
 
 
-def headline(record: Record) -> str:
-    """The one line that tells how a run went."""
+def headline(record: Record, *, alive: bool = True) -> str:
+    """The one line that tells how a run went; one that never ended and is not ``alive`` died."""
+    if record.ending is DrillStatus.RUNNING and not alive:
+        return f"The drill's run died: {', '.join(facts(record))}. Clear it with {clear_command(record)}."
     if record.ending is DrillStatus.REFUSED:
         return f"The drill {record.why}. Nothing was sent." if record.why else "The drill did not start."
     if record.ending is DrillStatus.ABORTED and not (record.steps or record.sent or record.left):
-        return "There was nothing to abort: no run of the drill was under way, and no alarm of it is active."
+        return "There was nothing to abort: no run of the drill was unfinished, and no alarm of it is active."
     head = {
-        DrillStatus.RUNNING: "The drill is under way",
+        DrillStatus.RUNNING: "The drill is running",
         DrillStatus.COMPLETE: "The drill is complete",
         DrillStatus.INTERRUPTED: "The drill was interrupted",
         DrillStatus.ABORTED: "The drill was aborted",
         DrillStatus.OVERTIME: "The drill was ended by its max_duration",
-        DrillStatus.FAILED: "The drill could not go on",
+        DrillStatus.FAILED: "The drill failed",
     }[record.ending]
     return f"{head}: {', '.join(facts(record))}."
 
@@ -81,7 +83,12 @@ def facts(record: Record) -> list[str]:
 
 def clear_again(record: Record) -> str | None:
     """The command that clears what a run may have left; None where it left nothing, or nothing real."""
-    return f"reconciler drill abort {record.drill}" if record.left and not record.rehearsal else None
+    return clear_command(record) if record.left and not record.rehearsal else None
+
+
+def clear_command(record: Record) -> str:
+    """``reconciler drill abort NAME``."""
+    return f"reconciler drill abort {record.drill}"
 
 
 def offset(milliseconds: int | None) -> str:
@@ -127,7 +134,3 @@ def slip(step: StepRecord) -> str:
     """How late a step began; nothing below a second."""
     late = step.slip
     return f"{latency(late)} late" if late is not None and late >= SECOND else ""
-
-
-def state_word(step: StepRecord) -> str:
-    return {StepState.WAITING: "waiting", StepState.RUNNING: "running"}.get(step.state, step.state.value)

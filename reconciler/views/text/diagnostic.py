@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.views.phrases.plan import count
@@ -13,13 +13,36 @@ from reconciler.views.text.width import width
 _STYLES = {Severity.ERROR: Style.ERROR, Severity.WARNING: Style.WARNING}
 
 
-def diagnostic_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[Line]:
-    """All of them, each followed by a blank line, and how many there are where there is more than one."""
-    for diagnostic in diagnostics:
-        yield from _diagnostic(diagnostic)
-        yield BLANK
+ALIKE = 4
+"""Up to so many problems of one kind are shown one by one."""
+_NAMED = 5
+
+
+def diagnostic_lines(diagnostics: Sequence[Diagnostic], *, full: bool = True) -> Iterator[Line]:
+    """All of them, each followed by a blank line, and how many there are if there is more than one.
+
+    Unless ``full``, of many problems of one kind the first is shown and the addresses of others.
+    """
+    for group in [[one] for one in diagnostics] if full else _groups(diagnostics):
+        for diagnostic in group if len(group) <= ALIKE else group[:1]:
+            yield from _diagnostic(diagnostic)
+            yield BLANK
+        if len(group) > ALIKE:
+            named = ", ".join(printable(str(one.address)) for one in group[1 : _NAMED + 1])
+            more = f"{count(len(group) - 1, 'more problem')} of this kind: {named}"
+            yield line(f"and {more}{', …' if len(group) > _NAMED + 1 else ''}  (--full shows all)", hang=2)
+            yield BLANK
     if len(diagnostics) > 1:
         yield line((f"{totals(diagnostics)}.", Style.BOLD))
+
+
+def _groups(diagnostics: Sequence[Diagnostic]) -> Iterable[list[Diagnostic]]:
+    """Problems that differ in their address and place alone, together, in the order of the first of each."""
+    groups: dict[object, list[Diagnostic]] = {}
+    for number, one in enumerate(diagnostics):
+        summary = one.summary.replace(one.address, "") if one.address else number
+        groups.setdefault((one.severity, summary, one.hint), []).append(one)
+    return groups.values()
 
 
 def totals(diagnostics: Sequence[Diagnostic]) -> str:

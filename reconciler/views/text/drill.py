@@ -43,10 +43,10 @@ STATES = {
     StepState.FAILED: ("✗", Style.ERROR),
     StepState.SKIPPED: ("-", Style.WARNING),
 }
-STANDINGS = {
-    Status.GOOD: Style.GOOD,
-    Status.BAD: Style.ERROR,
-    Status.ODD: Style.WARNING,
+STATUS_STYLES = {
+    Status.OK: Style.GOOD,
+    Status.FAILED: Style.ERROR,
+    Status.STOPPED: Style.WARNING,
     Status.RUNNING: Style.WARNING,
 }
 
@@ -70,7 +70,7 @@ def list_lines(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Re
             yield line(
                 " " * column,
                 (f"{moment(record.began_at)}: ", Style.DIM),
-                (printable(headline(record)), STANDINGS[status_of(record)]),
+                (printable(headline(record)), STATUS_STYLES[status_of(record)]),
                 hang=column,
             )
 
@@ -154,7 +154,7 @@ def record_lines(record: Record) -> Iterator[Line]:
     if again is not None:
         yield line("To clear what is left: ", (printable(again), Style.BOLD))
     yield BLANK
-    yield line((printable(headline(record)), STANDINGS[status_of(record)]))
+    yield line((printable(headline(record)), STATUS_STYLES[status_of(record)]))
 
 
 def step_lines(record: Record) -> Iterator[Line]:
@@ -207,16 +207,16 @@ def _end(record: Record, sent: Emission) -> str:
 
 
 def status_lines(
-    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
+    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None, *, alive: bool
 ) -> Iterator[Line]:
-    """The last run of each drill, and what of each drill is active at the services now."""
+    """The last run of each drill, and what of each drill is active now; ``alive``: a run holds the stack's lease."""
     if not records and not any(active.values()):
         yield line("No drill has been run from here.")
     for record in records:
         yield line(
             (printable(record.drill), Style.BOLD),
             "  ",
-            (printable(headline(record)), STANDINGS[status_of(record)]),
+            (printable(headline(record, alive=alive)), STATUS_STYLES[status_of(record)]),
             hang=2,
         )
         began = f"run {record.run}{', a rehearsal' if record.rehearsal else ''}, begun {moment(record.began_at)}"
@@ -232,14 +232,6 @@ def status_lines(
         for alarm in alarms:
             yield line("  ", printable(str(alarm.marks.address)), f"  since {moment(alarm.starts_at)}", hang=4)
     if trouble is not None:
-        yield line(("What is active now could not be asked: ", Style.ERROR), printable(trouble))
+        yield line(("Could not query active alarms: ", Style.ERROR), printable(trouble))
     elif not found:
         yield line("No alarm of a drill is active.")
-
-
-def run_lines(records: Sequence[Record]) -> Iterator[Line]:
-    """Runs, newest first."""
-    for record in records:
-        yield line(
-            (printable(record.run), Style.BOLD), "  ", (printable(headline(record)), STANDINGS[status_of(record)])
-        )

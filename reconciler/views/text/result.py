@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from reconciler.apply.result import Result
@@ -11,22 +11,29 @@ from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.remainder import Remaining, possible_duplicates, remaining, unconfirmed
 from reconciler.views.phrases.result import ending, per_provider, summary_line
 from reconciler.views.printable import printable
-from reconciler.views.text.change import STYLES
+from reconciler.views.text.change import ALIKE, STYLES, more_line
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import warning_lines
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
 
-def result_lines(result: Result, again: str) -> Iterator[Line]:
-    """What became of a plan; ``again`` is the command that continues it."""
+def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[Line]:
+    """What became of a plan; ``again`` is the command that continues it.
+
+    Unless ``full`` many instances of a for_each that ended alike are shown as one.
+    """
     left = list(remaining(result))
     if not result.plan.pending:  # so the plan was not shown
         yield from warning_lines(result.plan)
     if left:
         yield line(("Not done:", Style.BOLD))
-        for _, group in groupby(left, key=lambda item: item.change.address):
-            yield from _undone(list(group))
+        by_address = [list(group) for _, group in groupby(left, key=lambda item: item.change.address)]
+        for alike in [[group] for group in by_address] if full else _alike(by_address):
+            for group in alike if len(alike) <= ALIKE else alike[:1]:
+                yield from _undone(group)
+            if len(alike) > ALIKE:
+                yield more_line([group[0].change.address for group in alike[1:]], 6)
         yield BLANK
     unseen = [operation.address for operation in unconfirmed(result)]
     if unseen:
@@ -55,6 +62,16 @@ def result_lines(result: Result, again: str) -> Iterator[Line]:
         yield line("  ", printable(f"{provider}: {share}"), hang=4)
     if left:
         yield line("To continue: ", (printable(again), Style.BOLD))
+
+
+def _alike(groups: list[list[Remaining]]) -> Iterable[list[list[Remaining]]]:
+    """Instances of one for_each whose operations ended alike, together, in the order of the plan."""
+    found: dict[object, list[list[Remaining]]] = {}
+    for group in groups:
+        address = group[0].change.address
+        ended = tuple((item.operation.verb, item.status, item.error and item.error.message) for item in group)
+        found.setdefault((address.type, address.name, ended), []).append(group)
+    return found.values()
 
 
 def _undone(items: list[Remaining]) -> Iterator[Line]:
