@@ -10,6 +10,7 @@ import typer
 
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import FormatOption, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
 
@@ -24,6 +25,7 @@ app = command_app()
         "reconciler check",
         "reconciler check nothing_critical canary",
         "reconciler check stacks/checkout --junit checks.xml --format markdown",
+        "reconciler check --listen 127.0.0.1:8090",
     )
 )
 def check(
@@ -40,6 +42,8 @@ def check(
         Path | None,
         typer.Option("--junit", metavar="FILE", help="Also write the results as JUnit XML.", show_default=False),
     ] = None,
+    listen: ListenOption = None,
+    hostname: HostnameOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -62,7 +66,11 @@ def check(
     terminal = Terminal.of(ctx)
     path, names = _split(what or [])
     stop = Event()
-    with opened(terminal, path, var, var_file, data=False) as workspace, checking(terminal, stop) as progress:
+    with (
+        listening(terminal, listen, hostname) as receiver,
+        opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
+        checking(terminal, stop) as progress,
+    ):
         report = run_stack_checks(workspace, names, stop, progress)
     if junit is not None:
         terminal.write_file(junit, check_junit(report, terminal.redactor), parents=True)

@@ -10,6 +10,7 @@ import typer
 
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
 
@@ -107,6 +108,8 @@ def run(
             show_default=False,
         ),
     ] = None,
+    listen: ListenOption = None,
+    hostname: HostnameOption = None,
     yes: YesOption = False,
     force: ForceOption = False,
     var: VarOption = None,
@@ -126,10 +129,16 @@ def run(
     if speed is not None and not rehearse:
         hint = "add --rehearse: only the emulator's time can run faster"
         raise DiagnosticError(Diagnostic("--speed requires --rehearse", hint=hint))
+    if listen is not None and rehearse:
+        hint = "leave --listen out: a rehearsal has a receiver of its own"
+        raise DiagnosticError(Diagnostic("--listen cannot be combined with --rehearse", hint=hint))
     terminal = Terminal.of(ctx)
     check_approvable(terminal, yes=yes or rehearse)
     hooks = drill_hooks(terminal, automatic=yes or not terminal.interactive, approved=yes or rehearse)
-    with opened(terminal, path, var, var_file, data=False) as workspace:
+    with (
+        listening(terminal, listen, hostname) as receiver,
+        opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
+    ):
         store = run_store(workspace, terminal.redactor.tree)
         if rehearse:
             record = rehearse_drill(workspace, name, store, hooks, speed=speed or 60.0, force=force)

@@ -10,13 +10,19 @@ import typer
 
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.listen import (
+    HOOKS_ENV,
+    SENDER_TOKEN_ENV,
+    TOKEN_ENV,
+    check_closed,
+    hook_tokens,
+    listen_address,
+    secret,
+)
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.distribution import install_command
 from reconciler.views.text.line import line
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-TOKEN_ENV, SENDER_TOKEN_ENV, HOOKS_ENV = "RECONCILER_RECEIVER_TOKEN", "RECONCILER_SENDER_TOKEN", "RECONCILER_HOOKS"
 
 app = command_app()
 
@@ -140,11 +146,11 @@ def receive(
     goes to standard output as soon as requests are taken; Ctrl-C stops the server.
     """
     terminal = Terminal.of(ctx)
-    host, port = _address(listen)
-    token = _secret(terminal, token_env, token_file)
-    sender_token = _secret(terminal, sender_token_env, sender_token_file)
-    hooks = _hooks(_secret(terminal, hooks_env, hooks_file) or "")
-    terminal.redact([secret for secret in (token, sender_token, *hooks.values(), urlsplit(db).password) if secret])
+    host, port = listen_address(listen)
+    token = secret(terminal, token_env, token_file)
+    sender_token = secret(terminal, sender_token_env, sender_token_file)
+    hooks = hook_tokens(secret(terminal, hooks_env, hooks_file) or "")
+    terminal.redact([text for text in (token, sender_token, *hooks.values(), urlsplit(db).password) if text])
     if token is None:
         raise DiagnosticError(
             Diagnostic(
@@ -152,12 +158,9 @@ def receive(
                 hint=f"set {token_env} to 16 random characters or more, or name a file with --token-file",
             )
         )
-    if sender_token is None and host not in LOOPBACK and not open_to_senders:
-        raise DiagnosticError(
-            Diagnostic(
-                f"anyone who reaches {host} could send to /alertmanager",
-                hint=f"set {sender_token_env} and have Alertmanager send it, or give --open-to-senders",
-            )
+    if not open_to_senders:
+        check_closed(
+            host, sender_token, f"set {sender_token_env} and have Alertmanager send it, or give --open-to-senders"
         )
     if (tls_cert is None) != (tls_key is None):
         raise DiagnosticError(Diagnostic("--tls-cert and --tls-key belong together"))
@@ -203,36 +206,3 @@ def receive(
         where = error.filename or listen
         raise DiagnosticError(Diagnostic(f"cannot serve on {where}: {error.strerror or error}")) from None
     return ExitCode.DONE
-
-
-def _address(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``, an IPv6 address in brackets."""
-    host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not (colon and port.isdecimal() and int(port) < 65536) or not host or (":" in host and not bracketed):
-        raise DiagnosticError(Diagnostic(f"--listen {text}: expected HOST:PORT, like 127.0.0.1:8090 or [::1]:8090"))
-    return host.strip("[]"), int(port)
-
-
-def _secret(terminal: Terminal, variable: str, file: Path | None) -> str | None:
-    """The text of a file, or else of a variable; None if there is neither."""
-    text = terminal.environ.get(variable) if file is None else file.read_text(encoding="utf-8")
-    text = None if text is None else text.strip()
-    if file is not None and not text:
-        raise DiagnosticError(Diagnostic(f"{file}: the file is empty"))
-    return text or None
-
-
-def _hooks(text: str) -> dict[str, str]:
-    """Name to token, of words like ``NAME:TOKEN``; a word without a colon is not repeated, it may be a secret."""
-    hooks = {}
-    for word in text.split():
-        name, colon, token = word.partition(":")
-        if not (name and colon and token) or not all(each.isalnum() or each in "-_." for each in token):
-            raise DiagnosticError(
-                Diagnostic("a hook is NAME:TOKEN; the token, since it stands in a URL, of letters, digits and -_.")
-            )
-        if name in hooks:
-            raise DiagnosticError(Diagnostic(f"there are two hooks named {name}"))
-        hooks[name] = token
-    return hooks

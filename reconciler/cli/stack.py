@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.session.receiver import RunReceiver
     from reconciler.session.workspace import Workspace
 
 
@@ -21,16 +22,18 @@ def opened(
     files: Sequence[Path] | None,
     *,
     data: bool = True,
+    receiver: RunReceiver | None = None,
 ) -> Iterator[Workspace]:
     """Open the stack at a path; its secrets are redacted from now on, its warnings reported.
 
     Without ``data`` the queries of its expressions are not run: for commands that plan no more than clears.
-    Raises DiagnosticError with everything that is wrong with it.
+    ``receiver`` is one that runs with the command. Raises DiagnosticError with everything that is wrong with it.
     """
     from reconciler.app.plan import inputs
     from reconciler.session.workspace import open_workspace
 
-    with open_workspace(path, inputs(terminal.environ, variables, files), data=data) as workspace:
+    values = inputs(terminal.environ, variables, files)
+    with open_workspace(path, values, data=data, receiver=receiver) as workspace:
         terminal.redact(workspace.stack.secrets)
         if workspace.stack.warnings:
             terminal.report(workspace.stack.warnings)

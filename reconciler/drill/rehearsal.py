@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
+from reconciler.checks.check import RECEIVER_TYPE
 from reconciler.config.stack import ProviderConfig
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.distribution import install_command
 from reconciler.core.duration import SECOND
+from reconciler.providers.receiver.settings import LISTEN
 from reconciler.session.provider_pool import ProviderPool
+from reconciler.session.receiver import run_receiver
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace
 
 VISIBLE_AFTER = SECOND
@@ -43,7 +47,10 @@ class ScaledClock:
 
 @contextmanager
 def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
-    """The same stack with every provider on an emulator that is gone afterwards; nothing real is asked or changed."""
+    """The same stack with every provider on an emulator that is gone afterwards; nothing real is asked or changed.
+
+    A receiver of notifications is one of its own, that the emulator notifies.
+    """
     try:
         from reconciler.emulator.aom.notification import NotificationRule
         from reconciler.emulator.server import running
@@ -59,16 +66,23 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
     rule = NotificationRule(RULE, after=NOTIFIED_AFTER)
     settings = Settings(clock=clock.now, visible_after=VISIBLE_AFTER, notifications=(rule,))
     with TemporaryDirectory(prefix="reconciler-rehearsal-") as directory, ExitStack() as resources:
+        receiver = None
+        if any(config.type == RECEIVER_TYPE for config in workspace.stack.providers.values()):
+            receiver = resources.enter_context(run_receiver(clock=clock.now))
+            rule = replace(rule, cleared=True)
+            settings = replace(settings, notifications=(rule,), smn_endpoints=(receiver.hook_url,))
         url = resources.enter_context(running(settings))
         root = Path(directory)
         providers = {key: _embedded(config) for key, config in workspace.stack.providers.items()}
         stack = workspace.stack._replace(root=root, providers=providers)
-        connections = ProviderPool(workspace.registry, root / STATE_DIRECTORY, resources, clock, url)
+        connections = ProviderPool(workspace.registry, root / STATE_DIRECTORY, resources, clock, url, receiver)
         yield Workspace(stack, workspace.registry, clock, resources, connections)
 
 
 def _embedded(config: ProviderConfig) -> ProviderConfig:
     settings = config.settings
+    if config.type == RECEIVER_TYPE:
+        return config._replace(settings=settings.model_copy(update={"endpoint": LISTEN, "auth": None}))
     if "endpoint" not in type(settings).model_fields:
         raise DiagnosticError(
             Diagnostic(

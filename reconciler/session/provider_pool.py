@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler import __version__
@@ -17,16 +18,24 @@ from reconciler.core.distribution import install_command
 from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
+from reconciler.session.receiver import EMBEDDED_HOOK, RunReceiver
 
 
 class ProviderPool:
     """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens.
 
     ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
+    That one notifies ``receiver``, a receiver that runs with the command, of all its alarms.
     """
 
     def __init__(
-        self, registry: Registry, directory: Path, resources: ExitStack, clock: Clock, embedded: str | None = None
+        self,
+        registry: Registry,
+        directory: Path,
+        resources: ExitStack,
+        clock: Clock,
+        embedded: str | None = None,
+        receiver: RunReceiver | None = None,
     ) -> None:
         self._registry = registry
         self._directory = directory
@@ -35,6 +44,7 @@ class ProviderPool:
         self._opened: dict[str, Provider] = {}
         self._clock = clock
         self._embedded = embedded
+        self._receiver = receiver
 
     def provider(self, config: ProviderConfig) -> Provider:
         """The provider of a block of the configuration; no request is made to open it."""
@@ -79,7 +89,10 @@ class ProviderPool:
     def _open(self, config: ProviderConfig) -> Provider:
         wanted = getattr(config.settings, "endpoint", None) == "embedded"
         context = ProviderContext(
-            f"reconciler/{__version__}", self._clock.now, self._emulator(config) if wanted else None
+            f"reconciler/{__version__}",
+            self._clock.now,
+            self._emulator(config) if wanted else None,
+            None if self._receiver is None else self._receiver.endpoint,
         )
         try:
             provider = self._type(config).open(config.key, config.settings, context)
@@ -93,6 +106,7 @@ class ProviderPool:
         if self._embedded is not None:
             return self._embedded
         try:
+            from reconciler.emulator.aom.notification import NotificationRule
             from reconciler.emulator.server import running
             from reconciler.emulator.settings import Settings
         except ImportError as error:
@@ -105,7 +119,11 @@ class ProviderPool:
             ) from None
         # In a directory of its own: the files beside it are ledgers, each named after its stack.
         database = self._directory / "embedded" / "services.db"
-        self._embedded = self._resources.enter_context(running(Settings(db=database, clock=self._clock.now)))
+        settings = Settings(db=database, clock=self._clock.now)
+        if self._receiver is not None:
+            rule = NotificationRule(EMBEDDED_HOOK, cleared=True)
+            settings = replace(settings, notifications=(rule,), smn_endpoints=(self._receiver.hook_url,))
+        self._embedded = self._resources.enter_context(running(settings))
         return self._embedded
 
 

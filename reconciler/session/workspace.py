@@ -36,6 +36,7 @@ from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, 
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.provider_pool import ProviderPool
+from reconciler.session.receiver import RunReceiver
 
 CHECK_PATH = "check the path, and who may read it"
 
@@ -259,17 +260,19 @@ def open_workspace(
     registry: Registry | None = None,
     clock: Clock | None = None,
     data: bool = True,
+    receiver: RunReceiver | None = None,
 ) -> Iterator[Workspace]:
     """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml``) and open it.
 
     With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
-    destroy, do without. Raises DiagnosticError with everything that is wrong with it.
+    destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. Raises DiagnosticError with
+    everything that is wrong with it.
     """
     registry = registry or Registry()
     clock = clock or SystemClock()
     sources, root = read_sources(path)
     with ExitStack() as resources:
-        connections = ProviderPool(registry, root / STATE_DIRECTORY, resources, clock)
+        connections = ProviderPool(registry, root / STATE_DIRECTORY, resources, clock, receiver=receiver)
         stack = load_stack(
             sources,
             root,

@@ -114,3 +114,62 @@ def test_deliveries_can_be_queried_by_a_check(check: Check, receiver: Receiver) 
         "{data: deliveries.pages, expect: {count: 1, all: {status: firing, receiver: pager}}}", code=ExitCode.DONE
     )
     assert found["delivery"] is None
+
+
+LISTENING = """\
+stack: checkout
+providers:
+  aom: {endpoint: embedded, project_id: p, auth: {token: t}}
+  receiver: {endpoint: listen}
+checks:
+  path: {canary: {}, expect: {delivered: {within: 20s, resolved: true, at_most: 1}}}
+drills:
+  outage:
+    max_duration: 10m
+    resources:
+      aom_alarm: {outage: {event_severity: Major, resource_provider: a, resource_type: b, resource_id: c}}
+    steps: [{at: 1s, raise: aom_alarm.outage}, {at: 30s, check: path}, {at: 2m, clear: aom_alarm.outage}]
+"""
+
+
+def test_a_run_that_listens_proves_a_canary_without_any_other_process(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(LISTENING)
+    done = reconciler("check", tmp_path, "--listen", "127.0.0.1:0", "--format", "json")
+    assert done.code == ExitCode.DONE, done
+    assert json.loads(done.out)["checks"][0]["delivery"]["status"] == "delivered"
+
+
+def test_a_receiver_to_listen_with_must_be_started(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(LISTENING)
+    done = reconciler("check", tmp_path)
+    assert done.code == ExitCode.ERROR
+    assert "start it with --listen HOST:PORT" in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--listen", "0.0.0.0:0"], "anyone who reaches 0.0.0.0 could send to /alertmanager"),
+        (["--listen", "8090"], "expected HOST:PORT"),
+        (["--hostname", "a"], "--hostname requires --listen"),
+    ],
+)
+def test_options_of_listening_that_do_not_fit_are_refused(tmp_path: Path, options: list[str], said: str) -> None:
+    (tmp_path / "stack.yaml").write_text(LISTENING)
+    done = reconciler("check", tmp_path, *options)
+    assert done.code == ExitCode.ERROR
+    assert said in done.err
+
+
+def test_a_run_that_listens_on_all_addresses_is_reached_by_the_name_given(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(LISTENING)
+    env = {"RECONCILER_SENDER_TOKEN": "sender-token-0123456789"}
+    done = reconciler("check", tmp_path, "--listen", "0.0.0.0:0", "--hostname", "receiver.example.com", env=env)
+    assert done.code == ExitCode.DONE, done
+
+
+def test_a_rehearsal_proves_delivery_at_a_receiver_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(LISTENING)
+    done = reconciler("drill", "run", "outage", tmp_path, "--rehearse", "--speed", "30", "--format", "json")
+    assert done.code == ExitCode.DONE, done
+    assert "notification of its end arrived" in done.out

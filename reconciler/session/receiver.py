@@ -1,0 +1,72 @@
+"""The receiver of a run: started with a command, gone after it, and notified by the emulator inside this process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
+from reconciler.providers.protocol import ReceiverEndpoint
+
+EMBEDDED_HOOK = "embedded"
+"""The receiver's name for what the emulator inside this process sends."""
+
+_WILDCARDS = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunReceiver:
+    """A receiver that runs: how it is queried, and where the emulator sends to."""
+
+    endpoint: ReceiverEndpoint
+    hook_url: str = field(repr=False)
+
+
+@contextmanager
+def run_receiver(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    hostnames: frozenset[str] = frozenset(),
+    sender_token: str | None = None,
+    hooks: Mapping[str, str] | None = None,
+    clock: Callable[[], int] | None = None,
+) -> Iterator[RunReceiver]:
+    """Run a receiver while the block runs; DiagnosticError if that is not possible."""
+    try:
+        from reconciler.receive.server import running_receiver
+        from reconciler.receive.settings import Settings, wall_clock
+    except ImportError as error:
+        raise DiagnosticError(
+            Diagnostic(
+                f"the receiver needs {error.name}, which is not installed",
+                hint=install_command("server"),
+            )
+        ) from None
+    token, hook_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    with TemporaryDirectory(prefix="reconciler-receiver-") as directory, ExitStack() as resources:
+        try:
+            settings = Settings(
+                db=Path(directory) / "receiver.db",
+                token=token,
+                sender_token=sender_token,
+                hooks={**(hooks or {}), EMBEDDED_HOOK: hook_token},
+                hosts=hostnames,
+                body_retention=0,
+                clock=clock or wall_clock,
+            )
+            url = resources.enter_context(running_receiver(settings, host, port))
+        except ValueError as error:
+            raise DiagnosticError(Diagnostic(f"the receiver cannot start: {error}")) from None
+        except OSError as error:
+            raise DiagnosticError(
+                Diagnostic(f"cannot listen on {host}:{port}: {error.strerror or error}", hint="choose another --listen")
+            ) from None
+        for wildcard, loopback in _WILDCARDS.items():
+            url = url.replace(wildcard, loopback)
+        yield RunReceiver(ReceiverEndpoint(url, token), f"{url}/hook/{hook_token}")
