@@ -19,7 +19,7 @@ from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.core.operation import Status
+from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.protocol import Ledger, RunState
 from reconciler.plan.plan import Plan
 from reconciler.session.workspace import Workspace
@@ -49,6 +49,13 @@ class Request(NamedTuple):
     force: bool = False
 
 
+class FailedRun(NamedTuple):
+    """A run that ended by an error nobody foresaw, after it had begun: what is known of it, and the error."""
+
+    result: Result
+    error: Exception
+
+
 class Ending(Enum):
     """Why there is no result."""
 
@@ -59,7 +66,7 @@ class Ending(Enum):
 
 def apply_stack(
     workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
-) -> Result | Ending:
+) -> Result | FailedRun | Ending:
     """Plan what the stack declares and apply it. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
         workspace, request, operator, lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), targets)
@@ -68,7 +75,7 @@ def apply_stack(
 
 def destroy_stack(
     workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
-) -> Result | Ending:
+) -> Result | FailedRun | Ending:
     """Clear every alarm the stack owns. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
         workspace,
@@ -78,14 +85,14 @@ def destroy_stack(
     )
 
 
-def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | Ending:
+def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | FailedRun | Ending:
     """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on."""
     return _execute(workspace, request, operator, lambda ledger: _still_due(workspace, ledger, plan))
 
 
 def _execute(
     workspace: Workspace, request: Request, operator: Operator, planned: Callable[[Ledger], Plan | None]
-) -> Result | Ending:
+) -> Result | FailedRun | Ending:
     """Take the lease, settle what is open, plan, ask for approval, apply.
 
     ``planned`` makes or checks the plan after everything is settled; None: it has been applied already.
@@ -112,17 +119,46 @@ def _execute(
         if not operator.approve(plan):
             return Ending.DECLINED
         with operator.working(stop) as progress:
-            return apply_plan(
-                plan,
-                workspace.providers,
-                ledger,
-                holder,
-                clock=workspace.clock,
-                stop=stop,
-                command=request.command,
-                options=request.options,
-                progress=progress,
-            )
+            recorder = _Recorder(progress)
+            began_at = workspace.clock.now()
+            try:
+                return apply_plan(
+                    plan,
+                    workspace.providers,
+                    ledger,
+                    holder,
+                    clock=workspace.clock,
+                    stop=stop,
+                    command=request.command,
+                    options=request.options,
+                    progress=recorder,
+                )
+            except Exception as error:
+                if not recorder.began:
+                    raise
+                ended_at = workspace.clock.now()
+                known = Result(
+                    plan, "", began_at, ended_at, ApplyStatus.INTERRUPTED, recorder.outcomes, command=request.command
+                )
+                return FailedRun(known, error)
+
+
+class _Recorder:
+    """Remembers what a run did, for when it cannot tell any more."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.began = False
+        self.outcomes: dict[str, Outcome] = {}
+        self.verifying, self.note = progress.verifying, progress.note
+
+    def started(self, total: int) -> None:
+        self.began = True
+        self._progress.started(total)
+
+    def advanced(self, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes |= {outcome.key: outcome for outcome in outcomes}
+        self._progress.advanced(outcomes)
 
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from threading import Event
 
-from reconciler.app.apply import Ending
+from reconciler.app.apply import Ending, FailedRun
 from reconciler.apply.progress import Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
+from reconciler.cli.errors import failure
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.progress import working
 from reconciler.cli.terminal import Format, Terminal
@@ -66,7 +67,9 @@ def show_plan(terminal: Terminal, plan: Plan, format: Format, told: str | None =
     )
 
 
-def show_result(terminal: Terminal, result: Result | Ending, format: Format, plan: Plan | None = None) -> ExitCode:
+def show_result(
+    terminal: Terminal, result: Result | FailedRun | Ending, format: Format, plan: Plan | None = None
+) -> ExitCode:
     """Write what an apply did, and return what a script learns from it; ``plan`` is the saved one, if any."""
     if result is Ending.INTERRUPTED:
         return ExitCode.INTERRUPTED
@@ -85,13 +88,23 @@ def show_result(terminal: Terminal, result: Result | Ending, format: Format, pla
             markdown=lambda: f"{ALREADY_APPLIED}\n",
         )
         return ExitCode.DONE
+    if isinstance(result, FailedRun):
+        _show(terminal, result.result, format, ended=False)
+        terminal.report(failure(result.error).diagnostics)
+        return ExitCode.PARTIAL
+    _show(terminal, result, format)
+    return exit_code(result)
+
+
+def _show(terminal: Terminal, result: Result, format: Format, *, ended: bool = True) -> None:
+    if not ended:
+        terminal.message([line(("The run failed. What is known of it:", Style.ERROR))])
     terminal.result(
         format,
         text=lambda: result_lines(result, terminal.command, full=terminal.full),
         document=lambda: result_document(result, terminal.command),
         markdown=lambda: result_markdown(result, terminal.command),
     )
-    return exit_code(result)
 
 
 def exit_code(result: Result) -> ExitCode:
@@ -100,7 +113,9 @@ def exit_code(result: Result) -> ExitCode:
         return ExitCode.INTERRUPTED
     if result.ending is ApplyStatus.COMPLETE and not result.remaining:
         return ExitCode.DONE
-    return ExitCode.PARTIAL if result.may_have_sent else ExitCode.ERROR
+    # A run that a service refused, or that sent nothing by its deadline, applied nothing; any other stopped midway.
+    refused = result.ending in (ApplyStatus.COMPLETE, ApplyStatus.DENIED, ApplyStatus.DEADLINE)
+    return ExitCode.ERROR if refused and not result.may_have_sent else ExitCode.PARTIAL
 
 
 def _check_approvable(terminal: Terminal, format: Format) -> None:

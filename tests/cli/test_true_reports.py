@@ -6,11 +6,13 @@ import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
+from reconciler.ledger.sqlite import SqliteLedger
 from tests.cli.inside import reconciler
 
 ALARM = "event_severity: Info, resource_provider: ecs, resource_type: vm"
@@ -95,3 +97,25 @@ def test_validate_counts_queries_checks_and_drills(tmp_path: Path, url: str) -> 
     assert done.out == "Valid. The stack true-reports declares 2 alarms, 1 query and 1 check.\n", done.err
     document = json.loads(reconciler("validate", stack, "--format", "json").out)
     assert (document["queries"], document["checks"], document["drills"]) == (1, 1, 0)
+
+
+def test_a_run_that_fails_in_its_middle_names_what_it_did_and_exits_with_4(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = f"    b: {{{ALARM}, resource_id: b, depends_on: [aom_alarm.a]}}\n"
+    stack = write(tmp_path, url, many(3) + after)
+    record = SqliteLedger.record_outcomes
+    calls: list[int] = []
+
+    def fail(*arguments: Any, **more: Any) -> None:
+        calls.append(1)
+        if len(calls) == 3:  # settling, the alarms of a, then b
+            raise RuntimeError("out of cheese")
+        record(*arguments, **more)
+
+    monkeypatch.setattr(SqliteLedger, "record_outcomes", fail)
+    done = reconciler("apply", stack, "--auto-approve", "--no-verify")
+    assert done.code == 4
+    assert "3 of 4 done (3 created)" in done.out
+    assert "Not done:" in done.out
+    assert "out of cheese" in done.err
