@@ -163,7 +163,7 @@ class _Recorder:
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
     """A saved plan, if it may be applied; None if nothing of it is left to do."""
-    if plan.stack == workspace.stack.name and _is_applied(plan, ledger):
+    if plan.stack == workspace.stack.name and (_is_applied(plan, ledger) or workspace.is_carried_out(plan, ledger)):
         return None
     moved = workspace.staleness(plan, ledger)
     if moved:
@@ -177,9 +177,9 @@ def _is_applied(plan: Plan, ledger: Ledger) -> bool:
     A clear that is due only beside a second alarm has an outcome only if there was one: of a plan with such clears a
     run must be complete.
     """
-    certain = [operation.key for operation in plan.operations if not operation.unless_refreshed]
+    certain = [operation.key for operation in plan.operations if not operation.only_if_duplicate]
     statuses = ledger.statuses(certain)
     if not certain or any(statuses.get(key) is not Status.DONE for key in certain):
         return False
-    conditional = any(operation.unless_refreshed for operation in plan.operations)
+    conditional = any(operation.only_if_duplicate for operation in plan.operations)
     return not conditional or any(run.plan_id == plan.id and run.state is RunState.DONE for run in ledger.runs())

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.plan.file import dump_plan, parse_plan
 from reconciler.plan.plan import Plan
+from reconciler.plan.planfile import dump_plan, parse_plan
 
 
-def plan_text(plan: Plan) -> str:
-    """What a plan file holds."""
-    return dump_plan(plan, __version__)
+def plan_text(plan: Plan, key: str | None = None) -> str:
+    """What a plan file holds, signed if there is a key."""
+    return dump_plan(plan, __version__, key)
 
 
-def load_plan(path: Path) -> Plan:
-    """Read a saved plan. Raises DiagnosticError if the file is not one, or was altered."""
+def load_plan(path: Path, key: str | None = None) -> Plan:
+    """Read a saved plan. Raises DiagnosticError if the file is not one, was altered, or is not signed with the key."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -25,4 +25,4 @@ def load_plan(path: Path) -> Plan:
     except UnicodeDecodeError:
         hint = "make one with reconciler plan --out FILE"
         raise DiagnosticError(Diagnostic(f"{path} is not a saved plan: it is not text", hint=hint)) from None
-    return parse_plan(text, str(path))
+    return parse_plan(text, str(path), key)

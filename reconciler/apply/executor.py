@@ -81,7 +81,7 @@ class PlanExecutor:
         self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
         self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
         self.operations = list(plan.operations)
-        self.conditional = [item for item in self.operations if item.unless_refreshed]
+        self.conditional = [item for item in self.operations if item.only_if_duplicate]
         self.order = Order(plan.changes)
         self.id = secrets.token_hex(8)
         self.started_at = clock.now()
@@ -97,7 +97,7 @@ class PlanExecutor:
         self.ledger.begin(self.holder, Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING))
         done = self.ledger.statuses([operation.key for operation in self.operations])
         self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
-        due = [item for item in self.operations if item.key not in self.outcomes and not item.unless_refreshed]
+        due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
         try:
@@ -240,7 +240,7 @@ class PlanExecutor:
         """
         if self._over() or not (self.options.verify or self.conditional):
             return frozenset()
-        done = [item for item in self.operations if self._is_done(item.key) and not item.unless_refreshed]
+        done = [item for item in self.operations if self._is_done(item.key) and not item.only_if_duplicate]
         unseen = self._watch(done) if self.options.verify else frozenset()
         duplicated = self._duplicated([item for item in done if item.key not in unseen])
         if duplicated:
@@ -261,22 +261,22 @@ class PlanExecutor:
         Before its push shows nothing can be told: what fires may be about to be refreshed.
         """
         pushes = {item.key: item for item in pushed}
-        due = [item for item in self.conditional if item.after in pushes and self._is_due(item)]
+        due = [item for item in self.conditional if item.depends_on in pushes and self._is_due(item)]
         duplicated = []
         for key in {item.provider for item in due}:
             mine = [item for item in due if item.provider == key]
-            followed = [pushes[item.after] for item in mine if item.after is not None]
+            followed = [pushes[item.depends_on] for item in mine if item.depends_on is not None]
             shown = read_back(self.providers[key], [*followed, *mine])
             if shown is not None:
                 self.ledger.confirm([item.key for item in followed if item.key in shown], self.clock.now())
-                told = [item for item in mine if item.after in shown]
+                told = [item for item in mine if item.depends_on in shown]
                 self.decided.update(item.key for item in told)
                 duplicated += [item for item in told if item.key not in shown]
         return duplicated
 
     def _is_due(self, operation: Operation) -> bool:
         """Whether a conditional clear may have to be sent: its push is done, and it is not."""
-        return self._is_done(operation.after or "") and not self._is_done(operation.key)
+        return self._is_done(operation.depends_on or "") and not self._is_done(operation.key)
 
     def _close_unsent_intents(self) -> None:
         """Journal what was intended and never sent, so that no intent stays open without need."""
@@ -288,7 +288,7 @@ class PlanExecutor:
     def _is_settled(self, operation: Operation) -> bool:
         """Whether nothing is left to do for it: it is done, or was never due."""
         outcome = self.outcomes.get(operation.key)
-        return operation.unless_refreshed if outcome is None else outcome.status is Status.DONE
+        return operation.only_if_duplicate if outcome is None else outcome.status is Status.DONE
 
     def _is_done(self, key: str) -> bool:
         outcome = self.outcomes.get(key)

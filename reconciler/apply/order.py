@@ -1,4 +1,4 @@
-"""Order: which operations of a plan wait for which, as ``depends_on`` and ``after`` say."""
+"""Order: which operations of a plan wait for which, by the ``depends_on`` of resources and of operations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Order:
             if change.desired is not None and change.desired.depends_on
         }
         for change in every if self._needed else ():
-            keys = [operation.key for operation in change.operations if not operation.unless_refreshed]
+            keys = [operation.key for operation in change.operations if not operation.only_if_duplicate]
             self._keys.setdefault(change.address, []).extend(keys)
             if change.address.key is not None:  # without its key an address means all instances
                 self._keys.setdefault(change.address._replace(key=None), []).extend(keys)
@@ -67,14 +67,14 @@ class Order:
 
     def has_no_dependencies(self, operations: Iterable[Operation]) -> bool:
         """Whether none waits for another: nearly always, and then an eighth of the time to send 20,000 is saved."""
-        return not self._needed and all(operation.after is None for operation in operations)
+        return not self._needed and all(operation.depends_on is None for operation in operations)
 
     def readiness(self, operations: Sequence[Operation], outcomes: Mapping[str, Outcome]) -> list[Readiness]:
         """Whether each operation may be sent, as things stand."""
         known: dict[Address, Readiness] = {}
         found = []
         for operation in operations:
-            states = [_readiness([operation.after], outcomes)] if operation.after is not None else []
+            states = [_readiness([operation.depends_on], outcomes)] if operation.depends_on is not None else []
             for address in self._needed.get(operation.address, ()):
                 if address not in known:
                     known[address] = _readiness(self._keys.get(address, ()), outcomes)
@@ -85,10 +85,10 @@ class Order:
     def _level(self, operation: Operation, depth: Mapping[str, int], known: dict[Address, int | None]) -> int | None:
         """How many waves come before an operation; None while that is not known. ``known`` keeps it by address."""
         deepest = -1
-        if operation.after is not None:
-            if operation.after not in depth:
+        if operation.depends_on is not None:
+            if operation.depends_on not in depth:
                 return None
-            deepest = depth[operation.after]
+            deepest = depth[operation.depends_on]
         for address in self._needed.get(operation.address, ()):
             if address not in known:
                 levels = [depth.get(key) for key in self._keys.get(address, ())]

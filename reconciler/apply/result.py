@@ -47,7 +47,7 @@ class Result(NamedTuple):
         A clear that is due only beside a second alarm owes nothing until it was begun.
         """
         outcomes = self.outcomes
-        found = [outcomes.get(op.key) for op in change.operations if op.key in outcomes or not op.unless_refreshed]
+        found = [outcomes.get(op.key) for op in change.operations if op.key in outcomes or not op.only_if_duplicate]
         statuses = [outcome.status for outcome in found if outcome is not None]
         for worst in (Status.FAILED, Status.UNKNOWN):
             if worst in statuses:

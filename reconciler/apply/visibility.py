@@ -12,7 +12,7 @@ def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]
     """The keys of the operations whose effect is there.
 
     A push of an alarm is known by its key, of an event by address and occurrence. A clear has taken effect when its
-    target is not active any more; one that is due ``unless_refreshed`` also when its target now carries the push it
+    target is not active any more; one that is due ``only_if_duplicate`` also when its target now carries the push it
     follows.
     """
     keys: set[str] = set()
@@ -33,4 +33,4 @@ def _holds(operation: Operation, keys: set[str], facts: set[tuple[object, str | 
             return (operation.address, operation.occurrence) in facts
         return operation.key in keys
     carried = active.get(operation.target or "")
-    return carried is None or (operation.unless_refreshed and carried == operation.after)
+    return carried is None or (operation.only_if_duplicate and carried == operation.depends_on)

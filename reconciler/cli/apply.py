@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import environ
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,12 @@ def apply(
         Path | None,
         typer.Argument(metavar="PLAN", help="A plan saved with `reconciler plan --out FILE`.", show_default=False),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Apply a saved plan only if `plan --sign` signed it with the key in RECONCILER_PLAN_KEY."
+        ),
+    ] = False,
     auto_approve: AutoApproveOption = False,
     parallelism: ParallelismOption = None,
     no_verify: NoVerifyOption = False,
@@ -72,12 +79,16 @@ def apply(
     from reconciler.cli.operator import TerminalOperator, show_result
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+    from reconciler.plan.signature import signing_key
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)
     if saved is None and not path.is_dir() and path.suffix not in (".yaml", ".yml"):
         path, saved = HERE, path
-    approved = load_plan(saved) if saved is not None else None
+    if verify and saved is None:
+        raise DiagnosticError(Diagnostic("--verify verifies the signature of a saved plan", hint="name its file"))
+    key = signing_key(environ) if verify else None
+    approved = load_plan(saved, key) if saved is not None else None
     if approved is not None and targets:
         hint = "leave --target out, or make a plan with it: reconciler plan --target ... --out FILE"
         raise DiagnosticError(Diagnostic("a saved plan is applied as a whole", hint=hint))

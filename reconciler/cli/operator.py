@@ -21,6 +21,8 @@ from reconciler.views.json.plan import plan_document
 from reconciler.views.json.result import result_document
 from reconciler.views.markdown.plan import plan_markdown
 from reconciler.views.markdown.result import result_markdown
+from reconciler.views.phrases.plan import pointing
+from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Style, line
 from reconciler.views.text.plan import plan_lines
 from reconciler.views.text.result import result_lines
@@ -50,8 +52,8 @@ class TerminalOperator:
         if self._format != Format.JSON:  # its one document is the result's
             show_plan(self._terminal, plan, self._format)
 
-    def approve(self, plan: Plan) -> bool:  # noqa: ARG002  # it was just shown
-        return self._auto_approve or _approved(self._terminal, self._question)
+    def approve(self, plan: Plan) -> bool:  # it was just shown
+        return self._auto_approve or _approved(self._terminal, self._question, plan)
 
     def working(self, stop: Event) -> AbstractContextManager[Progress]:
         return working(self._terminal, stop)
@@ -130,11 +132,12 @@ def _check_approvable(terminal: Terminal, format: Format) -> None:
         raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))
 
 
-def _approved(terminal: Terminal, question: str) -> bool:
+def _approved(terminal: Terminal, question: str, plan: Plan) -> bool:
     shown = [
         BLANK,
         line((question, Style.BOLD)),
-        line("  reconciler will do exactly what is shown above."),
+        line("  reconciler will do exactly what is shown above, at:"),
+        *(line(f"    {printable(text)}") for text in pointing(plan)),
         line("  Only 'yes' will be accepted to approve."),
         BLANK,
     ]

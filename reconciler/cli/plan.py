@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,10 @@ def plan(
         bool,
         typer.Option("--refresh-only", help="Show only drift: what moved at the service, not in the configuration."),
     ] = False,
+    sign: Annotated[
+        bool,
+        typer.Option("--sign", help="Sign the saved plan with the key in RECONCILER_PLAN_KEY, for `apply --verify`."),
+    ] = False,
     target: TargetOption = None,
     force: ForceOption = False,
     var: VarOption = None,
@@ -65,6 +70,7 @@ def plan(
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
     from reconciler.plan.drift import drift_only
+    from reconciler.plan.signature import signing_key
     from reconciler.views.phrases.plan import drift_summary
     from reconciler.views.text.plan import plan_lines
 
@@ -73,6 +79,9 @@ def plan(
     if refresh_only and out is not None:
         hint = "leave --refresh-only out to save what would be sent"
         raise DiagnosticError(Diagnostic("--refresh-only shows drift: there is no plan to save", hint=hint))
+    if sign and out is None:
+        raise DiagnosticError(Diagnostic("--sign signs a saved plan", hint="add --out FILE"))
+    key = signing_key(environ) if sign else None
     with opened(terminal, path, var, var_file) as workspace:
         made = plan_stack(workspace, targets)
         told = drift_summary(made) if refresh_only else None
@@ -90,14 +99,20 @@ def plan(
             refusals = workspace.refusals(made)
             terminal.report([refusal._replace(severity=Severity.WARNING) for refusal in refusals])
         if out is not None:
-            save(terminal, made, out, path, var, var_file)
+            save(terminal, made, out, path, var, var_file, key)
     return ExitCode.CHANGES if detailed_exitcode and made.pending else ExitCode.DONE
 
 
 def save(
-    terminal: Terminal, plan: Plan, path: Path, stack: Path, var: list[str] | None, var_file: list[Path] | None
+    terminal: Terminal,
+    plan: Plan,
+    path: Path,
+    stack: Path,
+    var: list[str] | None,
+    var_file: list[Path] | None,
+    key: str | None = None,
 ) -> None:
-    """Write a plan file; say how to apply it to the stack at ``stack`` with the same variables."""
+    """Write a plan file, signed if there is a key; say how to apply it to the stack with the same variables."""
 
     from reconciler.app.planfiles import plan_text
     from reconciler.cli.next_command import next_command
@@ -105,9 +120,9 @@ def save(
     from reconciler.views.printable import printable
     from reconciler.views.text.line import Style, line
 
-    terminal.write_file(path, plan_text(plan))
+    terminal.write_file(path, plan_text(plan, key))
     if path == Path("-"):
         return
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
-    command = next_command("apply", stack, path, var=var, var_file=var_file)
+    command = next_command("apply", stack, path, *(["--verify"] if key else []), var=var, var_file=var_file)
     terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])

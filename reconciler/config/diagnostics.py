@@ -48,7 +48,7 @@ class DiagnosticCollector:
             self._found[key] = Diagnostic(summary, position, hint, None, instance, severity)
             self._errors += severity is Severity.ERROR
         elif found.address is not None and instance not in (None, found.address, self._last.get(key)):
-            self._found[key] = found._replace(more=found.more + 1)
+            self._found[key] = found._replace(repeated=found.repeated + 1)
             self._last[key] = instance
 
     def __len__(self) -> int:

@@ -26,7 +26,8 @@ class Diagnostic(NamedTuple):
     """One problem, for a reader: what happened, where it stands, what to do next.
 
     ``source`` is the line of text at ``position``, shown with a caret; it is left out where it could hold a secret.
-    ``address`` names the object concerned where there is one; ``more`` counts further instances with the same problem.
+    ``address`` names the object concerned where there is one; ``repeated`` counts further instances with the same
+    problem.
     """
 
     summary: str
@@ -35,7 +36,7 @@ class Diagnostic(NamedTuple):
     source: str | None = None
     address: str | None = None
     severity: Severity = Severity.ERROR
-    more: int = 0
+    repeated: int = 0
 
     @property
     def line(self) -> str:

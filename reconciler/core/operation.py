@@ -15,12 +15,12 @@ class Operation(NamedTuple):
     """One item to send.
 
     ``payload`` is the JSON text of the item, sent to the byte. ``key`` is the idempotency key: it depends on the plan
-    and the change, and travels in the marks of a push. ``target`` is the service's id of what a clear ends. ``after``
-    is the key of the operation that must be done first. ``unless_refreshed`` marks a clear that is sent only
-    where its target is still active beside what ``after`` pushed: a service that opens a second alarm for a repeated
-    push needs it, a service that refreshes the one alarm does not. ``send_by`` is the last instant (epoch ms) at
-    which sending makes sense. ``begins_at`` is the instant (epoch ms) the pushed item says it began, fixed when first
-    planned: a fact tried again says the same.
+    and the change, and travels in the marks of a push. ``target`` is the service's id of what a clear ends.
+    ``depends_on`` is the key of the operation that must be done first. ``only_if_duplicate`` marks a clear that is sent
+    only if its target is still active beside what ``depends_on`` pushed: a service that opens a second alarm for a
+    repeated push needs it, a service that refreshes the one alarm does not. ``send_by`` is the last instant (epoch ms)
+    at which sending makes sense. ``begins_at`` is the instant (epoch ms) the pushed item says it began, fixed when
+    first planned: an event tried again says the same.
     """
 
     key: str
@@ -31,8 +31,8 @@ class Operation(NamedTuple):
     digest: str | None = None
     occurrence: str | None = None
     target: str | None = None
-    after: str | None = None
-    unless_refreshed: bool = False
+    depends_on: str | None = None
+    only_if_duplicate: bool = False
     send_by: int | None = None
     begins_at: int | None = None
 

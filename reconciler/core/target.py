@@ -34,8 +34,8 @@ class Target(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The target for readers: ``aom, cn-north-4, project 0a1b``."""
-        return ", ".join([self.type, self.place, *([f"project {self.project}"] if self.project else [])])
+        """The target for readers: ``aom cn-north-4, project 0a1b``."""
+        return f"{self.type} {self.place}{f', project {self.project}' if self.project else ''}"
 
 
 @runtime_checkable

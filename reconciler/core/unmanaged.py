@@ -1,4 +1,4 @@
-"""Foreign alarms: active alarms that carry the marks of no stack, as somebody could declare them."""
+"""Unmanaged alarms: active alarms that carry the marks of no stack, as somebody could declare them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,13 +11,22 @@ from reconciler.core.observed import Observed
 class UnmanagedAlarm(NamedTuple):
     """One of them; ``fields`` are those of its resource type, as a user would write them (plain JSON values).
 
-    ``observed`` is without marks (see ``unmarked``), its address a proposal that need not be unique.
+    ``observed`` is without marks (see ``NO_OWNER``), its address a proposal that need not be unique.
     """
 
     fields: Mapping[str, object]
     observed: Observed
 
 
-def no_owner(address: Address) -> Marks:
-    """Marks of nobody: what is observed with them belongs to no stack."""
-    return Marks("", address, "", "", "")
+NO_OWNER = Marks("", Address("", ""), "", "", "")
+"""The marks of an alarm that no stack owns, but for its address."""
+
+
+def unmanaged_marks(address: Address) -> Marks:
+    """The marks of an alarm that no stack owns, at a proposed address."""
+    return NO_OWNER._replace(address=address)
+
+
+def is_unmanaged(marks: Marks) -> bool:
+    """Whether these are the marks of an alarm that no stack owns."""
+    return marks._replace(address=NO_OWNER.address) == NO_OWNER

@@ -16,6 +16,9 @@ PROVIDER = '"provider":'
 """What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""
 
 _SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
+_RENAMED = {"after": "depends_on", "unless_refreshed": "only_if_duplicate"}
+"""What older journals call fields of an operation."""
+
 _WHOLE = ("key", "address")
 _PAYLOAD = Operation._fields.index("payload")
 
@@ -77,7 +80,7 @@ def decode_intent(intent: Intent) -> list[Operation]:
     """The operations of a row, to the byte; ValueError where the row is not what was written."""
     if _digest(intent.body, intent.payloads) != intent.digest:
         raise ValueError("an operation is not what was written")
-    fields = json.loads(intent.body)
+    fields = {_RENAMED.get(name, name): column for name, column in json.loads(intent.body).items()}
     count = len(fields["key"])
     columns = {name: column if len(column) == count else column * count for name, column in fields.items()}
     columns["address"] = [Address(*parts) for parts in columns["address"]]

@@ -28,7 +28,7 @@ def _standing(done: Iterable[Entry]) -> list[Entry]:
     standing: dict[Address, dict[str, Entry]] = {}
     for entry in done:
         operation = entry.operation
-        if operation.occurrence is not None or operation.unless_refreshed:
+        if operation.occurrence is not None or operation.only_if_duplicate:
             continue
         here = standing.setdefault(operation.address, {})
         if operation.verb is Verb.PUSH:

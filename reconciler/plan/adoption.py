@@ -1,17 +1,16 @@
-"""Adoption: taking over alarms that fire without marks, by raising a marked one in the place of each."""
+"""Adoption: taking over unmanaged alarms, by raising a marked one in the place of each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from reconciler.core.action import Action
-from reconciler.core.digest import digest_text
 from reconciler.core.observed import Observed
-from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.plan.difference import differences
 from reconciler.plan.plan import Change, Plan
+from reconciler.plan.planner import with_operations
 
 
 def adopt(plan: Plan, foreign: Iterable[UnmanagedAlarm], types: Mapping[str, ResourceType]) -> Plan:
@@ -32,28 +31,19 @@ def adopt(plan: Plan, foreign: Iterable[UnmanagedAlarm], types: Mapping[str, Res
         key = (change.provider, change.address.type, frozenset(desired.identity.items()))
         before = sorted(unmarked.pop(key, ()), key=lambda found: (-found.starts_at, found.id))
         if before:
-            changes.append(_adopted(change, tuple(before), plan, types[change.address.type]))
+            changes.append(_adopted(change, tuple(before)))
     addresses = {str(change.address) for change in changes}
     basis = {address: known for address, known in plan.basis.items() if address in addresses}
-    problems = tuple(problem for problem in plan.problems if problem.address in addresses)
-    return plan._replace(changes=tuple(changes), basis=basis, problems=problems)
+    return with_operations(plan._replace(changes=tuple(changes), basis=basis), types)
 
 
-def _adopted(change: Change, before: tuple[Observed, ...], plan: Plan, kind: ResourceType) -> Change:
-    push = next((operation for operation in change.operations if operation.verb is Verb.PUSH), None)
-    clears = [_clear(change, found, push.key, plan, kind) for found in before] if push else []
+def _adopted(change: Change, before: tuple[Observed, ...]) -> Change:
     desired = change.desired
     assert desired is not None
     return change._replace(
         action=Action.REPLACE,
         reason="fires without marks: a marked one takes its place",
-        operations=(*change.operations, *clears),
         before=before,
+        clears=before,
         differences=differences(desired, before[0]),
     )
-
-
-def _clear(change: Change, found: Observed, after: str, plan: Plan, kind: ResourceType) -> Operation:
-    key = digest_text(f"{plan.id}/{change.address}/adopt/{found.id}")
-    payload = kind.clear(found, plan.planned_at)
-    return Operation(key, change.address, change.provider, Verb.CLEAR, payload, target=found.id, after=after)

@@ -1,6 +1,4 @@
-"""Decisions: which action is due at one address, and why (DESIGN rules 2, 3 and 5)."""
-
-from typing import NamedTuple
+"""Changes: which action is due at one address, and why (rules 2, 3 and 5)."""
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -10,40 +8,19 @@ from reconciler.core.duration import format_duration, format_instant, rough_dura
 from reconciler.core.observed import Observed, State
 from reconciler.ledger.protocol import Entry
 from reconciler.plan.difference import differences
-from reconciler.plan.plan import Difference
+from reconciler.plan.plan import Change, Difference
 from reconciler.plan.state import KnownState, dedupe
 
 _NAMED = 3
 """How many attributes a reason names before it only counts them."""
 
 
-class Decision(NamedTuple):
-    """What to do at an address, before it is turned into operations.
-
-    ``clears`` are the alarms to take away whatever else happens; ``refreshes`` is the alarm that a repeated push should
-    refresh in place. ``begins_at`` (epoch ms) is set where something is pushed.
-    """
-
-    address: Address
-    action: Action
-    reason: str
-    provider: str
-    desired: Desired | None = None
-    before: tuple[Observed, ...] = ()
-    clears: tuple[Observed, ...] = ()
-    refreshes: Observed | None = None
-    begins_at: int | None = None
-    differences: tuple[Difference, ...] = ()
-    drift: bool = False
-    problem: Diagnostic | None = None
-
-
-def decide(desired: Desired, past: KnownState, now: int) -> Decision:
+def decide(desired: Desired, known: KnownState, now: int) -> Change:
     """The action due at a declared address."""
     if desired.kind is Kind.EVENT:
-        return _fact(desired, past, now)
-    active = dedupe(desired.provider, past.active.get(desired.address, ()))
-    pending = past.pending.get(desired.address)
+        return _fact(desired, known, now)
+    active = dedupe(desired.provider, known.active.get(desired.address, ()))
+    pending = known.pending.get(desired.address)
     if pending is not None:
         return _pending(desired, active, pending, now)
     if not desired.firing:
@@ -51,27 +28,27 @@ def decide(desired: Desired, past: KnownState, now: int) -> Decision:
             return _decision(desired, Action.NO_OP, "not firing, as declared")
         return _decision(desired, Action.CLEAR, "declared cleared", before=active, clears=active)
     if not active:
-        reason, drift = _why_not_firing(desired.address, past)
+        reason, drift = _why_not_firing(desired.address, known)
         return _decision(desired, Action.CREATE, reason, begins_at=now, drift=drift)
     return _firing(desired, active, now)
 
 
-def undeclared(address: Address, past: KnownState, reason: str) -> Decision:
+def undeclared(address: Address, known: KnownState, reason: str) -> Change:
     """The clear of an address that fires, is ours, and is not asked for."""
-    provider = past.active[address][0].provider
-    active = dedupe(provider, past.active[address])
-    return Decision(address, Action.CLEAR, reason, provider, before=active, clears=active)
+    provider = known.active[address][0].provider
+    active = dedupe(provider, known.active[address])
+    return Change(address, Action.CLEAR, reason, provider, before=active, clears=active)
 
 
-def _fact(desired: Desired, past: KnownState, now: int) -> Decision:
+def _fact(desired: Desired, known: KnownState, now: int) -> Change:
     identity = (desired.address, desired.occurrence or "")
-    if identity in past.recorded:
+    if identity in known.recorded:
         return _decision(desired, Action.NO_OP, "on record")
     reason = f"occurrence {desired.occurrence} is not on record"
-    return _decision(desired, Action.RECORD, reason, begins_at=past.ledger.attempted.get(identity, now))
+    return _decision(desired, Action.RECORD, reason, begins_at=known.ledger.attempted.get(identity, now))
 
 
-def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decision:
+def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Change:
     """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
     here = [found for found in active if found.provider == desired.provider]
     match = next((found for found in here if found.marks.digest == desired.digest), None)
@@ -87,11 +64,11 @@ def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decisio
     return _decision(desired, Action.NO_OP, "as declared", before=active)
 
 
-def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Decision:
+def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Change:
     here = [found for found in active if found.provider == desired.provider]
     same = next((found for found in here if found.identity == desired.identity), None)
     if same is None:
-        found = differences(desired, (here or active)[0])
+        found = differences(desired, (here or active)[0])  # as ``shown_differences`` has it
         reason = _listing([difference.path for difference in found if difference.forces_replace])
         return _decision(
             desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found
@@ -119,20 +96,20 @@ def _renewal(desired: Desired, match: Observed, now: int) -> str | None:
     return f"{when}, within renew_before of {format_duration(margin)}"
 
 
-def _why_not_firing(address: Address, past: KnownState) -> tuple[str, bool]:
+def _why_not_firing(address: Address, known: KnownState) -> tuple[str, bool]:
     """A reason in words, and whether it is drift (rule 3)."""
-    ended = past.ended.get(address)
+    ended = known.ended.get(address)
     if ended is None:
         return "not firing yet", False
     when = format_instant(ended.ended_at or 0)
-    if ended.id in past.ledger.cleared:
+    if ended.id in known.ledger.cleared:
         return f"not firing: this stack cleared it at {when}", False
     if ended.state is State.EXPIRED:
         return f"expired at {when}, {rough_duration((ended.ended_at or 0) - ended.starts_at)} after it started", True
     return f"cleared at {when}, not by this stack's ledger", True
 
 
-def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: int) -> Decision:
+def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: int) -> Change:
     """A push that is done and not shown yet: what is declared may be there already; anything else has to wait."""
     ago = rough_duration(max(now - (push.ended_at or now), 0))
     sent = push.operation
@@ -168,17 +145,17 @@ def _decision(
     begins_at: int | None = None,
     differences: tuple[Difference, ...] = (),
     drift: bool = False,
-) -> Decision:
-    return Decision(
+) -> Change:
+    return Change(
         desired.address,
         action,
         reason,
         desired.provider,
-        desired,
-        before,
-        clears,
-        refreshes,
-        begins_at,
-        differences,
-        drift,
+        desired=desired,
+        before=before,
+        differences=differences,
+        drift=drift,
+        clears=clears,
+        refreshes=refreshes,
+        begins_at=begins_at,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Observed
-from reconciler.plan.plan import Difference
+from reconciler.plan.plan import Change, Difference
 
 
 def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
@@ -15,6 +15,17 @@ def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
     identity = _flat(observed.identity, desired.identity, forces_replace=True)
     attributes = _deep(observed.attributes, desired.attributes)
     return (*moved, *identity, *sorted(attributes, key=lambda difference: difference.path))
+
+
+def shown_differences(change: Change) -> tuple[Difference, ...]:
+    """The differences between what a change declares and the alarm it is compared with: one seen through its own
+    provider, if there is one.
+    """
+    desired = change.desired
+    if desired is None or not change.before:
+        return ()
+    here = [found for found in change.before if found.provider == desired.provider]
+    return differences(desired, (here or change.before)[0])
 
 
 def _flat(old: Mapping[str, str], new: Mapping[str, str], forces_replace: bool) -> Iterator[Difference]:

@@ -25,7 +25,7 @@ def _violations(plan: Plan, guards: Guards, projects: Mapping[str, str]) -> Iter
     changes = len(plan.pending)
     if guards.max_changes is not None and changes > guards.max_changes:
         yield _refused(f"the plan makes {changes} changes, and guards.max_changes allows {guards.max_changes}")
-    clears = sum(operation.verb is Verb.CLEAR and not operation.unless_refreshed for operation in plan.operations)
+    clears = sum(operation.verb is Verb.CLEAR and not operation.only_if_duplicate for operation in plan.operations)
     if guards.max_clears is not None and clears > guards.max_clears:
         yield _refused(f"the plan clears {clears} alarms, and guards.max_clears allows {guards.max_clears}")
     for change in plan.pending:

@@ -10,7 +10,11 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.observed import Observed
-from reconciler.core.operation import Operation
+from reconciler.core.operation import Operation, Verb
+from reconciler.core.target import Target
+
+PUSH_FIRST_SIGN = "+/-"
+"""The sign of a replace that pushes before it clears."""
 
 
 class Difference(NamedTuple):
@@ -26,8 +30,10 @@ class Change(NamedTuple):
     """An address with an action, why, and the operations that carry it out.
 
     ``before`` holds what was observed active at the address (more than one where the service does not merge), newest
-    first. ``drift`` says that the service moved and not the configuration: the alarm expired, was cleared by someone
-    else, or fires twice.
+    first; of these, ``clears`` are to be cleared whatever else happens, and ``refreshes`` is the one that a repeated
+    push should refresh in place. ``begins_at`` (epoch ms) is when what is pushed says it began. ``drift`` says that the
+    service moved and not the configuration: the alarm expired, was cleared by someone else, or fires twice.
+    ``problem`` is why nothing can be done at the address now.
     """
 
     address: Address
@@ -39,6 +45,20 @@ class Change(NamedTuple):
     before: tuple[Observed, ...] = ()
     differences: tuple[Difference, ...] = ()
     drift: bool = False
+    clears: tuple[Observed, ...] = ()
+    refreshes: Observed | None = None
+    begins_at: int | None = None
+    problem: Diagnostic | None = None
+
+    @property
+    def pushes_first(self) -> bool:
+        """Whether a replace pushes the new alarm before it clears the old one."""
+        return self.action is Action.REPLACE and self.operations[:1] != () and self.operations[0].verb is Verb.PUSH
+
+    @property
+    def sign(self) -> str:
+        """What a reader sees in front of it: the action's sign, turned round if the push comes first."""
+        return PUSH_FIRST_SIGN if self.pushes_first else self.action.sign
 
 
 class Plan(NamedTuple):
@@ -46,9 +66,9 @@ class Plan(NamedTuple):
     what is gone last.
 
     ``basis`` maps each touched address to a digest of what was observed there: what ``stale`` compares.
-    ``providers`` maps each provider's key to a digest of its settings without secrets. ``id`` is a digest of all of
-    this, and the run id that pushes carry in their marks. ``problems`` are errors that forbid applying it, ``warnings``
-    what its reader should know besides.
+    ``providers`` maps each provider's key to a digest of its settings without secrets, ``targets`` to where it points.
+    ``id`` is a digest of all of this, and the run id that pushes carry in their marks. ``problems`` are errors that
+    forbid applying it, ``warnings`` what its reader should know besides.
     """
 
     id: str
@@ -60,6 +80,7 @@ class Plan(NamedTuple):
     providers: Mapping[str, str] = MappingProxyType({})
     problems: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    targets: Mapping[str, Target] = MappingProxyType({})
 
     @property
     def pending(self) -> tuple[Change, ...]:

@@ -1,21 +1,24 @@
-"""The plan as a document: the JSON a plan file holds, as pydantic models that also make its schema."""
+"""The plan file: a saved plan as JSON text, and back; its models also make its schema."""
 
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Diagnostic, Severity
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity
 from reconciler.core.digest import digest
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
+from reconciler.core.target import Target
+from reconciler.core.unmanaged import unmanaged_marks
 from reconciler.plan.plan import Change, Difference, Plan
+from reconciler.plan.signature import is_signed, sign
 
-FORMAT_VERSION: Literal["1.0"] = "1.0"
+FORMAT_VERSION: Literal["2.0"] = "2.0"
 
 
 class _Document(BaseModel):
@@ -71,8 +74,8 @@ class OperationDocument(_Document):
     digest: str | None
     occurrence: str | None
     target: str | None
-    after: str | None
-    unless_refreshed: bool
+    depends_on: str | None
+    only_if_duplicate: bool
     send_by: int | None
     begins_at: int | None
 
@@ -86,6 +89,7 @@ class ChangeDocument(_Document):
     reason: str
     drift: bool
     desired: DesiredDocument | None
+    begins_at: int | None = Field(description="When what is pushed says it began, in epoch milliseconds.")
     before: list[ObservedDocument]
     differences: list[DifferenceDocument]
     operations: list[OperationDocument]
@@ -109,7 +113,7 @@ class WarningDocument(_Document):
 class PlanDocument(_Document):
     """A saved plan of `reconciler plan --out`."""
 
-    format_version: Literal["1.0"]
+    format_version: Literal["2.0"]
     tool_version: str
     id: str
     stack: str
@@ -117,11 +121,47 @@ class PlanDocument(_Document):
     send_by: int | None = Field(description="The last instant, in epoch milliseconds, at which all of it can be sent.")
     config_digest: str
     providers: dict[str, str] = Field(description="A digest of each provider's settings, without secrets.")
+    targets: dict[str, str] = Field(description="Where each provider points: its type, place and project.")
     basis: dict[str, str] = Field(description="A digest of what was observed at each address touched.")
     changes: list[ChangeDocument]
     unchanged: list[UnchangedDocument]
     warnings: list[WarningDocument] = Field([], description="Left out where there are none.")
-    checksum: str = Field(description="A digest of everything else in the document.")
+    checksum: str = Field(description="A digest of everything else in the document, except its signature.")
+    signature: str | None = Field(None, description="HMAC-SHA256 of the checksum, if the plan was signed.")
+
+
+def dump_plan(plan: Plan, tool_version: str, key: str | None = None) -> str:
+    """The text of a plan file, signed if there is a key. It holds no secrets, because none reaches a payload."""
+    document = document_of(plan, tool_version)
+    if key is not None:
+        document = document.model_copy(update={"signature": sign(document.checksum, key)})
+    return document.model_dump_json(indent=2, exclude=set(_absent(document))) + "\n"
+
+
+def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
+    """Read a plan file back; ``name`` is for messages.
+
+    Raises DiagnosticError if it is not a plan file or was altered, and with a key also if it was not signed with it.
+    """
+    try:
+        document = PlanDocument.model_validate_json(text)
+    except ValidationError as error:
+        raise _not_a_plan(name, error) from None
+    if checksum(document) != document.checksum:
+        raise _refused(name, "it was altered after it was saved", _AS_SHOWN)
+    if key is not None and not is_signed(document.checksum, document.signature, key):
+        signed = "it was signed with another key" if document.signature else "it is not signed"
+        raise _refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
+    try:
+        plan = plan_of(document)
+    except ValueError as error:
+        raise _refused(name, str(error), "make a new plan") from None
+    if plan.send_by != document.send_by:
+        raise _refused(name, "its send_by is not that of its operations", _AS_SHOWN)
+    return plan
+
+
+_AS_SHOWN = "a plan is applied as it was shown, or not at all: make a new one"
 
 
 def document_of(plan: Plan, tool_version: str) -> PlanDocument:
@@ -135,10 +175,13 @@ def document_of(plan: Plan, tool_version: str) -> PlanDocument:
         send_by=plan.send_by,
         config_digest=plan.config_digest,
         providers=dict(plan.providers),
+        targets={key: str(target) for key, target in plan.targets.items()},
         basis=dict(plan.basis),
         changes=[_change_document(change) for change in plan.pending],
         unchanged=[
-            UnchangedDocument(address=str(change.address), provider=change.provider, reason=change.reason)
+            UnchangedDocument.model_construct(
+                address=str(change.address), provider=change.provider, reason=change.reason
+            )
             for change in plan.changes
             if change.action is Action.NO_OP
         ],
@@ -150,12 +193,31 @@ def document_of(plan: Plan, tool_version: str) -> PlanDocument:
 
 def checksum(document: PlanDocument) -> str:
     """What the document's ``checksum`` must be."""
-    return digest(document.model_dump(mode="json", exclude={"checksum", *absent(document)}))
+    return digest(document.model_dump(mode="json", exclude={"checksum", "signature", *_absent(document)}))
 
 
-def absent(document: PlanDocument) -> frozenset[str]:
-    """The members a document does without: files from before there were warnings stay what they are."""
-    return frozenset() if document.warnings else frozenset({"warnings"})
+def _absent(document: PlanDocument) -> frozenset[str]:
+    """The members a document does without."""
+    empty = {"warnings": document.warnings, "signature": document.signature}
+    return frozenset(name for name, value in empty.items() if not value)
+
+
+def _not_a_plan(name: str, error: ValidationError) -> DiagnosticError:
+    first = error.errors()[0]
+    if "format_version" in [item["loc"][0] for item in error.errors() if item["loc"] and item["type"] != "missing"]:
+        found = next(item["input"] for item in error.errors() if item["loc"][:1] == ("format_version",))
+        return _refused(
+            name,
+            f"this version reads plan format {FORMAT_VERSION}, and the file says {found!r}",
+            "make a new plan, or use the version of reconciler that made it",
+        )
+    where = ".".join(str(part) for part in first["loc"])
+    problem = f"{where}: {first['msg']}" if where else first["msg"]
+    return _refused(name, f"it is not a saved plan ({problem})", "make one with reconciler plan --out FILE")
+
+
+def _refused(name: str, why: str, hint: str) -> DiagnosticError:
+    return DiagnosticError(Diagnostic(f"the plan file cannot be used: {why}", Position(name, 1, 1), hint))
 
 
 def plan_of(document: PlanDocument) -> Plan:
@@ -175,6 +237,7 @@ def plan_of(document: PlanDocument) -> Plan:
         warnings=tuple(
             Diagnostic(warning.summary, hint=warning.hint, severity=Severity.WARNING) for warning in document.warnings
         ),
+        targets={key: Target.parse(text) for key, text in document.targets.items()},
     )
 
 
@@ -186,6 +249,7 @@ def _change_document(change: Change) -> ChangeDocument:
         reason=change.reason,
         drift=change.drift,
         desired=change.desired and _desired_document(change.desired),
+        begins_at=change.begins_at,
         before=[_observed_document(found) for found in change.before],
         differences=[DifferenceDocument.model_construct(**item._asdict()) for item in change.differences],
         operations=[_operation_document(operation) for operation in change.operations],
@@ -229,28 +293,37 @@ def _operation_document(operation: Operation) -> OperationDocument:
 
 def _change_of(stack: str, document: ChangeDocument) -> Change:
     address = Address.parse(document.address)
+    operations = tuple(Operation(address=address, **dict(operation)) for operation in document.operations)
+    before = tuple(_observed_of(stack, address, found) for found in document.before)
+    cleared = {(operation.provider, operation.target): operation for operation in operations if operation.target}
+    ended = [(found, cleared.get((found.provider, found.id))) for found in before]
     return Change(
         address,
         document.action,
         document.reason,
         document.provider,
-        tuple(Operation(address=address, **dict(operation)) for operation in document.operations),
+        operations,
         _desired_of(address, document.provider, document.desired) if document.desired else None,
-        tuple(
-            Observed(
-                found.provider,
-                found.id,
-                Marks(stack, address, found.digest, found.key, found.run),
-                found.state,
-                found.identity,
-                found.attributes,
-                found.starts_at,
-                found.expires_at,
-            )
-            for found in document.before
-        ),
+        before,
         tuple(Difference(**dict(item)) for item in document.differences),
         document.drift,
+        clears=tuple(found for found, clear in ended if clear is not None and not clear.only_if_duplicate),
+        refreshes=next((found for found, clear in ended if clear is not None and clear.only_if_duplicate), None),
+        begins_at=document.begins_at,
+    )
+
+
+def _observed_of(stack: str, address: Address, found: ObservedDocument) -> Observed:
+    marks = Marks(stack, address, found.digest, found.key, found.run)
+    return Observed(
+        found.provider,
+        found.id,
+        marks if found.run or found.key else unmanaged_marks(address),
+        found.state,
+        found.identity,
+        found.attributes,
+        found.starts_at,
+        found.expires_at,
     )
 
 

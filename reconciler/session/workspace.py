@@ -163,6 +163,7 @@ class Workspace:
             history=history,
             config_digest=self.stack.digest,
             providers=self.provider_digests,
+            places=self.targets,
             targets=targets,
             destroy=destroy,
         )
@@ -204,13 +205,31 @@ class Workspace:
         """The guards the plan goes past; ``--force`` overrules them."""
         return violations(plan, self.stack.guards, self.projects)
 
+    def is_carried_out(self, plan: Plan, ledger: Ledger) -> bool:
+        """Whether the services show every effect of a saved plan of this stack. Raises ServiceError."""
+        from reconciler.plan.operations import forgeries
+        from reconciler.plan.stale import is_carried_out
+
+        if plan.stack != self.stack.name or any(forgeries(plan, self.resource_types)):
+            return False
+        if any(
+            plan.targets.get(operation.provider) != self.targets.get(operation.provider)
+            for operation in plan.operations
+        ):
+            return False
+        return is_carried_out(plan, merge(self.stack.name, self.observe(), self.ledger_view(ledger)))
+
     def staleness(self, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
         """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
+        from reconciler.plan.operations import forgeries
         from reconciler.plan.stale import staleness
 
         if plan.stack != self.stack.name:
             summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
             return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
+        forged = tuple(forgeries(plan, self.resource_types))
+        if forged:
+            return forged
         statuses = ledger.statuses([operation.key for operation in plan.operations])
         past = merge(self.stack.name, self.observe(), self.ledger_view(ledger))
         return staleness(
@@ -219,6 +238,7 @@ class Workspace:
             past,
             self.clock.now(),
             providers=self.provider_digests,
+            targets=self.targets,
             done=[key for key, status in statuses.items() if status is Status.DONE],
         )
 

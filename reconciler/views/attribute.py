@@ -107,7 +107,7 @@ def _sign(old: object, new: object) -> str:
 
 def _cleared(change: Change) -> Iterator[Row]:
     """The alarms that the change takes away for certain."""
-    targets = {item.target for item in change.operations if item.verb is Verb.CLEAR and not item.unless_refreshed}
+    targets = {item.target for item in change.operations if item.verb is Verb.CLEAR and not item.only_if_duplicate}
     for found in change.before:
         if found.id in targets:
             yield Row("-", "id", old=found.id, remark=f"firing since {format_instant(found.starts_at)}")

@@ -112,7 +112,7 @@ def test_what_may_fire_twice_is_named_and_the_same_plan_applied_again_ends_it(
     it.emulator.fault("push:hide=1m,nth=1")
     first = it.apply([alarm("a", message="slower")])
     [_, clear] = first.plan.operations
-    assert (clear.unless_refreshed, first.undecided) == (True, {clear.key})
+    assert (clear.only_if_duplicate, first.undecided) == (True, {clear.key})
     assert it.emulator.requests("clear") == []
     it.clock.time += 2 * MINUTE
     assert it.active() == ["aom_alarm.a"] * (1 if mode == "merge" else 2)

@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.operation import Status
 from reconciler.emulator.settings import Settings
-from reconciler.plan.file import dump_plan, parse_plan
+from reconciler.plan.planfile import dump_plan, parse_plan
 from tests.apply.rig import Rig, rig
 from tests.emulator.handle import Emulator
 from tests.plan.world import alarm, event

@@ -256,15 +256,19 @@ def test_instances_that_fail_alike_are_told_once() -> None:
 def test_instances_that_break_one_rule_are_told_once_with_the_first_and_how_many_more() -> None:
     text = siren('for_each: "${range(1000)}", severity: Info, host: "${each.value}"')
     (found,) = problems(text)
-    assert (found.summary, found.address, found.more) == ("host must be text, not a number (0)", 'siren.one["0"]', 999)
+    assert (found.summary, found.address, found.repeated) == (
+        "host must be text, not a number (0)",
+        'siren.one["0"]',
+        999,
+    )
 
 
 def test_instances_that_break_different_rules_are_told_apart() -> None:
     text = siren(f'for_each: [7, {"h" * 30}, 8], severity: Info, host: "${{each.value}}"')
     long, number = problems(text)
-    assert (number.address, number.more) == ('siren.one["7"]', 1)
+    assert (number.address, number.repeated) == ('siren.one["7"]', 1)
     assert "is too long" in long.summary
-    assert long.more == 0
+    assert long.repeated == 0
 
 
 @pytest.mark.parametrize(

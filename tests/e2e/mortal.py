@@ -157,7 +157,6 @@ def _fork_for_each_line() -> None:
     import reconciler.cli.apply
     import reconciler.cli.ledger
     import reconciler.emulator.server
-    import reconciler.plan.file
     import reconciler.providers.aom.provider
     import reconciler.providers.ces.provider  # noqa: F401  # what a command imports when it runs
 

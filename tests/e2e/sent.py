@@ -20,7 +20,7 @@ def sent(emulator: Emulator) -> list[str]:
 def planned(saved: Path, *, conditional: bool) -> list[str]:
     """The payloads of a saved plan, sorted; ``conditional`` are those due only where a push opens a second alarm."""
     operations = [item for change in json.loads(saved.read_text())["changes"] for item in change["operations"]]
-    return sorted(item["payload"] for item in operations if conditional or not item["unless_refreshed"])
+    return sorted(item["payload"] for item in operations if conditional or not item["only_if_duplicate"])
 
 
 def _items(body: str) -> Iterable[str]:

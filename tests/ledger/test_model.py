@@ -31,7 +31,7 @@ def _operation(key: str) -> Operation:
     if kind == 1:
         return operation(key, address=Address("ces_event", "release", key), occurrence="2" * 3)
     if kind == 2:
-        return operation(key, verb=Verb.CLEAR, target=f"id-{key}", after="a", unless_refreshed=True, send_by=NOW)
+        return operation(key, verb=Verb.CLEAR, target=f"id-{key}", depends_on="a", only_if_duplicate=True, send_by=NOW)
     return operation(key, address=Address("aom_alarm", "cpu", f'"{key}é'), begins_at=NOW)
 
 

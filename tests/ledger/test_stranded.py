@@ -54,12 +54,12 @@ def test_what_was_cleared_is_not(path: Path) -> None:
 
 
 def test_a_replaced_alarm_leaves_its_successor_in_either_order(path: Path, tmp_path: Path) -> None:
-    assert after(path, [push("p")], [clear("c"), push("q", after="c")]) == ["q"]
-    assert after(tmp_path / "other.db", [push("p")], [push("q"), clear("c", after="q")]) == ["q"]
+    assert after(path, [push("p")], [clear("c"), push("q", depends_on="c")]) == ["q"]
+    assert after(tmp_path / "other.db", [push("p")], [push("q"), clear("c", depends_on="q")]) == ["q"]
 
 
 def test_the_clear_of_a_doubled_alarm_leaves_the_one_that_stays(path: Path) -> None:
-    assert after(path, [push("p")], [push("q")], [clear("c", after="q", unless_refreshed=True)]) == ["q"]
+    assert after(path, [push("p")], [push("q")], [clear("c", depends_on="q", only_if_duplicate=True)]) == ["q"]
 
 
 def test_a_renewed_alarm_is_one_alarm(path: Path) -> None:

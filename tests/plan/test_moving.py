@@ -5,8 +5,8 @@ from __future__ import annotations
 from reconciler.core.guards import Guards
 from reconciler.core.operation import Status, Verb
 from reconciler.ledger.protocol import Entry, LedgerView
-from reconciler.plan.file import dump_plan, parse_plan
 from reconciler.plan.guard import violations
+from reconciler.plan.planfile import dump_plan, parse_plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
 from reconciler.plan.state import merge
@@ -28,7 +28,7 @@ def test_an_alarm_moved_to_another_provider_is_cleared_at_the_old_and_pushed_at_
     assert plan.changes[0].reason == "provider differs"
     assert plan.changes[0].differences == (("provider", "aom", "aom.eu", True),)
     assert (clear.verb, clear.provider) == (Verb.CLEAR, "aom")
-    assert (push.verb, push.provider, push.after) == (Verb.PUSH, "aom.eu", clear.key)
+    assert (push.verb, push.provider, push.depends_on) == (Verb.PUSH, "aom.eu", clear.key)
 
 
 def test_a_saved_plan_keeps_the_provider_of_each_operation() -> None:

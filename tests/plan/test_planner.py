@@ -52,8 +52,8 @@ def test_a_changed_annotation_is_an_update_that_keeps_the_beginning() -> None:
     assert actions(plan) == {"aom_alarm.latency": "update"}
     assert json.loads(push.payload)["starts_at"] == NOW
     assert second.verb is Verb.CLEAR
-    assert second.unless_refreshed
-    assert second.after == push.key
+    assert second.only_if_duplicate
+    assert second.depends_on == push.key
     (difference,) = plan.changes[0].differences
     assert difference == ("annotations.message", "slow", "slower", False)
 
@@ -69,7 +69,7 @@ def test_a_changed_severity_clears_the_old_alarm_and_then_pushes() -> None:
     clear, push = plan.operations
     assert actions(plan) == {"aom_alarm.latency": "replace"}
     assert (clear.verb, push.verb) == (Verb.CLEAR, Verb.PUSH)
-    assert push.after == clear.key
+    assert push.depends_on == clear.key
     assert json.loads(clear.payload)["metadata"]["event_severity"] == "Major"
     assert plan.changes[0].differences[0] == ("event_severity", "Major", "Critical", True)
 
@@ -78,7 +78,7 @@ def test_create_before_clear_turns_the_order() -> None:
     wanted = alarm(severity="Critical", lifecycle=Lifecycle(create_before_clear=True))
     push, clear = plan_of([wanted], _settled(alarm()), LATER).operations
     assert push.verb is Verb.PUSH
-    assert clear.after == push.key
+    assert clear.depends_on == push.key
 
 
 def test_an_alarm_declared_cleared_is_cleared_by_id_and_metadata() -> None:

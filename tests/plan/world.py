@@ -73,7 +73,7 @@ class Service:
     def apply(self, plan: Plan) -> None:
         """Carry out every operation, in order; a conditional clear only where a second alarm stands beside."""
         for operation in plan.operations:
-            if not operation.unless_refreshed or self._doubled(operation):
+            if not operation.only_if_duplicate or self._doubled(operation):
                 self.send(operation)
 
     def send(self, operation: Operation) -> None:
@@ -99,7 +99,7 @@ class Service:
 
     def _doubled(self, operation: Operation) -> bool:
         found = {item.id: item.marks.key for item in self.observe()}
-        return found.get(operation.target or "") not in (None, operation.after)
+        return found.get(operation.target or "") not in (None, operation.depends_on)
 
 
 def parse(id_: str, item: dict[str, object]) -> Observed | None:

@@ -84,7 +84,7 @@ UPDATED = Change(
     Action.UPDATE,
     "annotations, timeout",
     "aom",
-    (push(UPDATED_AT, 3), clear(UPDATED_AT, 3)._replace(after="push-3", unless_refreshed=True)),
+    (push(UPDATED_AT, 3), clear(UPDATED_AT, 3)._replace(depends_on="push-3", only_if_duplicate=True)),
     desired(UPDATED_AT, identity("queue_depth_high"), "queue is deep"),
     (observed(UPDATED_AT, identity("queue_depth_high")),),
     (
@@ -101,7 +101,7 @@ REPLACED = Change(
     Action.REPLACE,
     "event_severity",
     "aom",
-    (clear(REPLACED_AT, 4), push(REPLACED_AT, 4)._replace(after="clear-4")),
+    (clear(REPLACED_AT, 4), push(REPLACED_AT, 4)._replace(depends_on="clear-4")),
     desired(REPLACED_AT, identity("disk_full", "Critical"), "disk is full"),
     (observed(REPLACED_AT, identity("disk_full")),),
     (
@@ -193,7 +193,7 @@ def result(
     outcomes = {
         operation.key: Outcome(operation.key, Status.DONE)
         for operation in RICH.operations
-        if not operation.unless_refreshed
+        if not operation.only_if_duplicate
     }
     if not done:
         outcomes["push-1"] = Outcome("push-1", Status.FAILED, REFUSED)

@@ -102,5 +102,5 @@ def test_problems_of_one_kind_are_shown_once_and_counted() -> None:
 
 
 def test_instances_with_the_same_problem_are_counted() -> None:
-    wrong = Diagnostic("host must be text, not a number (0)", address='siren.one["0"]', more=1_999)
+    wrong = Diagnostic("host must be text, not a number (0)", address='siren.one["0"]', repeated=1_999)
     assert ' = at: siren.one["0"] and 1,999 more\n' in plain(diagnostic_lines([wrong]))

@@ -13,7 +13,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
-from reconciler.core.unmanaged import UnmanagedAlarm, no_owner
+from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
 from reconciler.providers.aom.fields import MANDATORY
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, paginate, window
@@ -163,7 +163,7 @@ class AomProvider:
         for event in paginate(self._asking(_ACTIVE, body(*span, {"event_type": [ALARM.event_type], **narrow}))):
             found = active(event, self.key)
             if found is not None and found.id in targets:
-                yield found._replace(marks=no_owner(targets[found.id]))
+                yield found._replace(marks=unmanaged_marks(targets[found.id]))
 
     def _span(self, starts: Iterable[int]) -> Span:
         """As far back as configured, stretched to the beginnings that the configuration itself names."""

@@ -10,7 +10,7 @@ from reconciler.core.data_source import Item
 from reconciler.core.duration import format_duration
 from reconciler.core.marks import STACK
 from reconciler.core.observed import Observed, State
-from reconciler.core.unmanaged import UnmanagedAlarm, no_owner
+from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
 from reconciler.providers.aom.fields import MANDATORY
 from reconciler.providers.aom.item import to_item
 from reconciler.providers.aom.resource_types import ALARM
@@ -39,7 +39,7 @@ def unmanaged_alarm(alarm: Item, provider: str) -> UnmanagedAlarm | None:
         attributes["timeout"] = timeout
     address = Address(ALARM.name, _name(str(metadata.get("event_name", ""))))
     begins = starts_at if isinstance(starts_at, int) else 0
-    seen = Observed(provider, id_, no_owner(address), State.ACTIVE, metadata, attributes, begins)
+    seen = Observed(provider, id_, unmanaged_marks(address), State.ACTIVE, metadata, attributes, begins)
     return UnmanagedAlarm({key: value for key, value in fields.items() if value not in ({}, None)}, seen)
 
 

@@ -30,7 +30,7 @@ def diagnostic_member(diagnostic: Diagnostic) -> dict[str, object]:
         "summary": diagnostic.summary,
         "hint": diagnostic.hint,
         "address": diagnostic.address,
-        "more": diagnostic.more,
+        "more": diagnostic.repeated,
         "position": diagnostic.position._asdict() if diagnostic.position else None,
         "source": diagnostic.source,
     }

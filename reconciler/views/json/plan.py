@@ -1,12 +1,13 @@
 """Plans as JSON.
 
-``{"format_version", "stack", "plan_id", "planned_at", "send_by", "counts", "changes", "warnings", "diagnostics"}``.
+``{"format_version", "stack", "targets", "plan_id", "planned_at", "send_by", "counts", "changes", "warnings",
+"diagnostics"}``.
 ``counts`` has a number for every action, ``no-op`` included; ``changes`` holds the others only. ``diagnostics`` forbid
 applying it, ``warnings`` do not. Instants are RFC 3339.
-A change is ``{"address", "type", "name", "key", "action", "reason", "drift", "provider", "occurrence", "before",
-"after", "differences"}``: ``before`` lists the alarms found at the address, ``after`` is what is declared (null where
-nothing is), each with ``identity`` and ``attributes`` as the service names them, times in milliseconds; a difference is
-``{"path", "old", "new", "forces_replace"}``.
+A change is ``{"address", "type", "name", "key", "action", "reason", "drift", "pushes_first", "provider", "occurrence",
+"before", "after", "differences"}``: ``before`` lists the alarms found at the address, ``after`` is what is declared
+(null where nothing is), each with ``identity`` and ``attributes`` as the service names them, times in milliseconds; a
+difference is ``{"path", "old", "new", "forces_replace"}``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def plan_members(plan: Plan) -> Mapping[str, object]:
     """What a plan says, for its own document and that of its result."""
     return {
         "stack": plan.stack,
+        "targets": {key: target._asdict() for key, target in plan.targets.items()},
         "plan_id": plan.id,
         "planned_at": format_instant(plan.planned_at),
         "send_by": format_instant(plan.send_by) if plan.send_by is not None else None,
@@ -47,6 +49,7 @@ def _change(change: Change) -> Mapping[str, object]:
         "action": change.action.value,
         "reason": change.reason,
         "drift": change.drift,
+        "pushes_first": change.pushes_first,
         "provider": change.provider,
         "occurrence": change.desired.occurrence if change.desired else None,
         "before": [_observed(found) for found in change.before],

@@ -99,6 +99,7 @@ class ChangeShape(TypedDict):
     action: Action
     reason: str
     drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
+    pushes_first: Annotated[bool, Field(description="A replace that pushes the new alarm before it clears the old.")]
     provider: str
     occurrence: str | None
     before: Annotated[list[Seen], Field(description="The alarms found there, newest first.")]
@@ -106,10 +107,19 @@ class ChangeShape(TypedDict):
     differences: list[DifferenceShape]
 
 
+class TargetShape(TypedDict):
+    """Where a provider points."""
+
+    type: str
+    place: Annotated[str, Field(description="The region, the endpoint, or `embedded`.")]
+    project: Annotated[str, Field(description="The id of the project or account; empty if the service has none.")]
+
+
 class PlanMembers(TypedDict):
     """A plan."""
 
     stack: str
+    targets: Annotated[dict[str, TargetShape], Field(description="Where each provider points, by its key.")]
     plan_id: str
     planned_at: Instant
     send_by: Annotated[Instant | None, Field(description="The last instant at which all of it can be sent.")]

@@ -10,7 +10,7 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, fenced
-from reconciler.views.phrases.plan import DONE, as_declared, count, due
+from reconciler.views.phrases.plan import DONE, as_declared, count, due, pointing
 from reconciler.views.printable import printable
 
 _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
@@ -20,6 +20,8 @@ _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> str:
     """The plan in at most ``limit`` characters; counts include what is left out. ``told`` replaces its summary."""
     head = [f"### Plan for {code(plan.stack)}", "", f"**{told or _summary(plan)}**", ""]
+    if plan.targets:
+        head += [*(f"- Target {code(text)}" for text in pointing(plan)), ""]
     if plan.problems:
         head += ["This plan can't be applied:", "", *diagnostic_items(plan.problems), ""]
     if plan.warnings:
@@ -57,8 +59,9 @@ def _summary(plan: Plan) -> str:
 def _change(change: Change) -> list[str]:
     shown = attributes(change)
     drift = " [drift]" if change.drift else ""
+    order = " (push, then clear)" if change.pushes_first else ""
     lines = [
-        f"{_DIFF.get(change.action, '!')} {printable(str(change.address))} will be {DONE[change.action]}: "
+        f"{_DIFF.get(change.action, '!')} {printable(str(change.address))} will be {DONE[change.action]}{order}: "
         f"{printable(change.reason)}{drift}",
         *_rows(shown.rows),
     ]

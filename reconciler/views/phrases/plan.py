@@ -29,6 +29,14 @@ MEANING = {
     Action.CLEAR: "clear",
     Action.RECORD: "record",
 }
+PUSH_FIRST = "replace: push, then clear"
+
+
+def pointing(plan: Plan) -> list[str]:
+    """Where the providers concerned point: ``aom: aom cn-north-4, project 0a1b``; all of them if none is."""
+    concerned = {change.provider for change in plan.changes} | {operation.provider for operation in plan.operations}
+    keys = [key for key in plan.targets if key in concerned] or list(plan.targets)
+    return [f"{key}: {plan.targets[key].label}" for key in keys]
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

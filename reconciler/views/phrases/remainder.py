@@ -23,7 +23,7 @@ def remaining(result: Result) -> Iterator[Remaining]:
         for operation in change.operations:
             outcome = result.outcomes.get(operation.key)
             if outcome is None:
-                if not operation.unless_refreshed:
+                if not operation.only_if_duplicate:
                     yield Remaining(change, operation, "not started", None)
             elif outcome.status is not Status.DONE:
                 yield Remaining(change, operation, outcome.status.value, outcome.error)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
-from reconciler.plan.plan import Change, Plan
+from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
 from reconciler.views.attribute import attributes
-from reconciler.views.phrases.plan import DONE, MEANING, ORDER, count
+from reconciler.views.phrases.plan import DONE, MEANING, ORDER, PUSH_FIRST, count
 from reconciler.views.printable import printable
 from reconciler.views.text.attribute import attribute_lines
 from reconciler.views.text.line import BLANK, Line, Style, line
@@ -70,7 +70,7 @@ def _change_lines(change: Change) -> Iterator[Line]:
     """One change: its sign, address, what will be done and why, and the attributes concerned."""
     style = STYLES[change.action]
     yield line(
-        (f"{change.action.sign:>3} ", style),
+        (f"{change.sign:>3} ", style),
         (printable(str(change.address)), Style.BOLD),
         (f" will be {DONE[change.action]}", style),
         f": {printable(change.reason)}" if change.reason else "",
@@ -86,5 +86,8 @@ def _change_lines(change: Change) -> Iterator[Line]:
 def _legend(plan: Plan) -> Iterator[Line]:
     yield line(f"Stack {printable(plan.stack)}. What would be done:")
     for action in ORDER:
-        if plan.counts.get(action):
+        if action is Action.REPLACE:
+            for sign in sorted({change.sign for change in plan.pending if change.action is action}):
+                yield line((f"{sign:>3} ", STYLES[action]), PUSH_FIRST if sign == PUSH_FIRST_SIGN else MEANING[action])
+        elif plan.counts.get(action):
             yield line((f"{action.sign:>3} ", STYLES[action]), MEANING[action])

@@ -72,8 +72,8 @@ def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
         yield line(gutter, (" |", Style.PLACE))
         yield line((f"{number} | ", Style.PLACE), text)
         yield line(gutter, (" | ", Style.PLACE), " " * caret, ("^", style))
-    if diagnostic.address and (diagnostic.more or diagnostic.address not in diagnostic.summary):
-        others = f" and {diagnostic.more:,} more" if diagnostic.more else ""
+    if diagnostic.address and (diagnostic.repeated or diagnostic.address not in diagnostic.summary):
+        others = f" and {diagnostic.repeated:,} more" if diagnostic.repeated else ""
         address = printable(diagnostic.address)
         yield line(gutter, (" = ", Style.PLACE), "at: ", f"{address}{others}", hang=len(gutter) + 7)
     if diagnostic.hint:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.plan.plan import Plan
-from reconciler.views.phrases.plan import summary
+from reconciler.views.phrases.plan import pointing, summary
+from reconciler.views.printable import printable
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import Line, Style, line
 
@@ -20,6 +21,8 @@ def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True) -> Ite
 
         yield from changes_lines(plan, full=full)
     yield from warning_lines(plan)
+    for text in pointing(plan):
+        yield line(("Target ", Style.DIM), printable(text))
     yield line((told or summary(plan), Style.BOLD))
 
 

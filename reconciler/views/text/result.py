@@ -76,9 +76,7 @@ def _alike(groups: list[list[Remaining]]) -> Iterable[list[list[Remaining]]]:
 
 def _undone(items: list[Remaining]) -> Iterator[Line]:
     change = items[0].change
-    yield line(
-        (f"{change.action.sign:>3} ", STYLES[change.action]), (printable(str(change.address)), Style.BOLD), hang=6
-    )
+    yield line((f"{change.sign:>3} ", STYLES[change.action]), (printable(str(change.address)), Style.BOLD), hang=6)
     for item in items:
         yield line(
             "      ",

@@ -1,0 +1,128 @@
+"""Operations of a plan: what carries out each change, derived from nothing but what the plan shows (rule 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.core.action import Action
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.digest import canonical, digest, digest_text
+from reconciler.core.marks import Marks
+from reconciler.core.observed import Observed
+from reconciler.core.operation import Operation, Verb
+from reconciler.core.resource_type import ResourceType
+from reconciler.core.unmanaged import is_unmanaged
+from reconciler.plan.difference import shown_differences
+from reconciler.plan.plan import Change, Plan
+
+
+def plan_id(plan: Plan) -> str:
+    """The id of a plan: a digest of what it was computed from and of every pending change, without the operations."""
+    targets = {key: str(target) for key, target in plan.targets.items()}
+    return digest(
+        [
+            *(plan.stack, plan.planned_at, plan.config_digest, dict(plan.providers), targets, dict(plan.basis)),
+            [_digest_fields(change) for change in plan.pending],
+        ]
+    )
+
+
+def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType]) -> tuple[Operation, ...]:
+    """The pushes and clears of a change, in the order in which they are due.
+
+    Raises ValueError if its type cannot express what is declared.
+    """
+    resource = types[change.address.type]
+    push = _push(change, plan, resource)
+    clears = [_clear(change, found, number, plan, resource) for number, found in enumerate(change.clears)]
+    if push is None:
+        return tuple(clears)
+    if change.action is Action.REPLACE and clears:
+        if _pushes_first(change):
+            return (push, *(operation._replace(depends_on=push.key) for operation in clears))
+        return (*clears, push._replace(depends_on=clears[0].key))
+    if change.refreshes is not None:
+        second = _clear(change, change.refreshes, len(clears), plan, resource)
+        clears.append(second._replace(depends_on=push.key, only_if_duplicate=True))
+    return (push, *clears)
+
+
+def forgeries(plan: Plan, types: Mapping[str, ResourceType]) -> Iterator[Diagnostic]:
+    """What a saved plan holds that does not follow from what it shows: it was edited, or another version made it."""
+    if plan_id(plan) != plan.id:
+        yield _forged("its id does not follow from its changes")
+        return
+    for change in plan.pending:
+        try:
+            derived = operations_of(change, plan, types)
+        except (ValueError, KeyError, TypeError) as error:
+            yield _forged(f"what it shows of {change.address} cannot be sent: {error}", change)
+            continue
+        if derived != change.operations:
+            yield _forged(f"what it would send for {change.address} is not what it shows", change)
+        elif change.differences and canonical(shown_differences(change)) != canonical(change.differences):
+            yield _forged(f"the differences it shows of {change.address} are not those it has", change)
+
+
+def _forged(why: str, change: Change | None = None) -> Diagnostic:
+    return Diagnostic(
+        f"the plan file cannot be used: {why}",
+        hint="a plan is applied as it was shown, or not at all: make a new one",
+        address=str(change.address) if change else None,
+    )
+
+
+def _pushes_first(change: Change) -> bool:
+    """Whether the new alarm is pushed before the old is cleared: if asked for, and always if it takes the place of an
+    unmanaged one.
+    """
+    desired = change.desired
+    adopts = all(is_unmanaged(found.marks) for found in change.clears)
+    return adopts or (desired is not None and desired.lifecycle.create_before_clear)
+
+
+def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | None:
+    desired = change.desired
+    if desired is None or change.begins_at is None:
+        return None
+    now = plan.planned_at
+    key = _key(plan.id, change.address, Verb.PUSH, 0)
+    marks = Marks(plan.stack, change.address, desired.digest, key, plan.id, desired.occurrence)
+    begins_at = change.begins_at
+    payload, send_by = resource.push(desired, marks, begins_at)
+    if send_by is not None and send_by <= now and begins_at != now:
+        # What began back then would be over on arrival: begin anew, which a refreshed alarm and an event can both do.
+        begins_at = now
+        payload, send_by = resource.push(desired, marks, begins_at)
+    return Operation(
+        key,
+        change.address,
+        change.provider,
+        Verb.PUSH,
+        payload,
+        desired.digest,
+        desired.occurrence,
+        send_by=send_by,
+        begins_at=begins_at,
+    )
+
+
+def _clear(change: Change, found: Observed, number: int, plan: Plan, resource: ResourceType) -> Operation:
+    key = _key(plan.id, change.address, Verb.CLEAR, number)
+    payload = resource.clear(found, plan.planned_at)
+    return Operation(key, change.address, found.provider, Verb.CLEAR, payload, target=found.id)
+
+
+def _key(plan: str, address: Address, verb: Verb, number: int) -> str:
+    return digest_text(f"{plan}/{address}/{verb}/{number}")
+
+
+def _digest_fields(change: Change) -> list[object]:
+    desired = change.desired
+    return [
+        *(str(change.address), change.action, change.reason, change.provider, change.drift, change.begins_at),
+        desired and [desired.digest, desired.occurrence, desired.firing],
+        [[found.provider, found.id] for found in change.clears],
+        change.refreshes and [change.refreshes.provider, change.refreshes.id],
+    ]
