@@ -124,5 +124,5 @@ def save(
     if path == Path("-"):
         return
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
-    command = next_command("apply", stack, path, *(["--verify"] if key else []), var=var, var_file=var_file)
+    command = next_command("apply --verify" if key else "apply", stack, path, var=var, var_file=var_file)
     terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])
