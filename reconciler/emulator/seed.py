@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,13 @@ def read_seed(path: Path | str, now: int) -> Seed:
     from ruamel.yaml.error import YAMLError
 
     try:
-        value: object = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            value: object = json.loads(text)  # a YAML parser refuses the surrogate pairs that JSON writes
+        except ValueError:
+            value = YAML(typ="safe").load(text)
+    except RecursionError:
+        raise ValueError(f"{path}: it is nested too deeply") from None
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:

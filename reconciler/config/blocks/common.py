@@ -43,7 +43,7 @@ class Common(Block):
     state: Literal["firing", "cleared"] = Field(
         "firing", description="Whether the alarm should be active; for alarms only."
     )
-    occurrence: str | int | float | bool | None = Field(
+    occurrence: str | int | float | None = Field(
         None, description="The event is recorded once for each; by default once for each content. For events only."
     )
     lifecycle: Annotated[Lifecycle, Field(strict=False)] | None = Field(None, description="How far a plan may go here.")

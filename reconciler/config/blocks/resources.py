@@ -11,7 +11,7 @@ from reconciler.config.blocks.dependencies import Dependencies
 from reconciler.config.blocks.for_each import MAX_INSTANCES, instances
 from reconciler.config.blocks.providers import Providers
 from reconciler.config.blocks.sections import Sections
-from reconciler.config.blocks.validation import report
+from reconciler.config.blocks.validation import report, spelling
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled, templated
 from reconciler.config.expressions.context import Context
@@ -19,6 +19,7 @@ from reconciler.config.expressions.scope import INSTANCES, RESOURCES, Scope
 from reconciler.config.expressions.values import as_text
 from reconciler.config.stack import ProviderSchema
 from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.config.yaml.scalar import WrittenFloat, WrittenInt
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind
 from reconciler.core.diagnostic import Position, did_you_mean
@@ -176,7 +177,9 @@ class _Expander(NamedTuple):
         try:
             yield from instances(value)
         except ValueError as error:
-            self.diagnostics.add(each.offset, str(error))
+            flags = (item for item in each.items() if isinstance(item.value, bool))
+            hint = next((f'quote it if text is meant: "{spelling(item)}"' for item in flags), None)
+            self.diagnostics.add(each.offset, str(error), hint)
             raise UnresolvedError from None
 
     def _leave_out(self) -> None:
@@ -212,6 +215,8 @@ class _Expander(NamedTuple):
         resource = self.resource
         shown = None if address.key is None else address
         given = {key: value[key] for key in value if key in COMMON_KEYS}
+        if isinstance(given.get("occurrence"), WrittenInt | WrittenFloat):
+            given["occurrence"] = str(given["occurrence"])
         fields = {key: item for key, item in value.items() if key not in COMMON_KEYS} if given else value
         common: Common | None = _NOTHING_SAID
         model: BaseModel | None = None

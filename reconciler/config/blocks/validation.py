@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.config.yaml.scalar import WrittenFloat, WrittenInt, resolve
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import did_you_mean
 
@@ -47,6 +48,8 @@ def report(
         summary, hint = _sentence(found, location, given, known, model, what, hidden(location))
         if found["type"] in _TYPES and _evaluated(node, location):
             hint = _conversion(_TYPES[found["type"]], _at(location, given), hidden(location))
+        elif found["type"] == "string_type" and isinstance(_at(location, given), bool) and not hidden(location):
+            hint = f'quote it if text is meant: "{spelling(node, location)}"'
         rule = f"{found['type']} {found['loc']}"
         diagnostics.add(_place(found, location, node), summary, hint, address=address, rule=rule)
 
@@ -161,6 +164,9 @@ def _sentence(
         inside = f" in {'.'.join(map(str, location[:-1]))}" if len(location) > 1 else ""
         choices = list(known) if len(location) <= 1 else _nested(model, location[:-1])
         hint = did_you_mean(key, choices) or (f"the keys are {', '.join(sorted(choices))}" if choices else None)
+        before = key.split(":", 1)[0]
+        if before != key and before in choices:
+            hint = "write a space after the colon"
         return f'unknown key "{key}"{inside}' if not hidden else f"unknown key{inside}", hint
     shown = f"the value of {field}" if hidden and field else "this value" if hidden else _shown(value)
     if found["loc"][-1:] == ("[key]",) and location:
@@ -226,6 +232,18 @@ def _wrong_type(field: str, value: Value, expected: str, hidden: bool) -> tuple[
     return f"{subject} must be {expected}, not {found}{quoted}", hint
 
 
+def spelling(node: Node, location: Location = ()) -> str:
+    """A boolean as it is written in the text; as YAML 1.2 prefers it where that can't be told."""
+    current = node
+    for part in location:
+        current = current.child(part) or current
+    text, base = current.source_map.text(current.offset)
+    found = re.match(r"[A-Za-z]+", text[current.offset - base : current.offset - base + 10])
+    if found and resolve(found[0]) is current.value:
+        return found[0]
+    return "true" if current.value else "false"
+
+
 def _evaluated(node: Node, location: Location) -> bool:
     """Whether what stands at a location is the result of an expression."""
     current = node
@@ -256,5 +274,5 @@ def _shown(value: Value) -> str:
         return "this mapping"
     if isinstance(value, list):
         return "this list"
-    text = json.dumps(value, ensure_ascii=False)
+    text = str(value) if isinstance(value, WrittenInt | WrittenFloat) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text) - 2} characters)"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from reconciler.config.blocks.sections import Sections
-from reconciler.config.blocks.validation import report
+from reconciler.config.blocks.validation import report, spelling
 from reconciler.config.blocks.variable import Variable, VariableType
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import (
@@ -123,12 +123,20 @@ def _value(
     wanted = block.type or _type_of(block.default)
     hidden = Reference(("var", name)) in scope.sensitive
     value = _converted(given, wanted) if given.is_text else given.value
+    if wanted is None and isinstance(value, bool) and given.offset is not None:
+        node_of = Node(value, given.offset, given.offset, diagnostics.source_map)
+        if (written := spelling(node_of)) != str(value).lower():
+            hint = f'quote it if text is meant: "{written}"; write {written.lower()} for a boolean'
+            diagnostics.add(given.offset, f"variable {name} may be text or a boolean here", hint)
+            raise UnresolvedError
     if wanted is not None and not _fits(value, wanted):
         shown = "" if hidden or not isinstance(value, str) else f' "{value[:60]}"'
         diagnostics.add(
             node.key_offset if given.offset is None else given.offset,
             f"variable {name} must be a {wanted.value}; what is given by {given.origin} is {kind(value)}{shown}",
-            _WRITTEN[wanted],
+            f'quote it: "{value}"'
+            if wanted is VariableType.STRING and not hidden and type(value) not in (bool, list, dict, type(None))
+            else _WRITTEN[wanted],
         )
         raise UnresolvedError
     return value

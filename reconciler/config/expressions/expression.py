@@ -328,9 +328,8 @@ def _refuse_name(name: str) -> NoReturn:
     if name in FUNCTIONS:
         raise ExpressionError(f"{name} is a function", f"call it: {name}(...)")
     hint = did_you_mean(name, (*ROOTS, *FUNCTIONS))
-    raise ExpressionError(
-        f'"{name}" is not known here', hint or f"values are under {', '.join(ROOTS)}; quote text: '{name}'"
-    )
+    hint = hint or f"values are under {', '.join(ROOTS)}; quote text: '{name}'"
+    raise ExpressionError(f'"{name}" is not known here', f"{hint}; write a literal ${{ as $${{")
 
 
 def _check_call(node: nodes.Call) -> None:

@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.yaml.legible import legible
 from reconciler.config.yaml.node import Map, Node, Seq, Value, kind
 from reconciler.config.yaml.parser import events
 from reconciler.config.yaml.scalar import FIRST, resolve
@@ -36,7 +37,6 @@ MAX_ALIASED = 1_000_000
 """How many values aliases may stand for in one file."""
 
 _BAD_CHARACTER = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
-_OLD_BREAKS = "\x85\u2028\u2029"
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
 _NODE_EVENTS = (MappingStartEvent, SequenceStartEvent)
@@ -77,34 +77,45 @@ class _Reader:
             index = len(data[: error.start].decode("utf-8"))
             self._fail(index, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
         self._base = source_map.add(source.name, self._text)
-        # YAML 1.2 ends lines with CR and LF only; the parser follows 1.1 and takes three more: it must not see them.
-        self._hidden = _stand_ins(self._text)
-        if self._hidden:
-            data = self._text.translate({ord(real): stand_in for stand_in, real in self._hidden.items()}).encode()
-        self._next = events(data)
+        self._legible = legible(self._text)
+        self._next = events(data if self._legible.text is self._text else self._legible.text.encode())
 
     def document(self) -> Node | None:
+        """The document; what the parser refuses is read once more with the signs replaced that it may have misread."""
         try:
-            self._next()
-            event = self._next()
-            if event.__class__ is StreamEndEvent:
-                return None
-            self._check_directives(event)
-            event = self._next()
-            offset = event.start_mark.index + self._base
-            value = self._value(event, 1)
-            self._next()
-            event = self._next()
+            return self._document()
+        except MarkedYAMLError as error:
+            found = self._legible.with_flow()
+            if found is None:
+                self._syntax(error)
+        except YAMLError:
+            self._bad_character()
+        self._legible = found
+        self._next = events(found.text.encode())
+        self._anchors.clear()
+        try:
+            return self._document()
         except MarkedYAMLError as error:
             self._syntax(error)
         except YAMLError:
             self._bad_character()
+
+    def _document(self) -> Node | None:
+        self._next()
+        event = self._next()
+        if event.__class__ is StreamEndEvent:
+            return None
+        self._check_directives(event)
+        event = self._next()
+        offset = event.start_mark.index + self._base
+        value = self._value(event, 1)
+        self._next()
+        event = self._next()
         if event.__class__ is not StreamEndEvent:
             self._fail(
                 event.start_mark.index, "a second document begins here; a file holds one", "put it in a file of its own"
             )
-        if self._hidden:
-            value = _restored(value, {ord(stand_in): real for stand_in, real in self._hidden.items()})
+        value = self._legible.restored(value)
         return Node(value, offset, offset, self._source_map)
 
     def _mapping(self, start: Any, depth: int) -> Map:
@@ -124,11 +135,11 @@ class _Reader:
                     or event.ctag is not None
                     or (key[:1] in _KEY_FIRST and not event.style and (key == "<<" or resolve(key) != key))
                 ):
-                    key = self._key(event)
+                    key = self._key(event, depth)
             elif event_class is MappingEndEvent:
                 return result
             else:
-                key = self._key(event)
+                key = self._key(event, depth)
             key_offset = event.start_mark.index + base
             event = get()
             event_class = event.__class__
@@ -195,13 +206,13 @@ class _Reader:
             return text
         value = resolve(text)
         name = tag.removeprefix(_TAG)
-        if name == "float" and type(value) is int:
+        if name == "float" and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if _name(value) != name:
             self._problem(event.start_mark.index, f"this is not a !!{name}")
         return value
 
-    def _key(self, event: object) -> str | None:
+    def _key(self, event: object, depth: int) -> str | None:
         """A key that is not simply text; None, with a problem noted, where it can't be one."""
         if isinstance(event, AliasEvent):
             value = self._alias(event, 0)
@@ -218,12 +229,14 @@ class _Reader:
         else:
             assert isinstance(event, _NODE_EVENTS)
             self._problem(event.start_mark.index, "a key must be text, not a mapping or a list")
-            self._value(event, 1)
+            self._value(event, depth + 1)
             return None
         if isinstance(value, str):
             return value
         index = event.start_mark.index
-        self._problem(index, f"a key must be text; this one is {kind(value)}", "put it in quotes")
+        written = event.value if isinstance(event, ScalarEvent) else ""
+        hint = f'put it in quotes: "{written}"' if written and len(written) < 100 else "put it in quotes"
+        self._problem(index, f"a key must be text; this one is {kind(value)}", hint)
         return None
 
     def _alias(self, event: AliasEvent, depth: int) -> Value:
@@ -286,6 +299,12 @@ class _Reader:
             hint = "check that quotes and brackets are closed"
         elif "did not find expected node content" in problem:
             hint = "check that brackets are closed, and that a value stands where one should"
+        elif "invalid Unicode character escape code" in problem:
+            problem, context, hint = (
+                "this escape is half of a surrogate pair",
+                "",
+                "write both halves, or the character",
+            )
         else:
             hint = "check this line and the one above it"
         self._fail(index, f"this is not YAML: {problem}{context}", hint)
@@ -309,29 +328,11 @@ class _Reader:
         raise _UnreadableError
 
 
-def _stand_ins(text: str) -> dict[str, str]:
-    """Characters for private use that are not in a text, each for a line end of YAML 1.1 that is."""
-    present = [real for real in _OLD_BREAKS if real in text]
-    free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
-    return dict(zip(free, present, strict=False))
-
-
-def _restored(value: Value, table: dict[int, str]) -> Value:
-    """A value with the characters put back that the parser was not shown."""
-    if isinstance(value, str):
-        return value.translate(table)
-    if isinstance(value, Map):
-        made = Map({key.translate(table): _restored(item, table) for key, item in value.items()})
-        made.offsets = value.offsets
-        return made
-    if isinstance(value, Seq):
-        value[:] = [_restored(item, table) for item in value]
-    return value
-
-
 def _name(value: Value) -> str:
     """The core schema's name of a scalar's type."""
-    return "null" if value is None else type(value).__name__
+    if value is None or isinstance(value, bool | str):
+        return "null" if value is None else type(value).__name__
+    return "int" if isinstance(value, int) else "float"
 
 
 def _extent(value: Map | Seq, known: dict[int, tuple[int, int]]) -> tuple[int, int]:

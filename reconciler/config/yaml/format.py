@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import read_document
+from reconciler.config.yaml.legible import scannable
 from reconciler.config.yaml.node import Value
 from reconciler.config.yaml.parser import Token, tokens
 from reconciler.config.yaml.source_map import Source, SourceMap
@@ -85,7 +86,7 @@ class _Layout:
     def formatted(self) -> str:
         last: Token | None = None
         waiting: list[Token] = []  # of no width: where blocks begin and end
-        for token in tokens(self._text.encode("utf-8", "surrogatepass")):
+        for token in tokens(scannable(self._text).encode("utf-8", "surrogatepass")):
             if token.start == token.end and token.style is None:
                 waiting.append(token)
             else:

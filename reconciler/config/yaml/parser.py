@@ -7,10 +7,16 @@ which take three times as long. pyproject.toml bounds the versions of both, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # a C module without type information
 from ruamel.yaml.tokens import ScalarToken
+
+
+class Stream(Protocol):
+    """A text that is read in pieces."""
+
+    def read(self, size: int) -> bytes: ...
 
 
 class Token(NamedTuple):
@@ -32,7 +38,7 @@ def events(data: bytes) -> Callable[[], Any]:
     return read
 
 
-def tokens(data: bytes) -> Iterator[Token]:
+def tokens(data: bytes | Stream) -> Iterator[Token]:
     """Every token of a text except the stream's own; raises YAMLError."""
     scan = CParser(data).get_token
     scan()

@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 
 Scalar = str | int | float | bool | None
+
+
+class WrittenInt(int):
+    """A whole number that is not written as Python would write it; as text it is what was written (0012, 0x1F, +1)."""
+
+    written: str
+
+    def __str__(self) -> str:
+        return self.written
+
+
+class WrittenFloat(float):
+    """A number that is not written as Python would write it; as text it is what was written (1.10, 72225e2)."""
+
+    written: str
+
+    def __str__(self) -> str:
+        return self.written
+
 
 FIRST = frozenset(["", *"~nNtTfF+-.0123456789"])
 """The first characters of a plain scalar that may be something else than a string; "" is the empty scalar."""
@@ -33,11 +53,20 @@ def resolve(text: str) -> Scalar:
     if text[0] not in "+-.0123456789" or text[-1] not in _LAST or len(text) > _MOST_DIGITS:
         return text
     if _INTEGER.fullmatch(text):
-        return int(text)
+        return int(text) if str(int(text)) == text else _written(int(text), text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        value = float(text)
+        if not isfinite(value):
+            return text
+        return value if repr(value) == text else _written(value, text)
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
+        return _written(int(text[2:], 8), text)
     if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16)
+        return _written(int(text[2:], 16), text)
     return text
+
+
+def _written(value: int | float, text: str) -> int | float:
+    made = WrittenInt(value) if isinstance(value, int) else WrittenFloat(value)
+    made.written = text
+    return made

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent, StreamEndEvent
 
+from reconciler.config.yaml.legible import scannable
 from reconciler.config.yaml.parser import events
 from reconciler.config.yaml.source_map import SourceMap
 
@@ -74,7 +75,7 @@ def _hidden_lines(
 ) -> frozenset[int] | None:
     """The lines that could hold a secret; None if the text can't be read as YAML."""
     try:
-        read = events(text.encode())
+        read = events(scannable(text).encode())
         read()
         read()
         root = _span(read(), read, 0)

@@ -82,7 +82,7 @@ def test_scalars_mean_what_the_core_schema_says(text: str, expected: Value) -> N
     found = value(f"k: {text}\n")
     assert isinstance(found, dict)
     assert found == {"k": expected}
-    assert type(found["k"]) is type(expected)
+    assert isinstance(found["k"], type(expected))
 
 
 def test_not_a_number_is_read() -> None:
@@ -217,7 +217,7 @@ def test_what_another_library_writes_is_read_back_equal(plain: Value) -> None:
     assert problems == []
     found = node.value if node else None
     assert found == plain
-    assert type(found) is type(plain) or isinstance(plain, dict | list)
+    assert isinstance(found, type(plain) or isinstance(plain, dict | list))
 
 
 @settings(max_examples=200, deadline=None)
