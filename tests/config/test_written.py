@@ -91,9 +91,8 @@ def test_a_key_that_is_a_number_is_quoted_as_written() -> None:
 
 
 def test_numbers_stay_numbers() -> None:
-    stack = load(
-        f'{HEAD}locals: {{x: 010}}\nresources: {{siren: {{a: {{severity: Info, host: h, volume: "${{local.x}}", notes: 1.50}}}}}}'
-    )
+    fields = 'severity: Info, host: h, volume: "${local.x}", notes: 1.50'
+    stack = load(f"{HEAD}locals: {{x: 010}}\nresources: {{siren: {{a: {{{fields}}}}}}}")
     assert (stack.desired[0].attributes["volume"], stack.desired[0].attributes["notes"]) == (10, 1.5)
 
 

@@ -13,7 +13,7 @@ from functools import wraps
 from itertools import product
 from math import prod
 from types import GeneratorType
-from typing import ParamSpec, TypeVar, cast
+from typing import cast
 
 from jinja2 import pass_environment
 from jinja2.environment import Environment
@@ -28,8 +28,6 @@ from reconciler.config.expressions.compare import each, ordered
 from reconciler.config.expressions.values import as_text, plain, to_json
 from reconciler.config.yaml.node import kind
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Number = int | float
 
 _KEPT = (
@@ -70,6 +68,7 @@ _TESTS = (
 )
 _COMPARING = frozenset(["dictsort", "max", "min", "sort", "unique"])
 """Filters that compare the items they are given."""
+_SIZED = (str, list, tuple, dict, range)
 _CALL = 20
 """The work of a call, in items."""
 _FORMAT_WIDTH = re.compile(r"%[^a-zA-Z%]*?(?:\*|[0-9]{4,})")
@@ -188,42 +187,51 @@ def _range(*bounds: int) -> range:
     return made
 
 
-def _counted(function: Callable[P, R]) -> Callable[P, R]:
+def _charged(function: Callable[..., object], *, counted: bool = False) -> Callable[..., object]:
+    """A filter, test or function that is charged for its call, for what it is given, and for what it yields.
+
+    With ``counted`` what it returns is charged too.
+    """
+
     @wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: object, **kwargs: object) -> object:
+        work = _CALL
+        for value in args:
+            if isinstance(value, _SIZED):
+                work += len(value) // 4
+        charge_work(work)
         made = function(*args, **kwargs)
-        if isinstance(made, str):
-            charge_text(len(made))
-        elif isinstance(made, list | tuple):
-            charge(len(made))
+        made_type = type(made)
+        if made_type is GeneratorType:
+            return each(cast(Iterable[object], made))
+        if counted and made_type is str:
+            charge_text(len(cast(str, made)))
+        elif counted and (made_type is list or made_type is tuple):
+            charge(len(cast(list[object], made)))
         return made
 
     return wrapper
 
 
-def _charged(function: Callable[..., object], *, compares: bool = False) -> Callable[..., object]:
-    """A filter, test or function that is charged for its call, for what it is given, and for what it yields."""
+def _comparing(function: Callable[..., object]) -> Callable[..., object]:
+    """A filter that is charged for comparing the items it is given."""
 
     @wraps(function)
     def wrapper(*args: object, **kwargs: object) -> object:
-        work = _CALL
         given = list(args)
         for index, value in enumerate(args):
-            if compares and isinstance(value, Iterable) and not isinstance(value, str):
-                items = ordered(value.items() if isinstance(value, dict) else value)
-                given[index] = value if isinstance(value, dict) else items
-            elif isinstance(value, str | list | tuple | dict | range):
-                work += len(value) // 4
-        charge_work(work)
-        made = function(*given, **kwargs)
-        return each(made) if isinstance(made, GeneratorType) else made
+            if isinstance(value, dict):
+                ordered(value.items())
+            elif isinstance(value, Iterable) and not isinstance(value, str):
+                given[index] = ordered(value)
+        return function(*given, **kwargs)
 
     return wrapper
 
 
 def _jinja(name: str) -> Callable[..., object]:
     function: Callable[..., object] = JINJA[name]
-    return _charged(_counted(function), compares=name in _COMPARING)
+    return _charged(_comparing(function) if name in _COMPARING else function, counted=True)
 
 
 _OURS: Mapping[str, Callable[..., object]] = {

@@ -134,6 +134,9 @@ def _is_misread(text: str) -> bool:
         return False
     index = text.find("?")
     while index >= 0:
+        if text[index + 1 : index + 2] in ("'", '"'):  # the end of a quoted text
+            index = text.find("?", index + 1)
+            continue
         start = text.rfind("\n", 0, index) + 1
         end = text.find("\n", index)
         end = len(text) if end < 0 else end

@@ -53,7 +53,8 @@ def resolve(text: str) -> Scalar:
     if text[0] not in "+-.0123456789" or text[-1] not in _LAST or len(text) > _MOST_DIGITS:
         return text
     if _INTEGER.fullmatch(text):
-        return int(text) if str(int(text)) == text else _written(int(text), text)
+        is_canonical = text[0] not in "+0" and text[:2] != "-0"
+        return int(text) if is_canonical or text == "0" else _written(int(text), text)
     if _FLOAT.fullmatch(text):
         value = float(text)
         if not isfinite(value):

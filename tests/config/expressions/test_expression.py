@@ -86,7 +86,7 @@ def test_an_expression_has_a_value_and_keeps_its_type(text: str, expected: Value
         ("${ }", "this expression is empty (write a literal ${ as $${)"),
         ("${var.n var.n}", '"var" is not expected here (an expression is one value)'),
         ("${var}", "var alone is not a value (write var.NAME)"),
-        ("${vra.n}", '"vra" is not known here (did you mean "var"?)'),
+        ("${vra.n}", '"vra" is not known here (did you mean "var"?; write a literal ${ as $${)'),
         ("${var[each.key]}", "what is looked up in var must be written out (write var.NAME)"),
         ("${var.n | uper}", 'there is no filter "uper" (did you mean "upper"?)'),
         ("${var.n is evn}", 'there is no test "evn" (did you mean "even"?)'),
