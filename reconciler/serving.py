@@ -5,14 +5,42 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from typing import Literal
 
 import uvicorn
+from starlette.datastructures import Headers
 
 TICK_S = 0.1
 GRACE_S = 1.0
 """Seconds that requests under way have to end at a shutdown, unless the configuration says otherwise."""
+
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def host_of(authority: str) -> str:
+    """The host of ``HOST:PORT``, in lower case, an IPv6 address without its brackets."""
+    authority = authority.strip().lower()
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0]
+    return authority.partition(":")[0] if authority.count(":") <= 1 else authority
+
+
+def foreign_header(headers: Headers, hosts: Collection[str]) -> Literal["host", "origin"] | None:
+    """Which header shows that a request is not meant for a server of these host names, or comes from another web site.
+
+    A web page that a browser on this machine shows can reach a server here by a name of its own, or across sites.
+    """
+    named = headers.getlist("host")
+    if len(named) != 1 or host_of(named[0]) not in hosts:
+        return "host"
+    origin = headers.get("origin")
+    site = headers.get("sec-fetch-site", "none")
+    if site not in ("none", "same-origin") or (origin is not None and host_of(origin.partition("://")[2]) not in hosts):
+        return "origin"
+    return None
 
 
 class Server(uvicorn.Server):

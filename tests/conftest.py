@@ -37,7 +37,7 @@ def start_emulator() -> Iterator[Callable[[Settings], Emulator]]:
     with ExitStack() as stack:
 
         def start(settings: Settings) -> Emulator:
-            return Emulator(stack.enter_context(running(settings)))
+            return Emulator(stack.enter_context(running(settings)), token=settings.token)
 
         yield start
 

@@ -24,6 +24,10 @@ def emulator(
     ctx: typer.Context,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Which port; 0 takes a free one.")] = 8080,
+    hostname: Annotated[
+        list[str] | None,
+        typer.Option("--hostname", metavar="NAME", help="A name it is reached under; may be repeated."),
+    ] = None,
     db: Annotated[
         Path | None,
         typer.Option("--db", metavar="FILE", help="Keep everything in this file.", show_default="in memory"),
@@ -117,6 +121,7 @@ def emulator(
 
         settings = Settings(
             db=db,
+            hosts=frozenset(hostname or ()),
             token=token,
             keys=pairs["--key"],
             users=tuple(User(name, password) for name, password in pairs["--user"].items()),

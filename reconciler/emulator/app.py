@@ -25,6 +25,7 @@ from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.database import Database
 from reconciler.emulator.fault import FaultInjector, parse_fault
+from reconciler.emulator.guard import GuardMiddleware
 from reconciler.emulator.iam import iam_routes
 from reconciler.emulator.middleware import RequestMiddleware
 from reconciler.emulator.record import Recorder
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories, smn, cluster)))
     app.include_router(alertmanager_admin_routes(cluster))
     app.add_middleware(RequestMiddleware, settings=settings, clock=clock, faults=faults, recorder=recorder)
+    app.add_middleware(GuardMiddleware, settings=settings)
 
     @app.exception_handler(HttpError)
     async def refused(_: Request, error: Exception) -> Response:

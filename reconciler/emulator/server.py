@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -30,7 +31,7 @@ def serve(
 
     OSError when the address can't be listened on, ValueError when the settings are not right.
     """
-    config = _config(settings)
+    config = _config(_reached_at(settings, host))
     listener = listen(host, port)
     url = _url(settings, listener)
     run_until_interrupted(config, listener, lambda: on_ready(url) if on_ready else None)
@@ -42,10 +43,15 @@ def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Itera
 
     OSError when the address can't be listened on.
     """
-    config = _config(settings)
+    config = _config(_reached_at(settings, host))
     listener = listen(host, port)
     with running_in_thread(config, listener, "emulator"):
         yield _url(settings, listener)
+
+
+def _reached_at(settings: Settings, host: str) -> Settings:
+    """Settings by which the address that is listened on is one of the names to serve; a wildcard is none."""
+    return settings if host in ("", "0.0.0.0", "::") else replace(settings, hosts=settings.hosts | {host})  # noqa: S104
 
 
 def _config(settings: Settings) -> uvicorn.Config:

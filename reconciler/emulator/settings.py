@@ -37,6 +37,8 @@ class Settings:
 
     db: Path | str | None = None
     """The SQLite file; None keeps everything in memory."""
+    hosts: frozenset[str] = frozenset()
+    """The host names that requests may ask for, beside those of loopback."""
     clock: Callable[[], int] = wall_clock
     """Epoch milliseconds; the admin endpoint shifts and scales what it says."""
     seed: Path | str | None = None

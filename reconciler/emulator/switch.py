@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reconciler.emulator.settings import Settings
 
-_ELSEWHERE = {"db", "clock", "seed", "token", "keys", "users", "projects", "notifications", "faults"} | {
+_ELSEWHERE = {"db", "hosts", "clock", "seed", "token", "keys", "users", "projects", "notifications", "faults"} | {
     "tls_certificate",
     "tls_key",
     "smn_region",

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reconciler.receive.answer import RefusedError
-from reconciler.receive.settings import LOOPBACK_HOSTS
+from reconciler.serving import LOOPBACK_HOSTS, foreign_header
 
 OPEN = frozenset({"/healthz"})
 """Paths that any Host header may ask for: probes use addresses that nobody knows before."""
@@ -39,23 +39,11 @@ class HostMiddleware:
         await self._app(scope, receive, send)
 
     def _check(self, headers: Headers) -> None:
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or host_of(hosts[0]) not in self._hosts:
-            raise RefusedError(421, "host", "this server is not reached under that name: see --hostname")
-        origin = headers.get("origin")
-        site = headers.get("sec-fetch-site", "none")
-        if site not in ("none", "same-origin") or (
-            origin is not None and host_of(origin.partition("://")[2]) not in self._hosts
-        ):
-            raise RefusedError(403, "origin", "requests of other web sites are refused")
-
-
-def host_of(authority: str) -> str:
-    """The host of ``HOST:PORT``, in lower case, an IPv6 address without its brackets."""
-    authority = authority.strip().lower()
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0]
-    return authority.partition(":")[0] if authority.count(":") <= 1 else authority
+        match foreign_header(headers, self._hosts):
+            case "host":
+                raise RefusedError(421, "host", "this server is not reached under that name: see --hostname")
+            case "origin":
+                raise RefusedError(403, "origin", "requests of other web sites are refused")
 
 
 def same(presented: str, expected: str) -> bool:

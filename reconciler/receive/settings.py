@@ -11,7 +11,6 @@ from reconciler.core.duration import DAY
 
 MIN_TOKEN = 16
 """Characters that a token has at least."""
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _MIB = 1024 * 1024
 
 

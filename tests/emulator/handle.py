@@ -15,6 +15,8 @@ class Emulator:
 
     url: str
     session: requests.Session = field(default_factory=requests.Session)
+    token: str | None = None
+    """What its admin endpoints demand."""
 
     def fault(self, *texts: str) -> list[int]:
         """Add faults, written as for ``--fault``; their ids."""
@@ -68,7 +70,13 @@ class Emulator:
         self._admin("POST", "reset")
 
     def _admin(self, method: str, path: str, body: object = None) -> Any:
-        response = self.session.request(method, f"{self.url}/admin/{path}", json=body, timeout=30)
+        response = self.session.request(
+            method,
+            f"{self.url}/admin/{path}",
+            json=body,
+            headers={} if self.token is None else {"X-Auth-Token": self.token},
+            timeout=30,
+        )
         assert response.ok, response.text
         return response.json() if response.content else None
 
