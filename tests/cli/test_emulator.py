@@ -22,7 +22,8 @@ def serving(*arguments: str | Path) -> Iterator[tuple[Emulator, subprocess.Popen
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield Emulator(process.stdout.readline().strip()), process
+        token = str(arguments[arguments.index("--token") + 1]) if "--token" in arguments else None
+        yield Emulator(process.stdout.readline().strip(), token=token), process
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
