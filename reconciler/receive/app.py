@@ -165,19 +165,16 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         keys, fingerprints = tuple(key or ()), tuple(fingerprint or ())
         query = Query(keys, fingerprints, stack, address, receiver, source, _since(since), after, limit)
         page = await asked(partial(store.find, query))
-        listening = await asked(partial(store.listening, query.since))
+        # What is stored of this run ends at its last beat, which may be before ``since``.
+        stored = await asked(partial(store.listening, min(query.since, writer.started)))
         now = settings.clock()
+        until = {each: each.until for each in stored}
+        until |= {each: now for each in stored if each.since == writer.started and writer.healthy}
         return answer(
             {
                 "format_version": FORMAT_VERSION,
                 "now": now,
-                "listening": [
-                    {
-                        "since": each.since,
-                        "until": now if each.since == writer.started and writer.healthy else each.until,
-                    }
-                    for each in listening
-                ],
+                "listening": [{"since": each.since, "until": end} for each, end in until.items() if end >= query.since],
                 "truncated": page.truncated,
                 "next": page.deliveries[-1].id if page.more else None,
                 "deliveries": [asdict(each) for each in page.deliveries],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,11 @@ from reconciler.receive.settings import Settings
 from tests.receive.receivers import ADDRESS, HOOK_TOKEN, KEY, SENDER_TOKEN, TOKEN, WEBHOOK, Receiver, webhook
 
 Start = Callable[..., Receiver]
+
+
+def test_a_receiver_says_that_it_is_running_however_late_the_time_that_is_asked_about(receiver: Receiver) -> None:
+    [span] = receiver.document(since=int(time.time() * 1000))["listening"]
+    assert span["since"] <= span["until"]
 
 
 def test_a_delivery_is_found_by_each_of_its_marks(receiver: Receiver) -> None:
