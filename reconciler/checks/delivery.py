@@ -178,7 +178,7 @@ class DeliveryProof:
     def _log(self, awaited: Sequence[Awaited]) -> DeliveryLog:
         keys = sorted({key for each in awaited for key in each.keys})
         since = min((each.since for each in awaited if each.since is not None), default=0)
-        return self._ask(DeliveryQuery(tuple(keys), since=since))
+        return _asked(self._ask, DeliveryQuery(tuple(keys), since=since), self.expected)
 
 
 class ItemsVerdict(NamedTuple):
@@ -204,7 +204,7 @@ def judge_items(
         tuple(sorted({each.fingerprint for _, each in awaited if each.fingerprint and not each.keys})),
         since=min((each.since or 0 for _, each in awaited), default=0),
     )
-    log = ask(query)
+    log = _asked(ask, query, expected)
     judged: list[tuple[Item, DeliveryVerdict | None]] = []
     for item, each in awaited:
         if not each.keys and each.fingerprint is None:
@@ -227,6 +227,14 @@ def judge_items(
         return ItemsVerdict(False, f"{len(failing)} of {len(items)} not delivered yet", failing)
     holds = None if status is DeliveryStatus.NOT_PROVABLE else False
     return ItemsVerdict(holds, reason, failing, final=status in (DeliveryStatus.LATE, DeliveryStatus.DOUBLED))
+
+
+def _asked(ask: Callable[[DeliveryQuery], DeliveryLog], query: DeliveryQuery, expected: Delivered) -> DeliveryLog:
+    """What arrived at any receiver; only notifications to the receiver that is expected count as truncated."""
+    log = ask(query)
+    if not log.truncated or expected.receiver is None:
+        return log
+    return log._replace(truncated=ask(query._replace(receiver=expected.receiver)).truncated)
 
 
 def _awaited_of(item: Item, expected: Delivered) -> Iterable[Awaited]:

@@ -135,6 +135,14 @@ def test_an_alarm_whose_time_is_not_over_is_waited_for() -> None:
     assert (ended.holds, ended.final) == (False, False), "it has not ended"
 
 
+def test_what_was_left_out_for_another_receiver_does_not_matter() -> None:
+    def ask(query: DeliveryQuery) -> DeliveryLog:
+        return log(truncated=1 if query.receiver is None else 0)
+
+    assert judge_items([item(1)], expected(), ask).holds is None
+    assert judge_items([item(1)], expected(receiver="oncall"), ask).holds is False
+
+
 def test_an_alarm_that_carries_no_key_is_known_by_its_fingerprint_or_not_at_all() -> None:
     foreign = item(1, metadata={}, fingerprint="f1")
     found = log(arrival(key=None, fingerprint="f1"))
