@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Observed
 from reconciler.plan.plan import Change, Difference
+
+_NESTED = (Mapping, list, tuple)
 
 
 def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
@@ -35,10 +38,35 @@ def _flat(old: Mapping[str, str], new: Mapping[str, str], forces_replace: bool) 
 
 
 def _deep(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
-    from deepdiff import DeepDiff  # slow to import, and needed only where something differs
+    """Flat values are compared directly; nested ones that differ are taken apart."""
+    nested_old: dict[str, object] = {}
+    nested_new: dict[str, object] = {}
+    for key in old.keys() | new.keys():
+        before, after = old.get(key), new.get(key)
+        if type(before) is type(after) and before == after:
+            continue
+        if _is_flat_mapping(before) and _is_flat_mapping(after):
+            for name in before.keys() | after.keys():
+                if before.get(name) != after.get(name):
+                    yield Difference(f"{key}.{name}", before.get(name), after.get(name))
+        elif isinstance(before, _NESTED) or isinstance(after, _NESTED):
+            nested_old.update({key: before} if key in old else {})
+            nested_new.update({key: after} if key in new else {})
+        else:
+            yield Difference(key, before, after)
+    if nested_old or nested_new:
+        yield from _taken_apart(nested_old, nested_new)
+
+
+def _is_flat_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values())
+
+
+def _taken_apart(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
+    from deepdiff import DeepDiff  # slow to import, and needed only where nested values differ
     from deepdiff.helper import NotPresent
 
-    tree = DeepDiff(dict(old), dict(new), view="tree", threshold_to_diff_deeper=0)
+    tree = DeepDiff(old, new, view="tree", threshold_to_diff_deeper=0)
     for group in tree.values():
         for level in group:
             path = ".".join(str(part) for part in level.path(output_format="list"))
