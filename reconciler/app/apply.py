@@ -101,7 +101,7 @@ def _execute(
     stop = Event()
     with leased(ledger, owner(), workspace.clock, stop) as holder:
         with operator.working(stop) as progress:
-            settlement = settle_open(workspace, ledger, stop, progress)
+            settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=False)
         operator.settled(settlement)
         if stop.is_set():
             return Ending.INTERRUPTED
@@ -132,6 +132,7 @@ def _execute(
                     command=request.command,
                     options=request.options,
                     progress=recorder,
+                    targets=workspace.target_texts,
                 )
             except Exception as error:
                 if not recorder.began:

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager
 from threading import Event
 
 from reconciler.app.owner import owner
+from reconciler.apply.doubt import open_elsewhere
 from reconciler.apply.lease import leased
 from reconciler.apply.progress import Progress
 from reconciler.apply.settle import Settlement, resolve_open_intents
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.target import Target
 from reconciler.ledger.protocol import Ledger
 from reconciler.session.workspace import Workspace
 
@@ -22,9 +25,37 @@ def settle_stack(
         return Settlement()
     ledger = workspace.open_ledger()
     with leased(ledger, owner(), workspace.clock, stop), working(stop) as progress:
+        _check_targets(workspace, ledger)
         return settle_open(workspace, ledger, stop, progress)
 
 
-def settle_open(workspace: Workspace, ledger: Ledger, stop: Event, progress: Progress) -> Settlement:
+def settle_open(
+    workspace: Workspace, ledger: Ledger, stop: Event, progress: Progress, *, wait_for_events: bool = True
+) -> Settlement:
     """Settle what is open until ``stop`` is set; the caller holds the lease."""
-    return resolve_open_intents(ledger, workspace.providers, workspace.clock, stop, progress)
+    return resolve_open_intents(
+        ledger,
+        workspace.providers,
+        workspace.clock,
+        stop,
+        progress,
+        targets=workspace.target_texts,
+        wait_for_events=wait_for_events,
+    )
+
+
+def _check_targets(workspace: Workspace, ledger: Ledger) -> None:
+    """Raise DiagnosticError if open operations were begun at another target than the stack points at (rule 14)."""
+    elsewhere = open_elsewhere(ledger.open_intents(), workspace.target_texts)
+    if not elsewhere:
+        return
+    entry = elsewhere[0]
+    here = workspace.targets[entry.operation.provider].label
+    there = Target.parse(entry.target or "").label
+    raise DiagnosticError(
+        Diagnostic(
+            f"{len(elsewhere):,} open operations were begun at another target: provider {entry.operation.provider}"
+            f" pointed at {there}, and now points at {here}",
+            hint="settle them with the configuration and variables of the run that began them; nothing was done",
+        )
+    )

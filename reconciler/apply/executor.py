@@ -5,11 +5,13 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.batch import batches
+from reconciler.apply.begin import BeginGate
+from reconciler.apply.doubt import Doubt, decide, find_doubts, poll_events
 from reconciler.apply.options import Options
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.progress import NullProgress, Progress
@@ -17,6 +19,7 @@ from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.sender import DeniedError, SendContext, Sender, read_back
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
+from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
@@ -43,17 +46,19 @@ def apply_plan(
     command: str = "apply",
     options: Options | None = None,
     progress: Progress | None = None,
+    targets: Mapping[str, str] | None = None,
 ) -> Result:
     """Send what a plan says, journalling each intent before and each outcome after, and verify what was done.
 
-    Operations the ledger knows to be done are not sent again. Setting ``stop`` ends the run early: nothing new is sent,
+    Operations the ledger knows to be done are not sent again. ``targets`` are the canonical texts of the providers'
+    targets: what is journalled is journalled for them. A ledger that cannot be written, or a lease that is lost, ends
+    the sending at once; the result says so. Setting ``stop`` ends the run early: nothing new is sent,
     what is under way finishes; the run sets it itself where a service does not let us in. Raises LeaseLostError where
     the lease is gone before anything was begun.
     """
     with gc_frozen():
-        executor = PlanExecutor(
-            plan, providers, ledger, holder, clock, stop, options or Options(), progress or NullProgress()
-        )
+        options, progress = options or Options(), progress or NullProgress()
+        executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {})
         return executor.run(command)
 
 
@@ -77,6 +82,7 @@ class PlanExecutor:
         stop: Event,
         options: Options,
         progress: Progress,
+        targets: Mapping[str, str],
     ) -> None:
         self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
         self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
@@ -85,29 +91,36 @@ class PlanExecutor:
         self.order = Order(plan.changes)
         self.id = secrets.token_hex(8)
         self.started_at = clock.now()
-        self.deadline = self.started_at + options.deadline
+        self.deadline = clock.monotonic() + options.deadline
+        self.targets = targets
+        self.gate = BeginGate(self._begin)
         self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
         self.intended: set[str] = set()
+        self.begun: set[str] = set()
+        self.held: frozenset[str] = frozenset()
+        self.status: ApplyStatus | None = None
         self.decided: set[str] = set()
         self.cause: ServiceErrorDetail | None = None
         self.senders = {key: Sender(provider, self._context()) for key, provider in providers.items()}
 
     def run(self, command: str) -> Result:
-        self.ledger.begin(self.holder, Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING))
+        run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets)
+        self.ledger.begin(self.holder, run)
         done = self.ledger.statuses([operation.key for operation in self.operations])
         self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
         try:
-            for level in self.order.levels(due, self.outcomes):
-                self._send(self._unblocked(level))
+            self._send_all(due)
             unconfirmed = self._verify()
         except DeniedError as error:
-            self.cause = error.detail
-        except LeaseLostError:
-            self.cause = ServiceErrorDetail("the lease on the stack was lost: another run may be at work")
+            self._end(ApplyStatus.DENIED, error.detail)
+        except LeaseLostError as error:
+            self._end(ApplyStatus.LEASE_LOST, ServiceErrorDetail(str(error)))
+        except DiagnosticError as error:
+            self._end(ApplyStatus.LEDGER_FAILED, ServiceErrorDetail(error.diagnostics[0].summary))
         self._close_unsent_intents()
         ending = self._status()
         ended_at = self.clock.now()
@@ -132,8 +145,41 @@ class PlanExecutor:
             if ending is ApplyStatus.INTERRUPTED
             else RunState.PARTIAL
         )
-        self.ledger.end(self.id, state, ended_at)
+        with suppress(DiagnosticError):  # the result tells of a ledger that cannot be written
+            self.ledger.end(self.id, state, ended_at)
         return result
+
+    def _send_all(self, due: Sequence[Operation]) -> None:
+        """Send what is due, level by level; last the events that an earlier run may have recorded."""
+        doubts = find_doubts(due, self.ledger, self.providers, self.targets, self.clock)
+        self.held = frozenset(doubt.operation.key for doubt in doubts)
+        levels = self.order.levels(due, self.outcomes)
+        for level in levels:
+            self._send(self._unblocked([item for item in level if item.key not in self.held]))
+        if not doubts or self._over():
+            return
+        self._resolve(doubts)
+        self.held = frozenset()
+        for level in levels:
+            self._send(self._unblocked([item for item in level if item.key not in self.outcomes]))
+
+    def _resolve(self, doubts: Sequence[Doubt]) -> None:
+        """Wait until events show that an earlier run may have recorded, or their window has passed."""
+        for key in sorted({doubt.operation.provider for doubt in doubts}):
+            mine = [doubt for doubt in doubts if doubt.operation.provider == key]
+            shown = poll_events(mine, self.providers[key], self.clock, self.stop, self.progress)
+            if self.stop.is_set():
+                return
+            if shown is None:  # the earlier attempts stay open
+                why = ServiceErrorDetail("an earlier run may have recorded it, and the service could not be queried")
+                self.outcomes |= {
+                    doubt.operation.key: Outcome(doubt.operation.key, Status.UNKNOWN, why) for doubt in mine
+                }
+                continue
+            with self.ledger.batch():
+                self.ledger.record_outcomes(decide(mine, shown), self.clock.now())
+                self._intend([doubt.operation for doubt in mine if doubt.operation.key in shown])
+                self._record([Outcome(one, Status.DONE) for one in sorted(shown)])
 
     def _send(self, operations: Sequence[Operation]) -> None:
         """Send operations that wait for nothing, batch by batch, each provider with its own parallelism."""
@@ -158,13 +204,15 @@ class PlanExecutor:
                                 self._intend_ahead(batches_left)
                                 self._submit(pools[key], key, batches_left.popleft())
                                 busy[key] += 1
-                    except LeaseLostError as error:  # what is under way is still accounted for
+                    except (LeaseLostError, DiagnosticError) as error:  # what is under way is still accounted for
                         failure = error
                         self.stop.set()
                 under_way = sum(busy.values())
                 if not under_way:
                     break
-                for finished in self._drain_events(under_way):
+                ended, unwritten = self._drain_events(under_way)
+                failure = failure or unwritten
+                for finished in ended:
                     busy[finished.provider] -= 1
                     failure = failure or finished.error
         if failure is not None:
@@ -196,8 +244,16 @@ class PlanExecutor:
         self.ledger.record_intents(self.holder, self.id, operations, self.clock.now())
         self.intended.update(item.key for item in operations)
 
-    def _drain_events(self, under_way: int) -> list[_WorkerDone]:
-        """Wait for events of the workers and journal their outcomes in one step; return the batches that ended."""
+    def _begin(self, keys: Sequence[str]) -> None:
+        """Journal that operations are being sent; raises LeaseLostError or DiagnosticError if they must not be."""
+        self.ledger.begin_attempts(self.holder, keys, self.clock.now())
+        self.begun.update(keys)
+
+    def _drain_events(self, under_way: int) -> tuple[list[_WorkerDone], DiagnosticError | None]:
+        """Wait for events of the workers and journal their outcomes in one step.
+
+        Return the batches that ended, and why the outcomes could not be journalled: then nothing more is sent.
+        """
         outcomes: list[Outcome] = []
         ended: list[_WorkerDone] = []
         timeout: float | None = None
@@ -211,14 +267,18 @@ class PlanExecutor:
                 ended.append(event)
             else:
                 outcomes.extend(event)
-        self._record(outcomes)
-        return ended
+        try:
+            self._record(outcomes)
+        except DiagnosticError as error:
+            self.stop.set()
+            return ended, error
+        return ended, None
 
     def _record(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
-            self.ledger.record_outcomes(outcomes, self.clock.now())
             self.outcomes.update({outcome.key: outcome for outcome in outcomes})
             self.progress.advanced(outcomes)
+            self.ledger.record_outcomes(outcomes, self.clock.now())
 
     def _unblocked(self, level: Sequence[Operation]) -> Sequence[Operation]:
         """The operations that wait for nothing any more; those that waited for what failed end here, unsent."""
@@ -281,9 +341,14 @@ class PlanExecutor:
     def _close_unsent_intents(self) -> None:
         """Journal what was intended and never sent, so that no intent stays open without need."""
         why = ServiceErrorDetail("not sent: the run was stopped first")
-        left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in self.outcomes]
+        sent = self.begun | self.outcomes.keys() | self.held
+        left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in sent]
         if left:
-            self.ledger.record_outcomes(left, self.clock.now())
+            with suppress(DiagnosticError):  # what was never begun needs no outcome
+                self.ledger.record_outcomes(left, self.clock.now())
+
+    def _end(self, status: ApplyStatus, cause: ServiceErrorDetail) -> None:
+        self.status, self.cause = status, cause
 
     def _is_settled(self, operation: Operation) -> bool:
         """Whether nothing is left to do for it: it is done, or was never due."""
@@ -295,14 +360,25 @@ class PlanExecutor:
         return outcome is not None and outcome.status is Status.DONE
 
     def _over(self) -> bool:
-        return self.stop.is_set() or self.clock.now() >= self.deadline
+        return self.stop.is_set() or self.clock.monotonic() >= self.deadline
 
     def _status(self) -> ApplyStatus:
-        if self.cause is not None:
-            return ApplyStatus.DENIED
+        if self.status is None and self.stop.is_set():
+            self._notice_lost_lease()
+        if self.status is not None:
+            return self.status
         if self.stop.is_set():
             return ApplyStatus.INTERRUPTED
-        return ApplyStatus.DEADLINE if self.clock.now() >= self.deadline else ApplyStatus.COMPLETE
+        return ApplyStatus.DEADLINE if self.clock.monotonic() >= self.deadline else ApplyStatus.COMPLETE
+
+    def _notice_lost_lease(self) -> None:
+        """Tell a lease that was lost, which stops the run too, from an interrupt."""
+        try:
+            self.ledger.begin_attempts(self.holder, (), self.clock.now())
+        except LeaseLostError as error:
+            self._end(ApplyStatus.LEASE_LOST, ServiceErrorDetail(str(error)))
+        except DiagnosticError as error:
+            self._end(ApplyStatus.LEDGER_FAILED, ServiceErrorDetail(error.diagnostics[0].summary))
 
     def _context(self) -> SendContext:
         return SendContext(
@@ -311,6 +387,6 @@ class PlanExecutor:
             self.deadline,
             self.options.draw,
             self.events.put,
-            self._intend,
+            self.gate.begin,
             self.progress.note,
         )

@@ -19,6 +19,10 @@ class ApplyStatus(StrEnum):
     """Ctrl-C, or a termination signal."""
     DEADLINE = "deadline"
     """The run's own deadline passed."""
+    LEASE_LOST = "lease-lost"
+    """Another run took the lease over, somebody broke it, or it lapsed."""
+    LEDGER_FAILED = "ledger-failed"
+    """The ledger could not be written in mid-run."""
 
 
 class Result(NamedTuple):

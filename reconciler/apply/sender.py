@@ -14,10 +14,16 @@ from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
 
 
 class Attempt(NamedTuple):
-    """Operations that go in one request, and how often they were sent already."""
+    """Operations that go in one request; ``number`` counts their attempts.
+
+    ``rejection`` is the answer to a batch they were in, if they may have been stored although it was rejected; they are
+    then all of the batch if ``is_whole``, so that at least one of them is bad.
+    """
 
     operations: Sequence[Operation]
     number: int = 1
+    rejection: ServiceErrorDetail | None = None
+    is_whole: bool = True
 
 
 class DeniedError(Exception):
@@ -29,14 +35,17 @@ class DeniedError(Exception):
 
 
 class SendContext(NamedTuple):
-    """What a sender shares with the run: where outcomes go, what is journalled before a repeat, when to stop."""
+    """What a sender shares with the run: where outcomes go, what is journalled before each request, when to stop.
+
+    ``deadline`` is by the monotonic clock.
+    """
 
     clock: Clock
     stop: Event
     deadline: int
     draw: Callable[[], float]
     emit: Callable[[Sequence[Outcome]], None]
-    record_intents: Callable[[Sequence[Operation]], None]
+    begin: Callable[[Sequence[Operation]], None]
     note: Callable[[str], None]
 
 
@@ -63,11 +72,13 @@ class Sender:
 
     def _attempt(self, attempt: Attempt) -> list[Attempt]:
         """Send one attempt once; what is to be sent next for it."""
-        operations = self._in_time(attempt.operations)
+        operations = attempt.operations
+        if attempt.rejection is not None:
+            return self._await_rejected(attempt, attempt.rejection)
+        operations = self._in_time(operations)
         if not operations:
             return []
-        if attempt.number > 1:
-            self.context.record_intents(operations)
+        self.context.begin(operations)
         try:
             ids = self.provider.send(operations)
         except ServiceError as error:
@@ -95,24 +106,36 @@ class Sender:
         if len(operations) == 1:
             self._end(operations, Status.FAILED, error.detail)
             return []
-        self.context.note(f"{self.provider.key} refused a batch of {len(operations)}: looking for the bad item")
-        if not self.rejects_whole:
-            shown = self._await(operations, enough=len(operations) - 1)
-            if shown is None:
-                self._end(operations, Status.UNKNOWN, error.detail)
-                return []
-            self.rejects_whole = not shown
-            operations = self._mark_visible(operations, shown)
-        if len(operations) < 2:
-            return [Attempt(operations)] if operations else []
-        return [Attempt(half) for half in halves(operations)]
+        self.context.note(f"{self.provider.key} rejected a batch of {len(operations)}: searching for the bad item")
+        if self.rejects_whole:
+            return _narrowed(operations)
+        events = [item for item in operations if item.occurrence is not None]
+        others = [item for item in operations if item.occurrence is None]
+        shown = read_back(self.provider, others) if others else frozenset()
+        narrowed = _narrowed(self._mark_visible(others, shown or frozenset()))
+        return [*narrowed, Attempt(events, 1, error.detail, not others)] if events else narrowed
+
+    def _await_rejected(self, attempt: Attempt, answer: ServiceErrorDetail) -> list[Attempt]:
+        """Find out which events of a rejected batch were recorded all the same; the others are sent again.
+
+        An alarm is sent again at once, since a second one beside it can be cleared; an event cannot be taken back.
+        """
+        events = attempt.operations
+        if self.rejects_whole:
+            return _narrowed(events)
+        shown = self._await(events, enough=len(events) - attempt.is_whole)
+        if shown is None:
+            self._end(events, Status.UNKNOWN, answer)
+            return []
+        self.rejects_whole = not shown
+        return _narrowed(self._mark_visible(events, shown))
 
     def _again_later(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """Nothing was stored: wait as told, or with growing patience, and send the same again."""
         pause = error.retry_after
         if pause is None:
             pause = backoff(attempt.number, self.context.draw)
-        left = (self.context.deadline - self.context.clock.now()) / 1000
+        left = (self.context.deadline - self.context.clock.monotonic()) / 1000
         if attempt.number >= MAX_ATTEMPTS or pause > left:
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
@@ -144,15 +167,15 @@ class Sender:
         """
         context = self.context
         enough = len(operations) if enough is None else enough
-        until = context.clock.now() + self.provider.limits.visible_within
+        until = context.clock.monotonic() + self.provider.limits.visible_within
         for pause in poll_intervals():
-            last = context.clock.now() >= until
+            last = context.clock.monotonic() >= until
             shown = read_back(self.provider, operations)
             if shown is not None and (last or len(shown) >= enough):
                 return shown
-            if (last and self._late()) or context.clock.now() >= until + self.provider.limits.visible_within:
+            if (last and self._late()) or context.clock.monotonic() >= until + self.provider.limits.visible_within:
                 return None
-            left = max(0.001, (until - context.clock.now()) / 1000)
+            left = max(0.001, (until - context.clock.monotonic()) / 1000)
             if context.clock.wait(pause if last else min(pause, left), context.stop):
                 return None
         return None
@@ -174,10 +197,17 @@ class Sender:
         return [item for item in operations if item not in late] if late else operations
 
     def _late(self) -> bool:
-        return self.context.clock.now() >= self.context.deadline
+        return self.context.clock.monotonic() >= self.context.deadline
 
     def _end(self, operations: Iterable[Operation], status: Status, answer: ServiceErrorDetail) -> None:
         self.context.emit([Outcome(item.key, status, answer) for item in operations])
+
+
+def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:
+    """What to send next of a rejected batch: its halves."""
+    if len(operations) < 2:
+        return [Attempt(operations)] if operations else []
+    return [Attempt(half) for half in halves(operations)]
 
 
 def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:

@@ -4,96 +4,143 @@ from collections.abc import Mapping, Sequence
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.options import DEADLINE
+from reconciler.apply.doubt import NEVER_ARRIVED, open_elsewhere, settling_window, waiting_note
 from reconciler.apply.progress import Progress
 from reconciler.apply.sender import read_back
 from reconciler.apply.verify import verify
 from reconciler.core.clock import Clock
-from reconciler.core.operation import Outcome, ServiceErrorDetail, Status, Verb
+from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.core.retry import poll_intervals
-from reconciler.ledger.protocol import Entry, Ledger
+from reconciler.ledger.protocol import Entry, InFlight, Ledger
 from reconciler.providers.protocol import Provider
+
+_NEVER_SENT = ServiceErrorDetail("never sent: its turn had not come when the run ended")
 
 
 class Settlement(NamedTuple):
     """What became of the open intents of earlier runs.
 
-    ``arrived`` are done after all, ``lost`` never reached the service, ``open`` could not be asked about.
+    ``arrived`` are done after all, ``lost`` never reached the service as far as it shows, ``open`` could not be queried
+    or were begun at another target. ``waiting`` are events that the service may still come to show.
     """
 
     arrived: tuple[Entry, ...] = ()
     lost: tuple[Entry, ...] = ()
     open: tuple[Entry, ...] = ()
+    waiting: tuple[Entry, ...] = ()
 
 
 def resolve_open_intents(
-    ledger: Ledger, providers: Mapping[str, Provider], clock: Clock, stop: Event, progress: Progress
+    ledger: Ledger,
+    providers: Mapping[str, Provider],
+    clock: Clock,
+    stop: Event,
+    progress: Progress,
+    *,
+    targets: Mapping[str, str] | None = None,
+    wait_for_events: bool = True,
 ) -> Settlement:
-    """Settle every open intent, and wait for what earlier runs did to show, as long as each service may take.
+    """Give every open intent its outcome, and wait for what earlier runs did to show, as long as each service may take.
 
-    What is done and not shown yet could not be changed: nobody knows its id. Raises DeniedError.
+    What was never begun is closed at once, and so is an alarm that does not show: it can be pushed again. Only events
+    are waited for, for what is left of the service's window since they were begun; without ``wait_for_events`` they
+    stay open, and the executor waits for those that are due while it sends the rest. What was begun at other
+    ``targets`` stays open. Raises DeniedError.
     """
     entries = ledger.open_intents()
+    attempts = ledger.in_flight(clock.now()) if entries else {}
+    unsent = [entry for entry in entries if entry.operation.key not in attempts]
+    elsewhere = open_elsewhere(entries, targets)
+    begun = [entry for entry in entries if entry.operation.key in attempts and entry not in elsewhere]
     arrived: list[Entry] = []
     lost: list[Entry] = []
-    unasked: list[Entry] = []
-    for key in sorted({entry.operation.provider for entry in entries}):
-        mine = [entry for entry in entries if entry.operation.provider == key]
+    waiting: list[Entry] = []
+    unasked: list[Entry] = [entry for entry in elsewhere if entry.operation.key in attempts]
+    for key in sorted({entry.operation.provider for entry in begun}):
+        mine = [entry for entry in begun if entry.operation.provider == key]
         provider = providers.get(key)
-        shown = _shown(provider, mine, clock, stop, progress) if provider else None
-        if shown is None:
+        found = _look(provider, mine, attempts, clock, stop, progress, wait_for_events) if provider else None
+        if found is None:
             unasked.extend(mine)
             continue
-        arrived.extend(entry for entry in mine if entry.operation.key in shown)
-        lost.extend(entry for entry in mine if entry.operation.key not in shown)
-    never = ServiceErrorDetail("never arrived: the service does not show it")
+        arrived += [entry for entry in mine if entry.operation.key in found.shown]
+        waiting += [entry for entry in mine if entry.operation.key in found.waiting]
+        lost += [entry for entry in mine if entry.operation.key not in found.shown | found.waiting]
     outcomes = [Outcome(entry.operation.key, Status.DONE) for entry in arrived]
-    outcomes += [Outcome(entry.operation.key, Status.FAILED, never) for entry in lost]
-    with ledger.batch():
-        ledger.record_outcomes(outcomes, clock.now())
-        ledger.confirm([entry.operation.key for entry in arrived], clock.now())
-    _await_recent(ledger, providers, clock, stop, progress)
-    return Settlement(tuple(arrived), tuple(lost), tuple(unasked))
+    outcomes += [Outcome(entry.operation.key, Status.FAILED, NEVER_ARRIVED) for entry in lost]
+    outcomes += [Outcome(entry.operation.key, Status.FAILED, _NEVER_SENT) for entry in unsent]
+    if outcomes:
+        with ledger.batch():
+            ledger.record_outcomes(outcomes, clock.now())
+            ledger.confirm([entry.operation.key for entry in arrived], clock.now())
+    _await_recent(ledger, providers, clock, stop, progress, targets)
+    return Settlement(tuple(arrived), (*unsent, *lost), tuple(unasked), tuple(waiting))
 
 
 def _await_recent(
-    ledger: Ledger, providers: Mapping[str, Provider], clock: Clock, stop: Event, progress: Progress
+    ledger: Ledger,
+    providers: Mapping[str, Provider],
+    clock: Clock,
+    stop: Event,
+    progress: Progress,
+    targets: Mapping[str, str] | None,
 ) -> None:
-    """Wait until the last write at each address shows, or its window has passed; journal which do."""
+    """Wait until the last write at each address is visible, or its window has passed; journal which are.
+
+    What is done and not shown yet could not be changed: its id is not known.
+    """
     window = max((provider.limits.visible_within for provider in providers.values()), default=0)
-    recent = ledger.view(clock.now(), window).recent
+    now = clock.now()
+    recent = ledger.view(now, window, None if targets is None else dict(targets)).recent
     last = {entry.operation.address: entry for entry in recent if entry.operation.provider in providers}
     if not last:
         return
     operations = [entry.operation for entry in last.values()]
-    deadline = max(entry.ended_at or 0 for entry in last.values()) + window
-    unseen = verify(operations, providers, clock, stop, progress, deadline=deadline)
+    left = max((entry.ended_at or 0) + window - now for entry in last.values())
+    within = min(window, max(0, left))  # a wall clock that stepped back does not prolong it
+    unseen = verify(operations, providers, clock, stop, progress, within=within)
     ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now())
 
 
-def _shown(
-    provider: Provider, entries: Sequence[Entry], clock: Clock, stop: Event, progress: Progress
-) -> frozenset[str] | None:
-    """The keys whose effect shows once the service's window has passed; None where it can't be asked.
+class _Found(NamedTuple):
+    """The keys whose effect is visible, and those of events that may still become so."""
 
-    Only a push is worth waiting for: a clear that does not show can be sent again without harm. The window counts from
-    now, not from the intent: a run that waited for its rate limit or for a busy service sent long after it meant to. It
-    sent nothing after its deadline.
-    """
+    shown: frozenset[str]
+    waiting: frozenset[str]
+
+
+def _look(
+    provider: Provider,
+    entries: Sequence[Entry],
+    attempts: Mapping[str, InFlight],
+    clock: Clock,
+    stop: Event,
+    progress: Progress,
+    wait_for_events: bool,
+) -> _Found | None:
+    """Query for the effect of open attempts until all is known; None if the service cannot be queried."""
     operations = [entry.operation for entry in entries]
-    window = provider.limits.visible_within
-    pushes = {entry.operation.key: entry.intended_at for entry in entries if entry.operation.verb is Verb.PUSH}
-    began = clock.now()
+    began = clock.monotonic()
+    until = {
+        item.key: began + settling_window(attempts[item.key], provider.limits, item)
+        for item in operations
+        if item.occurrence is not None
+    }
+    patience = began + provider.limits.visible_within
+    told = False
     for pause in poll_intervals():
-        now = clock.now()
+        now = clock.monotonic()
         shown = read_back(provider, operations)
-        missing = [at for key, at in pushes.items() if shown is None or key not in shown]
-        until = min(began, max(missing, default=0) + DEADLINE) + window
-        if shown is not None and (not missing or now >= until):
-            return shown
-        if shown is None and now >= began + window:
+        left = {key: end for key, end in until.items() if end > now and (shown is None or key not in shown)}
+        if shown is not None and (not left or not wait_for_events):
+            return _Found(shown, frozenset(left))
+        if shown is None and now >= patience:
             return None
-        progress.verifying(len(missing))
+        if left and not told:
+            end = max(left.values())
+            progress.note(waiting_note(len(left), provider.key, clock.now() + end - now))
+            told = True
+        progress.verifying(len(left))
         if clock.wait(pause, stop):
             return None
     return None

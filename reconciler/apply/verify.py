@@ -20,24 +20,24 @@ def verify(
     stop: Event,
     progress: Progress,
     *,
-    deadline: int | None = None,
+    within: int | None = None,
 ) -> frozenset[str]:
-    """Look until every operation's effect shows, or its service's window for that has passed; the keys not confirmed.
+    """Poll until every operation's effect is visible, or its service's window has passed; the keys not confirmed.
 
-    ``deadline`` (epoch ms) takes the place of the services' windows, counted from now. Raises DeniedError.
+    ``within`` (ms) takes the place of the services' windows. Raises DeniedError.
     """
     unseen = {
         key: [item for item in operations if item.provider == key] for key in {item.provider for item in operations}
     }
-    began = clock.now()
+    began = clock.monotonic()
     for pause in poll_intervals():
-        now = clock.now()
+        now = clock.monotonic()
         for key, waiting in unseen.items():
             if waiting:
                 shown = read_back(providers[key], waiting) or frozenset()
                 unseen[key] = [item for item in waiting if item.key not in shown]
         left = [key for key, waiting in unseen.items() if waiting]
-        until = [began + providers[key].limits.visible_within if deadline is None else deadline for key in left]
+        until = [began + (providers[key].limits.visible_within if within is None else within) for key in left]
         if now >= max(until, default=0):
             break
         progress.verifying(sum(map(len, unseen.values())))

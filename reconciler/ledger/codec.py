@@ -4,16 +4,22 @@ A row holds all operations of one call, column by column, so that journalling co
 values are all the same is stored once, and payloads, being JSON texts already, are not encoded a second time.
 """
 
+from __future__ import annotations
+
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
+from reconciler.ledger.liveness import BootTime
 
 PROVIDER = '"provider":'
 """What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""
+
+_SEALED = "3:"  # what a digest begins with that is of a whole row
 
 _SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
 _RENAMED = {"after": "depends_on", "unless_refreshed": "only_if_duplicate"}
@@ -27,19 +33,48 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 
 
 class Intent(NamedTuple):
-    """One row of step ``intend``, as text. ``digest`` is of both others."""
+    """What a row of step ``intend`` holds, as text."""
 
     body: str
     payloads: str
-    digest: str
+
+
+class Row(NamedTuple):
+    """One row of the journal, as it is stored."""
+
+    step: str
+    run: int | None
+    at: int
+    body: str
+    payloads: str | None = None
+    digest: str | None = None
+
+    def sealed(self) -> Row:
+        """The row with its digest."""
+        return self._replace(digest=f"{_SEALED}{self._digest()}")
+
+    def check(self) -> None:
+        """Raise ValueError unless the row is what was written; rows of older versions have a weaker digest, or none."""
+        if self.digest is None:
+            whole = self.step != "intend"
+        elif self.digest.startswith(_SEALED):
+            whole = self.digest == f"{_SEALED}{self._digest()}"
+        else:
+            whole = self.digest == _hash(f"{self.body}{_SEPARATOR}{self.payloads}")
+        if not whole:
+            raise ValueError("an operation is not what was written" if self.step == "intend" else "a row was altered")
+
+    def _digest(self) -> str:
+        return _hash(_SEPARATOR.join(map(str, self[:5])))
 
 
 class Effect(NamedTuple):
-    """What an operation leaves in the view of the past: the fact it records, or the id it clears."""
+    """What an operation leaves in the view of the past: the fact it records or the id it clears, at which target."""
 
     address: Address
     occurrence: str | None
     target: str | None
+    place: str | None
 
 
 class DetailedOutcome(NamedTuple):
@@ -68,7 +103,8 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
         if op.occurrence is not None or op.target is not None
     )
     body = encode(fields)
-    return Intent(body, payloads, _digest(body, payloads))
+    (body + payloads).encode()  # raises if a half of a surrogate pair is in it
+    return Intent(body, payloads)
 
 
 def told_provider(key: str) -> str:
@@ -77,9 +113,7 @@ def told_provider(key: str) -> str:
 
 
 def decode_intent(intent: Intent) -> list[Operation]:
-    """The operations of a row, to the byte; ValueError where the row is not what was written."""
-    if _digest(intent.body, intent.payloads) != intent.digest:
-        raise ValueError("an operation is not what was written")
+    """The operations of a row, to the byte."""
     fields = {_RENAMED.get(name, name): column for name, column in json.loads(intent.body).items()}
     count = len(fields["key"])
     columns = {name: column if len(column) == count else column * count for name, column in fields.items()}
@@ -91,10 +125,12 @@ def decode_intent(intent: Intent) -> list[Operation]:
     return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
 
 
-def decode_marks(body: Mapping[str, Any]) -> Iterator[tuple[str, Effect]]:
-    """The marks of a row's operations, by key, from its parsed body."""
+def decode_marks(body: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[tuple[str, Effect]]:
+    """The marks of a row's operations, by key, from its parsed body and the targets of its run."""
+    providers = body["provider"]
     for position, address, occurrence, target in body["marks"]:
-        yield body["key"][position], Effect(Address(*address), occurrence, target)
+        place = targets.get(providers[position if len(providers) > 1 else 0])
+        yield body["key"][position], Effect(Address(*address), occurrence, target, place)
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
@@ -108,6 +144,11 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
         else:
             told.append((key, status, _storable(None if error is None else str(error)), _storable(id_)))
     return encode({"done": done, "told": told})
+
+
+def encode_begin(keys: Iterable[str], boot: BootTime | None, process: str | None) -> str:
+    """The row for operations that are being sent, by which process, and when by the machine's own clock."""
+    return encode({"key": list(keys), "boot": boot, "process": process, "pid": os.getpid()})
 
 
 def encode_keys(keys: Iterable[str]) -> str:
@@ -124,5 +165,5 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _digest(body: str, payloads: str) -> str:
-    return sha256(f"{body}{_SEPARATOR}{payloads}".encode()).hexdigest()
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

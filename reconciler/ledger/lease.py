@@ -1,61 +1,91 @@
 """The lease on a stack: one row in the ledger, and a fencing number that only grows.
 
-Each function works inside the caller's transaction; instants are epoch milliseconds.
+Each function works inside the caller's transaction; instants are epoch milliseconds. A lease ends by the clock that
+counts from the machine's start, so that setting the wall clock neither ends nor prolongs it; on another machine, or
+after a restart, by the wall clock.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
-from reconciler.ledger.liveness import fingerprint, is_dead
+from reconciler.ledger.liveness import BootTime, fingerprint, is_dead
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError
 
+_COLUMNS = "owner, host, pid, acquired_at, expires_at, fence, process, boot, boot_expires_at"
 
-def acquire(connection: sqlite3.Connection, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
+
+class Present(NamedTuple):
+    """The present by the wall clock (epoch ms), and by the machine's own where there is one."""
+
+    now: int
+    boot: BootTime | None
+
+
+class _Lease(NamedTuple):
+    holder: Holder
+    process: str | None
+    boot: str | None
+    boot_expires_at: int | None
+
+    def has_lapsed(self, present: Present) -> bool:
+        if self.boot_expires_at is not None and present.boot is not None and present.boot.boot == self.boot:
+            return self.boot_expires_at <= present.boot.at
+        return self.holder.expires_at <= present.now
+
+
+def acquire(connection: sqlite3.Connection, owner: str, host: str, pid: int, present: Present, lifetime: int) -> Holder:
     """Take the lease, or raise LeaseHeldError; one that lapsed, or whose process on this host is dead, is taken
     over.
     """
-    holding = current(connection, now, host)
+    holding = current(connection, present, host)
     if holding is not None:
         raise LeaseHeldError(holding)
-    row = (owner, host, pid, now, now + lifetime, fingerprint(pid))
     connection.execute(
-        "UPDATE lease SET fence = fence + 1, owner = ?, host = ?, pid = ?, acquired_at = ?, expires_at = ?,"
-        " process = ?",
-        row,
+        "UPDATE lease SET fence = fence + 1, owner = ?, host = ?, pid = ?, acquired_at = ?, process = ?",
+        (owner, host, pid, present.now, fingerprint(pid)),
     )
+    _prolong(connection, present, lifetime)
     (fence,) = connection.execute("SELECT fence FROM lease").fetchone()
-    return Holder(owner, host, pid, now, now + lifetime, fence)
+    return Holder(owner, host, pid, present.now, present.now + lifetime, fence)
 
 
-def current(connection: sqlite3.Connection, now: int, host: str | None) -> Holder | None:
-    """Who stands in the way of another run now; ``host`` is where we are, None to leave processes out of it."""
-    row = connection.execute(
-        "SELECT owner, host, pid, acquired_at, expires_at, fence, process FROM lease WHERE owner IS NOT NULL"
-    ).fetchone()
-    if row is None:
+def current(connection: sqlite3.Connection, present: Present, host: str) -> Holder | None:
+    """Who stands in the way of another run now; ``host`` is where we are."""
+    lease = _read(connection)
+    if lease is None or lease.has_lapsed(present):
         return None
-    holder, process = Holder(*row[:6]), row[6]
-    gone = holder.expires_at <= now or (holder.host == host and is_dead(holder.pid, process))
-    return None if gone else holder
+    if lease.holder.host == host and is_dead(lease.holder.pid, lease.process):
+        return None
+    return lease.holder
 
 
 def check(connection: sqlite3.Connection, holder: Holder) -> None:
     """Raise LeaseLostError unless the lease is still this holder's; nobody can take it before the transaction ends."""
-    row = connection.execute("SELECT owner, host, pid, fence FROM lease WHERE owner IS NOT NULL").fetchone()
-    if row == (holder.owner, holder.host, holder.pid, holder.fence):
-        return
-    if row is None:
+    lease = _read(connection)
+    if lease is None:
         raise LeaseLostError("the lease on this stack was broken or given back: nothing more may be sent")
-    owner, host, pid, _ = row
-    raise LeaseLostError(f"the lease on this stack was taken over by {owner} on {host} (process {pid})")
+    found = lease.holder
+    if (found.owner, found.host, found.pid, found.fence) != (holder.owner, holder.host, holder.pid, holder.fence):
+        raise LeaseLostError(
+            f"the lease on this stack was taken over by {found.owner} on {found.host} (process {found.pid})"
+        )
 
 
-def renew(connection: sqlite3.Connection, holder: Holder, now: int, lifetime: int) -> Holder:
+def check_running(connection: sqlite3.Connection, holder: Holder, present: Present) -> None:
+    """Raise LeaseLostError unless the lease is still this holder's and has not lapsed."""
+    check(connection, holder)
+    lease = _read(connection)
+    if lease is None or lease.has_lapsed(present):
+        raise LeaseLostError("the lease on this stack has lapsed: this run was stopped for too long to go on sending")
+
+
+def renew(connection: sqlite3.Connection, holder: Holder, present: Present, lifetime: int) -> Holder:
     """Prolong a lease that is still ours."""
     check(connection, holder)
-    connection.execute("UPDATE lease SET expires_at = ?", (now + lifetime,))
-    return holder._replace(expires_at=now + lifetime)
+    _prolong(connection, present, lifetime)
+    return holder._replace(expires_at=present.now + lifetime)
 
 
 def release(connection: sqlite3.Connection, holder: Holder) -> None:
@@ -64,13 +94,26 @@ def release(connection: sqlite3.Connection, holder: Holder) -> None:
 
 
 def is_taken(connection: sqlite3.Connection) -> bool:
-    """Whether the lease is somebody's, lapsed or not."""
-    return connection.execute("SELECT 1 FROM lease WHERE owner IS NOT NULL").fetchone() is not None
+    """Whether somebody has the lease, lapsed or not."""
+    return _read(connection) is not None
 
 
 def unlock(connection: sqlite3.Connection) -> Holder | None:
     """Break the lease; returns who held it, lapsed or not."""
-    held = current(connection, now=-(1 << 63), host=None)
-    if held is not None:
-        connection.execute("UPDATE lease SET owner = NULL")
-    return held
+    lease = _read(connection)
+    if lease is None:
+        return None
+    connection.execute("UPDATE lease SET owner = NULL")
+    return lease.holder
+
+
+def _prolong(connection: sqlite3.Connection, present: Present, lifetime: int) -> None:
+    boot, at = (None, None) if present.boot is None else (present.boot.boot, present.boot.at + lifetime)
+    connection.execute(
+        "UPDATE lease SET expires_at = ?, boot = ?, boot_expires_at = ?", (present.now + lifetime, boot, at)
+    )
+
+
+def _read(connection: sqlite3.Connection) -> _Lease | None:
+    row = connection.execute(f"SELECT {_COLUMNS} FROM lease WHERE owner IS NOT NULL").fetchone()  # noqa: S608
+    return None if row is None else _Lease(Holder(*row[:6]), *row[6:])

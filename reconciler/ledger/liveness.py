@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 _PROC = Path("/proc")
+
+
+class BootTime(NamedTuple):
+    """An instant by a clock that nobody can set: ``boot`` names the start of the machine, ``at`` is milliseconds since.
+
+    All processes of a machine share it, and it goes on while the machine sleeps.
+    """
+
+    boot: str
+    at: int
+
+
+def boot_time() -> BootTime | None:
+    """The present; None on a system that does not tell its starts apart."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    return BootTime(boot, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
 
 def fingerprint(pid: int) -> str | None:

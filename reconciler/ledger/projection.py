@@ -12,18 +12,26 @@ import json
 import sqlite3
 from collections import defaultdict
 
-from reconciler.ledger.codec import DetailedOutcome, decode_marks, decode_told, encode, encode_keys
+from reconciler.ledger.codec import DetailedOutcome, Row, decode_marks, decode_told, encode, encode_keys
 
 _PUT = """
-INSERT INTO operations (key, intent, position, attempts, status, ended_at, confirmed_at, answer, service_id)
-SELECT each.value, ?, CAST(each.key AS INTEGER), ?, ?, ?, ?, ?, ? FROM json_each(?) AS each WHERE TRUE
+INSERT INTO operations (key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, answer,
+  service_id)
+SELECT each.value, ?, CAST(each.key AS INTEGER), ?, ?, ?, ?, ?, ?, ?, ? FROM json_each(?) AS each WHERE TRUE
 ON CONFLICT (key) DO UPDATE SET
   intent = excluded.intent, position = excluded.position, attempts = attempts + excluded.attempts,
+  begun = excluded.begun, begun_at = excluded.begun_at,
   status = excluded.status, ended_at = excluded.ended_at, confirmed_at = excluded.confirmed_at,
   answer = excluded.answer, service_id = excluded.service_id
 """
 
-_MARK = "UPDATE operations SET type = ?, name = ?, instance = ?, occurrence = ?, target = ? WHERE key = ?"
+_MARK = "UPDATE operations SET type = ?, name = ?, instance = ?, occurrence = ?, target = ?, place = ? WHERE key = ?"
+
+_BEGIN = """
+UPDATE operations SET attempts = attempts + 1, begun = ?, begun_at = ?, status = NULL, ended_at = NULL,
+  confirmed_at = NULL, answer = NULL
+WHERE key IN (SELECT value FROM json_each(?))
+"""
 
 _DONE = """
 UPDATE operations SET status = 'done', ended_at = ?, answer = NULL WHERE key IN (SELECT value FROM json_each(?))
@@ -41,12 +49,25 @@ UPDATE operations SET confirmed_at = ? WHERE confirmed_at IS NULL AND key IN (SE
 class OperationState:
     """Where an operation stands after its latest intent."""
 
-    __slots__ = ("answer", "attempts", "confirmed_at", "ended_at", "id", "intent", "position", "status")
+    __slots__ = (
+        "answer",
+        "attempts",
+        "begun",
+        "begun_at",
+        "confirmed_at",
+        "ended_at",
+        "id",
+        "intent",
+        "position",
+        "status",
+    )
 
     def __init__(self, intent: int, position: int, attempts: int) -> None:
         self.intent = intent
         self.position = position
         self.attempts = attempts
+        self.begun: int | None = None
+        self.begun_at: int | None = None
         self.status: str | None = None
         self.ended_at: int | None = None
         self.confirmed_at: int | None = None
@@ -62,18 +83,32 @@ def is_behind(connection: sqlite3.Connection) -> bool:
     return bool(behind)
 
 
+def read_targets(connection: sqlite3.Connection) -> dict[int | None, dict[str, str]]:
+    """The targets of each run that told them, by the run's number."""
+    found = connection.execute("SELECT number, targets FROM runs WHERE targets IS NOT NULL")
+    return {number: json.loads(targets) for number, targets in found}
+
+
 def project(connection: sqlite3.Connection) -> None:
     """Bring the operations up to the end of the journal, inside the caller's transaction."""
-    pending = connection.execute(
-        "SELECT number, step, at, body FROM journal WHERE number > (SELECT journal FROM folded) ORDER BY number"
+    (without_begin,) = connection.execute("SELECT without_begin FROM folded").fetchone()
+    rows = connection.execute(
+        "SELECT number, step, run, at, body, payloads, digest FROM journal"
+        " WHERE number > (SELECT journal FROM folded) ORDER BY number"
     )
+    targets = read_targets(connection)
     news = _Pending(connection)
     number = None
-    for number, step, at, body in pending:
-        content = json.loads(body)
+    for number, *columns in rows:
+        row = Row(*columns)
+        row.check()
+        step, at, content = row.step, row.at, json.loads(row.body)
         if step == "intend":
-            news.intend(number, content["key"])
-            news.marks += [(*mark.address, mark.occurrence, mark.target, key) for key, mark in decode_marks(content)]
+            news.intend(number, content["key"], may_be_sent=number <= without_begin)
+            effects = decode_marks(content, targets.get(row.run, {}))
+            news.marks += [(*effect.address, *effect[1:], key) for key, effect in effects]
+        elif step == "begin":
+            news.begin(number, content["key"], at)
         elif step == "settle":
             news.done(content["done"], at)
             news.told(decode_told(content), at)
@@ -92,10 +127,24 @@ class _Pending:
         self._standings: dict[str, OperationState] = {}
         self.marks: list[tuple[str | None, ...]] = []
 
-    def intend(self, number: int, keys: list[str]) -> None:
+    def intend(self, number: int, keys: list[str], *, may_be_sent: bool) -> None:
+        """``may_be_sent``: the row is of a version that did not tell when sending began."""
         for position, key in enumerate(keys):
             before = self._standings.get(key)
-            self._standings[key] = OperationState(number, position, 1 if before is None else before.attempts + 1)
+            attempts = 0 if before is None else before.attempts
+            self._standings[key] = OperationState(number, position, attempts + may_be_sent)
+
+    def begin(self, number: int, keys: list[str], at: int) -> None:
+        earlier = []
+        for key in keys:
+            state = self._standings.get(key)
+            if state is None:
+                earlier.append(key)
+            else:
+                state.attempts, state.begun, state.begun_at = state.attempts + 1, number, at
+                state.status = state.ended_at = state.confirmed_at = state.answer = None
+        if earlier:
+            self._connection.execute(_BEGIN, (number, at, encode_keys(earlier)))
 
     def done(self, keys: list[str], at: int) -> None:
         earlier = []
@@ -131,7 +180,8 @@ class _Pending:
     def write(self) -> None:
         alike: defaultdict[tuple[int | str | None, ...], dict[int, str]] = defaultdict(dict)
         for key, s in self._standings.items():
-            alike[s.intent, s.attempts, s.status, s.ended_at, s.confirmed_at, s.answer, s.id][s.position] = key
-        for fate, keys in alike.items():
-            self._connection.execute(_PUT, (*fate, encode(keys)))
+            counted = (s.intent, s.attempts, s.begun, s.begun_at)
+            alike[(*counted, s.status, s.ended_at, s.confirmed_at, s.answer, s.id)][s.position] = key
+        for columns, keys in alike.items():
+            self._connection.execute(_PUT, (*columns, encode(keys)))
         self._connection.executemany(_MARK, self.marks)

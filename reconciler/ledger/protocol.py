@@ -1,6 +1,6 @@
 """The ledger's protocol: what a store of runs, operations and leases must do, so that a shared database can follow."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,7 +14,11 @@ CHECK = "check"
 
 
 class Entry(NamedTuple):
-    """An operation as journalled: its intent, how often it was sent, and its outcome (None: open)."""
+    """An operation as journalled: its intent, how often it was sent, and its outcome (None: open).
+
+    ``begun_at`` is when its latest attempt began; None if it was certainly never sent. ``target`` is the canonical text
+    of the target it was meant for, None if the run did not say.
+    """
 
     operation: Operation
     run: str
@@ -25,6 +29,25 @@ class Entry(NamedTuple):
     confirmed_at: int | None
     answer: str | None
     id: str | None
+    begun_at: int | None = None
+    target: str | None = None
+
+
+class InFlight(NamedTuple):
+    """An attempt without an outcome. ``age`` is how long ago (ms, by the ledger's clock) it began at the latest.
+
+    ``sender_is_dead`` says that the process which sent it is known to be gone, so that nothing of it is still to come.
+    """
+
+    age: int
+    sender_is_dead: bool
+
+
+def is_at(entry: Entry, targets: Mapping[str, str] | None) -> bool:
+    """Whether an operation was meant for the target that its provider has now; so also where either is not known."""
+    if targets is None or entry.target is None:
+        return True
+    return entry.operation.provider not in targets or targets[entry.operation.provider] == entry.target
 
 
 class Orphan(NamedTuple):
@@ -66,7 +89,10 @@ class RunState(StrEnum):
 
 
 class Run(NamedTuple):
-    """One execution of a plan; ``ended_at`` is None while it runs, or when it died."""
+    """One execution of a plan; ``ended_at`` is None while it runs, or when it died.
+
+    ``targets`` maps each provider's key to the canonical text of its target; empty if the run did not say.
+    """
 
     id: str
     plan_id: str
@@ -74,6 +100,7 @@ class Run(NamedTuple):
     started_at: int
     ended_at: int | None
     state: RunState
+    targets: Mapping[str, str] = MappingProxyType({})
 
 
 class Holder(NamedTuple):
@@ -100,7 +127,11 @@ class LeaseLostError(Exception):
 
 
 class Ledger(Protocol):
-    """The journal of one stack; every write is durable when its method returns. Instants are epoch milliseconds."""
+    """The journal of one stack; every write is durable when its method returns. Instants are epoch milliseconds.
+
+    ``now`` is the caller's wall clock. A store with a better clock (the database's, the machine's own) judges leases
+    and ages by that.
+    """
 
     def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
         """Take the lease for ``lifetime`` ms, or raise LeaseHeldError; a lapsed lease, or one whose process on this
@@ -122,8 +153,15 @@ class Ledger(Protocol):
         """Open a run; raises LeaseLostError where the lease is no longer the holder's."""
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
-        """Journal that these are about to be sent (again: attempts grows); raises LeaseLostError before anything is
+        """Journal that these are to be sent by a run, before any of them is; raises LeaseLostError before anything is
         written.
+        """
+
+    def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
+        """Journal that these operations are being sent from now on; the same durable step checks that they may be.
+
+        Raises LeaseLostError unless the holder's fence is still the highest and its lease still runs by the ledger's
+        clock.
         """
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
@@ -137,13 +175,17 @@ class Ledger(Protocol):
     def open_intents(self) -> Sequence[Entry]:
         """Operations whose intent is journalled and whose outcome is not, or is unknown; oldest first."""
 
+    def in_flight(self, now: int) -> Mapping[str, InFlight]:
+        """The open operations that may have been sent, by key; the others never were."""
+
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         """The outcome of each of these operations that has one."""
 
-    def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
+    def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
         """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms.
 
-        ``orphans`` is told where the keys of all configured ``providers`` are given.
+        ``targets`` maps the key of every configured provider to its target: what was done at another one is left out
+        (rule 14), and ``orphans`` is told.
         """
 
     def runs(self) -> Sequence[Run]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.address import Address
-from reconciler.core.duration import DAY
+from reconciler.core.duration import DAY, HOUR
 from reconciler.core.operation import Operation, Status
-from reconciler.ledger.codec import PROVIDER, Intent, decode_intent, encode_keys, told_provider
+from reconciler.ledger.codec import PROVIDER, Intent, Row, decode_intent, encode_keys, told_provider
+from reconciler.ledger.lease import Present
+from reconciler.ledger.liveness import BootTime, is_dead
 from reconciler.ledger.orphans import orphans
-from reconciler.ledger.protocol import CHECK, Entry, LedgerView, Orphan, Run, RunState
+from reconciler.ledger.protocol import CHECK, Entry, InFlight, LedgerView, Orphan, Run, RunState, is_at
 
 REMEMBERED = 30 * DAY
 """How far back the view tells which alarms this stack cleared, and left behind: longer than any of them fires."""
 
+LONGEST_RUN = HOUR
+"""How long (ms) a run of an older version sent at the most after it had journalled an intent: its deadline."""
+
 _CHUNK = 1_000
 
 _STANDING = (
-    "SELECT intent, position, attempts, status, ended_at, confirmed_at, answer, service_id FROM operations WHERE "
+    "SELECT intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at"
+    " FROM operations WHERE "
 )
 
 _AMONG = "key IN (SELECT value FROM json_each(?))"
@@ -29,15 +36,47 @@ _STATUSES = f"SELECT key, status FROM operations WHERE status IS NOT NULL AND {_
 def runs(connection: sqlite3.Connection) -> list[Run]:
     """Every run, newest first."""
     rows = connection.execute(
-        "SELECT id, plan_id, command, started_at, ended_at, state FROM runs ORDER BY number DESC"
+        "SELECT id, plan_id, command, started_at, ended_at, state, targets FROM runs ORDER BY number DESC"
     ).fetchall()
-    return [Run(*row)._replace(state=RunState(row[-1])) for row in rows]
+    return [
+        Run(id, plan, command, started_at, ended_at, RunState(state), json.loads(targets or "{}"))
+        for id, plan, command, started_at, ended_at, state, targets in rows
+    ]
 
 
 def open_intents(connection: sqlite3.Connection) -> list[Entry]:
     """Operations that have no outcome, or an unknown one; oldest first."""
     rows = connection.execute(f"{_STANDING} (status IS NULL OR status = 'unknown') ORDER BY intent, position")
     return list(_entries(connection, rows))
+
+
+def in_flight(connection: sqlite3.Connection, present: Present) -> dict[str, InFlight]:
+    """The open operations that may have been sent, by key.
+
+    What a run of an older version meant to send may have been sent until its deadline passed.
+    """
+    (without_begin,) = connection.execute("SELECT without_begin FROM folded").fetchone()
+    rows = connection.execute(
+        "SELECT key, begun, intent, journal.at FROM operations JOIN journal ON number = coalesce(begun, intent)"
+        " WHERE (status IS NULL OR status = 'unknown') AND (begun IS NOT NULL OR intent <= ?)",
+        (without_begin,),
+    ).fetchall()
+    known = {number: _begin(connection, number, present) for number in {begun for _, begun, _, _ in rows} if number}
+    found: dict[str, InFlight] = {}
+    for key, begun, _, at in rows:
+        found[key] = InFlight(max(0, present.now - at - LONGEST_RUN), False) if begun is None else known[begun]
+    return found
+
+
+def _begin(connection: sqlite3.Connection, number: int, present: Present) -> InFlight:
+    """How long ago the attempts of a row of step ``begin`` began; by the wall clock where the machine has no other."""
+    at, body = connection.execute("SELECT at, body FROM journal WHERE number = ?", (number,)).fetchone()
+    content = json.loads(body)
+    dead = content["process"] is not None and is_dead(content["pid"], content["process"])
+    boot = content["boot"] and BootTime(*content["boot"])
+    if boot and present.boot is not None and boot.boot == present.boot.boot:
+        return InFlight(max(0, present.boot.at - boot.at), dead)
+    return InFlight(max(0, present.now - at), dead)
 
 
 def entries(connection: sqlite3.Connection, run: str) -> list[Entry]:
@@ -69,15 +108,21 @@ def statuses(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, S
 
 
 def view(
-    connection: sqlite3.Connection, now: int, visible_within: int, providers: Collection[str] | None = None
+    connection: sqlite3.Connection, now: int, visible_within: int, targets: Mapping[str, str] | None = None
 ) -> LedgerView:
     """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms, ``cleared`` and ``orphans``
-    30 days.
+    30 days. What was done at other ``targets`` is left out.
     """
+    places = None if targets is None else set(targets.values())
     facts = connection.execute(
-        "SELECT type, name, instance, occurrence FROM operations WHERE status = 'done' AND occurrence IS NOT NULL"
+        "SELECT type, name, instance, occurrence, place FROM operations"
+        " WHERE status = 'done' AND occurrence IS NOT NULL"
     )
-    recorded = frozenset([(Address(kind, name, key), occurrence) for kind, name, key, occurrence in facts])
+    recorded = frozenset(
+        (Address(kind, name, key), occurrence)
+        for kind, name, key, occurrence, place in facts
+        if places is None or place is None or place in places
+    )
     cleared = connection.execute(
         "SELECT target, ended_at FROM operations"
         " WHERE status = 'done' AND target IS NOT NULL AND ended_at >= ? ORDER BY ended_at",
@@ -87,8 +132,8 @@ def view(
         f"{_STANDING} status = 'done' AND confirmed_at IS NULL AND ended_at >= ? ORDER BY ended_at, intent, position",
         (now - visible_within,),
     )
-    writes = tuple(_entries(connection, recent))
-    left = () if providers is None else _orphans(connection, now, providers)
+    writes = tuple(entry for entry in _entries(connection, recent) if is_at(entry, targets))
+    left = () if targets is None else _orphans(connection, now, targets)
     flown = connection.execute(
         "SELECT plan_id FROM runs WHERE command = ? AND started_at >= ?", (CHECK, now - REMEMBERED)
     )
@@ -96,7 +141,7 @@ def view(
         recorded,
         writes,
         dict(cleared.fetchall()),
-        _attempted(connection, recorded),
+        _attempted(connection, recorded, targets),
         left,
         frozenset(plan for (plan,) in flown),
     )
@@ -119,7 +164,7 @@ def _orphans(connection: sqlite3.Connection, now: int, providers: Collection[str
 
 
 def _attempted(
-    connection: sqlite3.Connection, recorded: Container[tuple[Address, str]]
+    connection: sqlite3.Connection, recorded: Container[tuple[Address, str]], targets: Mapping[str, str] | None
 ) -> dict[tuple[Address, str], int]:
     """When the facts that were tried and are not on record began, as their first attempt said."""
     tried = connection.execute(
@@ -128,7 +173,7 @@ def _attempted(
     first: dict[tuple[Address, str], int] = {}
     for entry in _entries(connection, tried):
         fact = (entry.operation.address, entry.operation.occurrence or "")
-        if entry.operation.begins_at is not None and fact not in recorded:
+        if entry.operation.begins_at is not None and fact not in recorded and is_at(entry, targets):
             first.setdefault(fact, entry.operation.begins_at)
     return first
 
@@ -139,16 +184,16 @@ def _chunks(keys: Iterable[str]) -> Iterator[str]:
         yield encode_keys(wanted[start : start + _CHUNK])
 
 
-_Standing = tuple[int, int, int, str | None, int | None, int | None, str | None, str | None]
+_Standing = tuple[int, int, int, str | None, int | None, int | None, str | None, str | None, int | None]
 
 
 def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Iterator[Entry]:
     """The entries for rows of ``_STANDING``; each row of the journal is read once."""
-    intents: dict[int, tuple[str, int, Sequence[Operation]]] = {}
-    for intent, position, attempts, status, ended_at, confirmed_at, answer, service_id in rows:
+    intents: dict[int, tuple[str, int, Mapping[str, str], Sequence[Operation]]] = {}
+    for intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at in rows:
         if intent not in intents:
             intents[intent] = _intent(connection, intent)
-        run, at, operations = intents[intent]
+        run, at, targets, operations = intents[intent]
         yield Entry(
             operations[position],
             run,
@@ -159,13 +204,20 @@ def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Itera
             confirmed_at,
             answer,
             service_id,
+            begun_at,
+            targets.get(operations[position].provider),
         )
 
 
-def _intent(connection: sqlite3.Connection, number: int) -> tuple[str, int, Sequence[Operation]]:
-    run, at, body, payloads, digest = connection.execute(
-        "SELECT runs.id, at, body, payloads, digest FROM journal JOIN runs ON runs.number = journal.run"
-        " WHERE journal.number = ?",
+def _intent(connection: sqlite3.Connection, number: int) -> tuple[str, int, Mapping[str, str], Sequence[Operation]]:
+    found = connection.execute(
+        "SELECT runs.id, runs.targets, step, run, at, body, payloads, digest FROM journal"
+        " JOIN runs ON runs.number = journal.run WHERE journal.number = ?",
         (number,),
     ).fetchone()
-    return run, at, decode_intent(Intent(body, payloads, digest))
+    if found is None:
+        raise ValueError(f"row {number} of the journal is missing")
+    run, targets, *columns = found
+    row = Row(*columns)
+    row.check()
+    return run, row.at, json.loads(targets) if targets else {}, decode_intent(Intent(row.body, row.payloads or ""))

@@ -80,7 +80,42 @@ _HOLDING_PROCESS = """
 ALTER TABLE lease ADD COLUMN process TEXT;
 """
 
-MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS)
+_BEGUN = """
+-- A further step: operations are being sent from now on (step begin: body has their keys, by which process and clock).
+-- Every row has a digest from here on.
+CREATE TABLE journal_3 (
+  number   INTEGER PRIMARY KEY,
+  step     TEXT NOT NULL CHECK (step IN ('intend', 'begin', 'settle', 'confirm')),
+  run      INTEGER REFERENCES runs,
+  at       INTEGER NOT NULL,
+  body     TEXT NOT NULL,
+  payloads TEXT,
+  digest   TEXT,
+  CHECK ((step = 'intend') = (run IS NOT NULL AND payloads IS NOT NULL))
+) STRICT;
+INSERT INTO journal_3 SELECT number, step, run, at, body, payloads, digest FROM journal;
+DROP TABLE journal;
+ALTER TABLE journal_3 RENAME TO journal;
+CREATE INDEX journal_of_run ON journal (run) WHERE step = 'intend';
+
+-- begun is the row of the journal by which the latest attempt began; place is the target that a fact is on record at.
+ALTER TABLE operations ADD COLUMN begun INTEGER;
+ALTER TABLE operations ADD COLUMN begun_at INTEGER;
+ALTER TABLE operations ADD COLUMN place TEXT;
+
+-- Rows up to here are older than the step begin: what they intend may have been sent.
+ALTER TABLE folded ADD COLUMN without_begin INTEGER NOT NULL DEFAULT 0;
+UPDATE folded SET without_begin = (SELECT coalesce(max(number), 0) FROM journal);
+
+-- The target of each provider, as JSON; NULL for runs of a version that did not say.
+ALTER TABLE runs ADD COLUMN targets TEXT;
+
+-- When the lease ends by the clock that counts from the machine's start, and which start that is.
+ALTER TABLE lease ADD COLUMN boot TEXT;
+ALTER TABLE lease ADD COLUMN boot_expires_at INTEGER;
+"""
+
+MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN)
 """The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)
@@ -102,6 +137,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring a file to the newest version in one transaction, or leave it as it is."""
     if version(connection) == VERSION:
         return
+    connection.execute("PRAGMA foreign_keys = OFF")  # a table that others refer to is made anew
     connection.execute("BEGIN IMMEDIATE")
     try:
         for number, script in enumerate(MIGRATIONS, 1):
@@ -115,6 +151,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 def statements(script: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
@@ -11,32 +12,35 @@ from socket import gethostname
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger import database, lease, queries
-from reconciler.ledger.codec import encode_intent, encode_keys, encode_outcomes
+from reconciler.ledger.codec import Row, encode, encode_begin, encode_intent, encode_keys, encode_outcomes
 from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
+from reconciler.ledger.lease import Present
+from reconciler.ledger.liveness import BootTime, boot_time, fingerprint
 from reconciler.ledger.projection import is_behind, project
-from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
+from reconciler.ledger.protocol import Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 
 
-def open_ledger(path: Path, *, create: bool = True) -> Ledger:
+def open_ledger(path: Path, *, create: bool = True, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
     """Open the ledger at ``path`` for writing; its directory and the file are made, unless ``create`` is false: then a
-    missing file is an empty ledger that refuses to be written.
+    missing file is an empty ledger that refuses to be written. ``clock`` is the machine's own, which leases and ages go
+    by.
 
     Raises DiagnosticError where the file is of a newer schema, damaged, no ledger, or can't be written.
     """
     if not create and not path.exists():
         return SqliteLedger(database.empty(path))
-    return SqliteLedger(database.open_file(path))
+    return SqliteLedger(database.open_file(path), clock=clock)
 
 
-def read_ledger(path: Path) -> Ledger:
+def read_ledger(path: Path, *, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
     """Open the ledger at ``path`` for reading, beside any writer; a missing file is an empty ledger.
 
     Raises DiagnosticError as ``open_ledger`` does, and when something is written.
     """
     if not path.exists():
         return SqliteLedger(database.empty(path))
-    return SqliteLedger(database.read_file(path), reading=True)
+    return SqliteLedger(database.read_file(path), reading=True, clock=clock)
 
 
 class SqliteLedger:
@@ -46,17 +50,21 @@ class SqliteLedger:
     it when somebody asks, and before the file is closed (``fold``).
     """
 
-    def __init__(self, database: Database, *, reading: bool = False) -> None:
+    def __init__(
+        self, database: Database, *, reading: bool = False, clock: Callable[[], BootTime | None] = boot_time
+    ) -> None:
         self._database = database
         self._reading = reading
+        self._boot_time = clock
+        self._process = fingerprint(os.getpid())
 
     def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
         with self._database.transaction() as connection:
-            return lease.acquire(connection, owner, host, pid, now, lifetime)
+            return lease.acquire(connection, owner, host, pid, self._present(now), lifetime)
 
     def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:
         with self._database.transaction() as connection:
-            return lease.renew(connection, holder, now, lifetime)
+            return lease.renew(connection, holder, self._present(now), lifetime)
 
     def release(self, holder: Holder) -> None:
         with self._database.transaction() as connection:
@@ -64,7 +72,7 @@ class SqliteLedger:
 
     def holder(self, now: int) -> Holder | None:
         with self._database.reading() as connection:
-            return lease.current(connection, now, gethostname())
+            return lease.current(connection, self._present(now), gethostname())
 
     def unlock(self) -> Holder | None:
         with self._database.reading() as connection:
@@ -77,10 +85,11 @@ class SqliteLedger:
         with self._database.transaction() as connection:
             lease.check(connection, holder)
             connection.execute(
-                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state) VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state, targets)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET plan_id = excluded.plan_id, command = excluded.command,"
-                " ended_at = excluded.ended_at, state = excluded.state",
-                (*run[:5], run.state.value),
+                " ended_at = excluded.ended_at, state = excluded.state, targets = excluded.targets",
+                (*run[:5], run.state.value, encode(dict(run.targets)) if run.targets else None),
             )
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
@@ -90,7 +99,7 @@ class SqliteLedger:
         if not operations:
             return
         try:
-            row = encode_intent(operations)
+            intent = encode_intent(operations)
         except ValueError as error:
             raise unwritable(self._database.path, str(error)) from error
         with self._database.transaction() as connection:
@@ -98,10 +107,14 @@ class SqliteLedger:
             begun = connection.execute("SELECT number FROM runs WHERE id = ?", (run,)).fetchone()
             if begun is None:
                 raise ValueError(f"the run {run} was not begun")
-            connection.execute(
-                "INSERT INTO journal (step, run, at, body, payloads, digest) VALUES ('intend', ?, ?, ?, ?, ?)",
-                (begun[0], now, *row),
-            )
+            _add(connection, Row("intend", begun[0], now, *intent))
+
+    def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
+        present = self._present(now)
+        body = encode_begin(keys, present.boot, self._process)
+        with self._database.transaction() as connection:
+            lease.check_running(connection, holder, present)
+            _add(connection, Row("begin", None, now, body))
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
         self._add("settle", now, encode_outcomes(outcomes))
@@ -117,14 +130,18 @@ class SqliteLedger:
         with self._folded() as connection:
             return queries.open_intents(connection)
 
+    def in_flight(self, now: int) -> Mapping[str, InFlight]:
+        with self._folded() as connection:
+            return queries.in_flight(connection, self._present(now))
+
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         with self._folded() as connection:
             return queries.statuses(connection, keys)
 
-    def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
+    def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
         """As the protocol says; ``cleared`` and ``orphans`` reach back 30 days."""
         with self._folded() as connection:
-            return queries.view(connection, now, visible_within, providers)
+            return queries.view(connection, now, visible_within, targets)
 
     def runs(self) -> Sequence[Run]:
         with self._database.reading() as connection:
@@ -152,7 +169,10 @@ class SqliteLedger:
 
     def _add(self, step: str, now: int, body: str) -> None:
         with self._database.transaction() as connection:
-            connection.execute("INSERT INTO journal (step, at, body) VALUES (?, ?, ?)", (step, now, body))
+            _add(connection, Row(step, None, now, body))
+
+    def _present(self, now: int) -> Present:
+        return Present(now, self._boot_time())
 
     @contextmanager
     def _folded(self) -> Iterator[sqlite3.Connection]:
@@ -170,3 +190,9 @@ class SqliteLedger:
                 yield connection
         except ValueError as error:
             raise damaged(self._database.path, str(error)) from error
+
+
+def _add(connection: sqlite3.Connection, row: Row) -> None:
+    connection.execute(
+        "INSERT INTO journal (step, run, at, body, payloads, digest) VALUES (?, ?, ?, ?, ?, ?)", row.sealed()
+    )

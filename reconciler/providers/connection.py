@@ -121,4 +121,5 @@ def limits(settings: HuaweiSettings) -> Limits:
         parallelism=settings.parallelism,
         rate_limit=settings.rate_limit,
         visible_within=settings.visible_within,
+        request_timeout=settings.request_timeout,
     )

@@ -167,6 +167,8 @@ class Limits(NamedTuple):
     """How long (ms) the service may take to show a write; verification waits this long, and the planner trusts the
     ledger.
     """
+    request_timeout: int = 30_000
+    """How long (ms) a request may take until the provider gives up on it."""
 
 
 class ReceiverEndpoint(NamedTuple):

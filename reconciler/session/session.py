@@ -48,6 +48,8 @@ class StackSession:
     holder: Holder
     clock: Clock
     command: str = DRILL
+    target_texts: Mapping[str, str] | None = None
+    """The canonical text of each provider's target, by key; None if they are not known."""
 
     @property
     def visible_within(self) -> int:
@@ -88,7 +90,7 @@ class StackSession:
             observed,
             now,
             types=self.types,
-            ledger=self.ledger.view(now, self.visible_within),
+            ledger=self.ledger.view(now, self.visible_within, self.target_texts)._replace(orphans=()),
             targets=targets,
         )
 
@@ -103,11 +105,14 @@ class StackSession:
             stop=stop,
             command=self.command,
             options=Options(verify=verify, deadline=deadline),
+            targets=self.target_texts,
         )
 
     def settle(self, stop: Event) -> Settlement:
         """Give every open intent its outcome, and wait until the last writes show. Raises DeniedError."""
-        return resolve_open_intents(self.ledger, self.providers, self.clock, stop, NullProgress())
+        return resolve_open_intents(
+            self.ledger, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts
+        )
 
 
 @contextmanager
@@ -128,6 +133,7 @@ def open_session(
             holder,
             workspace.clock,
             command,
+            workspace.target_texts,
         )
 
 

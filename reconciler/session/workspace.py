@@ -110,6 +110,11 @@ class Workspace:
         return {key: project for key, project in found.items() if isinstance(project, str)}
 
     @property
+    def target_texts(self) -> Mapping[str, str]:
+        """The canonical text of each provider's target, by key: as the ledger keeps it."""
+        return {key: str(target) for key, target in self.targets.items()}
+
+    @property
     def targets(self) -> Mapping[str, Target]:
         """Where each configured provider points, by key."""
         return {key: config.target for key, config in self.stack.providers.items()}
@@ -132,7 +137,7 @@ class Workspace:
 
     def ledger_view(self, ledger: Ledger) -> LedgerView:
         """What a ledger knows of the stack at present."""
-        return ledger.view(self.clock.now(), self.visible_within, self.stack.providers)
+        return ledger.view(self.clock.now(), self.visible_within, self.target_texts)
 
     def observe(self) -> list[Observed]:
         """Ask every provider once what carries the stack's marks. Raises ServiceError."""

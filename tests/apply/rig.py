@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired
 from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings, wall_clock
+from reconciler.ledger.liveness import BootTime
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
@@ -35,17 +36,25 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.time = NOW
+        self.waited = 0
+        self.set_back_at_next_wait = 0
+        self._set_back = 0
         self._lock = Lock()
 
     def now(self) -> int:
         return self.time
 
     def monotonic(self) -> int:
-        return self.now()
+        """Waits move it, and so does a test that moves ``time``; what sets the wall clock back does not."""
+        return self.time + self._set_back
 
     def wait(self, seconds: float, stop: Event) -> bool:
         with self._lock:
-            self.time += max(1, round(seconds * 1000))
+            passed = max(1, round(seconds * 1000))
+            self.time += passed - self.set_back_at_next_wait
+            self.waited += passed
+            self._set_back += self.set_back_at_next_wait
+            self.set_back_at_next_wait = 0
         return stop.is_set()
 
 
@@ -81,13 +90,14 @@ class Rig:
                 "auth": {"token": "t"},
                 "parallelism": 1,
                 "visible_within": "10s",
+                "request_timeout": "5s",
                 **self.settings,
             }
         )
         return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test", wall_clock)))
 
     def ledger(self) -> Ledger:
-        return open_ledger(self.path)
+        return open_ledger(self.path, clock=lambda: BootTime("boot", self.clock.monotonic()))
 
     def plan(self, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> Plan:
         memory = ledger.view(self.clock.now(), provider.limits.visible_within)
@@ -102,7 +112,7 @@ class Rig:
         with closing(self.ledger()) as real, closing(self.provider()) as provider:
             ledger = self.wrap_ledger(real)
             with leased(ledger, OWNER, self.clock, stop) as holder:
-                resolve_open_intents(ledger, {"aom": provider}, self.clock, stop, self.watcher)
+                resolve_open_intents(ledger, {"aom": provider}, self.clock, stop, self.watcher, wait_for_events=False)
                 plan = plan or self.plan(list(desired), ledger, provider)
                 assert plan.problems == ()
                 return apply_plan(
@@ -116,9 +126,9 @@ class Rig:
                     progress=self.watcher,
                 )
 
-    def settle(self) -> Settlement:
+    def settle(self, targets: Mapping[str, str] | None = None) -> Settlement:
         with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
-            return resolve_open_intents(ledger, {"aom": provider}, self.clock, Event(), self.watcher)
+            return resolve_open_intents(ledger, {"aom": provider}, self.clock, Event(), self.watcher, targets=targets)
 
     def active(self) -> list[str]:
         """The addresses of the stack's active alarms, one entry for each alarm."""

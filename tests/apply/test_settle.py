@@ -1,32 +1,38 @@
-"""Settling: what a dead run left open is asked about until the service must have shown it."""
+"""Settling: what a dead run left open gets its outcome, and only an event that may have been sent is waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from reconciler.core.desired import Desired
 from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Run, RunState
 from tests.apply.rig import OWNER, Rig, rig
 from tests.emulator.handle import Emulator
-from tests.plan.world import alarm
+from tests.plan.world import alarm, event
 
 Start = Callable[[Settings], Emulator]
+WINDOW = 15 * SECOND
+"""What an event of the rig is waited for: ``visible_within``, and ``request_timeout`` since its sender is alive."""
 
 
-def intended(it: Rig, *names: str) -> list[Operation]:
-    """Operations whose intent a run has journalled that then died."""
+def left_open(it: Rig, desired: Sequence[Desired], begun: int, *, target: str = "") -> list[Operation]:
+    """Operations that a run has journalled before it died, the first ``begun`` of them as being sent."""
     with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
-        plan = it.plan([alarm(name, timeout="12h") for name in names], ledger, provider)
+        plan = it.plan(desired, ledger, provider)
         holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), SECOND)
-        ledger.begin(holder, Run("run", plan.id, "apply", it.clock.now(), None, RunState.RUNNING))
+        targets = {"aom": target} if target else {}
+        ledger.begin(holder, Run("run", plan.id, "apply", it.clock.now(), None, RunState.RUNNING, targets))
         operations = list(plan.operations)
         ledger.record_intents(holder, "run", operations, it.clock.now())
+        if begun:
+            ledger.begin_attempts(holder, [operation.key for operation in operations[:begun]], it.clock.now())
         ledger.release(holder)
     return operations
 
@@ -36,10 +42,38 @@ def send(it: Rig, operations: list[Operation]) -> None:
         provider.send(operations)
 
 
-def test_what_was_sent_long_after_it_was_meant_to_be_is_waited_for(start_emulator: Start, tmp_path: Path) -> None:
+def test_what_was_never_begun_is_closed_without_a_query(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
-    first, second = intended(it, "one", "two")
-    it.clock.time += 20 * MINUTE
+    left_open(it, [alarm("a"), event()], begun=0)
+    it.emulator.forget_requests()
+    began = it.clock.time
+    assert len(it.settle().lost) == 2
+    assert (it.clock.time, it.emulator.requests()) == (began, [])
+
+
+def test_an_alarm_that_does_not_show_is_not_waited_for(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    left_open(it, [alarm("a"), alarm("b")], begun=2)
+    began = it.clock.time
+    assert len(it.settle().lost) == 2
+    assert it.clock.time == began
+
+
+@pytest.mark.parametrize(("age", "wait"), [(0, WINDOW), (12 * SECOND, 3 * SECOND), (MINUTE, 0)])
+def test_an_event_is_waited_for_as_long_as_is_left_of_its_window(
+    start_emulator: Start, tmp_path: Path, age: int, wait: int
+) -> None:
+    it = rig(start_emulator, tmp_path)
+    [operation] = left_open(it, [event()], begun=1)
+    it.clock.time += age
+    began = it.clock.time
+    assert [entry.operation.key for entry in it.settle().lost] == [operation.key]
+    assert wait <= it.clock.time - began <= wait + 2 * SECOND
+
+
+def test_an_event_that_shows_late_has_arrived(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    first, second = left_open(it, [event("one"), event("two")], begun=2)
     it.emulator.fault("push:hide=5s")
     send(it, [first])
     found = it.settle()
@@ -47,21 +81,47 @@ def test_what_was_sent_long_after_it_was_meant_to_be_is_waited_for(start_emulato
     assert [entry.operation.key for entry in found.lost] == [second.key]
 
 
-@pytest.mark.parametrize(("age", "wait"), [(MINUTE, 10 * SECOND), (2 * HOUR, 0)])
-def test_what_is_missing_is_waited_for_unless_its_run_must_have_ended_long_ago(
-    start_emulator: Start, tmp_path: Path, age: int, wait: int
-) -> None:
-    it = rig(start_emulator, tmp_path)
-    [operation] = intended(it, "one")
-    it.clock.time += age
-    began = it.clock.time
-    assert [entry.operation.key for entry in it.settle().lost] == [operation.key]
-    assert wait <= it.clock.time - began <= 2 * wait
-
-
 def test_what_shows_at_once_is_not_waited_for(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
-    send(it, intended(it, "one", "two"))
+    send(it, left_open(it, [alarm("one"), event()], begun=2))
     began = it.clock.time
     assert len(it.settle().arrived) == 2
     assert it.clock.time == began
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_apply_sends_the_rest_while_it_waits_for_an_event(
+    start_emulator: Start, tmp_path: Path, arrives: bool
+) -> None:
+    it = rig(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
+    operations = left_open(it, [event()], begun=1)
+    began = it.clock.time
+    if arrives:
+        it.emulator.fault("push:hide=8s,nth=1")
+        send(it, operations)
+    result = it.apply([event(), alarm("a")])
+    assert result.remaining == ()
+    assert it.clock.time - began >= (8 * SECOND if arrives else WINDOW)
+    assert it.recorded() == [("aom_event.released", "v1")]
+    [raised] = it.emulator.active_alarms()
+    assert raised["starts_at"] < began + SECOND, "the alarm did not wait"
+    assert any("may have recorded 1 event of an earlier run: waiting for it until" in note for note in it.watcher.notes)
+    with closing(it.ledger()) as ledger:
+        assert ledger.open_intents() == []
+
+
+def test_what_was_begun_at_another_target_stays_open(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path)
+    left_open(it, [event()], begun=1, target="aom elsewhere")
+    found = it.settle(targets={"aom": "aom here"})
+    assert [entry.target for entry in found.open] == ["aom elsewhere"]
+    with closing(it.ledger()) as ledger:
+        assert len(ledger.open_intents()) == 1
+
+
+def test_a_wall_clock_that_is_set_back_does_not_prolong_a_wait(start_emulator: Start, tmp_path: Path) -> None:
+    it = rig(start_emulator, tmp_path, Settings(visible_after=4 * HOUR))
+    it.clock.set_back_at_next_wait = 2 * HOUR
+    result = it.apply([alarm("a")])
+    assert len(result.unconfirmed) == 1
+    assert it.clock.waited <= 12 * SECOND

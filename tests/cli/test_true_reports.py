@@ -109,7 +109,7 @@ def test_a_run_that_fails_in_its_middle_names_what_it_did_and_exits_with_4(
 
     def fail(*arguments: Any, **more: Any) -> None:
         calls.append(1)
-        if len(calls) == 3:  # settling, the alarms of a, then b
+        if len(calls) == 2:  # the alarms of a, then b
             raise RuntimeError("out of cheese")
         record(*arguments, **more)
 

@@ -25,6 +25,7 @@ class Step(StrEnum):
 
     BEFORE_INTENT = "before the intent"
     AFTER_INTENT = "after the intent"
+    AFTER_BEGIN = "after it was begun"
     AFTER_SENDING = "after sending"
     BEFORE_OUTCOME = "before the outcome"
     AFTER_OUTCOME = "after the outcome"
@@ -139,6 +140,7 @@ def _live(told: Mapping[str, Any]) -> None:
         os.dup2(os.open(told[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     fate = _Fate(Death(*told["death"]) if told["death"] else None)
     fate.wrap(SqliteLedger, "record_intents", 3, Step.BEFORE_INTENT, Step.AFTER_INTENT)
+    fate.wrap(SqliteLedger, "begin_attempts", 2, None, Step.AFTER_BEGIN)
     fate.wrap(SqliteLedger, "record_outcomes", 1, Step.BEFORE_OUTCOME, Step.AFTER_OUTCOME)
     fate.wrap(SqliteLedger, "confirm", 1, Step.BEFORE_CONFIRMING, None)
     for provider in (AomProvider, CesProvider):

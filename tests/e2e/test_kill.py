@@ -18,6 +18,7 @@ POINTS = {
     # Intents are journalled up to twenty batches ahead: for 400 operations, 90 more, and the 10 pushes that replace.
     Step.BEFORE_INTENT: [1, 401, 491],
     Step.AFTER_INTENT: [1, 401, 491],
+    Step.AFTER_BEGIN: EVENLY[::4],
     Step.AFTER_SENDING: EVENLY,
     Step.BEFORE_OUTCOME: EVENLY,
 }

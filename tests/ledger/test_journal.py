@@ -40,7 +40,7 @@ def test_an_operation_comes_back_as_it_was_journalled(path: Path) -> None:
         first, second = ledger.entries("run-1")
     assert first.operation == sent
     assert second.operation == operation("k2")
-    assert (first.run, first.intended_at, first.attempts, first.status) == ("run-1", NOW, 1, None)
+    assert (first.run, first.intended_at, first.attempts, first.status) == ("run-1", NOW, 0, None)
 
 
 def test_an_intent_without_an_outcome_is_open_for_the_next_process(path: Path) -> None:
@@ -64,9 +64,11 @@ def test_a_settled_operation_keeps_the_answer_and_the_id_the_service_gave(path: 
 def test_an_operation_sent_again_is_open_again_and_listed_in_both_runs(path: Path) -> None:
     with begun(path) as (ledger, holder):
         ledger.record_intents(holder, "run-1", operations("a", "b"), NOW)
+        ledger.begin_attempts(holder, ["a"], NOW)
         ledger.record_outcomes([Outcome("a", Status.UNKNOWN, ServiceErrorDetail("timed out"))], NOW + 1)
         ledger.begin(holder, run("run-2"))
         ledger.record_intents(holder, "run-2", operations("a"), NOW + 2)
+        ledger.begin_attempts(holder, ["a"], NOW + 2)
         (again,) = ledger.entries("run-2")
         assert [entry.operation.key for entry in ledger.entries("run-1")] == ["a", "b"]
     assert (again.attempts, again.status, again.answer, again.intended_at) == (2, None, None, NOW + 2)

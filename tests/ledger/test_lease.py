@@ -11,16 +11,32 @@ from socket import gethostname
 
 import pytest
 
+from reconciler.ledger.liveness import BootTime
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError, Ledger
 from reconciler.ledger.sqlite import open_ledger
-from tests.ledger.samples import GONE, HOST, LIFETIME, NOW, take
+from tests.ledger.samples import GONE, HOST, LIFETIME, NOW, operations, run, take
 
 HERE = os.getpid()
 
 
+class Machine:
+    """The clock of a machine, which nobody can set."""
+
+    def __init__(self) -> None:
+        self.boot, self.at = "this boot", 5_000
+
+    def __call__(self) -> BootTime:
+        return BootTime(self.boot, self.at)
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(tmp_path / ".reconciler" / "shop.db")
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, machine: Machine) -> Ledger:
+    return open_ledger(tmp_path / ".reconciler" / "shop.db", clock=machine)
 
 
 def test_a_second_run_is_told_who_holds_the_lease(ledger: Ledger) -> None:
@@ -31,13 +47,50 @@ def test_a_second_run_is_told_who_holds_the_lease(ledger: Ledger) -> None:
     assert ledger.holder(NOW + LIFETIME - 1) == first
 
 
-def test_a_lapsed_lease_is_taken_over_and_its_holder_is_fenced_off(ledger: Ledger) -> None:
+def test_a_lapsed_lease_is_taken_over_and_its_holder_is_fenced_off(ledger: Ledger, machine: Machine) -> None:
     first = take(ledger, "ci-17", HERE)
+    machine.at += LIFETIME
     assert ledger.holder(NOW + LIFETIME) is None
     second = take(ledger, "ci-18", HERE, NOW + LIFETIME)
     assert second.fence == first.fence + 1
     with pytest.raises(LeaseLostError, match="taken over by ci-18"):
         ledger.renew(first, NOW + LIFETIME, LIFETIME)
+
+
+def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_a_lease(ledger: Ledger, machine: Machine) -> None:
+    first = take(ledger, "ci-17", HERE)
+    machine.at += LIFETIME - 1
+    with pytest.raises(LeaseHeldError):
+        take(ledger, "ci-18", HERE, NOW + 2 * LIFETIME)
+    assert ledger.holder(NOW + 2 * LIFETIME) == first
+    machine.at += 1
+    assert take(ledger, "ci-18", HERE, NOW - 3_600_000).fence == first.fence + 1
+
+
+def test_after_a_restart_of_the_machine_a_lease_lapses_by_the_wall_clock(ledger: Ledger, machine: Machine) -> None:
+    take(ledger, "ci-17", HERE)
+    machine.boot, machine.at = "another boot", 10 * LIFETIME
+    with pytest.raises(LeaseHeldError):
+        take(ledger, "ci-18", HERE, NOW + LIFETIME - 1)
+    assert take(ledger, "ci-18", HERE, NOW + LIFETIME).owner == "ci-18"
+
+
+def test_nothing_begins_to_be_sent_under_a_lease_that_has_lapsed_or_was_broken(
+    ledger: Ledger, machine: Machine
+) -> None:
+    holder = take(ledger, "ci-17", HERE)
+    ledger.begin(holder, run())
+    ledger.record_intents(holder, "run-1", operations("a", "b"), NOW)
+    ledger.begin_attempts(holder, ["a"], NOW)
+    machine.at += LIFETIME
+    with pytest.raises(LeaseLostError, match="has lapsed"):
+        ledger.begin_attempts(holder, ["b"], NOW)
+    ledger.renew(holder, NOW, LIFETIME)
+    ledger.begin_attempts(holder, ["a"], NOW)
+    ledger.unlock()
+    with pytest.raises(LeaseLostError, match="was broken"):
+        ledger.begin_attempts(holder, ["b"], NOW)
+    assert set(ledger.in_flight(NOW)) == {"a"}
 
 
 def test_a_renewed_lease_lasts_longer(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY, SECOND
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
+from reconciler.ledger.liveness import BootTime
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
@@ -40,7 +41,8 @@ class Known:
     run: str
     at: int
     order: int
-    attempts: int = 1
+    attempts: int = 0
+    begun_at: int | None = None
     status: Status | None = None
     ended_at: int | None = None
     confirmed_at: int | None = None
@@ -63,7 +65,10 @@ class Journal(RuleBasedStateMachine):
         self.fence = 0
         self.holding: Holder | None = None
         self.mine: Holder | None = None
-        self.ledger: Ledger = open_ledger(self.path)
+        self.ledger: Ledger = open_ledger(self.path, clock=self._boot_time)
+
+    def _boot_time(self) -> BootTime:
+        return BootTime("boot", self.now - NOW)
 
     def teardown(self) -> None:
         self.ledger.close()
@@ -85,6 +90,7 @@ class Journal(RuleBasedStateMachine):
                 self.ledger.acquire("ci", "elsewhere", GONE, self.now, LIFETIME)
             return
         self.fence += 1
+        self.lapses_at = self.now + LIFETIME
         self.holding = self.mine = Holder("ci", "elsewhere", 0, self.now, self.now + LIFETIME, self.fence)
         assert self.ledger.acquire("ci", "elsewhere", 0, self.now, LIFETIME) == self.mine
 
@@ -115,9 +121,18 @@ class Journal(RuleBasedStateMachine):
         for key in keys:
             self.order += 1
             before = self.known.get(key)
-            self.known[key] = Known(id, self.now, self.order, 1 if before is None else before.attempts + 1)
+            self.known[key] = Known(id, self.now, self.order, 0 if before is None else before.attempts)
             if key not in self.members[id]:
                 self.members[id].append(key)
+
+    @rule(keys=st.lists(KEYS, min_size=1, unique=True))
+    def begin_attempts(self, keys: list[str]) -> None:
+        if not self._fenced(lambda mine: self.ledger.begin_attempts(mine, keys, self.now), self.lapses_at > self.now):
+            return
+        for key in keys:
+            if key in self.known:
+                k = self.known[key]
+                self.known[key] = Known(k.run, k.at, k.order, k.attempts + 1, self.now, id=k.id)
 
     @rule(outcomes=st.lists(st.tuples(KEYS, STATUSES, st.none() | TEXT, st.none() | TEXT)))
     def settle(self, outcomes: list[tuple[str, Status, str | None, str | None]]) -> None:
@@ -149,7 +164,7 @@ class Journal(RuleBasedStateMachine):
     @rule()
     def the_process_starts_anew(self) -> None:
         self.ledger.close()
-        self.ledger = open_ledger(self.path)
+        self.ledger = open_ledger(self.path, clock=self._boot_time)
 
     @rule()
     def ask_the_writer(self) -> None:
@@ -157,15 +172,15 @@ class Journal(RuleBasedStateMachine):
 
     @invariant()
     def a_reader_agrees(self) -> None:
-        reader = read_ledger(self.path)
+        reader = read_ledger(self.path, clock=self._boot_time)
         self._agrees(reader)
         reader.close()
 
-    def _fenced(self, write: object) -> bool:
+    def _fenced(self, write: object, holds: bool = True) -> bool:
         """Whether a write was let through, as it must be exactly while the lease is ours."""
         assert callable(write)
         assert self.mine is not None
-        if self.holding == self.mine:
+        if self.holding == self.mine and holds:
             write(self.mine)
             return True
         with pytest.raises(LeaseLostError):
@@ -175,13 +190,27 @@ class Journal(RuleBasedStateMachine):
     def _agrees(self, ledger: Ledger) -> None:
         for id, members in self.members.items():
             assert [
-                (e.operation, e.run, e.intended_at, e.attempts, e.status, e.ended_at, e.confirmed_at, e.answer, e.id)
+                (
+                    e.operation,
+                    e.run,
+                    e.intended_at,
+                    e.attempts,
+                    e.status,
+                    e.ended_at,
+                    e.confirmed_at,
+                    e.answer,
+                    e.id,
+                    e.begun_at,
+                )
                 for e in ledger.entries(id)
             ] == [self._row(key) for key in members]
         oldest_first = sorted(self.known, key=lambda key: self.known[key].order)
         assert [entry.operation.key for entry in ledger.open_intents()] == [
             key for key in oldest_first if self.known[key].status in (None, Status.UNKNOWN)
         ]
+        begun = {key: k.begun_at for key, k in self.known.items() if k.status in (None, Status.UNKNOWN)}
+        ages = {key: self.now - at for key, at in begun.items() if at is not None}
+        assert {key: attempt.age for key, attempt in ledger.in_flight(self.now).items()} == ages
         assert ledger.statuses("abcdefghz") == {key: k.status for key, k in self.known.items() if k.status is not None}
         assert [(known.id, known.state) for known in ledger.runs()] == list(self.states.items())[::-1]
         self._view_agrees(ledger)
@@ -200,9 +229,24 @@ class Journal(RuleBasedStateMachine):
             if _operation(key).verb is Verb.CLEAR and (known.ended_at or 0) >= self.now - 30 * DAY
         }
 
+    @staticmethod
+    def _outcome(k: Known) -> tuple[object, ...]:
+        return (k.status, k.ended_at, k.confirmed_at, k.answer, k.id)
+
     def _row(self, key: str) -> tuple[object, ...]:
         k = self.known[key]
-        return (_operation(key), k.run, k.at, k.attempts, k.status, k.ended_at, k.confirmed_at, k.answer, k.id)
+        return (
+            _operation(key),
+            k.run,
+            k.at,
+            k.attempts,
+            k.status,
+            k.ended_at,
+            k.confirmed_at,
+            k.answer,
+            k.id,
+            k.begun_at,
+        )
 
 
 Journal.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

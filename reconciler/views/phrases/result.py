@@ -82,6 +82,10 @@ def ending(result: Result) -> str | None:
             return "Interrupted: nothing new was sent, what was under way has ended, and the ledger is written."
         case ApplyStatus.DEADLINE:
             return "The run's deadline passed: nothing new was sent, and the ledger is written."
+        case ApplyStatus.LEASE_LOST:
+            return f"The run was stopped: {result.cause}."
+        case ApplyStatus.LEDGER_FAILED:
+            return f"The run was stopped, since it can no longer be journalled: {result.cause}."
 
 
 def _stopped(cause: ServiceErrorDetail | None) -> str:
