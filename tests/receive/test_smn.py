@@ -24,8 +24,9 @@ from reconciler.emulator.settings import Settings as EmulatorSettings
 from reconciler.emulator.smn.signer import Signer
 from reconciler.receive.smn.client import allowed_hosts, check_url
 from reconciler.receive.smn.message import SmnError, read_message
+from tests.cli.inside import reconciler
 from tests.emulator.calls import metadata
-from tests.receive.receivers import ADDRESS, KEY, Receiver
+from tests.receive.receivers import ADDRESS, KEY, TOKEN, Receiver
 
 TOPIC = "urn:smn:cn-north-4:p1:alarms"
 OTHER = "urn:smn:cn-north-4:p1:other"
@@ -272,3 +273,25 @@ def test_an_alarm_of_aom_arrives_by_way_of_smn_and_so_does_its_end(smn: Smn, sub
     _, ended = until(lambda: (found := subscribed.deliveries(stack="checkout"))[1:] and found)
     assert [each["alerts"][0]["status"] for each in (fired, ended)] == ["firing", "resolved"]
     assert [each["alerts"][0]["address"] for each in (fired, ended)] == ["aom_alarm.latency"] * 2
+
+
+STACK = """\
+stack: checkout
+providers:
+  aom: {{endpoint: "{smn.url}", ca_file: "{smn.ca}", project_id: p1, auth: {{token: t}}}}
+  receiver: {{endpoint: "{receiver.url}", auth: {{token: {token}}}}}
+checks:
+  page:
+    canary: {{event_severity: Critical}}
+    expect: {{delivered: {{within: 20s, resolved: true, receiver: "{topic}", at_most: 1}}}}
+"""
+
+
+@pytest.mark.parametrize("smn", [{"notifications": (RULE,)}], indirect=True)
+def test_a_canary_of_aom_is_proved_delivered_by_signed_messages(smn: Smn, subscribed: Receiver, tmp_path: Path) -> None:
+    text = STACK.format(smn=smn, receiver=subscribed, token=TOKEN, topic=TOPIC)
+    (tmp_path / "stack.yaml").write_text(text)
+    done = reconciler("check", tmp_path, "--format", "json")
+    assert done.code == 0, done
+    assert json.loads(done.out)["checks"][0]["delivery"]["status"] == "delivered"
+    assert [each["source"] for each in subscribed.deliveries(stack="checkout")] == ["smn", "smn"]
