@@ -1,4 +1,4 @@
-"""Guards: how much a plan may do without being forced (DESIGN rule 12)."""
+"""Guards: how much a plan may do without being forced (rule 12)."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

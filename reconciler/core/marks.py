@@ -1,4 +1,4 @@
-"""Marks: the keys by which an observed object is known as ours (DESIGN rule 1)."""
+"""Marks: the keys by which an observed object is known as ours (rule 1)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What Ctrl-C and a termination signal do to an apply (DESIGN rule 13)."""
+"""What Ctrl-C and a termination signal do to an apply (rule 13)."""
 
 from __future__ import annotations
 

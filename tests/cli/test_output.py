@@ -105,7 +105,7 @@ def test_a_full_standard_output_is_one_line_and_an_error(tmp_path: Path, url: st
 
 
 def test_markdown_fits_a_comment_and_the_summary_of_a_job(tmp_path: Path, url: str) -> None:
-    stack = write(tmp_path, url, "x" * 200, id="x-${each.value}")
+    stack = write(tmp_path, url, "x" * 200, id="x-${each.value | string}")
     text = (
         (stack / "stack.yaml").read_text().replace("    disk:\n", '    disk:\n      for_each: "${range(900) | list}"\n')
     )
