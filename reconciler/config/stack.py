@@ -86,7 +86,7 @@ class Stack(NamedTuple):
     guards: Guards
     digest: str
     scope: Scope
-    """What expressions in ``sections`` can name; see ``reconciler.config.evaluate``."""
+    """What expressions in ``sections`` can name; see ``reconciler.config.expressions.evaluate``."""
     ledger: str | None = None
     """Where the journal is kept (``postgresql://...``, ``s3://...``); None for a file beside the configuration."""
     secrets: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Guards applied: whether a plan goes past what its configuration allows without ``--force`` (DESIGN rule 12)."""
+"""Guards applied: whether a plan goes past what its configuration allows without ``--force`` (rule 12)."""
 
 from __future__ import annotations
 

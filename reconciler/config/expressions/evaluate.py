@@ -15,7 +15,7 @@ from reconciler.core.diagnostic import DiagnosticError
 def evaluate(node: Node, scope: Scope, data: Mapping[str, Value] | None = None) -> Value:
     """The value of a node with its expressions evaluated; raises DiagnosticError.
 
-    ``data`` is what ``data.TYPE.NAME`` means, as ``{TYPE: {NAME: value}}`` (``reconciler.config.data.results``).
+    ``data`` is what ``data.TYPE.NAME`` means, as ``{TYPE: {NAME: value}}`` (``reconciler.config.blocks.data.results``).
     """
     diagnostics = DiagnosticCollector(node.source_map)
     value: Value = None

@@ -1,7 +1,7 @@
 """Shapes: what every JSON document holds, as types that the published schemas are made from.
 
 The views build plain mappings; tests hold them to these shapes, with nothing missing and nothing more. Only
-``reconciler.cli.schemas`` imports this: documents are written without it.
+``reconciler.app.schemas`` imports this: documents are written without it.
 """
 
 from __future__ import annotations
