@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import RLock
 
 from reconciler.ledger import schema
-from reconciler.ledger.errors import explain, foreign, newer
+from reconciler.ledger.errors import damaged, explain, foreign, newer
 
 _BUSY_TIMEOUT = 10.0  # seconds another process may keep us waiting
+_CHECKED_BYTES = 16_000_000  # a larger file is not checked as a whole when it is opened
 _CHECKPOINT = 4_000  # pages (16 MB) in the write-ahead log before they are moved into the file
 
 
@@ -75,6 +76,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.ProgrammingError:
         raise
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"a text in it is not UTF-8 ({error})") from error
     except (sqlite3.Error, OSError) as error:
         raise explain(error, path) from error
 
@@ -157,9 +160,20 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     if schema.is_foreign(connection):
         raise foreign(path)
+    _check_consistency(connection, path)
     found = schema.version(connection)
     if found > schema.VERSION:
         raise newer(path, found, schema.VERSION)
+
+
+def _check_consistency(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise DiagnosticError if pages, types, constraints and indexes do not fit together; large files are skipped."""
+    (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
+    if size > _CHECKED_BYTES:
+        return
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise damaged(path, str(found))
 
 
 def _prepare(path: Path) -> None:

@@ -220,4 +220,7 @@ def _intent(connection: sqlite3.Connection, number: int) -> tuple[str, int, Mapp
     run, targets, *columns = found
     row = Row(*columns)
     row.check()
-    return run, row.at, json.loads(targets) if targets else {}, decode_intent(Intent(row.body, row.payloads or ""))
+    try:
+        return run, row.at, json.loads(targets) if targets else {}, decode_intent(Intent(row.body, row.payloads or ""))
+    except KeyError as error:
+        raise ValueError(f"row {number} of the journal has no {error}") from None

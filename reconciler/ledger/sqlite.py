@@ -59,7 +59,7 @@ class SqliteLedger:
         self._process = fingerprint(os.getpid())
 
     def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
-        with self._database.transaction() as connection:
+        with self._checked(), self._database.transaction() as connection:
             return lease.acquire(connection, owner, host, pid, self._present(now), lifetime)
 
     def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:
@@ -71,7 +71,7 @@ class SqliteLedger:
             lease.release(connection, holder)
 
     def holder(self, now: int) -> Holder | None:
-        with self._database.reading() as connection:
+        with self._checked(), self._database.reading() as connection:
             return lease.current(connection, self._present(now), gethostname())
 
     def unlock(self) -> Holder | None:
@@ -144,7 +144,7 @@ class SqliteLedger:
             return queries.view(connection, now, visible_within, targets)
 
     def runs(self) -> Sequence[Run]:
-        with self._database.reading() as connection:
+        with self._checked(), self._database.reading() as connection:
             return queries.runs(connection)
 
     def entries(self, run: str) -> Sequence[Entry]:
@@ -177,18 +177,24 @@ class SqliteLedger:
     @contextmanager
     def _folded(self) -> Iterator[sqlite3.Connection]:
         """A connection whose operations are up to date; a reader gets there on a copy in memory."""
-        with self._database.reading() as connection:
-            behind = is_behind(connection)
-        if behind and self._reading:
-            self._database.detach()
-            self._reading = False
-        if behind:
-            with self._database.transaction() as connection:
-                project(connection)
-        try:
+        with self._checked():
+            with self._database.reading() as connection:
+                behind = is_behind(connection)
+            if behind and self._reading:
+                self._database.detach()
+                self._reading = False
+            if behind:
+                with self._database.transaction() as connection:
+                    project(connection)
             with self._database.reading() as connection:
                 yield connection
-        except ValueError as error:
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Raise what reading a row met that is not what was written as a diagnostic."""
+        try:
+            yield
+        except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             raise damaged(self._database.path, str(error)) from error
 
 

@@ -104,16 +104,16 @@ def test_a_run_that_fails_in_its_middle_names_what_it_did_and_exits_with_4(
 ) -> None:
     after = f"    b: {{{ALARM}, resource_id: b, depends_on: [aom_alarm.a]}}\n"
     stack = write(tmp_path, url, many(3) + after)
-    record = SqliteLedger.record_outcomes
+    begin = SqliteLedger.begin_attempts
     calls: list[int] = []
 
     def fail(*arguments: Any, **more: Any) -> None:
         calls.append(1)
         if len(calls) == 2:  # the alarms of a, then b
             raise RuntimeError("out of cheese")
-        record(*arguments, **more)
+        begin(*arguments, **more)
 
-    monkeypatch.setattr(SqliteLedger, "record_outcomes", fail)
+    monkeypatch.setattr(SqliteLedger, "begin_attempts", fail)
     done = reconciler("apply", stack, "--auto-approve", "--no-verify")
     assert done.code == 4
     assert "3 of 4 done (3 created)" in done.out
