@@ -10,6 +10,14 @@ from reconciler.core.address import Address
 from reconciler.core.diagnostic import Position
 from reconciler.core.duration import Duration
 
+SEVERITY_FIELDS = ("event_severity", "event_level")
+"""What the services call the severity of an alarm (AOM) and the level of an event (CES)."""
+
+
+def severity_of(identity: Mapping[str, str]) -> str | None:
+    """The severity of an object by its identity; None if it has none."""
+    return next((identity[name] for name in SEVERITY_FIELDS if name in identity), None)
+
 
 class Kind(StrEnum):
     """Alarms are levels (firing or not); events are facts (recorded once, never changed)."""

@@ -7,11 +7,12 @@ from threading import Event
 
 from reconciler.apply.sender import DeniedError
 from reconciler.core.address import Address
+from reconciler.core.desired import severity_of
 from reconciler.core.duration import MINUTE, format_instant
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Status
 from reconciler.core.retry import poll_intervals
-from reconciler.drill.drill import SEVERITY_FIELDS, TIMEOUT, drill_address, written_address
+from reconciler.drill.drill import TIMEOUT, drill_address, written_address
 from reconciler.drill.journal import RunJournal
 from reconciler.drill.record import Emission
 from reconciler.ledger.protocol import LeaseLostError
@@ -171,7 +172,7 @@ def _leftover(found: Observed, drill: str, now: int) -> Emission:
         address=str(written_address(drill, found.marks.address)),
         mark=str(found.marks.address),
         name=found.identity.get("event_name", found.marks.address.name),
-        severity=next((found.identity[name] for name in SEVERITY_FIELDS if name in found.identity), None),
+        severity=severity_of(found.identity),
         is_event=False,
         step="",
         keys=(found.marks.key,),

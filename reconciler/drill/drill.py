@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind
+from reconciler.core.desired import Desired, Kind, severity_of
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import digest
 from reconciler.core.duration import MINUTE
@@ -16,7 +16,6 @@ GRACE = MINUTE
 """How long (ms) after ``max_duration`` the service itself ends what a drill raised, if nobody else has."""
 
 TIMEOUT = "timeout"
-SEVERITY_FIELDS = ("event_severity", "event_level")
 
 
 def drill_stack(stack: str, drill: str) -> str:
@@ -46,7 +45,7 @@ class Resource(NamedTuple):
     @property
     def severity(self) -> str | None:
         identity = self.desired.identity
-        return next((identity[name] for name in SEVERITY_FIELDS if name in identity), None)
+        return severity_of(identity)
 
     @property
     def event_name(self) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from reconciler.core.desired import severity_of
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.guards import Guards
 from reconciler.core.operation import Verb
 from reconciler.plan.plan import Change, Plan
-
-SEVERITY_FIELDS = ("event_severity", "event_level")
-"""What the services' pages call the severity of an alarm (AOM) and the level of an event (CES)."""
 
 
 def violations(plan: Plan, guards: Guards, projects: Mapping[str, str]) -> tuple[Diagnostic, ...]:
@@ -46,7 +44,7 @@ def _severity(change: Change) -> str | None:
     """The severity the change would push; None where it pushes nothing, or nothing that has one."""
     if change.desired is None or not any(operation.verb is Verb.PUSH for operation in change.operations):
         return None
-    return next((change.desired.identity[name] for name in SEVERITY_FIELDS if name in change.desired.identity), None)
+    return severity_of(change.desired.identity)
 
 
 def _refused(summary: str, change: Change | None = None) -> Diagnostic:

@@ -15,6 +15,14 @@ while IFS= read -r argument; do
   [[ -n "$argument" ]] && arguments+=("$argument")
 done <<< "$INPUT_ARGS"
 
+# With a key, a plan is signed, and only a signed one is applied.
+if [[ -n "${RECONCILER_PLAN_KEY:-}" && -n "$INPUT_PLAN_FILE" ]]; then
+  case "$INPUT_COMMAND" in
+    plan) arguments+=(--sign) ;;
+    apply) arguments+=(--verify) ;;
+  esac
+fi
+
 case "$INPUT_COMMAND" in
   plan) command=(plan --detailed-exitcode --out "$INPUT_PLAN_FILE") ;;
   drift) command=(plan --detailed-exitcode --refresh-only) ;;
