@@ -1,4 +1,4 @@
-"""Contexts: what an expression can name, and is evaluated in. The machine itself is ``reconciler.config.expressions.expression``.
+"""Contexts: what an expression can name, and is evaluated in. See ``reconciler.config.expressions.expression``.
 
 Jinja2 is loaded with that module, which nobody asks for where no expression is written: a tenth of a small plan.
 """
