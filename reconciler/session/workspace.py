@@ -78,6 +78,11 @@ class Workspace:
 
     @property
     def ledger_path(self) -> Path:
+        """The file of the stack's ledger. Raises DiagnosticError if the stack names a ledger of another kind."""
+        if self.stack.ledger is not None:  # to write a file instead would record events twice
+            scheme = self.stack.ledger.partition(":")[0]
+            hint = "leave ledger out: the file .reconciler/<stack>.db beside the stack is the ledger then"
+            raise DiagnosticError(Diagnostic(f"this version cannot open a {scheme} ledger", hint=hint))
         return self.state_directory / f"{self.stack.name}.db"
 
     @property
