@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from reconciler.config.blocks.foreign_templates import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.blocks.head import ledger_url, stack_name, url_secrets
 from reconciler.config.blocks.providers import AUTH, configure_providers
 from reconciler.config.blocks.resources import expand_resources
@@ -100,6 +101,9 @@ def _load(
 
         data = declare_data(found, schemas, providers, scope, diagnostics)
         scope.values["data"] = results(data, find)
+    for section in ("resources", "defaults"):
+        if section in found.named and has_foreign_template(source_map):
+            warn_of_foreign_templates(found.named[section], diagnostics)
     desired = expand_resources(found, schemas, providers, scope, diagnostics, kept)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()

@@ -12,6 +12,7 @@ from threading import Event
 from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.stack_files import select_stack_files
 from reconciler.config.yaml.node import Value
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.address import Address
@@ -292,7 +293,7 @@ def open_workspace(
     data: bool = True,
     receiver: RunReceiver | None = None,
 ) -> Iterator[Workspace]:
-    """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml``) and open it.
+    """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml`` and ``*.yml``) and open it.
 
     With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
     destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. Raises DiagnosticError with
@@ -324,14 +325,18 @@ def _protected(change: Change) -> Diagnostic:
 
 
 def read_sources(path: Path) -> tuple[list[Source], Path]:
-    """The files of a stack in the order of their names, and the directory that holds them."""
+    """The files of a stack in the order of their names, and the directory that holds them.
+
+    Files of a directory that are another tool's are left out.
+    """
     if path.is_dir():
         # Hidden ones are other tools' (.pre-commit-config.yaml).
-        files = sorted(file for file in path.glob("*.yaml") if file.is_file() and not file.name.startswith("."))
+        found = (file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
+        files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
         if not files:
-            hint = "name a directory with *.yaml files, or start one with reconciler init"
+            hint = "name a directory with *.yaml or *.yml files, or start one with reconciler init"
             raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))
-        return [read_source(file) for file in files], path
+        return select_stack_files([read_source(file) for file in files]), path
     return [read_source(path)], path.parent
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import NamedTuple
 
 from reconciler.core.diagnostic import Position
@@ -37,6 +38,10 @@ class SourceMap:
         self._bases.append(base)
         self._end = base + len(text) + 1
         return base
+
+    def any(self, test: Callable[[str], bool]) -> bool:
+        """Whether a text of the load passes a test."""
+        return any(map(test, self._texts))
 
     def position(self, offset: int) -> Position:
         """File, line and column of an offset, both counted from 1."""
