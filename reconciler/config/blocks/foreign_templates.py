@@ -9,7 +9,7 @@ from reconciler.config.yaml.node import Map, Node, Seq
 from reconciler.config.yaml.source_map import SourceMap
 from reconciler.core.diagnostic import Severity
 
-_VARIABLE = re.compile(r"(?<!\$)\$[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"(?<!\$)\$(?!schema=)[A-Za-z_][A-Za-z0-9_]*")
 _BRACES = re.compile(r"\{\{.*?\}\}", re.S)
 
 
