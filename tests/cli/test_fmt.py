@@ -47,11 +47,11 @@ def test_standard_input_is_laid_out_to_standard_output() -> None:
 
 
 def test_a_file_that_can_not_be_read_is_left_and_the_others_are_laid_out(stack: Path) -> None:
-    (stack / "bad.yaml").write_text("a: [\n")
+    (stack / "bad.yaml").write_text("guards: [\n")
     done = reconciler("fmt", stack)
     assert done.code == 1
     assert "bad.yaml" in done.err
-    assert (stack / "bad.yaml").read_text() == "a: [\n"
+    assert (stack / "bad.yaml").read_text() == "guards: [\n"
     assert (stack / "stack.yaml").read_text() == SMOOTH
 
 
