@@ -10,6 +10,7 @@ from reconciler.checks.check import Check, UnresolvedCheck
 from reconciler.checks.delivery import AskReceiver
 from reconciler.config.stack import DataConfig
 from reconciler.core.data_source import Item
+from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.drill.notifications import NotificationQuery
 
 Confirm = Callable[[str, Callable[[], bool]], str | None]
@@ -28,5 +29,6 @@ class RunContext:
     receivers: AskReceiver
     canaries: CanarySession
     notification_queries: Sequence[NotificationQuery]
+    delivery_queries: Sequence[Callable[[DeliveryQuery], DeliveryLog]]
     confirm: Confirm
     aborted: Callable[[], bool]

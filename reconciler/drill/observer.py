@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
 
 from reconciler.apply.visibility import visible_operations
 from reconciler.core.clock import Clock
+from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.duration import MINUTE, rough_duration
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, Verb
@@ -28,11 +29,16 @@ class EffectObserver:
     """Looks while the drill waits; a service that can't be asked now is asked again at the next look."""
 
     def __init__(
-        self, session: StackSession, journal: RunJournal, notification_queries: Sequence[NotificationQuery]
+        self,
+        session: StackSession,
+        journal: RunJournal,
+        notification_queries: Sequence[NotificationQuery],
+        receivers: Sequence[Callable[[DeliveryQuery], DeliveryLog]] = (),
     ) -> None:
         self._session = session
         self._journal = journal
         self._queries = notification_queries
+        self._receivers = receivers
         self._unseen: dict[str, tuple[Operation, int]] = {}
         self._pauses = poll_intervals()
         self._next = 0
@@ -109,10 +115,9 @@ class EffectObserver:
         self._journal.update(change)
 
     def _unnotified(self, now: int) -> Iterator[Emission]:
-        if not self._queries:
-            return
         for sent in self._journal.record.sent:
-            if sent.active and sent.notified_at is None and now - sent.sent_at <= NOTICE_WINDOW:
+            awaited = (self._queries and sent.notified_at is None) or (self._receivers and sent.delivered_at is None)
+            if awaited and sent.active and now - sent.sent_at <= NOTICE_WINDOW:
                 yield sent
 
     def _look_for_notices(self, now: int) -> None:
@@ -122,6 +127,14 @@ class EffectObserver:
             except ServiceError:
                 continue
             self._journal.update(partial(_notified, found, now))
+        awaited = [sent for sent in self._unnotified(now) if sent.delivered_at is None]
+        for receiver in self._receivers if awaited else ():
+            keys = tuple(key for sent in awaited for key in sent.keys)
+            try:
+                log = receiver(DeliveryQuery(keys, since=min(sent.sent_at for sent in awaited)))
+            except ServiceError:
+                continue
+            self._journal.update(partial(_delivered, log))
 
 
 def _notified(found: Mapping[str, Notification], now: int, sent: Emission) -> Emission:
@@ -130,6 +143,14 @@ def _notified(found: Mapping[str, Notification], now: int, sent: Emission) -> Em
         return sent
     at = now if notice.at is None else notice.at
     return sent.model_copy(update={"notified_at": at, "notified": notice.by})
+
+
+def _delivered(log: DeliveryLog, sent: Emission) -> Emission:
+    arrivals = [each for each in log.arrivals if each.key in sent.keys and each.status != "resolved"]
+    if not arrivals or sent.delivered_at is not None:
+        return sent
+    first = min(arrivals, key=lambda each: each.received_at)
+    return sent.model_copy(update={"delivered_at": first.received_at, "delivered": first.receiver})
 
 
 class ObservingClock:

@@ -70,7 +70,8 @@ class Emission(Part):
 
     ``address`` is as written, ``mark`` as in its marks. ``keys`` are the idempotency keys of its pushes. ``until`` is
     when the service ends it by itself at the latest. ``ended_by`` says what ended it, ``gone_at`` when no query showed
-    it any more. ``trouble`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
+    it any more. ``delivered_at`` is when its notification arrived at a receiver, ``delivered`` that receiver's name.
+    ``trouble`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
     """
 
     address: str
@@ -88,6 +89,8 @@ class Emission(Part):
     seen_at: int | None = None
     notified_at: int | None = None
     notified: str | None = None
+    delivered_at: int | None = None
+    delivered: str | None = None
     ended_at: int | None = None
     gone_at: int | None = None
     ended_by: str | None = None
@@ -104,6 +107,10 @@ class Emission(Part):
     @property
     def notified_after(self) -> int | None:
         return None if self.notified_at is None else max(0, self.notified_at - self.sent_at)
+
+    @property
+    def delivered_after(self) -> int | None:
+        return None if self.delivered_at is None else max(0, self.delivered_at - self.sent_at)
 
 
 class CheckRecord(Part):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 
 from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
-from reconciler.checks.check import Check, UnresolvedCheck, read_checks
+from reconciler.checks.check import RECEIVER_TYPE, Check, UnresolvedCheck, read_checks
+from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.drill.cleanup import clear_all
@@ -159,9 +162,21 @@ def _run_context(
         workspace.deliveries,
         canaries,
         notification_queries(session.owner, used, workspace.stack.providers, workspace.registry),
+        _delivery_queries(workspace),
         hooks.confirm,
         lambda: store.abort_requested(run),
     )
+
+
+def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], DeliveryLog]]:
+    """One for each receiver of the stack; one that runs with ``--listen`` only is left out where it does not run."""
+    found: list[Callable[[DeliveryQuery], DeliveryLog]] = []
+    for key, config in workspace.stack.providers.items():
+        if config.type == RECEIVER_TYPE:
+            with suppress(DiagnosticError):
+                workspace.connections.provider(config)
+                found.append(partial(workspace.deliveries, key))
+    return found
 
 
 def _check_nothing_left(session: StackSession, drill: Drill, store: RunStore, rehearsal: bool) -> None:

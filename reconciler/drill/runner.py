@@ -35,7 +35,7 @@ class DrillRunner:
         self._journal = journal
         self._stop = stop
         self._clock: Clock = session.clock
-        self._observer = EffectObserver(session, journal, context.notification_queries)
+        self._observer = EffectObserver(session, journal, context.notification_queries, context.delivery_queries)
         self._end = StopConditions(journal, session.clock, stop, context.aborted)
         self._executor = StepExecutor(drill, session, context, journal, self._observer, self._end, stop)
 

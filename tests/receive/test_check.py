@@ -173,3 +173,6 @@ def test_a_rehearsal_proves_delivery_at_a_receiver_of_its_own(tmp_path: Path) ->
     done = reconciler("drill", "run", "outage", tmp_path, "--rehearse", "--speed", "30", "--format", "json")
     assert done.code == ExitCode.DONE, done
     assert "notification of its end arrived" in done.out
+    [sent] = json.loads(done.out)["sent"]
+    assert sent["delivered"] == "embedded"
+    assert sent["delivered_after"] >= 0

@@ -191,6 +191,7 @@ def _summary(sent: Emission) -> str:
         return f"event, {state_of(sent)}"
     told = [f"seen {latency(sent.visible_after)}" if sent.seen_at is not None else "never seen"]
     told += [f"told {latency(sent.notified_after)}"] if sent.notified_at is not None else []
+    told += [f"delivered {latency(sent.delivered_after)}"] if sent.delivered_at is not None else []
     told += ["ACTIVE"] if sent.active else []
     return " · ".join(told)
 

@@ -2,8 +2,8 @@
 
 The report of a run is its record (``reconciler.drill.record``): ``{"format_version", "run", "stack", "drill", ...,
 "steps", "sent", "checks", "left", "log"}`` with instants in epoch milliseconds and spans in milliseconds; beside it
-``summary``, ``standing`` (``good``, ``bad``, ``odd``, ``running``), and for each of ``sent`` ``visible_after`` and
-``notified_after``, for each of ``steps`` ``slip``.
+``summary``, ``standing`` (``good``, ``bad``, ``odd``, ``running``), and for each of ``sent`` ``visible_after``,
+``notified_after`` and ``delivered_after``, for each of ``steps`` ``slip``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ def record_document(record: Record) -> dict[str, object]:
         {**shown, "slip": step.slip} for shown, step in zip(members["steps"], record.steps, strict=True)
     ]
     members["sent"] = [
-        {**shown, "visible_after": sent.visible_after, "notified_after": sent.notified_after}
+        {
+            **shown,
+            "visible_after": sent.visible_after,
+            "notified_after": sent.notified_after,
+            "delivered_after": sent.delivered_after,
+        }
         for shown, sent in zip(members["sent"], record.sent, strict=True)
     ]
     return document(summary=headline(record), standing=status_of(record).value, **members)

@@ -67,7 +67,11 @@ def _check(suite: Element, record: Record, check: CheckRecord, text: Redact) -> 
 
 def _cleared(suite: Element, record: Record, sent: Emission, text: Redact) -> None:
     case = _case(suite, record, "clearing", f"{sent.address} is cleared", 0, text)
-    latencies = {"visible_after_ms": sent.visible_after, "notified_after_ms": sent.notified_after}
+    latencies = {
+        "visible_after_ms": sent.visible_after,
+        "notified_after_ms": sent.notified_after,
+        "delivered_after_ms": sent.delivered_after,
+    }
     told = {name: value for name, value in latencies.items() if value is not None}
     if told:
         properties = SubElement(case, "properties")

@@ -181,9 +181,16 @@ def _step(step: StepRecord, column: int) -> Line:
 
 def sent_lines(record: Record) -> Iterator[Line]:
     """What was raised and recorded, with its latencies and what ended it."""
-    rows = [("", "visible", "notified", "ended by")]
+    proved = any(sent.delivered_at is not None for sent in record.sent)
+    rows = [("", "visible", "notified", "delivered", "ended by")]
     rows += [
-        (printable(sent.address), latency(sent.visible_after), latency(sent.notified_after), _end(record, sent))
+        (
+            printable(sent.address),
+            latency(sent.visible_after),
+            latency(sent.notified_after),
+            latency(sent.delivered_after),
+            _end(record, sent),
+        )
         for sent in record.sent
     ]
     first = max(width(row[0]) for row in rows) + 2
@@ -191,9 +198,9 @@ def sent_lines(record: Record) -> Iterator[Line]:
         style = Style.DIM if number == 0 else Style.PLAIN
         yield line(
             (pad(row[0], first), style),
-            (f"{row[1]:<9}{row[2]:<10}", style),
-            (printable(row[3]), style),
-            hang=first + 19,
+            (f"{row[1]:<9}{row[2]:<10}" + (f"{row[3]:<11}" if proved else ""), style),
+            (printable(row[4]), style),
+            hang=first + (30 if proved else 19),
         )
 
 
