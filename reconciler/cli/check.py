@@ -73,7 +73,7 @@ def check(
     ):
         report = run_stack_checks(workspace, names, stop, progress)
     if junit is not None:
-        terminal.write_file(junit, check_junit(report, terminal.redactor), parents=True)
+        terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
     terminal.result(
         format,
         text=lambda: check_lines(report),

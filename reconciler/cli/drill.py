@@ -48,7 +48,9 @@ def list_(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         drills = validate_drills(workspace.stack, list(workspace.registry))
-        last = {record.drill: record for record in reversed(run_store(workspace, terminal.redactor.tree).records())}
+        last = {
+            record.drill: record for record in reversed(run_store(workspace, terminal.redactor.hide_tree).records())
+        }
     terminal.result(format, text=lambda: list_lines(drills, last), document=lambda: list_document(drills, last))
     return ExitCode.DONE
 
@@ -139,7 +141,7 @@ def run(
         listening(terminal, listen, hostname) as receiver,
         opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
     ):
-        store = run_store(workspace, terminal.redactor.tree)
+        store = run_store(workspace, terminal.redactor.hide_tree)
         if rehearse:
             record = rehearse_drill(workspace, name, store, hooks, speed=speed or 60.0, force=force)
         else:
@@ -167,7 +169,7 @@ def resume(
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        store = run_store(workspace, terminal.redactor.tree)
+        store = run_store(workspace, terminal.redactor.hide_tree)
         record = resume_drill(workspace, name, store, drill_hooks(terminal, automatic=yes))
     return _show(terminal, record, format)
 
@@ -202,7 +204,7 @@ def abort(
         terminal.message([line(f"Run {record.run} is running in process {record.pid}; asking it to stop.")])
 
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        store = run_store(workspace, terminal.redactor.tree)
+        store = run_store(workspace, terminal.redactor.hide_tree)
         records = abort_drills(workspace, name, store, drill_hooks(terminal, automatic=True), waiting)
     terminal.result(
         format,
@@ -231,7 +233,7 @@ def status(
     with opened(terminal, path, var, var_file, data=False) as workspace:
         records = list(
             {
-                record.drill: record for record in reversed(run_store(workspace, terminal.redactor.tree).records())
+                record.drill: record for record in reversed(run_store(workspace, terminal.redactor.hide_tree).records())
             }.values()
         )
         active, trouble = active_alarms(workspace, [record.drill for record in records])
@@ -274,11 +276,11 @@ def report(
     It needs neither the configuration nor the network.
     """
     from reconciler.app.drill import recorded
+    from reconciler.core.text import printable
     from reconciler.views.html.drill import record_html
     from reconciler.views.json.drill import record_document
     from reconciler.views.junit.drill import record_junit
     from reconciler.views.markdown.drill import record_markdown
-    from reconciler.views.printable import printable
     from reconciler.views.text.drill import record_lines
     from reconciler.views.text.line import Style, line
 
@@ -287,7 +289,7 @@ def report(
     if html is not None:
         terminal.write_file(html, record_html(found), parents=True)
     if junit is not None:
-        terminal.write_file(junit, record_junit(found, terminal.redactor), parents=True)
+        terminal.write_file(junit, record_junit(found, terminal.redactor.hide), parents=True)
     for file in filter(None, (html, junit)):
         terminal.message([line("Wrote ", (printable(str(file)), Style.BOLD))])
     terminal.result(

@@ -13,11 +13,11 @@ from reconciler.cli.progress import DrillWatcher
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import printable
 from reconciler.drill.context import Confirm
 from reconciler.drill.drill import Drill
 from reconciler.drill.run import OperatorHooks
 from reconciler.session.workspace import Workspace
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Style, line
 
 INTERRUPTED = "Interrupted: the drill clears its alarms, then ends. Ctrl-C again exits at once."

@@ -88,8 +88,8 @@ def _declare(
     terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, adopt_next: str, *, filtered: bool
 ) -> None:
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+    from reconciler.core.text import printable
     from reconciler.views.phrases.plan import count
-    from reconciler.views.printable import printable
     from reconciler.views.text.line import Style, line
     from reconciler.views.yaml_export import yaml_export
 

@@ -25,9 +25,9 @@ from reconciler.checks.result import CheckResult
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock
 from reconciler.core.operation import Outcome, Status
+from reconciler.core.text import printable
 from reconciler.drill.record import Record, StepState
 from reconciler.views.phrases.drill import latency, offset, slip, state_of
-from reconciler.views.printable import printable
 from reconciler.views.text.check import SIGNS, STYLES
 from reconciler.views.text.drill import ACTIONS, STATES
 
@@ -116,7 +116,7 @@ class ApplyProgress:
         self._progress.update(self._verifying, total=self._waited_for, completed=shown, visible=True)
 
     def note(self, text: str) -> None:
-        self._above.print(Text(self._terminal.redactor(printable(text)), style="dim"))
+        self._above.print(Text(self._terminal.redactor.hide(printable(text)), style="dim"))
 
 
 class CheckProgress:
@@ -155,7 +155,7 @@ class CheckProgress:
             self._progress.update(self._tasks[result.name], description=head, completed=1, told=told)
 
     def _text(self, text: str) -> str:
-        shown = self._terminal.redactor(printable(text))
+        shown = self._terminal.redactor.hide(printable(text))
         return escape(shown if len(shown) <= _MAX_REASON else f"{shown[:_MAX_REASON]}…")
 
 
@@ -246,5 +246,5 @@ class DrillProgress:
         return Text(f"\nnext: {waiting.action} {self._text(waiting.name)} {when}", "dim")
 
     def _text(self, text: str) -> str:
-        shown = self._terminal.redactor(printable(text))
+        shown = self._terminal.redactor.hide(printable(text))
         return shown if len(shown) <= _MAX_TEXT else f"{shown[:_MAX_TEXT]}…"

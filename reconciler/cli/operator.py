@@ -15,6 +15,7 @@ from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.progress import working
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
 from reconciler.views.json.document import document
 from reconciler.views.json.plan import plan_document
@@ -22,7 +23,6 @@ from reconciler.views.json.result import result_document
 from reconciler.views.markdown.plan import plan_markdown
 from reconciler.views.markdown.result import result_markdown
 from reconciler.views.phrases.plan import pointing
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Style, line
 from reconciler.views.text.plan import plan_lines
 from reconciler.views.text.result import result_lines

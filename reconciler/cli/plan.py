@@ -117,7 +117,7 @@ def save(
     from reconciler.app.planfiles import plan_text
     from reconciler.cli.next_command import next_command
     from reconciler.core.duration import format_instant
-    from reconciler.views.printable import printable
+    from reconciler.core.text import printable
     from reconciler.views.text.line import Style, line
 
     terminal.write_file(path, plan_text(plan, key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import typer
 
 from reconciler.cli.ci_log import is_ci_log, without_commands, without_commands_json
-from reconciler.views.redaction import Redactor
+from reconciler.core.text import Redactor
 from reconciler.views.text.line import Line, Span
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Terminal:
         self.json_logs = False
         self.live_writer: Callable[[str], None] | None = None  # writes above what is drawn on standard error
         self.full = False  # show every instance and problem, however many
-        self.redactor = Redactor()
+        self.redactor = Redactor(forms=_markdown_forms)
         self._in_ci = is_ci_log(self.environ)
         self._painters: dict[int, AnsiRenderer | None] = {}
 
@@ -89,7 +89,8 @@ class Terminal:
 
     def redact(self, secrets: Iterable[str]) -> None:
         """Redact these from now on."""
-        self.redactor = Redactor(self.redactor.secrets.union(secrets))
+        for secret in secrets:
+            self.redactor.add(secret)
 
     def result(
         self,
@@ -106,7 +107,7 @@ class Terminal:
         if format == Format.JSON and document is not None:
             from reconciler.views.json.document import encode
 
-            text_ = encode(self.redactor.tree(document()), ascii=not _holds_unicode(self.stdout))
+            text_ = encode(self.redactor.hide_tree(document()), ascii=not _holds_unicode(self.stdout))
             self._write(self.stdout, without_commands_json(text_) if self._in_ci else text_, raw=True)
         elif format == Format.MARKDOWN and markdown is not None:
             self._write(self.stdout, self._fitted(markdown(), COMMENT_LIMIT))
@@ -117,7 +118,7 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Write a text that is the result itself to standard output, as it is but for secrets."""
-        self._write(self.stdout, self.redactor(text))
+        self._write(self.stdout, self.redactor.hide(text))
 
     def write_file(self, path: Path, text: str, *, parents: bool = False) -> None:
         """Write a file that the user named; ``-`` is standard output. Secrets are the caller's to redact.
@@ -150,7 +151,7 @@ class Terminal:
         if self.environ.get("GITHUB_ACTIONS") == "true":
             from reconciler.views.github import workflow_commands
 
-            commands = "".join(f"{self.redactor(text)}\n" for text in workflow_commands(diagnostics))
+            commands = "".join(f"{self.redactor.hide(text)}\n" for text in workflow_commands(diagnostics))
             self._write(self.stderr, commands, raw=True)
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
@@ -161,7 +162,7 @@ class Terminal:
 
     def prompt(self, text: str) -> None:
         """Write a prompt to standard error, without ending its line."""
-        self._write(self.stderr, self.redactor(text))
+        self._write(self.stderr, self.redactor.hide(text))
 
     def log(self, text: str) -> None:
         """Write a record, which is free of secrets, to standard error."""
@@ -185,17 +186,17 @@ class Terminal:
         """Redacted Markdown in at most ``limit`` characters: a mask may be longer than what it hides."""
         from reconciler.views.markdown.text import fitted
 
-        return fitted(self.redactor(text), limit)
+        return fitted(self.redactor.hide(text), limit)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         painter = self._painter(stream)
         if painter is None:
-            self._write(stream, "".join(f"{self.redactor(line.text)}\n" for line in lines))
+            self._write(stream, "".join(f"{self.redactor.hide(line.text)}\n" for line in lines))
         else:
             self._write(stream, "".join(painter.paint(self._redacted(line)) for line in lines))
 
     def _redacted(self, line: Line) -> Line:
-        return line._replace(spans=tuple(Span(self.redactor(span.text), span.style) for span in line.spans))
+        return line._replace(spans=tuple(Span(self.redactor.hide(span.text), span.style) for span in line.spans))
 
     def _painter(self, stream: TextIO) -> AnsiRenderer | None:
         if id(stream) not in self._painters:
@@ -232,6 +233,13 @@ def prepare(stream: TextIO) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+def _markdown_forms(secret: str) -> Iterator[str]:
+    """How a secret looks in Markdown, line by line."""
+    from reconciler.views.markdown.text import escape
+
+    yield from map(escape, (secret, *(line.strip() for line in secret.splitlines())))
 
 
 def _holds_unicode(stream: TextIO) -> bool:

@@ -1,17 +1,15 @@
-"""Text from a service, made fit to be shown: no control characters, bounded, free of secrets."""
+"""Text from users and services, made fit to be shown: no control characters, bounded, free of secrets."""
 
 from __future__ import annotations
 
 import json
-import shlex
-import unicodedata
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
-from html import escape
-from urllib.parse import quote, quote_plus
+import re
+from collections.abc import Callable, Iterable
+
+from reconciler.core.surrogates import CARRIED, escaped
 
 MAX_LENGTH = 500
-HIDDEN = "***"
+MASK = "(sensitive)"
 SHORTEST_SECRET = 6
 """Shorter secrets are not hidden: hiding each of their occurrences would eat words."""
 
@@ -21,6 +19,8 @@ _UNFIT = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 
 def sanitize(text: str, limit: int = MAX_LENGTH) -> str:
     """One line of printable text, of at most ``limit`` characters."""
+    import unicodedata  # a large table, needed once a service answers with an error
+
     text = text[: 4 * limit]
     if not (text.isascii() and text.isprintable()):
         text = "".join(" " if unicodedata.category(char) in _UNFIT else char for char in text)
@@ -28,45 +28,79 @@ def sanitize(text: str, limit: int = MAX_LENGTH) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-class Redactor:
-    """The texts that must never be shown; grows as tokens are fetched, and may be used from several threads."""
+# C0 and C1 controls, delete, line and paragraph separators, the marks that reorder or hide text, lone surrogates, tags.
+# Text that holds any is rare, and the pattern takes a millisecond to compile: ``re`` does so when it is first used.
+_UNSAFE = (
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    f"\U000e0000-\U000e0fff{CARRIED}]"
+)
+_CARRIED_FROM = 0x10F800
+_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in _SHORT:
+        return _SHORT[char]
+    code = ord(char)
+    if code >= _CARRIED_FROM:
+        return escaped(char)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with every character that could move a cursor or hide another shown as an escape."""
+    return text if text.isprintable() else re.sub(_UNSAFE, _escape, text)
+
+
+def printable_json(text: str) -> str:
+    """JSON text, with the characters its encoder leaves alone that a terminal would obey written as escapes."""
+    return re.sub(_UNSAFE, _json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char == "\n":
+        return char
+    return escaped(char) if ord(char) >= _CARRIED_FROM else json.dumps(char)[1:-1]
+
+
+class Redactor:
+    """The secrets that must never be shown; grows as tokens are fetched, and may be used from several threads.
+
+    ``forms`` gives further forms that whoever writes text may give to a secret.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), forms: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
+        self._more = forms
         self._forms: tuple[str, ...] = ()
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str) -> None:
+        """Hide this one, too, from now on."""
         if len(secret) >= SHORTEST_SECRET:
-            forms = [form for form in _forms(secret) if len(form) >= SHORTEST_SECRET]
-            self._forms = tuple(sorted({*forms, *self._forms}, key=lambda form: (-len(form), form)))
+            from reconciler.core.secret_forms import secret_forms  # commands without secrets start without it
+
+            found = [form for form in (*secret_forms(secret), *self._more(secret)) if len(form) >= SHORTEST_SECRET]
+            self._forms = tuple(sorted({*found, *self._forms}, key=lambda form: (-len(form), form)))
 
     def hide(self, text: str) -> str:
-        """The text with every secret replaced, also where it is escaped for JSON, a URL, HTML, a shell or as base64."""
+        """The text with every secret replaced, whatever form it has."""
         for form in self._forms:
-            text = text.replace(form, HIDDEN)
+            text = text.replace(form, MASK)
         return text
 
-
-def _forms(secret: str) -> Iterator[str]:
-    """How a secret can look once something has written it into JSON, a URL, HTML, a shell command or base64."""
-    yield secret
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    for safe in ("", "/"):
-        yield quote(secret, safe, errors="replace")
-        yield quote_plus(secret, safe, errors="replace")
-    yield escape(secret)
-    yield escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-    yield shlex.quote(secret)
-    content = secret.encode("utf-8", "replace")
-    for lead in range(3):
-        # Base64 writes three bytes as four characters: what the secret looks like depends on where it begins, and its
-        # edges hold bits of its neighbours.
-        coded = b64encode(bytes(lead) + content).decode()[(0, 2, 3)[lead] :].rstrip("=")
-        inner = coded if (lead + len(content)) % 3 == 0 else coded[:-1]
-        yield inner
-        yield inner.translate(_URL_SAFE)
-
-
-_URL_SAFE = str.maketrans("+/", "-_")
+    def hide_tree(self, value: object) -> object:
+        """The same for every string of a JSON document, keys included; its shape stays."""
+        if not self._forms:
+            return value
+        if isinstance(value, str):
+            return self.hide(value)
+        if isinstance(value, dict):
+            return {self.hide(str(key)): self.hide_tree(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.hide_tree(item) for item in value]
+        return value

@@ -10,8 +10,8 @@ from reconciler.core.desired import Desired
 from reconciler.core.duration import format_duration, format_instant
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Verb
+from reconciler.core.text import printable
 from reconciler.plan.plan import Change
-from reconciler.views.printable import printable
 
 DURATIONS = frozenset({"timeout"})
 INSTANTS = frozenset({"starts_at", "ends_at", "time"})

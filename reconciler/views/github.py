@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.views.printable import printable
+from reconciler.core.text import printable
 
 
 def workflow_commands(diagnostics: Iterable[Diagnostic]) -> Iterator[str]:

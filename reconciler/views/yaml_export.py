@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler.views.printable import printable_json
+from reconciler.core.text import printable_json
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ .-][A-Za-z0-9_]+)*|[0-9]+(?:ms|s|m|h|d)(?:[0-9]+(?:ms|s|m|h|d))*")
 _WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"])

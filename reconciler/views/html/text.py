@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib.resources import files
 
-from reconciler.views.printable import printable
+from reconciler.core.text import printable
 
 
 def style() -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
-from reconciler.views.printable import printable_json
+from reconciler.core.text import printable_json
 
 FORMAT_VERSION = "1.0"
 """Grows in its second part when a key is added, in its first when one changes its meaning or goes."""
@@ -20,4 +21,5 @@ def encode(value: object, *, ascii: bool = False) -> str:
 
     Text that is not ASCII stays as it is, unless the reader's encoding has no room for it (``ascii``).
     """
-    return printable_json(json.dumps(value, indent=2, ensure_ascii=ascii)) + "\n"
+    text = printable_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+    return re.sub("[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text) if ascii else text

@@ -10,7 +10,7 @@ from reconciler.checks.evaluate import label
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import format_instant
-from reconciler.views.printable import printable
+from reconciler.core.text import printable
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from reconciler.core.duration import format_duration
+from reconciler.core.text import printable
 from reconciler.drill.drill import Drill
 from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record, StepState
@@ -22,7 +23,6 @@ from reconciler.views.phrases.drill import (
     status_of,
 )
 from reconciler.views.phrases.plan import count
-from reconciler.views.printable import printable
 
 _SIGNS = {Status.OK: "✅", Status.FAILED: "❌", Status.STOPPED: "⏹", Status.RUNNING: "⏳"}
 _STATES = {

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from html import escape as escape_html
 
 from reconciler.core.action import Action
+from reconciler.core.text import printable
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, fenced
 from reconciler.views.phrases.plan import DONE, as_declared, count, due, pointing
-from reconciler.views.printable import printable
 
 _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 """What colours a line in a block of the language ``diff``; other actions get ``!``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from reconciler.views.printable import printable
+from reconciler.core.text import printable
 
 LIMIT = 65_536
 """The most characters a comment on a pull request may have."""

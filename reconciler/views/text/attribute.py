@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.text import printable
 from reconciler.views.attribute import Row, block, block_mark, is_block, value_text
-from reconciler.views.printable import printable
 from reconciler.views.text.line import Line, Style, line
 from reconciler.views.text.width import pad, width
 

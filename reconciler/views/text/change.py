@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
+from reconciler.core.text import printable
 from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
 from reconciler.views.attribute import attributes
 from reconciler.views.phrases.plan import DONE, MEANING, ORDER, PUSH_FIRST, count
-from reconciler.views.printable import printable
 from reconciler.views.text.attribute import attribute_lines
 from reconciler.views.text.line import BLANK, Line, Style, line
 

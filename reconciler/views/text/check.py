@@ -8,8 +8,8 @@ from reconciler.checks.evaluate import label
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
+from reconciler.core.text import printable
 from reconciler.views.phrases.check import verdicts
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
 

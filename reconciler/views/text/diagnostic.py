@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.core.diagnostic import Diagnostic, Severity
+from reconciler.core.text import printable
 from reconciler.views.phrases.plan import count
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Span, Style, line
 from reconciler.views.text.width import width
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import unified_diff
 
-from reconciler.views.printable import printable
+from reconciler.core.text import printable
 from reconciler.views.text.line import Line, Style, line
 
 _STYLES = {"+": Style.ADD, "-": Style.CLEAR, "@": Style.PLACE}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.duration import format_duration
 from reconciler.core.observed import Observed
+from reconciler.core.text import printable
 from reconciler.drill.drill import Drill
 from reconciler.drill.preview import Preview
 from reconciler.drill.record import Emission, LogEntry, Record, StepRecord, StepState
@@ -24,7 +25,6 @@ from reconciler.views.phrases.drill import (
     status_of,
 )
 from reconciler.views.phrases.plan import count
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
 

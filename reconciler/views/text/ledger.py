@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
+from reconciler.core.text import printable
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.views.phrases.plan import count
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Span, Style, line
 from reconciler.views.text.width import pad, width
 

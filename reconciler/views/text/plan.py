@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
 from reconciler.views.phrases.plan import pointing, summary
-from reconciler.views.printable import printable
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import Line, Style, line
 

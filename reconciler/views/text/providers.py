@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.core.data_source import sources_of
+from reconciler.core.text import printable
 from reconciler.providers.protocol import ProviderType
-from reconciler.views.printable import printable
 from reconciler.views.text.line import Line, Style, line
 from reconciler.views.text.width import pad, width
 

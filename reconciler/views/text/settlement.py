@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.apply.settle import Settlement
+from reconciler.core.text import printable
 from reconciler.ledger.protocol import Entry
 from reconciler.views.phrases.plan import count
-from reconciler.views.printable import printable
 from reconciler.views.text.line import BLANK, Line, Style, line
 
 
