@@ -41,13 +41,14 @@ def many(count: int) -> str:
 def test_refresh_only_tells_what_is_not_drift_and_not_done(tmp_path: Path, url: str) -> None:
     stack = write(tmp_path, url, many(3))
     done = reconciler("plan", stack, "--refresh-only", "--detailed-exitcode")
-    assert (done.code, done.out) == (0, "No drift. 3 declared alarms do not fire yet.\n")
+    assert done.code == 0
+    assert done.out.endswith("No drift. 3 declared alarms do not fire yet.\n")
     assert reconciler("apply", stack, "--auto-approve", "--no-verify", "--target", 'aom_alarm.a["0"]').code == 0
     assert "No drift. 2 declared alarms do not fire yet." in reconciler("plan", stack, "--refresh-only").out
     assert "No drift. 2 declared" in reconciler("plan", stack, "--refresh-only", "--format", "markdown").out
     assert reconciler("apply", stack, "--auto-approve", "--no-verify").code == 0
     done = reconciler("plan", stack, "--refresh-only")
-    assert done.out == "No drift. 3 alarms are as declared.\n"
+    assert done.out.endswith("No drift. 3 alarms are as declared.\n")
 
 
 def test_a_target_brings_what_it_depends_on_and_says_so(tmp_path: Path, url: str) -> None:
