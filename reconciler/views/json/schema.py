@@ -163,7 +163,7 @@ class ApplyOutput(TypedDict):
     complete: Annotated[bool, Field(description="Whether nothing remains.")]
     summary: str
     plan_id: NotRequired[str]
-    ending: NotRequired[Literal["complete", "denied", "interrupted", "deadline"]]
+    ending: NotRequired[Literal["complete", "denied", "interrupted", "deadline", "lease-lost", "ledger-failed"]]
     shares: NotRequired[
         Annotated[dict[str, str], Field(description="The summary of each provider, where several had changes.")]
     ]
@@ -233,6 +233,7 @@ class RunShape(TypedDict):
     started_at: Milliseconds
     ended_at: Milliseconds | None
     state: Literal["running", "done", "partial", "interrupted", "died"]
+    targets: Annotated[dict[str, str], Field(description="Where each provider pointed.")]
 
 
 class OperationShape(TypedDict):
