@@ -3,7 +3,8 @@
 ``ledger list``: ``{"format_version", "runs": [RUN], "holder": {"owner", "host", "pid", "acquired_at", "expires_at",
 "fence"} | null}``. ``ledger show``: ``{"format_version", "run": RUN, "operations": [{"key", "address", "provider",
 "verb", "payload", "digest", "occurrence", "target", "run", "intended_at", "attempts", "status", "ended_at",
-"confirmed_at", "answer", "id"}]}``. A RUN is ``{"id", "plan_id", "command", "started_at", "ended_at", "state", "targets"}``; its
+"confirmed_at", "answer", "id"}]}``. A RUN is ``{"id", "plan_id", "command", "started_at", "ended_at", "state",
+"targets"}``; its
 state is ``running``, ``done``, ``partial``, ``interrupted`` or ``died``. A status is ``done``, ``failed``, ``unknown``
 or null (open); ``payload`` is the JSON text that was sent.
 """
