@@ -7,7 +7,7 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration, format_instant, rough_duration
 from reconciler.core.observed import Observed, State
 from reconciler.ledger.protocol import Entry
-from reconciler.plan.difference import differences
+from reconciler.plan.difference import differences, is_edited
 from reconciler.plan.plan import Change, Difference
 from reconciler.plan.state import KnownState, dedupe
 
@@ -54,6 +54,9 @@ def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Change:
     match = next((found for found in here if found.marks.digest == desired.digest), None)
     if match is None:
         return _differing(desired, active, now)
+    if is_edited(desired, match):
+        change = _differing(desired, (match, *(found for found in active if found is not match)), now)
+        return change._replace(reason=f"changed by hand: {change.reason}", drift=True)
     others = tuple(found for found in active if found is not match) if len(active) > 1 else ()
     expiry = _renewal(desired, match, now)
     if expiry is not None:

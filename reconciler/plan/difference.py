@@ -10,6 +10,8 @@ from reconciler.core.observed import Observed
 from reconciler.plan.plan import Change, Difference
 
 _NESTED = (Mapping, list, tuple)
+_CUT = 64
+"""A text that a service cut short is at least so long."""
 
 
 def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
@@ -29,6 +31,29 @@ def shown_differences(change: Change) -> tuple[Difference, ...]:
         return ()
     here = [found for found in change.before if found.provider == desired.provider]
     return differences(desired, (here or change.before)[0])
+
+
+def is_edited(desired: Desired, observed: Observed) -> bool:
+    """Whether somebody changed the content of an alarm whose digest still says that it is what is declared.
+
+    What services do to a value by themselves is no edit: they leave an attribute out, add one, trim, cut or respell it.
+    """
+    if observed.attributes == desired.attributes and observed.identity == desired.identity:
+        return False
+    return any(
+        not (found.old is None and "." not in found.path) and not _is_normalised(found.old, found.new)
+        for found in differences(desired, observed)
+    )
+
+
+def _is_normalised(old: object, new: object) -> bool:
+    """Whether a service may have made ``old`` of ``new`` by itself."""
+    if new is None:
+        return True
+    if isinstance(old, _NESTED) or isinstance(new, _NESTED):
+        return False
+    shown, sent = (" ".join(str(value).split()).casefold() for value in (old, new))
+    return shown == sent or (old is not None and len(shown) >= _CUT and sent.startswith(shown.rstrip(".…")))
 
 
 def _flat(old: Mapping[str, str], new: Mapping[str, str], forces_replace: bool) -> Iterator[Difference]:
