@@ -109,3 +109,10 @@ def test_every_message_of_the_troubleshooting_page_is_one_of_ours() -> None:
     for message in messages:
         for part in filter(None, (part.strip(" :") for part in message.split("…"))):
             assert part in code, message
+
+
+def test_the_most_likely_mistakes_are_graded_and_none_is_below_two() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    grades = re.findall(r"^\| .+ \| .+ \| ([0-3]) \|$", page, re.M)
+    assert len(grades) >= 40
+    assert min(grades) >= "2"
