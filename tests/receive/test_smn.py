@@ -115,7 +115,9 @@ def signed(smn: Smn, signer: Signer | None = None, **changes: str) -> dict[str, 
 
 def certificate_url(smn: Smn) -> str:
     """Where the service's certificate is: it says so in each message."""
-    return str(smn.call("GET", "/admin/smn/attempts")["attempts"][0]["certificate"])
+    # A subscription is confirmed before the request that asked for it is answered, and noted.
+    attempts = until(lambda: smn.call("GET", "/admin/smn/attempts")["attempts"])
+    return str(attempts[0]["certificate"])
 
 
 def test_a_message_of_a_configured_topic_is_stored_with_its_alert(smn: Smn, subscribed: Receiver) -> None:
