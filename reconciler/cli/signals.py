@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, current_thread, main_thread
 from types import FrameType
 
@@ -32,7 +32,8 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
         if not first:
             first.append(now)
             stop.set()
-            message()
+            with suppress(OSError):  # the terminal itself may be what hung up
+                message()
 
     if current_thread() is not main_thread():  # only the main thread may handle signals
         yield

@@ -52,11 +52,12 @@ def under_way(stack: Path) -> Iterator[subprocess.Popen[str]]:
         running.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_clears_and_ends_with_130(stack: Path, emulator: Emulator, number: signal.Signals) -> None:
+@pytest.mark.parametrize("numbers", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP]])
+def test_a_signal_clears_and_ends_with_130(stack: Path, emulator: Emulator, numbers: list[signal.Signals]) -> None:
     with under_way(stack) as running:
         assert len(emulator.active_alarms()) == 2
-        running.send_signal(number)
+        for number in numbers:
+            running.send_signal(number)
         out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "The drill was interrupted: 2 alarms raised, all cleared" in out
