@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from reconciler.app.owner import owner
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.observed import Observed, State
+from reconciler.drill.context import OperatorHooks
 from reconciler.drill.drill import Drill, drill_stack
+from reconciler.drill.liveness import current_state, local_state
 from reconciler.drill.load import drill_names, read_drill
 from reconciler.drill.preconditions import refusals
 from reconciler.drill.preview import Preview, combined_plan, previews
 from reconciler.drill.record import Record
 from reconciler.drill.rehearsal import rehearsed
-from reconciler.drill.run import OperatorHooks, abort, resume, start
+from reconciler.drill.run import abort, resume, start
 from reconciler.drill.store import RunStore
 from reconciler.ledger.protocol import LeaseHeldError
 from reconciler.providers.protocol import ServiceError
@@ -34,16 +37,23 @@ def run_store(workspace: Workspace, redact: Callable[[object], object]) -> RunSt
 
 
 def recorded(path: Path, run: str | None) -> Record:
-    """The record of a run, or of the last one. Raises DiagnosticError if there is none."""
+    """The record of a run, or of the last real one. Raises DiagnosticError if there is none.
+
+    Without any real run it is the last rehearsal.
+    """
     root = path if path.is_dir() else path.parent
     store = RunStore(root / STATE_DIRECTORY)
-    if run is not None:
-        return store.load(run)
-    found = store.records(limit=1)
-    if not found:
+    found = store.last() if run is None else store.load(run)
+    if found is None:
         hint = "`reconciler drill run NAME --rehearse` makes one"
         raise DiagnosticError(Diagnostic(f"no drill has been run in {root}", hint=hint))
-    return found[0]
+    return local_state(found, owner().host)
+
+
+def latest_runs(workspace: Workspace, store: RunStore) -> dict[str, Record]:
+    """The last run of each drill, newest first: the last real one, or a rehearsal if there is none."""
+    holder, host = workspace.lease_holder(), owner().host
+    return {drill: current_state(record, holder, host) for drill, record in store.latest().items()}
 
 
 def preview_drill(workspace: Workspace, name: str) -> tuple[Drill, Sequence[Preview], list[str]]:
@@ -105,8 +115,8 @@ def active_alarms(workspace: Workspace, recorded: Sequence[str]) -> tuple[dict[s
     found: dict[str, list[Observed]] = {}
     try:
         for name in names:
-            owner = drill_stack(workspace.stack.name, name)
-            shown = [one for provider in workspace.providers.values() for one in provider.observe(owner, ())]
+            stack = drill_stack(workspace.stack.name, name)
+            shown = workspace.observe_owner(stack)
             found[name] = [one for one in shown if one.state is State.ACTIVE]
     except ServiceError as error:
         return found, str(error.detail)

@@ -39,7 +39,7 @@ def list_(
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
     """List the stack's drills, each with its last run."""
-    from reconciler.app.drill import run_store
+    from reconciler.app.drill import latest_runs, run_store
     from reconciler.cli.stack import opened
     from reconciler.drill.load import validate_drills
     from reconciler.views.json.drill import list_document
@@ -48,9 +48,7 @@ def list_(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         drills = validate_drills(workspace.stack, list(workspace.registry))
-        last = {
-            record.drill: record for record in reversed(run_store(workspace, terminal.redactor.hide_tree).records())
-        }
+        last = latest_runs(workspace, run_store(workspace, terminal.redactor.hide_tree))
     terminal.result(format, text=lambda: list_lines(drills, last), document=lambda: list_document(drills, last))
     return ExitCode.DONE
 
@@ -224,18 +222,14 @@ def status(
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
     """Show the last run of each drill, and which alarms of drills are active now."""
-    from reconciler.app.drill import active_alarms, run_store
+    from reconciler.app.drill import active_alarms, latest_runs, run_store
     from reconciler.cli.stack import opened
     from reconciler.views.json.drill import status_document
     from reconciler.views.text.drill import status_lines
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        records = list(
-            {
-                record.drill: record for record in reversed(run_store(workspace, terminal.redactor.hide_tree).records())
-            }.values()
-        )
+        records = list(latest_runs(workspace, run_store(workspace, terminal.redactor.hide_tree)).values())
         active, trouble = active_alarms(workspace, [record.drill for record in records])
         alive = workspace.read_ledger_view().busy
     terminal.result(
@@ -258,7 +252,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="The run, or the beginning of its id; the last by default.", show_default=False
+            metavar="RUN", help="The run, or the beginning of its id; the last real one by default.", show_default=False
         ),
     ] = None,
     path: PathArgument = HERE,

@@ -14,9 +14,8 @@ from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
-from reconciler.drill.context import Confirm
+from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
-from reconciler.drill.run import OperatorHooks
 from reconciler.session.workspace import Workspace
 from reconciler.views.text.line import BLANK, Style, line
 
@@ -47,19 +46,21 @@ def drill_hooks(terminal: Terminal, *, automatic: bool, approved: bool = True) -
 
             def approve(drill: Drill) -> bool:
                 with watcher.away():
-                    return approved or _name_typed(terminal, drill)
+                    return approved or _name_typed(terminal, drill, workspace)
 
-            confirm = _confirmation(terminal, stop, watcher.away, automatic=automatic)
+            confirm = _confirmation(terminal, watcher.away, automatic=automatic)
             yield OperatorHooks(owner(), confirm, approve, watcher.watch, stop)
 
     return hooks
 
 
-def _name_typed(terminal: Terminal, drill: Drill) -> bool:
+def _name_typed(terminal: Terminal, drill: Drill, workspace: Workspace) -> bool:
     alarms = sum("timeout" in resource.desired.attributes for resource in drill.resources)
+    places = dict.fromkeys(workspace.targets[key].label for key in drill.providers)
     question = [
         BLANK,
         line((f"This raises {alarms} alarms for real: people may be paged.", Style.WARNING)),
+        *(line("  at ", (printable(place), Style.BOLD)) for place in places),
         line(
             f"  `reconciler drill plan {printable(drill.name)}` shows each of them; --rehearse runs it on the emulator."
         ),
@@ -68,10 +69,8 @@ def _name_typed(terminal: Terminal, drill: Drill) -> bool:
     return terminal.ask(question, f"  Type the drill's name to start it ({printable(drill.name)}): ") == drill.name
 
 
-def _confirmation(
-    terminal: Terminal, stop: Event, away: Callable[[], AbstractContextManager[None]], *, automatic: bool
-) -> Confirm:
-    """Answers a pause: only ``yes`` continues; ``no`` sets ``stop``, so that the drill clears and ends."""
+def _confirmation(terminal: Terminal, away: Callable[[], AbstractContextManager[None]], *, automatic: bool) -> Confirm:
+    """Answers a pause: only ``yes`` continues; after ``no`` the drill clears and ends."""
 
     def confirm(question: str, attend: Callable[[], bool]) -> str | None:
         if automatic or not terminal.interactive:
@@ -91,7 +90,6 @@ def _confirmation(
                 if answer in ("n", "no") or not text:
                     told = "Not confirmed" if text else "No answer"
                     terminal.message([line((f"{told}: clearing everything, then the drill ends.", Style.WARNING))])
-                    stop.set()
                     return None
                 terminal.prompt(prompt)
             return None

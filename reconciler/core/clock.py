@@ -15,3 +15,25 @@ class Clock(Protocol):
 
     def wait(self, seconds: float, stop: Event) -> bool:
         """Let time pass, or until ``stop`` is set; whether it is."""
+
+
+class SteadyClock:
+    """A clock that never goes back: where the wall clock steps back, time goes on by the monotonic clock.
+
+    Work with a schedule goes by it, so that a step of two hours does not make it wait for two hours.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead = clock.now() - clock.monotonic()
+
+    def now(self) -> int:
+        monotonic = self._clock.monotonic()
+        self._ahead = max(self._ahead, self._clock.now() - monotonic)
+        return monotonic + self._ahead
+
+    def monotonic(self) -> int:
+        return self._clock.monotonic()
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        return self._clock.wait(seconds, stop)

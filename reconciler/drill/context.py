@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from threading import Event
 
+from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck
 from reconciler.checks.delivery import AskReceiver
 from reconciler.config.stack import DataConfig
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
+from reconciler.drill.drill import Drill
+from reconciler.drill.journal import Watcher
 from reconciler.drill.notifications import NotificationQuery
 
 Confirm = Callable[[str, Callable[[], bool]], str | None]
-"""Ask a person to confirm something: how it was confirmed, or None where it was not.
+"""Asks the operator to confirm a pause: how it was confirmed, or None if it was not, which aborts the drill.
 
-The second argument is called again and again meanwhile, and says whether there is any more waiting.
+The second argument is called again and again meanwhile, and says whether to keep waiting.
 """
 
 
@@ -32,3 +36,14 @@ class RunContext:
     delivery_queries: Sequence[Callable[[DeliveryQuery], DeliveryLog]]
     confirm: Confirm
     aborted: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorHooks:
+    """The operator of a run: who it is, what it answers and sees; ``approve`` is the last question before the start."""
+
+    owner: Owner
+    confirm: Confirm
+    approve: Callable[[Drill], bool]
+    watcher: Watcher
+    stop: Event

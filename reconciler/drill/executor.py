@@ -21,6 +21,7 @@ from reconciler.drill.delivery import Delivery
 from reconciler.drill.drill import TIMEOUT, Drill, to_raise, to_record, with_timeout
 from reconciler.drill.journal import RunJournal
 from reconciler.drill.observer import EffectObserver, ObservingClock
+from reconciler.drill.record import DrillStatus
 from reconciler.drill.spec import StepAction
 from reconciler.drill.stop import DrillStopped, StepFailed, StopConditions
 from reconciler.drill.timeline import Step
@@ -152,7 +153,7 @@ class StepExecutor:
         how = self._context.confirm(step.text, attend)
         if how is None:
             self._end.check()
-            raise StepFailed("it was not confirmed")
+            raise DrillStopped(DrillStatus.ABORTED, f"pause {step.name} was not confirmed")
         took = self._clock.now() - began
         self._journal.write(held=self._journal.record.held + took)
         return f"{how} after {rough_duration(took)}"

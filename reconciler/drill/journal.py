@@ -20,11 +20,19 @@ Watcher = Callable[[Record], None]
 class RunJournal:
     """The one place where the record of a run changes; each change is on disk when its method returns."""
 
-    def __init__(self, record: Record, store: RunStore, clock: Clock, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        record: Record,
+        store: RunStore,
+        clock: Clock,
+        watcher: Watcher,
+        is_worth_saving: Callable[[Record], bool] = lambda _: True,
+    ) -> None:
         self.record = record
         self._store = store
         self._clock = clock
         self._watcher = watcher
+        self._is_worth_saving = is_worth_saving
 
     def now(self) -> int:
         """The present, by the clock of the run (epoch ms)."""
@@ -35,7 +43,8 @@ class RunJournal:
         now = self._clock.now()
         log = (*self.record.log, *(LogEntry(at=now, text=entry) for entry in entries))
         self.record = self.record.model_copy(update={"log": log, **changes})
-        self._store.save(self.record)
+        if self._is_worth_saving(self.record):
+            self._store.save(self.record)
         self._watcher(self.record)
 
     def step(self, name: str, *entries: str, **changes: object) -> StepRecord:

@@ -1,18 +1,42 @@
-"""Refusals: why a drill may not start, found before anything is sent."""
+"""Preconditions: why a drill may not start or resume here and now, found before anything is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
+from reconciler.core.target import Target
 from reconciler.drill.drill import Drill
-from reconciler.drill.window import described, is_open, next_opening
+from reconciler.drill.record import Record
+from reconciler.drill.spec import WEEK, WindowSpec
+from reconciler.drill.store import RunStore
 
 
 def refusals(drill: Drill, projects: Mapping[str, str], now: int) -> tuple[Diagnostic, ...]:
     """What ``allowed`` forbids at an instant (epoch ms); ``projects`` maps providers' keys to project ids."""
     return (*_closed(drill, now), *_forbidden(drill, projects))
+
+
+def require_same_targets(record: Record, targets: Mapping[str, Target], store: RunStore) -> None:
+    """Raise DiagnosticError if the providers of a run do not point where they did when it began (rule 14)."""
+    hint = (
+        "use the configuration and variables that the drill was started with; if that target no longer exists, delete "
+        f"{store.file(record.run)}"
+    )
+    problems = []
+    for key, begun in record.targets.items():
+        found = targets.get(key)
+        if found is None or str(found) != begun:
+            now = "is not configured now" if found is None else f"now points at {found.label}"
+            summary = (
+                f"run {record.run} began at {Target.parse(begun).label}, but provider {key} {now}: nothing was done"
+            )
+            problems.append(Diagnostic(summary, hint=hint))
+    if problems:
+        raise DiagnosticError(*problems)
 
 
 def _closed(drill: Drill, now: int) -> Iterator[Diagnostic]:
@@ -53,3 +77,38 @@ def _forbidden(drill: Drill, projects: Mapping[str, str]) -> Iterator[Diagnostic
                 "choose another provider, or add it to allowed.projects of the drill",
                 address=str(resource.address),
             )
+
+
+def is_open(windows: Sequence[WindowSpec], now: int) -> bool:
+    """Whether an instant (epoch ms) lies in one of the windows."""
+    return any(begins <= now < ends for window in windows for begins, ends in _spans(window, now))
+
+
+def next_opening(windows: Sequence[WindowSpec], now: int) -> int | None:
+    """The instant (epoch ms) at which the next window opens, within eight days."""
+    return min((begins for window in windows for begins, _ in _spans(window, now) if begins > now), default=None)
+
+
+def described(window: WindowSpec) -> str:
+    """``mon, tue 09:00-17:00 Europe/Berlin``."""
+    days = "every day" if set(window.days) == set(WEEK) else ", ".join(day for day in WEEK if day in window.days)
+    return f"{days} {window.begins}-{window.ends} {window.time_zone}"
+
+
+def _spans(window: WindowSpec, now: int) -> Iterable[tuple[int, int]]:
+    """The spans (epoch ms) of a window from the day before an instant to eight days after it."""
+    zone = ZoneInfo(window.time_zone)
+    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
+    overnight = window.ends < window.begins
+    for number in range(-1, 9):
+        day = today + timedelta(days=number)
+        if WEEK[day.weekday()] in window.days:
+            yield _at(day, window.begins, zone), _at(day + timedelta(days=overnight), window.ends, zone)
+
+
+def _at(day: date, text: str, zone: ZoneInfo) -> int:
+    """Midnight at the end of a day is the beginning of the next: the day may have 23 or 25 hours."""
+    hour, minute = int(text[:2]), int(text[3:])
+    if hour == 24:
+        day, hour = day + timedelta(days=1), 0
+    return round(datetime.combine(day, time(hour, minute), zone).timestamp() * 1000)

@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from reconciler.core.target import Target
 from reconciler.drill.spec import StepAction
 
 FORMAT_VERSION = "1.0"
 
 
 class DrillStatus(StrEnum):
-    """How a run ended; ``running`` until it has, and for ever where its process died."""
+    """How a run ended; ``running`` until it has."""
 
     RUNNING = "running"
     REFUSED = "refused"
@@ -23,7 +24,9 @@ class DrillStatus(StrEnum):
     INTERRUPTED = "interrupted"
     """Ctrl-C, or a termination signal."""
     ABORTED = "aborted"
-    """`drill abort`."""
+    """`drill abort`, or a pause that was answered with no."""
+    DIED = "died"
+    """Its process ended without a word: never written, but what a reader is told of such a record."""
     OVERTIME = "overtime"
     """``max_duration`` passed."""
     FAILED = "failed"
@@ -135,7 +138,10 @@ class LogEntry(Part):
 
 
 class Record(Part):
-    """The whole of a run. ``held`` is how long (ms) pauses and crashes have held its timeline.
+    """The whole of a run.
+
+    ``targets`` maps the drill's providers to where they pointed when it began. ``held`` is how long (ms) pauses and
+    crashes have held its timeline.
 
     ``left`` names the alarms of the drill that are, or may be, active after its end, each with the reason.
     """
@@ -145,6 +151,7 @@ class Record(Part):
     stack: str
     drill: str
     digest: str
+    targets: dict[str, str] = {}
     description: str | None
     rehearsal: bool
     speed: float
@@ -164,6 +171,11 @@ class Record(Part):
     checks: tuple[CheckRecord, ...] = ()
     left: tuple[str, ...] = ()
     log: tuple[LogEntry, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where it pushes, for readers: ``aom, cn-north-4, project 0a1b``."""
+        return tuple(dict.fromkeys(Target.parse(text).label for text in self.targets.values()))
 
     @property
     def over(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ from threading import Event
 
 from reconciler.checks.check import RECEIVER_TYPE
 from reconciler.config.stack import ProviderConfig
+from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.distribution import install_command
 from reconciler.core.duration import SECOND
@@ -28,21 +28,22 @@ RULE = "rehearsal"
 
 
 class ScaledClock:
-    """A clock that shows the present when it is made, and runs ``speed`` times as fast from there."""
+    """A clock that shows the present when it is made, and runs ``speed`` times as fast as ``real`` from there."""
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, real: Clock, speed: float) -> None:
+        self.real = real
         self.speed = speed
-        self._shown = time.time_ns() // 1_000_000
-        self._base = time.monotonic()
+        self._shown = real.now()
+        self._base = real.monotonic()
 
     def now(self) -> int:
-        return self._shown + int((time.monotonic() - self._base) * 1000 * self.speed)
+        return self._shown + self.monotonic()
 
     def monotonic(self) -> int:
-        return int((time.monotonic() - self._base) * 1000 * self.speed)
+        return int((self.real.monotonic() - self._base) * self.speed)
 
     def wait(self, seconds: float, stop: Event) -> bool:
-        return stop.wait(seconds / self.speed)
+        return self.real.wait(seconds / self.speed, stop)
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
                 hint=install_command("emulator"),
             )
         ) from None
-    clock = ScaledClock(speed)
+    clock = ScaledClock(workspace.clock, speed)
     rule = NotificationRule(RULE, after=NOTIFIED_AFTER)
     settings = Settings(clock=clock.now, visible_after=VISIBLE_AFTER, notifications=(rule,))
     with TemporaryDirectory(prefix="reconciler-rehearsal-") as directory, ExitStack() as resources:

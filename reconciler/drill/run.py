@@ -1,55 +1,41 @@
-"""Runs: start a drill, go on with one that crashed, or abort one, each under the stack's lease."""
+"""Runs of drills: start one, resume one that died, or abort one, each under the stack's lease."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from threading import Event
 
-from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import RECEIVER_TYPE, Check, UnresolvedCheck, read_checks
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.drill.cleanup import clear_all
-from reconciler.drill.context import Confirm, RunContext
+from reconciler.drill.context import OperatorHooks, RunContext
 from reconciler.drill.drill import Drill, drill_stack
-from reconciler.drill.journal import RunJournal, Watcher
+from reconciler.drill.initial_record import new_record, orphan_record
+from reconciler.drill.journal import RunJournal
 from reconciler.drill.notifications import notification_queries
-from reconciler.drill.preconditions import refusals
+from reconciler.drill.preconditions import refusals, require_same_targets
 from reconciler.drill.preview import combined_plan
-from reconciler.drill.record import DrillStatus, Record, StepRecord, StepState
+from reconciler.drill.record import DrillStatus, Record, StepState
 from reconciler.drill.rehearsal import ScaledClock
 from reconciler.drill.runner import DrillRunner
-from reconciler.drill.spec import StepAction
 from reconciler.drill.store import RunStore
-from reconciler.drill.timeline import Step, next_due
+from reconciler.drill.timeline import next_due
 from reconciler.ledger.protocol import CHECK
 from reconciler.session.session import StackSession, open_session
 from reconciler.session.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorHooks:
-    """Who runs a drill, and who watches: ``approve`` is asked last before anything is sent."""
-
-    owner: Owner
-    confirm: Confirm
-    approve: Callable[[Drill], bool]
-    watcher: Watcher
-    stop: Event
-
-
 def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHooks, *, force: bool = False) -> Record:
-    """Run a drill from its beginning to its end. Raises DiagnosticError where it may not start: nothing is sent then.
+    """Run a drill from its beginning to its end. Raises DiagnosticError if it may not start: nothing is sent then.
 
-    Where a check of ``before`` does not pass, or it is not approved, the record's ending says so. Also raises
-    LeaseHeldError, and ServiceError where nobody can tell whether an earlier run left something.
+    If a check of ``before`` does not pass, or the start is not approved, the record says so. Also raises
+    LeaseHeldError, and ServiceError if it cannot be known whether an earlier run left alarms.
     """
     clock = workspace.clock
     rehearsal = isinstance(clock, ScaledClock)
@@ -63,9 +49,8 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
     with open_session(workspace, hooks.owner, hooks.stop, owner=drill.owner) as session:
         _check_nothing_left(session, drill, store, rehearsal)
         session.settle(hooks.stop)
-        record = _fresh(
-            drill, hooks.owner, clock.now(), clock.speed if isinstance(clock, ScaledClock) else 1.0, rehearsal
-        )
+        clock = session.clock
+        record = new_record(drill, hooks.owner, workspace.targets, workspace.clock)
         journal = RunJournal(record, store, clock, hooks.watcher)
         journal.write(f"drill {drill.name} of stack {drill.stack}")
         runner = DrillRunner(
@@ -87,17 +72,19 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
 
 
 def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, hooks: OperatorHooks) -> Record:
-    """Go on with a run that died: settle, take the steps that are left at the same distances, clear.
+    """Resume a run that died: resolve open intents, execute the remaining steps at the same distances, clear.
 
-    Raises DiagnosticError where the drill has changed meanwhile, and LeaseHeldError where the run is alive.
+    Raises DiagnosticError if the drill has changed since or the run began at other targets, and LeaseHeldError if the
+    run is alive.
     """
     if record.digest != drill.digest:
-        hint = f"run `reconciler drill abort {drill.name}`, and start it anew"
+        hint = f"run `reconciler drill abort {drill.name}`, then start it again"
         raise DiagnosticError(
-            Diagnostic(f"drill {drill.name} is not what it was when it was started", drill.position, hint)
+            Diagnostic(f"drill {drill.name} has changed since the run was started", drill.position, hint)
         )
-    clock = workspace.clock
+    require_same_targets(record, workspace.targets, store)
     with open_session(workspace, hooks.owner, hooks.stop, owner=drill.owner) as session:
+        clock = session.clock
         record = store.load(record.run)
         if record.over:
             return record
@@ -105,7 +92,7 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
             update={"who": hooks.owner.name, "host": hooks.owner.host, "pid": hooks.owner.pid}
         )
         journal = RunJournal(taken_over, store, clock, hooks.watcher)
-        journal.write(f"taken up again by {hooks.owner.name} on {hooks.owner.host}")
+        journal.write(f"resumed by {hooks.owner.name} on {hooks.owner.host}")
         runner = DrillRunner(
             drill, session, _run_context(workspace, session, drill, store, record.run, hooks), journal, hooks.stop
         )
@@ -119,16 +106,23 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
 
 
 def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks) -> Record:
-    """Settle and clear all that a drill left, known by its marks alone; with no record here, one is made.
+    """Resolve and clear all that a drill left, known by its marks alone.
 
-    Raises LeaseHeldError where a run of the stack is alive.
+    If there is neither an unfinished run nor an alarm to clear, the record that is returned is not kept. Raises
+    LeaseHeldError if a run of the stack is alive, and DiagnosticError if the run began at other targets.
     """
-    clock = workspace.clock
     owner = drill_stack(workspace.stack.name, name)
     with open_session(workspace, hooks.owner, hooks.stop, owner=owner) as session:
+        clock = session.clock
         unfinished = store.unfinished(name)
-        record = unfinished[0] if unfinished else _orphan_record(workspace.stack.name, name, hooks.owner, clock.now())
-        journal = RunJournal(record, store, clock, hooks.watcher)
+        for each in unfinished:
+            require_same_targets(each, workspace.targets, store)
+        if unfinished:
+            journal = RunJournal(unfinished[0], store, clock, hooks.watcher)
+        else:
+            targets = {key: workspace.targets[key] for key in session.providers}
+            record = orphan_record(workspace.stack.name, name, hooks.owner, targets, clock.now())
+            journal = RunJournal(record, store, clock, hooks.watcher, lambda record: bool(record.sent or record.left))
         journal.write(f"aborted by {hooks.owner.name} on {hooks.owner.host}")
         steps = tuple(
             step.model_copy(update={"state": StepState.SKIPPED, "outcome": "aborted"})
@@ -181,13 +175,13 @@ def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], De
 
 def _check_nothing_left(session: StackSession, drill: Drill, store: RunStore, rehearsal: bool) -> None:
     """Raise DiagnosticError where an earlier run of the drill is not over, or something of it is active."""
-    hint = f"`reconciler drill resume {drill.name}` goes on with it, `reconciler drill abort {drill.name}` clears it"
+    hint = f"`reconciler drill resume {drill.name}` resumes it, `reconciler drill abort {drill.name}` clears it"
     unfinished = [] if rehearsal else store.unfinished(drill.name)
     if unfinished:
         last = unfinished[0]
         began = format_instant(last.began_at)
         raise DiagnosticError(
-            Diagnostic(f"run {last.run} of drill {drill.name}, begun {began}, is not over", hint=hint)
+            Diagnostic(f"run {last.run} of drill {drill.name}, started {began}, is not finished", hint=hint)
         )
     active = session.active()
     if active:
@@ -208,52 +202,3 @@ def _shift_overdue(drill: Drill, journal: RunJournal, now: int) -> None:
 
 def _refuse(journal: RunJournal, why: str) -> None:
     journal.write(why, ending=DrillStatus.REFUSED, why=why, ended_at=journal.now())
-
-
-def _fresh(drill: Drill, owner: Owner, now: int, speed: float, rehearsal: bool) -> Record:
-    return Record(
-        run=_run_id(drill.name, now),
-        stack=drill.stack,
-        drill=drill.name,
-        digest=drill.digest,
-        description=drill.spec.description,
-        rehearsal=rehearsal,
-        speed=speed,
-        who=owner.name,
-        host=owner.host,
-        pid=owner.pid,
-        began_at=now,
-        max_duration=drill.spec.max_duration,
-        steps=tuple(
-            StepRecord(name=step.name, action=step.action, about=about(step), planned=step.offset)
-            for step in drill.timeline.steps
-        ),
-    )
-
-
-def about(step: Step) -> str:
-    """What a step is about, in a few words."""
-    if step.action is StepAction.CHECK:
-        return ", ".join(step.checks)
-    return step.text or ", ".join(map(str, step.targets))
-
-
-def _orphan_record(stack: str, drill: str, owner: Owner, now: int) -> Record:
-    return Record(
-        run=_run_id(drill, now),
-        stack=stack,
-        drill=drill,
-        digest="",
-        description="A run that this machine has no record of: known by its marks alone.",
-        rehearsal=False,
-        speed=1.0,
-        who=owner.name,
-        host=owner.host,
-        pid=owner.pid,
-        began_at=now,
-        max_duration=0,
-    )
-
-
-def _run_id(drill: str, now: int) -> str:
-    return f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%S}-{drill}-{secrets.token_hex(2)}"

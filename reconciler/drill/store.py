@@ -70,6 +70,21 @@ class RunStore:
                     break
         return found
 
+    def latest(self) -> dict[str, Record]:
+        """The last run of each drill, newest first: a rehearsal only of a drill that has no real run."""
+        records = self.records()
+        real = {record.drill for record in records if not record.rehearsal}
+        found: dict[str, Record] = {}
+        for record in records:
+            if not (record.rehearsal and record.drill in real):
+                found.setdefault(record.drill, record)
+        return found
+
+    def last(self) -> Record | None:
+        """The last real run of any drill; the last rehearsal if there is none."""
+        records = self.records()
+        return next((record for record in records if not record.rehearsal), records[0] if records else None)
+
     def unfinished(self, drill: str | None = None) -> list[Record]:
         """Records of runs that have not ended, newest first; a rehearsal that died left nothing behind."""
         return [record for record in self.records(drill) if not record.over and not record.rehearsal]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http.client import HTTPException
 from ipaddress import ip_address
+from threading import BoundedSemaphore
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -81,7 +82,7 @@ class Response(NamedTuple):
 
 
 class Client:
-    """Kept-alive connections to one service; ``send`` may be called from ``parallelism`` threads at once.
+    """Kept-alive connections to one service; ``parallelism`` is the most requests at once, of all threads together.
 
     ``timeout_ms`` bounds the whole of an exchange. ``rate_limit`` is the most requests a second, of all threads
     together. ``now`` gives the present in epoch milliseconds,
@@ -107,6 +108,7 @@ class Client:
         self._headers = {"User-Agent": user_agent, "Accept": _JSON}
         self._timeout = timeout_ms / 1000
         self._throttle = None if rate_limit is None else throttle(rate_limit)
+        self._slots = BoundedSemaphore(parallelism)
         self._now = now
         self._verify = ca_file or _trusted_by_environment()
         self._proxies = {} if is_loopback(base_url) else requests.utils.get_environ_proxies(base_url)
@@ -137,26 +139,27 @@ class Client:
         sent = {**self._headers, **(headers or {})}
         if body is not None:
             sent["Content-Type"] = _JSON
-        if self._throttle is not None:
-            self._throttle.try_acquire()
-        begun = time.monotonic()
-        try:
-            with (
-                exchange_deadline(self._timeout),
-                self._session.send(
-                    self._prepare(method, url, sent, body),
-                    stream=True,
-                    timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
-                    verify=self._verify,
-                    proxies=self._proxies,
-                    allow_redirects=False,
-                ) as response,
-            ):
-                content = b"".join(self._read(response, begun + self._timeout))
-                status = response.status_code
-                answered = response.headers
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as failure:
-            raise self._failed(failure, name, reading) from None
+        with self._slots:
+            if self._throttle is not None:
+                self._throttle.try_acquire()
+            begun = time.monotonic()
+            try:
+                with (
+                    exchange_deadline(self._timeout),
+                    self._session.send(
+                        self._prepare(method, url, sent, body),
+                        stream=True,
+                        timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
+                        verify=self._verify,
+                        proxies=self._proxies,
+                        allow_redirects=False,
+                    ) as response,
+                ):
+                    content = b"".join(self._read(response, begun + self._timeout))
+                    status = response.status_code
+                    answered = response.headers
+            except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as failure:
+                raise self._failed(failure, name, reading) from None
         log.debug("%s: %d, %d bytes in %.0f ms", name, status, len(content), (time.monotonic() - begun) * 1000)
         if not 200 <= status < 300:
             raise parse_error(status, answered, content, name, self._secrets, self._now(), reading)

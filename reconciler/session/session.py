@@ -15,7 +15,7 @@ from reconciler.apply.progress import NullProgress
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.address import Address
-from reconciler.core.clock import Clock
+from reconciler.core.clock import Clock, SteadyClock
 from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE
 from reconciler.core.observed import Observed, State
@@ -121,7 +121,7 @@ def open_session(
 ) -> Iterator[StackSession]:
     """Hold the lease of a workspace's stack for a session; ``owner`` is the stack itself if it is not named.
 
-    ``stop`` is set if the lease is lost. Raises LeaseHeldError.
+    The session's clock never goes back. ``stop`` is set if the lease is lost. Raises LeaseHeldError.
     """
     ledger = workspace.open_ledger()
     with leased(ledger, who, workspace.clock, stop) as holder:
@@ -131,7 +131,7 @@ def open_session(
             workspace.registry.resource_types(),
             ledger,
             holder,
-            workspace.clock,
+            SteadyClock(workspace.clock),
             command,
             workspace.target_texts,
         )

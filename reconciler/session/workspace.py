@@ -27,7 +27,7 @@ from reconciler.core.operation import Status
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
 from reconciler.core.unmanaged import UnmanagedAlarm
-from reconciler.ledger.protocol import Ledger, LedgerView
+from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
 from reconciler.plan.plan import Change, Plan
@@ -141,6 +141,11 @@ class Workspace:
         with closing(read_ledger(self.ledger_path)) as ledger:
             return self.ledger_view(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
 
+    def lease_holder(self) -> Holder | None:
+        """Who holds the stack's lease now; no ledger is created."""
+        with closing(read_ledger(self.ledger_path)) as ledger:
+            return ledger.holder(self.clock.now())
+
     def ledger_view(self, ledger: Ledger) -> LedgerView:
         """What a ledger knows of the stack at present."""
         return ledger.view(self.clock.now(), self.visible_within, self.target_texts)
@@ -152,6 +157,13 @@ class Workspace:
             for key, provider in self.providers.items():
                 mine = [desired for desired in self.stack.desired if desired.provider == key]
                 found += self._ask(key, partial(provider.observe, self.stack.name, mine))
+        return found
+
+    def observe_owner(self, owner: str) -> list[Observed]:
+        """Every alarm that carries the marks of an owner, such as one of the stack's drills. Raises ServiceError."""
+        found: list[Observed] = []
+        for key, provider in self.providers.items():
+            found += self._ask(key, partial(provider.observe, owner, ()))
         return found
 
     def plan(self, ledger: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,3 +119,47 @@ def test_a_probe_that_can_not_ask_fails_rather_than_telling_no(emulator: Emulato
         no_active_alarms(stack, "outage")
     with pytest.raises(ActivityFailed, match="calm"):
         check(stack, ["calm"])
+
+
+def test_the_experiment_rolls_back_when_it_is_interrupted(tmp_path: Path, emulator: Emulator) -> None:
+    directory = tmp_path / "game-day"
+    shutil.copytree(GAME_DAY, directory, ignore=shutil.ignore_patterns(".reconciler"))
+    stack, experiment = directory / "stack.yaml", directory / "chaos" / "experiment.yaml"
+    stack.write_text(stack.read_text().replace("endpoint: embedded", f'endpoint: "{emulator.url}"'))
+    pause = "  - {type: action, name: wait, provider: {type: process, path: sleep, arguments: '20'}}\n"
+    text = experiment.read_text()
+    place = text.index("  - type: probe\n    name: the-alarm-shows")
+    experiment.write_text(text[:place] + pause + text[place:])
+    environ = os.environ | {"HOME": str(directory), "CHAOSTOOLKIT_NO_VERSION_CHECK": "1"}
+    command = [CHAOS, "--no-version-check", "run", "chaos/experiment.yaml"]
+    running = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        assert running.stdout is not None
+        for told in running.stdout:
+            if "Action: wait" in told:
+                break
+        assert active(emulator) != []
+        os.killpg(running.pid, signal.SIGINT)
+        running.communicate(timeout=60)
+    finally:
+        running.kill()
+        running.wait()
+    assert active(emulator) == []
+
+
+def test_a_user_without_a_name_can_use_it(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_name() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", no_name)
+    assert raise_alarms(stack, "outage", ["aom_alarm.slow"])["done"] != []
+    assert clear_alarms(stack, "outage")["done"] != []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -115,7 +116,8 @@ def test_an_alarm_that_may_be_left_is_named_and_exit_code_4(tmp_path: Path, emul
 def test_abort_says_so_where_there_is_nothing_to_abort(stack: Path, emulator: Emulator) -> None:
     aborted = reconciler("drill", "abort", "outage", stack)
     assert aborted.code == 0, aborted.err
-    assert "There was nothing to abort: no run of the drill was unfinished" in aborted.out
+    assert "Nothing to abort: drill outage has no unfinished run and no active alarm." in aborted.out
+    assert not list((stack / ".reconciler").glob("drills/*"))
     assert emulator.requests("push") == emulator.requests("clear") == []
 
 
@@ -189,3 +191,26 @@ def test_validate_reads_drills_and_tells_all_that_is_wrong_with_its_place(tmp_pa
     ):
         assert said in done.err
     assert "stack.yaml:22:36" in done.err
+
+
+def test_a_rehearsal_never_takes_the_place_of_a_real_run(stack: Path) -> None:
+    real = json.loads(reconciler("drill", "run", "outage", stack, "--yes", "--format", "json").out)["run"]
+    rehearsed = json.loads(reconciler("drill", "run", "outage", stack, "--rehearse", "--format", "json").out)["run"]
+    assert rehearsed[:15] >= real[:15]
+    [shown] = json.loads(reconciler("drill", "status", stack, "--format", "json").out)["runs"]
+    assert shown["run"] == real
+    [listed] = json.loads(reconciler("drill", "list", stack, "--format", "json").out)["drills"]
+    assert listed["last_run"]["run"] == real
+
+
+def test_the_id_of_a_rehearsal_goes_by_the_real_clock(stack: Path) -> None:
+    before = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    done = reconciler("drill", "run", "outage", stack, "--rehearse", "--speed", "10000", "--format", "json")
+    assert before <= json.loads(done.out)["run"][:15] <= f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+
+
+def test_a_run_says_where_it_points(stack: Path, emulator: Emulator) -> None:
+    done = reconciler("drill", "run", "outage", stack, answers="outage\nyes\n")
+    where = f"aom, {emulator.url}, project p1"
+    assert where in " ".join(done.err.split())
+    assert f"At {where}." in " ".join(done.out.split())

@@ -78,3 +78,17 @@ def test_abort_tells_a_living_run_to_clear_and_end(stack: Path, emulator: Emulat
 def test_another_run_does_not_start_meanwhile(stack: Path) -> None:
     with under_way(stack):
         assert reconciler("drill", "run", "outage", stack, "--yes").code == 5
+
+
+def test_a_run_whose_process_died_is_never_called_running(stack: Path) -> None:
+    with under_way(stack) as running:
+        assert "The drill is running" in reconciler("drill", "status", stack).out
+        running.kill()
+        running.wait()
+        status = reconciler("drill", "status", stack).out
+        assert "The drill's process died before its end" in status
+        assert "resume it: reconciler drill resume outage" in status
+        assert "process died" in reconciler("drill", "list", stack).out
+        run = next((stack / ".reconciler" / "drills").glob("*.json")).stem
+        assert "process died" in reconciler("drill", "report", run, stack).out
+    assert reconciler("drill", "abort", "outage", stack).code == 0

@@ -14,12 +14,12 @@ import requests
 
 from reconciler.apply.lease import Owner
 from reconciler.config.inputs import Inputs
-from reconciler.drill.context import Confirm
+from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
 from reconciler.drill.journal import Watcher
 from reconciler.drill.load import read_drill
 from reconciler.drill.record import Record
-from reconciler.drill.run import OperatorHooks, abort, resume, start
+from reconciler.drill.run import abort, resume, start
 from reconciler.drill.store import RunStore
 from reconciler.emulator.settings import Settings
 from reconciler.session.workspace import Workspace, open_workspace

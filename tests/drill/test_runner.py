@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -11,6 +12,7 @@ from reconciler.config.inputs import Inputs
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.drill.drill import GRACE
 from reconciler.drill.record import DrillStatus, Record, StepState
+from reconciler.drill.run import start
 from reconciler.drill.store import RunStore
 from reconciler.emulator.aom.notification import NotificationRule
 from reconciler.emulator.settings import Settings
@@ -368,7 +370,7 @@ def test_a_drill_does_not_start_over_what_an_earlier_run_left(play: Rig) -> None
 
     with pytest.raises(Killed):
         play.start(watcher=die)
-    with pytest.raises(DiagnosticError, match="is not over"):
+    with pytest.raises(DiagnosticError, match="is not finished"):
         play.start()
     assert len(play.active()) == 2
     elsewhere = RunStore(play.directory / "elsewhere")
@@ -376,3 +378,76 @@ def test_a_drill_does_not_start_over_what_an_earlier_run_left(play: Rig) -> None
     assert {sent.ended_by for sent in record.alarms} == {"drill abort"}
     assert {sent.address for sent in record.alarms} == {"aom_alarm.slow", "aom_alarm.broken"}
     assert (record.ending, play.active()) == (DrillStatus.ABORTED, [])
+
+
+@pytest.mark.parametrize("command", ["resume", "abort"])
+def test_a_run_is_neither_resumed_nor_aborted_at_another_target(play: Rig, command: str) -> None:
+    file = play.write()
+
+    class Killed(BaseException):
+        """Stands for the death of the process."""
+
+    def die(record: Record) -> None:
+        if record.steps[1].state is StepState.DONE:
+            raise Killed
+
+    with pytest.raises(Killed):
+        play.start(watcher=die)
+    before = play.archive.unfinished()
+    file.write_text(file.read_text().replace("project_id: p1", "project_id: p2"))
+    requests = len(play.emulator.requests())
+    with pytest.raises(DiagnosticError, match=r"project p1, but provider aom now points at .*project p2"):
+        play.resume() if command == "resume" else play.abort()
+    assert (play.archive.unfinished(), len(play.emulator.requests())) == (before, requests)
+    file.write_text(file.read_text().replace("project_id: p2", "project_id: p1"))
+    assert (play.abort().left, play.active()) == ((), [])
+
+
+def test_a_pause_that_is_not_confirmed_aborts_and_clears(play: Rig) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: asked, at: 1m, pause: 'Continue?'}
+      - {name: two, at: 2m, raise: aom_alarm.broken}
+"""
+    play.write(steps=steps)
+    record = play.start(confirm=lambda *_: None)
+    assert (record.ending, record.why) == (DrillStatus.ABORTED, "pause asked was not confirmed")
+    assert ([sent.address for sent in record.alarms], play.active()) == (["aom_alarm.slow"], [])
+
+
+def test_an_abort_that_finds_nothing_leaves_no_record(play: Rig) -> None:
+    play.write()
+    assert play.abort().sent == ()
+    assert play.archive.runs() == []
+
+
+def test_a_wall_clock_that_steps_back_does_not_hold_the_timeline(play: Rig) -> None:
+    play.write()
+    clock = SteppingClock(play.clock)
+
+    def step_back(record: Record) -> None:
+        if record.steps[0].state is StepState.DONE:
+            clock.step = -2 * 60 * MINUTE
+
+    with open_workspace(play.directory, Inputs(), clock=clock, data=False) as workspace:
+        record = start(workspace, play.read(workspace), play.archive, play.hands(watcher=step_back))
+    assert (record.ending, play.active()) == (DrillStatus.COMPLETE, [])
+    assert clock.monotonic() < NOW + 10 * MINUTE
+
+
+class SteppingClock:
+    """A clock whose wall time can be set while it runs."""
+
+    def __init__(self, clock: EmulatedClock) -> None:
+        self._clock = clock
+        self.step = 0
+
+    def now(self) -> int:
+        return self._clock.now() + self.step
+
+    def monotonic(self) -> int:
+        return self._clock.monotonic()
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        return self._clock.wait(seconds, stop)

@@ -10,7 +10,17 @@ from reconciler.core.duration import rough_duration
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.views.html.text import style, text
 from reconciler.views.html.timeline import hue_of, timeline_svg
-from reconciler.views.phrases.drill import Status, headline, latency, moment, offset, slip, state_of, status_of
+from reconciler.views.phrases.drill import (
+    Status,
+    headline,
+    latency,
+    moment,
+    offset,
+    places,
+    slip,
+    state_of,
+    status_of,
+)
 
 _SIGNS = {Status.OK: "✓", Status.FAILED: "✗", Status.STOPPED: "◼", Status.RUNNING: "▸"}
 _STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "odd"}
@@ -63,6 +73,8 @@ def _header(record: Record) -> Iterator[str]:
     yield f"<h1>{text(record.drill)}</h1>"
     if record.description:
         yield f'<p class="about">{text(record.description)}</p>'
+    if record.targets:
+        yield f'<p class="about">At {text(places(record))}.</p>'
     yield f'<p class="banner {look}"><span class="sign">{_SIGNS[look]}</span><span>{text(headline(record))}</span></p>'
     yield "</header>"
 

@@ -18,6 +18,7 @@ from reconciler.views.phrases.drill import (
     latency,
     moment,
     offset,
+    places,
     slip,
     state_of,
     status_of,
@@ -48,7 +49,7 @@ def record_markdown(record: Record, limit: int = LIMIT) -> str:
         lines += [escape(record.description), ""]
     lines += [
         f"Run {code(record.run)}, by {escape(record.who)} on {escape(record.host)}, from {moment(record.began_at)} to "
-        f"{moment(record.ended_at)}.",
+        f"{moment(record.ended_at)}." + (f" At {escape(places(record))}." if record.targets else ""),
         "",
     ]
     room = limit - sum(len(text) + 1 for text in lines) - 200

@@ -27,7 +27,7 @@ def status_of(record: Record) -> Status:
     if (
         record.left
         or record.failed_checks
-        or record.ending in (DrillStatus.FAILED, DrillStatus.REFUSED, DrillStatus.OVERTIME)
+        or record.ending in (DrillStatus.FAILED, DrillStatus.REFUSED, DrillStatus.OVERTIME, DrillStatus.DIED)
     ):
         return Status.FAILED
     if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
@@ -42,9 +42,10 @@ def headline(record: Record, *, alive: bool = True) -> str:
     if record.ending is DrillStatus.REFUSED:
         return f"The drill {record.why}. Nothing was sent." if record.why else "The drill did not start."
     if record.ending is DrillStatus.ABORTED and not (record.steps or record.sent or record.left):
-        return "There was nothing to abort: no run of the drill was unfinished, and no alarm of it is active."
+        return f"Nothing to abort: drill {record.drill} has no unfinished run and no active alarm."
     head = {
         DrillStatus.RUNNING: "The drill is running",
+        DrillStatus.DIED: "The drill's process died before its end",
         DrillStatus.COMPLETE: "The drill is complete",
         DrillStatus.INTERRUPTED: "The drill was interrupted",
         DrillStatus.ABORTED: "The drill was aborted",
@@ -89,6 +90,12 @@ def clear_again(record: Record) -> str | None:
 def clear_command(record: Record) -> str:
     """``reconciler drill abort NAME``."""
     return f"reconciler drill abort {record.drill}"
+
+
+def places(record: Record) -> str:
+    """Where a run pushes: ``aom, cn-north-4, project 0a1b``; empty for a record that does not say."""
+    where = "; ".join(record.places)
+    return f"an emulator in place of {where}" if record.rehearsal and where else where
 
 
 def offset(milliseconds: int | None) -> str:

@@ -9,10 +9,10 @@ from reconciler.core.duration import format_duration
 from reconciler.core.observed import Observed
 from reconciler.core.text import printable
 from reconciler.drill.drill import Drill
+from reconciler.drill.preconditions import described
 from reconciler.drill.preview import Preview
-from reconciler.drill.record import Emission, LogEntry, Record, StepRecord, StepState
+from reconciler.drill.record import DrillStatus, Emission, LogEntry, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
-from reconciler.drill.window import described
 from reconciler.views.phrases.drill import (
     Status,
     clear_again,
@@ -20,6 +20,7 @@ from reconciler.views.phrases.drill import (
     latency,
     moment,
     offset,
+    places,
     slip,
     state_of,
     status_of,
@@ -130,6 +131,8 @@ def record_lines(record: Record) -> Iterator[Line]:
         f" of drill {printable(record.drill)}, by {printable(record.who)} on {printable(record.host)}, ",
         moment(record.began_at),
     )
+    if record.targets:
+        yield line("At ", printable(places(record)), ".", hang=2)
     if record.started_at is not None:
         yield BLANK
         yield from step_lines(record)
@@ -230,6 +233,11 @@ def status_lines(
         yield line(
             f"  {printable(began)} by {printable(record.who)} on {printable(record.host)} (process {record.pid})"
         )
+        if record.targets:
+            yield line("  at ", printable(places(record)), hang=4)
+        if record.ending is DrillStatus.DIED and not record.rehearsal:
+            yield line(f"  resume it: reconciler drill resume {printable(record.drill)}")
+            yield line(f"  or clear it: reconciler drill abort {printable(record.drill)}")
         waiting = next((step for step in record.steps if step.state in (StepState.WAITING, StepState.RUNNING)), None)
         if not record.over and waiting is not None:
             yield line(f"  next: {printable(waiting.name)}, planned at {offset(waiting.planned)}")

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from reconciler.drill.preconditions import described, is_open, next_opening
 from reconciler.drill.spec import WindowSpec
-from reconciler.drill.window import described, is_open, next_opening
 
 WORK = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:00", "time_zone": "Europe/Berlin"}
 
