@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from reconciler.core.target import Target
 from reconciler.emulator.settings import Settings
 from tests.cli.inside import reconciler
 from tests.drill.harness import RESOURCES, STACK
@@ -211,6 +212,6 @@ def test_the_id_of_a_rehearsal_goes_by_the_real_clock(stack: Path) -> None:
 
 def test_a_run_says_where_it_points(stack: Path, emulator: Emulator) -> None:
     done = reconciler("drill", "run", "outage", stack, answers="outage\nyes\n")
-    where = f"aom, {emulator.url}, project p1"
+    where = Target("aom", emulator.url, "p1").label
     assert where in " ".join(done.err.split())
     assert f"At {where}." in " ".join(done.out.split())
