@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from threading import Event
@@ -17,7 +17,7 @@ from reconciler.config.load import load_stack
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import wall_clock
-from reconciler.ledger.protocol import Entry, Holder, Ledger, LedgerView, Run, RunState
+from reconciler.ledger.protocol import Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
@@ -138,9 +138,11 @@ class _NoLedger:
 
     def begin(self, holder: Holder, run: Run) -> None: ...
 
-    def intend(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None: ...
+    def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None: ...
 
-    def settle(self, outcomes: Iterable[Outcome], now: int) -> None: ...
+    def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None: ...
+
+    def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None: ...
 
     def confirm(self, keys: Iterable[str], now: int) -> None: ...
 
@@ -149,10 +151,13 @@ class _NoLedger:
     def open_intents(self) -> Sequence[Entry]:
         return ()
 
+    def in_flight(self, now: int) -> Mapping[str, InFlight]:
+        return {}
+
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         return {}
 
-    def view(self, now: int, visible_within: int, providers: Collection[str] | None = None) -> LedgerView:
+    def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
         return LedgerView()
 
     def runs(self) -> Sequence[Run]:

@@ -65,6 +65,7 @@ def _round(operations: list[Operation]) -> _Seconds:
         begun, processor = perf_counter(), process_time()
         for batch, outcome in zip(batches, outcomes, strict=True):
             ledger.record_intents(holder, "run", batch, _NOW)
+            ledger.begin_attempts(holder, [operation.key for operation in batch], _NOW)
             ledger.record_outcomes(outcome, _NOW)
         ledger.confirm([operation.key for operation in operations], _NOW)
         ledger.end("run", RunState.DONE, _NOW)
