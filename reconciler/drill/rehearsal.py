@@ -53,7 +53,7 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
     A receiver of notifications is one of its own, that the emulator notifies.
     """
     try:
-        from reconciler.emulator.aom.notification import NotificationRule
+        from reconciler.emulator.aom.notifications import NotificationRule
         from reconciler.emulator.server import running
         from reconciler.emulator.settings import Settings
     except ImportError as error:

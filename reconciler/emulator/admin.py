@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.emulator.alertmanager.cluster import Cluster
-from reconciler.emulator.aom.notification import parse_rule
+from reconciler.emulator.aom.notifications import parse_rule
 from reconciler.emulator.aom.serialize import as_json
 from reconciler.emulator.aom.store import Store
 from reconciler.emulator.bcm.alarm import read_alarms
@@ -129,7 +129,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.get("/notifications")
     async def list_rules() -> Response:
-        return answer({"rules": [asdict(rule) for rule in admin.alarms.notices.rules()]})
+        return answer({"rules": [asdict(rule) for rule in admin.alarms.notifications.rules()]})
 
     @router.post("/notifications", status_code=201)
     async def add_rule(request: Request) -> Response:
@@ -138,12 +138,12 @@ def admin_routes(admin: Admin) -> APIRouter:
             rule = parse_rule(await _object(request))
         except ValueError as error:
             raise _refuse(str(error)) from None
-        admin.alarms.notices.add([rule])
+        admin.alarms.notifications.add([rule])
         return answer(asdict(rule), 201)
 
     @router.delete("/notifications", status_code=204)
     async def remove_rules() -> Response:
-        admin.alarms.notices.remove()
+        admin.alarms.notifications.remove()
         return Response(status_code=204)
 
     @router.get("/ces/events")

@@ -1,4 +1,4 @@
-"""The application: every service's routes behind one gate."""
+"""The application: every service's routes behind the same middleware."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def create_app(settings: Settings) -> FastAPI:
     recorder = Recorder(settings.recorded_requests)
     cluster = Cluster(settings, database, clock)
     alarms, events, histories = Store(database, settings), CesStore(database), BcmStore(database)
-    alarms.notices.publish = smn.publish
+    alarms.notifications.publish = smn.publish
     if settings.seed is not None:
         seed = read_seed(settings.seed, clock.now())
         histories.put(seed.alarms)
-        alarms.notices.add(seed.rules)
+        alarms.notifications.add(seed.rules)
         lasting += seed.faults
         if seed.alertmanager is not None:
             cluster.configure(parse_config(seed.alertmanager, cluster.version))

@@ -1,4 +1,4 @@
-"""The gate every request passes: it reads the body, records, and plays the faults."""
+"""Middleware that every request passes: it reads the body, records the request and plays the faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h
 
 
 class RequestMiddleware:
-    """ASGI middleware around the routes; the admin endpoints and unknown paths are recorded by nobody and not hurt."""
+    """ASGI middleware around the routes; admin calls are neither recorded nor met by faults."""
 
     def __init__(
         self, app: ASGIApp, *, settings: Settings, clock: Clock, faults: FaultInjector, recorder: Recorder

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.emulator.aom.notification import NotificationRule, parse_rule
+from reconciler.emulator.aom.notifications import NotificationRule, parse_rule
 from reconciler.emulator.bcm.alarm import SeededAlarm, read_alarms
 from reconciler.emulator.fault import Fault, parse_fault
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from reconciler.emulator.alertmanager.labels import Version
-from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.fault import Fault
 
 HOUR = 3_600_000

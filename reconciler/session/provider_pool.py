@@ -106,7 +106,7 @@ class ProviderPool:
         if self._embedded is not None:
             return self._embedded
         try:
-            from reconciler.emulator.aom.notification import NotificationRule
+            from reconciler.emulator.aom.notifications import NotificationRule
             from reconciler.emulator.server import running
             from reconciler.emulator.settings import Settings
         except ImportError as error:

@@ -14,7 +14,7 @@ from reconciler.drill.drill import GRACE
 from reconciler.drill.record import DrillStatus, Record, StepState
 from reconciler.drill.run import start
 from reconciler.drill.store import RunStore
-from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
 from reconciler.session.workspace import open_workspace
 from tests.drill.harness import NOW, EmulatedClock, Rig, offsets, rig

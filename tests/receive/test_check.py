@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.exit_code import ExitCode
-from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
 from tests.cli.inside import reconciler
 from tests.emulator.handle import Emulator

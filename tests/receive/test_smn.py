@@ -18,7 +18,7 @@ import pytest
 import requests
 import trustme
 
-from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings as EmulatorSettings
 from reconciler.emulator.smn.signer import Signer

@@ -131,7 +131,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
                     "smn_topic": topic,
                 },
             }
-            for sent_at, rule, topic, code, request_id in store.notices.sent(seq, now)
+            for sent_at, rule, topic, code, request_id in store.notifications.sent(seq, now)
         ]
         histories = [{"event_sn": serial, "notifications": notifications}] if notifications else []
         return answer({"notified_histories": histories})

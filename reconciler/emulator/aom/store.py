@@ -6,8 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from reconciler.emulator.aom.notice import NotificationLog
-from reconciler.emulator.aom.notification import NotificationRule
+from reconciler.emulator.aom.notifications import NotificationLog, NotificationRule
 from reconciler.emulator.aom.report import MANDATORY, Report
 from reconciler.emulator.aom.serialize import COLUMNS, OPEN, Row, seq_of
 from reconciler.emulator.database import Database
@@ -56,7 +55,7 @@ class Store:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self.notices = NotificationLog(database, settings)
+        self.notifications = NotificationLog(database, settings)
         database.create(SCHEMA)
 
     def write(
@@ -132,7 +131,7 @@ class Store:
         with self._database.write() as connection:
             connection.execute("DELETE FROM aom_event")
             connection.execute("DELETE FROM aom_pending")
-        self.notices.reset()
+        self.notifications.reset()
 
     def _apply_due(self, connection: sqlite3.Connection, now: int) -> None:
         due = connection.execute(
@@ -155,7 +154,7 @@ class Store:
         enterprise_project: str,
         arrived: int,
     ) -> None:
-        rules = self.notices.rules()
+        rules = self.notifications.rules()
         if clearing:
             for report in reports:
                 self._end(connection, report, project, enterprise_project, arrived, rules)
@@ -226,7 +225,7 @@ class Store:
         )
         if alarm and cursor.lastrowid is not None:
             told = {"starts_at": starts_at, "ends_at": 0, "metadata": metadata, "annotations": report.annotations}
-            self.notices.send(connection, rules, cursor.lastrowid, told, arrived)
+            self.notifications.send(connection, rules, cursor.lastrowid, told, arrived)
 
     def _expiry(self, starts_at: int, arrived: int, timeout: int) -> int:
         return (starts_at if self._settings.timeout_from == "start" else arrived) + timeout
@@ -262,4 +261,4 @@ class Store:
         for seq, starts_at, ends_at, metadata, shown in ended if any(rule.cleared for rule in rules) else ():
             told = {"starts_at": starts_at, "ends_at": ends_at}
             told |= {"metadata": parse(metadata), "annotations": parse(shown)}
-            self.notices.send(connection, rules, seq, told, arrived)
+            self.notifications.send(connection, rules, seq, told, arrived)

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from reconciler.emulator.aom.notification import DEFAULT_TOPIC
+from reconciler.emulator.aom.notifications import DEFAULT_TOPIC
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import dump
