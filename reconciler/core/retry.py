@@ -1,4 +1,4 @@
-"""Patience: how long to wait before trying again."""
+"""Retries: how often a request is made, and how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_ATTEMPTS = 6
 """How often one batch is sent, and one query made, at the most."""
 
 MAX_WAIT_S = 120.0
-"""Seconds a query waits at the most where a service asks for patience; longer is told to the user instead."""
+"""Seconds a query waits at most if the service says how long to wait; a longer wait is an error instead."""
 
 
 def backoff(attempt: int, draw: Callable[[], float], *, base: float = 0.5, cap: float = 30.0) -> float:
@@ -18,7 +18,7 @@ def backoff(attempt: int, draw: Callable[[], float], *, base: float = 0.5, cap: 
 
 
 def poll_intervals(*, first: float = 0.05, cap: float = 2.0) -> Iterator[float]:
-    """Seconds between two looks at the service: quick at first, for most writes show at once."""
+    """Seconds between two polls of the service: short at first, since most writes show at once."""
     pause = first
     while True:
         yield pause

@@ -1,4 +1,4 @@
-"""Answers: what a service's error says, and what it means for the request that met it (rule 8)."""
+"""Errors of services: what a response says, and what it means for the request (rule 8)."""
 
 from __future__ import annotations
 

@@ -21,11 +21,9 @@ class ErrorKind(Enum):
     """What an error means for the request that met it (rule 8)."""
 
     REJECTED = "rejected"
-    """The service looked at the request and refused it: nothing of it was stored, or only its good items (400, 413,
-    422).
-    """
+    """The service read the request and rejected it: nothing was stored, or only its valid items (400, 413, 422)."""
     DENIED = "denied"
-    """The caller is not let in (401, 403): the run ends."""
+    """The service rejected the credentials (401, 403): the run stops."""
     BUSY = "busy"
     """The service asks to wait (429, 503): nothing was stored; send again after ``retry_after``."""
     UNSENT = "unsent"
@@ -66,7 +64,7 @@ class ServiceError(Exception):
 
 
 class Provider(Protocol):
-    """The adapter to one service: four questions, each over the network.
+    """The adapter to one service: four calls, each over the network.
 
     The workflow of ``plan``: ``observe`` once; ``history`` only if a declared alarm is not active. The workflow of
     ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``read_back``. Retrying,
@@ -83,9 +81,9 @@ class Provider(Protocol):
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
         """Every active alarm that carries the stack's marks, and every recorded event that does, within the lookback.
 
-        ``desired`` is what the stack asks of this provider: a service that can't filter by marks uses it to know
-        where
-        to look. Objects without this stack's marks are never yielded, and no object twice. Raises ServiceError.
+        ``desired`` is what the stack declares for this provider: a service that cannot filter by marks needs it to
+        know what to query. Objects without this stack's marks are never yielded, and no object twice. Raises
+        ServiceError.
         """
 
     def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
@@ -117,13 +115,13 @@ class Queryable(Protocol):
         """Everything that the data source ``source`` finds for an instance of its model.
 
         ``details`` names the detail fields that are wanted; without them no request per item is made. Raises
-        ServiceError also where an answer can't be read in full: a result must never be shorter than the truth.
+        ServiceError also if a response cannot be read in full: a result must never be shorter than the truth.
         """
 
 
 @runtime_checkable
 class Importable(Protocol):
-    """A provider that can also tell of alarms nobody's stack has raised, so that they can be declared and adopted.
+    """A provider that can also list unmanaged alarms, so that they can be declared and adopted.
 
     Its resource types make the clear of an object without marks (``marks.stack`` is empty) too, and its ``read_back``
     shows the target of such a clear while it is active.
@@ -132,7 +130,7 @@ class Importable(Protocol):
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         """Every active alarm that carries the marks of no stack and has, for every key, one of its values.
 
-        The keys are those an alarm is known by at the service. Raises ServiceError; also where an answer can't be
+        The keys are those an alarm is known by at the service. Raises ServiceError; also if a response cannot be
         read in full.
         """
 

@@ -20,7 +20,7 @@ FIRST_MARKER = "0"
 MAX_MARKER = 4096
 """How many characters a page's marker may have."""
 MAX_EMPTY_PAGES = 100
-"""How many pages in a row may bring nothing new before the walk is given up."""
+"""How many pages in a row may bring nothing new before the query fails."""
 
 
 def window(now: int, lookback: int, starts: Iterable[int] = ()) -> tuple[str, int]:
@@ -57,8 +57,8 @@ def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Ite
     """Every event of every page, each id once; ``ask`` gets the page at a marker.
 
     ``whole`` is the size of a page where nothing may be missing: a page that could be less than it seems is an error
-    then, not a warning. Raises ServiceError where an answer is not a page, and where the markers go in circles or
-    lead nowhere.
+    then, not a warning. Raises ServiceError where an answer is not a page, and where the markers repeat or the
+    pages bring nothing new.
     """
     marker = FIRST_MARKER
     markers = {marker}
@@ -86,7 +86,7 @@ def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Ite
                 ErrorKind.REJECTED,
             )
         if following in markers:
-            raise answer.unreadable(f"the pages go in circles: marker {following!r} came twice", ErrorKind.REJECTED)
+            raise answer.unreadable(f"the pages repeat: marker {following!r} came twice", ErrorKind.REJECTED)
         barren = 0 if new else barren + 1
         if barren >= MAX_EMPTY_PAGES:
             raise answer.unreadable(f"{barren} pages in a row brought nothing new", ErrorKind.REJECTED)

@@ -74,7 +74,7 @@ class BcmProvider:
             answer, found = self._walk(query, since)
             if found is not None:
                 return found
-        raise answer.unreadable(f"the list changed each of the {MAX_WALKS} times it was read: ask for less at once")
+        raise answer.unreadable(f"the list changed each of the {MAX_WALKS} times it was read: narrow the query")
 
     def _walk(self, query: BcmAlarmsQuery, since: int) -> tuple[Response, list[Alarm] | None]:
         """One walk over the pages: the last answer, and the alarms; None where they are not all there.

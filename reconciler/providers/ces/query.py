@@ -22,7 +22,7 @@ def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: boo
     """Every entry of every page, each ``key`` once; ``ask`` gets the page that begins at an offset.
 
     New events come first and push the others on, so an entry may show twice and none is missed. Raises ServiceError
-    where an answer is not a page, and where the pages do not go on; where ``whole``, also where one could hold less
+    where an answer is not a page, and where the pages repeat; where ``whole``, also where one could hold less
     than there is.
     """
     seen: set[object] = set()
@@ -45,7 +45,7 @@ def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: boo
         if not count or (total is not None and start >= total):
             return
         if not new:
-            raise answer.unreadable("the pages do not go on: one brought nothing new", ErrorKind.REJECTED)
+            raise answer.unreadable("the pages repeat: one brought nothing new", ErrorKind.REJECTED)
 
 
 def _page(answer: Response, items: str) -> tuple[list[Event], int, int | None]:
