@@ -112,6 +112,7 @@ class Client:
         self._now = now
         self._verify = ca_file or _trusted_by_environment()
         self._proxies = {} if is_loopback(base_url) else requests.utils.get_environ_proxies(base_url)
+        self._certificate: tuple[str, str] | None = None
         self._session = requests.Session()
         # The environment is read once, above: proxies are not for loopback, and no .netrc may add credentials.
         self._session.trust_env = False
@@ -151,6 +152,7 @@ class Client:
                         stream=True,
                         timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
                         verify=self._verify,
+                        cert=self._certificate,
                         proxies=self._proxies,
                         allow_redirects=False,
                     ) as response,
@@ -164,6 +166,10 @@ class Client:
         if not 200 <= status < 300:
             raise parse_error(status, answered, content, name, self._secrets, self._now(), reading)
         return Response(status, answered, content, name, reading)
+
+    def use_certificate(self, cert_file: str, key_file: str) -> None:
+        """Present a client certificate from now on."""
+        self._certificate = (cert_file, key_file)
 
     def close(self) -> None:
         self._session.close()

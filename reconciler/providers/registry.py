@@ -13,7 +13,7 @@ from reconciler.providers.protocol import ProviderType
 GROUP = "reconciler.providers"
 """The entry-point group in which other packages name their provider types."""
 
-BUILT_IN = ("aom", "bcm", "ces", "receiver")
+BUILT_IN = ("alertmanager", "aom", "bcm", "ces", "receiver")
 """The packages beside this module, each with its ``PROVIDER``. No installed one takes their names."""
 
 _Load = Callable[[], ProviderType]

@@ -87,7 +87,8 @@ class ProviderPool:
         return kind
 
     def _open(self, config: ProviderConfig) -> Provider:
-        wanted = getattr(config.settings, "endpoint", None) == "embedded"
+        settings = config.settings
+        wanted = "embedded" in (getattr(settings, "endpoint", None), *getattr(settings, "endpoints", ()))
         context = ProviderContext(
             f"reconciler/{__version__}",
             self._clock.now,

@@ -1,0 +1,32 @@
+"""Prometheus Alertmanager: alerts over API v2, at every instance of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from reconciler.core.resource_type import ResourceType
+from reconciler.providers.alertmanager.resource_types import ALERT
+from reconciler.providers.alertmanager.settings import AlertmanagerSettings
+from reconciler.providers.protocol import Provider, ProviderContext
+
+
+class Alertmanager(NamedTuple):
+    """The provider type ``alertmanager``; the HTTP library is loaded when a provider is opened."""
+
+    name: str = "alertmanager"
+    summary: str = "Prometheus Alertmanager, and what speaks its API: alerts"
+    settings: type[BaseModel] = AlertmanagerSettings
+    resource_types: Mapping[str, ResourceType] = {ALERT.name: ALERT}  # never written to
+
+    def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
+        from reconciler.providers.alertmanager.connection import open_cluster
+        from reconciler.providers.alertmanager.provider import AlertmanagerProvider
+
+        assert isinstance(settings, AlertmanagerSettings)
+        return AlertmanagerProvider(key, settings, open_cluster(key, settings, context), context.now)
+
+
+PROVIDER = Alertmanager()

@@ -1,0 +1,128 @@
+"""Settings of an Alertmanager provider."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+
+from reconciler.core.duration import SECOND
+from reconciler.core.target import canonical_endpoint
+from reconciler.providers.settings import EMBEDDED, Credential, Secret, Strict, Wait, check_url
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_RESERVED = frozenset({"authorization", "content-type", "content-length", "host", "user-agent", "accept"})
+
+
+def _endpoint(value: str) -> str:
+    if value == EMBEDDED:
+        return value
+    return check_url(value, f"an endpoint is {EMBEDDED}, or a URL such as https://alertmanager.example.com:9093")
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name) or name.lower() in _RESERVED:
+        raise ValueError("is not the name of a header that may be added")
+    return name
+
+
+def _header_value(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x20-\x7e]*", value.get_secret_value()):
+        raise ValueError("must hold printable ASCII characters only")
+    return value
+
+
+class BasicAuth(Strict):
+    """A user and a password (`basic_auth_users` of the server's web configuration)."""
+
+    username: str = Field(min_length=1, description="The user's name.")
+    password: Secret = Field(description="The password; take it from a sensitive variable.")
+
+
+class AlertmanagerAuth(Strict):
+    """How a caller proves who it is: a user and a password, or a bearer token."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["basic"]}, {"required": ["bearer"]}]})
+
+    basic: BasicAuth | None = Field(None, description="A user and a password.")
+    bearer: Credential | None = Field(None, description="A token for `Authorization: Bearer`.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.basic is None) == (self.bearer is None):
+            raise ValueError("give exactly one of: basic; bearer")
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be shown, whoever quotes them."""
+        given = (self.bearer, self.basic.password if self.basic else None)
+        return tuple(secret.get_secret_value() for secret in given if secret is not None)
+
+
+class ClientCertificate(Strict):
+    """A certificate by which the server knows the caller."""
+
+    cert_file: str = Field(min_length=1, description="The certificate, as a PEM file.")
+    key_file: str = Field(min_length=1, description="Its private key, as a PEM file.")
+
+
+class AlertmanagerSettings(Strict):
+    """How to reach one Alertmanager, or every instance of a cluster."""
+
+    model_config = ConfigDict(title="alertmanager")
+
+    endpoints: list[Annotated[str, AfterValidator(_endpoint)]] = Field(
+        min_length=1,
+        max_length=16,
+        description="Every instance of the cluster, each by its own URL: instances share silences, but no alerts, so "
+        "each push and clear goes to all of them. `embedded` is the emulator inside the command.",
+    )
+    quorum: int | None = Field(
+        None, ge=1, description="How many instances must have accepted an operation; all of them by default."
+    )
+    path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
+        "", description="What stands before /api/v2, such as /alertmanager for Mimir (`--web.route-prefix`)."
+    )
+    auth: AlertmanagerAuth | None = Field(None, description="How to prove who is calling; nothing by default.")
+    client_certificate: ClientCertificate | None = Field(None, description="A client certificate for mutual TLS.")
+    headers: dict[Annotated[str, AfterValidator(_header)], Annotated[SecretStr, AfterValidator(_header_value)]] = Field(
+        {}, description="Further headers of every request, such as X-Scope-OrgID for Mimir and Cortex."
+    )
+    severity_label: str = Field("severity", min_length=1, description="The label that tells how severe an alert is.")
+    parallelism: int = Field(2, ge=1, le=16, description="The most requests under way at once, at each instance.")
+    rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")
+    batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")
+    request_timeout: Wait = Field(
+        30 * SECOND,
+        description="How long one request may take, at most 1h; 30s by default.",
+        json_schema_extra={"default": "30s"},
+    )
+    visible_within: Wait = Field(
+        2 * SECOND,
+        description="How long an instance may take to show what was written, at most 1h; 2s by default.",
+        json_schema_extra={"default": "2s"},
+    )
+    ca_file: str | None = Field(
+        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.endpoints)) != len(self.endpoints):
+            raise ValueError("endpoints names an instance twice")
+        if self.quorum is not None and self.quorum > len(self.endpoints):
+            raise ValueError(f"quorum is {self.quorum}, and there are {len(self.endpoints)} endpoints")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The endpoints in one spelling, whatever their order."""
+        return ",".join(sorted(canonical_endpoint(endpoint + self.path_prefix) for endpoint in self.endpoints))
+
+    @property
+    def project(self) -> str:
+        """The tenant of Mimir and Cortex, or an empty text."""
+        tenant = next((value for name, value in self.headers.items() if name.lower() == "x-scope-orgid"), None)
+        return tenant.get_secret_value() if tenant else ""

@@ -1,0 +1,106 @@
+"""The wire: instants and alerts as Alertmanager writes them (API v2, ``gettableAlert``), as observed values."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from reconciler.core.address import Address
+from reconciler.core.duration import parse_instant
+from reconciler.core.marks import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks
+from reconciler.core.observed import Observed, State
+from reconciler.providers.decode import integer, text
+from reconciler.providers.http import Response
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = "reconciler_timeout"
+"""The annotation that holds the declared timeout (ms): the server keeps only the instant at which the alert ends."""
+
+FIXED_START = "reconciler_starts_at"
+"""The annotation that holds a declared beginning (epoch ms)."""
+
+Alert = Mapping[str, object]
+
+
+def wire_instant(milliseconds: int) -> str:
+    """RFC 3339 in UTC to the millisecond, which is as exact as the server's answers are."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def read_instant(value: object) -> int | None:
+    """Epoch milliseconds of a time in an answer, whatever its offset; None where it is none."""
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def alerts(response: Response) -> Iterator[Alert]:
+    """The alerts of an answer of ``GET /alerts``; ServiceError where it is no list of objects."""
+    found = response.json()
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise response.unreadable("the response is not a list of alerts")
+    yield from found
+
+
+def labels_of(alert: Alert) -> dict[str, str]:
+    """The labels, every value a text."""
+    labels = alert.get("labels")
+    return {name: text(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
+
+
+def annotations_of(alert: Alert) -> dict[str, str]:
+    """The annotations, every value a text."""
+    annotations = alert.get("annotations")
+    return {name: text(value) for name, value in annotations.items()} if isinstance(annotations, dict) else {}
+
+
+def alert_id(alert: Alert) -> str:
+    """What tells one firing of an alert from another: its fingerprint (a hash of the labels) and its beginning."""
+    return f"{alert.get('fingerprint')}@{read_instant(alert.get('startsAt')) or 0}"
+
+
+def observed(alert: Alert, provider: str, stack: str, kind: str) -> Observed | None:
+    """What the alert is to us; None where it is not this stack's, or too odd to be handled (logged then)."""
+    labels, annotations = labels_of(alert), annotations_of(alert)
+    if labels.get(STACK) != stack:
+        return None
+    try:
+        address = Address.parse(labels.get(ADDRESS, ""))
+    except ValueError:
+        log.warning("alert %s carries the mark of stack %s but no address: left alone", alert.get("fingerprint"), stack)
+        return None
+    if address.type != kind:
+        log.warning("%s: alert %s is marked with the address of something else: left alone", address, alert_id(alert))
+        return None
+    marks = Marks(stack, address, annotations.get(DIGEST, ""), annotations.get(KEY, ""), annotations.get(RUN, ""))
+    return as_observed(alert, provider, marks)
+
+
+def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
+    """The alert in the shape of a desired one, whoever it belongs to."""
+    annotations = annotations_of(alert)
+    attributes: dict[str, object] = {
+        "annotations": {name: value for name, value in annotations.items() if not name.startswith(PREFIX)}
+    }
+    timeout = integer(annotations.get(TIMEOUT))
+    if timeout is not None:
+        attributes["timeout"] = timeout
+    if generator := alert.get("generatorURL"):
+        attributes["generator_url"] = text(generator)
+    if (begins := integer(annotations.get(FIXED_START))) is not None:
+        attributes["starts_at"] = begins
+    identity = {name: value for name, value in labels_of(alert).items() if not name.startswith(PREFIX)}
+    return Observed(
+        provider,
+        alert_id(alert),
+        marks,
+        State.ACTIVE,
+        identity,
+        attributes,
+        read_instant(alert.get("startsAt")) or 0,
+        read_instant(alert.get("endsAt")),
+    )
