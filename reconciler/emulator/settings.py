@@ -107,6 +107,8 @@ class Settings:
     """How long each peer lets the one before it notify first."""
     alertmanager_config: Mapping[str, object] | None = None
     """What an ``alertmanager.yml`` holds; None is one receiver that notifies nobody."""
+    alertmanager_keeps_alerts: bool = False
+    """Whether alerts are in the database too, for an emulator that ends with every command."""
 
     # Faults, and what tests look at
     faults: tuple[Fault | str, ...] = ()

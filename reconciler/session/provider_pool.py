@@ -120,7 +120,7 @@ class ProviderPool:
             ) from None
         # In a directory of its own: the files beside it are ledgers, each named after its stack.
         database = self._directory / "embedded" / "services.db"
-        settings = Settings(db=database, clock=self._clock.now)
+        settings = Settings(db=database, clock=self._clock.now, alertmanager_keeps_alerts=True)
         if self._receiver is not None:
             rule = NotificationRule(EMBEDDED_HOOK, cleared=True)
             settings = replace(settings, notifications=(rule,), smn_endpoints=(self._receiver.hook_url,))

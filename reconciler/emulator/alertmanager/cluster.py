@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from reconciler.emulator.alertmanager.alert_store import AlertStore
 from reconciler.emulator.alertmanager.config import DEFAULT, Config, parse_config
 from reconciler.emulator.alertmanager.dispatch import Dispatcher, Pipeline
 from reconciler.emulator.alertmanager.instant import MS, SECOND
@@ -36,7 +37,8 @@ class Cluster:
         self.config = self._initial
         if not 1 <= settings.alertmanager_peers <= MOST_PEERS:
             raise ValueError(f"alertmanager_peers is 1 to {MOST_PEERS}")
-        self.peers = [Peer(number) for number in range(1, settings.alertmanager_peers + 1)]
+        store = AlertStore(database) if settings.alertmanager_keeps_alerts else None
+        self.peers = [Peer(number, store) for number in range(1, settings.alertmanager_peers + 1)]
         for peer in self.peers:
             self.start(peer)
 
@@ -61,7 +63,7 @@ class Cluster:
     def stop(self, peer: Peer, *, killed: bool = False) -> None:
         """Stop a peer: its alerts are gone, and with the last peer, if killed, what it had not written to disk."""
         now = self.catch_up()
-        peer.stop()
+        peer.lose()
         if not killed:
             self._write_snapshots(now)
         elif not any(each.dispatcher for each in self.peers):
@@ -89,6 +91,7 @@ class Cluster:
         self.silences.reset()
         self.log.reset()
         for peer in self.peers:
+            peer.lose()
             self.start(peer)
 
     def wake(self) -> None:

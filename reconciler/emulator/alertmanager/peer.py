@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from reconciler.emulator.alertmanager.alert import Alert
+from reconciler.emulator.alertmanager.alert_store import AlertStore
 from reconciler.emulator.alertmanager.dispatch import Dispatcher
 from reconciler.emulator.alertmanager.instant import SECOND
 
@@ -14,8 +15,11 @@ COLLECTION = 1_800 * SECOND
 
 
 class Peer:
-    def __init__(self, number: int) -> None:
+    """``store`` keeps the alerts of an emulator that ends with every command; without it they end with the peer."""
+
+    def __init__(self, number: int, store: AlertStore | None = None) -> None:
         self.number = number
+        self._store = store
         self.name = f"{number:02d}EMULATEDPEER000000000000"
         self.prefix = "/alertmanager" if number == 1 else f"/alertmanager-{number}"
         self.external_url = f"http://localhost{self.prefix}"
@@ -29,10 +33,18 @@ class Peer:
         self._last_update = 0
 
     def start(self, dispatcher: Callable[[], Dispatcher], now: int) -> None:
-        """Start without alerts, as any start does."""
+        """Start without alerts, as any start does; with those that are stored, go on."""
         self.stop()
-        self.started_at = self._collected_at = now
+        self.started_at = now if self._store is None else self._store.started_at(self.number, now)
+        self._collected_at = now
         self.dispatcher = dispatcher()
+        self._refresh(now)
+
+    def lose(self) -> None:
+        """Stop, and lose all alerts, stored ones too."""
+        self.stop()
+        if self._store is not None:
+            self._store.forget(self.number)
 
     def stop(self) -> None:
         if self.dispatcher is not None:
@@ -67,6 +79,7 @@ class Peer:
         """Do all that is due; when there is more to do, None if nothing is."""
         if self.dispatcher is None:
             return None
+        self._refresh(now)
         while self._hidden and self._hidden[0][0] <= now:
             due, alerts = self._hidden.popleft()
             self.dispatcher.run(due)
@@ -75,7 +88,11 @@ class Peer:
         collection = now - (now - self.started_at) % COLLECTION
         if collection > self._collected_at:
             self._collected_at = collection
-            self.alerts = {key: alert for key, alert in self.alerts.items() if not alert.is_resolved(collection)}
+            resolved = [key for key, alert in self.alerts.items() if alert.is_resolved(collection)]
+            for key in resolved:
+                del self.alerts[key]
+            if self._store is not None and resolved:
+                self._store.remove(self.number, resolved)
         shown = self._hidden[0][0] if self._hidden else None
         return min((each for each in (following, shown) if each is not None), default=None)
 
@@ -86,9 +103,29 @@ class Peer:
         )
 
     def _put(self, alerts: list[Alert], now: int) -> None:
+        if self._store is None:
+            self._merge(alerts, now)
+            return
+        with self._store.change():
+            self._refresh(now)
+            self._merge(alerts, now)
+            self._store.save(self.number, [self.alerts[posted.fingerprint] for posted in alerts])
+
+    def _merge(self, alerts: list[Alert], now: int) -> None:
         assert self.dispatcher is not None
         for posted in alerts:
             stored = self.alerts.get(posted.fingerprint)
             alert = stored.merged_with(posted, now) if stored is not None and stored.overlaps(posted) else posted
             self.alerts[alert.fingerprint] = alert
             self.dispatcher.insert(alert, now)
+
+    def _refresh(self, now: int) -> None:
+        """Take over what other processes have stored."""
+        if self._store is None or not self._store.is_stale(self.number):
+            return
+        assert self.dispatcher is not None
+        stored = self._store.load(self.number)
+        for key, alert in stored.items():
+            if self.alerts.get(key) != alert:
+                self.dispatcher.insert(alert, now)
+        self.alerts = stored
