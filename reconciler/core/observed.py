@@ -21,7 +21,7 @@ class Observed(NamedTuple):
 
     ``identity`` and ``attributes`` are without marks, in the shape of ``Desired``. ``expires_at`` is the earliest
     instant at which the service may clear the object by itself, None where it never does. ``ended_at`` is None while
-    active.
+    active. ``missing_at`` names the instances of a service that should show it and do not.
     """
 
     provider: str
@@ -33,3 +33,4 @@ class Observed(NamedTuple):
     starts_at: int
     expires_at: int | None = None
     ended_at: int | None = None
+    missing_at: tuple[str, ...] = ()

@@ -61,6 +61,18 @@ def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Change:
     expiry = _renewal(desired, match, now)
     if expiry is not None:
         return _decision(desired, Action.RENEW, expiry, before=active, clears=others, refreshes=match, begins_at=now)
+    if match.missing_at:
+        reason = f"not firing at {' and '.join(match.missing_at)}"
+        return _decision(
+            desired,
+            Action.UPDATE,
+            reason,
+            before=active,
+            clears=others,
+            refreshes=match,
+            begins_at=match.starts_at,
+            drift=True,
+        )
     if others:
         reason = f"fires {len(active)} times: the newest that matches is kept, {len(others)} cleared"
         return _decision(desired, Action.UPDATE, reason, before=active, clears=others, drift=True)
