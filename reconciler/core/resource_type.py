@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -52,3 +52,11 @@ class ResourceType(Protocol):
 
     def clear(self, observed: Observed, ends_at: int) -> str:
         """The JSON text of the item that clears it; facts are never cleared."""
+
+
+@runtime_checkable
+class EndsFirst(Protocol):
+    """A resource type of a service that keeps something of an object which a repeated push can't take back."""
+
+    def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
+        """Whether the object is to be replaced, cleared and then pushed anew, for an update to take effect."""

@@ -75,11 +75,16 @@ def _forged(why: str, change: Change | None = None) -> Diagnostic:
 
 def _pushes_first(change: Change) -> bool:
     """Whether the new alarm is pushed before the old is cleared: if asked for, and always if it takes the place of an
-    unmanaged one.
+    unmanaged one. Never if the clear would end the new one too, both being the same to the service.
     """
     desired = change.desired
-    adopts = all(is_unmanaged(found.marks) for found in change.clears)
-    return adopts or (desired is not None and desired.lifecycle.create_before_clear)
+    if all(is_unmanaged(found.marks) for found in change.clears):
+        return True
+    if desired is None or any(
+        (found.provider, found.identity) == (desired.provider, desired.identity) for found in change.clears
+    ):
+        return False
+    return desired.lifecycle.create_before_clear
 
 
 def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | None:

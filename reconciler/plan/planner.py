@@ -12,7 +12,7 @@ from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
-from reconciler.core.resource_type import ResourceType
+from reconciler.core.resource_type import EndsFirst, ResourceType
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.canary import is_live_canary
@@ -47,7 +47,8 @@ def make_plan(
     """
     with gc_disabled():
         known = merge(stack, observed, ledger or LedgerView(), history)
-        changes = tuple(_decisions(desired, known, now, targets, destroy))
+        decided = _decisions(desired, known, now, targets, destroy)
+        changes = tuple(_ended_first(change, types, now) for change in decided)
         basis = {
             str(change.address): fingerprint(change.address, change.desired, known)
             for change in changes
@@ -89,6 +90,17 @@ def _decisions(
     undone = [address for address in known.active if address not in declared and _targeted(address, targets)]
     gone = sorted((address for address in undone if destroy or not is_live_canary(address, known, now)), key=str)
     return changes + [undeclared(address, known, reason) for address in gone]
+
+
+def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) -> Change:
+    """The change, or a replace where its type says that a repeated push would not do."""
+    old, desired = change.refreshes, change.desired
+    if old is None or desired is None or change.begins_at is None:
+        return change
+    resource = types[change.address.type]
+    if not isinstance(resource, EndsFirst) or not resource.must_end_first(desired, old, change.begins_at):
+        return change
+    return change._replace(action=Action.REPLACE, clears=(old, *change.clears), refreshes=None, begins_at=now)
 
 
 def _destroyed(change: Change) -> Change:
