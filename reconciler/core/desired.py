@@ -10,7 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.diagnostic import Position
 from reconciler.core.duration import Duration
 
-SEVERITY_FIELDS = ("event_severity", "event_level")
+SEVERITY_FIELDS = ("event_severity", "event_level", "severity")
 """What the services call the severity of an alarm (AOM) and the level of an event (CES)."""
 
 
