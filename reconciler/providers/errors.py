@@ -83,6 +83,8 @@ def _said(body: bytes) -> tuple[str | None, str | None, str | None]:
         value = decode(body)
     except ValueError:
         return None, None, None
+    if isinstance(value, str):  # Alertmanager's way
+        return None, value or None, None
     found: dict[str, object] = {}
     for _ in range(3):
         if not isinstance(value, dict):

@@ -44,7 +44,7 @@ def _url(value: str) -> str:
         parts = urlsplit(value)
     except ValueError:
         parts = urlsplit("")
-    if not parts.scheme or not parts.netloc:
+    if not parts.scheme or not parts.netloc or re.search(r"[\x00-\x20\x7f]", value):
         raise ValueError("is not an absolute URL")
     return value
 

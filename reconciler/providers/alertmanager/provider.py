@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from reconciler.core.address import Address
@@ -13,16 +12,14 @@ from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.alertmanager.cluster import Cluster, Instance
+from reconciler.providers.alertmanager.instances import as_one
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
-from reconciler.providers.alertmanager.wire import Alert, alert_id, alerts, labels_of, observed
+from reconciler.providers.alertmanager.wire import Alert, alert_id, alerts, labels_of
 from reconciler.providers.protocol import Limits, ServiceError
 
 MAX_FILTERED = 20
 """Up to so many addresses the server is asked for just these; for more, for all of the stack."""
-
-MISSING_AT = "missing_at"
-"""The attribute that names the instances at which an alert is missing, so that the planner sees drift."""
 
 
 class AlertmanagerProvider:
@@ -58,58 +55,47 @@ class AlertmanagerProvider:
 
     def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
         wanted: dict[str, set[str]] = {}
+        foreign: list[dict[str, str]] = []
         for operation in operations:
             labels = json.loads(operation.payload)["labels"]
-            wanted.setdefault(labels.get(STACK, ""), set()).add(labels.get(ADDRESS, ""))
+            if STACK in labels:
+                wanted.setdefault(labels[STACK], set()).add(labels.get(ADDRESS, ""))
+            else:
+                foreign.append(labels)
         for stack, addresses in sorted(wanted.items()):
             for found in self._stack_alerts(stack, addresses):
                 if str(found.marks.address) in addresses:
-                    # Visible everywhere, or not yet: what is missing at an instance has not taken effect.
-                    whole = MISSING_AT not in found.attributes
-                    yield found if whole else found._replace(marks=found.marks._replace(key=""))
+                    # What an instance lacks has not taken effect yet.
+                    yield found._replace(marks=found.marks._replace(key="")) if found.missing_at else found
+        if foreign:
+            yield from (found.observed for found in self._foreign() if found.observed.identity in foreign)
 
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
-        from reconciler.providers.alertmanager.unmanaged import unmanaged_alert
-
-        seen: set[str] = set()
-        for alert in self._all_alerts([f'{STACK}=""']):
-            labels = labels_of(alert)
-            fits = all(labels.get(name) in values for name, values in filters.items())
-            if STACK not in labels and fits and alert_id(alert) not in seen:
-                seen.add(alert_id(alert))
-                yield unmanaged_alert(alert, self.key)
+        for found in self._foreign():
+            labels = found.observed.identity
+            if all(labels.get(name) in values for name, values in filters.items()):
+                yield found
 
     def close(self) -> None:
         self._cluster.close()
 
     def _stack_alerts(self, stack: str, addresses: Collection[str]) -> Iterator[Observed]:
-        """The stack's alerts, those of several instances as one; what is missing at an instance says so."""
         matchers = [f"{STACK}={_quoted(stack)}"]
         if 0 < len(addresses) <= MAX_FILTERED:
             matchers.append(f"{ADDRESS}=~{_quoted('|'.join(map(_literal, sorted(addresses))))}")
-        by_id: dict[str, Alert] = {}
-        seen_at: Counter[str] = Counter()
-        places: dict[str, list[str]] = {}
-        for name, found in self._answers(matchers).items():
-            for alert in found:
-                key = alert_id(alert)
-                by_id.setdefault(key, alert)
-                seen_at[key] += 1
-                places.setdefault(key, []).append(name)
         names = [instance.name for instance in self._cluster.instances]
-        for key, alert in by_id.items():
-            item = observed(alert, self.key, stack, ALERT.name)
-            if item is None:
-                continue
-            if seen_at[key] < self._cluster.quorum:
-                missing = [name for name in names if name not in places[key]]
-                attributes = {**item.attributes, MISSING_AT: ", ".join(missing)}
-                item = item._replace(attributes=attributes, marks=item.marks._replace(digest=""))
-            yield item
+        return as_one(self._answers(matchers), names, self._cluster.quorum, self.key, stack, ALERT.name)
 
-    def _all_alerts(self, matchers: Sequence[str]) -> Iterator[Alert]:
-        for found in self._answers(matchers).values():
-            yield from found
+    def _foreign(self) -> Iterator[UnmanagedAlarm]:
+        """The alerts without marks, each once."""
+        from reconciler.providers.alertmanager.unmanaged import unmanaged_alert
+
+        seen: set[str] = set()
+        for found in self._answers([f'{STACK}=""']).values():
+            for alert in found:
+                if STACK not in labels_of(alert) and alert_id(alert) not in seen:
+                    seen.add(alert_id(alert))
+                    yield unmanaged_alert(alert, self.key)
 
     def _answers(self, matchers: Sequence[str]) -> dict[str, list[Alert]]:
         """The alerts at each instance that answers; ServiceError if fewer than the quorum do."""

@@ -78,6 +78,13 @@ class AlertType(NamedTuple):
             item["generatorURL"] = attributes["generator_url"]
         return canonical(item), begins + timeout - _MARGIN
 
+    def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
+        """The server keeps the later end of two posts, so that a shorter timeout needs a clear before it."""
+        timeout, fixed = desired.attributes["timeout"], desired.attributes.get("starts_at")
+        assert isinstance(timeout, int)
+        begins = fixed if isinstance(fixed, int) else starts_at
+        return observed.expires_at is not None and begins + timeout < observed.expires_at
+
     def clear(self, observed: Observed, ends_at: int) -> str:
         own = observed.attributes.get("annotations")
         marks = observed.marks

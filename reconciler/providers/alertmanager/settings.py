@@ -90,7 +90,6 @@ class AlertmanagerSettings(Strict):
     headers: dict[Annotated[str, AfterValidator(_header)], Annotated[SecretStr, AfterValidator(_header_value)]] = Field(
         {}, description="Further headers of every request, such as X-Scope-OrgID for Mimir and Cortex."
     )
-    severity_label: str = Field("severity", min_length=1, description="The label that tells how severe an alert is.")
     parallelism: int = Field(2, ge=1, le=16, description="The most requests under way at once, at each instance.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")
     batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")

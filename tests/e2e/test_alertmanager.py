@@ -1,0 +1,211 @@
+"""Whole commands against Alertmanager: the emulator and the real server, alone and as a cluster of two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.inside import Done, reconciler
+from tests.emulator.alertmanager.target import KINDS, Target, target
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def one(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """One server alone; each test has a stack of its own there."""
+    with target(request.param, tmp_path_factory.mktemp("alone")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A cluster of two."""
+    with target(request.param, tmp_path_factory.mktemp("cluster"), 2) as made:
+        yield made
+
+
+class Stack:
+    """A stack of alerts in a directory; every declaration replaces the one before."""
+
+    def __init__(self, directory: Path, servers: Target, name: str | None = None) -> None:
+        self.name = name or f"shop-{next(NUMBERS)}"
+        self.directory = directory / self.name
+        self.directory.mkdir(parents=True)
+        self.servers = servers
+        self.severities: list[str] = []
+
+    def declare(self, **alerts: dict[str, Any]) -> Stack:
+        # JSON is YAML.
+        block = {"endpoints": list(self.servers.urls), "visible_within": "1s"}
+        declared = {
+            "stack": self.name,
+            "providers": {"alertmanager": block},
+            **({"resources": {"alertmanager_alert": alerts}} if alerts else {}),
+            **({"guards": {"severities": self.severities}} if self.severities else {}),
+        }
+        (self.directory / "stack.yaml").write_text(json.dumps(declared))
+        return self
+
+    def apply(self, ends: str) -> None:
+        done = self.run("apply", "--auto-approve")
+        assert done.code == 0, done.out + done.err
+        assert done.out.endswith(f"Apply complete: {ends}.\n"), done.out
+
+    def run(self, command: str, *options: str) -> Done:
+        return reconciler(command, self.directory, *options)
+
+    def plan(self) -> str:
+        done = self.run("plan")
+        assert done.code == 0, done.err
+        return done.out
+
+    def firing(self, peer: int = 0) -> list[dict[str, Any]]:
+        return self.servers.query(f'reconciler_stack="{self.name}"', peer=peer)
+
+
+def down(severity: str = "critical", summary: str = "it is down", timeout: str = "1h", **more: Any) -> dict[str, Any]:
+    labels = {"severity": severity, "instance": "web-1"}
+    return {"labels": labels, "annotations": {"summary": summary}, "timeout": timeout, **more}
+
+
+def test_a_declared_alert_fires_and_is_sent_once(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down(generator_url="https://example.com/rule?x=1"))
+    stack.apply("1 created")
+    [alert] = before = stack.firing()
+    assert alert["labels"] == {
+        "alertname": "Down",
+        "instance": "web-1",
+        "severity": "critical",
+        "reconciler_stack": stack.name,
+        "reconciler_address": "alertmanager_alert.Down",
+    }
+    assert alert["annotations"]["summary"] == "it is down"
+    assert alert["generatorURL"] == "https://example.com/rule?x=1"
+    assert stack.plan() == "No changes. 1 alarm is as declared.\n"
+    assert stack.run("apply", "--auto-approve").code == 0
+    assert stack.firing() == before
+
+
+def test_another_annotation_is_an_update_of_the_same_firing(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down())
+    stack.apply("1 created")
+    [before] = stack.firing()
+    stack.declare(Down=down(summary="it is still down")).apply("1 updated")
+    [after] = stack.firing()
+    assert after["annotations"]["summary"] == "it is still down"
+    assert (after["fingerprint"], after["startsAt"]) == (before["fingerprint"], before["startsAt"])
+    assert stack.plan().startswith("No changes.")
+
+
+def test_another_label_is_another_alert_in_place_of_the_old_one(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down())
+    stack.apply("1 created")
+    stack.declare(Down=down("warning")).apply("1 replaced")
+    assert [alert["labels"]["severity"] for alert in stack.firing()] == ["warning"]
+    assert stack.plan().startswith("No changes.")
+
+
+def test_a_longer_and_then_a_shorter_timeout_both_take_effect(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down())
+    stack.apply("1 created")
+    ends = []
+    for timeout in ("2h", "10m"):
+        stack.declare(Down=down(timeout=timeout)).apply("1 updated")
+        ends += [alert["endsAt"] for alert in stack.firing()]
+        assert stack.plan().startswith("No changes.")
+    assert len(ends) == 2
+    assert one.time(7_000)[:16] <= ends[0][:16]
+    assert ends[1][:16] <= one.time(600)[:16]
+
+
+def test_an_alert_near_its_end_is_renewed_with_all_it_carries(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down(timeout="10m"))
+    stack.apply("1 created")
+    [before] = stack.firing()
+    stack.declare(Down=down(timeout="10m", lifecycle={"renew_before": "599999ms"})).apply("1 renewed")
+    [after] = stack.firing()
+    assert (after["startsAt"], after["labels"]) == (before["startsAt"], before["labels"])
+    assert after["annotations"]["summary"] == "it is down"
+    assert after["endsAt"] > before["endsAt"]
+
+
+def test_what_is_declared_no_more_is_cleared_and_the_others_stay(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down(), Slow=down())
+    stack.apply("2 created")
+    stack.declare(Slow=down()).apply("1 cleared")
+    assert [alert["labels"]["alertname"] for alert in stack.firing()] == ["Slow"]
+    assert stack.run("destroy", "--auto-approve").code == 0
+    assert stack.firing() == []
+
+
+def test_stacks_and_foreign_alerts_with_equal_labels_leave_each_other_alone(one: Target, tmp_path: Path) -> None:
+    labels = {"alertname": "Equal", "severity": "critical", "instance": "web-1"}
+    one.push({"labels": labels, "startsAt": one.time(-60), "endsAt": one.time(3_600)})
+    first, second = (Stack(tmp_path, one).declare(Equal=down()) for _ in range(2))
+    first.apply("1 created")
+    second.apply("1 created")
+    assert len(one.query('alertname="Equal"')) == 3
+    second.declare().apply("1 cleared")
+    assert first.plan().startswith("No changes.")
+    assert first.run("destroy", "--auto-approve").code == 0
+    [left] = one.query('alertname="Equal"')
+    assert left["labels"] == labels
+
+
+def test_what_a_restart_lost_is_raised_again(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down())
+    stack.apply("1 created")
+    one.restart(kill=True)
+    assert stack.firing() == []
+    assert "alertmanager_alert.Down will be created" in stack.plan()
+    stack.apply("1 created")
+    assert len(stack.firing()) == 1
+    assert stack.plan().startswith("No changes.")
+
+
+def test_an_alert_that_the_server_refuses_fails_alone_and_the_others_fire(one: Target, tmp_path: Path) -> None:
+    good = {f"good{number}": down() for number in range(3)}
+    stack = Stack(tmp_path, one).declare(bad=down(generator_url="https://example.com/%zz"), **good)
+    done = stack.run("apply", "--auto-approve")
+    assert done.code == 4
+    assert "0.generatorURL in body must be of type uri" in done.out
+    assert sorted(alert["labels"]["alertname"] for alert in stack.firing()) == sorted(good)
+    stack.declare(bad=down(), **good).apply("1 created")
+    assert len(stack.firing()) == 4
+
+
+def test_a_guard_of_severities_counts_the_label(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one)
+    stack.severities = ["warning"]
+    done = stack.declare(Down=down()).run("apply", "--auto-approve")
+    assert done.code == 1
+    assert "alertmanager_alert.Down has severity critical, and guards.severities allows warning" in done.err
+    assert stack.firing() == []
+    stack.declare(Down=down("warning")).apply("1 created")
+
+
+def test_every_alert_is_at_both_instances_of_a_cluster(two: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, two).declare(Down=down())
+    stack.apply("1 created")
+    assert [len(stack.firing(peer)) for peer in (0, 1)] == [1, 1]
+    assert stack.plan() == "No changes. 1 alarm is as declared.\n"
+    assert stack.run("destroy", "--auto-approve").code == 0
+    assert [len(stack.firing(peer)) for peer in (0, 1)] == [0, 0]
+
+
+def test_an_alert_that_one_instance_lost_is_drift_that_names_it_and_apply_heals_it(two: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, two).declare(Down=down())
+    stack.apply("1 created")
+    two.restart()
+    assert [len(stack.firing(peer)) for peer in (0, 1)] == [0, 1]
+    assert f"alertmanager_alert.Down will be updated: not firing at {two.urls[0]}" in stack.plan()
+    assert "not firing at" in stack.run("plan", "--refresh-only").out
+    stack.apply("1 updated")
+    assert [len(stack.firing(peer)) for peer in (0, 1)] == [1, 1]
+    assert stack.plan().startswith("No changes.")
