@@ -11,7 +11,7 @@ from reconciler.core.diagnostic import Position
 from reconciler.core.duration import Duration
 
 SEVERITY_FIELDS = ("event_severity", "event_level", "severity")
-"""What the services call the severity of an alarm (AOM) and the level of an event (CES)."""
+"""What the services call the severity of an alarm (AOM), the level of an event (CES), the severity of an alert."""
 
 
 def severity_of(identity: Mapping[str, str]) -> str | None:
