@@ -87,7 +87,7 @@ def test_a_declared_alert_fires_and_is_sent_once(one: Target, tmp_path: Path) ->
     }
     assert alert["annotations"]["summary"] == "it is down"
     assert alert["generatorURL"] == "https://example.com/rule?x=1"
-    assert stack.plan() == "No changes. 1 alarm is as declared.\n"
+    assert stack.plan().endswith("No changes. 1 alarm is as declared.\n")
     assert stack.run("apply", "--auto-approve").code == 0
     assert stack.firing() == before
 
@@ -100,7 +100,7 @@ def test_another_annotation_is_an_update_of_the_same_firing(one: Target, tmp_pat
     [after] = stack.firing()
     assert after["annotations"]["summary"] == "it is still down"
     assert (after["fingerprint"], after["startsAt"]) == (before["fingerprint"], before["startsAt"])
-    assert stack.plan().startswith("No changes.")
+    assert "No changes." in stack.plan()
 
 
 def test_another_label_is_another_alert_in_place_of_the_old_one(one: Target, tmp_path: Path) -> None:
@@ -108,17 +108,18 @@ def test_another_label_is_another_alert_in_place_of_the_old_one(one: Target, tmp
     stack.apply("1 created")
     stack.declare(Down=down("warning")).apply("1 replaced")
     assert [alert["labels"]["severity"] for alert in stack.firing()] == ["warning"]
-    assert stack.plan().startswith("No changes.")
+    assert "No changes." in stack.plan()
 
 
 def test_a_longer_and_then_a_shorter_timeout_both_take_effect(one: Target, tmp_path: Path) -> None:
     stack = Stack(tmp_path, one).declare(Down=down())
     stack.apply("1 created")
     ends = []
-    for timeout in ("2h", "10m"):
-        stack.declare(Down=down(timeout=timeout)).apply("1 updated")
+    for timeout, done in (("2h", "1 updated"), ("10m", "1 replaced")):
+        # A clear must come before the push, whatever is asked for: both are of the same labels.
+        stack.declare(Down=down(timeout=timeout, lifecycle={"create_before_clear": True})).apply(done)
         ends += [alert["endsAt"] for alert in stack.firing()]
-        assert stack.plan().startswith("No changes.")
+        assert "No changes." in stack.plan()
     assert len(ends) == 2
     assert one.time(7_000)[:16] <= ends[0][:16]
     assert ends[1][:16] <= one.time(600)[:16]
@@ -152,7 +153,7 @@ def test_stacks_and_foreign_alerts_with_equal_labels_leave_each_other_alone(one:
     second.apply("1 created")
     assert len(one.query('alertname="Equal"')) == 3
     second.declare().apply("1 cleared")
-    assert first.plan().startswith("No changes.")
+    assert "No changes." in first.plan()
     assert first.run("destroy", "--auto-approve").code == 0
     [left] = one.query('alertname="Equal"')
     assert left["labels"] == labels
@@ -166,7 +167,7 @@ def test_what_a_restart_lost_is_raised_again(one: Target, tmp_path: Path) -> Non
     assert "alertmanager_alert.Down will be created" in stack.plan()
     stack.apply("1 created")
     assert len(stack.firing()) == 1
-    assert stack.plan().startswith("No changes.")
+    assert "No changes." in stack.plan()
 
 
 def test_an_alert_that_the_server_refuses_fails_alone_and_the_others_fire(one: Target, tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_every_alert_is_at_both_instances_of_a_cluster(two: Target, tmp_path: Pa
     stack = Stack(tmp_path, two).declare(Down=down())
     stack.apply("1 created")
     assert [len(stack.firing(peer)) for peer in (0, 1)] == [1, 1]
-    assert stack.plan() == "No changes. 1 alarm is as declared.\n"
+    assert stack.plan().endswith("No changes. 1 alarm is as declared.\n")
     assert stack.run("destroy", "--auto-approve").code == 0
     assert [len(stack.firing(peer)) for peer in (0, 1)] == [0, 0]
 
@@ -208,4 +209,4 @@ def test_an_alert_that_one_instance_lost_is_drift_that_names_it_and_apply_heals_
     assert "not firing at" in stack.run("plan", "--refresh-only").out
     stack.apply("1 updated")
     assert [len(stack.firing(peer)) for peer in (0, 1)] == [1, 1]
-    assert stack.plan().startswith("No changes.")
+    assert "No changes." in stack.plan()

@@ -79,11 +79,14 @@ class AlertType(NamedTuple):
         return canonical(item), begins + timeout - _MARGIN
 
     def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
-        """The server keeps the later end of two posts, so that a shorter timeout needs a clear before it."""
-        timeout, fixed = desired.attributes["timeout"], desired.attributes.get("starts_at")
+        """The server keeps the later end of two posts, so that a shorter timeout needs a clear before it.
+
+        With a beginning of its own it would be the same firing again, which the clear has ended.
+        """
+        timeout = desired.attributes["timeout"]
         assert isinstance(timeout, int)
-        begins = fixed if isinstance(fixed, int) else starts_at
-        return observed.expires_at is not None and begins + timeout < observed.expires_at
+        is_fixed = "starts_at" in desired.attributes
+        return not is_fixed and observed.expires_at is not None and starts_at + timeout < observed.expires_at
 
     def clear(self, observed: Observed, ends_at: int) -> str:
         own = observed.attributes.get("annotations")

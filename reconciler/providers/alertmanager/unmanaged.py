@@ -6,7 +6,7 @@ import re
 
 from reconciler.core.address import Address
 from reconciler.core.duration import format_duration
-from reconciler.core.unmanaged import UnmanagedAlarm, no_owner
+from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
 from reconciler.providers.alertmanager.fields import ALERT_NAME, DEFAULT_TIMEOUT
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.wire import Alert, as_observed, labels_of
@@ -17,7 +17,7 @@ def unmanaged_alert(alert: Alert, provider: str) -> UnmanagedAlarm:
     labels = labels_of(alert)
     made = re.sub(r"[^A-Za-z0-9_-]+", "_", labels.get(ALERT_NAME, "")).strip("_-")[:60]
     name = made if re.match(r"[A-Za-z_]", made) else f"alert_{made}".rstrip("_")
-    found = as_observed(alert, provider, no_owner(Address(ALERT.name, name)))
+    found = as_observed(alert, provider, unmanaged_marks(Address(ALERT.name, name)))
     fields: dict[str, object] = {"labels": labels, "annotations": found.attributes["annotations"]}
     if "generator_url" in found.attributes:
         fields["generator_url"] = found.attributes["generator_url"]
