@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from reconciler.config.blocks.foreign_templates import has_foreign_template, warn_of_foreign_templates
-from reconciler.config.blocks.head import ledger_url, stack_name, url_secrets
+from reconciler.config.blocks.head import ledger_directory, stack_name
 from reconciler.config.blocks.providers import AUTH, configure_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
@@ -84,7 +84,7 @@ def _load(
 
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
-    ledger = ledger_url(found, scope, diagnostics)
+    ledger = ledger_directory(found, scope, diagnostics)
     guards = _guards(found, scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
@@ -121,7 +121,7 @@ def _load(
         digest=config_digest(name, desired, providers, guards, later, used, scope),
         scope=scope,
         ledger=ledger,
-        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | set(url_secrets(ledger))),
+        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope))),
         warnings=diagnostics.sorted(shown),
         sections=later,
         data=data,

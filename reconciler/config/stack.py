@@ -88,7 +88,7 @@ class Stack(NamedTuple):
     scope: Scope
     """What expressions in ``sections`` can name; see ``reconciler.config.expressions.evaluate``."""
     ledger: str | None = None
-    """Where the journal is kept (``postgresql://...``, ``s3://...``); None for a file beside the configuration."""
+    """The directory of the ledger as written, relative to ``root``; None for the one beside the configuration."""
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()
     sections: Mapping[str, Node] = MappingProxyType({})

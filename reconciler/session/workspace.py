@@ -79,12 +79,9 @@ class Workspace:
 
     @property
     def ledger_path(self) -> Path:
-        """The file of the stack's ledger. Raises DiagnosticError if the stack names a ledger of another kind."""
-        if self.stack.ledger is not None:  # to write a file instead would record events twice
-            scheme = self.stack.ledger.partition(":")[0]
-            hint = "leave ledger out: the file .reconciler/<stack>.db beside the stack is the ledger then"
-            raise DiagnosticError(Diagnostic(f"this version cannot open a {scheme} ledger", hint=hint))
-        return self.state_directory / f"{self.stack.name}.db"
+        """The file of the stack's ledger."""
+        directory = self.stack.root / (self.stack.ledger or STATE_DIRECTORY)
+        return directory / f"{self.stack.name}.db"
 
     @property
     def providers(self) -> Mapping[str, Provider]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from socket import gethostname
 
@@ -15,7 +16,10 @@ from reconciler.cli.terminal import Terminal
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.ledger.protocol import RunState
 from reconciler.ledger.sqlite import open_ledger
+from tests.cli.inside import reconciler as inside
 from tests.cli.process import reconciler
+from tests.cli.stacks import write
+from tests.emulator.handle import Emulator
 from tests.ledger.samples import NOW, operations, run
 
 FAR = 10**13
@@ -123,3 +127,18 @@ def test_unlock_asks_and_takes_only_yes_for_it(stack: Path, answer: str, code: i
     assert "Held by ci-17" in err.getvalue()
     assert ("Broken" in out.getvalue()) is broken
     assert (open_ledger(stack / ".reconciler" / "shop.db").holder(NOW) is None) is broken
+
+
+def test_two_checkouts_share_the_ledger_that_both_name(emulator: Emulator, tmp_path: Path) -> None:
+    more = "ledger: ../state/ledgers\n"
+    first, second = (write(tmp_path / name, "a", endpoint=emulator.url, more=more) for name in ("one", "two"))
+    assert inside("apply", first, "--auto-approve").code == 0
+    file = tmp_path / "state" / "ledgers" / "tests.db"
+    assert file.is_file()
+    assert not (first / ".reconciler").exists()
+    with closing(open_ledger(file)) as ledger:
+        ledger.acquire("ci-17", gethostname(), HERE, NOW, FAR)
+        refused = inside("apply", second, "--auto-approve")
+    assert refused.code == 5
+    assert "ci-17" in refused.err
+    assert "apply" in inside("ledger", "list", file).out

@@ -13,8 +13,8 @@ WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
 PROVIDER_KEY = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 STACK_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 STACK_NAME_LENGTH = 63
-LEDGER_URL = r"^[a-z][a-z0-9+.-]*://\S+$"
-"""A scheme and what it leads to; which schemes there are is for the ledger to say."""
+LEDGER_DIRECTORY = r"^(?![A-Za-z][A-Za-z0-9+.-]+:)(?!~)\S([^\x00-\x1f]*\S)?$"
+"""A path: no URL, and nothing that a shell would have to expand."""
 
 
 class Block(BaseModel):

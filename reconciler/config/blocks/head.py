@@ -1,12 +1,11 @@
-"""The head of a stack: its name, and the ledger that its runs share."""
+"""The head of a stack: its name, and where its ledger is."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from urllib.parse import parse_qsl, unquote, urlsplit
+from collections.abc import Sequence
 
-from reconciler.config.blocks.common import LEDGER_URL, STACK_NAME, STACK_NAME_LENGTH
+from reconciler.config.blocks.common import LEDGER_DIRECTORY, STACK_NAME, STACK_NAME_LENGTH
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
@@ -16,7 +15,7 @@ from reconciler.config.expressions.scope import ExpressionSite, Scope
 from reconciler.config.yaml.node import Node, Value, kind
 from reconciler.config.yaml.source_map import Source
 
-_SECRET_PARAMETERS = frozenset(["password", "sslpassword", "secret", "token", "key"])
+_LEDGER_HINT = "write a directory on a local disk, or leave ledger out to keep the file in .reconciler"
 
 
 def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diagnostics: DiagnosticCollector) -> str:
@@ -44,37 +43,31 @@ def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diag
     return name
 
 
-def ledger_url(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> str | None:
-    """The URL of the shared ledger; None if the stack names none, or, with a diagnostic, if it is not one."""
+def ledger_directory(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> str | None:
+    """The directory of the ledger; None if the stack names none, or, with a diagnostic, if it is not a path."""
     node = sections.texts.get("ledger")
     if node is None:
         return None
     try:
-        url = _evaluated(node, sites.LEDGER, scope, diagnostics)
+        path = _evaluated(node, sites.LEDGER, scope, diagnostics)
     except UnresolvedError:
         return None
-    hint = "write postgresql://USER@HOST/DATABASE or s3://BUCKET/PREFIX; leave ledger out to keep a file here"
-    if not isinstance(url, str):
-        diagnostics.add(node.offset, f"ledger must be text, not {kind(url)}", hint)
-    elif not re.fullmatch(LEDGER_URL, url):  # not quoted: it may hold a password
-        what = "is empty" if not url else "has white space" if re.search(r"\s", url) else "is not a URL"
-        diagnostics.add(node.offset, f"ledger {what}", hint)
+    if not isinstance(path, str):
+        diagnostics.add(node.offset, f"ledger must be text, not {kind(path)}", _LEDGER_HINT)
+    elif not re.fullmatch(LEDGER_DIRECTORY, path):  # not quoted: a URL may hold a password
+        diagnostics.add(node.offset, f"ledger {_not_a_directory(path)}", _LEDGER_HINT)
     else:
-        return url
+        return path
     return None
 
 
-def url_secrets(url: str | None) -> Iterator[str]:
-    """The passwords in a URL, as written and decoded."""
-    try:
-        parts = urlsplit(url or "")
-        written = [parts.password or ""]
-    except ValueError:
-        return
-    written += [value for name, value in parse_qsl(parts.query) if name.lower() in _SECRET_PARAMETERS]
-    for text in written:
-        if text:
-            yield from {text, unquote(text)}
+def _not_a_directory(path: str) -> str:
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)", path)
+    if scheme is not None:
+        return f"cannot be at {scheme[0]}: it is a local file"
+    if path.startswith("~"):
+        return "begins with ~, which is not expanded"
+    return "has control characters, or white space at an end" if path else "is empty"
 
 
 def _evaluated(node: Node, site: ExpressionSite, scope: Scope, diagnostics: DiagnosticCollector) -> Value:

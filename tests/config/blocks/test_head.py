@@ -35,11 +35,9 @@ def test_a_name_may_use_nothing_but_variables(name: str) -> None:
     assert message.startswith("1:")
 
 
-def test_a_ledger_may_use_the_environment() -> None:
-    url = "postgresql://ci:a-pass%21word@db/ledgers"
-    stack = load(f'stack: demo\nledger: "${{env.LEDGER}}"\n{PROVIDERS}', environ={"LEDGER": url})
-    assert stack.ledger == url
-    assert {"a-pass%21word", "a-pass!word"} <= stack.secrets
+def test_the_directory_of_a_ledger_may_use_the_environment() -> None:
+    text = f'stack: demo\nledger: "${{env.STATE}}/${{stack.name}}"\n{PROVIDERS}'
+    assert load(text, environ={"STATE": "/var/lib/ci"}).ledger == "/var/lib/ci/demo"
 
 
 def test_without_a_ledger_there_is_none() -> None:
@@ -51,17 +49,20 @@ def test_without_a_ledger_there_is_none() -> None:
     [
         ("5", "must be text, not a number"),
         ('""', "is empty"),
-        ("here", "is not a URL"),
-        ('"s3://b "', "has white space"),
+        ('"here "', "has control characters, or white space at an end"),
+        ("~/state", "begins with ~, which is not expanded"),
+        ("postgresql://ci@db/ledgers", "cannot be at postgresql: it is a local file"),
+        ("s3://bucket/prefix", "cannot be at s3: it is a local file"),
+        ("file:/var/lib/ci", "cannot be at file: it is a local file"),
     ],
 )
-def test_what_is_no_ledger_is_told_without_its_value(written: str, what: str) -> None:
+def test_what_is_no_directory_of_a_ledger_is_told_without_its_value(written: str, what: str) -> None:
     (message,) = told(f"stack: demo\nledger: {written}\n{PROVIDERS}")
-    assert message.startswith(f"2:9 ledger {what} (write postgresql://")
+    assert message.startswith(f"2:9 ledger {what} (write a directory")
 
 
 def test_a_password_in_a_ledger_is_not_shown() -> None:
-    text = f"stack: demo\nledger: postgresql://ci:hunter2 xyzzy@db/ledgers\n{PROVIDERS}"
+    text = f"stack: demo\nledger: postgresql://ci:hunter2@db/ledgers\n{PROVIDERS}"
     (found,) = problems(text)
     assert found.source is None
     assert "hunter2" not in str(found)
