@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from threading import Event
 
 from reconciler.app.owner import owner
+from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck, read_checks
 from reconciler.checks.result import Report
@@ -17,8 +18,12 @@ from reconciler.session.session import open_session
 from reconciler.session.workspace import Workspace
 
 
-def run_stack_checks(workspace: Workspace, names: Sequence[str], stop: Event, progress: Progress) -> Report:
+def run_stack_checks(
+    workspace: Workspace, names: Sequence[str], stop: Event, progress: Progress, who: Owner | None = None
+) -> Report:
     """Run the named checks, or all of them, until they end or ``stop`` is set.
+
+    Canaries hold the stack's lease as ``who``, by default this process.
 
     Raises DiagnosticError if the checks are invalid, or if the stack has none: a gate without checks must not pass.
     """
@@ -31,7 +36,7 @@ def run_stack_checks(workspace: Workspace, names: Sequence[str], stop: Event, pr
         workspace.stack.name,
         checks,
         workspace.query,
-        lambda: canary_session(workspace),
+        lambda: canary_session(workspace, who or owner()),
         workspace.clock,
         stop,
         progress,
@@ -45,10 +50,10 @@ def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check 
 
 
 @contextmanager
-def canary_session(workspace: Workspace) -> Iterator[CanarySession]:
+def canary_session(workspace: Workspace, who: Owner) -> Iterator[CanarySession]:
     """A session for canaries, under the stack's lease. Raises LeaseHeldError."""
     # An event of its own: if the lease is lost the ledger refuses further writes, and the other checks continue.
-    with open_session(workspace, owner(), Event(), command=CHECK) as session:
+    with open_session(workspace, who, Event(), command=CHECK) as session:
         yield CanarySession(session, workspace.refusals)
 
 

@@ -58,7 +58,7 @@ def latest_runs(workspace: Workspace, store: RunStore) -> dict[str, Record]:
 
 def preview_drill(workspace: Workspace, name: str) -> tuple[Drill, Sequence[Preview], list[str]]:
     """A drill, what each step would send, and why it would not start now."""
-    drill = _read(workspace, name)
+    drill = load_drill(workspace, name)
     types, now = workspace.registry.resource_types(), workspace.clock.now()
     plan = combined_plan(drill, types, now)
     found = [*refusals(drill, workspace.projects, now), *workspace.refusals(plan), *plan.problems]
@@ -67,7 +67,7 @@ def preview_drill(workspace: Workspace, name: str) -> tuple[Drill, Sequence[Prev
 
 def run_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks, *, force: bool = False) -> Record:
     """Run a drill against the stack's services."""
-    drill = _read(workspace, name)
+    drill = load_drill(workspace, name)
     with hooks(workspace) as operator:
         return start(workspace, drill, store, operator, force=force)
 
@@ -82,7 +82,7 @@ def rehearse_drill(
 
 def resume_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks) -> Record:
     """Resume the last unfinished run of a drill. Raises DiagnosticError if there is none."""
-    drill = _read(workspace, name)
+    drill = load_drill(workspace, name)
     unfinished = store.unfinished(name)
     if not unfinished:
         hint = f"`reconciler drill run {name}` starts one; `reconciler drill status` shows how the last one ended"
@@ -115,15 +115,20 @@ def active_alarms(workspace: Workspace, recorded: Sequence[str]) -> tuple[dict[s
     found: dict[str, list[Observed]] = {}
     try:
         for name in names:
-            stack = drill_stack(workspace.stack.name, name)
-            shown = workspace.observe_owner(stack)
-            found[name] = [one for one in shown if one.state is State.ACTIVE]
+            found[name] = active_drill_alarms(workspace, name)
     except ServiceError as error:
         return found, str(error.detail)
     return found, None
 
 
-def _read(workspace: Workspace, name: str) -> Drill:
+def active_drill_alarms(workspace: Workspace, name: str) -> list[Observed]:
+    """The active alarms of a drill, known by its marks. Raises ServiceError."""
+    observed = workspace.observe_owner(drill_stack(workspace.stack.name, name))
+    return [found for found in observed if found.state is State.ACTIVE]
+
+
+def load_drill(workspace: Workspace, name: str) -> Drill:
+    """A drill of an open stack. Raises DiagnosticError if it is invalid, or if there is none of that name."""
     return read_drill(workspace.stack, name, list(workspace.registry), workspace.ask)
 
 

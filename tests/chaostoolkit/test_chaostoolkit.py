@@ -75,7 +75,7 @@ def test_its_rollbacks_take_back_what_a_method_that_fails_left(tmp_path: Path) -
     _, journal, said = chaos(directory, "--rollback-strategy", "always")
     failed = next(each for each in journal["run"] if each["activity"]["name"] == "failover")
     assert failed["status"] == "failed", said
-    assert "has no aom_event.nope for this" in str(failed["exception"])
+    assert "has no event aom_event.nope" in str(failed["exception"])
     assert no_active_alarms(str(directory), "checkout_outage")
 
 
