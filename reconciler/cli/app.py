@@ -141,7 +141,7 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
 
 
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
-    """Tell what went wrong: on standard error, and where JSON was asked for as the answer."""
+    """Tell what went wrong: on standard error, and as the answer where JSON or Markdown was asked for."""
     from reconciler.cli.errors import failure, usage_error
 
     failed = usage_error(error) if isinstance(error, TyperException) else failure(error)
@@ -149,6 +149,10 @@ def _fail(terminal: Terminal, error: Exception) -> ExitCode:
         from reconciler.views.json.diagnostic import diagnostics_document
 
         terminal.result(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
-    else:
-        terminal.report(failed.diagnostics)
+        return failed.exit_code
+    if terminal.format is Format.MARKDOWN:
+        from reconciler.views.markdown.diagnostic import failure_markdown
+
+        terminal.result(Format.MARKDOWN, text=list, markdown=lambda: failure_markdown(failed.diagnostics))
+    terminal.report(failed.diagnostics)
     return failed.exit_code

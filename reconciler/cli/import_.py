@@ -76,12 +76,11 @@ def import_(
     with opened(terminal, path, var, var_file) as workspace:
         found = workspace.unmanaged(known_filters(wanted, workspace.resource_types), provider)
         if adopt:
-            _adopt(terminal, workspace, found, out, path, var, var_file, format)
-        else:
-            made = imports(workspace.stack, found, workspace.registry)
-            adopt_next = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
-            _declare(terminal, workspace, made, out, adopt_next, filtered=bool(wanted))
-    return ExitCode.DONE
+            return _adopt(terminal, workspace, found, out, path, var, var_file, format)
+        made = imports(workspace.stack, found, workspace.registry)
+        adopt_next = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
+        _declare(terminal, workspace, made, out, adopt_next, filtered=bool(wanted))
+        return ExitCode.DONE
 
 
 def _declare(
@@ -131,10 +130,9 @@ def _adopt(
     var: list[str] | None,
     var_file: list[Path] | None,
     format: Format,
-) -> None:
+) -> ExitCode:
     from reconciler.cli.operator import show_plan
     from reconciler.cli.plan import save
-    from reconciler.core.diagnostic import DiagnosticError
     from reconciler.plan.adoption import adopt
     from reconciler.views.phrases.plan import count
     from reconciler.views.text.line import line
@@ -142,10 +140,13 @@ def _adopt(
     plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())
     show_plan(terminal, plan, format)
     if plan.problems:
-        raise DiagnosticError(*plan.problems)
+        if format != Format.JSON:
+            terminal.report(plan.problems)
+        return ExitCode.ERROR  # what was shown has them
     left = len(found) - sum(len(change.before) for change in plan.changes)
     if left:
         are = "is" if left == 1 else "are"
         terminal.message([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
     if out is not None and plan.changes:
         save(terminal, plan, out, stack, var, var_file)
+    return ExitCode.DONE

@@ -92,9 +92,9 @@ def plan(
         else:
             show_plan(terminal, made, format, told)
         if made.problems:
-            if format == Format.JSON:
-                return ExitCode.ERROR  # its document has them
-            raise DiagnosticError(*made.problems)
+            if format != Format.JSON:
+                terminal.report(made.problems)
+            return ExitCode.ERROR  # what was shown has them
         if not force:
             refusals = workspace.refusals(made)
             terminal.report([refusal._replace(severity=Severity.WARNING) for refusal in refusals])

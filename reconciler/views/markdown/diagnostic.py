@@ -1,8 +1,8 @@
-"""Diagnostics as Markdown: a list."""
+"""Diagnostics as Markdown: a list, or the whole report of a command that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.views.markdown.text import code, escape
@@ -16,6 +16,11 @@ def diagnostic_items(diagnostics: Iterable[Diagnostic]) -> list[str]:
         hint = f" _Hint: {_one_line(diagnostic.hint)}_" if diagnostic.hint else ""
         items.append(f"- **{diagnostic.severity}**{place} {_one_line(diagnostic.summary)}{hint}")
     return items
+
+
+def failure_markdown(diagnostics: Sequence[Diagnostic]) -> str:
+    """What a command that failed reports instead of its result."""
+    return "\n".join(["### Failed", "", *diagnostic_items(diagnostics)]) + "\n"
 
 
 def _one_line(text: str) -> str:
