@@ -89,8 +89,10 @@ def test_a_faulty_line_is_annotated(job: Job) -> None:
     write(job.stack, "one", severity="Fatal")
     done, outputs = job.run()
     assert done.returncode == 1
-    assert outputs == {"changes": "false", "exit-code": "1"}
+    report = job.directory / "reconciler-report.md"
+    assert outputs == {"changes": "false", "exit-code": "1", "report": str(report)}
     assert "::error file=stack/stack.yaml,line=6,col=" in done.stderr
+    assert report.read_text().startswith("### Failed\n\n- **error** `stack/stack.yaml:6:")
 
 
 def test_what_an_input_says_is_never_run_as_a_command(job: Job) -> None:
@@ -149,10 +151,15 @@ def github(comments: list[dict[str, object]]) -> Iterator[tuple[str, list[Reques
         server.server_close()
 
 
-def comment(directory: Path, url: str) -> None:
+MARKER = "<!-- reconciler plan: stack=shop environment=staging.yaml -->"
+
+
+def comment(directory: Path, url: str, report: str = "### Plan for `shop`\n\n**1 to create**\n") -> None:
     (directory / "event.json").write_text('{"pull_request": {"number": 7}}')
-    (directory / "report.md").write_text("### Plan for `shop`\n\n**1 to create**\n")
+    (directory / "report.md").write_text(report)
     env = os.environ | {
+        "INPUT_PATH": "./shop/",
+        "INPUT_VAR_FILES": "staging.yaml\n",
         "GITHUB_API_URL": url,
         "GITHUB_REPOSITORY": "o/r",
         "GITHUB_EVENT_PATH": str(directory / "event.json"),
@@ -167,15 +174,32 @@ def posted(id: int, body: str, kind: str = "Bot") -> dict[str, object]:
 
 
 def test_a_plan_becomes_a_comment(tmp_path: Path) -> None:
-    with github([posted(1, "### Plan for `another`\n"), posted(2, "### Plan for `shop`\n", "User")]) as (url, written):
+    another = MARKER.replace("staging", "production")
+    with github([posted(1, f"{another}\n### Plan for `shop`\n"), posted(2, f"{MARKER}\n", "User")]) as (url, written):
         comment(tmp_path, url)
     ((method, path, body),) = written
     assert (method, path) == ("POST", "/repos/o/r/issues/7/comments")
-    assert body["body"].startswith("### Plan for `shop`\n\n**1 to create**")
+    assert body["body"] == f"{MARKER}\n### Plan for `shop`\n\n**1 to create**\n\nVariables: `staging.yaml`\n"
 
 
 def test_the_comment_of_an_earlier_plan_is_brought_up_to_date(tmp_path: Path) -> None:
     others = [posted(number, f"talk {number}") for number in range(4)]
-    with github([*others, posted(42, "### Plan for `shop`\r\n\r\nold")]) as (url, written):
+    with github([*others, posted(42, f"{MARKER}\r\n### Plan for `shop`\r\n\r\nold")]) as (url, written):
         comment(tmp_path, url)
     assert [(each.method, each.path) for each in written] == [("PATCH", "/repos/o/r/issues/comments/42")]
+
+
+def test_a_plan_that_failed_replaces_the_comment_of_an_earlier_one(tmp_path: Path) -> None:
+    with github([posted(42, f"{MARKER}\n### Plan for `shop`\n")]) as (url, written):
+        comment(tmp_path, url, "### Failed\n\n- **error** the stack is gone\n")
+    ((method, _, body),) = written
+    assert method == "PATCH"
+    assert body["body"].startswith(f"{MARKER}\n### Failed\n")
+
+
+def test_a_report_that_fills_a_comment_is_cut_to_make_room_for_its_marker(tmp_path: Path) -> None:
+    with github([]) as (url, written):
+        comment(tmp_path, url, "a line\n" * 9_362)
+    ((_, _, body),) = written
+    assert len(body["body"]) <= 65_536
+    assert "more lines left out" in body["body"]
