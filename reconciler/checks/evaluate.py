@@ -36,8 +36,8 @@ def listed(items: Sequence[Item]) -> str:
 
 def label(item: Item) -> str:
     """An item in a few words: its name, how severe it is, what it is about."""
-    name = _first(item, "event_name", "policy", "policy_id", "id") or "an item without a name"
-    severity = _first(item, "event_severity", "level", "event_level")
+    name = _first(item, "event_name", "policy", "policy_id", "alertname", "id") or "an item without a name"
+    severity = _first(item, "event_severity", "level", "event_level", "severity")
     about = _first(item, "resource_id", "instance_id", "resource_name")
     state = item.get("state")
     facts = [fact for fact in (severity, state if isinstance(state, str) else None) if fact]

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
+from reconciler.providers.alertmanager.data_sources import ALERTS, SILENCES, STATUS
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.protocol import Provider, ProviderContext
@@ -20,6 +22,7 @@ class Alertmanager(NamedTuple):
     summary: str = "Prometheus Alertmanager, and what speaks its API: alerts"
     settings: type[BaseModel] = AlertmanagerSettings
     resource_types: Mapping[str, ResourceType] = {ALERT.name: ALERT}  # never written to
+    data_sources: Mapping[str, DataSource] = {ALERTS.name: ALERTS, SILENCES.name: SILENCES, STATUS.name: STATUS}
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.providers.alertmanager.connection import open_cluster

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from reconciler.core.address import Address
+from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.alertmanager.cluster import Cluster, Instance
+from reconciler.providers.alertmanager.data_sources import AlertsQuery, SilencesQuery, StatusQuery
 from reconciler.providers.alertmanager.instances import as_one
+from reconciler.providers.alertmanager.items import alert_items, silence_items, status_item
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
-from reconciler.providers.alertmanager.wire import Alert, alert_id, alerts, labels_of
+from reconciler.providers.alertmanager.wire import Alert, alert_id, labels_of, listed
+from reconciler.providers.http import Response
 from reconciler.providers.protocol import Limits, ServiceError
+
+_Answer = TypeVar("_Answer")
 
 MAX_FILTERED = 20
 """Up to so many addresses the server is asked for just these; for more, for all of the stack."""
@@ -76,6 +86,22 @@ class AlertmanagerProvider:
             if all(labels.get(name) in values for name, values in filters.items()):
                 yield found
 
+    def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:  # noqa: ARG002 - protocol
+        match query:
+            case AlertsQuery():
+                matchers = [*query.matchers, *(_one_of(name, values) for name, values in query.labels.items())]
+                switches = [("silenced", query.silenced), ("inhibited", query.inhibited)]
+                hidden = [(name, "false") for name, counts in switches if not counts]
+                return list(alert_items(self._answers(matchers, hidden)))
+            case SilencesQuery():
+                states = [query.state] if isinstance(query.state, str) else query.state
+                found = silence_items(self._complete(partial(self._list, "silences", ())))
+                return [item for item in found if item["state"] in states]
+            case StatusQuery():
+                answers = self._complete(self._status, every=True)
+                return [status_item(name, answer) for name, answer in answers.items()]
+        raise TypeError(f"{source}: a query of another data source: {type(query).__name__}")
+
     def close(self) -> None:
         self._cluster.close()
 
@@ -97,21 +123,40 @@ class AlertmanagerProvider:
                     seen.add(alert_id(alert))
                     yield unmanaged_alert(alert, self.key)
 
-    def _answers(self, matchers: Sequence[str]) -> dict[str, list[Alert]]:
-        """The alerts at each instance that answers; ServiceError if fewer than the quorum do."""
-        params = [("filter", matcher) for matcher in matchers]
+    def _answers(self, matchers: Sequence[str], more: Sequence[tuple[str, str]] = ()) -> Mapping[str, Sequence[Alert]]:
+        """The alerts at each instance that answers."""
+        params = [*(("filter", matcher) for matcher in matchers), *more]
+        return self._complete(partial(self._list, "alerts", params))
 
-        def get(instance: Instance) -> list[Alert]:
-            response = instance.client.send(
-                "GET", f"{self._path}/alerts", params=params, headers=instance.headers, reading=True
-            )
-            return list(alerts(response))
-
-        answers = self._cluster.ask_all(get)
+    def _complete(self, request: Callable[[Instance], _Answer], *, every: bool = False) -> dict[str, _Answer]:
+        """What each instance answers; ServiceError if fewer than the quorum do, or than all of them."""
+        answers = self._cluster.ask_all(request)
         found = {name: answer for name, answer in answers.items() if not isinstance(answer, ServiceError)}
-        if len(found) < self._cluster.quorum:
+        if len(found) < (len(answers) if every else self._cluster.quorum):
             raise next(answer for answer in answers.values() if isinstance(answer, ServiceError))
         return found
+
+    def _list(self, what: str, params: Sequence[tuple[str, str]], instance: Instance) -> list[Alert]:
+        return list(listed(self._get(what, params, instance), what))
+
+    def _status(self, instance: Instance) -> Alert:
+        response = self._get("status", (), instance)
+        answer = response.json()
+        if not isinstance(answer, dict):
+            raise response.unreadable("the response is not a status")
+        return answer
+
+    def _get(self, what: str, params: Sequence[tuple[str, str]], instance: Instance) -> Response:
+        return instance.client.send(
+            "GET", f"{self._path}/{what}", params=params, headers=instance.headers, reading=True
+        )
+
+
+def _one_of(name: str, values: str | Sequence[str]) -> str:
+    """The matcher of a label that has one of these values."""
+    if isinstance(values, str):
+        return f"{name}={_quoted(values)}"
+    return f"{name}=~{_quoted('|'.join(map(_literal, values)))}"
 
 
 def _quoted(value: str) -> str:

@@ -38,11 +38,11 @@ def read_instant(value: object) -> int | None:
         return None
 
 
-def alerts(response: Response) -> Iterator[Alert]:
-    """The alerts of an answer of ``GET /alerts``; ServiceError where it is no list of objects."""
+def listed(response: Response, what: str) -> Iterator[Alert]:
+    """The items of an answer that is a list; ServiceError where it is no list of objects."""
     found = response.json()
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise response.unreadable("the response is not a list of alerts")
+        raise response.unreadable(f"the response is not a list of {what}")
     yield from found
 
 
