@@ -104,7 +104,7 @@ def test_a_secret_that_is_echoed_is_hidden() -> None:
     body = {"error_code": "s3cret-code", "error_msg": "token s3cret is bad", "trace_id": "s3cret"}
     failure = met(401, body, Redactor(["s3cret"]))
     assert "s3cret" not in f"{failure!r} {failure} {failure.detail}"
-    assert failure.detail.message == "token *** is bad"
+    assert failure.detail.message == "token (sensitive) is bad"
 
 
 @pytest.mark.parametrize(

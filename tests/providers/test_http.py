@@ -247,7 +247,7 @@ def test_nothing_logged_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None
         met = failure(running.url)
     with closed_port() as port:
         failure(f"http://127.0.0.1:{port}")
-    assert met.detail.message == "token *** is bad"
+    assert met.detail.message == "token (sensitive) is bad"
     assert caplog.text
     assert TOKEN not in caplog.text
 
