@@ -51,14 +51,17 @@ def is_at(entry: Entry, targets: Mapping[str, str] | None) -> bool:
 
 
 class Orphan(NamedTuple):
-    """An alarm that was pushed through a provider which is not configured any more, and that is not known to be over;
-    ``over_by`` is the instant (epoch ms) by which it expires.
+    """An alarm that was pushed to a target that no provider is configured for any more, and is not known to be over.
+
+    ``over_by`` is the instant (epoch ms) by which it expires; ``target`` is the canonical text of where it was pushed,
+    None if the run did not say.
     """
 
     key: str
     address: Address
     provider: str
     over_by: int
+    target: str | None = None
 
 
 class LedgerView(NamedTuple):
@@ -67,7 +70,7 @@ class LedgerView(NamedTuple):
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
     service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
     our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
-    ``begins_at`` of their first attempt. ``orphans`` are alarms at providers that nobody asks any more. ``flown`` are
+    ``begins_at`` of their first attempt. ``orphans`` are alarms at targets that nobody queries any more. ``flown`` are
     the ids of the plans by which checks of this ledger sent canaries; ``busy`` says that another run holds the lease
     now, so that a canary may be up.
     """

@@ -147,20 +147,31 @@ def view(
     )
 
 
-def _orphans(connection: sqlite3.Connection, now: int, providers: Collection[str]) -> tuple[Orphan, ...]:
-    """Alarms at other providers than these; only where the journal knows such a provider it is read as a whole."""
+def _orphans(connection: sqlite3.Connection, now: int, targets: Mapping[str, str]) -> tuple[Orphan, ...]:
+    """Alarms at other targets than these; only if the journal knows such a target it is read as a whole."""
+    if not _has_other_providers(connection, now, targets) and not _has_other_targets(connection, now, targets):
+        return ()
+    rows = connection.execute(
+        f"{_STANDING} status = 'done' AND ended_at >= ? ORDER BY ended_at, intent, position", (now - REMEMBERED,)
+    )
+    return orphans(_entries(connection, rows), targets, now, REMEMBERED)
+
+
+def _has_other_providers(connection: sqlite3.Connection, now: int, providers: Collection[str]) -> bool:
     known = tuple(map(told_provider, providers))
     told = connection.execute(
         "SELECT DISTINCT substr(body, instr(body, ?), ?) FROM journal WHERE step = 'intend' AND at >= ?",
         (PROVIDER, max(map(len, known), default=1), now - REMEMBERED),
     )
-    others = any(not text.startswith(known) for (text,) in told)
-    if not others:
-        return ()
-    rows = connection.execute(
-        f"{_STANDING} status = 'done' AND ended_at >= ? ORDER BY ended_at, intent, position", (now - REMEMBERED,)
+    return any(not text.startswith(known) for (text,) in told)
+
+
+def _has_other_targets(connection: sqlite3.Connection, now: int, targets: Mapping[str, str]) -> bool:
+    told = connection.execute(
+        "SELECT DISTINCT targets FROM runs WHERE targets IS NOT NULL AND started_at >= ?",
+        (now - REMEMBERED - LONGEST_RUN,),
     )
-    return orphans(_entries(connection, rows), providers, now, REMEMBERED)
+    return any(targets.get(key, target) != target for (text,) in told for key, target in json.loads(text).items())
 
 
 def _attempted(
