@@ -1,12 +1,13 @@
-"""Abandoned providers: what a plan says of alarms at a provider that was taken out of the configuration too soon."""
+"""Abandoned targets: what a plan says of alarms at places that the configuration does not point to any more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.duration import format_instant
+from reconciler.core.target import Target
 from reconciler.ledger.protocol import Orphan
 from reconciler.plan.state import KnownState
 
@@ -14,30 +15,77 @@ _NAMED = 5
 """How many addresses a warning names before it only counts them."""
 
 
-def orphan_warnings(past: KnownState, targets: Sequence[Address]) -> Iterator[Diagnostic]:
-    """A warning for each provider that is not configured any more and may still show alarms of the stack.
+def orphan_warnings(past: KnownState, targets: Sequence[Address], places: Mapping[str, Target]) -> Iterator[Diagnostic]:
+    """A warning for each provider that was removed, or points elsewhere now, and may still show alarms of the stack.
 
-    What another provider shows, being of the same project, is in the plan. Nobody is asked.
+    ``places`` says where each configured provider points. What another provider shows, being of the same project, is
+    in the plan. No service is queried.
     """
     if not past.ledger.orphans:
         return iter(())
     shown = {found.marks.key for active in past.active.values() for found in active}
-    groups: dict[str, list[Orphan]] = {}
+    groups: dict[tuple[str, str], list[Orphan]] = {}
     for left in past.ledger.orphans:
         wanted = not targets or any(target.covers(left.address) for target in targets)
         if wanted and left.key not in shown:
-            groups.setdefault(left.provider, []).append(left)
-    return (_warning(provider, groups[provider]) for provider in sorted(groups))
+            moved_from = left.target or "" if left.provider in places else ""
+            groups.setdefault((left.provider, moved_from), []).append(left)
+    return (
+        _moved(provider, moved_from, groups[provider, moved_from])
+        if moved_from
+        else _removed(provider, groups[provider, moved_from])
+        for provider, moved_from in sorted(groups)
+    )
 
 
-def _warning(provider: str, left: Sequence[Orphan]) -> Diagnostic:
-    names = ", ".join(str(item.address) for item in left[:_NAMED])
-    more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
-    alarms = "1 alarm" if len(left) == 1 else f"{len(left):,} alarms"
+def renamed_warning(stack: str, file: str, left: Sequence[Orphan]) -> Diagnostic:
+    """The warning of alarms in the ledger of a stack that no configuration beside it declares any more."""
+    places = ", ".join(label(target) for target in sorted({item.target for item in left if item.target is not None}))
     return Diagnostic(
-        f"provider {provider} is not configured any more, and {alarms} that went through it may still fire: "
-        f"{names}{more}",
-        hint=f"put providers.{provider} back and apply, which clears what is not declared, then take it out again; "
-        f"or clear by hand. All has expired by {format_instant(max(item.over_by for item in left))}",
+        f'no configuration here has the name of stack "{stack}" any more, and {_count(left)} that it pushed'
+        f"{f' to {places}' if places else ''} may still fire: {_names(left)}",
+        hint=f"if the stack was renamed, put `stack: {stack}` back, run `reconciler destroy`, then rename it again; "
+        f"or clear by hand and remove its ledger {file}. {_expiry(left)}",
         severity=Severity.WARNING,
     )
+
+
+def label(target: str) -> str:
+    """The canonical text of a target for readers; as it is if it is none."""
+    try:
+        return Target.parse(target).label
+    except ValueError:
+        return target
+
+
+def _removed(provider: str, left: Sequence[Orphan]) -> Diagnostic:
+    return Diagnostic(
+        f"provider {provider} is not configured any more, and {_count(left)} that went through it may still fire: "
+        f"{_names(left)}",
+        hint=f"put providers.{provider} back and apply, which clears what is not declared, then take it out again; "
+        f"or clear by hand. {_expiry(left)}",
+        severity=Severity.WARNING,
+    )
+
+
+def _moved(provider: str, moved_from: str, left: Sequence[Orphan]) -> Diagnostic:
+    return Diagnostic(
+        f"provider {provider} pointed to {label(moved_from)} before, and {_count(left)} pushed there may still fire: "
+        f"{_names(left)}",
+        hint=f"put the old settings of providers.{provider} back, run `reconciler destroy`, then change them again; "
+        f"or clear by hand. {_expiry(left)}",
+        severity=Severity.WARNING,
+    )
+
+
+def _names(left: Sequence[Orphan]) -> str:
+    more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
+    return ", ".join(str(item.address) for item in left[:_NAMED]) + more
+
+
+def _count(left: Sequence[Orphan]) -> str:
+    return "1 alarm" if len(left) == 1 else f"{len(left):,} alarms"
+
+
+def _expiry(left: Sequence[Orphan]) -> str:
+    return f"All has expired by {format_instant(max(item.over_by for item in left))}"

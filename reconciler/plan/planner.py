@@ -54,7 +54,7 @@ def make_plan(
             for change in changes
             if change.action is not Action.NO_OP
         }
-        warnings = tuple(orphan_warnings(known, targets))
+        warnings = tuple(orphan_warnings(known, targets, places or {}))
         plan = Plan(
             *("", stack, now, config_digest, changes, basis, providers or {}),
             warnings=warnings,

@@ -38,6 +38,7 @@ from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.receiver import RunReceiver
+from reconciler.session.renamed import renamed_warnings
 
 CHECK_PATH = "check the path, and who may read it"
 
@@ -187,6 +188,8 @@ class Workspace:
             targets=targets,
             destroy=destroy,
         )
+        renamed = tuple(renamed_warnings(self.ledger_path, self.stack.root, plan.planned_at))
+        plan = plan._replace(warnings=(*plan.warnings, *renamed)) if renamed else plan
         kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
         return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
 

@@ -1,0 +1,55 @@
+"""Renamed stacks: alarms in ledgers beside a stack's own that no configuration there has the name of any more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.ledger.protocol import Orphan
+from reconciler.ledger.sqlite import read_ledger
+from reconciler.plan.orphans import renamed_warning
+
+_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([^"'#\r\n]*)""", re.MULTILINE)
+_TEMPLATE = re.compile(r"\$\{[^}]*\}")
+
+
+def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]:
+    """A warning for each other ledger beside ``ledger`` whose stack left alarms that may fire at ``now`` (epoch ms).
+
+    Stacks that a YAML file in ``root`` still names are left out, whatever the value of a variable in the name. What is
+    no ledger, or cannot be read, is skipped; nothing is written.
+    """
+    others = [file for file in sorted(ledger.parent.glob("*.db")) if file != ledger and file.is_file()]
+    if not others:
+        return
+    named = _stack_patterns(root)
+    for file in others:
+        if not any(fnmatchcase(file.stem, pattern) for pattern in named):
+            left = _left(file, now)
+            if left:
+                yield renamed_warning(file.stem, str(file), left)
+
+
+def _left(file: Path, now: int) -> tuple[Orphan, ...]:
+    """The alarms of a ledger that are not known to be over, no provider being configured."""
+    try:
+        with closing(read_ledger(file)) as ledger:
+            return ledger.view(now, 0, {}).orphans
+    except (DiagnosticError, OSError):
+        return ()
+
+
+def _stack_patterns(root: Path) -> set[str]:
+    """What the files of the directory call their stacks; an expression in a name stands for any text."""
+    found: set[str] = set()
+    for file in (*root.glob("*.yaml"), *root.glob("*.yml")):
+        try:
+            text = file.read_text(errors="replace")
+        except OSError:
+            continue
+        found |= {_TEMPLATE.sub("*", name.strip()) for name in _NAME.findall(text)}
+    return found - {""}
