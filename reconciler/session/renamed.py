@@ -20,8 +20,9 @@ _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]:
     """A warning for each other ledger beside ``ledger`` whose stack left alarms that may fire at ``now`` (epoch ms).
 
-    Stacks that a YAML file in ``root`` still names are left out, whatever the value of a variable in the name. What is
-    no ledger, or cannot be read, is skipped; nothing is written.
+    ``ledger`` is in a directory that only stacks configured in ``root`` use. Stacks that a YAML file there still names
+    are left out, whatever the value of a variable in the name. What is no ledger, or cannot be read, is skipped;
+    nothing is written.
     """
     others = [file for file in sorted(ledger.parent.glob("*.db")) if file != ledger and file.is_file()]
     if not others:

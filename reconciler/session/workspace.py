@@ -188,8 +188,9 @@ class Workspace:
             targets=targets,
             destroy=destroy,
         )
-        renamed = tuple(renamed_warnings(self.ledger_path, self.stack.root, plan.planned_at))
-        plan = plan._replace(warnings=(*plan.warnings, *renamed)) if renamed else plan
+        if self.ledger_path.parent == self.state_directory:  # elsewhere stacks of other directories keep theirs
+            renamed = renamed_warnings(self.ledger_path, self.stack.root, plan.planned_at)
+            plan = plan._replace(warnings=(*plan.warnings, *renamed))
         kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
         return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
 
