@@ -1,4 +1,4 @@
-"""Acts: what a step does, for each action it can have."""
+"""The executor: takes the steps of a drill, sends their pushes and clears through the session, records the outcomes."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Event
 
+from reconciler.apply.result import ApplyStatus, Result
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.checks.run import run_checks
 from reconciler.core.action import Action as PlanAction
 from reconciler.core.desired import Desired
-from reconciler.core.duration import rough_duration
-from reconciler.core.observed import State
+from reconciler.core.duration import MINUTE, rough_duration
+from reconciler.core.observed import Observed, State
+from reconciler.core.operation import Status, Verb
 from reconciler.core.retry import poll_intervals
 from reconciler.drill.cleanup import account_for
 from reconciler.drill.context import RunContext
-from reconciler.drill.delivery import Delivery
 from reconciler.drill.drill import TIMEOUT, Drill, to_raise, to_record, with_timeout
 from reconciler.drill.journal import RunJournal
 from reconciler.drill.observer import EffectObserver, ObservingClock
-from reconciler.drill.record import DrillStatus
+from reconciler.drill.record import DrillStatus, Emission
 from reconciler.drill.spec import StepAction
 from reconciler.drill.stop import DrillStopped, StepFailed, StopConditions
 from reconciler.drill.timeline import Step
+from reconciler.plan.plan import Change, Plan
+from reconciler.providers.protocol import ErrorKind, ServiceError
 from reconciler.session.session import StackSession
+
+OBSERVE_DEADLINE = MINUTE
+"""How long (ms) a step retries a service that cannot be queried."""
 
 
 class StepExecutor:
-    """The steps of one run, taken one at a time; keeps what each alarm was raised as."""
+    """Executes the steps of one run, one at a time; remembers what each alarm was raised as."""
 
     def __init__(
         self,
@@ -49,11 +55,10 @@ class StepExecutor:
         self._end = end
         self._stop = stop
         self._clock = session.clock
-        self._delivery = Delivery(drill, session, journal, observer, end, stop)
         self._raised: dict[str, Desired] = {}
 
     def execute(self, step: Step) -> str:
-        """Take a step: what came of it. Raises StepFailed, and OverError where the drill can't go on."""
+        """Take a step; returns its outcome. Raises StepFailed, and DrillStopped if the drill cannot continue."""
         act = {
             StepAction.RAISE: self._raise,
             StepAction.CLEAR: self._clear,
@@ -65,7 +70,7 @@ class StepExecutor:
         return act(step)
 
     def check(self, phase: str, names: Sequence[str]) -> Report:
-        """Run checks, watching meanwhile what was sent; what they found goes into the record."""
+        """Run checks while the observer continues; their results go into the record."""
         report = run_checks(
             self._drill.stack,
             self._context.checks(names),
@@ -83,52 +88,52 @@ class StepExecutor:
         record = self._journal.record
         assert record.started_at is not None
         left = max(0, record.started_at + record.max_duration - self._clock.now())
-        observed = self._delivery.observed()
+        observed = self._observed()
         active = {found.marks.address: found for found in observed if found.state is State.ACTIVE}
         desired = []
         for resource in self._drill.of(step):
             one = resource.desired
             found = active.get(one.address)
             if found is not None and isinstance(timeout := found.attributes.get(TIMEOUT), int):
-                one = with_timeout(one, timeout)  # it fires already: raising it again changes nothing
+                one = with_timeout(one, timeout)  # it is active already, so raising it again changes nothing
             else:
                 one = self._raised.get(str(one.address)) or to_raise(one, left)
             desired.append(one)
         plan = self._session.plan(desired, observed, [one.address for one in desired])
-        pushed = self._delivery.apply(step, plan)
+        pushed = self._apply(step, plan)
         self._raised.update((str(change.address), change.desired) for change in pushed if change.desired is not None)
         already = sum(change.action is PlanAction.NO_OP for change in plan.changes)
         return ", ".join(
             words
-            for number, words in ((len(pushed), f"raised {len(pushed)}"), (already, f"{already} already firing"))
+            for number, words in ((len(pushed), f"raised {len(pushed)}"), (already, f"{already} already active"))
             if number
         )
 
     def _record(self, step: Step) -> str:
         desired = [to_record(one.desired, self._journal.record.run, step.name) for one in self._drill.of(step)]
-        plan = self._session.plan(desired, self._delivery.observed(desired), [one.address for one in desired])
-        pushed = self._delivery.apply(step, plan)
-        return f"recorded {len(pushed)}" if pushed else "on record already"
+        plan = self._session.plan(desired, self._observed(desired), [one.address for one in desired])
+        pushed = self._apply(step, plan)
+        return f"recorded {len(pushed)}" if pushed else "recorded already"
 
     def _clear(self, step: Step) -> str:
         wanted = [one.desired._replace(firing=False) for one in self._drill.of(step)]
         addresses = [one.address for one in wanted]
         until = self._clock.now() + self._session.visible_within + 10_000
         for pause in poll_intervals():
-            plan = self._session.plan(wanted, self._delivery.observed(), addresses)
-            # What was pushed and does not show yet has no id that it could be cleared by.
+            plan = self._session.plan(wanted, self._observed(), addresses)
+            # An alarm that is pushed but not visible yet has no id to clear it by.
             if not plan.problems or self._clock.now() >= until:
                 break
             self._end.check()
             self._observer.look()
             self._clock.wait(pause, self._stop)
-        cleared = self._delivery.apply(step, plan)
+        cleared = self._apply(step, plan)
         for address in addresses:
             self._raised.pop(str(address), None)
         missed = len(plan.changes) - len(plan.pending)
         if missed:
             account_for(self._session, self._journal)
-        return f"cleared {len(cleared)}" + (f", {missed} did not fire any more" if missed else "")
+        return f"cleared {len(cleared)}" + (f", {missed} no longer active" if missed else "")
 
     def _check_step(self, step: Step) -> str:
         report = self.check(step.name, step.checks)
@@ -161,12 +166,96 @@ class StepExecutor:
     def _note(self, step: Step) -> str:
         return step.text
 
+    def _observed(self, desired: Sequence[Desired] = ()) -> list[Observed]:
+        """The drill's active alarms and the desired events; retries for a while if the service cannot be queried."""
+        until = self._clock.now() + OBSERVE_DEADLINE
+        for pause in poll_intervals():
+            try:
+                return self._session.observe(desired)
+            except ServiceError as error:
+                if error.kind is ErrorKind.DENIED:
+                    raise DrillStopped(DrillStatus.FAILED, str(error.detail)) from None
+                if self._clock.now() >= until:
+                    raise StepFailed(f"could not query the service: {error.detail}") from None
+            self._end.check()
+            self._clock.wait(pause, self._stop)
+        raise AssertionError("polling never ends")
+
+    def _apply(self, step: Step, plan: Plan) -> list[Change]:
+        """Apply the plan of a step and record every outcome; returns the changes that are done.
+
+        Raises StepFailed if a change is not done, and DrillStopped if the drill cannot continue.
+        """
+        if plan.problems:
+            raise StepFailed("; ".join(problem.summary for problem in plan.problems))
+        if not plan.pending:
+            return []
+        now = self._clock.now()
+        new = [self._emission(step, change, now) for change in plan.pending if change.action is not PlanAction.CLEAR]
+        self._journal.send(*new)
+        result = self._session.apply(plan, self._stop)
+        done = [change for change in plan.pending if result.status(change) is Status.DONE]
+        self._record_outcomes(step, plan, result, now)
+        self._observer.watch(
+            [
+                one
+                for one in plan.operations
+                if one.key in result.outcomes and result.outcomes[one.key].status is Status.DONE
+            ]
+        )
+        self._observer.look()
+        if result.ending is ApplyStatus.DENIED:
+            raise DrillStopped(DrillStatus.FAILED, str(result.cause))
+        undone = [outcome for outcome in result.outcomes.values() if outcome.status is not Status.DONE]
+        if result.remaining:
+            self._end.check()
+            reason = f": {undone[0].error}" if undone and undone[0].error else ""
+            raise StepFailed(f"{len(result.remaining)} of {len(plan.pending)} not done{reason}")
+        return done
+
+    def _emission(self, step: Step, change: Change, now: int) -> Emission:
+        desired = change.desired
+        assert desired is not None
+        resource = next(one for one in self._drill.resources if one.desired.address == change.address)
+        timeout = desired.attributes.get(TIMEOUT)
+        return Emission(
+            address=str(resource.address),
+            mark=str(change.address),
+            name=resource.event_name,
+            severity=resource.severity,
+            is_event=desired.occurrence is not None,
+            step=step.name,
+            keys=tuple(operation.key for operation in change.operations if operation.verb is Verb.PUSH),
+            sent_at=now,
+            until=now + timeout if isinstance(timeout, int) else None,
+        )
+
+    def _record_outcomes(self, step: Step, plan: Plan, result: Result, at: int) -> None:
+        """Record the outcome of each push and clear."""
+        cleared = {
+            str(change.address)
+            for change in plan.pending
+            if change.action is PlanAction.CLEAR and result.status(change) is Status.DONE
+        }
+
+        def change(sent: Emission) -> Emission:
+            if sent.mark in cleared and sent.active:
+                return sent.model_copy(update={"ended_at": at, "ended_by": f"step {step.name}"})
+            outcomes = [result.outcomes[key] for key in sent.keys if key in result.outcomes]
+            if outcomes and outcomes[0].status is not Status.DONE:
+                failed = outcomes[0].status is Status.FAILED
+                trouble = f"{outcomes[0].status}: {outcomes[0].error or 'no answer'}"
+                return sent.model_copy(update={"trouble": trouble, "unsent": failed})
+            return sent
+
+        self._journal.update(change)
+
     def _canaries(self) -> AbstractContextManager[CanarySession]:
         return nullcontext(self._context.canaries)
 
 
 class _NullProgress:
-    """A watcher of checks: what they find goes into the record."""
+    """Shows nothing: the results of checks go into the record."""
 
     def started(self, name: str, about: str) -> None: ...
 

@@ -315,7 +315,7 @@ def test_raising_what_fires_already_changes_nothing(play: Rig) -> None:
 """
     play.write(steps=steps)
     record = play.start()
-    assert record.steps[1].outcome == "1 already firing"
+    assert record.steps[1].outcome == "1 already active"
     assert len(play.pushes()) == 1
 
 
