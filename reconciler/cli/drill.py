@@ -231,11 +231,10 @@ def status(
     with opened(terminal, path, var, var_file, data=False) as workspace:
         records = list(latest_runs(workspace, run_store(workspace, terminal.redactor.hide_tree)).values())
         active, trouble = active_alarms(workspace, [record.drill for record in records])
-        alive = workspace.read_ledger_view().busy
     terminal.result(
         format,
-        text=lambda: status_lines(records, active, trouble, alive=alive),
-        document=lambda: status_document(records, active, trouble, alive=alive),
+        text=lambda: status_lines(records, active, trouble),
+        document=lambda: status_document(records, active, trouble),
     )
     return ExitCode.DONE if trouble is None else ExitCode.ERROR
 

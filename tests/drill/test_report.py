@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from reconciler.drill.liveness import current_state
 from reconciler.drill.record import DrillStatus, Record
+from reconciler.ledger.protocol import Holder
 from reconciler.views.html.drill import record_html
 from reconciler.views.json.drill import record_document
 from reconciler.views.junit.drill import record_junit
 from reconciler.views.markdown.drill import record_markdown
-from reconciler.views.phrases.drill import headline, offset
+from reconciler.views.phrases.drill import clear_again, headline, offset
 from reconciler.views.text.drill import record_lines
 from reconciler.views.text.line import plain
 from tests.drill.browser import Page, chromium
@@ -146,12 +148,13 @@ def test_the_headline_says_how_it_ended(ending: DrillStatus, why: str, said: str
     assert headline(record(ending=ending, why=why)).startswith(said)
 
 
-def test_a_run_without_a_living_process_is_called_dead() -> None:
-    made = record(ending=DrillStatus.RUNNING, ended_at=None)
-    assert headline(made).startswith("The drill is running: ")
-    told = headline(made, alive=False)
-    assert told.startswith("The drill's run died: ")
-    assert f"reconciler drill abort {made.drill}" in told
+def test_a_run_whose_process_holds_no_lease_has_died() -> None:
+    unfinished = record(ending=DrillStatus.RUNNING, ended_at=None)
+    holder = Holder(unfinished.who, unfinished.host, unfinished.pid, acquired_at=1, expires_at=2, fence=1)
+    assert headline(current_state(unfinished, holder, "elsewhere")).startswith("The drill is running: ")
+    died = current_state(unfinished, None, "elsewhere")
+    assert headline(died).startswith("The drill's process died before its end: ")
+    assert clear_again(died) == f"reconciler drill abort {died.drill}"
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,11 @@ def list_document(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str,
 
 
 def status_document(
-    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None, *, alive: bool
+    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
 ) -> dict[str, object]:
     """``{"runs": [...], "active": {DRILL: [{"address", "id", "starts_at"}]}, "trouble"}``."""
     return document(
-        runs=[_last(record, alive=alive) for record in records],
+        runs=[_last(record) for record in records],
         active={
             name: [{"address": str(one.marks.address), "id": one.id, "starts_at": one.starts_at} for one in alarms]
             for name, alarms in active.items()
@@ -108,7 +108,7 @@ def status_document(
     )
 
 
-def _last(record: Record | None, *, alive: bool = True) -> dict[str, object] | None:
+def _last(record: Record | None) -> dict[str, object] | None:
     if record is None:
         return None
     return {
@@ -117,8 +117,8 @@ def _last(record: Record | None, *, alive: bool = True) -> dict[str, object] | N
         "rehearsal": record.rehearsal,
         "began_at": record.began_at,
         "ended_at": record.ended_at,
-        "ending": record.ending.value if alive or record.over else "died",
+        "ending": record.ending.value,
         "standing": status_of(record).value,
-        "summary": headline(record, alive=alive),
+        "summary": headline(record),
         "left": list(record.left),
     }

@@ -35,10 +35,8 @@ def status_of(record: Record) -> Status:
     return Status.FAILED if record.undone else Status.OK
 
 
-def headline(record: Record, *, alive: bool = True) -> str:
-    """The one line that tells how a run went; one that never ended and is not ``alive`` died."""
-    if record.ending is DrillStatus.RUNNING and not alive:
-        return f"The drill's run died: {', '.join(facts(record))}. Clear it with {clear_command(record)}."
+def headline(record: Record) -> str:
+    """A summary of a run in one line."""
     if record.ending is DrillStatus.REFUSED:
         return f"The drill {record.why}. Nothing was sent." if record.why else "The drill did not start."
     if record.ending is DrillStatus.ABORTED and not (record.steps or record.sent or record.left):
@@ -83,13 +81,9 @@ def facts(record: Record) -> list[str]:
 
 
 def clear_again(record: Record) -> str | None:
-    """The command that clears what a run may have left; None where it left nothing, or nothing real."""
-    return clear_command(record) if record.left and not record.rehearsal else None
-
-
-def clear_command(record: Record) -> str:
-    """``reconciler drill abort NAME``."""
-    return f"reconciler drill abort {record.drill}"
+    """The command that clears what a run may have left; None if it left nothing, or was a rehearsal."""
+    uncleared = bool(record.left) or record.ending is DrillStatus.DIED
+    return f"reconciler drill abort {record.drill}" if uncleared and not record.rehearsal else None
 
 
 def places(record: Record) -> str:

@@ -217,16 +217,16 @@ def _end(record: Record, sent: Emission) -> str:
 
 
 def status_lines(
-    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None, *, alive: bool
+    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
 ) -> Iterator[Line]:
-    """The last run of each drill, and what of each drill is active now; ``alive``: a run holds the stack's lease."""
+    """The last run of each drill, and the alarms of each drill that are active now."""
     if not records and not any(active.values()):
         yield line("No drill has been run from here.")
     for record in records:
         yield line(
             (printable(record.drill), Style.BOLD),
             "  ",
-            (printable(headline(record, alive=alive)), STATUS_STYLES[status_of(record)]),
+            (printable(headline(record)), STATUS_STYLES[status_of(record)]),
             hang=2,
         )
         began = f"run {record.run}{', a rehearsal' if record.rehearsal else ''}, begun {moment(record.began_at)}"
