@@ -1,0 +1,65 @@
+"""An apply whose push responses trickle byte by byte and never end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator.server import running
+from reconciler.emulator.settings import Settings
+from tests.cli.inside import reconciler
+from tests.cli.stacks import write
+from tests.hostile.trickle import Trickle, trickling
+
+
+def stack(directory: Path, service: Trickle, *names: str, timeout: str = "300ms") -> Path:
+    written = write(directory, *names, endpoint=service.url)
+    file = written / "stack.yaml"
+    settings = f"batch_size: 1, parallelism: 1, request_timeout: {timeout}, visible_within: 300ms"
+    file.write_text(file.read_text().replace("project_id:", f"{settings}, project_id:"))
+    return written
+
+
+@pytest.mark.parametrize(("stores", "pushes"), [(True, 1), (False, 2)])
+def test_a_push_whose_response_trickles_is_settled_in_the_same_run(stores: bool, pushes: int, tmp_path: Path) -> None:
+    with running(Settings()) as emulator, trickling(emulator, slow=1, stores=stores) as service:
+        written = stack(tmp_path, service, "hot")
+        done = reconciler("apply", written, "--auto-approve", "--format", "json")
+        assert (done.code, service.pushes) == (0, pushes), done
+        assert "1 alarm is as declared" in reconciler("plan", written).out
+
+
+def test_ctrl_c_ends_an_apply_whose_push_trickles(tmp_path: Path) -> None:
+    with running(Settings()) as emulator, trickling(emulator, slow=1, stores=False) as service:
+        written = stack(tmp_path, service, "hot", "warm", timeout="3s")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "apply", str(written), "--auto-approve"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_"))},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        assert service.begun.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130, (out, err)
+        assert "Interrupted" in err
+        assert "1 not started" in out
+        assert service.pushes == 1
+        assert reconciler("apply", written, "--auto-approve").code == 0
+        assert "2 alarms are as declared" in reconciler("plan", written).out
+
+
+def test_the_deadline_bounds_an_apply_whose_pushes_all_trickle(tmp_path: Path) -> None:
+    with running(Settings()) as emulator, trickling(emulator, slow=1000, stores=False) as service:
+        written = stack(tmp_path, service, *(f"a{number}" for number in range(20)))
+        done = reconciler("apply", written, "--auto-approve", "--deadline", "1s", "--format", "json")
+        assert (done.code, json.loads(done.out)["ending"]) == (4, "deadline"), done
+        assert service.pushes < 20
