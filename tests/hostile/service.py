@@ -59,6 +59,11 @@ def always(content: bytes) -> Answer:
     return lambda asked: content
 
 
+def says(value: object) -> Answer:
+    """A service that answers everything with this JSON; what JSON cannot write in UTF-8 is written as escapes."""
+    return always(response(json.dumps(value).encode()))
+
+
 ODD_TEXT = {
     "surrogate": "half \ud83d of a pair",
     "nul": "a\x00b",
@@ -160,4 +165,59 @@ ANSWERS: Mapping[str, Answer] = {
     "times beyond all years": shows(alarm(starts_at=10**18, arrives_at=10**18, timeout=10**18)),
     "times before all years": shows(alarm(starts_at=-(10**18), arrives_at=-(10**18), timeout=-5)),
     "fractions of times": shows(alarm(starts_at=1.5e300, timeout=1e308)),
+}
+
+
+def ces_page(*events: Mapping[str, Any], total: object = None) -> dict[str, Any]:
+    """A page of Cloud Eye that is a listing of names and the details of one name."""
+    return {"events": list(events), "event_info": list(events), "meta_data": {"total": total or len(events)}}
+
+
+def ces_event(**changes: Any) -> dict[str, Any]:
+    detail = {"event_state": "normal", "event_level": "Info", "content": "c", **changes.pop("detail", {})}
+    fixed = {"event_name": "deployed", "event_source": "tests.hostile", "event_id": "e1", "time": NOW}
+    return {**fixed, "event_type": "EVENT.CUSTOM", "detail": detail, **changes}
+
+
+def bcm_page(*alarms: Mapping[str, Any], total: object = None) -> dict[str, Any]:
+    return {"success": True, "msg": "", "result": {"alarms": list(alarms), "totalCount": total or len(alarms)}}
+
+
+def bcm_alarm(**changes: Any) -> dict[str, Any]:
+    fixed = {"id": "b1", "state": "ALERT", "startTime": NOW, "endTime": 0, "policy": {"aliasName": "busy"}}
+    return {**fixed, **changes}
+
+
+CES_ANSWERS: Mapping[str, Answer] = {
+    **{name: ANSWERS[name] for name in ("nothing", "null", "a list", "half of the JSON", "deep JSON", "too short")},
+    **{f"{name} in an error": ANSWERS[f"{name} in an error"] for name in ODD_TEXT},
+    **{
+        f"{name} in an event": says(ces_page(ces_event(event_id=text, detail={"content": text, "event_user": text})))
+        for name, text in ODD_TEXT.items()
+    },
+    **{f"{name} in a name": says(ces_page(ces_event(event_name=text))) for name, text in ODD_TEXT.items()},
+    "everything that was sent": _echo,
+    "a page that comes again": says(ces_page(ces_event(), total=1000)),
+    "events that are no objects": says(ces_page() | {"events": [1, None], "event_info": [1, None]}),
+    "events that are no list": says({"events": {}, "event_info": "x"}),
+    "a detail that is a list": says(ces_page(ces_event(detail={}) | {"detail": [1]})),
+    "a time beyond all years": says(ces_page(ces_event(time=10**18))),
+    "a total that is none": says(ces_page(ces_event(), total="many")),
+    "a negative total": says(ces_page(ces_event(), total=-5)),
+}
+
+BCM_ANSWERS: Mapping[str, Answer] = {
+    **{name: ANSWERS[name] for name in ("nothing", "null", "a text", "half of the JSON", "deep JSON", "too short")},
+    **{f"{name} in an error": says({"success": False, "msg": text}) for name, text in ODD_TEXT.items()},
+    **{
+        f"{name} in an alarm": says(bcm_page(bcm_alarm(id=text, state=text, policy={"aliasName": text, "level": text})))
+        for name, text in ODD_TEXT.items()
+    },
+    "everything that was sent": _echo,
+    "a page that comes again": says(bcm_page(bcm_alarm(), total=1000)),
+    "alarms that are no objects": says(bcm_page() | {"result": {"alarms": [1, None]}}),
+    "a policy that is a list": says(bcm_page(bcm_alarm(policy=[1], resource="x", actions={"a": 1}))),
+    "times beyond all years": says(bcm_page(bcm_alarm(startTime=10**18, endTime=10**17))),
+    "a success that is a text": says({"success": "true", "result": {"alarms": []}}),
+    "a total that is none": says(bcm_page(bcm_alarm(), total=[1])),
 }
