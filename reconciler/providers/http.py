@@ -33,11 +33,16 @@ from reconciler.providers.decode import NestedTooDeeplyError, decode
 from reconciler.providers.errors import parse_error
 from reconciler.providers.protocol import ErrorKind, ServiceError
 from reconciler.providers.throttle import throttle
-from reconciler.providers.transport import DeadlineAdapter, exchange_deadline
+from reconciler.providers.transport import DeadlineAdapter, ReceivedTooMuchError, exchange
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 128 * 1024 * 1024
+MIB = 1024 * 1024
+MAX_BODY = 128 * MIB
+MAX_RECEIVED = MAX_BODY + MIB
+"""How many bytes of a response are received, headers and framing included, before decompression."""
+MAX_PAGES = 10_000
+"""How many pages one query reads."""
 _CHUNK = 256 * 1024
 _CONNECT_TIMEOUT = 10.0
 _JSON = "application/json"
@@ -73,6 +78,13 @@ class Response(NamedTuple):
             raise self.unreadable(f"the response cannot be read: its JSON is {error}", ErrorKind.REJECTED) from None
         except ValueError:
             raise self.unreadable("the response is not JSON") from None
+
+    def check_page_count(self, read: int) -> None:
+        """Raise ServiceError if a query that has read so many pages must not read another."""
+        if read >= MAX_PAGES:
+            raise self.unreadable(
+                f"the query has more than {MAX_PAGES:,} pages: narrow it, or shorten its lookback", ErrorKind.REJECTED
+            )
 
     def unreadable(self, why: str, kind: ErrorKind = ErrorKind.AMBIGUOUS) -> ServiceError:
         """The error for a success whose content makes no sense."""
@@ -146,7 +158,7 @@ class Client:
             begun = time.monotonic()
             try:
                 with (
-                    exchange_deadline(self._timeout),
+                    exchange(self._timeout, MAX_RECEIVED),
                     self._session.send(
                         self._prepare(method, url, sent, body),
                         stream=True,
@@ -195,7 +207,7 @@ class Client:
             size += len(chunk)
             if size > MAX_BODY:
                 raise requests.exceptions.ContentDecodingError(
-                    f"the answer is longer than {MAX_BODY // 1024 // 1024} MiB: ask for fewer objects at once"
+                    f"the response is longer than {MAX_BODY // MIB} MiB: query fewer objects at once"
                 )
             if time.monotonic() > deadline:
                 raise requests.exceptions.ReadTimeout
@@ -250,6 +262,9 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
             return ErrorKind.UNSENT, f"no TLS connection to {host}: {reason.reason}", False
         if isinstance(reason, NameResolutionError):
             return ErrorKind.UNSENT, f"there is no host {host}: check the endpoint or region", False
+        if isinstance(reason, ReceivedTooMuchError):
+            text = f"the response is longer than {reason.limit // MIB} MiB before decompression"
+            return ErrorKind.AMBIGUOUS, f"{text}: query fewer objects at once", False
     if isinstance(failure, requests.exceptions.ProxyError):
         return ErrorKind.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}", False
     if isinstance(failure, requests.exceptions.ConnectTimeout):

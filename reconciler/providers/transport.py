@@ -1,4 +1,4 @@
-"""Transport: HTTP connections on which a whole exchange has a deadline, not only the pause between two bytes."""
+"""Transport: HTTP connections that bound a whole exchange: its duration, and its bytes before decompression."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import requests.adapters
@@ -23,20 +24,38 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 _current = threading.local()
 
 
+class ReceivedTooMuchError(OSError):
+    """More bytes arrived in one exchange than it may have; ``limit`` is that bound."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} bytes received")
+        self.limit = limit
+
+
+@dataclass(slots=True)
+class _Exchange:
+    deadline: float
+    limit: int
+    received: int = 0
+
+
 @contextmanager
-def exchange_deadline(seconds: float) -> Iterator[None]:
-    """Bound what this thread reads from now on; within another deadline the earlier one counts."""
-    outer: float | None = getattr(_current, "deadline", None)
+def exchange(seconds: float, max_bytes: int) -> Iterator[None]:
+    """Bound what this thread reads from now on, as it arrives; within another exchange the earlier deadline counts.
+
+    Reads raise TimeoutError after the deadline, and ReceivedTooMuchError after ``max_bytes``.
+    """
+    outer: _Exchange | None = getattr(_current, "exchange", None)
     own = time.monotonic() + seconds
-    _current.deadline = own if outer is None else min(own, outer)
+    _current.exchange = _Exchange(own if outer is None else min(own, outer.deadline), max_bytes)
     try:
         yield
     finally:
-        _current.deadline = outer
+        _current.exchange = outer
 
 
 class _DeadlineReader(io.RawIOBase):
-    """What a socket yields, until the deadline of the thread that reads it."""
+    """What a socket yields, within the bounds of the exchange of the thread that reads it."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
@@ -46,13 +65,17 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # the type of a buffer has no name before Python 3.12
-        deadline: float | None = getattr(_current, "deadline", None)
-        if deadline is not None:
-            left = deadline - time.monotonic()
+        bounds: _Exchange | None = getattr(_current, "exchange", None)
+        if bounds is not None:
+            left = bounds.deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
             self._sock.settimeout(left)
         read: int | None = self._raw.readinto(buffer)
+        if bounds is not None:
+            bounds.received += read or 0
+            if bounds.received > bounds.limit:
+                raise ReceivedTooMuchError(bounds.limit)
         return read
 
     def close(self) -> None:

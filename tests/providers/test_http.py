@@ -153,7 +153,16 @@ def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
     with service(in_turn(Reply(200, bomb, {"Content-Encoding": "gzip"}))) as running:
         met = failure(running.url)
     assert met.kind is ErrorKind.AMBIGUOUS
-    assert "longer than 1 MiB: ask for fewer objects" in met.detail.message
+    assert "longer than 1 MiB: query fewer objects" in met.detail.message
+
+
+def test_a_response_of_nothing_but_compressed_nothing_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_RECEIVED", 1024 * 1024)
+    empty = gzip.compress(b"") * 100_000
+    with service(in_turn(Reply(200, empty, {"Content-Encoding": "gzip"}))) as running:
+        met = failure(running.url)
+    assert met.kind is ErrorKind.AMBIGUOUS
+    assert "longer than 1 MiB before decompression" in met.detail.message
 
 
 def test_an_answer_that_can_not_be_unpacked_is_ambiguous() -> None:

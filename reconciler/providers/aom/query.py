@@ -90,6 +90,7 @@ def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Ite
         barren = 0 if new else barren + 1
         if barren >= MAX_EMPTY_PAGES:
             raise answer.unreadable(f"{barren} pages in a row brought nothing new", ErrorKind.REJECTED)
+        answer.check_page_count(len(markers))
         markers.add(following)
         marker = following
 

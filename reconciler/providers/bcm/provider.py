@@ -98,6 +98,7 @@ class BcmProvider:
                 return answer, list(alarms.values()) if whole else None
             if len(alarms) == known:
                 return answer, None
+            answer.check_page_count(number)
             before = total or 0
             number += 1
 

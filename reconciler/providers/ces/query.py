@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 
 from reconciler.providers.decode import integer
 from reconciler.providers.http import Response
@@ -27,11 +28,11 @@ def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: boo
     """
     seen: set[object] = set()
     start = 0
-    while True:
+    for number in count(1):
         answer = ask(start)
-        entries, count, total = _page(answer, items)
+        entries, size, total = _page(answer, items)
         if whole:
-            _require_complete(answer, items, len(entries), count, start, total)
+            _require_complete(answer, items, len(entries), size, start, total)
         new = False
         for entry in entries:
             name = entry.get(key)
@@ -41,11 +42,12 @@ def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: boo
                 seen.add(name)
             new = True
             yield entry
-        start += count
-        if not count or (total is not None and start >= total):
+        start += size
+        if not size or (total is not None and start >= total):
             return
         if not new:
             raise answer.unreadable("the pages repeat: one brought nothing new", ErrorKind.REJECTED)
+        answer.check_page_count(number)
 
 
 def _page(answer: Response, items: str) -> tuple[list[Event], int, int | None]:

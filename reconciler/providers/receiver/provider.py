@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import requests
 import requests.auth
@@ -110,7 +111,10 @@ class ReceiverProvider:
         first = self._page(parameters, since, 0)
         deliveries = list(first.deliveries)
         page = first
-        while page.following is not None:
+        for number in count(1):
+            if page.following is None:
+                break
+            page.response.check_page_count(number)
             page = self._page(parameters, since, page.following)
             deliveries += page.deliveries
         return replace(first, truncated=page.truncated, following=None, deliveries=tuple(deliveries))
