@@ -114,6 +114,40 @@ def settle(
 
 
 @app.command()
+def doctor(ctx: typer.Context, where: WhereArgument = HERE, stack: StackOption = None) -> ExitCode:
+    """Examine a ledger file: its pages, the digest of every row, and what the journal adds up to.
+
+    Changes nothing. Exits with 1 if the file is damaged.
+    """
+    from reconciler.app.ledger_file import find
+    from reconciler.ledger.doctor import examine
+    from reconciler.views.text.doctor import examined_lines
+
+    found = examine(find(where, stack))
+    Terminal.of(ctx).result(DataFormat.TEXT, text=lambda: examined_lines(found))
+    return ExitCode.DONE if found.is_sound else ExitCode.ERROR
+
+
+@app.command()
+def salvage(
+    ctx: typer.Context,
+    to: Annotated[Path, typer.Argument(metavar="TO", help="The new ledger file; it must not exist.")],
+    where: WhereArgument = HERE,
+    stack: StackOption = None,
+) -> ExitCode:
+    """Copy every row of a damaged ledger that is still good into a new file, and say what is left out."""
+    from reconciler.app.ledger_file import find
+    from reconciler.cli.clock import now
+    from reconciler.ledger.salvage import salvage as write
+    from reconciler.views.text.doctor import salvaged_lines
+
+    path = find(where, stack)
+    found = write(path, to, now())
+    Terminal.of(ctx).result(DataFormat.TEXT, text=lambda: salvaged_lines(path, to, found))
+    return ExitCode.DONE
+
+
+@app.command()
 def unlock(
     ctx: typer.Context,
     where: WhereArgument = HERE,

@@ -55,7 +55,7 @@ class Database:
     def detach(self) -> None:
         """Go on with a copy in memory, which may be written without a trace in the file."""
         with self._lock, explained(self.path):
-            copy = _connect(":memory:")
+            copy = connect(":memory:")
             self._connection.backup(copy)
             self._connection.close()
             self._connection = copy
@@ -86,7 +86,7 @@ def open_file(path: Path) -> Database:
     """Open a ledger for writing: made as needed, for its owner only, and brought to the newest schema."""
     with explained(path):
         _prepare(path)
-        connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        connection = connect(f"{path.absolute().as_uri()}?mode=rw")
         with _closed_on_error(connection):
             _check(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -110,16 +110,35 @@ def read_file(path: Path) -> Database:
     return database
 
 
+def open_surveyed(path: Path) -> Database:
+    """Open a ledger that may be damaged for reading: nothing but its mark and version is checked."""
+    with explained(path):
+        connection = _connect_reading(path)
+        with _closed_on_error(connection):
+            if schema.is_foreign(connection):
+                raise foreign(path)
+            found = schema.version(connection)
+            if found > schema.VERSION:
+                raise newer(path, found, schema.VERSION)
+            database = Database(connection, path)
+            if found != schema.VERSION:
+                database.detach()
+                with database.reading() as copy:
+                    schema.migrate(copy)
+    return database
+
+
 def empty(path: Path) -> Database:
     """A ledger in which nothing ever happened, held in memory; it can't be written."""
-    connection = _connect(":memory:")
+    connection = connect(":memory:")
     schema.migrate(connection)
     database = Database(connection, path)
     database.forbid_writes()
     return database
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def connect(uri: str) -> sqlite3.Connection:
+    """A connection without transactions of its own, to a file by its URI or to ``:memory:``."""
     connection = sqlite3.connect(
         uri, uri=uri.startswith("file:"), timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )
@@ -132,7 +151,7 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
     stands, which is safe as long as there is no write-ahead log beside it.
     """
     uri = path.absolute().as_uri()
-    connection = _connect(f"{uri}?mode=ro")
+    connection = connect(f"{uri}?mode=ro")
     try:
         schema.version(connection)
         connection.execute("SELECT count(*) FROM sqlite_schema")
@@ -141,7 +160,7 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
-        connection = _connect(f"{uri}?mode=ro&immutable=1")
+        connection = connect(f"{uri}?mode=ro&immutable=1")
     except BaseException:
         connection.close()
         raise

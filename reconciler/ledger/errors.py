@@ -11,7 +11,8 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 _SAFE = "then run the command again: nothing is sent before its intent is in the ledger"
 
 _FORGET = (
-    "put back a copy of the file, or move it away and start anew: alarms are found again at the service by their marks,"
+    "put back a copy of the file, save what is left with `reconciler ledger salvage`, or move it away and start anew:"
+    " alarms are found again at the service by their marks,"
     " but which events were recorded is known only as far back as the service shows"
 )
 
