@@ -51,8 +51,9 @@ def main() -> NoReturn:
     """
     # pydantic looks for plugins among all installed packages otherwise.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # requests loads it to guess the encodings of texts: none is guessed here, and it says that it does without.
-    sys.modules["charset_normalizer"] = None  # type: ignore[assignment]  # how an import is refused
+    # requests loads one of these to guess encodings: none is guessed here, and it says that it does without.
+    for guesser in ("charset_normalizer", "chardet"):
+        sys.modules[guesser] = None  # type: ignore[assignment]  # how an import is refused
     warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
     # The cycle collector waits for more objects than the imports make.
     gc.set_threshold(200_000, 20, 20)

@@ -131,8 +131,8 @@ def _adopt(
     var_file: list[Path] | None,
     format: Format,
 ) -> ExitCode:
-    from reconciler.cli.operator import show_plan
     from reconciler.cli.plan import save
+    from reconciler.cli.plan_output import show_plan
     from reconciler.plan.adoption import adopt
     from reconciler.views.phrases.plan import count
     from reconciler.views.text.line import line

@@ -12,19 +12,17 @@ from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.cli.errors import failure
 from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.plan_output import show_plan
 from reconciler.cli.progress import working
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
 from reconciler.views.json.document import document
-from reconciler.views.json.plan import plan_document
 from reconciler.views.json.result import result_document
-from reconciler.views.markdown.plan import plan_markdown
 from reconciler.views.markdown.result import result_markdown
 from reconciler.views.phrases.plan import pointing
 from reconciler.views.text.line import BLANK, Style, line
-from reconciler.views.text.plan import plan_lines
 from reconciler.views.text.result import result_lines
 from reconciler.views.text.settlement import settlement_lines
 
@@ -57,16 +55,6 @@ class TerminalOperator:
 
     def working(self, stop: Event) -> AbstractContextManager[Progress]:
         return working(self._terminal, stop)
-
-
-def show_plan(terminal: Terminal, plan: Plan, format: Format, told: str | None = None) -> None:
-    """Write a plan as a command's result; ``told`` replaces its summary."""
-    terminal.result(
-        format,
-        text=lambda: plan_lines(plan, told, full=terminal.full),
-        document=lambda: plan_document(plan),
-        markdown=lambda: plan_markdown(plan, told=told),
-    )
 
 
 def show_result(

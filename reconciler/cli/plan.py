@@ -66,7 +66,7 @@ def plan(
     and cleared. Changes nothing.
     """
     from reconciler.app.plan import addresses, plan_stack
-    from reconciler.cli.operator import show_plan
+    from reconciler.cli.plan_output import show_plan
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
     from reconciler.plan.drift import drift_only

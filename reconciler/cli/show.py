@@ -83,7 +83,7 @@ def _show_saved(terminal: Terminal, path: Path, format: Format) -> None:
     """Write a saved plan, and until when it can be applied."""
     from reconciler.app.planfiles import load_plan
     from reconciler.cli.clock import now
-    from reconciler.cli.operator import show_plan
+    from reconciler.cli.plan_output import show_plan
     from reconciler.views.phrases.plan import deadline
     from reconciler.views.text.line import line
 

@@ -1,0 +1,19 @@
+"""A plan as a command's result, in whichever format was asked for."""
+
+from __future__ import annotations
+
+from reconciler.cli.terminal import Format, Terminal
+from reconciler.plan.plan import Plan
+from reconciler.views.json.plan import plan_document
+from reconciler.views.markdown.plan import plan_markdown
+from reconciler.views.text.plan import plan_lines
+
+
+def show_plan(terminal: Terminal, plan: Plan, format: Format, told: str | None = None) -> None:
+    """Write a plan as a command's result; ``told`` replaces its summary."""
+    terminal.result(
+        format,
+        text=lambda: plan_lines(plan, told, full=terminal.full),
+        document=lambda: plan_document(plan),
+        markdown=lambda: plan_markdown(plan, told=told),
+    )
