@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.inside import Done, reconciler
 from tests.emulator.alertmanager.target import KINDS, Target, target
+from tests.emulator.handle import Emulator
 
 NUMBERS = count(1)
 
@@ -210,3 +211,18 @@ def test_an_alert_that_one_instance_lost_is_drift_that_names_it_and_apply_heals_
     stack.apply("1 updated")
     assert [len(stack.firing(peer)) for peer in (0, 1)] == [1, 1]
     assert "No changes." in stack.plan()
+
+
+@pytest.mark.parametrize("fault", ["store-then-cut", "store-then-500", "cut", "status=500", "status=503"])
+def test_an_answer_that_is_lost_leaves_one_alert_as_declared(tmp_path: Path, fault: str) -> None:
+    with target("emulator", tmp_path) as servers:
+        emulator = Emulator(servers.urls[0].removesuffix("/alertmanager"))
+        stack = Stack(tmp_path, servers).declare(Down=down(), Slow=down())
+        emulator.fault(f"am-push:{fault},nth=1", "am-query:status=503,nth=1")
+        stack.apply("2 created")
+        assert len(stack.firing()) == 2
+        assert "No changes." in stack.plan()
+        stack.declare(Slow=down())
+        emulator.fault(f"am-push:{fault},nth=1")
+        stack.apply("1 cleared")
+        assert [alert["labels"]["alertname"] for alert in stack.firing()] == ["Slow"]
