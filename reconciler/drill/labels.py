@@ -97,6 +97,9 @@ def _adder(inner: ResourceType, drill: str, labels: LabelsSpec) -> Callable[[Any
                 labels.key: f"This is part of the drill {drill}.",
                 "message": _prefixed(message, labels.prefix),
             }
+        own = fields.get("labels") or {}
+        if "labels" in known and isinstance(own, dict):
+            fields["labels"] = {**own, **labels.metadata, labels.key: drill}
         if "content" in known and isinstance(content, str | dict):
             fields["content"] = _prefixed(content or fields.get("event_name") or "this is a drill", labels.prefix)
         return fields

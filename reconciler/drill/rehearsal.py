@@ -84,6 +84,8 @@ def _embedded(config: ProviderConfig) -> ProviderConfig:
     settings = config.settings
     if config.type == RECEIVER_TYPE:
         return config._replace(settings=settings.model_copy(update={"endpoint": LISTEN, "auth": None}))
+    if "endpoints" in type(settings).model_fields:
+        return config._replace(settings=settings.model_copy(update={"endpoints": ["embedded"]}))
     if "endpoint" not in type(settings).model_fields:
         raise DiagnosticError(
             Diagnostic(

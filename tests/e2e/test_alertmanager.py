@@ -226,3 +226,30 @@ def test_an_answer_that_is_lost_leaves_one_alert_as_declared(tmp_path: Path, fau
         emulator.fault(f"am-push:{fault},nth=1")
         stack.apply("1 cleared")
         assert [alert["labels"]["alertname"] for alert in stack.firing()] == ["Slow"]
+
+
+DRILL = {
+    "stack": "shop",
+    "providers": {
+        "alertmanager": {"endpoints": ["https://am-1.invalid", "https://am-2.invalid"], "path_prefix": "/am"}
+    },
+    "drills": {
+        "outage": {
+            "resources": {"alertmanager_alert": {"Down": {"labels": {"severity": "critical"}}}},
+            "steps": [{"at": "0s", "raise": "alertmanager_alert.Down"}, {"at": "20s", "clear": "all"}],
+        }
+    },
+}
+
+
+def test_a_drill_raises_labelled_alerts_and_is_rehearsed_without_a_server(one: Target, tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(json.dumps(DRILL))
+    done = reconciler("drill", "run", "outage", tmp_path, "--rehearse", "--speed", "60")
+    assert done.code == 0, done.out + done.err
+    assert "1 alarm raised, all cleared" in done.out
+    steps = [{"at": "0s", "raise": "alertmanager_alert.Down"}, {"at": "1s", "clear": "all"}]
+    outage = {**DRILL["drills"]["outage"], "steps": steps}  # type: ignore[index]
+    block = {"alertmanager": {"endpoints": list(one.urls), "visible_within": "1s"}}
+    (tmp_path / "stack.yaml").write_text(json.dumps({**DRILL, "providers": block, "drills": {"outage": outage}}))
+    assert reconciler("drill", "run", "outage", tmp_path, "--yes").code == 0
+    assert one.query('drill="outage"') == []

@@ -46,7 +46,7 @@ def open_cluster(key: str, settings: AlertmanagerSettings, context: ProviderCont
                     )
             client.use_certificate(certificate.cert_file, certificate.key_file)
         instances.append(Instance(EMBEDDED if endpoint == EMBEDDED else url, client, headers))
-    return Cluster(instances, settings.quorum or len(instances))
+    return Cluster(instances, min(settings.quorum or len(instances), len(instances)))
 
 
 class _BearerAuth(requests.auth.AuthBase):

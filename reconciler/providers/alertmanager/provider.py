@@ -25,6 +25,7 @@ from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.wire import Alert, alert_id, labels_of, listed
 from reconciler.providers.http import Response
 from reconciler.providers.protocol import Limits, ServiceError
+from reconciler.providers.settings import EMBEDDED
 
 _Answer = TypeVar("_Answer")
 
@@ -44,7 +45,7 @@ class AlertmanagerProvider:
             visible_within=settings.visible_within,
         )
         self._cluster = cluster
-        self._path = f"{settings.path_prefix}/api/v2"
+        self._path = f"{settings.path_prefix if settings.endpoints != [EMBEDDED] else ''}/api/v2"
         self._now = now
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # filters by marks

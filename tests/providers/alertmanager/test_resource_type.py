@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from reconciler.core.desired import Lifecycle
 from reconciler.core.duration import HOUR, MINUTE
 from reconciler.core.observed import Observed
+from reconciler.drill.labels import label_type
+from reconciler.drill.spec import LabelsSpec
 from reconciler.providers.alertmanager.wire import observed
 from tests.providers.alertmanager.objects import ALERT, NOW, STACK, clear, desired, marks, push
 
@@ -145,3 +147,10 @@ def test_a_renewal_all_the_time_and_an_occurrence_are_refused() -> None:
 def test_what_is_not_this_stacks_or_too_odd_is_left_alone(labels: dict[str, str]) -> None:
     item = {"labels": {"alertname": "x", **labels}, "startsAt": "2026-05-01T12:00:00Z"}
     assert observed(item, "alertmanager", STACK, ALERT.name) is None
+
+
+def test_what_a_drill_raises_carries_its_name_as_a_label_and_as_an_annotation() -> None:
+    model = label_type(ALERT, "outage", LabelsSpec()).model
+    fields = model.model_validate({"labels": {"severity": "critical"}}).model_dump()
+    assert fields["labels"] == {"severity": "critical", "drill": "outage"}
+    assert fields["annotations"]["drill"] == "This is part of the drill outage."
