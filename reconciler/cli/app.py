@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -143,16 +144,20 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     """Tell what went wrong: on standard error, and as the answer where JSON or Markdown was asked for."""
     from reconciler.cli.errors import failure, usage_error
+    from reconciler.core.diagnostic import DiagnosticError
 
     failed = usage_error(error) if isinstance(error, TyperException) else failure(error)
     if terminal.format is Format.JSON:
         from reconciler.views.json.diagnostic import diagnostics_document
 
-        terminal.result(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
-        return failed.exit_code
+        with suppress(DiagnosticError):  # of standard output
+            terminal.result(Format.JSON, text=list, document=lambda: diagnostics_document(failed.diagnostics))
     if terminal.format is Format.MARKDOWN:
         from reconciler.views.markdown.diagnostic import failure_markdown
 
-        terminal.result(Format.MARKDOWN, text=list, markdown=lambda: failure_markdown(failed.diagnostics))
-    terminal.report(failed.diagnostics)
-    return failed.exit_code
+        with suppress(DiagnosticError):
+            terminal.result(Format.MARKDOWN, text=list, markdown=lambda: failure_markdown(failed.diagnostics))
+    if terminal.format is not Format.JSON or terminal.broken:
+        terminal.report(failed.diagnostics)
+    # What was sent is not undone by a report that could not be written.
+    return ExitCode.PARTIAL if terminal.broken and terminal.changed else failed.exit_code

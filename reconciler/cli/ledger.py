@@ -179,6 +179,7 @@ def unlock(
                 terminal.message(unlocked_lines(None))
                 return ExitCode.ERROR
         held = opened.unlock()
+    terminal.changed = held is not None
     terminal.result(DataFormat.TEXT, text=lambda: unlocked_lines(held))
     return ExitCode.DONE
 

@@ -79,16 +79,19 @@ def show_result(
         )
         return ExitCode.DONE
     if isinstance(result, FailedRun):
-        _show(terminal, result.result, format, ended=False)
-        terminal.report(failure(result.error).diagnostics)
+        terminal.changed = True
+        terminal.message([line(("The run failed. What is known of it:", Style.ERROR))])
+        try:
+            _show(terminal, result.result, format)
+        finally:
+            terminal.report(failure(result.error).diagnostics)
         return ExitCode.PARTIAL
+    terminal.changed = result.may_have_sent
     _show(terminal, result, format)
     return exit_code(result)
 
 
-def _show(terminal: Terminal, result: Result, format: Format, *, ended: bool = True) -> None:
-    if not ended:
-        terminal.message([line(("The run failed. What is known of it:", Style.ERROR))])
+def _show(terminal: Terminal, result: Result, format: Format) -> None:
     terminal.result(
         format,
         text=lambda: result_lines(result, terminal.command, full=terminal.full),

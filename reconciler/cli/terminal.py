@@ -66,6 +66,8 @@ class Terminal:
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
         self.live_writer: Callable[[str], None] | None = None  # writes above what is drawn on standard error
+        self.changed = False  # whether a service may have got something from this run, or a lease was broken
+        self.broken = False  # whether standard output failed
         self.full = False  # show every instance and problem, however many
         self.redactor = Redactor(forms=_markdown_forms)
         self._in_ci = is_ci_log(self.environ)
@@ -222,6 +224,7 @@ class Terminal:
         except OSError as error:
             _drop(stream)
             if stream is self.stdout:
+                self.broken = True
                 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
                 summary = f"cannot write standard output: {error.strerror or error}"

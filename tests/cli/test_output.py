@@ -104,6 +104,41 @@ def test_a_full_standard_output_is_one_line_and_an_error(tmp_path: Path, url: st
     assert done.stderr.strip() == "error: cannot write standard output: No space left on device"
 
 
+@pytest.mark.parametrize("command", ["apply", "destroy"])
+def test_a_report_that_cannot_be_written_does_not_hide_that_something_was_sent(
+    tmp_path: Path, url: str, command: str
+) -> None:
+    stack = write(tmp_path, url, id=f"disk-{command}")
+    if command == "destroy":
+        assert reconciler("apply", stack, "--auto-approve").code == 0
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", command, str(stack), "--auto-approve", "--format", "json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.strip() == "error: cannot write standard output: No space left on device"
+
+
+def test_a_failure_is_told_on_standard_error_where_standard_output_is_full(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", "plan", str(tmp_path / "gone"), "--format", "json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_markdown_fits_a_comment_and_the_summary_of_a_job(tmp_path: Path, url: str) -> None:
     stack = write(tmp_path, url, "x" * 200, id="x-${each.value | string}")
     text = (
