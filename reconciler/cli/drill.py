@@ -16,6 +16,7 @@ from reconciler.cli.terminal import Format, Terminal
 
 if TYPE_CHECKING:
     from reconciler.drill.record import Record
+    from reconciler.views.phrases.drill import Command
 
 app = command_app()
 
@@ -144,7 +145,7 @@ def run(
             record = rehearse_drill(workspace, name, store, hooks, speed=speed or 60.0, force=force)
         else:
             record = run_drill(workspace, name, store, hooks, force=force)
-    return _show(terminal, record, format)
+    return _show(terminal, record, format, _commands(path, var, var_file))
 
 
 @app.command(epilog=examples("reconciler drill resume checkout_outage"))
@@ -169,7 +170,7 @@ def resume(
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
         record = resume_drill(workspace, name, store, drill_hooks(terminal, automatic=yes))
-    return _show(terminal, record, format)
+    return _show(terminal, record, format, _commands(path, var, var_file))
 
 
 @app.command(epilog=examples("reconciler drill abort checkout_outage", "reconciler drill abort"))
@@ -204,11 +205,13 @@ def abort(
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
         records = abort_drills(workspace, name, store, drill_hooks(terminal, automatic=True), waiting)
+    terminal.changed = any(record.sent for record in records)
+    command = _commands(path, var, var_file)
     terminal.result(
         format,
-        text=lambda: chain.from_iterable(map(record_lines, records)),
+        text=lambda: chain.from_iterable(record_lines(record, command) for record in records),
         document=lambda: records_document(records),
-        markdown=lambda: "\n".join(map(record_markdown, records)),
+        markdown=lambda: "\n".join(record_markdown(record, command) for record in records),
     )
     return ExitCode.PARTIAL if any(record.left or not record.over for record in records) else ExitCode.DONE
 
@@ -233,7 +236,7 @@ def status(
         active, trouble = active_alarms(workspace, [record.drill for record in records])
     terminal.result(
         format,
-        text=lambda: status_lines(records, active, trouble),
+        text=lambda: status_lines(records, active, trouble, _commands(path, var, var_file)),
         document=lambda: status_document(records, active, trouble),
     )
     return ExitCode.DONE if trouble is None else ExitCode.ERROR
@@ -278,7 +281,7 @@ def report(
     from reconciler.views.text.line import Style, line
 
     terminal = Terminal.of(ctx)
-    found = recorded(path, run)
+    found, command = recorded(path, run), _commands(path)
     if html is not None:
         terminal.write_file(html, record_html(found), parents=True)
     if junit is not None:
@@ -287,23 +290,33 @@ def report(
         terminal.message([line("Wrote ", (printable(str(file)), Style.BOLD))])
     terminal.result(
         format,
-        text=lambda: record_lines(found),
+        text=lambda: record_lines(found, command),
         document=lambda: record_document(found),
-        markdown=lambda: record_markdown(found),
+        markdown=lambda: record_markdown(found, command),
     )
     return ExitCode.DONE
 
 
-def _show(terminal: Terminal, record: Record, format: Format) -> ExitCode:
+def _commands(path: Path, var: list[str] | None = None, var_file: list[Path] | None = None) -> Command:
+    """Command lines that go on with the same stack and variables."""
+    from functools import partial
+
+    from reconciler.cli.next_command import next_command
+
+    return partial(next_command, stack=path, var=var, var_file=var_file)
+
+
+def _show(terminal: Terminal, record: Record, format: Format, command: Command) -> ExitCode:
     from reconciler.views.json.drill import record_document
     from reconciler.views.markdown.drill import record_markdown
     from reconciler.views.text.drill import record_lines
 
+    terminal.changed = bool(record.sent) and not record.rehearsal
     terminal.result(
         format,
-        text=lambda: record_lines(record),
+        text=lambda: record_lines(record, command),
         document=lambda: record_document(record),
-        markdown=lambda: record_markdown(record),
+        markdown=lambda: record_markdown(record, command),
     )
     return exit_code(record)
 

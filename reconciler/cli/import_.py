@@ -78,13 +78,20 @@ def import_(
         if adopt:
             return _adopt(terminal, workspace, found, out, path, var, var_file, format)
         made = imports(workspace.stack, found, workspace.registry)
-        adopt_next = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
-        _declare(terminal, workspace, made, out, adopt_next, filtered=bool(wanted))
+        adopting = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
+        applying = next_command("apply", path, "adoption.json", var=var, var_file=var_file)
+        _declare(terminal, workspace, made, out, (adopting, applying), filtered=bool(wanted))
         return ExitCode.DONE
 
 
 def _declare(
-    terminal: Terminal, workspace: Workspace, imported: Imports, out: Path | None, adopt_next: str, *, filtered: bool
+    terminal: Terminal,
+    workspace: Workspace,
+    imported: Imports,
+    out: Path | None,
+    following: tuple[str, str],
+    *,
+    filtered: bool,
 ) -> None:
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.core.text import printable
@@ -102,7 +109,7 @@ def _declare(
         return
     head = (
         f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
-        "To take them over: reconciler import --adopt --out adoption.json, then reconciler apply adoption.json",
+        terminal.redactor.hide(f"To take them over: {', then '.join(map(printable, following))}"),
     )
     text = yaml_export(imported.resources, head)
     if out is None:
@@ -116,7 +123,7 @@ def _declare(
     terminal.message(
         [
             line(f"Wrote {count(number, 'alarm')}{printable(where)}.{rest}"),
-            line("Read it, then take them over: ", (printable(adopt_next), Style.BOLD)),
+            line("Read it, then take them over: ", (printable(following[0]), Style.BOLD)),
         ]
     )
 
@@ -131,8 +138,10 @@ def _adopt(
     var_file: list[Path] | None,
     format: Format,
 ) -> ExitCode:
+    from reconciler.cli.next_command import next_command
     from reconciler.cli.plan import save
     from reconciler.cli.plan_output import show_plan
+    from reconciler.core.text import printable
     from reconciler.plan.adoption import adopt
     from reconciler.views.phrases.plan import count
     from reconciler.views.text.line import line
@@ -146,7 +155,8 @@ def _adopt(
     left = len(found) - sum(len(change.before) for change in plan.changes)
     if left:
         are = "is" if left == 1 else "are"
-        terminal.message([line(f"{count(left, 'alarm')} {are} not declared: `reconciler import` writes the YAML.")])
+        again = next_command("import", stack, var=var, var_file=var_file)
+        terminal.message([line(f"{count(left, 'alarm')} {are} not declared: `{printable(again)}` writes the YAML.")])
     if out is not None and plan.changes:
         save(terminal, plan, out, stack, var, var_file)
     return ExitCode.DONE

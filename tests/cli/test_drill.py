@@ -97,14 +97,16 @@ def test_a_check_that_fails_before_it_is_exit_code_3_and_nothing_is_sent(tmp_pat
 
 def test_an_alarm_that_may_be_left_is_named_and_exit_code_4(tmp_path: Path, emulator: Emulator) -> None:
     emulator.fault("clear:status=403")
-    done = reconciler("drill", "run", "outage", write(tmp_path, emulator), "--yes")
+    values = tmp_path / "some values.yml"
+    values.write_text("{}\n")
+    done = reconciler("drill", "run", "outage", write(tmp_path, emulator), "--yes", "--var-file", values)
     assert done.code == 4
     assert "Not cleared, or not known to be:" in done.out
     assert "aom_alarm.slow (aom_alarm.outage--slow): 403" in done.out
-    assert "\nTo clear what is left: reconciler drill abort outage\n" in done.out
+    assert f"\nTo clear what is left: reconciler drill abort outage {tmp_path} --var-file '{values}'\n" in done.out
     _, run, *_ = done.out.split()
     report = reconciler("drill", "report", run, tmp_path, "--format", "markdown").out
-    assert "\nTo clear what is left: `reconciler drill abort outage`\n" in report
+    assert f"\nTo clear what is left: `reconciler drill abort outage {tmp_path}`\n" in report
     emulator.clear_faults()
     status = reconciler("drill", "status", tmp_path)
     assert "2 alarms of drill outage active now:" in status.out

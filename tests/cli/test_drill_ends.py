@@ -87,7 +87,7 @@ def test_a_run_whose_process_died_is_never_called_running(stack: Path) -> None:
         running.wait()
         status = reconciler("drill", "status", stack).out
         assert "The drill's process died before its end" in status
-        assert "resume it: reconciler drill resume outage" in status
+        assert f"resume it: reconciler drill resume outage {stack}\n" in status
         assert "process died" in reconciler("drill", "list", stack).out
         run = next((stack / ".reconciler" / "drills").glob("*.json")).stem
         assert "process died" in reconciler("drill", "report", run, stack).out

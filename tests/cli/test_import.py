@@ -47,7 +47,10 @@ def imported(stack: Path, *arguments: str | Path) -> Done:
 def test_an_imported_alarm_is_taken_over_and_never_stops_firing(stack: Path, emulator: Emulator) -> None:
     fire(emulator, annotations={"message": AWKWARD, "steps": [1, {"wiki": None}]}, team=AWKWARD)
     reconciler("apply", stack, "--auto-approve")
-    imported(stack, "--out", stack / "imported.yaml")
+    told = imported(stack, "--out", stack / "imported.yaml").err
+    assert f"take them over: reconciler import --adopt --out adoption.json {stack}\n" in told
+    head = (stack / "imported.yaml").read_text()
+    assert f"adoption.json {stack}, then reconciler apply {stack} adoption.json\n" in head
     adoption = stack.parent / "adoption.json"
     shown = imported(stack, "--adopt", "--out", adoption)
     assert "aom_alarm.Disk_full will be replaced: fires without marks" in shown.out

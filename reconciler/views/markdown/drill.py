@@ -12,7 +12,9 @@ from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record, StepState
 from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
 from reconciler.views.phrases.drill import (
+    Command,
     Status,
+    bare_command,
     clear_again,
     headline,
     latency,
@@ -36,7 +38,7 @@ _STATES = {
 _LONGEST = 500
 
 
-def record_markdown(record: Record, limit: int = LIMIT) -> str:
+def record_markdown(record: Record, command: Command = bare_command, limit: int = LIMIT) -> str:
     """The report of a run in at most ``limit`` characters."""
     kind = "Rehearsal of" if record.rehearsal else "Game day"
     lines = [
@@ -54,7 +56,7 @@ def record_markdown(record: Record, limit: int = LIMIT) -> str:
     ]
     room = limit - sum(len(text) + 1 for text in lines) - 200
     left_out = 0
-    for text in _body(record):
+    for text in _body(record, command):
         room -= len(text) + 1
         if room < 0:
             left_out += 1
@@ -65,13 +67,13 @@ def record_markdown(record: Record, limit: int = LIMIT) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _body(record: Record) -> Iterator[str]:
+def _body(record: Record, command: Command) -> Iterator[str]:
     if record.left:
         yield "**Not cleared, or not known to be:**"
         yield ""
         yield from (f"- {escape(left)}" for left in record.left)
         yield ""
-        again = clear_again(record)
+        again = clear_again(record, command)
         if again is not None:
             yield from (f"To clear what is left: {code(again)}", "")
     if record.steps:

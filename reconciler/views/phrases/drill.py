@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -33,6 +34,15 @@ def status_of(record: Record) -> Status:
     if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
         return Status.STOPPED
     return Status.FAILED if record.undone else Status.OK
+
+
+Command = Callable[[str], str]
+"""The command line of ``drill abort NAME``, and of others, on the stack and with the variables of this one."""
+
+
+def bare_command(words: str) -> str:
+    """The command line where nothing is known of the stack's path and variables."""
+    return f"reconciler {words}"
 
 
 def headline(record: Record) -> str:
@@ -80,10 +90,10 @@ def facts(record: Record) -> list[str]:
     return told
 
 
-def clear_again(record: Record) -> str | None:
+def clear_again(record: Record, command: Command = bare_command) -> str | None:
     """The command that clears what a run may have left; None if it left nothing, or was a rehearsal."""
     uncleared = bool(record.left) or record.ending is DrillStatus.DIED
-    return f"reconciler drill abort {record.drill}" if uncleared and not record.rehearsal else None
+    return command(f"drill abort {record.drill}") if uncleared and not record.rehearsal else None
 
 
 def places(record: Record) -> str:

@@ -14,7 +14,9 @@ from reconciler.drill.preview import Preview
 from reconciler.drill.record import DrillStatus, Emission, LogEntry, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.phrases.drill import (
+    Command,
     Status,
+    bare_command,
     clear_again,
     headline,
     latency,
@@ -122,7 +124,7 @@ def remark_line(record: Record, remark: LogEntry) -> Line:
     return line((f"{when:>9}  ", Style.DIM), printable(remark.text), hang=11)
 
 
-def record_lines(record: Record) -> Iterator[Line]:
+def record_lines(record: Record, command: Command = bare_command) -> Iterator[Line]:
     """How a run went: its steps, its alarms, its checks, what is left, and one line that tells it all."""
     kind = "Rehearsal" if record.rehearsal else "Run"
     yield line(
@@ -153,7 +155,7 @@ def record_lines(record: Record) -> Iterator[Line]:
         yield line(("Not cleared, or not known to be:", Style.ERROR))
         for left in record.left:
             yield line("  ", printable(left), hang=4)
-    again = clear_again(record)
+    again = clear_again(record, command)
     if again is not None:
         yield line("To clear what is left: ", (printable(again), Style.BOLD))
     yield BLANK
@@ -217,7 +219,10 @@ def _end(record: Record, sent: Emission) -> str:
 
 
 def status_lines(
-    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
+    records: Sequence[Record],
+    active: Mapping[str, Sequence[Observed]],
+    trouble: str | None,
+    command: Command = bare_command,
 ) -> Iterator[Line]:
     """The last run of each drill, and the alarms of each drill that are active now."""
     if not records and not any(active.values()):
@@ -236,8 +241,8 @@ def status_lines(
         if record.targets:
             yield line("  at ", printable(places(record)), hang=4)
         if record.ending is DrillStatus.DIED and not record.rehearsal:
-            yield line(f"  resume it: reconciler drill resume {printable(record.drill)}")
-            yield line(f"  or clear it: reconciler drill abort {printable(record.drill)}")
+            yield line(f"  resume it: {printable(command(f'drill resume {record.drill}'))}")
+            yield line(f"  or clear it: {printable(command(f'drill abort {record.drill}'))}")
         waiting = next((step for step in record.steps if step.state in (StepState.WAITING, StepState.RUNNING)), None)
         if not record.over and waiting is not None:
             yield line(f"  next: {printable(waiting.name)}, planned at {offset(waiting.planned)}")
