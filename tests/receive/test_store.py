@@ -11,7 +11,7 @@ import pytest
 from reconciler.receive.database import open_store
 from reconciler.receive.delivery import Alert, Delivery, Source
 from reconciler.receive.store import DeliveryStore, Limits, Query
-from tests.receive.postgres import server
+from tests.servers.postgres import server
 
 KEPT = Limits(retention=1_000, body_retention=100, deliveries=1_000)
 

@@ -1,4 +1,7 @@
-"""A PostgreSQL server of the tests' own, run as an unprivileged user, with a database for each who asks."""
+"""A PostgreSQL server of the tests' own, run as an unprivileged user, with a database for each who asks.
+
+Where there is none, ``.ci/postgres`` installs Debian's. A machine that can have neither fails the tests that need it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import psycopg
 
+FIND = Path(__file__).parents[2] / ".ci" / "postgres"
 _USERS = ("postgres", "nobody")
 
 
@@ -36,6 +40,9 @@ class Server:
 @cache
 def server() -> Server:
     """The one server of this process; it ends with the process."""
+    found = subprocess.run([FIND], capture_output=True, text=True, timeout=600, check=False)
+    assert found.returncode == 0, found.stderr
+    programs = Path(found.stdout.strip())
     directory = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a short path: it holds a socket
     user = pwd.getpwnam(next(name for name in _USERS if _exists(name))) if os.geteuid() == 0 else None
     if user is not None:
@@ -54,12 +61,23 @@ def server() -> Server:
         )
 
     data, log, port = directory / "data", directory / "log", _free_port()
-    run("initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust", "--no-sync", "--encoding", "UTF8")
+    run(
+        programs / "initdb",
+        "--pgdata",
+        data,
+        "--username",
+        "postgres",
+        "--auth",
+        "trust",
+        "--no-sync",
+        "--encoding",
+        "UTF8",
+    )
     options = f"-p {port} -h 127.0.0.1 -k {directory} -c fsync=off"
-    run("pg_ctl", "--pgdata", data, "--log", log, "--wait", "--options", options, "start")
+    run(programs / "pg_ctl", "--pgdata", data, "--log", log, "--wait", "--options", options, "start")
 
     def stop() -> None:
-        run("pg_ctl", "--pgdata", data, "--mode", "immediate", "--wait", "stop")
+        run(programs / "pg_ctl", "--pgdata", data, "--mode", "immediate", "--wait", "stop")
         shutil.rmtree(directory, ignore_errors=True)
 
     atexit.register(stop)
