@@ -10,7 +10,7 @@ from reconciler.apply.result import Result
 from reconciler.apply.visibility import visible_operations
 from reconciler.checks.delivery import Awaited, DeliveryProof, DeliveryStatus, worst
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
-from reconciler.checks.result import Delivery, Found
+from reconciler.checks.result import CheckOutcome, Delivery
 from reconciler.core.address import Address
 from reconciler.core.canary import NAME
 from reconciler.core.desired import Desired
@@ -47,7 +47,9 @@ class CanarySession:
                 mine = [found for found in left if found.marks.address == address]
                 self.apply(self.plan([], mine, address), Event(), CLEANUP)
 
-    def run_canary(self, desired: Desired, within: int, stop: Event, proof: DeliveryProof | None = None) -> Found:
+    def run_canary(
+        self, desired: Desired, within: int, stop: Event, proof: DeliveryProof | None = None
+    ) -> CheckOutcome:
         """Push a canary and wait until it is visible; clear it in any case, and wait until it is gone.
 
         With ``proof`` its notifications are awaited too.
@@ -74,15 +76,15 @@ class CanarySession:
 class _Confirmation(NamedTuple):
     """The result of waiting for an effect: when (epoch ms) it was first visible, or why it was not."""
 
-    verdict: CheckStatus
+    status: CheckStatus
     within: int
     trouble: ServiceErrorDetail | None = None
     at: int | None = None
 
     def reason(self, missed: str) -> str:
-        if self.verdict is CheckStatus.UNKNOWN:
+        if self.status is CheckStatus.UNKNOWN:
             return f"the query for it failed: {self.trouble}"
-        if self.verdict is CheckStatus.INTERRUPTED:
+        if self.status is CheckStatus.INTERRUPTED:
             return "the check was interrupted"
         return f"it {missed} within {rough_duration(self.within)}"
 
@@ -103,15 +105,15 @@ class _CanaryRun:
         self._notified = proof is not None and not proof.expected.firing
         self._provider = canaries.session.providers[desired.provider]
         self._pushed: Operation | None = None
-        self._verdict = CheckStatus.UNKNOWN
+        self._status = CheckStatus.UNKNOWN
         self._reason = "it was not pushed"
         self._visible_after: int | None = None
         self._gone_after: int | None = None
 
-    def found(self) -> Found:
+    def found(self) -> CheckOutcome:
         """The result."""
-        return Found(
-            self._verdict,
+        return CheckOutcome(
+            self._status,
             self._reason,
             visible_after=self._visible_after,
             gone_after=self._gone_after,
@@ -143,7 +145,7 @@ class _CanaryRun:
                 self._end(CheckStatus.PASSED, f"visible after {rough_duration(self._visible_after)}")
                 self._await_notification(push, sent_at)
             else:
-                self._end(seen.verdict, f"pushed, but {seen.reason('is not visible')}")
+                self._end(seen.status, f"pushed, but {seen.reason('is not visible')}")
 
     @contextmanager
     def cleanup(self) -> Iterator[None]:
@@ -182,24 +184,24 @@ class _CanaryRun:
             self._reason += f", gone after {rough_duration(self._gone_after)}"
             self._await_end([push, *plan.operations], sent_at)
         else:
-            verdict = gone.verdict if self._verdict is CheckStatus.PASSED else self._verdict
-            self._end(verdict, f"{self._reason}; cleared, but {gone.reason('is still visible')}")
+            status = gone.status if self._status is CheckStatus.PASSED else self._status
+            self._end(status, f"{self._reason}; cleared, but {gone.reason('is still visible')}")
 
     def conclude(self) -> None:
         """Say what became of the notifications; where the canary itself failed they prove nothing more."""
-        if self._proof is None or self._verdict is not CheckStatus.PASSED:
+        if self._proof is None or self._status is not CheckStatus.PASSED:
             return
-        verdicts = self._proof.conclude()
-        status = worst(verdicts)
-        after = [each.after for each in verdicts]
+        outcomes = self._proof.conclude()
+        status = worst(outcomes)
+        after = [each.after for each in outcomes]
         firing = self._proof.expected.firing
         self._delivery = Delivery(
             status,
             after[0] if firing else None,
             after[-1] if len(after) > firing else None,
-            verdicts[0].times if firing else 0,
+            outcomes[0].times if firing else 0,
         )
-        told = dict.fromkeys(each.reason for each in verdicts)
+        told = dict.fromkeys(each.reason for each in outcomes)
         self._end(status.check_status, f"{self._reason}; {'; '.join(told)}")
 
     def _await_notification(self, push: Operation, sent_at: int) -> None:
@@ -242,23 +244,23 @@ class _CanaryRun:
         clock = self._session.clock
         began = clock.now()
         polled = poll_until(probe, clock, stop, within=within)
-        if polled.verdict is not CheckStatus.PASSED:
-            return _Confirmation(polled.verdict, within, trouble[0] if trouble else None)
+        if polled.status is not CheckStatus.PASSED:
+            return _Confirmation(polled.status, within, trouble[0] if trouble else None)
         self._session.ledger.confirm([operation.key for operation in operations], clock.now())
         return _Confirmation(CheckStatus.PASSED, within, at=began + (polled.held_after or 0))
 
     def _leave(self, why: str) -> None:
         """Report a canary that could not be cleared: a later run clears it, or its timeout does."""
-        verdict = CheckStatus.FAILED if self._verdict is CheckStatus.PASSED else self._verdict
+        status = CheckStatus.FAILED if self._status is CheckStatus.PASSED else self._status
         later = "the next apply or check with a canary clears it, or its timeout"
-        self._end(verdict, f"{self._reason}; not cleared: {why} ({later})")
+        self._end(status, f"{self._reason}; not cleared: {why} ({later})")
 
-    def _end(self, verdict: CheckStatus, reason: str) -> None:
-        self._verdict, self._reason = verdict, reason
+    def _end(self, status: CheckStatus, reason: str) -> None:
+        self._status, self._reason = status, reason
 
 
 def _unsent(error: ServiceErrorDetail | None) -> tuple[CheckStatus, str]:
-    """The verdict if the push is not done: a rejection fails the check, anything else leaves it unknown."""
+    """The status if the push is not done: a rejection fails the check, anything else leaves it unknown."""
     status = error.status if error is not None else None
     refused = status is not None and 400 <= status < 500 and status not in (401, 403, 408, 429)
     return CheckStatus.FAILED if refused else CheckStatus.UNKNOWN, f"the push failed: {error or 'no answer'}"

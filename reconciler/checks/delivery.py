@@ -72,7 +72,7 @@ class Awaited:
         return known and not early and (arrival.status or "firing") == self.status
 
 
-class DeliveryVerdict(NamedTuple):
+class DeliveryOutcome(NamedTuple):
     """What became of a notification, and why; ``after`` is how long (ms) it took to arrive."""
 
     status: DeliveryStatus
@@ -81,7 +81,7 @@ class DeliveryVerdict(NamedTuple):
     times: int = 0
 
 
-def judge(awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool = False) -> DeliveryVerdict | None:
+def judge(awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool = False) -> DeliveryOutcome | None:
     """What became of a notification; None while there is time for it to arrive, unless the wait is ``over``."""
     arrivals = [arrival for arrival in log.arrivals if awaited.matches(arrival)]
     wanted = [each for each in arrivals if expected.receiver in (None, each.receiver)]
@@ -92,7 +92,7 @@ def judge(awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool
     times = sum(each.times for each in wanted)
     first = min(wanted, key=lambda each: each.received_at, default=None)
     after = None if first is None or awaited.since is None else max(0, first.received_at - since)
-    found = DeliveryVerdict(DeliveryStatus.DELIVERED, "", after, times)
+    found = DeliveryOutcome(DeliveryStatus.DELIVERED, "", after, times)
     if first is None:
         elsewhere = sorted({each.receiver or "a receiver without a name" for each in arrivals})
         where = f" at {expected.receiver}" if expected.receiver else ""
@@ -117,7 +117,7 @@ def judge(awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool
     return found._replace(status=DeliveryStatus.NOT_PROVABLE, reason=f"{found.reason}; not provable: {why}")
 
 
-def worst(verdicts: Iterable[DeliveryVerdict]) -> DeliveryStatus:
+def worst(outcomes: Iterable[DeliveryOutcome]) -> DeliveryStatus:
     """The status of several notifications: what is proved wrong outweighs what cannot be proved."""
     order = [
         DeliveryStatus.MISSING,
@@ -126,7 +126,7 @@ def worst(verdicts: Iterable[DeliveryVerdict]) -> DeliveryStatus:
         DeliveryStatus.NOT_PROVABLE,
         DeliveryStatus.DELIVERED,
     ]
-    return min((each.status for each in verdicts), key=order.index, default=DeliveryStatus.DELIVERED)
+    return min((each.status for each in outcomes), key=order.index, default=DeliveryStatus.DELIVERED)
 
 
 class DeliveryProof:
@@ -138,10 +138,10 @@ class DeliveryProof:
         self._clock = clock
         self._awaited: list[Awaited] = []
 
-    def wait(self, awaited: Awaited, stop: Event) -> DeliveryVerdict | None:
+    def wait(self, awaited: Awaited, stop: Event) -> DeliveryOutcome | None:
         """Wait until a notification arrives, or its time is over; None if interrupted."""
         self._awaited.append(awaited)
-        last: DeliveryVerdict | None = None
+        last: DeliveryOutcome | None = None
 
         def probe() -> ProbeResult:
             nonlocal last
@@ -155,7 +155,7 @@ class DeliveryProof:
         since = self._clock.now() if awaited.since is None else awaited.since
         left = max(0, since + self.expected.within - self._clock.now())
         result = poll_until(probe, self._clock, stop, within=left)
-        if result.verdict is CheckStatus.INTERRUPTED:
+        if result.status is CheckStatus.INTERRUPTED:
             return None
         return last or self._final([awaited])[0]
 
@@ -163,17 +163,17 @@ class DeliveryProof:
         """Note why the alarm whose notification was awaited last is not notified."""
         self._awaited[-1] = replace(self._awaited[-1], suppressed=why)
 
-    def conclude(self) -> list[DeliveryVerdict]:
+    def conclude(self) -> list[DeliveryOutcome]:
         """What became of all that was awaited, asked for once more: it may have come late, or again."""
         return self._final(self._awaited)
 
-    def _final(self, awaited: Sequence[Awaited]) -> list[DeliveryVerdict]:
+    def _final(self, awaited: Sequence[Awaited]) -> list[DeliveryOutcome]:
         try:
             log = self._log(awaited)
         except ServiceError as error:
             return [_out_of_reach(error)] * len(awaited)
-        verdicts = [judge(each, self.expected, log, over=True) for each in awaited]
-        return [each for each in verdicts if each is not None]
+        outcomes = [judge(each, self.expected, log, over=True) for each in awaited]
+        return [each for each in outcomes if each is not None]
 
     def _log(self, awaited: Sequence[Awaited]) -> DeliveryLog:
         keys = sorted({key for each in awaited for key in each.keys})
@@ -205,11 +205,11 @@ def judge_items(
         since=min((each.since or 0 for _, each in awaited), default=0),
     )
     log = _asked(ask, query, expected)
-    judged: list[tuple[Item, DeliveryVerdict | None]] = []
+    judged: list[tuple[Item, DeliveryOutcome | None]] = []
     for item, each in awaited:
         if not each.keys and each.fingerprint is None:
             reason = f"not provable: the alarm carries no {KEY}, so that its {each.words} cannot be told from others"
-            judged.append((item, DeliveryVerdict(DeliveryStatus.NOT_PROVABLE, reason)))
+            judged.append((item, DeliveryOutcome(DeliveryStatus.NOT_PROVABLE, reason)))
         elif each.status == "resolved" and each.since is None:
             judged.append((item, None))
         else:
@@ -273,7 +273,7 @@ def _gap(log: DeliveryLog, since: int, until: int) -> str | None:
     return f"the receiver was not running between {format_instant(gap.since)} and {format_instant(gap.until)}"
 
 
-def _out_of_reach(error: ServiceError) -> DeliveryVerdict:
-    return DeliveryVerdict(
+def _out_of_reach(error: ServiceError) -> DeliveryOutcome:
+    return DeliveryOutcome(
         DeliveryStatus.NOT_PROVABLE, f"not provable: the receiver could not be queried: {error.detail}"
     )

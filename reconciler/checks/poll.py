@@ -41,7 +41,7 @@ class ProbeResult(NamedTuple):
 class PollResult(NamedTuple):
     """The result of polling: ``attempts`` counts the probes, ``held_after`` says when (ms) it first held."""
 
-    verdict: CheckStatus
+    status: CheckStatus
     attempts: int
     held_after: int | None = None
 

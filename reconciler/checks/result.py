@@ -24,7 +24,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CheckOutcome:
     """The outcome of one check; durations are milliseconds.
 
     ``reason`` says what was found, or why the expectation does not hold. ``failing_items`` are the items that violate
@@ -32,7 +32,7 @@ class Found:
     has ``visible_after`` and ``gone_after``, and ``delivery`` if it is expected to be delivered.
     """
 
-    verdict: CheckStatus
+    status: CheckStatus
     reason: str
     failing_items: tuple[Item, ...] = ()
     attempts: int = 0
@@ -48,15 +48,15 @@ class CheckResult:
 
     name: str
     about: str
-    found: Found
+    outcome: CheckOutcome
     started_at: int
     ended_at: int
     description: str | None = None
     position: Position | None = None
 
     @property
-    def verdict(self) -> CheckStatus:
-        return self.found.verdict
+    def status(self) -> CheckStatus:
+        return self.outcome.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Report:
     @property
     def counts(self) -> Mapping[CheckStatus, int]:
         """How many checks ended how."""
-        return Counter(result.verdict for result in self.results)
+        return Counter(result.status for result in self.results)
 
     @property
     def passed(self) -> bool:
-        return all(result.verdict is CheckStatus.PASSED for result in self.results)
+        return all(result.status is CheckStatus.PASSED for result in self.results)

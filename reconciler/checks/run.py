@@ -16,7 +16,7 @@ from reconciler.checks.delivery import AskReceiver, DeliveryProof, judge_items
 from reconciler.checks.evaluate import Evaluation, evaluate
 from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
-from reconciler.checks.result import CheckResult, Found, Report
+from reconciler.checks.result import CheckOutcome, CheckResult, Report
 from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
@@ -122,11 +122,11 @@ class _Runner:
             return result
 
         if self._stop.is_set():
-            found = Found(CheckStatus.INTERRUPTED, last.reason)
+            found = CheckOutcome(CheckStatus.INTERRUPTED, last.reason)
         else:
             polled = poll_until(probe, self._clock, self._stop, within=check.within, hold=check.spec.hold)
-            failing_items = () if polled.verdict is CheckStatus.PASSED else last.failing_items
-            found = Found(polled.verdict, last.reason, failing_items, polled.attempts, polled.held_after)
+            failing_items = () if polled.status is CheckStatus.PASSED else last.failing_items
+            found = CheckOutcome(polled.status, last.reason, failing_items, polled.attempts, polled.held_after)
         return [self._ended(check, began, found)]
 
     def _delivered(self, check: Check, expected: Delivered, items: Sequence[Item]) -> tuple[Evaluation, ProbeResult]:
@@ -160,7 +160,7 @@ class _Runner:
         began = self._clock.now()
         assert check.canary is not None
         if self._stop.is_set():
-            return self._ended(check, began, Found(CheckStatus.INTERRUPTED, "interrupted before it was pushed"))
+            return self._ended(check, began, CheckOutcome(CheckStatus.INTERRUPTED, "interrupted before it was pushed"))
         proof = None
         if check.delivered is not None:
             assert check.receiver is not None
@@ -169,7 +169,9 @@ class _Runner:
                 with suppress(ServiceError):  # one that is out of reach now may be back when it matters
                     ask(DeliveryQuery())
             except DiagnosticError as error:
-                return self._ended(check, began, Found(CheckStatus.UNKNOWN, f"no receiver to query: {error.line}"))
+                return self._ended(
+                    check, began, CheckOutcome(CheckStatus.UNKNOWN, f"no receiver to query: {error.line}")
+                )
             proof = DeliveryProof(check.delivered, ask, self._clock)
         return self._ended(check, began, canaries.run_canary(check.canary, check.within, self._stop, proof))
 
@@ -178,9 +180,9 @@ class _Runner:
         done = {result.name for result in results}
         for check in checks:
             if check.name not in done:
-                results.append(self._ended(check, self._clock.now(), Found(CheckStatus.UNKNOWN, why)))
+                results.append(self._ended(check, self._clock.now(), CheckOutcome(CheckStatus.UNKNOWN, why)))
 
-    def _ended(self, check: Check, began: int, found: Found) -> CheckResult:
+    def _ended(self, check: Check, began: int, found: CheckOutcome) -> CheckResult:
         spec = check.spec
         result = CheckResult(check.name, check.about, found, began, self._clock.now(), spec.description, check.position)
         self._progress.ended(result)
@@ -189,4 +191,6 @@ class _Runner:
 
 def _unresolved(check: UnresolvedCheck, now: int) -> CheckResult:
     reason = "; ".join(each.line for each in check.diagnostics)
-    return CheckResult(check.name, "a query in its own expressions", Found(CheckStatus.UNKNOWN, reason), now, now)
+    return CheckResult(
+        check.name, "a query in its own expressions", CheckOutcome(CheckStatus.UNKNOWN, reason), now, now
+    )

@@ -205,7 +205,7 @@ def abort(
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
         records = abort_drills(workspace, name, store, drill_hooks(terminal, automatic=True), waiting)
-    terminal.changed = any(record.sent for record in records)
+    terminal.changed = any(record.emissions for record in records)
     command = _commands(path, var, var_file)
     terminal.result(
         format,
@@ -213,7 +213,7 @@ def abort(
         document=lambda: records_document(records),
         markdown=lambda: "\n".join(record_markdown(record, command) for record in records),
     )
-    return ExitCode.PARTIAL if any(record.left or not record.over for record in records) else ExitCode.DONE
+    return ExitCode.PARTIAL if any(record.leftovers or not record.over for record in records) else ExitCode.DONE
 
 
 @app.command(epilog=examples("reconciler drill status"))
@@ -311,7 +311,7 @@ def _show(terminal: Terminal, record: Record, format: Format, command: Command) 
     from reconciler.views.markdown.drill import record_markdown
     from reconciler.views.text.drill import record_lines
 
-    terminal.changed = bool(record.sent) and not record.rehearsal
+    terminal.changed = bool(record.emissions) and not record.rehearsal
     terminal.result(
         format,
         text=lambda: record_lines(record, command),
@@ -325,10 +325,10 @@ def exit_code(record: Record) -> ExitCode:
     """What a script learns from a run: an alarm that may be left outweighs everything."""
     from reconciler.drill.record import DrillStatus
 
-    if record.left:
+    if record.leftovers:
         return ExitCode.PARTIAL
     if record.ending is DrillStatus.REFUSED:
-        failed = any(check.verdict == "failed" for check in record.checks)
+        failed = any(check.status == "failed" for check in record.checks)
         return ExitCode.CHECK_FAILED if failed else ExitCode.ERROR
     if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
         return ExitCode.INTERRUPTED

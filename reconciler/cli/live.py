@@ -149,8 +149,8 @@ class CheckProgress:
         self._progress.update(self._tasks[name], told=self._text(reason))
 
     def ended(self, result: CheckResult) -> None:
-        head = f"[{STYLES[result.verdict]}]{SIGNS[result.verdict]}[/] {self._text(result.name)}"
-        told = self._text(result.found.reason)
+        head = f"[{STYLES[result.status]}]{SIGNS[result.status]}[/] {self._text(result.name)}"
+        told = self._text(result.outcome.reason)
         if result.name in self._tasks:
             self._progress.update(self._tasks[result.name], description=head, completed=1, told=told)
 
@@ -225,9 +225,9 @@ class DrillProgress:
 
     def _sent(self, record: Record) -> Table:
         table = Table.grid(padding=(0, 2))
-        if record.sent:
+        if record.emissions:
             table.add_row(*(Text(head, "dim") for head in ("", "", "visible", "notified")))
-        for sent in record.sent[-_MAX_ROWS:]:
+        for sent in record.emissions[-_MAX_ROWS:]:
             colour = "red" if sent.active else "green" if sent.ended_at is not None else "cyan"
             table.add_row(
                 Text(self._text(sent.address)),
@@ -241,7 +241,7 @@ class DrillProgress:
         waiting = next((step for step in record.steps if step.state is StepState.WAITING), None)
         if waiting is None or record.started_at is None or record.over:
             return Text("")
-        left = record.started_at + waiting.planned + record.held - self._clock.now()
+        left = record.started_at + waiting.planned + record.paused_for - self._clock.now()
         when = f"in {latency(left)}" if left > 0 else "now"
         return Text(f"\nnext: {waiting.action} {self._text(waiting.name)} {when}", "dim")
 

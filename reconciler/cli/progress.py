@@ -120,7 +120,7 @@ class CheckLogProgress:
         _check_log.info("check %s: %s", name, printable(reason))
 
     def ended(self, result: CheckResult) -> None:
-        _check_log.info("check %s: %s: %s", result.name, result.verdict, printable(result.found.reason))
+        _check_log.info("check %s: %s: %s", result.name, result.status, printable(result.outcome.reason))
 
 
 class _LogLines:

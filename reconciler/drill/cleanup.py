@@ -36,10 +36,10 @@ def clear_all(
     trouble = clearing.work(wait_for_late)
     clearing.account()
     now = session.clock.now()
-    left = tuple(_left(sent, trouble) for sent in journal.record.sent if sent.active)
-    if trouble and not left:
-        left = (f"the services could not be asked whether an alarm of the drill is active: {trouble}",)
-    journal.write(cleared_at=now, left=left)
+    leftovers = tuple(_described(sent, trouble) for sent in journal.record.emissions if sent.active)
+    if trouble and not leftovers:
+        leftovers = (f"could not query active alarms: {trouble}",)
+    journal.write(cleared_at=now, leftovers=leftovers)
 
 
 class _Cleanup:
@@ -96,7 +96,7 @@ class _Cleanup:
 
     def _import_leftovers(self, active: Sequence[Observed]) -> None:
         """Take alarms of the drill into the record that it does not know: those of a run on another machine."""
-        known = {sent.mark for sent in self._journal.record.sent if sent.active}
+        known = {sent.marked_address for sent in self._journal.record.emissions if sent.active}
         drill = self._journal.record.drill
         strange = [found for found in active if str(found.marks.address) not in known]
         if strange:
@@ -109,10 +109,14 @@ class _Cleanup:
         now = self._session.clock.now()
 
         def change(sent: Emission) -> Emission:
-            if sent.mark not in cleared or not sent.active:
+            if sent.marked_address not in cleared or not sent.active:
                 return sent
             return sent.model_copy(
-                update={"ended_at": at, "ended_by": self._why, "gone_at": now if sent.mark in invisible else None}
+                update={
+                    "ended_at": at,
+                    "ended_by": self._why,
+                    "gone_at": now if sent.marked_address in invisible else None,
+                }
             )
 
         self._journal.update(change)
@@ -124,13 +128,13 @@ class _Cleanup:
 
 def account_for(session: StackSession, journal: RunJournal) -> None:
     """Ask what became of alarms of the record that are said to be active and do not show."""
-    waiting = [sent for sent in journal.record.sent if sent.active]
+    waiting = [sent for sent in journal.record.emissions if sent.active]
     if not waiting:
         return
     try:
         showing = {str(found.marks.address) for found in session.active()}
-        missing = [sent for sent in waiting if sent.mark not in showing]
-        ended = _last(session.ended([Address.parse(sent.mark) for sent in missing]))
+        missing = [sent for sent in waiting if sent.marked_address not in showing]
+        ended = _last(session.ended([Address.parse(sent.marked_address) for sent in missing]))
     except (ServiceError, DeniedError):
         return
     keys = [key for sent in missing for key in sent.keys]
@@ -139,7 +143,7 @@ def account_for(session: StackSession, journal: RunJournal) -> None:
     def change(sent: Emission) -> Emission:
         if sent not in missing:
             return sent
-        found = ended.get(sent.mark)
+        found = ended.get(sent.marked_address)
         if found is not None and (found.ended_at or 0) >= sent.sent_at:
             by = "the service, its timeout having passed" if found.state is State.EXPIRED else "somebody else"
             return sent.model_copy(update={"ended_at": found.ended_at, "gone_at": found.ended_at, "ended_by": by})
@@ -170,7 +174,7 @@ def _leftover(found: Observed, drill: str, now: int) -> Emission:
     timeout = found.attributes.get(TIMEOUT)
     return Emission(
         address=str(written_address(drill, found.marks.address)),
-        mark=str(found.marks.address),
+        marked_address=str(found.marks.address),
         name=found.identity.get("event_name", found.marks.address.name),
         severity=severity_of(found.identity),
         is_event=False,
@@ -183,7 +187,7 @@ def _leftover(found: Observed, drill: str, now: int) -> Emission:
     )
 
 
-def _left(sent: Emission, trouble: str) -> str:
+def _described(sent: Emission, trouble: str) -> str:
     until = f"; the service ends it by {format_instant(sent.until)} at the latest" if sent.until is not None else ""
     why = trouble or ("it still shows" if sent.seen_at is not None else "it was pushed, and has never shown")
-    return f"{sent.address} ({sent.mark}): {why}{until}"
+    return f"{sent.address} ({sent.marked_address}): {why}{until}"

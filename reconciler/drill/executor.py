@@ -137,12 +137,12 @@ class StepExecutor:
 
     def _check_step(self, step: Step) -> str:
         report = self.check(step.name, step.checks)
-        bad = [result for result in report.results if result.verdict is not CheckStatus.PASSED]
-        if any(result.verdict is CheckStatus.INTERRUPTED for result in bad):
+        bad = [result for result in report.results if result.status is not CheckStatus.PASSED]
+        if any(result.status is CheckStatus.INTERRUPTED for result in bad):
             self._end.check()
         if bad:
-            raise StepFailed("; ".join(f"{result.name} {result.verdict}: {result.found.reason}" for result in bad))
-        return "; ".join(f"{result.name} passed: {result.found.reason}" for result in report.results)
+            raise StepFailed("; ".join(f"{result.name} {result.status}: {result.outcome.reason}" for result in bad))
+        return "; ".join(f"{result.name} passed: {result.outcome.reason}" for result in report.results)
 
     def _pause(self, step: Step) -> str:
         began = self._clock.now()
@@ -160,7 +160,7 @@ class StepExecutor:
             self._end.check()
             raise DrillStopped(DrillStatus.ABORTED, f"pause {step.name} was not confirmed")
         took = self._clock.now() - began
-        self._journal.write(held=self._journal.record.held + took)
+        self._journal.write(paused_for=self._journal.record.paused_for + took)
         return f"{how} after {rough_duration(took)}"
 
     def _note(self, step: Step) -> str:
@@ -220,7 +220,7 @@ class StepExecutor:
         timeout = desired.attributes.get(TIMEOUT)
         return Emission(
             address=str(resource.address),
-            mark=str(change.address),
+            marked_address=str(change.address),
             name=resource.event_name,
             severity=resource.severity,
             is_event=desired.occurrence is not None,
@@ -239,7 +239,7 @@ class StepExecutor:
         }
 
         def change(sent: Emission) -> Emission:
-            if sent.mark in cleared and sent.active:
+            if sent.marked_address in cleared and sent.active:
                 return sent.model_copy(update={"ended_at": at, "ended_by": f"step {step.name}"})
             outcomes = [result.outcomes[key] for key in sent.keys if key in result.outcomes]
             if outcomes and outcomes[0].status is not Status.DONE:

@@ -55,14 +55,16 @@ class RunJournal:
 
     def send(self, *new: Emission, entries: tuple[str, ...] = ()) -> None:
         """Add alarms and events that are being sent; one that was sent before by the same key stays as it is."""
-        known = {key for sent in self.record.sent for key in sent.keys}
-        self.write(*entries, sent=(*self.record.sent, *(one for one in new if not known.intersection(one.keys))))
+        known = {key for sent in self.record.emissions for key in sent.keys}
+        self.write(
+            *entries, emissions=(*self.record.emissions, *(one for one in new if not known.intersection(one.keys)))
+        )
 
     def update(self, change: Callable[[Emission], Emission], *entries: str) -> None:
         """Put every alarm and event through a function; nothing is written where nothing changes."""
-        sent = tuple(change(one) for one in self.record.sent)
-        if sent != self.record.sent or entries:
-            self.write(*entries, sent=sent)
+        sent = tuple(change(one) for one in self.record.emissions)
+        if sent != self.record.emissions or entries:
+            self.write(*entries, emissions=sent)
 
     def checked(self, phase: str, report: Report) -> None:
         """Add the results of checks, with their evidence."""
@@ -70,18 +72,18 @@ class RunJournal:
             CheckRecord(
                 phase=phase,
                 name=result.name,
-                verdict=result.verdict.value,
-                reason=result.found.reason,
+                status=result.status.value,
+                reason=result.outcome.reason,
                 about=result.about,
                 description=result.description,
                 started_at=result.started_at,
                 ended_at=result.ended_at,
-                items=tuple(map(_plain, result.found.failing_items)),
+                items=tuple(map(_plain, result.outcome.failing_items)),
             )
             for result in report.results
         )
         self.write(
-            *(f"check {one.name}: {one.verdict}: {one.reason}" for one in found), checks=(*self.record.checks, *found)
+            *(f"check {one.name}: {one.status}: {one.reason}" for one in found), checks=(*self.record.checks, *found)
         )
 
 

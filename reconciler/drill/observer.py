@@ -108,14 +108,14 @@ class EffectObserver:
             if keys and sent.seen_at is None:
                 known = next((ids[key] for key in keys if key in ids), sent.id)
                 return sent.model_copy(update={"seen_at": now, "id": known})
-            if sent.mark in cleared and sent.ended_at is not None and sent.gone_at is None:
+            if sent.marked_address in cleared and sent.ended_at is not None and sent.gone_at is None:
                 return sent.model_copy(update={"gone_at": now})
             return sent
 
         self._journal.update(change)
 
     def _unnotified(self, now: int) -> Iterator[Emission]:
-        for sent in self._journal.record.sent:
+        for sent in self._journal.record.emissions:
             awaited = (self._queries and sent.notified_at is None) or (self._receivers and sent.delivered_at is None)
             if awaited and sent.active and now - sent.sent_at <= NOTICE_WINDOW:
                 yield sent

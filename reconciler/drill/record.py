@@ -5,7 +5,7 @@ Instants are epoch milliseconds. Whatever a service said stands in it as it was 
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.core.target import Target
 from reconciler.drill.spec import StepAction
@@ -42,9 +42,9 @@ class StepState(StrEnum):
 
 
 class Part(BaseModel):
-    """A part of the document: a value."""
+    """A part of the document; an ``alias`` is a member's name in the document, which users parse."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
 class StepRecord(Part):
@@ -71,14 +71,15 @@ class StepRecord(Part):
 class Emission(Part):
     """An alarm that was raised, or an event that was recorded.
 
-    ``address`` is as written, ``mark`` as in its marks. ``keys`` are the idempotency keys of its pushes. ``until`` is
-    when the service ends it by itself at the latest. ``ended_by`` says what ended it, ``gone_at`` when no query showed
-    it any more. ``delivered_at`` is when its notification arrived at a receiver, ``delivered`` that receiver's name.
+    ``address`` is as written, ``marked_address`` as in its marks. ``keys`` are the idempotency keys of its pushes.
+    ``until`` is when the service ends it by itself at the latest. ``ended_by`` says what ended it, ``gone_at`` when no
+    query showed it any more. ``delivered_at`` is when its notification arrived at a receiver, ``delivered`` that
+    receiver's name.
     ``trouble`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
     """
 
     address: str
-    mark: str
+    marked_address: str = Field(alias="mark")
     name: str
     severity: str | None
     is_event: bool
@@ -121,7 +122,7 @@ class CheckRecord(Part):
 
     phase: str
     name: str
-    verdict: str
+    status: str = Field(alias="verdict")
     reason: str
     about: str
     description: str | None
@@ -140,10 +141,10 @@ class LogEntry(Part):
 class Record(Part):
     """The whole of a run.
 
-    ``targets`` maps the drill's providers to where they pointed when it began. ``held`` is how long (ms) pauses and
-    crashes have held its timeline.
+    ``targets`` maps the drill's providers to where they pointed when it began. ``paused_for`` is how long (ms) pauses
+    and crashes have delayed its timeline.
 
-    ``left`` names the alarms of the drill that are, or may be, active after its end, each with the reason.
+    ``leftovers`` names the alarms of the drill that are, or may be, active after its end, each with the reason.
     """
 
     format_version: str = FORMAT_VERSION
@@ -163,13 +164,13 @@ class Record(Part):
     started_at: int | None = None
     cleared_at: int | None = None
     ended_at: int | None = None
-    held: int = 0
+    paused_for: int = Field(0, alias="held")
     ending: DrillStatus = DrillStatus.RUNNING
     why: str = ""
     steps: tuple[StepRecord, ...] = ()
-    sent: tuple[Emission, ...] = ()
+    emissions: tuple[Emission, ...] = Field((), alias="sent")
     checks: tuple[CheckRecord, ...] = ()
-    left: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = Field((), alias="left")
     log: tuple[LogEntry, ...] = ()
 
     @property
@@ -183,7 +184,7 @@ class Record(Part):
 
     @property
     def alarms(self) -> tuple[Emission, ...]:
-        return tuple(sent for sent in self.sent if not sent.is_event)
+        return tuple(sent for sent in self.emissions if not sent.is_event)
 
     def at(self, instant: int) -> int:
         """The offset (ms) of an instant from the beginning of the timeline."""
@@ -191,7 +192,7 @@ class Record(Part):
 
     @property
     def failed_checks(self) -> tuple[CheckRecord, ...]:
-        return tuple(check for check in self.checks if check.verdict != "passed")
+        return tuple(check for check in self.checks if check.status != "passed")
 
     @property
     def undone(self) -> tuple[str, ...]:

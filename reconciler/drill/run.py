@@ -122,7 +122,9 @@ def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks
         else:
             targets = {key: workspace.targets[key] for key in session.providers}
             record = orphan_record(workspace.stack.name, name, hooks.owner, targets, clock.now())
-            journal = RunJournal(record, store, clock, hooks.watcher, lambda record: bool(record.sent or record.left))
+            journal = RunJournal(
+                record, store, clock, hooks.watcher, lambda record: bool(record.emissions or record.leftovers)
+            )
         journal.write(f"aborted by {hooks.owner.name} on {hooks.owner.host}")
         steps = tuple(
             step.model_copy(update={"state": StepState.SKIPPED, "outcome": "aborted"})
@@ -194,10 +196,10 @@ def _shift_overdue(drill: Drill, journal: RunJournal, now: int) -> None:
     record = journal.record
     assert record.started_at is not None
     ended = {step.name: step.ended_at - record.started_at for step in record.steps if step.ended_at is not None}
-    due = next_due(drill.timeline, ended, record.held)
+    due = next_due(drill.timeline, ended, record.paused_for)
     late = 0 if due is None else now - record.started_at - due.offset
     if late > 0:
-        journal.write(held=record.held + late)
+        journal.write(paused_for=record.paused_for + late)
 
 
 def _refuse(journal: RunJournal, why: str) -> None:

@@ -77,7 +77,7 @@ class DrillRunner:
         while True:
             record = self._journal.record
             ended = {step.name: step.ended_at - started_at for step in record.steps if step.ended_at is not None}
-            due = next_due(self._drill.timeline, ended, record.held)
+            due = next_due(self._drill.timeline, ended, record.paused_for)
             if due is None:
                 return DrillStatus.COMPLETE, ""
             self._wait_until(started_at + due.offset)

@@ -37,7 +37,7 @@ class RunStore:
         partial = file.with_suffix(f".{os.getpid()}.partial")
         try:
             with partial.open("w", encoding="utf-8") as stream:
-                json.dump(self._redact(record.model_dump(mode="json")), stream, indent=1)
+                json.dump(self._redact(record.model_dump(mode="json", by_alias=True)), stream, indent=1)
                 stream.write("\n")
                 stream.flush()
                 os.fsync(stream.fileno())

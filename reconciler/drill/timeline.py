@@ -84,12 +84,12 @@ def arrange(steps: list[Step]) -> Timeline:
     return Timeline(tuple(steps[index]._replace(offset=places[index][0]) for index in order))
 
 
-def next_due(timeline: Timeline, ended: Mapping[str, int], held: int) -> Due | None:
+def next_due(timeline: Timeline, ended: Mapping[str, int], paused_for: int) -> Due | None:
     """The step to take next: always the first that has not ended, so that slowness delays and never reorders.
 
-    ``ended`` maps steps to the offset they ended at, ``held`` is how long (ms) pauses have held the timeline.
+    ``ended`` maps steps to the offset they ended at, ``paused_for`` is how long (ms) pauses have delayed it.
     """
     step = next((step for step in timeline.steps if step.name not in ended), None)
     if step is None:
         return None
-    return Due(step, step.offset + held if step.after is None else ended[step.after] + step.wait)
+    return Due(step, step.offset + paused_for if step.after is None else ended[step.after] + step.wait)

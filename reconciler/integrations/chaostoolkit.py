@@ -79,9 +79,9 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
     """
     with _opened(stack, variables) as workspace:
         report = run_stack_checks(workspace, _names(names), Event(), _Quiet(), _owner())
-        unknown = [one for one in report.results if one.verdict not in ("passed", "failed")]
+        unknown = [one for one in report.results if one.status not in ("passed", "failed")]
         if unknown:
-            raise ActivityFailed("; ".join(f"{one.name}: {one.found.reason}" for one in unknown))
+            raise ActivityFailed("; ".join(f"{one.name}: {one.outcome.reason}" for one in unknown))
         return report.passed
 
 

@@ -12,7 +12,7 @@ import pytest
 from reconciler.apply.lease import leased
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.poll import CheckStatus
-from reconciler.checks.result import Found
+from reconciler.checks.result import CheckOutcome
 from reconciler.core.canary import NAME, canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic
@@ -57,7 +57,7 @@ def canary_session(
         yield CanarySession(session, refusals)
 
 
-def run_canary(it: Rig, within: int = 5 * SECOND, stop: Event | None = None) -> Found:
+def run_canary(it: Rig, within: int = 5 * SECOND, stop: Event | None = None) -> CheckOutcome:
     with canary_session(it) as canaries:
         canaries.prepare(Event())
         return canaries.run_canary(canary(), within, stop or Event())
@@ -71,7 +71,7 @@ def statuses(it: Rig) -> list[Status | None]:
 def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     found = run_canary(it)
-    assert found.verdict is CheckStatus.PASSED
+    assert found.status is CheckStatus.PASSED
     assert it.active() == []
     assert statuses(it) == [Status.DONE, Status.DONE]
     [pushed, cleared] = it.emulator.requests("push") + it.emulator.requests("clear")
@@ -81,7 +81,7 @@ def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, 
 def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path, Settings(visible_after=3 * SECOND))
     found = run_canary(it, within=20 * SECOND)
-    assert found.verdict is CheckStatus.PASSED
+    assert found.status is CheckStatus.PASSED
     assert found.visible_after is not None
     assert found.gone_after is not None
     assert 3 * SECOND <= found.visible_after <= 6 * SECOND
@@ -93,7 +93,7 @@ def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
 def test_one_that_shows_too_late_fails_and_is_taken_back_all_the_same(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path, Settings(visible_after=5 * SECOND))
     found = run_canary(it, within=2 * SECOND)
-    assert found.verdict is CheckStatus.FAILED
+    assert found.status is CheckStatus.FAILED
     assert found.reason.startswith("pushed, but it is not visible within 2s")
     it.clock.time += 60 * SECOND
     assert it.active() == []
@@ -103,7 +103,7 @@ def test_one_that_is_refused_fails_with_the_service_s_words(start_emulator: Star
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("push:status=400")
     found = run_canary(it)
-    assert found.verdict is CheckStatus.FAILED
+    assert found.status is CheckStatus.FAILED
     assert "400" in found.reason
     assert it.emulator.requests("clear") == []
 
@@ -114,13 +114,13 @@ def test_a_service_that_lets_nobody_in_can_not_be_asked(start_emulator: Start, t
     with canary_session(it) as canaries:
         it.emulator.fault(fault)
         found = canaries.run_canary(canary(), 5 * SECOND, Event())
-    assert found.verdict is CheckStatus.UNKNOWN
+    assert found.status is CheckStatus.UNKNOWN
 
 
 def test_one_that_arrives_though_its_answer_is_lost_is_taken_back(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("push:store-then-500")
-    assert run_canary(it).verdict is CheckStatus.PASSED
+    assert run_canary(it).status is CheckStatus.PASSED
     assert it.active() == []
 
 
@@ -128,12 +128,12 @@ def test_one_that_can_not_be_taken_back_fails_and_the_next_run_clears_it(start_e
     it = rig(start_emulator, tmp_path)
     it.emulator.fault("clear:status=400")
     found = run_canary(it)
-    assert found.verdict is CheckStatus.FAILED
+    assert found.status is CheckStatus.FAILED
     assert "not cleared" in found.reason
     assert len(it.active()) == 1
     it.emulator.clear_faults()
     it.clock.time += SECOND
-    assert run_canary(it).verdict is CheckStatus.PASSED
+    assert run_canary(it).status is CheckStatus.PASSED
     assert it.active() == []
 
 
@@ -157,7 +157,7 @@ def test_an_interrupted_one_is_taken_back(start_emulator: Start, tmp_path: Path)
     stop = Event()
     it.wrap_provider = lambda provider: Stopping(provider, stop)  # type: ignore[assignment, return-value]  # all but look is the provider's own
     found = run_canary(it, within=30 * SECOND, stop=stop)
-    assert found.verdict is CheckStatus.INTERRUPTED
+    assert found.status is CheckStatus.INTERRUPTED
     it.clock.time += 60 * SECOND
     assert it.active() == []
     assert len(it.emulator.requests("clear")) == 1
@@ -202,7 +202,7 @@ def test_what_a_crash_leaves_behind_is_cleared_by_the_next_apply(start_emulator:
 def test_preparing_clears_nothing_but_canaries(start_emulator: Start, tmp_path: Path) -> None:
     it = rig(start_emulator, tmp_path)
     it.apply([alarm("kept")])
-    assert run_canary(it).verdict is CheckStatus.PASSED
+    assert run_canary(it).status is CheckStatus.PASSED
     assert it.active() == ["aom_alarm.kept"]
 
 
@@ -210,7 +210,7 @@ def test_the_guards_of_the_stack_hold_for_canaries_too(start_emulator: Start, tm
     it = rig(start_emulator, tmp_path)
     with canary_session(it, lambda plan: [Diagnostic("Info is not allowed here")]) as canaries:
         found = canaries.run_canary(canary(), 5 * SECOND, Event())
-    assert (found.verdict, found.reason) == (
+    assert (found.status, found.reason) == (
         CheckStatus.FAILED,
         "the stack's guards refuse it: Info is not allowed here",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.checks.delivery import Awaited, DeliveryStatus, DeliveryVerdict, judge, judge_items, worst
+from reconciler.checks.delivery import Awaited, DeliveryOutcome, DeliveryStatus, judge, judge_items, worst
 from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus
 from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery, Span
@@ -93,7 +93,7 @@ def test_an_end_that_was_notified_before_the_alarm_was_cleared_is_not_the_clears
 
 
 def test_what_is_proved_wrong_outweighs_what_cannot_be_proved() -> None:
-    some = [DeliveryVerdict(each, "") for each in DeliveryStatus]
+    some = [DeliveryOutcome(each, "") for each in DeliveryStatus]
     assert worst(some) is DeliveryStatus.MISSING
     assert worst(some[3:2:-1] + some[:1]).check_status is CheckStatus.FAILED
     assert worst([some[0], some[4]]).check_status is CheckStatus.UNKNOWN
@@ -117,20 +117,20 @@ def asking(found: DeliveryLog, asked: list[DeliveryQuery] | None = None) -> Any:
 def test_all_alarms_of_a_query_are_asked_for_at_once() -> None:
     asked: list[DeliveryQuery] = []
     found = log(arrival(), arrival(key="k2"))
-    verdict = judge_items([item(1), item(2, starts_at=PUSHED - 5_000)], expected(), asking(found, asked))
-    assert (verdict.holds, verdict.reason) == (True, "2 delivered, the last after 6s")
+    outcome = judge_items([item(1), item(2, starts_at=PUSHED - 5_000)], expected(), asking(found, asked))
+    assert (outcome.holds, outcome.reason) == (True, "2 delivered, the last after 6s")
     assert asked == [DeliveryQuery(("k1", "k2"), (), None, PUSHED - 5_000)]
 
 
 def test_one_alarm_that_was_not_delivered_fails_and_is_named() -> None:
-    verdict = judge_items([item(1), item(2)], expected(), asking(log(arrival())))
-    assert (verdict.holds, verdict.failing_items) == (False, (item(2),))
-    assert "1 of 2 not delivered as expected: no notification arrived within 10s" in verdict.reason
+    outcome = judge_items([item(1), item(2)], expected(), asking(log(arrival())))
+    assert (outcome.holds, outcome.failing_items) == (False, (item(2),))
+    assert "1 of 2 not delivered as expected: no notification arrived within 10s" in outcome.reason
 
 
 def test_an_alarm_whose_time_is_not_over_is_waited_for() -> None:
-    verdict = judge_items([item(1)], expected(), asking(log(after=1_000)))
-    assert (verdict.holds, verdict.final, verdict.reason) == (False, False, "1 of 1 not delivered yet")
+    outcome = judge_items([item(1)], expected(), asking(log(after=1_000)))
+    assert (outcome.holds, outcome.final, outcome.reason) == (False, False, "1 of 1 not delivered yet")
     ended = judge_items([item(1)], expected(resolved=True), asking(log(arrival())))
     assert (ended.holds, ended.final) == (False, False), "it has not ended"
 

@@ -52,23 +52,23 @@ def test_without_within_there_is_one_look() -> None:
 
 def test_within_waits_until_it_holds() -> None:
     watched = run(lambda now: ProbeResult(now >= 3 * SECOND), within=10 * SECOND)
-    assert watched.verdict is CheckStatus.PASSED
+    assert watched.status is CheckStatus.PASSED
     assert watched.held_after is not None
     assert 3 * SECOND <= watched.held_after <= 6 * SECOND
 
 
 def test_within_takes_a_last_look_when_it_ends_and_none_after() -> None:
     clock = FakeClock()
-    assert run(lambda _: FALSE, within=10 * SECOND, clock=clock).verdict is CheckStatus.FAILED
+    assert run(lambda _: FALSE, within=10 * SECOND, clock=clock).status is CheckStatus.FAILED
     assert clock.time == 10 * SECOND
-    assert run(lambda now: ProbeResult(now == 10 * SECOND), within=10 * SECOND).verdict is CheckStatus.PASSED
+    assert run(lambda now: ProbeResult(now == 10 * SECOND), within=10 * SECOND).status is CheckStatus.PASSED
 
 
 def test_for_wants_it_to_hold_to_the_end() -> None:
     clock = FakeClock()
-    assert run(lambda _: TRUE, hold=30 * SECOND, clock=clock).verdict is CheckStatus.PASSED
+    assert run(lambda _: TRUE, hold=30 * SECOND, clock=clock).status is CheckStatus.PASSED
     assert clock.time == 30 * SECOND
-    assert run(lambda now: ProbeResult(now < 29 * SECOND), hold=30 * SECOND).verdict is CheckStatus.FAILED
+    assert run(lambda now: ProbeResult(now < 29 * SECOND), hold=30 * SECOND).status is CheckStatus.FAILED
 
 
 def test_for_may_begin_anew_while_there_is_time() -> None:
@@ -76,27 +76,27 @@ def test_for_may_begin_anew_while_there_is_time() -> None:
         return ProbeResult(not 2 * SECOND <= now < 4 * SECOND)
 
     clock = FakeClock()
-    assert run(flickers, within=10 * SECOND, hold=5 * SECOND, clock=clock).verdict is CheckStatus.PASSED
+    assert run(flickers, within=10 * SECOND, hold=5 * SECOND, clock=clock).status is CheckStatus.PASSED
     assert clock.time >= 9 * SECOND
-    assert run(flickers, within=1 * SECOND, hold=5 * SECOND).verdict is CheckStatus.FAILED
+    assert run(flickers, within=1 * SECOND, hold=5 * SECOND).status is CheckStatus.FAILED
 
 
 def test_for_may_end_after_within_has() -> None:
     watched = run(lambda now: ProbeResult(now >= 8 * SECOND), within=10 * SECOND, hold=60 * SECOND)
-    assert watched.verdict is CheckStatus.PASSED
+    assert watched.status is CheckStatus.PASSED
 
 
 def test_a_service_that_can_not_be_asked_is_never_taken_for_a_no_or_a_yes() -> None:
-    assert run(lambda _: AWAY).verdict is CheckStatus.UNKNOWN
-    assert run(lambda _: AWAY, within=60 * SECOND).verdict is CheckStatus.UNKNOWN
-    assert run(lambda now: FALSE if now else AWAY, within=SECOND).verdict is CheckStatus.FAILED
+    assert run(lambda _: AWAY).status is CheckStatus.UNKNOWN
+    assert run(lambda _: AWAY, within=60 * SECOND).status is CheckStatus.UNKNOWN
+    assert run(lambda now: FALSE if now else AWAY, within=SECOND).status is CheckStatus.FAILED
 
 
 def test_a_busy_service_is_asked_again_even_without_within() -> None:
     clock = FakeClock()
-    assert run(lambda now: TRUE if now > 3 * SECOND else BUSY, clock=clock).verdict is CheckStatus.PASSED
+    assert run(lambda now: TRUE if now > 3 * SECOND else BUSY, clock=clock).status is CheckStatus.PASSED
     clock = FakeClock()
-    assert run(lambda _: BUSY, clock=clock).verdict is CheckStatus.UNKNOWN
+    assert run(lambda _: BUSY, clock=clock).status is CheckStatus.UNKNOWN
     assert clock.time == QUERY_RETRY_LIMIT
 
 
@@ -113,7 +113,7 @@ def test_a_pause_is_waited_for_though_it_ends_beyond_all_spans() -> None:
         within=20 * SECOND,
         clock=clock,
     )
-    assert (seen.verdict, clock.waits) == (CheckStatus.PASSED, [90.0])
+    assert (seen.status, clock.waits) == (CheckStatus.PASSED, [90.0])
 
 
 def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
@@ -121,7 +121,7 @@ def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
     asks = ProbeResult(None, transient=True, retry_after=121.0)
     assert run(lambda _: asks, within=60 * SECOND, clock=clock) == PollResult(CheckStatus.UNKNOWN, 1, None)
     assert clock.time == 0
-    assert run(lambda now: TRUE if now else asks, within=180 * SECOND).verdict is CheckStatus.PASSED
+    assert run(lambda now: TRUE if now else asks, within=180 * SECOND).status is CheckStatus.PASSED
 
 
 def test_a_service_that_wants_a_pause_every_time_is_given_up() -> None:
@@ -134,7 +134,7 @@ def test_a_service_that_wants_a_pause_every_time_is_given_up() -> None:
 
 def test_a_busy_service_that_names_no_pause_is_asked_less_and_less_often() -> None:
     clock = FakeClock()
-    assert run(lambda _: BUSY, within=120 * SECOND, clock=clock).verdict is CheckStatus.UNKNOWN
+    assert run(lambda _: BUSY, within=120 * SECOND, clock=clock).status is CheckStatus.UNKNOWN
     assert len(clock.waits) <= 15
     assert min(clock.waits[5:8]) >= 8
 
@@ -142,21 +142,21 @@ def test_a_busy_service_that_names_no_pause_is_asked_less_and_less_often() -> No
 def test_what_is_not_seen_for_a_while_has_to_hold_anew() -> None:
     clock = FakeClock()
     seen = run(lambda now: BUSY if 20 * SECOND <= now < 22 * SECOND else TRUE, hold=30 * SECOND, clock=clock)
-    assert seen.verdict is CheckStatus.PASSED
+    assert seen.status is CheckStatus.PASSED
     assert clock.time >= 52 * SECOND
 
 
 def test_a_denial_ends_it_at_once() -> None:
     clock = FakeClock()
     assert (
-        run(lambda _: ProbeResult(None, permanent=True), within=60 * SECOND, clock=clock).verdict is CheckStatus.UNKNOWN
+        run(lambda _: ProbeResult(None, permanent=True), within=60 * SECOND, clock=clock).status is CheckStatus.UNKNOWN
     )
     assert clock.time == 0
 
 
 def test_an_interrupt_ends_the_waiting() -> None:
     clock = FakeClock(stop_at=3 * SECOND)
-    assert run(lambda _: FALSE, within=60 * SECOND, clock=clock).verdict is CheckStatus.INTERRUPTED
+    assert run(lambda _: FALSE, within=60 * SECOND, clock=clock).status is CheckStatus.INTERRUPTED
 
 
 @pytest.mark.parametrize("within", [60 * SECOND, 3600 * SECOND])

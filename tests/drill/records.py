@@ -12,7 +12,7 @@ NASTY = "<script>alert('x')</script><img src=https://evil.example/x onerror=aler
 def sent(name: str, severity: str = "Major", **changes: object) -> Emission:
     made = Emission(
         address=f"aom_alarm.{name}",
-        mark=f"aom_alarm.outage--{name}",
+        marked_address=f"aom_alarm.outage--{name}",
         name=name,
         severity=severity,
         is_event=False,
@@ -73,7 +73,7 @@ def record(**changes: object) -> Record:
                 outcome="confirmed by ann after 55s",
             ),
         ),
-        sent=(
+        emissions=(
             sent("slow"),
             sent("broken", "Critical", notified_at=None, notified=None, ended_by="the end of the drill"),
             sent("brief", "Minor", seen_at=None, notified_at=None, notified=None, gone_at=None),
@@ -83,7 +83,7 @@ def record(**changes: object) -> Record:
             CheckRecord(
                 phase="before",
                 name="calm",
-                verdict="passed",
+                status="passed",
                 reason="found 0",
                 about="aom_alarms.critical",
                 description=None,
@@ -104,18 +104,16 @@ def nasty() -> Record:
             "description": NASTY,
             "who": NASTY,
             "drill": NASTY,
-            "left": (NASTY,),
+            "leftovers": (NASTY,),
             "steps": tuple(
                 step.model_copy(update={"name": NASTY, "about": NASTY, "outcome": NASTY}) for step in made.steps
             ),
-            "sent": (
+            "emissions": (
                 sent("slow", NASTY, address=NASTY, notified=NASTY, ended_by=NASTY),
                 sent("bad", address=NASTY, trouble=NASTY, ended_at=None),
             ),
             "checks": tuple(
-                check.model_copy(
-                    update={"name": NASTY, "reason": NASTY, "verdict": "failed", "items": ({"id": NASTY},)}
-                )
+                check.model_copy(update={"name": NASTY, "reason": NASTY, "status": "failed", "items": ({"id": NASTY},)})
                 for check in made.checks
             ),
             "log": (LogEntry(at=NOW, text=NASTY),),

@@ -84,7 +84,7 @@ POINTS += [(when, number) for number in SENDS for when in ("asked", "answered")]
 def test_a_drill_killed_anywhere_and_then_aborted_leaves_nothing_active(play: Rig, when: str, number: int) -> None:
     kill(play, when, number)
     record = play.abort()
-    assert (play.active(), record.left, record.ending) == ([], (), DrillStatus.ABORTED)
+    assert (play.active(), record.leftovers, record.ending) == ([], (), DrillStatus.ABORTED)
     assert play.archive.unfinished() == []
 
 
@@ -101,7 +101,7 @@ def test_a_drill_killed_and_resumed_does_the_rest_once(play: Rig, when: str, num
     kill(play, when, number)
     began = play.archive.unfinished()[0].started_at is not None
     record = play.resume()
-    assert (play.active(), record.left) == ([], ())
+    assert (play.active(), record.leftovers) == ([], ())
     assert record.ending is (DrillStatus.COMPLETE if began else DrillStatus.REFUSED)
     events = [item for item in play.emulator.alarms() if item["metadata"]["event_type"] == "event"]
     assert len(events) == int(began)

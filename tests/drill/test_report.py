@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.drill.liveness import current_state
 from reconciler.drill.record import DrillStatus, Record
+from reconciler.drill.store import RunStore
 from reconciler.ledger.protocol import Holder
 from reconciler.views.html.drill import record_html
 from reconciler.views.json.drill import record_document
@@ -108,8 +109,8 @@ def test_junit_is_xml_with_a_case_for_each_step_check_and_alarm(made: Record) ->
 
 
 def test_junit_fails_for_an_alarm_that_is_left() -> None:
-    left = record().sent[0].model_copy(update={"ended_at": None, "ended_by": None})
-    made = record(sent=(left,), left=("aom_alarm.slow: it still shows",))
+    left = record().emissions[0].model_copy(update={"ended_at": None, "ended_by": None})
+    made = record(emissions=(left,), leftovers=("aom_alarm.slow: it still shows",))
     suite = ElementTree.fromstring(record_junit(made, lambda text: text)).find("testsuite")
     assert suite is not None
     [failure] = [case.get("name") for case in suite.findall("testcase") if case.find("failure") is not None]
@@ -146,6 +147,17 @@ def test_markdown_fits_a_comment_however_long_the_run() -> None:
 )
 def test_the_headline_says_how_it_ended(ending: DrillStatus, why: str, said: str) -> None:
     assert headline(record(ending=ending, why=why)).startswith(said)
+
+
+def test_the_stored_record_keeps_the_names_of_its_first_version(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    made = record(leftovers=("aom_alarm.slow: it is still active",), paused_for=5)
+    store.save(made)
+    document = json.loads(store.file(made.run).read_text())
+    assert {"sent", "left", "held"} <= document.keys()
+    assert document["sent"][0]["mark"] == made.emissions[0].marked_address
+    assert document["checks"][0]["verdict"] == "passed"
+    assert store.load(made.run) == made
 
 
 def test_a_run_whose_process_holds_no_lease_has_died() -> None:

@@ -40,12 +40,12 @@ def test_a_drill_is_played_at_its_offsets_and_leaves_nothing_active(play: Rig) -
         "back": (2 * MINUTE, 2 * MINUTE),
         "last": (3 * MINUTE, 3 * MINUTE),
     }
-    assert {sent.address: sent.ended_by for sent in record.sent} == {
+    assert {sent.address: sent.ended_by for sent in record.emissions} == {
         "aom_alarm.slow": "step back",
         "aom_alarm.broken": "the end of the drill",
         "aom_event.failover": None,
     }
-    assert (play.active(), record.left) == ([], ())
+    assert (play.active(), record.leftovers) == ([], ())
 
 
 def test_minutes_pass_without_anybody_waiting_for_them(play: Rig) -> None:
@@ -245,7 +245,7 @@ def test_a_check_that_fails_is_told_and_the_drill_goes_on(play: Rig) -> None:
     play.write(steps=steps)
     record = play.start()
     assert record.ending is DrillStatus.COMPLETE
-    assert [(check.name, check.phase, check.verdict) for check in record.checks] == [
+    assert [(check.name, check.phase, check.status) for check in record.checks] == [
         ("slow_fires", "seen", "passed"),
         ("never", "seen", "failed"),
     ]
@@ -256,7 +256,7 @@ def test_a_check_that_fails_is_told_and_the_drill_goes_on(play: Rig) -> None:
 
 def test_the_checks_of_after_see_what_is_left_when_all_is_cleared(play: Rig) -> None:
     play.write(head="    before: calm\n    after: [calm]\n")
-    assert [(check.phase, check.verdict) for check in play.start().checks] == [
+    assert [(check.phase, check.status) for check in play.start().checks] == [
         ("before", "passed"),
         ("after", "passed"),
     ]
@@ -304,7 +304,7 @@ def test_what_ended_an_alarm_before_the_drill_did_is_told(play: Rig) -> None:
         "aom_alarm.slow": "somebody else",
         "aom_alarm.broken": "the service, its timeout having passed",
     }
-    assert record.left == ()
+    assert record.leftovers == ()
 
 
 def test_raising_what_fires_already_changes_nothing(play: Rig) -> None:
@@ -326,7 +326,7 @@ def test_a_refused_push_is_told_and_nothing_is_left(play: Rig) -> None:
     assert record.steps[0].state is StepState.FAILED
     assert "400" in record.steps[0].outcome
     assert record.alarms[0].unsent
-    assert (record.ending, record.left, play.active()) == (DrillStatus.COMPLETE, (), [])
+    assert (record.ending, record.leftovers, play.active()) == (DrillStatus.COMPLETE, (), [])
 
 
 def test_a_service_that_does_not_let_us_in_ends_the_drill_and_what_may_be_left_is_named(play: Rig) -> None:
@@ -339,7 +339,7 @@ def test_a_service_that_does_not_let_us_in_ends_the_drill_and_what_may_be_left_i
     shut_out: list[int] = []
     record = play.start(watcher=shut)
     assert record.ending is DrillStatus.FAILED
-    [left] = record.left
+    [left] = record.leftovers
     assert left.startswith("aom_alarm.slow (aom_alarm.outage--slow): 403")
     assert "the service ends it by" in left
     assert play.active() == ["aom_alarm.outage--slow"]
@@ -355,7 +355,7 @@ def test_an_alarm_is_cleared_once_the_network_is_back(play: Rig) -> None:
     cut_off: list[int] = []
     record = play.start(watcher=cut)
     assert cut_off
-    assert (record.left, play.active()) == ((), [])
+    assert (record.leftovers, play.active()) == ((), [])
 
 
 def test_a_drill_does_not_start_over_what_an_earlier_run_left(play: Rig) -> None:
@@ -400,7 +400,7 @@ def test_a_run_is_neither_resumed_nor_aborted_at_another_target(play: Rig, comma
         play.resume() if command == "resume" else play.abort()
     assert (play.archive.unfinished(), len(play.emulator.requests())) == (before, requests)
     file.write_text(file.read_text().replace("project_id: p2", "project_id: p1"))
-    assert (play.abort().left, play.active()) == ((), [])
+    assert (play.abort().leftovers, play.active()) == ((), [])
 
 
 def test_a_pause_that_is_not_confirmed_aborts_and_clears(play: Rig) -> None:
@@ -418,7 +418,7 @@ def test_a_pause_that_is_not_confirmed_aborts_and_clears(play: Rig) -> None:
 
 def test_an_abort_that_finds_nothing_leaves_no_record(play: Rig) -> None:
     play.write()
-    assert play.abort().sent == ()
+    assert play.abort().emissions == ()
     assert play.archive.runs() == []
 
 

@@ -48,10 +48,10 @@ def test_a_place_in_time_that_can_not_be_told_is_named(steps: list[Step], index:
 
 def test_a_pause_moves_what_is_due_from_the_beginning_and_not_what_follows_a_step() -> None:
     timeline = arrange([step("a", 0), step("b", after="a", wait=4), step("c", 10)])
-    due = next_due(timeline, {"a": 100}, held=90)
+    due = next_due(timeline, {"a": 100}, paused_for=90)
     assert due is not None
     assert (due.step.name, due.offset) == ("b", 104)
-    due = next_due(timeline, {"a": 100, "b": 105}, held=90)
+    due = next_due(timeline, {"a": 100, "b": 105}, paused_for=90)
     assert due is not None
     assert (due.step.name, due.offset) == ("c", 100)
 

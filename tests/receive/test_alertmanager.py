@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from reconciler.checks.delivery import Awaited, DeliveryProof, DeliveryVerdict
+from reconciler.checks.delivery import Awaited, DeliveryOutcome, DeliveryProof
 from reconciler.checks.expectation import Delivered
 from reconciler.core.clock import Clock
 from reconciler.providers.protocol import ProviderContext
@@ -147,10 +147,10 @@ def fired(key: str, since: int) -> Awaited:
     return Awaited("firing", frozenset([key]), since)
 
 
-def wait(proof: DeliveryProof, awaited: Awaited) -> DeliveryVerdict:
-    verdict = proof.wait(awaited, Event())
-    assert verdict is not None
-    return verdict
+def wait(proof: DeliveryProof, awaited: Awaited) -> DeliveryOutcome:
+    outcome = proof.wait(awaited, Event())
+    assert outcome is not None
+    return outcome
 
 
 def test_an_alert_that_is_notified_and_so_is_its_end_is_delivered(site: Site) -> None:
@@ -173,8 +173,8 @@ def test_an_alert_that_is_notified_again_is_doubled(site: Site) -> None:
     since = push(site.alertmanager, alert("again", "a1", route="again"))
     wait(proof, fired("a1", since))
     until(lambda: sum(each["count"] for each in site.deliveries("a1")) > 1)
-    [verdict] = proof.conclude()
-    assert verdict.status == "doubled", verdict.reason
+    [outcome] = proof.conclude()
+    assert outcome.status == "doubled", outcome.reason
 
 
 def test_an_alert_that_is_silenced_proves_nothing(site: Site) -> None:
@@ -191,37 +191,37 @@ def test_an_alert_that_is_silenced_proves_nothing(site: Site) -> None:
     assert wait(proof, fired("s1", push(site.alertmanager, alert("silenced", "s1")))).status == "missing"
     shown = requests.get(f"{site.alertmanager.url}/api/v2/alerts", params={"filter": "key=s1"}, timeout=10).json()
     proof.suppressed(f"silenced by {shown[0]['status']['silencedBy'][0]}")
-    [verdict] = proof.conclude()
-    assert verdict.status == "not provable"
-    assert "silenced by" in verdict.reason
+    [outcome] = proof.conclude()
+    assert outcome.status == "not provable"
+    assert "silenced by" in outcome.reason
 
 
 def test_an_alert_that_goes_to_another_receiver_is_missing_at_the_one_expected(site: Site) -> None:
     proof = site.proof(within="1s", receiver="oncall")
     wait(proof, fired("r1", push(site.alertmanager, alert("routed", "r1", route="backup"))))
-    [verdict] = proof.conclude()
-    assert (verdict.status, "(but at backup)" in verdict.reason) == ("missing", True)
+    [outcome] = proof.conclude()
+    assert (outcome.status, "(but at backup)" in outcome.reason) == ("missing", True)
 
 
 def test_an_alert_that_was_delivered_although_the_sender_was_told_500_is_doubled(site: Site) -> None:
     proof = site.proof(within="20s", at_most=1)
     wait(proof, fired("f1", push(site.alertmanager, alert("flaky", "f1", route="flaky"))))
     until(lambda: sum(each["count"] for each in site.deliveries("f1")) > 1)
-    [verdict] = proof.conclude()
-    assert verdict.status == "doubled", verdict.reason
+    [outcome] = proof.conclude()
+    assert outcome.status == "doubled", outcome.reason
 
 
 def test_an_alert_that_waits_for_a_receiver_that_is_down_proves_nothing_then_and_arrives_later(site: Site) -> None:
     site.stop()
     proof = site.proof(within="800ms")
-    verdict = wait(proof, fired("b1", push(site.alertmanager, alert("restarted", "b1"))))
-    assert (verdict.status, "could not be queried" in verdict.reason) == ("not provable", True)
+    outcome = wait(proof, fired("b1", push(site.alertmanager, alert("restarted", "b1"))))
+    assert (outcome.status, "could not be queried" in outcome.reason) == ("not provable", True)
     site.start()
     until(lambda: site.deliveries("b1"))
-    [verdict] = proof.conclude()
-    assert (verdict.status, "the receiver was not running" in verdict.reason) == ("not provable", True)
-    assert verdict.after is not None
-    assert verdict.after > 800
+    [outcome] = proof.conclude()
+    assert (outcome.status, "the receiver was not running" in outcome.reason) == ("not provable", True)
+    assert outcome.after is not None
+    assert outcome.after > 800
 
 
 def test_an_alert_that_the_sender_left_out_proves_nothing(site: Site) -> None:

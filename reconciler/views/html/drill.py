@@ -108,20 +108,20 @@ def _spread(values: list[int | None]) -> str:
 
 
 def _left(record: Record) -> Iterator[str]:
-    if record.left:
+    if record.leftovers:
         yield '<section class="left"><h2 class="bad">Not cleared, or not known to be</h2><ul>'
-        yield from (f"<li>{text(left)}</li>" for left in record.left)
+        yield from (f"<li>{text(left)}</li>" for left in record.leftovers)
         yield "</ul></section>"
 
 
 def _timeline(record: Record) -> Iterator[str]:
-    if record.started_at is None and not record.sent:
+    if record.started_at is None and not record.emissions:
         return
     yield "<section><h2>Timeline</h2>"
     yield timeline_svg(record)
     severities = dict.fromkeys(sent.severity or "" for sent in record.alarms)
     legend = [f'<i class="{hue_of(severity)}"></i>{text(severity or "alarm")}' for severity in severities]
-    legend += ['<i class="event"></i>event'] if any(sent.is_event for sent in record.sent) else []
+    legend += ['<i class="event"></i>event'] if any(sent.is_event for sent in record.emissions) else []
     if record.alarms:
         legend += [
             '<i class="faded"></i>pushed and not visible yet, cleared and not gone yet',
@@ -133,10 +133,10 @@ def _timeline(record: Record) -> Iterator[str]:
 
 
 def _alarms(record: Record) -> Iterator[str]:
-    if record.sent:
+    if record.emissions:
         yield "<section><h2>What was raised and recorded</h2>"
         heads = ("Alarm or event", "Raised", "Visible after", "Notified after", "Ended", "By")
-        yield from _table(heads, [_alarm(record, sent) for sent in record.sent])
+        yield from _table(heads, [_alarm(record, sent) for sent in record.emissions])
         yield "</section>"
 
 
@@ -195,7 +195,7 @@ def _checks(record: Record) -> Iterator[str]:
 
 
 def _check(record: Record, check: CheckRecord) -> list[Cell]:
-    good = check.verdict == "passed"
+    good = check.status == "passed"
     description = f"<br><small>{text(check.description)}</small>" if check.description else ""
     evidence = text(check.reason)
     if check.items:
@@ -206,7 +206,7 @@ def _check(record: Record, check: CheckRecord) -> list[Cell]:
     return [
         ("When", text(when), "tight"),
         ("Check", f"{text(check.name)}{description}", ""),
-        ("", f'<span class="chip {"good" if good else "bad"}">{text(check.verdict)}</span>', "tight"),
+        ("", f'<span class="chip {"good" if good else "bad"}">{text(check.status)}</span>', "tight"),
         ("Evidence", evidence, ""),
     ]
 

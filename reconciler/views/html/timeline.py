@@ -35,7 +35,7 @@ _SIGNS = {
 def timeline_svg(record: Record) -> str:
     """The whole drawing."""
     scale = _Scale(record)
-    height = _LANE + len(record.sent) * _ROW + 8
+    height = _LANE + len(record.emissions) * _ROW + 8
     parts = [
         f'<svg class="timeline" height="{height}" role="img" aria-labelledby="timeline-title">',
         f'<title id="timeline-title">Timeline of {text(record.drill)}: {len(record.alarms)} alarms, '
@@ -45,7 +45,7 @@ def timeline_svg(record: Record) -> str:
         *_steps(record, scale, height),
         *_checks(record, scale),
     ]
-    for number, sent in enumerate(record.sent):
+    for number, sent in enumerate(record.emissions):
         parts += _row(record, sent, scale, _LANE + number * _ROW)
     return "\n".join([*parts, "</svg>"])
 
@@ -56,7 +56,9 @@ class _Scale:
     def __init__(self, record: Record) -> None:
         known = [record.cleared_at, *(step.ended_at for step in record.steps)]
         known += [
-            instant for sent in record.sent for instant in (sent.ended_at, sent.gone_at, sent.seen_at, sent.sent_at)
+            instant
+            for sent in record.emissions
+            for instant in (sent.ended_at, sent.gone_at, sent.seen_at, sent.sent_at)
         ]
         last = max((record.at(instant) for instant in known if instant is not None), default=0)
         waiting = [step.planned for step in record.steps] if not record.over else []
@@ -104,7 +106,7 @@ def _steps(record: Record, scale: _Scale, height: int) -> Iterator[str]:
     """A mark for each step where it truly began; those that never did stand where they were planned."""
     free: list[float] = []
     for step in record.steps:
-        at = record.at(step.started_at) if step.started_at is not None else step.planned + record.held
+        at = record.at(step.started_at) if step.started_at is not None else step.planned + record.paused_for
         share = scale.share(at)
         # Marks that would hide each other go to a second line.
         low = bool(free) and share - free[-1] < 4.4
@@ -131,12 +133,12 @@ def _checks(record: Record, scale: _Scale) -> Iterator[str]:
     for check in record.checks:
         begin, end = record.at(check.started_at), record.at(check.ended_at)
         if end > 0:
-            state = "passed" if check.verdict == "passed" else "failed"
+            state = "passed" if check.status == "passed" else "failed"
             yield scale.bar(f"span {state}", begin, end, 22, 3, title=_evidence(check))
 
 
 def _evidence(check: CheckRecord) -> str:
-    return f"check {check.name}: {check.verdict}: {check.reason}"
+    return f"check {check.name}: {check.status}: {check.reason}"
 
 
 def _row(record: Record, sent: Emission, scale: _Scale, top: int) -> Iterator[str]:

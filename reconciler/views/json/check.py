@@ -19,7 +19,7 @@ def check_document(report: Report) -> dict[str, object]:
     return document(
         stack=report.stack,
         passed=report.passed,
-        counts={verdict.value: report.counts[verdict] for verdict in CheckStatus},
+        counts={status.value: report.counts[status] for status in CheckStatus},
         started_at=format_instant(report.started_at),
         ended_at=format_instant(report.ended_at),
         checks=[_member(result) for result in report.results],
@@ -27,10 +27,10 @@ def check_document(report: Report) -> dict[str, object]:
 
 
 def _member(result: CheckResult) -> dict[str, object]:
-    found = result.found
+    found = result.outcome
     return {
         "name": result.name,
-        "verdict": found.verdict.value,
+        "verdict": found.status.value,
         "reason": found.reason,
         "about": result.about,
         "description": result.description,

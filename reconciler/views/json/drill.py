@@ -21,7 +21,7 @@ from reconciler.views.phrases.drill import headline, status_of
 
 def record_document(record: Record) -> dict[str, object]:
     """A run."""
-    members = record.model_dump(mode="json")
+    members = record.model_dump(mode="json", by_alias=True)
     del members["format_version"]
     members["steps"] = [
         {**shown, "slip": step.slip} for shown, step in zip(members["steps"], record.steps, strict=True)
@@ -33,7 +33,7 @@ def record_document(record: Record) -> dict[str, object]:
             "notified_after": sent.notified_after,
             "delivered_after": sent.delivered_after,
         }
-        for shown, sent in zip(members["sent"], record.sent, strict=True)
+        for shown, sent in zip(members["sent"], record.emissions, strict=True)
     ]
     return document(summary=headline(record), standing=status_of(record).value, **members)
 
@@ -120,5 +120,5 @@ def _last(record: Record | None) -> dict[str, object] | None:
         "ending": record.ending.value,
         "standing": status_of(record).value,
         "summary": headline(record),
-        "left": list(record.left),
+        "left": list(record.leftovers),
     }

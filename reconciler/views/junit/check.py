@@ -46,7 +46,7 @@ def xml_text(value: str, redact: Redact) -> str:
 
 
 def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None:
-    found = result.found
+    found = result.outcome
     case = SubElement(
         suite,
         "testcase",
@@ -71,13 +71,13 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
         properties = SubElement(case, "properties")
         for name, value in told.items():
             SubElement(properties, "property", {"name": name, "value": str(value)})
-    if found.verdict is CheckStatus.PASSED:
+    if found.status is CheckStatus.PASSED:
         SubElement(case, "system-out").text = text(found.reason)
         return
     tags = {CheckStatus.FAILED: "failure", CheckStatus.UNKNOWN: "error", CheckStatus.INTERRUPTED: "skipped"}
-    trouble = SubElement(case, tags[found.verdict], {"message": text(found.reason)})
-    if found.verdict is not CheckStatus.INTERRUPTED:
-        trouble.set("type", "expectation" if found.verdict is CheckStatus.FAILED else "unasked")
+    trouble = SubElement(case, tags[found.status], {"message": text(found.reason)})
+    if found.status is not CheckStatus.INTERRUPTED:
+        trouble.set("type", "expectation" if found.status is CheckStatus.FAILED else "unasked")
     listed = [f"{label(item)}  id {item.get('id')}" for item in found.failing_items]
     trouble.text = "\n".join(map(text, [found.reason, *listed]))
 

@@ -26,9 +26,9 @@ def record_junit(record: Record, redact: Redact) -> str:
     for sent in record.alarms:
         if not sent.unsent:
             _cleared(suite, record, sent, text)
-    if record.left and not any(sent.active for sent in record.alarms):
+    if record.leftovers and not any(sent.active for sent in record.alarms):
         case = _case(suite, record, "clearing", "nothing is left", 0, text)
-        SubElement(case, "failure", {"message": text(record.left[0]), "type": "left"})
+        SubElement(case, "failure", {"message": text(record.leftovers[0]), "type": "left"})
     SubElement(suite, "system-out").text = text(headline(record))
     totals = {
         "tests": str(len(suite.findall("testcase"))),
@@ -58,11 +58,11 @@ def _step(suite: Element, record: Record, step: StepRecord, text: Redact) -> Non
 def _check(suite: Element, record: Record, check: CheckRecord, text: Redact) -> None:
     name = f"{check.name} ({check.phase})"
     case = _case(suite, record, "checks", name, check.ended_at - check.started_at, text)
-    if check.verdict == "passed":
+    if check.status == "passed":
         SubElement(case, "system-out").text = text(check.reason)
     else:
-        tag = "failure" if check.verdict == "failed" else "error"
-        SubElement(case, tag, {"message": text(check.reason), "type": check.verdict})
+        tag = "failure" if check.status == "failed" else "error"
+        SubElement(case, tag, {"message": text(check.reason), "type": check.status})
 
 
 def _cleared(suite: Element, record: Record, sent: Emission, text: Redact) -> None:

@@ -8,7 +8,7 @@ from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
 from reconciler.views.markdown.text import LIMIT, code, escape
-from reconciler.views.phrases.check import verdicts
+from reconciler.views.phrases.check import status_counts
 from reconciler.views.phrases.plan import count
 
 _SIGNS = {CheckStatus.PASSED: "✅", CheckStatus.FAILED: "❌", CheckStatus.UNKNOWN: "❔", CheckStatus.INTERRUPTED: "⏹"}
@@ -17,7 +17,7 @@ _LONGEST_REASON = 1000
 
 def check_markdown(report: Report, limit: int = LIMIT) -> str:
     """The report in at most ``limit`` characters; those that did not pass come first."""
-    head = [f"### Checks of {code(report.stack)}", "", f"**{escape(verdicts(report))}**", ""]
+    head = [f"### Checks of {code(report.stack)}", "", f"**{escape(status_counts(report))}**", ""]
     lines = [*head, "| | check | looks at | took | result |", "|---|---|---|---|---|"] if report.results else head
     room = limit - sum(len(text) + 1 for text in lines) - 100
     left = 0
@@ -33,16 +33,16 @@ def check_markdown(report: Report, limit: int = LIMIT) -> str:
 
 
 def _rows(report: Report) -> Iterator[str]:
-    for result in sorted(report.results, key=lambda result: result.verdict is CheckStatus.PASSED):
+    for result in sorted(report.results, key=lambda result: result.status is CheckStatus.PASSED):
         yield _row(result)
 
 
 def _row(result: CheckResult) -> str:
     took = rough_duration(result.ended_at - result.started_at)
-    reason = result.found.reason
+    reason = result.outcome.reason
     shown = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
     cells = (
-        f"{_SIGNS[result.verdict]} {result.verdict}",
+        f"{_SIGNS[result.status]} {result.status}",
         escape(result.name),
         escape(result.about),
         took,

@@ -68,10 +68,10 @@ def record_markdown(record: Record, command: Command = bare_command, limit: int 
 
 
 def _body(record: Record, command: Command) -> Iterator[str]:
-    if record.left:
+    if record.leftovers:
         yield "**Not cleared, or not known to be:**"
         yield ""
-        yield from (f"- {escape(left)}" for left in record.left)
+        yield from (f"- {escape(left)}" for left in record.leftovers)
         yield ""
         again = clear_again(record, command)
         if again is not None:
@@ -88,10 +88,10 @@ def _body(record: Record, command: Command) -> Iterator[str]:
                 f"| {escape(told)} |"
             )
         yield ""
-    if record.sent:
+    if record.emissions:
         yield "| alarm or event | raised | visible after | notified after | ended by |"
         yield "|---|---|---|---|---|"
-        for sent in record.sent:
+        for sent in record.emissions:
             end = sent.trouble or sent.ended_by or state_of(sent)
             at = f" {offset(record.at(sent.ended_at))}" if sent.ended_at is not None else ""
             name = code(sent.address).replace("|", "¦")
@@ -104,9 +104,9 @@ def _body(record: Record, command: Command) -> Iterator[str]:
         yield "| when | check | | |"
         yield "|---|---|---|---|"
         for check in record.checks:
-            sign = "✅" if check.verdict == "passed" else "❌"
-            verdict = f"{sign} {check.verdict}"
-            yield f"| {escape(check.phase)} | {escape(check.name)} | {verdict} | {escape(_short(check.reason))} |"
+            sign = "✅" if check.status == "passed" else "❌"
+            status = f"{sign} {check.status}"
+            yield f"| {escape(check.phase)} | {escape(check.name)} | {status} | {escape(_short(check.reason))} |"
 
 
 def preview_markdown(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from reconciler.checks.result import Report
 from reconciler.views.phrases.plan import count
 
 
-def verdicts(report: Report) -> str:
+def status_counts(report: Report) -> str:
     """The one line that tells how all checks ended, and which could not be asked about."""
     counts = report.counts
     words = {
@@ -17,9 +17,9 @@ def verdicts(report: Report) -> str:
         CheckStatus.INTERRUPTED: "interrupted",
     }
     parts = []
-    for verdict, word in words.items():
-        if counts[verdict]:
-            names = [result.name for result in report.results if result.verdict is verdict]
-            named = f" ({', '.join(names)})" if verdict in (CheckStatus.UNKNOWN, CheckStatus.INTERRUPTED) else ""
-            parts.append(f"{counts[verdict]} {word}{named}")
+    for status, word in words.items():
+        if counts[status]:
+            names = [result.name for result in report.results if result.status is status]
+            named = f" ({', '.join(names)})" if status in (CheckStatus.UNKNOWN, CheckStatus.INTERRUPTED) else ""
+            parts.append(f"{counts[status]} {word}{named}")
     return f"{count(len(report.results), 'check')}: {', '.join(parts)}."

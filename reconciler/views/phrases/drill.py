@@ -26,7 +26,7 @@ def status_of(record: Record) -> Status:
     if record.ending is DrillStatus.RUNNING:
         return Status.RUNNING
     if (
-        record.left
+        record.leftovers
         or record.failed_checks
         or record.ending in (DrillStatus.FAILED, DrillStatus.REFUSED, DrillStatus.OVERTIME, DrillStatus.DIED)
     ):
@@ -49,7 +49,7 @@ def headline(record: Record) -> str:
     """A summary of a run in one line."""
     if record.ending is DrillStatus.REFUSED:
         return f"The drill {record.why}. Nothing was sent." if record.why else "The drill did not start."
-    if record.ending is DrillStatus.ABORTED and not (record.steps or record.sent or record.left):
+    if record.ending is DrillStatus.ABORTED and not (record.steps or record.emissions or record.leftovers):
         return f"Nothing to abort: drill {record.drill} has no unfinished run and no active alarm."
     head = {
         DrillStatus.RUNNING: "The drill is running",
@@ -66,7 +66,7 @@ def headline(record: Record) -> str:
 def facts(record: Record) -> list[str]:
     """``4 alarms raised, all cleared``, ``1 event recorded``, ``3 checks passed``, ..."""
     alarms = [sent for sent in record.alarms if not sent.unsent]
-    events = [sent for sent in record.sent if sent.is_event and not sent.unsent]
+    events = [sent for sent in record.emissions if sent.is_event and not sent.unsent]
     told = []
     if alarms:
         active = sum(sent.active for sent in alarms)
@@ -74,7 +74,7 @@ def facts(record: Record) -> list[str]:
         told.append(f"{count(len(alarms), 'alarm')} raised{after}")
     else:
         told.append("no alarm raised")
-    if record.left and not any(sent.active for sent in alarms):
+    if record.leftovers and not any(sent.active for sent in alarms):
         told.append("it could not be verified that nothing is active")
     if events:
         told.append(f"{count(len(events), 'event')} recorded")
@@ -92,7 +92,7 @@ def facts(record: Record) -> list[str]:
 
 def clear_again(record: Record, command: Command = bare_command) -> str | None:
     """The command that clears what a run may have left; None if it left nothing, or was a rehearsal."""
-    uncleared = bool(record.left) or record.ending is DrillStatus.DIED
+    uncleared = bool(record.leftovers) or record.ending is DrillStatus.DIED
     return command(f"drill abort {record.drill}") if uncleared and not record.rehearsal else None
 
 

@@ -9,7 +9,7 @@ from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
 from reconciler.core.text import printable
-from reconciler.views.phrases.check import verdicts
+from reconciler.views.phrases.check import status_counts
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.width import pad, width
 
@@ -31,23 +31,23 @@ def check_lines(report: Report) -> Iterator[Line]:
     about_column = max(map(width, abouts), default=0) + 2
     for name, about, result in zip(names, abouts, report.results, strict=True):
         took = rough_duration(result.ended_at - result.started_at)
-        head = f"{SIGNS[result.verdict]} {result.verdict:<12}"
+        head = f"{SIGNS[result.status]} {result.status:<12}"
         yield line(
-            (head, STYLES[result.verdict]),
+            (head, STYLES[result.status]),
             (pad(name, name_column), Style.BOLD),
             (pad(about, about_column), Style.DIM),
             f"{took:>6}  ",
-            printable(result.found.reason),
+            printable(result.outcome.reason),
             hang=len(head) + name_column,
         )
     for result in report.results:
-        if result.found.failing_items:
+        if result.outcome.failing_items:
             yield BLANK
             yield from _culprits(result)
     if report.results:
         yield BLANK
     worst = Style.GOOD if report.passed else Style.ERROR if report.counts[CheckStatus.FAILED] else Style.WARNING
-    yield line((verdicts(report), worst))
+    yield line((status_counts(report), worst))
 
 
 def _culprits(result: CheckResult) -> Iterator[Line]:
@@ -55,7 +55,7 @@ def _culprits(result: CheckResult) -> Iterator[Line]:
     yield line(
         (printable(result.name), Style.BOLD), (f"  {result.description}" if result.description else "", Style.DIM)
     )
-    failing_items = result.found.failing_items
+    failing_items = result.outcome.failing_items
     for item in failing_items[:_SHOWN]:
         yield line("  ", printable(label(item)), (f"  id {printable(str(item.get('id')))}", Style.DIM), hang=4)
     if len(failing_items) > _SHOWN:

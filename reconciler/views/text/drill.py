@@ -138,7 +138,7 @@ def record_lines(record: Record, command: Command = bare_command) -> Iterator[Li
     if record.started_at is not None:
         yield BLANK
         yield from step_lines(record)
-    if record.sent:
+    if record.emissions:
         yield BLANK
         yield from sent_lines(record)
     if record.failed_checks:
@@ -147,13 +147,13 @@ def record_lines(record: Record, command: Command = bare_command) -> Iterator[Li
             yield line(
                 ("✗ ", Style.ERROR),
                 (printable(check.name), Style.BOLD),
-                f" {check.verdict}: {printable(check.reason)}",
+                f" {check.status}: {printable(check.reason)}",
                 hang=2,
             )
-    if record.left:
+    if record.leftovers:
         yield BLANK
         yield line(("Not cleared, or not known to be:", Style.ERROR))
-        for left in record.left:
+        for left in record.leftovers:
             yield line("  ", printable(left), hang=4)
     again = clear_again(record, command)
     if again is not None:
@@ -186,7 +186,7 @@ def _step(step: StepRecord, column: int) -> Line:
 
 def sent_lines(record: Record) -> Iterator[Line]:
     """What was raised and recorded, with its latencies and what ended it."""
-    proved = any(sent.delivered_at is not None for sent in record.sent)
+    proved = any(sent.delivered_at is not None for sent in record.emissions)
     rows = [("", "visible", "notified", "delivered", "ended by")]
     rows += [
         (
@@ -196,7 +196,7 @@ def sent_lines(record: Record) -> Iterator[Line]:
             latency(sent.delivered_after),
             _end(record, sent),
         )
-        for sent in record.sent
+        for sent in record.emissions
     ]
     first = max(width(row[0]) for row in rows) + 2
     for number, row in enumerate(rows):
