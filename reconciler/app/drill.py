@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.app.owner import owner
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.observed import Observed, State
+from reconciler.core.target import Target
 from reconciler.drill.context import OperatorHooks
 from reconciler.drill.drill import Drill, drill_stack
 from reconciler.drill.liveness import current_state, local_state
@@ -56,13 +58,26 @@ def latest_runs(workspace: Workspace, store: RunStore) -> dict[str, Record]:
     return {drill: current_state(record, holder, host) for drill, record in store.latest().items()}
 
 
-def preview_drill(workspace: Workspace, name: str) -> tuple[Drill, Sequence[Preview], list[str]]:
-    """A drill, what each step would send, and why it would not start now."""
+class DrillPreview(NamedTuple):
+    """What a drill would do.
+
+    ``targets`` maps its providers to where they point; ``problems`` say why it would not start now.
+    """
+
+    drill: Drill
+    targets: Mapping[str, Target]
+    steps: Sequence[Preview]
+    problems: Sequence[str]
+
+
+def preview_drill(workspace: Workspace, name: str) -> DrillPreview:
+    """What each step of a drill would send and to where, and why the drill would not start now."""
     drill = load_drill(workspace, name)
     types, now = workspace.registry.resource_types(), workspace.clock.now()
     plan = combined_plan(drill, types, now)
     found = [*refusals(drill, workspace.projects, now), *workspace.refusals(plan), *plan.problems]
-    return drill, previews(drill, types, now), [problem.summary for problem in found]
+    targets = {key: workspace.targets[key] for key in drill.providers}
+    return DrillPreview(drill, targets, previews(drill, types, now), [problem.summary for problem in found])
 
 
 def run_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks, *, force: bool = False) -> Record:

@@ -75,14 +75,14 @@ def plan(
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        made, previews, problems = preview_drill(workspace, name)
+        preview = preview_drill(workspace, name)
     terminal.result(
         format,
-        text=lambda: preview_lines(made, previews, problems),
-        document=lambda: preview_document(made, previews, problems),
-        markdown=lambda: preview_markdown(made, previews, problems),
+        text=lambda: preview_lines(preview),
+        document=lambda: preview_document(preview),
+        markdown=lambda: preview_markdown(preview),
     )
-    return ExitCode.ERROR if problems else ExitCode.DONE
+    return ExitCode.ERROR if preview.problems else ExitCode.DONE
 
 
 @app.command(

@@ -16,7 +16,9 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
+from reconciler.drill.record import Record
 from reconciler.session.workspace import Workspace
+from reconciler.views.phrases.drill import places
 from reconciler.views.text.line import BLANK, Style, line
 
 INTERRUPTED = "Interrupted: the drill clears its alarms, then ends. Ctrl-C again exits at once."
@@ -72,11 +74,12 @@ def _name_typed(terminal: Terminal, drill: Drill, workspace: Workspace) -> bool:
 def _confirmation(terminal: Terminal, away: Callable[[], AbstractContextManager[None]], *, automatic: bool) -> Confirm:
     """Answers a pause: only ``yes`` continues; after ``no`` the drill clears and ends."""
 
-    def confirm(question: str, attend: Callable[[], bool]) -> str | None:
+    def confirm(record: Record, question: str, attend: Callable[[], bool]) -> str | None:
         if automatic or not terminal.interactive:
             return AUTOMATIC
         with away():
-            terminal.message([BLANK, line((printable(question), Style.BOLD))])
+            where = f"Drill {record.drill}" + (f" at {places(record)}" if record.targets else "")
+            terminal.message([BLANK, line(printable(where)), line((printable(question), Style.BOLD))])
             _discard_typed_ahead(terminal)
             prompt = "  Continue? Type yes, or no to clear everything and end the drill: "
             terminal.prompt(prompt)

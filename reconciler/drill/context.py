@@ -16,11 +16,13 @@ from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.drill.drill import Drill
 from reconciler.drill.journal import Watcher
 from reconciler.drill.notifications import NotificationQuery
+from reconciler.drill.record import Record
 
-Confirm = Callable[[str, Callable[[], bool]], str | None]
+Confirm = Callable[[Record, str, Callable[[], bool]], str | None]
 """Asks the operator to confirm a pause: how it was confirmed, or None if it was not, which aborts the drill.
 
-The second argument is called again and again meanwhile, and says whether to keep waiting.
+The arguments are the run, the text of the pause, and a function that is called repeatedly while the operator
+has not answered, and says whether to keep waiting.
 """
 
 

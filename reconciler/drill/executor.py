@@ -155,7 +155,7 @@ class StepExecutor:
                 return False
             return True
 
-        how = self._context.confirm(step.text, attend)
+        how = self._context.confirm(self._journal.record, step.text, attend)
         if how is None:
             self._end.check()
             raise DrillStopped(DrillStatus.ABORTED, f"pause {step.name} was not confirmed")

@@ -52,6 +52,7 @@ def test_a_drill_starts_when_its_name_is_typed_and_its_pauses_are_confirmed(stac
     done = reconciler("drill", "run", "outage", stack, answers="outage\n\nsure\nYES\n")
     assert done.code == 0, done.err
     assert "This raises 2 alarms for real" in done.err
+    assert "Drill outage at aom http://127.0.0.1:" in done.err
     assert "confirmed by " in done.out
     assert emulator.active_alarms() == []
     assert len(emulator.bodies("push")) == 2
@@ -129,6 +130,7 @@ def test_the_plan_shows_the_timeline_and_every_payload_and_sends_nothing(stack: 
     assert done.code == 0
     shown = json.loads(done.out)
     assert [step["name"] for step in shown["steps"]] == ["one", "asked", "told", "last"]
+    assert shown["targets"]["aom"].startswith(f"aom {emulator.url}")
     metadata = shown["steps"][0]["items"][0]["payload"]["metadata"]
     assert (metadata["drill"], metadata["reconciler_stack"]) == ("outage", "shop/outage")
     assert emulator.requests() == []
@@ -137,6 +139,7 @@ def test_the_plan_shows_the_timeline_and_every_payload_and_sends_nothing(stack: 
 def test_the_plan_of_a_drill_that_may_not_start_says_why(tmp_path: Path, emulator: Emulator) -> None:
     done = reconciler("drill", "plan", "outage", write(tmp_path, emulator, "    allowed: {projects: []}\n"))
     assert done.code == 1
+    assert "At aom http://127.0.0.1:" in done.out
     assert "It would not start now:" in done.out
 
 

@@ -90,7 +90,7 @@ def quiet(_: Record) -> None:
     """Watch nothing."""
 
 
-def confirmed(_: str, __: Callable[[], bool]) -> str | None:
+def confirmed(_: Record, __: str, ___: Callable[[], bool]) -> str | None:
     """Confirm at once."""
     return "confirmed"
 

@@ -108,6 +108,12 @@ def test_junit_is_xml_with_a_case_for_each_step_check_and_alarm(made: Record) ->
     assert int(suite.get("tests", "")) == len(made.steps) + len(made.checks) + len(made.alarms)
 
 
+def test_junit_says_where_a_drill_pointed() -> None:
+    made = record(targets={"aom": "aom cn-north-4 0a1b"})
+    [target] = ElementTree.fromstring(record_junit(made, lambda text: text)).findall("testsuite/properties/property")
+    assert (target.get("name"), target.get("value")) == ("target.aom", "aom cn-north-4 0a1b")
+
+
 def test_junit_fails_for_an_alarm_that_is_left() -> None:
     left = record().emissions[0].model_copy(update={"ended_at": None, "ended_by": None})
     made = record(emissions=(left,), leftovers=("aom_alarm.slow: it still shows",))

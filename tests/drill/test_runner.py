@@ -203,7 +203,7 @@ def test_a_drill_is_over_when_max_duration_has_passed(play: Rig) -> None:
 def _waiting(play: Rig) -> Callable[[str, Callable[[], bool]], str | None]:
     """Nobody confirms, and time passes."""
 
-    def confirm(_: str, attend: Callable[[], bool]) -> str | None:
+    def confirm(_: Record, __: str, attend: Callable[[], bool]) -> str | None:
         while attend():
             play.clock.wait(30, play.stop)
         return None
@@ -220,7 +220,7 @@ def test_a_pause_holds_the_timeline_for_as_long_as_a_person_takes(play: Rig) -> 
 """
     play.write(steps=steps)
 
-    def slowly(question: str, _: Callable[[], bool]) -> str:
+    def slowly(_: Record, question: str, __: Callable[[], bool]) -> str:
         assert question == "Go on?"
         play.clock.wait(600, play.stop)
         return "confirmed by ann"

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from reconciler.app.drill import DrillPreview
 from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
-from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record
 from reconciler.views.json.document import document
 from reconciler.views.phrases.drill import headline, status_of
@@ -43,37 +43,41 @@ def records_document(records: Sequence[Record]) -> dict[str, object]:
     return document(runs=[record_document(one) for one in records])
 
 
-def preview_document(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> dict[str, object]:
-    """What a drill would do: ``{"stack", "drill", "marks", "max_duration", "steps": [{"name", "action", "offset",
-    "after", "checks", "text", "items": [{"address", "payload"}]}], "problems"}``.
+def preview_document(preview: DrillPreview) -> dict[str, object]:
+    """What a drill would do: ``{"stack", "drill", "marks", "targets", "max_duration", "steps": [{"name", "action",
+    "offset", "after", "checks", "text", "items": [{"address", "payload"}]}], "problems"}``.
+
+    ``targets`` maps providers to the canonical texts of their targets.
     """
+    drill = preview.drill
     return document(
         stack=drill.stack,
         drill=drill.name,
         description=drill.spec.description,
         marks=drill.owner,
+        targets={key: str(target) for key, target in preview.targets.items()},
         max_duration=drill.spec.max_duration,
         before=list(drill.spec.checks_before),
         after=list(drill.spec.checks_after),
         steps=[
             {
-                "name": preview.step.name,
-                "action": preview.step.action.value,
-                "offset": preview.step.offset,
-                "after": preview.step.after,
-                "checks": list(preview.step.checks),
-                "text": preview.step.text,
+                "name": each.step.name,
+                "action": each.step.action.value,
+                "offset": each.step.offset,
+                "after": each.step.after,
+                "checks": list(each.step.checks),
+                "text": each.step.text,
                 "items": [
                     {
                         "address": str(item.resource.address),
                         "payload": json.loads(item.payload) if item.payload else None,
                     }
-                    for item in preview.items
+                    for item in each.items
                 ],
             }
-            for preview in previews
+            for each in preview.steps
         ],
-        problems=list(problems),
+        problems=list(preview.problems),
     )
 
 

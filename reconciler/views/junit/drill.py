@@ -18,6 +18,10 @@ def record_junit(record: Record, redact: Redact) -> str:
         return xml_text(value, redact)
 
     suite = Element("testsuite", {"name": text(f"{record.stack}.{record.drill}")})
+    if record.targets:
+        properties = SubElement(suite, "properties")
+        for key, target in record.targets.items():
+            SubElement(properties, "property", {"name": text(f"target.{key}"), "value": text(target)})
     for step in record.steps:
         if step.action is not StepAction.CHECK:  # checks are cases of their own, also those of steps
             _step(suite, record, step, text)

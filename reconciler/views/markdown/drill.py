@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from reconciler.app.drill import DrillPreview
 from reconciler.core.duration import format_duration
 from reconciler.core.text import printable
-from reconciler.drill.drill import Drill
-from reconciler.drill.preview import Preview
 from reconciler.drill.record import Record, StepState
 from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
 from reconciler.views.phrases.drill import (
@@ -18,6 +17,7 @@ from reconciler.views.phrases.drill import (
     clear_again,
     headline,
     latency,
+    listed_targets,
     moment,
     offset,
     places,
@@ -109,29 +109,31 @@ def _body(record: Record, command: Command) -> Iterator[str]:
             yield f"| {escape(check.phase)} | {escape(check.name)} | {status} | {escape(_short(check.reason))} |"
 
 
-def preview_markdown(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> str:
+def preview_markdown(preview: DrillPreview) -> str:
     """The timeline of a drill, each payload folded away."""
+    drill = preview.drill
     lines = [f"## Drill {code(drill.name)} ({escape(drill.stack)})", ""]
     if drill.spec.description:
         lines += [escape(drill.spec.description), ""]
     lines += [
         f"It takes {format_duration(drill.timeline.length)}; at the latest after "
-        f"{format_duration(drill.spec.max_duration)} everything is cleared.",
+        f"{format_duration(drill.spec.max_duration)} everything is cleared. "
+        f"At {escape(listed_targets(preview.targets))}.",
         "",
     ]
     lines += ["| at | | step | |", "|---|---|---|---|"]
-    for preview in previews:
-        step = preview.step
-        what = step.text or ", ".join([*step.checks, *(str(item.resource.address) for item in preview.items)])
+    for each in preview.steps:
+        step = each.step
+        what = step.text or ", ".join([*step.checks, *(str(item.resource.address) for item in each.items)])
         lines.append(f"| {offset(step.offset)} | {step.action} | {escape(step.name)} | {escape(what)} |")
     lines.append("")
-    for preview in previews:
-        for item in preview.items:
+    for each in preview.steps:
+        for item in each.items:
             if item.payload is not None:
                 shown = json.dumps(json.loads(item.payload), indent=2, ensure_ascii=False).splitlines()
-                summary = escape(f"{preview.step.name}: {item.resource.address}")
+                summary = escape(f"{each.step.name}: {item.resource.address}")
                 lines += details(summary, fenced("json", list(map(printable, shown))))
-    lines += [f"- would not start now: {escape(problem)}" for problem in problems]
+    lines += [f"- would not start now: {escape(problem)}" for problem in preview.problems]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.core.duration import SECOND, rough_duration
+from reconciler.core.target import Target
 from reconciler.drill.record import DrillStatus, Emission, Record, StepRecord
 from reconciler.views.phrases.plan import count, listed
 
@@ -100,6 +101,11 @@ def places(record: Record) -> str:
     """Where a run pushes: ``aom, cn-north-4, project 0a1b``; empty for a record that does not say."""
     where = "; ".join(record.places)
     return f"an emulator in place of {where}" if record.rehearsal and where else where
+
+
+def listed_targets(targets: Mapping[str, Target]) -> str:
+    """Where a drill would push: ``aom cn-north-4, project 0a1b; bcm bj``."""
+    return "; ".join(dict.fromkeys(target.label for target in targets.values()))
 
 
 def offset(milliseconds: int | None) -> str:

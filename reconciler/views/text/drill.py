@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from reconciler.app.drill import DrillPreview
 from reconciler.core.duration import format_duration
 from reconciler.core.observed import Observed
 from reconciler.core.text import printable
 from reconciler.drill.drill import Drill
 from reconciler.drill.preconditions import described
-from reconciler.drill.preview import Preview
 from reconciler.drill.record import DrillStatus, Emission, LogEntry, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.phrases.drill import (
@@ -20,6 +20,7 @@ from reconciler.views.phrases.drill import (
     clear_again,
     headline,
     latency,
+    listed_targets,
     moment,
     offset,
     places,
@@ -78,8 +79,9 @@ def list_lines(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Re
             )
 
 
-def preview_lines(drill: Drill, previews: Sequence[Preview], problems: Sequence[str]) -> Iterator[Line]:
+def preview_lines(preview: DrillPreview) -> Iterator[Line]:
     """The timeline with every payload."""
+    drill = preview.drill
     spec = drill.spec
     yield line("Drill ", (printable(drill.name), Style.BOLD), f" of stack {printable(drill.stack)}.")
     if spec.description:
@@ -91,9 +93,10 @@ def preview_lines(drill: Drill, previews: Sequence[Preview], problems: Sequence[
         yield line(f"It may start {printable(' or '.join(map(described, spec.allowed.windows)))}.")
     if spec.checks_before:
         yield line(f"Before it these checks must pass: {printable(', '.join(spec.checks_before))}.")
+    yield line("At ", printable(listed_targets(preview.targets)), ".", hang=2)
     yield BLANK
-    for preview in previews:
-        step = preview.step
+    for each in preview.steps:
+        step = each.step
         sign, style = ACTIONS[step.action]
         follows = f"  (after {step.after})" if step.after else ""
         yield line(
@@ -104,7 +107,7 @@ def preview_lines(drill: Drill, previews: Sequence[Preview], problems: Sequence[
             (follows, Style.DIM),
             hang=13,
         )
-        for item in preview.items:
+        for item in each.items:
             yield line(" " * 13, printable(str(item.resource.address)), hang=15)
             if item.payload is not None:
                 for text in json.dumps(json.loads(item.payload), indent=2, ensure_ascii=False).splitlines():
@@ -112,9 +115,9 @@ def preview_lines(drill: Drill, previews: Sequence[Preview], problems: Sequence[
     yield BLANK
     if spec.checks_after:
         yield line(f"After it, all being cleared, these must pass: {printable(', '.join(spec.checks_after))}.")
-    if problems:
+    if preview.problems:
         yield line(("It would not start now:", Style.ERROR))
-        for problem in problems:
+        for problem in preview.problems:
             yield line("  ", printable(problem), hang=2)
 
 
