@@ -31,6 +31,14 @@ def siren(fields: str) -> str:
         ("severity: Info", ['5:5 "host" is missing in siren.one (add host: ...)']),
         ("severity: Info, hots: h, host: h", ['5:28 unknown key "hots" (did you mean "host"?)']),
         ("severity: Info, host: 7", ['5:34 host must be text, not a number (7) (quote it if text is meant: "7")']),
+        (
+            "severity: Info, host: .inf",
+            ['5:34 host must be text, not a number (.inf) (quote it if text is meant: ".inf")'],
+        ),
+        (
+            "severity: Info, host: -.INF",
+            ['5:34 host must be text, not a number (-.inf) (quote it if text is meant: "-.INF")'],
+        ),
         ("severity: Info, host: h, volume: loud", ['5:45 volume must be a whole number, not text ("loud")']),
         (
             'severity: Info, host: h, volume: "7"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import get_args
@@ -48,7 +49,7 @@ def report(
         summary, hint = _sentence(found, location, given, known, model, what, hidden(location))
         if found["type"] in _TYPES and _evaluated(node, location):
             hint = _conversion(_TYPES[found["type"]], _at(location, given), hidden(location))
-        elif found["type"] == "string_type" and isinstance(_at(location, given), bool) and not hidden(location):
+        elif found["type"] == "string_type" and not hidden(location) and _has_spellings(_at(location, given)):
             hint = f'quote it if text is meant: "{spelling(node, location)}"'
         rule = f"{found['type']} {found['loc']}"
         diagnostics.add(_place(found, location, node), summary, hint, address=address, rule=rule)
@@ -233,15 +234,20 @@ def _wrong_type(field: str, value: Value, expected: str, hidden: bool) -> tuple[
 
 
 def spelling(node: Node, location: Location = ()) -> str:
-    """A boolean as it is written in the text; as YAML 1.2 prefers it where that can't be told."""
+    """A boolean, an infinity or a NaN as it is written in the text; as YAML 1.2 prefers it if that cannot be told."""
     current = node
     for part in location:
         current = current.child(part) or current
     text, base = current.source_map.text(current.offset)
-    found = re.match(r"[A-Za-z]+", text[current.offset - base : current.offset - base + 10])
-    if found and resolve(found[0]) is current.value:
+    found = re.match(r"[-+]?\.?[A-Za-z]+", text[current.offset - base : current.offset - base + 10])
+    if found and str(resolve(found[0])) == str(current.value):
         return found[0]
-    return "true" if current.value else "false"
+    return _shown(current.value)
+
+
+def _has_spellings(value: Value) -> bool:
+    """Whether a value keeps no record of how it is written: a boolean, an infinity or a NaN."""
+    return isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _evaluated(node: Node, location: Location) -> bool:
@@ -274,5 +280,7 @@ def _shown(value: Value) -> str:
         return "this mapping"
     if isinstance(value, list):
         return "this list"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value).replace("inf", ".inf").replace("nan", ".nan")
     text = str(value) if isinstance(value, WrittenInt | WrittenFloat) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text) - 2} characters)"
