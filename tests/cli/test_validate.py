@@ -70,6 +70,15 @@ def test_a_variable_is_given_on_the_command_line_in_a_file_or_by_the_environment
     assert reconciler("validate", stack, env={"RECONCILER_VAR_release": "one"}).code == 0
 
 
+def test_a_variable_of_a_file_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> None:
+    stack = write(tmp_path / "stack", "a", more="variables: {release: {}}\n")
+    for text in ("release: [\n", "- release\n"):
+        (tmp_path / "values.yaml").write_text(text)
+        done = reconciler("validate", stack, "--var-file", tmp_path / "values.yaml")
+        assert "values.yaml:" in done.err
+        assert "has no value" not in done.err
+
+
 def test_a_malformed_variable_is_refused_without_being_repeated(tmp_path: Path) -> None:
     done = reconciler("validate", write(tmp_path, "a"), "--var", TOKEN)
     assert done.code == 1

@@ -35,6 +35,13 @@ class _Given(NamedTuple):
     is_text: bool
 
 
+class _GivenFiles(NamedTuple):
+    """The values of the variable files, and whether each of the files could be read."""
+
+    values: Mapping[str, _Given]
+    complete: bool
+
+
 def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnostics: DiagnosticCollector) -> None:
     """Put the value of each variable into the scope; note every one that has none, all at once."""
     declared = sections.entries("variables")
@@ -115,7 +122,7 @@ def _value(
     node: Node,
     block: Variable,
     inputs: Inputs,
-    files: Mapping[str, _Given],
+    files: _GivenFiles,
     scope: Scope,
     diagnostics: DiagnosticCollector,
 ) -> Value:
@@ -147,16 +154,16 @@ def _given(
     node: Node,
     block: Variable,
     inputs: Inputs,
-    files: Mapping[str, _Given],
+    files: _GivenFiles,
     scope: Scope,
     diagnostics: DiagnosticCollector,
 ) -> _Given:
-    """The strongest of what was given; raises UnusableError, with the problem noted, if nothing was."""
+    """The strongest of what was given; raises UnresolvedError, with the problem noted, if nothing was."""
     environ = inputs.environ
     if name in inputs.variables:
         return _Given(inputs.variables[name], "--var", None, True)
-    if name in files:
-        return files[name]
+    if name in files.values:
+        return files.values[name]
     if ENVIRONMENT_PREFIX + name in environ:
         return _Given(environ[ENVIRONMENT_PREFIX + name], ENVIRONMENT_PREFIX + name, None, True)
     if block.env is not None and block.env in environ:
@@ -166,6 +173,8 @@ def _given(
         made = compile_value(default, VARIABLES, scope, diagnostics)
         value = evaluate_compiled(made, Context({"env": scope.env}), diagnostics)
         return _Given(value, "its default", default.offset, bool(references(made)) and isinstance(value, str))
+    if not files.complete:
+        raise UnresolvedError  # the file that failed may have held it, and its error is noted
     ways = [f"--var {name}=...", "a --var-file", f"the environment variable {ENVIRONMENT_PREFIX}{name}"]
     if block.env is not None:
         ways.append(f"the environment variable {block.env}")
@@ -221,26 +230,28 @@ def _type_of(default: Value) -> VariableType | None:
     return VariableType.MAP if isinstance(default, dict) else None
 
 
-def _read_files(
-    inputs: Inputs, sections: Sections, names: list[str], diagnostics: DiagnosticCollector
-) -> dict[str, _Given]:
+def _read_files(inputs: Inputs, sections: Sections, names: list[str], diagnostics: DiagnosticCollector) -> _GivenFiles:
     """The values of the variable files, a later file over an earlier one."""
     found: dict[str, _Given] = {}
+    complete = True
     for source in inputs.files:
+        errors = len(diagnostics)
         document = read_document(source, sections.source_map, diagnostics)
         if document is None or document.value is None:
+            complete = complete and len(diagnostics) == errors
             continue
         if not isinstance(document.value, Map):
             diagnostics.add(
                 document.offset, f"a file of variables is a mapping of names to values, not {kind(document.value)}"
             )
+            complete = False
             continue
         for name, node in document.entries():
             found[name] = _Given(node.value, source.name, node.offset, False)
             if name not in names:
                 hint = did_you_mean(name, names) or "no file of this stack declares it"
                 diagnostics.add(node.key_offset, f'there is no variable "{name}"', hint, severity=Severity.WARNING)
-    return found
+    return _GivenFiles(found, complete)
 
 
 def _check_condition(name: str, node: Node, message: str, scope: Scope, diagnostics: DiagnosticCollector) -> None:
