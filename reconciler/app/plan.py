@@ -9,7 +9,7 @@ from reconciler.apply.options import DEADLINE, Options
 from reconciler.config.inputs import Inputs
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
 from reconciler.core.duration import parse_duration
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
@@ -27,7 +27,7 @@ def plan_view(
     """A plan from what the ledger knows. What a target depends on is planned too, and a warning names it."""
     brought = [] if destroy else dependencies(workspace.stack.desired, targets)
     plan = workspace.plan(view, targets=[*targets, *brought], destroy=destroy)
-    check_targets(plan, targets)
+    check_targets(plan, targets, [item.address for item in workspace.stack.desired])
     pending = {change.address for change in plan.pending}
     named = [address for address in brought if any(address.covers(one) for one in pending)]
     if not named:
@@ -52,14 +52,20 @@ def dependencies(desired: Sequence[Desired], targets: Sequence[Address]) -> list
     return found
 
 
-def check_targets(plan: Plan, targets: Sequence[Address]) -> None:
-    """Raise DiagnosticError for each target that the plan does not know."""
+def check_targets(plan: Plan, targets: Sequence[Address], declared: Sequence[Address]) -> None:
+    """Raise DiagnosticError for each target that the plan does not know; a hint names a similar declared address."""
     known = {change.address for change in plan.changes}
     missed = [target for target in targets if not any(target.covers(address) for address in known)]
     if missed:
         hint = "`reconciler plan` without --target shows the addresses there are"
+        names = dict.fromkeys(str(name) for address in declared for name in (address._replace(key=None), address))
         raise DiagnosticError(
-            *(Diagnostic(f"--target {target}: this stack has no such object", hint=hint) for target in missed)
+            *(
+                Diagnostic(
+                    f"--target {target}: this stack has no such object", hint=did_you_mean(str(target), names) or hint
+                )
+                for target in missed
+            )
         )
 
 

@@ -40,7 +40,14 @@ def test_a_target_limits_the_plan(stack: Path) -> None:
     assert "Plan: 1 to create." in reconciler("plan", stack, "--target", "aom_alarm.two").out
 
 
-@pytest.mark.parametrize(("target", "said"), [("aom_alarm.three", "no such object"), ("what?", "is not an address")])
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("aom_alarm.disk", "no such object"),
+        ("aom_alrm.two", 'did you mean "aom_alarm.two"?'),
+        ("what?", "is not an address"),
+    ],
+)
 def test_a_target_that_means_nothing_is_an_error(stack: Path, target: str, said: str) -> None:
     done = reconciler("plan", stack, "--target", target)
     assert done.code == 1
