@@ -74,12 +74,15 @@ def check(
         report = run_stack_checks(workspace, names, stop, progress)
     if junit is not None:
         terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
-    terminal.result(
-        format,
-        text=lambda: check_lines(report),
-        document=lambda: check_document(report),
-        markdown=lambda: check_markdown(report),
-    )
+    if junit == Path("-"):
+        terminal.message(check_lines(report))  # standard output gets the JUnit document
+    else:
+        terminal.result(
+            format,
+            text=lambda: check_lines(report),
+            document=lambda: check_document(report),
+            markdown=lambda: check_markdown(report),
+        )
     return exit_code(report.counts)
 
 

@@ -286,6 +286,8 @@ def report(
         terminal.write_file(html, record_html(found), parents=True)
     if junit is not None:
         terminal.write_file(junit, record_junit(found, terminal.redactor.hide), parents=True)
+    if Path("-") in (html, junit):
+        return ExitCode.DONE  # standard output got that document
     for file in filter(None, (html, junit)):
         terminal.message([line("Wrote ", (printable(str(file)), Style.BOLD))])
     terminal.result(

@@ -121,8 +121,8 @@ def save(
     from reconciler.views.text.line import Style, line
 
     terminal.write_file(path, plan_text(plan, key))
-    if path == Path("-"):
-        return
+    if path == Path("-") or not path.is_file():
+        return  # a pipe or a device: there is no file to apply
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
     command = next_command("apply --verify" if key else "apply", stack, path, var=var, var_file=var_file)
     terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])

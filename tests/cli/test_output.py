@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -159,7 +160,9 @@ def test_a_plan_is_written_to_a_fifo_in_place(tmp_path: Path, url: str) -> None:
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(fifo.read_text()))
     reader.start()
-    assert process("plan", write(tmp_path, url), "--out", fifo).returncode == 0
+    done = process("plan", write(tmp_path, url), "--out", fifo)
+    assert done.returncode == 0
+    assert "reconciler apply" not in done.stderr
     reader.join(timeout=10)
     assert json.loads(read[0])["stack"] == "out"
     assert fifo.is_fifo()
@@ -178,3 +181,13 @@ def test_a_dash_is_standard_output_and_holds_nothing_but_the_plan(tmp_path: Path
     done = reconciler("plan", write(tmp_path, url), "--out", "-")
     assert json.loads(done.out)["stack"] == "out"
     assert "Plan: 1 to create." in done.err
+
+
+def test_a_junit_report_at_a_dash_is_alone_on_standard_output(tmp_path: Path, url: str) -> None:
+    stack = write(tmp_path, url)
+    (stack / "checks.yaml").write_text(
+        "data: {aom_alarms: {q: {}}}\nchecks: {calm: {data: aom_alarms.q, expect: {count: 0}}}\n"
+    )
+    done = reconciler("check", stack, "--junit", "-")
+    assert ElementTree.fromstring(done.out).get("tests") == "1"
+    assert "1 check: 1 passed." in done.err
