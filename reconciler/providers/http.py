@@ -261,7 +261,7 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
         if isinstance(reason, ssl.SSLError) and any(word in (reason.reason or "") for word in _HANDSHAKE):
             return ErrorKind.UNSENT, f"no TLS connection to {host}: {reason.reason}", False
         if isinstance(reason, NameResolutionError):
-            return ErrorKind.UNSENT, f"there is no host {host}: check the endpoint or region", False
+            return ErrorKind.UNSENT, f"there is no host {host}", False
         if isinstance(reason, ReceivedTooMuchError):
             text = f"the response is longer than {reason.limit // MIB} MiB before decompression"
             return ErrorKind.AMBIGUOUS, f"{text}: query fewer objects at once", False
