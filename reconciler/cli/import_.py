@@ -33,7 +33,7 @@ def import_(
     provider: Annotated[
         str | None,
         typer.Option(
-            "--provider", metavar="KEY", help="Ask only this one of the stack's providers.", show_default=False
+            "--provider", metavar="KEY", help="Query only this one of the stack's providers.", show_default=False
         ),
     ] = None,
     filter: Annotated[

@@ -27,7 +27,7 @@ WhereArgument = Annotated[
 ]
 StackOption = Annotated[
     str | None,
-    typer.Option("--stack", metavar="NAME", help="Which stack, where the directory holds several.", show_default=False),
+    typer.Option("--stack", metavar="NAME", help="Which stack, if the directory holds several.", show_default=False),
 ]
 
 

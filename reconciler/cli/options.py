@@ -56,7 +56,7 @@ TargetOption = Annotated[
     list[str] | None,
     typer.Option("--target", metavar="ADDRESS", help="Only this address; may be repeated.", show_default=False),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Go ahead where the stack's guards would refuse.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Proceed even if the stack's guards would refuse.")]
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask before applying.")]
 ParallelismOption = Annotated[
     int | None,

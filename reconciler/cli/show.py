@@ -42,7 +42,7 @@ def show(
     stack: Annotated[
         str | None,
         typer.Option(
-            "--stack", metavar="NAME", help="Which stack, where the directory holds several.", show_default=False
+            "--stack", metavar="NAME", help="Which stack, if the directory holds several.", show_default=False
         ),
     ] = None,
     format: FormatOption = Format.TEXT,

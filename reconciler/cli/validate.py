@@ -22,7 +22,7 @@ def validate(
     var_file: VarFileOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
-    """Check a stack, without asking any service.
+    """Check a stack, without querying any service.
 
     Every problem is reported at once, with its place and what to do.
     """
