@@ -15,9 +15,9 @@ from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, Ledger, Run, RunState
 from reconciler.providers.protocol import Provider
-from tests.apply.rig import OWNER, Rig, rig
+from tests.apply.harness import OWNER, Rig, rig
 from tests.emulator.handle import Emulator
-from tests.plan.world import alarm, event
+from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
 FULL = DiagnosticError(Diagnostic("the ledger shop.db can't be written: the disk is full"))

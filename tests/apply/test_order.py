@@ -12,9 +12,9 @@ from reconciler.core.address import Address
 from reconciler.core.operation import Status
 from reconciler.emulator.settings import Settings
 from reconciler.plan.planfile import dump_plan, parse_plan
-from tests.apply.rig import Rig, rig
+from tests.apply.harness import Rig, rig
 from tests.emulator.handle import Emulator
-from tests.plan.world import alarm, event
+from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
 

@@ -13,9 +13,9 @@ from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Run, RunState
-from tests.apply.rig import OWNER, Rig, rig
+from tests.apply.harness import OWNER, Rig, rig
 from tests.emulator.handle import Emulator
-from tests.plan.world import alarm, event
+from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
 WINDOW = 15 * SECOND

@@ -24,9 +24,9 @@ from reconciler.ledger.protocol import CHECK
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
 from reconciler.session.session import StackSession
-from tests.apply.rig import OWNER, Rig, rig
+from tests.apply.harness import OWNER, Rig, rig
 from tests.emulator.handle import Emulator
-from tests.plan.world import TYPES, alarm
+from tests.plan.fake_service import TYPES, alarm
 
 Start = Callable[[Settings], Emulator]
 KIND = TYPES["aom_alarm"]

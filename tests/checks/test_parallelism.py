@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 
 class Counter:

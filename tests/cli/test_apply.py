@@ -12,7 +12,7 @@ from reconciler.emulator.fault import parse_fault
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.sqlite import open_ledger
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
 

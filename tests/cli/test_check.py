@@ -16,7 +16,7 @@ from reconciler.cli.check import exit_code
 from reconciler.cli.exit_code import ExitCode
 from reconciler.core.duration import SECOND
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import Done, reconciler
+from tests.cli.run_cli import Done, reconciler
 from tests.emulator.handle import Emulator
 
 STACK = """\

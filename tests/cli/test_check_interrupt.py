@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.cli.exit_code import ExitCode
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
 
 CHECKS = """\

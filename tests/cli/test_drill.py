@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.core.target import Target
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.drill.harness import RESOURCES, STACK
 from tests.emulator.handle import Emulator
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.drill.harness import RESOURCES, STACK
 from tests.emulator.handle import Emulator
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 
 def test_the_embedded_emulators_data_is_not_taken_for_a_ledger(tmp_path: Path) -> None:

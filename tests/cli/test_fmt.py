@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 ROUGH = "stack:   shop # ours\nresources:\n    aom_alarm: {}\n"
 SMOOTH = "stack: shop # ours\nresources:\n  aom_alarm: {}\n"

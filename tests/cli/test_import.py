@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.cli.inside import Done, reconciler
+from tests.cli.run_cli import Done, reconciler
 from tests.cli.stacks import TOKEN, write
 from tests.emulator.handle import Emulator
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 
 def test_the_starter_can_be_planned_and_applied_as_it_is(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from reconciler.cli.terminal import Terminal
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.ledger.protocol import RunState
 from reconciler.ledger.sqlite import open_ledger
-from tests.cli.inside import reconciler as inside
 from tests.cli.process import reconciler
+from tests.cli.run_cli import reconciler as inside
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
 from tests.ledger.samples import NOW, operations, run

@@ -16,8 +16,8 @@ import pytest
 from reconciler.cli.terminal import COMMENT_LIMIT, SUMMARY_LIMIT
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
 from tests.cli.process import reconciler as process
+from tests.cli.run_cli import reconciler
 
 FORMATS = ["text", "json", "markdown"]
 STACK = """\

@@ -14,7 +14,7 @@ import pytest
 import requests
 import trustme
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 TOKEN = "query-token-0123456789"
 ENV = {"RECONCILER_RECEIVER_TOKEN": TOKEN}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 
 PUBLISHED = Path(__file__).parents[2] / "schema"

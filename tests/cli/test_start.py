@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from reconciler.cli.app import NAMES
-from tests.cli.inside import reconciler as inside
 from tests.cli.process import reconciler
+from tests.cli.run_cli import reconciler as inside
 
 HEAVY = ("requests", "deepdiff", "fastapi", "uvicorn", "pydantic", "jinja2", "ruamel", "sqlite3", "rich.console")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from freezegun import freeze_time
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 STACK = """\
 stack: timed

@@ -13,7 +13,7 @@ import pytest
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.sqlite import SqliteLedger
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 ALARM = "event_severity: Info, resource_provider: ecs, resource_type: vm"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import TOKEN, write
 
 WRONG = """\

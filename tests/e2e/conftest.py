@@ -7,18 +7,18 @@ from functools import cache
 
 import pytest
 
-from tests.e2e.beginning import Beginning, Mode
-from tests.e2e.mortal import Mortals
+from tests.e2e.crash_harness import CrashHarness
+from tests.e2e.snapshot import Mode, Snapshot
 
 
 @pytest.fixture(scope="session")
-def mortals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortals]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashHarness]:
     """Runs commands in processes that can be told to die."""
-    with Mortals(tmp_path_factory.mktemp("mortals")) as made:
+    with CrashHarness(tmp_path_factory.mktemp("harness")) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def beginning(mortals: Mortals, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mode], Beginning]:
+def snapshot(harness: CrashHarness, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mode], Snapshot]:
     """The fleet between two releases, at a service that merges repeated pushes, or at one that does not."""
-    return cache(lambda mode: Beginning(tmp_path_factory.mktemp(mode), mode, mortals))
+    return cache(lambda mode: Snapshot(tmp_path_factory.mktemp(mode), mode, harness))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.inside import Done, reconciler
+from tests.cli.run_cli import Done, reconciler
 from tests.emulator.alertmanager.target import KINDS, Target, target
 from tests.emulator.handle import Emulator
 

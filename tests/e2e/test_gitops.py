@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.inside import Done, reconciler
+from tests.cli.run_cli import Done, reconciler
 from tests.e2e.readme import EXAMPLES, alike, played
 from tests.emulator.handle import Emulator
 

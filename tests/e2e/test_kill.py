@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 
 from reconciler.ledger.sqlite import open_ledger
-from tests.e2e import fleet
-from tests.e2e.beginning import Beginning, Mode
-from tests.e2e.mortal import Death, Step
+from tests.e2e import release_stack
+from tests.e2e.crash_harness import Death, Step
+from tests.e2e.snapshot import Mode, Snapshot
 
-EVENLY = [1 + fleet.OPERATIONS * number // 17 for number in range(17)]
+EVENLY = [1 + release_stack.OPERATIONS * number // 17 for number in range(17)]
 POINTS = {
     # Intents are journalled up to twenty batches ahead: for 400 operations, 90 more, and the 10 pushes that replace.
     Step.BEFORE_INTENT: [1, 401, 491],
@@ -23,20 +23,20 @@ POINTS = {
     Step.BEFORE_OUTCOME: EVENLY,
 }
 MERGING = [Death(step, count) for step, counts in POINTS.items() for count in counts]
-DOUBLING = [*MERGING, *(Death(step, fleet.OPERATIONS + 1) for step in POINTS)]
+DOUBLING = [*MERGING, *(Death(step, release_stack.OPERATIONS + 1) for step in POINTS)]
 """Where a repeated push opens a second alarm, more operations follow: the first one is cleared."""
 DEATHS: dict[Mode, list[Death]] = {"merge": MERGING, "duplicate": DOUBLING}
 
 
 @pytest.mark.parametrize("mode", DEATHS)
 def test_there_are_more_than_forty_points_in_a_run_of_500_operations(
-    beginning: Callable[[Mode], Beginning], mode: Mode
+    snapshot: Callable[[Mode], Snapshot], mode: Mode
 ) -> None:
-    with beginning(mode).place() as place:
+    with snapshot(mode).place() as place:
         whole = place.apply()
-        assert fleet.shown(place.emulator) == fleet.expected()
+        assert release_stack.shown(place.emulator) == release_stack.expected()
     last = {step: counts[-1] for step, counts in whole.steps.items()}
-    assert last[Step.AFTER_SENDING] == fleet.OPERATIONS + (30 if mode == "duplicate" else 0)
+    assert last[Step.AFTER_SENDING] == release_stack.OPERATIONS + (30 if mode == "duplicate" else 0)
     assert len(set(DEATHS[mode])) >= 40
     assert all(death.count <= last[death.step] for death in DEATHS[mode])
 
@@ -50,12 +50,12 @@ def test_there_are_more_than_forty_points_in_a_run_of_500_operations(
     ],
 )
 def test_one_more_apply_completes_what_a_killed_one_began(
-    beginning: Callable[[Mode], Beginning], mode: Mode, death: Death
+    snapshot: Callable[[Mode], Snapshot], mode: Mode, death: Death
 ) -> None:
-    with beginning(mode).place() as place:
+    with snapshot(mode).place() as place:
         assert place.apply(death=death).signal == signal.SIGKILL
         again = place.apply()
         assert again.code == 0, again.err
-        assert fleet.shown(place.emulator) == fleet.expected()
+        assert release_stack.shown(place.emulator) == release_stack.expected()
         with closing(open_ledger(place.stack / ".reconciler" / "fleet.db")) as ledger:
             assert ledger.open_intents() == []

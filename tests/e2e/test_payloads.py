@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.e2e.sent import planned, sent
 from tests.emulator.handle import Emulator
 

@@ -9,7 +9,7 @@ import pytest
 from reconciler.emulator.fault import parse_fault
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.e2e.test_two_services import declare
 from tests.emulator.handle import Emulator
 

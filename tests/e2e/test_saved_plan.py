@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
-from tests.e2e import fleet
-from tests.e2e.beginning import Beginning, Mode
-from tests.e2e.mortal import Death, Step
+from tests.e2e import release_stack
+from tests.e2e.crash_harness import Death, Step
 from tests.e2e.sent import planned, sent
+from tests.e2e.snapshot import Mode, Snapshot
 from tests.emulator.handle import Emulator
 
 APPLIED = "Already applied: every operation of this plan is done. Nothing was sent.\n"
@@ -22,10 +22,10 @@ APPLIED = "Already applied: every operation of this plan is done. Nothing was se
 
 @pytest.mark.parametrize("mode", ["merge", "duplicate"])
 def test_what_the_plan_shows_is_what_is_sent_and_only_once(
-    beginning: Callable[[Mode], Beginning], mode: Mode, tmp_path: Path
+    snapshot: Callable[[Mode], Snapshot], mode: Mode, tmp_path: Path
 ) -> None:
     saved = tmp_path / "plan.json"
-    with beginning(mode).place() as place:
+    with snapshot(mode).place() as place:
         assert place.run("plan", "--out", saved).code == 0
         place.emulator.forget_requests()
         assert place.run("apply", saved).code == 0
@@ -34,7 +34,7 @@ def test_what_the_plan_shows_is_what_is_sent_and_only_once(
         again = place.run("apply", saved)
         assert (again.code, again.out) == (0, APPLIED)
         assert place.emulator.requests() == []
-        assert fleet.shown(place.emulator) == fleet.expected()
+        assert release_stack.shown(place.emulator) == release_stack.expected()
 
 
 @pytest.mark.parametrize("mode", ["merge", "duplicate"])
@@ -51,15 +51,15 @@ def test_what_the_plan_shows_is_what_is_sent_and_only_once(
     ids=lambda death: f"{death.step}, {death.count}",
 )
 def test_a_saved_plan_goes_on_where_it_was_killed(
-    beginning: Callable[[Mode], Beginning], mode: Mode, death: Death, tmp_path: Path
+    snapshot: Callable[[Mode], Snapshot], mode: Mode, death: Death, tmp_path: Path
 ) -> None:
     saved = tmp_path / "plan.json"
-    with beginning(mode).place() as place:
+    with snapshot(mode).place() as place:
         place.run("plan", "--out", saved)
         assert place.run("apply", saved, death=death).signal == signal.SIGKILL
         again = place.run("apply", saved)
         assert again.code == 0, again.err
-        assert fleet.shown(place.emulator) == fleet.expected()
+        assert release_stack.shown(place.emulator) == release_stack.expected()
         assert set(sent(place.emulator)) <= set(planned(saved, conditional=True))
         assert place.run("apply", saved).out == APPLIED
 

@@ -7,27 +7,27 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.e2e import fleet
-from tests.e2e.beginning import Beginning, Mode, Place
-from tests.e2e.mortal import Death, Step
+from tests.e2e import release_stack
+from tests.e2e.crash_harness import Death, Step
 from tests.e2e.sent import sent
+from tests.e2e.snapshot import Mode, Place, Snapshot
 
 MIDWAY = Death(Step.AFTER_SENDING, 121)
 
 
 @contextmanager
-def killed(beginning: Callable[[Mode], Beginning]) -> Iterator[Place]:
+def killed(snapshot: Callable[[Mode], Snapshot]) -> Iterator[Place]:
     """A place where a run was killed when some of its requests had been answered, and others never sent."""
-    with beginning("merge").place() as place:
+    with snapshot("merge").place() as place:
         place.apply(death=MIDWAY)
         place.emulator.forget_requests()
         yield place
 
 
 def test_settle_says_what_arrived_and_what_never_did_and_sends_nothing(
-    beginning: Callable[[Mode], Beginning],
+    snapshot: Callable[[Mode], Snapshot],
 ) -> None:
-    with killed(beginning) as place:
+    with killed(snapshot) as place:
         done = place.run("ledger", "settle")
         assert done.code == 0, done.err
         assert re.search(r"^An earlier run left \d+ operations open:$", done.out, re.M)
@@ -39,19 +39,19 @@ def test_settle_says_what_arrived_and_what_never_did_and_sends_nothing(
         again = place.run("ledger", "settle")
         assert (again.code, again.out) == (0, "Nothing is open: the outcome of every operation is known.\n")
         assert place.apply().code == 0
-        assert fleet.shown(place.emulator) == fleet.expected()
+        assert release_stack.shown(place.emulator) == release_stack.expected()
 
 
-def test_apply_settles_first_and_says_what_it_found(beginning: Callable[[Mode], Beginning]) -> None:
-    with killed(beginning) as place:
+def test_apply_settles_first_and_says_what_it_found(snapshot: Callable[[Mode], Snapshot]) -> None:
+    with killed(snapshot) as place:
         done = place.apply()
         assert done.code == 0
         assert re.search(r"An earlier run left \d+ operations open:\n  \d+ had reached the service: .*\n", done.err)
         assert re.search(r"never arrived and will be planned anew where still due: .*, and \d+ more", done.err)
 
 
-def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(beginning: Callable[[Mode], Beginning]) -> None:
-    with killed(beginning) as place:
+def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(snapshot: Callable[[Mode], Snapshot]) -> None:
+    with killed(snapshot) as place:
         place.emulator.fault("query:status=500")
         done = place.run("ledger", "settle")
         assert done.code == 4
@@ -65,9 +65,9 @@ def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(beginning: Ca
 
 
 def test_a_stack_that_was_never_applied_has_nothing_open_and_gets_no_ledger(
-    beginning: Callable[[Mode], Beginning],
+    snapshot: Callable[[Mode], Snapshot],
 ) -> None:
-    with beginning("merge").place() as place:
+    with snapshot("merge").place() as place:
         ledger = place.stack / ".reconciler" / "fleet.db"
         ledger.unlink()
         done = place.run("ledger", "settle")

@@ -11,7 +11,7 @@ from freezegun import freeze_time
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
 
 STACK = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "alertmanager"
 

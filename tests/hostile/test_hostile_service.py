@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from reconciler.providers import retry
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.hostile.service import ANSWERS, BCM_ANSWERS, CES_ANSWERS, Answer
 from tests.providers.service import Asked
 

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.hostile.trickle import Trickle, trickling
 

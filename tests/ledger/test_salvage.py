@@ -15,7 +15,7 @@ from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.doctor import examine
 from reconciler.ledger.salvage import salvage
 from reconciler.ledger.sqlite import open_ledger, read_ledger
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.ledger.samples import NOW, begun, event, operations
 from tests.ledger.test_damage import FLIPS, ask_everything
 

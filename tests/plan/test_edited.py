@@ -10,7 +10,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.operation import Verb
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from tests.plan.world import LATER, TYPES, Service, actions, alarm, plan_of
+from tests.plan.fake_service import LATER, TYPES, Service, actions, alarm, plan_of
 
 DECLARED = alarm(message="p99 above 2 s " + "on every host " * 10)
 

@@ -9,7 +9,7 @@ from reconciler.core.duration import MINUTE
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from tests.plan.world import NOW, TYPES, Service, actions, alarm, plan_of
+from tests.plan.fake_service import NOW, TYPES, Service, actions, alarm, plan_of
 
 CANARY = alarm()._replace(address=canary_address("path", "aom_alarm"))
 ADDRESS = 'aom_alarm.reconciler_canary["path"]'

@@ -20,11 +20,11 @@ from reconciler.plan.planfile import PlanDocument, checksum, dump_plan, parse_pl
 from reconciler.plan.signature import KEY_VARIABLE, signing_key
 from reconciler.plan.stale import is_carried_out, staleness
 from reconciler.plan.state import merge
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.e2e.sent import sent
 from tests.emulator.handle import Emulator
-from tests.plan.world import LATER, TYPES, Service, alarm, event, plan_of
+from tests.plan.fake_service import LATER, TYPES, Service, alarm, event, plan_of
 
 TARGETS = {"aom": Target("aom", "embedded", "p1")}
 PROVIDERS = {"aom": "settings"}

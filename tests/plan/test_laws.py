@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired
-from tests.plan.world import LATER, NOW, Service, alarm, event, plan_of
+from tests.plan.fake_service import LATER, NOW, Service, alarm, event, plan_of
 
 NAMES = st.sampled_from("abcde")
 

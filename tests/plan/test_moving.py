@@ -10,7 +10,7 @@ from reconciler.plan.planfile import dump_plan, parse_plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.stale import staleness
 from reconciler.plan.state import merge
-from tests.plan.world import LATER, NOW, TYPES, Service, actions, alarm, plan_of
+from tests.plan.fake_service import LATER, NOW, TYPES, Service, actions, alarm, plan_of
 
 MOVED = alarm()._replace(provider="aom.eu")
 

@@ -16,7 +16,7 @@ from reconciler.plan.drift import drift_only
 from reconciler.plan.guard import violations
 from reconciler.plan.plan import Plan
 from reconciler.plan.state import absent_addresses, merge
-from tests.plan.world import LATER, NOW, Service, actions, alarm, event, plan_of
+from tests.plan.fake_service import LATER, NOW, Service, actions, alarm, event, plan_of
 
 
 def _settled(*desired: object, merges: bool = True) -> Service:

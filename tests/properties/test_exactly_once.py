@@ -25,10 +25,10 @@ from reconciler.core.operation import Status
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.providers.protocol import ServiceError
-from tests.apply.rig import FakeClock, Rig
+from tests.apply.harness import FakeClock, Rig
 from tests.emulator.handle import Emulator
+from tests.plan.fake_service import alarm
 from tests.plan.test_laws import STACKS
-from tests.plan.world import alarm
 
 FAULTS = [
     "push:store-then-500,nth=1",

@@ -24,7 +24,7 @@ from reconciler.emulator.settings import Settings as EmulatorSettings
 from reconciler.emulator.smn.signer import Signer
 from reconciler.receive.smn.client import allowed_hosts, check_url
 from reconciler.receive.smn.message import SmnError, read_message
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.emulator.calls import metadata
 from tests.receive.receivers import ADDRESS, KEY, TOKEN, Receiver
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 
 HEAD, MERGE = "a" * 40, "b" * 40
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from reconciler.views.json.plan import plan_document
 from reconciler.views.json.result import result_document
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.views import plans
 

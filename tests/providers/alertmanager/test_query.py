@@ -10,7 +10,7 @@ import pytest
 from reconciler.emulator.settings import Settings, wall_clock
 from reconciler.providers.alertmanager import PROVIDER
 from reconciler.providers.protocol import ErrorKind, Provider, Queryable, ServiceError
-from tests.cli.inside import reconciler
+from tests.cli.run_cli import reconciler
 from tests.emulator.alertmanager.target import KINDS, Target, target
 from tests.providers.alertmanager.objects import opened
 

@@ -51,13 +51,13 @@ class Ended(NamedTuple):
     steps: Mapping[Step, list[int]]
 
 
-class Mortals:
+class CrashHarness:
     """The process that forks."""
 
     def __init__(self, directory: Path) -> None:
-        self._files = {name: directory / f"mortal.{name}" for name in ("out", "err", "steps")}
+        self._files = {name: directory / f"child.{name}" for name in ("out", "err", "steps")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.mortal"],
+            [sys.executable, "-m", "tests.e2e.crash_harness"],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -92,9 +92,9 @@ class Mortals:
 
 
 @contextmanager
-def mortals(directory: Path) -> Iterator[Mortals]:
+def harness(directory: Path) -> Iterator[CrashHarness]:
     """A process that forks, for as long as the block lasts."""
-    with Mortals(directory) as made:
+    with CrashHarness(directory) as made:
         yield made
 
 

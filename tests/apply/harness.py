@@ -26,7 +26,7 @@ from reconciler.plan.state import absent_addresses, merge
 from reconciler.providers.aom import PROVIDER
 from reconciler.providers.protocol import Provider, ProviderContext
 from tests.emulator.handle import Emulator
-from tests.plan.world import NOW, TYPES
+from tests.plan.fake_service import NOW, TYPES
 
 OWNER = Owner("tester", "host", 1)
 
