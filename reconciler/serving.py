@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 
 TICK_S = 0.1
 GRACE_S = 1.0
-"""Seconds that requests under way have to end at a shutdown, unless the configuration says otherwise."""
+"""Seconds that running requests have to end at a shutdown, unless the configuration says otherwise."""
 
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -44,7 +44,7 @@ def foreign_header(headers: Headers, hosts: Collection[str]) -> Literal["host", 
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its waits: it says when it listens, and ends as soon as it is told to and nothing runs."""
+    """uvicorn without its waits: it says when it listens, and ends as soon as it is asked to and nothing runs."""
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)

@@ -53,7 +53,7 @@ def apply_plan(
     Operations the ledger knows to be done are not sent again. ``targets`` are the canonical texts of the providers'
     targets: what is journalled is journalled for them. A ledger that cannot be written, or a lease that is lost, ends
     the sending at once; the result says so. Setting ``stop`` ends the run early: nothing new is sent,
-    what is under way finishes; the run sets it itself where a service does not let us in. Raises LeaseLostError where
+    running requests finish; the run sets it itself where a service rejects the credentials. Raises LeaseLostError where
     the lease is gone before anything was begun.
     """
     with gc_frozen():
@@ -204,7 +204,7 @@ class PlanExecutor:
                                 self._intend_ahead(batches_left)
                                 self._submit(pools[key], key, batches_left.popleft())
                                 busy[key] += 1
-                    except (LeaseLostError, DiagnosticError) as error:  # what is under way is still accounted for
+                    except (LeaseLostError, DiagnosticError) as error:  # running requests are still accounted for
                         failure = error
                         self.stop.set()
                 under_way = sum(busy.values())
@@ -219,7 +219,7 @@ class PlanExecutor:
             raise failure
 
     def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
-        """Give one batch to a worker; how it ends is told to the books."""
+        """Give one batch to a worker; how it ends is reported to the executor."""
         future = pool.submit(self._deliver, provider, batch)
         future.add_done_callback(lambda ended: self.events.put(_WorkerDone(provider, ended.exception())))
 
@@ -318,7 +318,7 @@ class PlanExecutor:
     def _duplicated(self, pushed: Sequence[Operation]) -> list[Operation]:
         """The conditional clears that are due: their push shows, and their target still fires beside it.
 
-        Before its push shows nothing can be told: what fires may be about to be refreshed.
+        Before its push shows nothing is known: what fires may be about to be refreshed.
         """
         pushes = {item.key: item for item in pushed}
         due = [item for item in self.conditional if item.depends_on in pushes and self._is_due(item)]

@@ -53,5 +53,5 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event) -> Iterator[
         keeper.join()
         try:
             ledger.release(holder)
-        except DiagnosticError as error:  # it lapses by itself; what the run did must still be told
+        except DiagnosticError as error:  # it lapses by itself; what the run did must still be reported
             _log.warning("the lease could not be given back: %s", error)

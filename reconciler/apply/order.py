@@ -61,7 +61,7 @@ class Order:
                     ordered.append([])
                 ordered[level].append(operation)
             if len(later) == len(waiting):
-                raise ValueError(f"operation {later[0].key} waits for one that can't be sent before it")
+                raise ValueError(f"operation {later[0].key} waits for one that cannot be sent before it")
             waiting = later
         return ordered
 

@@ -14,7 +14,7 @@ class ApplyStatus(StrEnum):
     COMPLETE = "complete"
     """Everything was tried."""
     DENIED = "denied"
-    """A service did not let us in (401, 403)."""
+    """A service rejected the credentials (401, 403)."""
     INTERRUPTED = "interrupted"
     """Ctrl-C, or a termination signal."""
     DEADLINE = "deadline"

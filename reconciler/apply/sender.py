@@ -27,7 +27,7 @@ class Attempt(NamedTuple):
 
 
 class DeniedError(Exception):
-    """The run must end: a service does not let us in."""
+    """The run must end: a service rejects the credentials."""
 
     def __init__(self, detail: ServiceErrorDetail) -> None:
         super().__init__(str(detail))
@@ -211,7 +211,7 @@ def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:
 
 
 def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
-    """The keys whose effect shows now; None where the service can't say at the moment. Raises DeniedError."""
+    """The keys whose effect shows now; None where the service cannot say at the moment. Raises DeniedError."""
     try:
         return visible_operations(operations, provider.read_back(operations))
     except ServiceError as error:

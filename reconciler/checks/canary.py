@@ -221,7 +221,7 @@ class _CanaryRun:
                 proof.suppressed(why)
 
     def _await_end(self, operations: Sequence[Operation], sent_at: int) -> None:
-        """Nobody is told of the end of an alarm that was not notified, so that its end is not waited for either."""
+        """Nobody is notified of the end of an alarm that was not notified, so that its end is not waited for either."""
         proof = self._proof
         if proof is None or not proof.expected.resolved or not self._notified:
             return

@@ -119,7 +119,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedCheck:
-    """A check whose own expressions need a query that failed: it can't be told what it expects."""
+    """A check whose own expressions need a query that failed: what it expects is unknown."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
@@ -172,7 +172,7 @@ def read_checks(
 
 
 def validate_checks(stack: Stack, types: Mapping[str, ResourceType]) -> None:
-    """Raise DiagnosticError with all that is wrong with the checks of a stack, as far as it can be told without
+    """Raise DiagnosticError with all that is wrong with the checks of a stack, as far as it is known without
     making a query.
     """
 
@@ -309,7 +309,7 @@ def _canary(
 def _canary_provider(
     spec: CanarySpec, node: Node, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> str | None:
-    """The key of the provider the canary goes through; None, with a problem noted, where that can't be told."""
+    """The key of the provider the canary goes through; None, with a problem noted, if it is unknown."""
     fitting = [key for key, config in stack.providers.items() if config.type == "aom"] if CANARY_TYPE in types else []
     if spec.provider is not None:
         if spec.provider in fitting:

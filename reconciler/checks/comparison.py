@@ -1,4 +1,4 @@
-"""Comparisons: whether one value of an item is as expected. What can't be compared is neither: it is unknown."""
+"""Comparisons: whether one value of an item is as expected. What cannot be compared is neither: it is unknown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ def comparison(condition: Condition) -> Comparison:
 
 
 def compare(value: object, wanted: Comparison, order: Sequence[str] = ()) -> bool | None:
-    """Whether a value is as wanted; None where that can't be told. ``order`` holds the known values, least first."""
+    """Whether a value is as wanted; None if that is unknown. ``order`` holds the known values, least first."""
     given = wanted.model_fields_set
     if "present" in given and (value is not None) is not wanted.present:
         return False

@@ -32,7 +32,7 @@ class DeliveryStatus(StrEnum):
     MISSING = "missing"
     DOUBLED = "doubled"
     NOT_PROVABLE = "not provable"
-    """It did not arrive, or not as expected, and that may be nobody's fault: silenced, inhibited, truncated, or the
+    """It did not arrive, or not as expected, and that may be as intended: silenced, inhibited, truncated, or the
     receiver was not running.
     """
 
@@ -208,7 +208,7 @@ def judge_items(
     judged: list[tuple[Item, DeliveryOutcome | None]] = []
     for item, each in awaited:
         if not each.keys and each.fingerprint is None:
-            reason = f"not provable: the alarm carries no {KEY}, so that its {each.words} cannot be told from others"
+            reason = f"not provable: the alarm carries no {KEY}, so that its {each.words} cannot be identified"
             judged.append((item, DeliveryOutcome(DeliveryStatus.NOT_PROVABLE, reason)))
         elif each.status == "resolved" and each.since is None:
             judged.append((item, None))

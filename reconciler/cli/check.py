@@ -102,5 +102,5 @@ def _split(what: list[str]) -> tuple[Path, list[str]]:
     if what and Path(what[0]).exists():
         return Path(what[0]), what[1:]
     if what and ("/" in what[0] or what[0].endswith((".yaml", ".yml"))):
-        return Path(what[0]), what[1:]  # no name looks like this: let the missing file be told
+        return Path(what[0]), what[1:]  # no name looks like this: let the missing file be reported
     return Path(), what

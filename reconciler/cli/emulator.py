@@ -142,7 +142,7 @@ def emulator(
     except OSError as error:
         where = error.filename or f"{host}:{port}"
         hint = "another --port, or --port 0, is free" if error.filename is None else None
-        raise DiagnosticError(Diagnostic(f"can't serve on {where}: {error.strerror}", hint=hint)) from None
+        raise DiagnosticError(Diagnostic(f"cannot serve on {where}: {error.strerror}", hint=hint)) from None
     return ExitCode.DONE
 
 

@@ -76,7 +76,7 @@ def init(
     stack = name if name is not None else _name(directory)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", stack):
         hint = "use lower-case letters, digits and inner dashes, at most 63"
-        raise DiagnosticError(Diagnostic(f'"{stack}" can\'t be the name of a stack', hint=hint))
+        raise DiagnosticError(Diagnostic(f'"{stack}" cannot be the name of a stack', hint=hint))
     existing = sorted(directory.glob("[!.]*.yaml")) if directory.is_dir() else []
     if existing:
         hint = "name another directory: reconciler init DIR"

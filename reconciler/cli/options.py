@@ -11,7 +11,7 @@ HERE = Path()
 
 
 def _remember(ctx: typer.Context, value: str) -> str:
-    """Let the terminal know the format before the command starts, so that a failure is told in it too."""
+    """Let the terminal know the format before the command starts, so that a failure is reported in it too."""
     Terminal.of(ctx).format = Format(value)
     return value
 
@@ -65,7 +65,7 @@ ParallelismOption = Annotated[
         metavar="N",
         min=1,
         max=256,
-        help="Requests under way at once, for each provider; its settings say how many otherwise.",
+        help="Requests running at once, for each provider; its settings say how many otherwise.",
         show_default=False,
     ),
 ]

@@ -62,7 +62,7 @@ class Terminal:
         self.stderr = stderr or sys.stderr or _nowhere("w")
         self.environ = os.environ if environ is None else environ
         self.command = "reconciler"  # the command line, for "to continue: ..."
-        self.format = Format.TEXT  # what a failure is told in
+        self.format = Format.TEXT  # what a failure is reported in
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
         self.live_writer: Callable[[str], None] | None = None  # writes above what is drawn on standard error

@@ -68,7 +68,7 @@ class DataConfig(NamedTuple):
 
 
 Ask = Callable[[DataConfig, ProviderConfig], Value]
-"""Makes a query and returns its items; raises DiagnosticError where the service can't be asked."""
+"""Makes a query and returns its items; raises DiagnosticError where the service cannot be queried."""
 
 
 class Stack(NamedTuple):
@@ -92,7 +92,7 @@ class Stack(NamedTuple):
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()
     sections: Mapping[str, Node] = MappingProxyType({})
-    """Sections the loader was told to accept and does not read itself (``checks``, ``drills``)."""
+    """Sections the loader accepts for others and does not read itself (``checks``, ``drills``)."""
     data: Mapping[str, DataConfig] = MappingProxyType({})
     """The queries by ``TYPE.NAME``."""
     unresolved: frozenset[str] = frozenset()

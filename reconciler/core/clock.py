@@ -1,4 +1,4 @@
-"""The clock as the edges hand it in, so that time can be told and passed without a wall clock."""
+"""The clock as the edges hand it in, so that time can be read and passed without a wall clock."""
 
 from __future__ import annotations
 

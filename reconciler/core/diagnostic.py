@@ -45,7 +45,7 @@ class Diagnostic(NamedTuple):
 
 
 class DiagnosticError(Exception):
-    """Work that can't go on; carries every diagnostic found, never a traceback for the user."""
+    """Work that cannot go on; carries every diagnostic found, never a traceback for the user."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__("; ".join(d.summary for d in diagnostics))

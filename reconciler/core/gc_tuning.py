@@ -25,7 +25,7 @@ def gc_disabled() -> Iterator[None]:
 
 @contextmanager
 def gc_frozen() -> Iterator[None]:
-    """Let the cycle collector pass over all that is there now: for work beside many values that stay.
+    """Freeze existing objects, so that the cycle collector skips them: for work beside many values that stay.
 
     Sending 20,000 operations takes an eighth less of the processor without its looking at the plan again and again.
     """

@@ -56,7 +56,7 @@ class ResourceType(Protocol):
 
 @runtime_checkable
 class EndsFirst(Protocol):
-    """A resource type of a service that keeps something of an object which a repeated push can't take back."""
+    """A resource type of a service that keeps something of an object which a repeated push cannot take back."""
 
     def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
         """Whether the object is to be replaced, cleared and then pushed anew, for an update to take effect."""

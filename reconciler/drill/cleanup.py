@@ -21,7 +21,7 @@ from reconciler.providers.protocol import ServiceError
 from reconciler.session.session import StackSession
 
 CLEAR_DEADLINE = 5 * MINUTE
-"""How long (ms) a service that can't be asked is asked again before the clearing is given up."""
+"""How long (ms) a service that cannot be queried is asked again before the clearing is given up."""
 
 
 def clear_all(

@@ -19,7 +19,7 @@ from reconciler.drill.spec import LabelsSpec
 
 @dataclass(frozen=True, slots=True)
 class LabelledType:
-    """A resource type whose objects carry the labels of a drill, and can't outlive it.
+    """A resource type whose objects carry the labels of a drill, and cannot outlive it.
 
     The labels are put among the fields before the type's own model checks them, so its limits hold for them too.
     """
@@ -56,7 +56,7 @@ class LabelledType:
         )
         if self.kind is Kind.ALARM and not isinstance(made.attributes.get("timeout"), int):
             raise ValueError(
-                f"{self.name} has no timeout by which the service itself would end it: a drill can't use it"
+                f"{self.name} has no timeout by which the service itself would end it: a drill cannot use it"
             )
         if "starts_at" in made.attributes or "time" in made.attributes:
             raise ValueError("the timeline of a drill says when it begins: leave its own time out")

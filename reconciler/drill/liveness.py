@@ -1,4 +1,4 @@
-"""Whether the process of a run is alive: what a reader of an unfinished record is told."""
+"""Whether the process of a run is alive: what a reader of an unfinished record sees."""
 
 from __future__ import annotations
 

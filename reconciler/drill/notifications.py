@@ -1,4 +1,4 @@
-"""Notices: who was told of the alarms of a drill, asked of the services that can say."""
+"""Notices: who was notified of the alarms of a drill, asked of the services that can say."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -26,7 +26,7 @@ SLOWEST = 10.0
 
 
 class EffectObserver:
-    """Looks while the drill waits; a service that can't be asked now is asked again at the next look."""
+    """Looks while the drill waits; a service that cannot be queried now is asked again at the next look."""
 
     def __init__(
         self,

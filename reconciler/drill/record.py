@@ -26,11 +26,11 @@ class DrillStatus(StrEnum):
     ABORTED = "aborted"
     """`drill abort`, or a pause that was answered with no."""
     DIED = "died"
-    """Its process ended without a word: never written, but what a reader is told of such a record."""
+    """Its process ended without a word: never written, but what a reader sees of such a record."""
     OVERTIME = "overtime"
     """``max_duration`` passed."""
     FAILED = "failed"
-    """It could not go on: a service does not let us in, or the lease was lost."""
+    """It could not go on: a service rejects the credentials, or the lease was lost."""
 
 
 class StepState(StrEnum):

@@ -89,7 +89,7 @@ def _embedded(config: ProviderConfig) -> ProviderConfig:
     if "endpoint" not in type(settings).model_fields:
         raise DiagnosticError(
             Diagnostic(
-                f"provider {config.key} can't be rehearsed: it has no endpoint to put the emulator at", config.position
+                f"provider {config.key} cannot be rehearsed: it has no endpoint to put the emulator at", config.position
             )
         )
     return config._replace(settings=settings.model_copy(update={"endpoint": "embedded"}))

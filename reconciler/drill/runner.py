@@ -20,7 +20,7 @@ from reconciler.ledger.protocol import LeaseLostError
 from reconciler.session.session import StackSession
 
 TICK = 1.0
-"""How often (s) a waiting drill looks whether it was told to end."""
+"""How often (s) a waiting drill looks whether it was asked to stop."""
 THE_END = "the end of the drill"
 
 

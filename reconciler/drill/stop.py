@@ -12,7 +12,7 @@ from reconciler.drill.record import DrillStatus
 
 
 class DrillStopped(Exception):  # noqa: N818  # how a drill ended, not a defect
-    """The drill can't go on."""
+    """The drill cannot go on."""
 
     def __init__(self, ending: DrillStatus, why: str) -> None:
         super().__init__(why)
@@ -25,7 +25,7 @@ class StepFailed(Exception):  # noqa: N818  # one step's outcome, not an error o
 
 
 class StopConditions:
-    """Whether a drill was told to end, or has to."""
+    """Whether a drill was asked to stop, or has to."""
 
     def __init__(self, journal: RunJournal, clock: Clock, stop: Event, aborted: Callable[[], bool]) -> None:
         self._journal = journal

@@ -47,7 +47,7 @@ class Due(NamedTuple):
 
 
 class TimelineError(ValueError):
-    """A step whose place in time can't be told; ``index`` counts from 0, as written."""
+    """A step whose place in time is unknown; ``index`` counts from 0, as written."""
 
     def __init__(self, index: int, message: str) -> None:
         super().__init__(message)

@@ -13,7 +13,7 @@ BUSY_MS = 10_000
 class Database:
     """Opened by whoever makes the app, used by the one thread that serves it.
 
-    ValueError when the file is not a database; OSError when its directory can't be made.
+    ValueError when the file is not a database; OSError when its directory cannot be made.
     """
 
     def __init__(self, path: Path | str | None) -> None:

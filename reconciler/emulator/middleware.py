@@ -129,7 +129,7 @@ async def _swallow(message: Message) -> None:
 def _abort_of(scope: Scope) -> Callable[[], None]:
     extension = (scope.get("extensions") or {}).get(ABORT)
     if extension is None:
-        raise RuntimeError("this server can't cut connections: serve the app with reconciler.emulator.server")
+        raise RuntimeError("this server cannot cut connections: serve the app with reconciler.emulator.server")
     abort: Callable[[], None] = extension["abort"]
     return abort
 

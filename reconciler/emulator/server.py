@@ -29,7 +29,7 @@ def serve(
 ) -> None:
     """Serve until interrupted; ``on_ready`` gets the base URL as soon as connections are taken.
 
-    OSError when the address can't be listened on, ValueError when the settings are not right.
+    OSError when the address cannot be listened on, ValueError when the settings are not right.
     """
     config = _config(_reached_at(settings, host))
     listener = listen(host, port)
@@ -41,7 +41,7 @@ def serve(
 def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve from a thread while the block runs, and give its base URL; port 0 takes a free one.
 
-    OSError when the address can't be listened on.
+    OSError when the address cannot be listened on.
     """
     config = _config(_reached_at(settings, host))
     listener = listen(host, port)

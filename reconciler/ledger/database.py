@@ -129,7 +129,7 @@ def open_surveyed(path: Path) -> Database:
 
 
 def empty(path: Path) -> Database:
-    """A ledger in which nothing ever happened, held in memory; it can't be written."""
+    """A ledger in which nothing ever happened, held in memory; it cannot be written."""
     connection = connect(":memory:")
     schema.migrate(connection)
     database = Database(connection, path)
@@ -147,7 +147,7 @@ def connect(uri: str) -> sqlite3.Connection:
 
 
 def _connect_reading(path: Path) -> sqlite3.Connection:
-    """A file in a directory that can't be written has no room for SQLite's shared memory: there it is read as it
+    """A file in a directory that cannot be written has no room for SQLite's shared memory: there it is read as it
     stands, which is safe as long as there is no write-ahead log beside it.
     """
     uri = path.absolute().as_uri()

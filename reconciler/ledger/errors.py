@@ -19,12 +19,12 @@ _FORGET = (
 _SQLITE = {
     sqlite3.SQLITE_NOTADB: ("is not a ledger: it is no SQLite database", "check the path, or move the file away"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _FORGET),
-    sqlite3.SQLITE_FULL: ("can't be written: the disk is full", f"free some space, {_SAFE}"),
-    sqlite3.SQLITE_READONLY: ("can't be written: it is open for reading only", f"make the file writable, {_SAFE}"),
-    sqlite3.SQLITE_PERM: ("can't be opened: permission denied", "check who owns the file and its directory"),
-    sqlite3.SQLITE_CANTOPEN: ("can't be opened", "check that the file and its directory can be read and written"),
+    sqlite3.SQLITE_FULL: ("cannot be written: the disk is full", f"free some space, {_SAFE}"),
+    sqlite3.SQLITE_READONLY: ("cannot be written: it is open for reading only", f"make the file writable, {_SAFE}"),
+    sqlite3.SQLITE_PERM: ("cannot be opened: permission denied", "check who owns the file and its directory"),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "check that the file and its directory can be read and written"),
     sqlite3.SQLITE_BUSY: ("is in use by another process, which did not let go of it", "try again in a moment"),
-    sqlite3.SQLITE_IOERR: ("can't be read or written", f"check the disk and the space left on it, {_SAFE}"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", f"check the disk and the space left on it, {_SAFE}"),
 }
 
 _SYSTEM = {
@@ -45,9 +45,9 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError:
     """The diagnostic for an error met while opening, reading or writing the ledger at ``path``."""
     if isinstance(error, OSError):
         why, hint = _SYSTEM.get(error.errno or 0, (error.strerror or str(error), None))
-        return trouble(path, f"can't be opened: {why}", hint)
+        return trouble(path, f"cannot be opened: {why}", hint)
     code = getattr(error, "sqlite_errorcode", None)
-    what, hint = _SQLITE.get(code & 0xFF if isinstance(code, int) else -1, ("can't be used", None))
+    what, hint = _SQLITE.get(code & 0xFF if isinstance(code, int) else -1, ("cannot be used", None))
     return trouble(path, f"{what} ({error})", hint)
 
 
@@ -69,7 +69,7 @@ def foreign(path: Path) -> DiagnosticError:
 
 def unwritable(path: Path, why: str) -> DiagnosticError:
     """An operation that no text in the file can hold."""
-    return trouble(path, f"can't hold an operation: {why}", "look for odd characters in the configuration")
+    return trouble(path, f"cannot hold an operation: {why}", "look for odd characters in the configuration")
 
 
 def damaged(path: Path, what: str) -> DiagnosticError:

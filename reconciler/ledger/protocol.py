@@ -188,7 +188,7 @@ class Ledger(Protocol):
         """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms.
 
         ``targets`` maps the key of every configured provider to its target: what was done at another one is left out
-        (rule 14), and ``orphans`` is told.
+        (rule 14), and reported in ``orphans``.
         """
 
     def runs(self) -> Sequence[Run]:

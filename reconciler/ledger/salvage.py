@@ -24,7 +24,7 @@ from reconciler.ledger.survey import Survey, survey, without_begin
 def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None] = boot_time) -> Survey:
     """Write every sound row of the ledger at ``path`` to a new file ``to``; returns what was found.
 
-    Raises DiagnosticError if ``to`` exists, if a run is under way, or if no row of the file can be read.
+    Raises DiagnosticError if ``to`` exists, if a run is active, or if no row of the file can be read.
     """
     with closing(open_surveyed(path)) as database, database.reading() as connection:
         _refuse_while_held(connection, path, Present(now, clock()))
@@ -72,7 +72,7 @@ def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows:
 
 
 def _refuse_while_held(connection: sqlite3.Connection, path: Path, present: Present) -> None:
-    with suppress(sqlite3.Error, TypeError):  # a damaged lease is nobody's
+    with suppress(sqlite3.Error, TypeError):  # a damaged lease has no holder
         holder = lease.current(connection, present, gethostname())
         if holder is not None:
             what = f"is in use: {holder.owner} on {holder.host} (process {holder.pid}) holds the lease"

@@ -26,7 +26,7 @@ def open_ledger(path: Path, *, create: bool = True, clock: Callable[[], BootTime
     missing file is an empty ledger that refuses to be written. ``clock`` is the machine's own, which leases and ages go
     by.
 
-    Raises DiagnosticError where the file is of a newer schema, damaged, no ledger, or can't be written.
+    Raises DiagnosticError where the file is of a newer schema, damaged, no ledger, or cannot be written.
     """
     if not create and not path.exists():
         return SqliteLedger(database.empty(path))
@@ -94,7 +94,7 @@ class SqliteLedger:
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
         """As the protocol says; raises ValueError for a run that was not begun, DiagnosticError for an operation that
-        can't be written down.
+        cannot be written down.
         """
         if not operations:
             return

@@ -221,7 +221,7 @@ def _refused(name: str, why: str, hint: str) -> DiagnosticError:
 
 
 def plan_of(document: PlanDocument) -> Plan:
-    """The plan a document holds; raises ValueError where an address can't be read."""
+    """The plan a document holds; raises ValueError where an address cannot be read."""
     changes = [_change_of(document.stack, change) for change in document.changes]
     unchanged = [
         Change(Address.parse(item.address), Action.NO_OP, item.reason, item.provider) for item in document.unchanged

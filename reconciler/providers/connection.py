@@ -38,7 +38,7 @@ class HttpSettings(Protocol):
 
 
 def connect(service: str, key: str, settings: HuaweiSettings, context: ProviderContext) -> Client:
-    """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError where it can't be made."""
+    """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError if that fails."""
     base_url = resolve_base_url(
         key, lambda: settings.base_url(service, context.embedded_endpoint), own=context.embedded_endpoint
     )

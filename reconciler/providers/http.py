@@ -266,7 +266,7 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
             text = f"the response is longer than {reason.limit // MIB} MiB before decompression"
             return ErrorKind.AMBIGUOUS, f"{text}: query fewer objects at once", False
     if isinstance(failure, requests.exceptions.ProxyError):
-        return ErrorKind.UNSENT, f"the proxy to {host} can't be used: {_system(reasons) or 'no connection'}", False
+        return ErrorKind.UNSENT, f"the proxy to {host} cannot be used: {_system(reasons) or 'no connection'}", False
     if isinstance(failure, requests.exceptions.ConnectTimeout):
         return ErrorKind.UNSENT, f"no connection to {host} in time", False
     if any(isinstance(reason, NewConnectionError) for reason in reasons):
@@ -278,10 +278,10 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
     if isinstance(failure, requests.exceptions.ContentDecodingError) and failure.args:
         return ErrorKind.AMBIGUOUS, str(failure.args[0]), False
     if isinstance(failure, ValueError):
-        # A request that can't be built; the library's text may quote a header.
-        return ErrorKind.UNSENT, f"the request to {host} can't be made: {type(failure).__name__}", False
+        # A request that cannot be built; the library's text may quote a header.
+        return ErrorKind.UNSENT, f"the request to {host} cannot be made: {type(failure).__name__}", False
     if type(failure) is OSError and failure.errno is None:
-        return ErrorKind.UNSENT, f"the request to {host} can't be made: {failure}", False
+        return ErrorKind.UNSENT, f"the request to {host} cannot be made: {failure}", False
     return ErrorKind.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole response'}", True
 
 

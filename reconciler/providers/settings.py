@@ -183,7 +183,7 @@ class ServiceSettings(Strict):
     )
     region: Region | None = Field(None, description="The region whose endpoint is used; give this or endpoint.")
     auth: Strict = Field(description="How to prove who is calling.")
-    parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
+    parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
     request_timeout: Wait = Field(
         30 * SECOND,

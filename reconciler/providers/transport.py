@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
 
-# What the library would say of odd headers or a full pool is told by our own errors, or is of no use to a reader.
+# What the library would say of odd headers or a full pool is reported by our own errors, or is of no use to a reader.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 _current = threading.local()

@@ -21,7 +21,7 @@ OPEN = frozenset({"/healthz"})
 class HostMiddleware:
     """Refuses foreign Host and Origin headers: a web page that a browser on this machine shows cannot reach us.
 
-    ``hosts`` are the names to serve, without a port; ``refused`` is told the reason of each refusal.
+    ``hosts`` are the names to serve, without a port; ``refused`` gets the reason of each refusal.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:

@@ -31,7 +31,7 @@ class _Waiting(NamedTuple):
 
 
 class GroupWriter:
-    """Owns the thread that writes to a store. ``committed`` is told how many deliveries a commit took how long."""
+    """Owns the thread that writes to a store. ``committed`` gets how many deliveries a commit took how long."""
 
     def __init__(
         self,

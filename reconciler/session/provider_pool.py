@@ -61,13 +61,13 @@ class ProviderPool:
         """Everything a query finds, with the detail fields named. Raises ServiceError."""
         provider = self.provider(config)
         if not isinstance(provider, Queryable):
-            raise TypeError(f"provider {config.key} has data sources and can't be queried")
+            raise TypeError(f"provider {config.key} has data sources and cannot be queried")
         return provider.query(data.type, data.query, details)
 
     def ask(self, data: DataConfig, config: ProviderConfig) -> Value:
         """What a query is worth in an expression; a service that is busy is waited for.
 
-        DiagnosticError where it can't be asked.
+        DiagnosticError where it cannot be queried.
         """
         try:
             found = retry_read(config.key, lambda: self.query(data, config), self._clock)
@@ -75,9 +75,9 @@ class ProviderPool:
         except ServiceError as error:
             raise DiagnosticError(
                 Diagnostic(
-                    f"data.{data.label} can't be queried: {error.detail}",
+                    f"data.{data.label} cannot be queried: {error.detail}",
                     data.position,
-                    "what can't be asked is not taken for nothing: check the provider, then run the command again",
+                    "a failed query is not treated as empty: check the provider, then run the command again",
                 )
             ) from None
 

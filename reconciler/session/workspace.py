@@ -165,7 +165,7 @@ class Workspace:
         return found
 
     def plan(self, ledger: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
-        """Query, compare, and say what would be done. Raises ServiceError where a service can't be asked.
+        """Query, compare, and say what would be done. Raises ServiceError where a service cannot be queried.
 
         A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
         """
@@ -210,14 +210,14 @@ class Workspace:
         return provider.deliveries(query)
 
     def unmanaged(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[UnmanagedAlarm]:
-        """Every active alarm that is nobody's and passes the filters, at one provider or at all that can tell.
+        """Every active unmanaged alarm that passes the filters, at one provider or at all that can tell.
 
-        Raises ServiceError, and DiagnosticError where the one named can't tell.
+        Raises ServiceError, and DiagnosticError where the one named cannot tell.
         """
         able = {name: provider for name, provider in self.providers.items() if isinstance(provider, Importable)}
         if key is not None and key not in able:
             known = ", ".join(able) or "none"
-            summary = f'alarms can\'t be imported from a provider "{key}"'
+            summary = f'alarms cannot be imported from a provider "{key}"'
             raise DiagnosticError(Diagnostic(summary, hint=f"those of this stack that can tell: {known}"))
         found: list[UnmanagedAlarm] = []
         for name in able if key is None else [key]:
@@ -354,9 +354,9 @@ def read_sources(path: Path) -> tuple[list[Source], Path]:
 
 
 def read_source(file: Path) -> Source:
-    """One file, as bytes; DiagnosticError where it can't be read."""
+    """One file, as bytes; DiagnosticError where it cannot be read."""
     try:
         return Source(str(file), file.read_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DiagnosticError(Diagnostic(f"{file} can't be read: {reason}", hint=CHECK_PATH)) from None
+        raise DiagnosticError(Diagnostic(f"{file} cannot be read: {reason}", hint=CHECK_PATH)) from None

@@ -377,6 +377,6 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
     it.wrap_ledger, it.wrap_provider = Losing, Slow
     result = it.apply(_many(JOURNAL_AHEAD + 5))
     sent = len(it.active())
-    assert 2 <= sent <= JOURNAL_AHEAD, "what was under way has arrived, nothing else was begun"
+    assert 2 <= sent <= JOURNAL_AHEAD, "what was being sent has arrived, nothing else was begun"
     assert [outcome.status for outcome in result.outcomes.values()] == [Status.DONE] * sent
     assert len(result.remaining) == JOURNAL_AHEAD + 5 - sent

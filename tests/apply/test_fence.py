@@ -20,7 +20,7 @@ from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
-FULL = DiagnosticError(Diagnostic("the ledger shop.db can't be written: the disk is full"))
+FULL = DiagnosticError(Diagnostic("the ledger shop.db cannot be written: the disk is full"))
 
 
 class Unlocking:

@@ -18,7 +18,7 @@ _PATIENCE = 300
 
 
 class MissingError(Exception):
-    """An alternative can't be had here; the text says why."""
+    """An alternative cannot be had here; the text says why."""
 
 
 @cache
@@ -57,9 +57,9 @@ def _install(environment: Path, *arguments: str) -> None:
         subprocess.run(pip, check=True, capture_output=True, text=True, timeout=_PATIENCE)
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines() or ["no reason given"]
-        raise MissingError(f"{what} can't be installed: {last[-1]}") from None
+        raise MissingError(f"{what} cannot be installed: {last[-1]}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MissingError(f"{what} can't be installed: {error}") from None
+        raise MissingError(f"{what} cannot be installed: {error}") from None
 
 
 def version(program: Path, package: str) -> str:

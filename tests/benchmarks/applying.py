@@ -36,7 +36,7 @@ NAME = "applying"
 _BATCH = 100
 _LATENCY = 20
 _NEAR, _FAR = 4, 32
-"""Requests under way at once: the default; and what a service that is far away is worth, by ``--parallelism``."""
+"""Requests running at once: the default; and what a service that is far away is worth, by ``--parallelism``."""
 
 
 def run(quick: bool) -> list[Row]:

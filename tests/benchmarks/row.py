@@ -56,5 +56,5 @@ def alone(work: str, numbers: Sequence[float], *, unit: str = "s", note: str = "
 
 
 def incomparable(work: str, against: str, why: str) -> Row:
-    """The row for an alternative that can't be had here."""
-    return Row(work, against, None, None, None, note=f"passed over: {why}")
+    """The row for an alternative that cannot be had here."""
+    return Row(work, against, None, None, None, note=f"skipped: {why}")

@@ -1,4 +1,4 @@
-"""Expectations held against what was found; what can't be told for certain never makes one hold."""
+"""Expectations held against what was found; what is not known for certain never makes one hold."""
 
 from __future__ import annotations
 

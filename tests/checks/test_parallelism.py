@@ -14,7 +14,7 @@ from tests.cli.run_cli import reconciler
 
 
 class Counter:
-    """How many requests are, and at most were, under way at once."""
+    """How many requests are, and at most were, running at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -39,7 +39,7 @@ def load(checks: str, resources: str = "") -> Stack:
 
 
 def nobody(config: DataConfig) -> Value:
-    raise DiagnosticError(Diagnostic(f"{config.label} can't be asked"))
+    raise DiagnosticError(Diagnostic(f"{config.label} cannot be queried"))
 
 
 def read(checks: str, resources: str = "", *names: str) -> list[Check | UnresolvedCheck]:
@@ -161,7 +161,7 @@ def test_the_address_of_canaries_is_theirs() -> None:
 def test_a_check_whose_own_expressions_can_not_be_asked_is_told_apart() -> None:
     [check] = read('  a: {data: aom_alarms.firing, expect: {count: "${data.bcm_alarms.firing | length}"}}\n')
     assert isinstance(check, UnresolvedCheck)
-    assert check.diagnostics[0].summary == "bcm_alarms.firing can't be asked"
+    assert check.diagnostics[0].summary == "bcm_alarms.firing cannot be queried"
 
 
 def test_checks_can_be_checked_without_asking_anybody() -> None:

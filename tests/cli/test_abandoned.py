@@ -75,7 +75,7 @@ def test_the_warning_is_in_every_format_and_counts_as_no_change(stack: Stack) ->
     assert "provider west" in warning["summary"]
     shown = reconciler("plan", stack.directory, "--format", "markdown").out
     assert "- **warning** provider west is not configured any more" in shown
-    assert "can't be applied" not in shown
+    assert "cannot be applied" not in shown
 
 
 @pytest.mark.parametrize("command", ["apply", "destroy"])

@@ -79,7 +79,7 @@ def test_a_service_that_can_not_be_reached_is_exit_code_1_and_named(run: Run) ->
     assert done.code == ExitCode.ERROR
     assert "? unknown     quiet" in done.out
     assert "bcm_alarms.firing could not be queried: no connection to 127.0.0.1:9" in done.out
-    assert done.out.endswith("2 checks: 1 passed, 1 could not be asked about (quiet).\n")
+    assert done.out.endswith("2 checks: 1 passed, 1 could not be queried (quiet).\n")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_query_in_an_expectation_of_a_check_is_as_patient(
     emulator.fault(fault)
     done = run('  same: {data: bcm_alarms.firing, expect: {count: "${data.aom_alarms.firing | length}"}}\n')
     assert done.code == code, done
-    assert ("data.aom_alarms.firing can't be queried" in done.out) is (code is ExitCode.ERROR)
+    assert ("data.aom_alarms.firing cannot be queried" in done.out) is (code is ExitCode.ERROR)
 
 
 def test_a_canary_waits_for_a_busy_service_before_it_is_sent(run: Run, emulator: Emulator) -> None:

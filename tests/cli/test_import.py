@@ -136,7 +136,7 @@ def test_nothing_is_overwritten(stack: Path, emulator: Emulator) -> None:
         (["--filter", "severity"], "is not of the form KEY=VALUE"),
         (["--filter", "severity=Critical"], 'did you mean "event_severity"?'),
         (["--filter", "nope=1"], "--filter metadata.nope="),
-        (["--provider", "ces"], "can't be imported from a provider"),
+        (["--provider", "ces"], "cannot be imported from a provider"),
     ],
 )
 def test_a_request_that_means_nothing_is_an_error(stack: Path, arguments: list[str], said: str) -> None:

@@ -28,7 +28,7 @@ HERE = os.getpid()
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Path:
-    """A directory whose ledger knows a run that ended in part, and one that is under way."""
+    """A directory whose ledger knows a run that ended in part, and one that is running."""
     ledger = open_ledger(tmp_path / ".reconciler" / "shop.db")
     holder = ledger.acquire("ci-17", gethostname(), HERE, NOW, FAR)
     ledger.begin(holder, run("4711aa"))

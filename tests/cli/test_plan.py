@@ -198,5 +198,5 @@ def test_a_path_that_leads_nowhere_is_named_without_a_place_in_it(tmp_path: Path
     for arguments in (("plan", tmp_path / "nowhere"), ("plan", write(tmp_path, "one"), "--var-file", "nowhere")):
         done = reconciler(*arguments)
         assert done.code == 1
-        assert "nowhere can't be read: No such file or directory\n = hint: check the path" in done.err
+        assert "nowhere cannot be read: No such file or directory\n = hint: check the path" in done.err
         assert "-->" not in done.err

@@ -58,7 +58,7 @@ def test_a_place_without_a_stack_is_told_with_what_to_do(tmp_path: Path) -> None
     assert done.code == 1
     assert "there is no configuration" in done.err
     assert "reconciler init" in done.err
-    assert "can't be read" in reconciler("validate", tmp_path / "missing.yaml").err
+    assert "cannot be read" in reconciler("validate", tmp_path / "missing.yaml").err
 
 
 def test_a_variable_is_given_on_the_command_line_in_a_file_or_by_the_environment(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def siren(fields: str) -> str:
         ('severity: Info, host: "${stack.nam}"', ['5:35 stack has no "nam" (did you mean "name"?)']),
         (
             'severity: Info, host: h, "${stack.name}": 1',
-            ["5:37 an expression can't stand in a key (make the whole mapping one, in locals)"],
+            ["5:37 an expression cannot stand in a key (make the whole mapping one, in locals)"],
         ),
         (
             'for_each: [Info, Blocker], severity: "${each.value}", host: h',
@@ -209,8 +209,8 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
         (
             "stack: a\nlocals: {a: '${env.HOME}'}\n",
             [
-                "2:14 env can't be used here: only providers and variables may read the environment, so that a change "
-                "of the configuration can't copy a secret into an alarm (declare a variable with its value and use "
+                "2:14 env cannot be used here: only providers and variables may read the environment, so that a change "
+                "of the configuration cannot copy a secret into an alarm (declare a variable with its value and use "
                 "that: variables: {NAME: {}}, --var NAME=...)"
             ],
         ),

@@ -55,7 +55,7 @@ def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(snapshot: Cal
         place.emulator.fault("query:status=500")
         done = place.run("ledger", "settle")
         assert done.code == 4
-        assert "could not be asked about and stay open: " in done.out
+        assert "could not be queried and stay open: " in done.out
         place.emulator.clear_faults()
         document = json.loads(place.run("ledger", "settle", "--format", "json").out)
         assert document["open"] == []

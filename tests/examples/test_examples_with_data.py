@@ -79,7 +79,7 @@ def test_when_baidu_can_not_be_asked_nothing_is_cleared(mirror: Mirror, fault: s
     for command in (["plan"], ["apply", "--auto-approve"]):
         done = mirror.run(*command)
         assert done.code == 1
-        assert "data.bcm_alarms.firing can't be queried" in done.err
+        assert "data.bcm_alarms.firing cannot be queried" in done.err
         assert f"stack.yaml:{line}:5" in done.err
     assert mirror.firing() == [("policy 1", "Critical")]
 

@@ -1,4 +1,4 @@
-"""The file: where it is kept, who may read it, old and new versions of it, and what is told when it can't be used."""
+"""The file: where it is kept, who may read it, old and new versions of it, and the errors when it cannot be used."""
 
 from __future__ import annotations
 
@@ -238,6 +238,6 @@ with begun(Path(sys.argv[1])) as (ledger, holder):
 """
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
     number, _, message = done.stdout.partition(" ")
-    assert "can't be read or written" in message or "the disk is full" in message
+    assert "cannot be read or written" in message or "the disk is full" in message
     entries = open_ledger(path).entries("run-1")
     assert len(entries) == 1 + 100 * int(number)

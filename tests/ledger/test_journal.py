@@ -148,7 +148,7 @@ def test_an_intent_of_a_run_that_was_not_begun_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("payload", ['{"a":"\x1e"}', '{"a":"\ud800"}'])
 def test_an_operation_no_file_can_hold_is_refused_before_anything_is_written(path: Path, payload: str) -> None:
     with begun(path) as (ledger, holder):
-        with pytest.raises(DiagnosticError, match="can't hold an operation"):
+        with pytest.raises(DiagnosticError, match="cannot hold an operation"):
             ledger.record_intents(holder, "run-1", [*operations("a"), operation("b", payload=payload)], NOW)
         assert ledger.open_intents() == []
 

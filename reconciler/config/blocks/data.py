@@ -125,7 +125,7 @@ def _declare(
 def _provider(
     declared: Declared, common: DataCommon | None, fitting: list[str], owner: str, diagnostics: DiagnosticCollector
 ) -> str | None:
-    """The key of the provider that is meant; None, with a problem noted, where that can't be told."""
+    """The key of the provider that is meant; None, with a problem noted, if it is unknown."""
     node = declared.node
     chosen = common.provider if common is not None else None
     if not fitting:
@@ -134,7 +134,9 @@ def _provider(
         return None
     if chosen is not None and chosen not in fitting:
         hint = did_you_mean(chosen, fitting) or f"those that can be are {', '.join(fitting)}"
-        diagnostics.add((node.child("provider") or node).offset, f"{chosen} can't be asked for {declared.label}", hint)
+        diagnostics.add(
+            (node.child("provider") or node).offset, f"{chosen} cannot be queried for {declared.label}", hint
+        )
         return None
     if chosen is None and len(fitting) > 1:
         summary = f"{declared.label} could be meant for any of the providers {', '.join(fitting)}"

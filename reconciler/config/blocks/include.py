@@ -28,11 +28,11 @@ def included(
         reason = _refused(name)
         path = str(PurePosixPath(name)) if reason is None else name
         if reason is None and read is None:
-            reason = "files can't be included here"
+            reason = "files cannot be included here"
         if reason is None and len(seen) >= MAX_FILES:
             reason = f"a stack has at most {MAX_FILES:,} files"
         if reason is not None:
-            diagnostics.add(item.offset, f'"{name}" can\'t be included: {reason}')
+            diagnostics.add(item.offset, f'"{name}" cannot be included: {reason}')
             continue
         if path in seen:
             diagnostics.add(item.offset, f'"{name}" is part of the stack already', "leave this include out")
@@ -42,7 +42,7 @@ def included(
         try:
             sources.append(read(path))
         except OSError as error:
-            diagnostics.add(item.offset, f'"{name}" can\'t be read: {error.strerror or error}')
+            diagnostics.add(item.offset, f'"{name}" cannot be read: {error.strerror or error}')
     return sources
 
 

@@ -190,7 +190,7 @@ class _Expander(NamedTuple):
             self.kept.add(self.resource.address)
 
     def _check_only(self, node: Node) -> None:
-        """Note what is wrong with the expressions of a body that can't be evaluated."""
+        """Note what is wrong with the expressions of a body that cannot be evaluated."""
         try:
             compile_value(node, INSTANCES, self.scope, self.diagnostics)
         except UnresolvedError:
@@ -274,7 +274,7 @@ class _Expander(NamedTuple):
         return False
 
     def _provider(self, common: Common) -> str | None:
-        """The key of the provider that is meant; None, with a problem noted, where that can't be told."""
+        """The key of the provider that is meant; None, with a problem noted, if it is unknown."""
         fitting = self.resource.fitting
         node = self.resource.node
         chosen = common.provider

@@ -129,7 +129,7 @@ def _at(location: Location, given: Value) -> Value:
 
 
 def _nested(model: object, location: Location) -> list[str]:
-    """The fields of the model that stands at a location inside another; none where that can't be told."""
+    """The fields of the model that stands at a location inside another; none if that is unknown."""
     for part in location:
         if not isinstance(model, type) or not issubclass(model, BaseModel) or part not in model.model_fields:
             return []
@@ -234,7 +234,7 @@ def _wrong_type(field: str, value: Value, expected: str, hidden: bool) -> tuple[
 
 
 def spelling(node: Node, location: Location = ()) -> str:
-    """A boolean, an infinity or a NaN as it is written in the text; as YAML 1.2 prefers it if that cannot be told."""
+    """A boolean, an infinity or a NaN as it is written in the text; as YAML 1.2 prefers it if that is unknown."""
     current = node
     for part in location:
         current = current.child(part) or current

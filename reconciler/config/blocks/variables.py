@@ -72,7 +72,7 @@ def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnost
 
 
 def is_sensitive(node: Node) -> bool:
-    """Whether a declaration makes its variable sensitive; what can't be told counts as sensitive."""
+    """Whether a declaration makes its variable sensitive; an unknown answer counts as sensitive."""
     block = node.value
     if block is None:
         return False

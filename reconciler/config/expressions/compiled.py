@@ -22,7 +22,7 @@ Compiled = Union[Leaf, Value, "dict[str, Compiled]", "list[Compiled]"]
 
 
 class UnresolvedError(Exception):
-    """A value can't be had; the problem is noted already."""
+    """A value cannot be had; the problem is noted already."""
 
 
 def templated(value: Value) -> bool:
@@ -99,7 +99,7 @@ def _shape(node: Node, use: ExpressionSite, scope: Scope, diagnostics: Diagnosti
         for key, item in node.entries():
             if "${" in key:
                 diagnostics.add(
-                    item.key_offset, "an expression can't stand in a key", "make the whole mapping one, in locals"
+                    item.key_offset, "an expression cannot stand in a key", "make the whole mapping one, in locals"
                 )
                 usable = False
             entries[key], fine = _shape(item, use, scope, diagnostics)

@@ -26,7 +26,7 @@ class Reference(tuple[str, str]):
 
 
 class ExpressionError(Exception):
-    """An expression that can't be compiled or evaluated, in words for its author."""
+    """An expression that cannot be compiled or evaluated, in words for its author."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -178,7 +178,7 @@ class _Environment(SandboxedEnvironment):
             str(obj)
         if isinstance(argument, slice):
             if not isinstance(obj, list | tuple | str | range):
-                raise TypeError(f"{_kind(obj)} can't be sliced")
+                raise TypeError(f"{_kind(obj)} cannot be sliced")
             charge(len(range(*argument.indices(len(obj)))))
             return obj[argument]
         if isinstance(obj, dict):
@@ -198,7 +198,7 @@ class _Environment(SandboxedEnvironment):
                 str(operand)
         if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
             if type(left) is not type(right) and isinstance(left, str) != isinstance(right, str):
-                raise TypeError(f"{kind(left)} and {kind(right)} can't be added")
+                raise TypeError(f"{kind(left)} and {kind(right)} cannot be added")
             size = len(left) + len(right)
             charge_text(size) if isinstance(left, str) else charge(size)
         elif not (_is_number(left) and _is_number(right)):
@@ -343,7 +343,7 @@ def _check_call(node: nodes.Call) -> None:
     if isinstance(node.node, nodes.Getattr):
         name = node.node.attr
         hint = f"use the filter: ... | {name}" if name in FILTERS else "filters do this work: ... | NAME"
-        raise ExpressionError(f'methods such as "{name}" can\'t be called', hint)
+        raise ExpressionError(f'methods such as "{name}" cannot be called', hint)
     raise ExpressionError("only a function can be called")
 
 
@@ -364,11 +364,11 @@ def _fail(error: BaseException) -> NoReturn:
     if isinstance(error, TooMuchError):
         raise ExpressionError(f"this expression is too much work: {error}") from None
     if isinstance(error, TemplateError):
-        raise ExpressionError(f"this can't be evaluated: {_QUOTED.sub('...', str(error))}") from None
+        raise ExpressionError(f"this cannot be evaluated: {_QUOTED.sub('...', str(error))}") from None
     if isinstance(error, RecursionError | MemoryError):
         raise ExpressionError("this expression is too much work") from None
     if isinstance(error, ZeroDivisionError):
         raise ExpressionError("division by zero") from None
     if isinstance(error, OverflowError):
         raise ExpressionError(f"this expression is too much work: {str(error) or 'a number is too large'}") from None
-    raise ExpressionError(f"this can't be evaluated: {error}") from None
+    raise ExpressionError(f"this cannot be evaluated: {error}") from None

@@ -49,16 +49,16 @@ class ExpressionSite(NamedTuple):
     secrets: bool = False
 
     def refusal(self, reference: Reference, scope: Scope) -> tuple[str, str | None] | None:
-        """Why a name can't be used here, and a hint; None if it can."""
+        """Why a name cannot be used here, and a hint; None if it can."""
         root, name = reference
         if root == "env" and root not in self.roots:
             return (
-                "env can't be used here: only providers and variables may read the environment, so that a change of "
-                "the configuration can't copy a secret into an alarm",
+                "env cannot be used here: only providers and variables may read the environment, so that a change of "
+                "the configuration cannot copy a secret into an alarm",
                 "declare a variable with its value and use that: variables: {NAME: {}}, --var NAME=...",
             )
         if root not in self.roots:
-            return _OUTSIDE.get(root, f"{root} can't be used in {self.where}"), None
+            return _OUTSIDE.get(root, f"{root} cannot be used in {self.where}"), None
         if root == "each":
             known: Mapping[str, object] = {"key": None, "value": None}
         elif root == "env":
@@ -100,4 +100,4 @@ RESOURCES = ExpressionSite("resources", DATA.roots | {"data"})
 INSTANCES = ExpressionSite("resources", RESOURCES.roots | {"each"})
 DEFERRED = ExpressionSite("checks and drills", RESOURCES.roots)
 DRILLS = ExpressionSite("drills", INSTANCES.roots)
-"""Drills hold resources; where ``each`` means nothing is told when they are read."""
+"""Drills hold resources; where ``each`` has no meaning is reported when they are read."""

@@ -81,8 +81,8 @@ def as_text(value: object) -> str:
         return str(_finite(value))
     found = plain(value)
     if found is None:
-        raise TypeError("null can't be part of a text; give a default: ... | default('', true)")
-    raise TypeError(f"{kind(found)} can't be part of a text; use a filter: ... | join(', '), or ... | tojson")
+        raise TypeError("null cannot be part of a text; give a default: ... | default('', true)")
+    raise TypeError(f"{kind(found)} cannot be part of a text; use a filter: ... | join(', '), or ... | tojson")
 
 
 def join_text(pieces: tuple[object, ...]) -> str:

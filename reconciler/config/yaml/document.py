@@ -44,11 +44,11 @@ _KEY_FIRST = FIRST | {"<"}
 
 
 class _UnreadableError(Exception):
-    """Reading a file can't go on; the problem is noted already."""
+    """Reading a file cannot go on; the problem is noted already."""
 
 
 def read_document(source: Source, source_map: SourceMap, diagnostics: DiagnosticCollector) -> Node | None:
-    """The one document of a file; None (with a problem noted) where it can't be read, or where it is empty."""
+    """The one document of a file; None (with a problem noted) where it cannot be read, or where it is empty."""
     try:
         return _Reader(source, source_map, diagnostics).document()
     except _UnreadableError:
@@ -213,7 +213,7 @@ class _Reader:
         return value
 
     def _key(self, event: object, depth: int) -> str | None:
-        """A key that is not simply text; None, with a problem noted, where it can't be one."""
+        """A key that is not simply text; None, with a problem noted, where it cannot be one."""
         if isinstance(event, AliasEvent):
             value = self._alias(event, 0)
         elif isinstance(event, ScalarEvent):
@@ -287,10 +287,10 @@ class _Reader:
         context = f" ({error.context})" if error.context and error.problem else ""
         hint = None
         if self._text[index : index + 1] == "\t":
-            problem, context, hint = "a tab can't indent YAML", "", "indent with spaces"
+            problem, context, hint = "a tab cannot indent YAML", "", "indent with spaces"
         elif "mapping values are not allowed" in problem:
             problem, hint = (
-                "a colon can't stand here",
+                "a colon cannot stand here",
                 "quote the text if it contains a colon, and check the indentation",
             )
         elif "expected <block end>" in problem or "did not find expected key" in problem:
@@ -314,7 +314,7 @@ class _Reader:
         index = found.start() if found else 0
         code = f"U+{ord(found.group()):04X}" if found else "a control character"
         self._fail(
-            index, f"the character {code} can't stand in YAML", 'write it as an escape in double quotes: "\\u...."'
+            index, f"the character {code} cannot stand in YAML", 'write it as an escape in double quotes: "\\u...."'
         )
 
     def _too_deep(self, index: int) -> NoReturn:

@@ -36,7 +36,7 @@ def format_text(source: Source) -> str:
         "".join(formatted.split()) != "".join(text.split())
         or _meaning(Source(source.name, formatted.encode())) != meaning
     ):
-        summary = "this file can't be laid out without harm, and is left as it is"
+        summary = "this file cannot be laid out without harm, and is left as it is"
         hint = "lay it out by hand, and please report it with the part that is special"
         raise DiagnosticError(Diagnostic(summary, Position(source.name, 1, 1), hint))
     return formatted

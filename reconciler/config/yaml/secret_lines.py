@@ -73,7 +73,7 @@ def safe_lines(
 def _hidden_lines(
     text: str, base: int, source_map: SourceMap, sections: Collection[str], settings: Collection[str]
 ) -> frozenset[int] | None:
-    """The lines that could hold a secret; None if the text can't be read as YAML."""
+    """The lines that could hold a secret; None if the text cannot be read as YAML."""
     try:
         read = events(scannable(text).encode())
         read()
@@ -158,7 +158,7 @@ def _span(event: Any, read: Callable[[], Any], depth: int) -> _Span:
 
 
 def _harmless(text: str, index: int, sections: Collection[str]) -> bool:
-    """Whether the line at an index of a text that can't be read belongs to a section without secrets."""
+    """Whether the line at an index of a text that cannot be read belongs to a section without secrets."""
     end = text.find("\n", index)
     lines = text[: end if end >= 0 else len(text)].splitlines()
     if not lines or re.search(_SUSPICIOUS, lines[-1]):

@@ -85,7 +85,7 @@ class NotificationLog:
 
 
 def is_due(entry: Entry | None, flush: Flush, repeat_interval: int, *, send_resolved: bool) -> bool:
-    """Whether a receiver is to be told: the set of alerts has changed, or the interval of repetition has passed."""
+    """Whether a receiver is to be notified: the set of alerts has changed, or the interval of repetition has passed."""
     firing, ended = flush.firing(), flush.ended()
     if entry is None:
         return bool(firing)

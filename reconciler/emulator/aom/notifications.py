@@ -43,7 +43,7 @@ class NotificationRule:
     """Milliseconds from the alarm's arrival to the message."""
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cleared: bool = False
-    """Whether the end of an alarm that somebody cleared is told too."""
+    """Whether the end of an alarm that somebody cleared is notified too."""
 
     def applies_to(self, metadata: Mapping[str, str]) -> bool:
         return all(metadata.get(key) in values for key, values in self.match.items())

@@ -183,7 +183,7 @@ def _value_of(key: str, name: str, parameters: dict[str, object]) -> str:
 
 
 def _sort(value: object, parameters: dict[str, object]) -> tuple[tuple[str, ...], bool]:
-    """Without a sort, the newest start comes first; what is equal is told apart by the order of arrival."""
+    """Without a sort, the newest start comes first; what is equal is ordered by the order of arrival."""
     if value is None:
         return ("starts_at", "seq"), True
     if not isinstance(value, dict):

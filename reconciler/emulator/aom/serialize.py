@@ -14,7 +14,7 @@ ENDS_AT = (
     "CASE WHEN cleared_at IS NOT NULL THEN cleared_at"
     " WHEN type = 'alarm' AND expires_at <= :now THEN expires_at ELSE 0 END"
 )
-"""SQL: what ``ends_at`` shows, 0 while nothing has ended it. An end is told from another by this time alone."""
+"""SQL: what ``ends_at`` shows, 0 while nothing has ended it. This time alone distinguishes one end from another."""
 COLUMNS = f"seq, starts_at, {ENDS_AT}, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project"
 
 Row = tuple[int, int, int, int, str, str, str, int, str]

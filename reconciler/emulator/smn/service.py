@@ -110,7 +110,7 @@ class SmnService:
         return None
 
     def unsubscribe(self, urn: str) -> bool:
-        """Remove a subscription; its endpoint is told."""
+        """Remove a subscription; its endpoint is notified."""
         subscription = self._subscriptions.pop(urn, None)
         if subscription is None:
             return False

@@ -20,7 +20,7 @@ EMBEDDED_PREFIX = "/alertmanager"
 
 
 def open_cluster(key: str, settings: AlertmanagerSettings, context: ProviderContext) -> Cluster:
-    """A client for each instance, not yet connected; raises DiagnosticError where one can't be made."""
+    """A client for each instance, not yet connected; raises DiagnosticError where one cannot be made."""
     check_ca_file(key, settings.ca_file)
     secrets = Redactor(
         [

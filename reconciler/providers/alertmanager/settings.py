@@ -90,7 +90,7 @@ class AlertmanagerSettings(Strict):
     headers: dict[Annotated[str, AfterValidator(_header)], Annotated[SecretStr, AfterValidator(_header_value)]] = Field(
         {}, description="Further headers of every request, such as X-Scope-OrgID for Mimir and Cortex."
     )
-    parallelism: int = Field(2, ge=1, le=16, description="The most requests under way at once, at each instance.")
+    parallelism: int = Field(2, ge=1, le=16, description="The most requests running at once, at each instance.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")
     batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")
     request_timeout: Wait = Field(

@@ -48,7 +48,7 @@ class DataQuery:
     def _told(self, alarm: Item) -> Sequence[Mapping[str, object]]:
         serial = alarm.get("event_sn")
         if not isinstance(serial, str) or not serial:
-            text = f"alarm {alarm.get('id')} has no event_sn: the service can't be asked who was notified of it"
+            text = f"alarm {alarm.get('id')} has no event_sn: the service cannot be queried who was notified of it"
             raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail(text))
         answer = self._client.send(
             "GET", f"{self._path}/alarm-notified-histories", params=[("event_sn", serial)], reading=True

@@ -193,7 +193,7 @@ ALARM_FIELDS = {
     "ends_at": ItemField("When it ended, epoch milliseconds; null while it has not."),
     "timeout": ItemField("After how many milliseconds the service clears it by itself."),
     NOTIFICATIONS: ItemField(
-        "Who was told: rule, channel, topic, code, members, sent_at, and delivered: whether the message service "
+        "Who was notified: rule, channel, topic, code, members, sent_at, and delivered: whether the message service "
         "answered 2xx.",
         detail=True,
     ),

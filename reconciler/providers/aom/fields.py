@@ -21,7 +21,7 @@ DEFAULT_TIMEOUT = 5 * DAY
 _ALARM_MARKS = 2
 _EVENT_MARKS = 3
 
-# The greatest number of 13 digits: a query can't name a later time.
+# The greatest number of 13 digits: a query cannot name a later time.
 _LAST = 9_999_999_999_999
 
 Severity = Literal["Critical", "Major", "Minor", "Info"]

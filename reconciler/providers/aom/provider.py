@@ -154,7 +154,7 @@ class AomProvider:
         return ask
 
     def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
-        """The targets of clears of alarms that are nobody's, where they are still active."""
+        """The targets of clears of unmanaged alarms, if they are still active."""
         from reconciler.providers.aom.unmanaged import active
 
         targets = {operation.target: operation.address for operation, _ in clears}

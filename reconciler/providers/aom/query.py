@@ -124,7 +124,7 @@ def _require_complete(answer: Response, read: int, following: str, size: int) ->
     if "events" not in page or (events is None and told != 0):
         raise answer.unreadable("the answer holds no list of events")
     if events is not None and read < len(events):
-        raise answer.unreadable(f"{len(events) - read} of the answer's events can't be read")
+        raise answer.unreadable(f"{len(events) - read} of the answer's events cannot be read")
     if told is not None and told > read:
         raise answer.unreadable(f"the answer counts {told} events and holds {read}")
     if not following and read >= size and not (isinstance(info, dict) and "next_marker" in info):

@@ -96,7 +96,7 @@ EVENT = AomType("aom_event", Kind.EVENT, "event", EventFields)
 
 
 def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
-    """The metadata on the wire: what the object is known by, and whose it is; nobody's is left as it is."""
+    """The metadata on the wire: what the object is known by, and whose it is; unchanged for an unmanaged object."""
     if not marks.stack:
         return dict(identity)
     metadata = {**identity, STACK: marks.stack, ADDRESS: str(marks.address)}

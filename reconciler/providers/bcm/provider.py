@@ -108,7 +108,7 @@ class BcmProvider:
         if not isinstance(key, str | int) or key == "":
             raise ServiceError(
                 ErrorKind.REJECTED,
-                ServiceErrorDetail("the service shows an alarm without an id, which can't be looked up"),
+                ServiceErrorDetail("the service shows an alarm without an id, which cannot be looked up"),
             )
         answer = self._ask("GET", _DETAIL, params=[("alarmId", str(key)), ("userId", self._settings.user_id)])
         detail = self._result(answer)
@@ -137,7 +137,7 @@ class BcmProvider:
         return value.get("result")
 
     def _page(self, answer: Response) -> tuple[list[Alarm], int | None]:
-        """The alarms of a page, and how many there are in all where that is told."""
+        """The alarms of a page, and how many there are in all if that is given."""
         result = self._result(answer)
         alarms = result.get("alarms") if isinstance(result, dict) else None
         total = integer(result.get("totalCount")) if isinstance(result, dict) else None

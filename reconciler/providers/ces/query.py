@@ -73,6 +73,6 @@ def _require_complete(answer: Response, items: str, read: int, count: int, start
     if not isinstance(page, dict) or (page.get(items) is None and total != 0):
         raise answer.unreadable("the answer holds no list of events")
     if read < count:
-        raise answer.unreadable(f"{count - read} of the answer's events can't be read")
+        raise answer.unreadable(f"{count - read} of the answer's events cannot be read")
     if not count and total is not None and start < total:
         raise answer.unreadable(f"the service counts {total} events and shows {start}")

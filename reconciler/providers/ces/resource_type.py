@@ -92,7 +92,7 @@ class CesEventType:
         return canonical(item(desired.identity, desired.attributes, marks, time)), time + OLDEST
 
     def clear(self, observed: Observed, ends_at: int) -> str:
-        raise ValueError(f"{observed.marks.address} is an event: what happened can't be cleared (at {ends_at})")
+        raise ValueError(f"{observed.marks.address} is an event: what happened cannot be cleared (at {ends_at})")
 
 
 def item(identity: Mapping[str, str], attributes: Mapping[str, object], marks: Marks, time: int) -> dict[str, object]:
@@ -116,7 +116,7 @@ def _event_name(spec: CesEventFields, address: Address) -> str:
         return spec.event_name
     if _NAME.fullmatch(address.name) is None:
         raise ValueError(
-            f"{address.name!r} can't be its event_name, which is {NAME_WORDS}: write event_name, or name it otherwise"
+            f"{address.name!r} cannot be its event_name, which is {NAME_WORDS}: write event_name, or name it otherwise"
         )
     return address.name
 

@@ -47,7 +47,7 @@ class ReceiverSettings(Strict):
         description="How far back a query looks that does not say so itself, at most 365d; 1h by default.",
         json_schema_extra={"default": "1h"},
     )
-    parallelism: int = Field(4, ge=1, le=64, description="The most requests under way at once.")
+    parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
     request_timeout: Wait = Field(
         10 * SECOND,

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class SmnEndpoint:
-    """Takes messages of the topics it was told of, if SMN signed them."""
+    """Takes messages of the topics it was given, if SMN signed them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

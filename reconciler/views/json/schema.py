@@ -37,7 +37,7 @@ class DiagnosticShape(TypedDict):
     address: str | None
     more: Annotated[int, Field(description="How many further instances have the same problem.")]
     position: Place | None
-    source: Annotated[str | None, Field(description="The line of text, where it can't hold a secret.")]
+    source: Annotated[str | None, Field(description="The line of text, where it cannot hold a secret.")]
 
 
 class Diagnostics(TypedDict):
@@ -282,7 +282,7 @@ class SettlementOutput(TypedDict):
     format_version: Version
     arrived: Annotated[list[SettledShape], Field(description="Those that had reached the service.")]
     lost: Annotated[list[SettledShape], Field(description="Those that never did.")]
-    open: Annotated[list[SettledShape], Field(description="Those it could not be asked about.")]
+    open: Annotated[list[SettledShape], Field(description="Those whose outcome could not be queried.")]
 
 
 DOCUMENTS = {

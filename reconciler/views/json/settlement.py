@@ -1,7 +1,7 @@
 """Settlements as JSON.
 
 ``{"format_version", "arrived", "lost", "open"}``, each a list of ``{"address", "provider", "verb", "key", "run",
-"intended_at"}``: operations that had reached the service, that never did, and that could not be asked about.
+"intended_at"}``: operations that had reached the service, that never did, and that could not be queried.
 ``intended_at`` is epoch milliseconds, as in the ledger's other documents.
 """
 

@@ -28,7 +28,7 @@ def check_markdown(report: Report, limit: int = LIMIT) -> str:
         else:
             lines.append(row)
     if left:
-        lines += ["", f"{count(left, 'more check')} left out: this comment can't hold them."]
+        lines += ["", f"{count(left, 'more check')} left out: this comment cannot hold them."]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

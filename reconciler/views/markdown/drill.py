@@ -63,7 +63,7 @@ def record_markdown(record: Record, command: Command = bare_command, limit: int 
         else:
             lines.append(text)
     if left_out:
-        lines += ["", f"{count(left_out, 'more line')} left out: this comment can't hold them."]
+        lines += ["", f"{count(left_out, 'more line')} left out: this comment cannot hold them."]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

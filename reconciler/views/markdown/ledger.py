@@ -32,7 +32,7 @@ def run_markdown(run: Run, entries: Sequence[Entry], alive: bool, limit: int = L
         row = _row(entry)
         room -= len(row) + 1
         if room < 0:
-            table += ["", f"{count(len(entries) - number, 'more operation')} left out: this comment can't hold them."]
+            table += ["", f"{count(len(entries) - number, 'more operation')} left out: this comment cannot hold them."]
             break
         table.append(row)
     return "\n".join([*head, *details(count(len(entries), "operation"), table)]).rstrip("\n") + "\n"

@@ -23,7 +23,7 @@ def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> st
     if plan.targets:
         head += [*(f"- Target {code(text)}" for text in pointing(plan)), ""]
     if plan.problems:
-        head += ["This plan can't be applied:", "", *diagnostic_items(plan.problems), ""]
+        head += ["This plan cannot be applied:", "", *diagnostic_items(plan.problems), ""]
     if plan.warnings:
         head += [*diagnostic_items(plan.warnings), ""]
     providers = list(dict.fromkeys(change.provider for change in plan.pending))
@@ -43,7 +43,7 @@ def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> st
             shown += 1
         note = []
         if shown < len(group):
-            note = ["", f"{count(len(group) - shown, 'more change')} left out: this comment can't hold them."]
+            note = ["", f"{count(len(group) - shown, 'more change')} left out: this comment cannot hold them."]
         summary = f"{escape_html(printable(provider))}: {count(len(group), 'change')}"
         whole += details(summary, [*fenced("diff", lines), *note])
     return "\n".join(whole).rstrip("\n") + "\n"

@@ -8,12 +8,12 @@ from reconciler.views.phrases.plan import count
 
 
 def status_counts(report: Report) -> str:
-    """The one line that tells how all checks ended, and which could not be asked about."""
+    """The one line that tells how all checks ended, and which could not be queried."""
     counts = report.counts
     words = {
         CheckStatus.PASSED: "passed",
         CheckStatus.FAILED: "failed",
-        CheckStatus.UNKNOWN: "could not be asked about",
+        CheckStatus.UNKNOWN: "could not be queried",
         CheckStatus.INTERRUPTED: "interrupted",
     }
     parts = []

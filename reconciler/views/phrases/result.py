@@ -79,7 +79,7 @@ def ending(result: Result) -> str | None:
         case ApplyStatus.DENIED:
             return _stopped(result.cause)
         case ApplyStatus.INTERRUPTED:
-            return "Interrupted: nothing new was sent, what was under way has ended, and the ledger is written."
+            return "Interrupted: nothing new was sent, running requests have ended, and the ledger is written."
         case ApplyStatus.DEADLINE:
             return "The run's deadline passed: nothing new was sent, and the ledger is written."
         case ApplyStatus.LEASE_LOST:
@@ -90,7 +90,7 @@ def ending(result: Result) -> str | None:
 
 def _stopped(cause: ServiceErrorDetail | None) -> str:
     if cause is None:
-        return "The run was stopped: a service did not let us in."
+        return "The run was stopped: a service rejected the credentials."
     what = f"The run was stopped: {str(cause).rstrip('.')}."
     if cause.status is None:
         return what

@@ -28,7 +28,7 @@ def settlement_lines(settlement: Settlement, most: int | None = 10) -> Iterator[
     groups = (
         (settlement.arrived, "had reached the service", Style.PLAIN),
         (settlement.lost, "never arrived and will be planned anew where still due", Style.WARNING),
-        (settlement.open, "could not be asked about and stay open", Style.ERROR),
+        (settlement.open, "could not be queried and stay open", Style.ERROR),
     )
     total = sum(len(entries) for entries, _, _ in groups)
     if not total:

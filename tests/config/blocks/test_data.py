@@ -119,10 +119,10 @@ def test_a_configuration_with_problems_asks_nobody() -> None:
 
 def test_a_query_that_fails_is_never_taken_for_an_empty_one() -> None:
     def ask(config: DataConfig, provider: ProviderConfig) -> Value:
-        raise DiagnosticError(Diagnostic("the lamps can't be seen", config.position))
+        raise DiagnosticError(Diagnostic("the lamps cannot be seen", config.position))
 
     source = Source("stack.yaml", (HEAD + ONE_PER_LAMP).encode())
-    with pytest.raises(DiagnosticError, match="the lamps can't be seen"):
+    with pytest.raises(DiagnosticError, match="the lamps cannot be seen"):
         load_stack([source], Path("/stack"), [Watched()], Inputs(), ask=ask)
 
 
@@ -132,7 +132,7 @@ def test_a_query_that_fails_is_never_taken_for_an_empty_one() -> None:
         ("  lampz: {x: {}}", 'there is no data source "lampz"', 'did you mean "lamps"?'),
         ("  lamps: {bad: {colour: red}}", 'unknown key "colour"', 'did you mean "color"?'),
         ("  lamps: {bad: {color: 5}}", "color must be text, not a number (5)", 'quote it if text is meant: "5"'),
-        ("  lamps: {bad: {provider: hron}}", "hron can't be asked for lamps.bad", 'did you mean "horn"?'),
+        ("  lamps: {bad: {provider: hron}}", "hron cannot be queried for lamps.bad", 'did you mean "horn"?'),
         ("  lamps: {bad: 5}", "lamps.bad must be a mapping of filters, not a number", None),
     ],
 )

@@ -85,7 +85,7 @@ def test_an_include_stays_in_the_stack(name: str, reason: str) -> None:
         raise AssertionError("it must not be read")
 
     (found,) = told({"a.yaml": f'{HEAD}include: "{name}"\n'}, read)
-    assert found == f'a.yaml:3:10 "{name.replace(chr(92) * 2, chr(92))}" can\'t be included: {reason}'
+    assert found == f'a.yaml:3:10 "{name.replace(chr(92) * 2, chr(92))}" cannot be included: {reason}'
 
 
 def test_an_include_that_can_not_be_read_or_comes_twice_is_told() -> None:
@@ -93,7 +93,7 @@ def test_an_include_that_can_not_be_read_or_comes_twice_is_told() -> None:
         raise FileNotFoundError(2, "No such file or directory", name)
 
     assert told({"a.yaml": HEAD + "include: [b.yaml, a.yaml, 7]\n"}, read) == [
-        'a.yaml:3:11 "b.yaml" can\'t be read: No such file or directory',
+        'a.yaml:3:11 "b.yaml" cannot be read: No such file or directory',
         'a.yaml:3:19 "a.yaml" is part of the stack already (leave this include out)',
         "a.yaml:3:27 include names a file, not a number",
     ]

@@ -97,7 +97,7 @@ def test_a_text_that_is_not_of_the_type_is_refused(block: str, given: str, expec
             "3:53 a condition must be true or false; this one is a number",
         ),
         ("{default: 5, validation: {condition: '${var.y}', message: m}}", '3:54 there is no variable "y"'),
-        ("{default: '${var.y}'}", "3:27 var can't be used in variables"),
+        ("{default: '${var.y}'}", "3:27 var cannot be used in variables"),
     ],
 )
 def test_a_bad_declaration_is_told(block: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Alarms of AOM that carry nobody's marks."""
+"""Alarms of AOM that carry no stack's marks."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_an_event_is_neither_renewed_nor_cleared() -> None:
     [found] = Matcher([Wanted(json.loads(record(event).payload), marks, None)]).match(
         {**json.loads(record(event).payload), "event_id": "evd1"}, "ces"
     )
-    with pytest.raises(ValueError, match="can't be cleared"):
+    with pytest.raises(ValueError, match="cannot be cleared"):
         EVENT.clear(found, NOW)
 
 

@@ -75,7 +75,7 @@ def pages(listed: object, details: object = None) -> Callable[[Asked], Reply]:
     [
         ({}, None, "holds no list"),
         ({"events": None, "meta_data": {"total": 2}}, None, "holds no list"),
-        ({"events": ["x"]}, None, "can't be read"),
+        ({"events": ["x"]}, None, "cannot be read"),
         ({"events": [], "meta_data": {"total": 2}}, None, "counts 2 events and shows 0"),
         ({"events": [{"event_name": "a"}], "meta_data": {"total": 1}}, {}, "holds no list"),
         ({"events": [{"event_name": "a"}], "meta_data": {"total": 1}}, b"<html/>", "not JSON"),
