@@ -9,7 +9,7 @@ from reconciler.apply.visibility import visible_operations
 from reconciler.core.clock import Clock
 from reconciler.core.duration import rough_duration
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
-from reconciler.core.retry import MAX_ATTEMPTS, backoff, poll_intervals
+from reconciler.core.retry import RETRY, poll_intervals
 from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
 
 
@@ -132,11 +132,9 @@ class Sender:
 
     def _again_later(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """Nothing was stored: wait as told, or with growing patience, and send the same again."""
-        pause = error.retry_after
-        if pause is None:
-            pause = backoff(attempt.number, self.context.draw)
+        pause = RETRY.pause(attempt.number, error.retry_after, self.context.draw)
         left = (self.context.deadline - self.context.clock.monotonic()) / 1000
-        if attempt.number >= MAX_ATTEMPTS or pause > left:
+        if RETRY.is_last(attempt.number) or pause > left:
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
         self.context.note(f"{self.provider.key}: {error.detail}; again in {rough_duration(round(pause * 1000))}")
@@ -155,7 +153,7 @@ class Sender:
         missing = self._mark_visible(attempt.operations, shown)
         if not missing:
             return []
-        if attempt.number >= MAX_ATTEMPTS or self.context.stop.is_set() or self._late():
+        if RETRY.is_last(attempt.number) or self.context.stop.is_set() or self._late():
             self._end(missing, Status.UNKNOWN, error.detail)
             return []
         return [Attempt(missing, attempt.number + 1)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reconciler.core.clock import Clock
 from reconciler.core.duration import SECOND
-from reconciler.core.retry import MAX_ATTEMPTS, MAX_WAIT_S, backoff, poll_intervals
+from reconciler.core.retry import RETRY, poll_intervals
 from reconciler.providers.protocol import ErrorKind, ServiceError
 
 QUERY_RETRY_LIMIT = 10 * SECOND
@@ -52,7 +52,7 @@ def poll_until(
     """Probe until the expectation holds and has held for ``hold`` ms; it must begin to hold within ``within`` ms.
 
     If it ceases to hold while there is time left, it may begin again. A last probe is made at the end of each span. The
-    ``Retry-After`` of a service is respected: up to ``MAX_WAIT_S`` also beyond these spans, as often as in a plan.
+    ``Retry-After`` of a service is respected: up to ``RETRY.max_wait`` also beyond these spans, as often as in a plan.
     Spans are measured by the monotonic clock.
     """
     began = clock.monotonic()
@@ -68,7 +68,7 @@ def poll_until(
         attempts += 1
         now = clock.monotonic()
         busy = busy + 1 if result.transient else 0
-        pause = result.retry_after or (backoff(busy, random) if busy else next(pauses))
+        pause = result.retry_after or (RETRY.backoff(busy, random) if busy else next(pauses))
         if result.holds:
             since = now if since is None else since
             first = now - began if first is None else first
@@ -78,7 +78,7 @@ def poll_until(
         else:
             if result.transient and since is not None:
                 retry_until = max(retry_until, now + QUERY_RETRY_LIMIT)
-            if result.retry_after and busy < MAX_ATTEMPTS and result.retry_after <= MAX_WAIT_S:
+            if result.retry_after and not RETRY.is_last(busy) and result.retry_after <= RETRY.max_wait:
                 retry_until = max(retry_until, now + round(result.retry_after * 1000))
             since = None
             until = retry_until if result.transient else deadline

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from reconciler.core.clock import Clock
 from reconciler.core.duration import rough_duration
-from reconciler.core.retry import MAX_ATTEMPTS, MAX_WAIT_S, backoff
+from reconciler.core.retry import RETRY
 from reconciler.providers.protocol import ErrorKind, ServiceError
 
 _Found = TypeVar("_Found")
@@ -23,15 +23,15 @@ def retry_read(key: str, query: Callable[[], _Found], clock: Clock, stop: Event 
 
     Repeated while the service is busy (429, 503) and when the connection is cut (502, 504 too); reading is safe to
     repeat. Raises ServiceError if it fails otherwise, at the last attempt, if the service wants a longer wait than
-    ``MAX_WAIT_S``, or if ``stop`` is set while waiting.
+    the policy accepts, or if ``stop`` is set while waiting.
     """
     stop = stop or Event()
-    for attempt in range(1, MAX_ATTEMPTS):
+    for attempt in range(1, RETRY.max_attempts):
         try:
             return query()
         except ServiceError as error:
-            pause = backoff(attempt, random) if error.retry_after is None else error.retry_after
-            if not (error.kind is ErrorKind.BUSY or error.cut) or pause > MAX_WAIT_S:
+            pause = RETRY.pause(attempt, error.retry_after, random)
+            if not (error.kind is ErrorKind.BUSY or error.cut) or pause > RETRY.max_wait:
                 raise
             _log.warning("%s: %s; querying again in %s", key, error, rough_duration(round(pause * 1000)))
             if clock.wait(pause, stop):

@@ -1,8 +1,6 @@
-"""Plain values of the core: addresses, digests, durations, retries, severities, unmanaged alarms."""
+"""Plain values of the core: addresses, digests, durations, severities, unmanaged alarms."""
 
 from __future__ import annotations
-
-from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,6 @@ from reconciler.core.desired import severity_of
 from reconciler.core.digest import digest
 from reconciler.core.duration import format_duration, parse_duration
 from reconciler.core.marks import Marks
-from reconciler.core.retry import backoff, poll_intervals
 from reconciler.core.unmanaged import is_unmanaged, unmanaged_marks
 
 LATENCY = Address("aom_alarm", "latency")
@@ -43,19 +40,6 @@ def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
 @given(st.integers(min_value=0, max_value=10**12))
 def test_a_duration_is_read_back_from_its_text(milliseconds: int) -> None:
     assert parse_duration(format_duration(milliseconds)) == milliseconds
-
-
-def test_a_retry_waits_longer_each_time_up_to_a_limit() -> None:
-    waits = [backoff(attempt, lambda: 1.0) for attempt in range(1, 9)]
-    assert waits == sorted(waits)
-    assert waits[0] == 0.5
-    assert waits[-1] == 30.0
-
-
-def test_polls_are_quick_at_first_and_never_further_apart_than_the_limit() -> None:
-    pauses = list(islice(poll_intervals(first=0.1, cap=1.0), 20))
-    assert pauses[0] == 0.1
-    assert pauses[-1] == 1.0
 
 
 def test_the_severity_of_an_object_is_that_of_its_identity() -> None:
