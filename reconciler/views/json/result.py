@@ -16,8 +16,7 @@ from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.views.json.document import document
 from reconciler.views.json.plan import plan_members
-from reconciler.views.phrases.remainder import possible_duplicates, remaining, unconfirmed
-from reconciler.views.phrases.result import per_provider, summary_line
+from reconciler.views.phrases.result import per_provider, possible_duplicates, remaining, summary_line, unconfirmed
 
 
 def result_document(result: Result, again: str) -> dict[str, object]:

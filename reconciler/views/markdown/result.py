@@ -6,8 +6,15 @@ from reconciler.apply.result import Result
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, escape
 from reconciler.views.phrases.plan import count
-from reconciler.views.phrases.remainder import possible_duplicates, remaining, unconfirmed
-from reconciler.views.phrases.result import command_words, ending, per_provider, summary_line
+from reconciler.views.phrases.result import (
+    command_words,
+    ending,
+    per_provider,
+    possible_duplicates,
+    remaining,
+    summary_line,
+    unconfirmed,
+)
 
 
 def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:

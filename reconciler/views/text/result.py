@@ -9,8 +9,15 @@ from reconciler.apply.result import Result
 from reconciler.core.operation import Status
 from reconciler.core.text import printable
 from reconciler.views.phrases.plan import count
-from reconciler.views.phrases.remainder import Remaining, possible_duplicates, remaining, unconfirmed
-from reconciler.views.phrases.result import ending, per_provider, summary_line
+from reconciler.views.phrases.result import (
+    Remaining,
+    ending,
+    per_provider,
+    possible_duplicates,
+    remaining,
+    summary_line,
+    unconfirmed,
+)
 from reconciler.views.text.change import ALIKE, STYLES, more_line
 from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import warning_lines
