@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.files import write_text
 from reconciler.drill.record import Record
 
 DIRECTORY = "drills"
@@ -33,17 +33,8 @@ class RunStore:
     def save(self, record: Record) -> None:
         """Write a record durably: whole, or not at all."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        file = self.file(record.run)
-        partial = file.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with partial.open("w", encoding="utf-8") as stream:
-                json.dump(self._redact(record.model_dump(mode="json", by_alias=True)), stream, indent=1)
-                stream.write("\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
+        text = json.dumps(self._redact(record.model_dump(mode="json")), indent=1)
+        write_text(self.file(record.run), f"{text}\n")
 
     def load(self, run: str) -> Record:
         """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
