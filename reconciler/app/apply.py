@@ -56,7 +56,7 @@ class FailedRun(NamedTuple):
     error: Exception
 
 
-class Ending(Enum):
+class NotRun(Enum):
     """Why there is no result."""
 
     INTERRUPTED = auto()
@@ -66,7 +66,7 @@ class Ending(Enum):
 
 def apply_stack(
     workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
-) -> Result | FailedRun | Ending:
+) -> Result | FailedRun | NotRun:
     """Plan what the stack declares and apply it. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
         workspace, request, operator, lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), targets)
@@ -75,7 +75,7 @@ def apply_stack(
 
 def destroy_stack(
     workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
-) -> Result | FailedRun | Ending:
+) -> Result | FailedRun | NotRun:
     """Clear every alarm the stack owns. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
         workspace,
@@ -85,14 +85,14 @@ def destroy_stack(
     )
 
 
-def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | FailedRun | Ending:
+def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | FailedRun | NotRun:
     """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on."""
     return _execute(workspace, request, operator, lambda ledger: _still_due(workspace, ledger, plan))
 
 
 def _execute(
     workspace: Workspace, request: Request, operator: Operator, planned: Callable[[Ledger], Plan | None]
-) -> Result | FailedRun | Ending:
+) -> Result | FailedRun | NotRun:
     """Take the lease, settle what is open, plan, ask for approval, apply.
 
     ``planned`` makes or checks the plan after everything is settled; None: it has been applied already.
@@ -104,10 +104,10 @@ def _execute(
             settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=False)
         operator.settled(settlement)
         if stop.is_set():
-            return Ending.INTERRUPTED
+            return NotRun.INTERRUPTED
         plan = planned(ledger)
         if plan is None:
-            return Ending.ALREADY_APPLIED
+            return NotRun.ALREADY_APPLIED
         problems = plan.problems or (() if request.force else workspace.refusals(plan))
         if problems:
             operator.review(plan)
@@ -117,7 +117,7 @@ def _execute(
             return Result(plan, "", now, now, ApplyStatus.COMPLETE, {}, command=request.command)
         operator.review(plan)
         if not operator.approve(plan):
-            return Ending.DECLINED
+            return NotRun.DECLINED
         with operator.working(stop) as progress:
             recorder = _Recorder(progress)
             began_at = workspace.clock.now()

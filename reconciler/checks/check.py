@@ -221,7 +221,7 @@ def _read(
         problems.add((node.child("data") or node).offset, f'there is no query "{spec.data}"', hint)
         return None
     expected = node.child("expect") or node
-    for where, summary, advice in spec.expect.misfits(query.label, query.source.fields):
+    for where, summary, advice in spec.expect.validate_against(query.label, query.source.fields):
         problems.add(_place(expected, where), summary, advice)
     return None if len(problems) else Check(name, spec, query, position=position, receiver=receiver)
 

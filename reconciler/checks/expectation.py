@@ -108,7 +108,7 @@ class Expectation(Strict):
             needed.add(NOTIFICATIONS)
         return frozenset(name for name in needed if name in fields and fields[name].detail)
 
-    def misfits(
+    def validate_against(
         self, source: str, fields: Mapping[str, ItemField]
     ) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
         """What can never hold of this data source's items: where, in words, and a hint."""

@@ -48,6 +48,16 @@ class Progress(Protocol):
         """A check has ended."""
 
 
+class NullProgress:
+    """Reports nothing."""
+
+    def started(self, name: str, about: str) -> None: ...
+
+    def polled(self, name: str, reason: str) -> None: ...
+
+    def ended(self, result: CheckResult) -> None: ...
+
+
 def run_checks(
     stack: str,
     checks: Sequence[Check | UnresolvedCheck],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from threading import Event
 
-from reconciler.app.apply import Ending, FailedRun
+from reconciler.app.apply import FailedRun, NotRun
 from reconciler.apply.progress import Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
@@ -58,15 +58,15 @@ class TerminalOperator:
 
 
 def show_result(
-    terminal: Terminal, result: Result | FailedRun | Ending, format: Format, plan: Plan | None = None
+    terminal: Terminal, result: Result | FailedRun | NotRun, format: Format, plan: Plan | None = None
 ) -> ExitCode:
     """Write what an apply did, and return what a script learns from it; ``plan`` is the saved one, if any."""
-    if result is Ending.INTERRUPTED:
+    if result is NotRun.INTERRUPTED:
         return ExitCode.INTERRUPTED
-    if result is Ending.DECLINED:
+    if result is NotRun.DECLINED:
         terminal.message([line("Nothing was done.")])
         return ExitCode.ERROR
-    if isinstance(result, Ending):
+    if isinstance(result, NotRun):
 
         def applied() -> Mapping[str, object]:
             return document(run=None, complete=True, summary=ALREADY_APPLIED, plan_id=plan.id if plan else "")

@@ -26,7 +26,7 @@ from reconciler.app.drill_resources import (
 from reconciler.app.owner import owner
 from reconciler.apply.lease import Owner
 from reconciler.apply.sender import DeniedError
-from reconciler.checks.result import CheckResult
+from reconciler.checks.run import NullProgress
 from reconciler.config.inputs import Inputs
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
@@ -78,7 +78,7 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
     A probe. Fails, rather than returning false, if a service cannot be queried or the stack has no checks.
     """
     with _opened(stack, variables) as workspace:
-        report = run_stack_checks(workspace, _names(names), Event(), _Quiet(), _owner())
+        report = run_stack_checks(workspace, _names(names), Event(), NullProgress(), _owner())
         unknown = [one for one in report.results if one.status not in ("passed", "failed")]
         if unknown:
             raise ActivityFailed("; ".join(f"{one.name}: {one.outcome.reason}" for one in unknown))
@@ -138,11 +138,3 @@ def _journal_entry(changes: ResourceChanges) -> JsonResult:
 
 def _words(summary: str, position: object) -> str:
     return f"{position}: {summary}" if position is not None else summary
-
-
-class _Quiet:
-    def started(self, name: str, about: str) -> None: ...
-
-    def polled(self, name: str, reason: str) -> None: ...
-
-    def ended(self, result: CheckResult) -> None: ...

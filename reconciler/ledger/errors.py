@@ -45,15 +45,15 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError:
     """The diagnostic for an error met while opening, reading or writing the ledger at ``path``."""
     if isinstance(error, OSError):
         why, hint = _SYSTEM.get(error.errno or 0, (error.strerror or str(error), None))
-        return trouble(path, f"cannot be opened: {why}", hint)
+        return ledger_error(path, f"cannot be opened: {why}", hint)
     code = getattr(error, "sqlite_errorcode", None)
     what, hint = _SQLITE.get(code & 0xFF if isinstance(code, int) else -1, ("cannot be used", None))
-    return trouble(path, f"{what} ({error})", hint)
+    return ledger_error(path, f"{what} ({error})", hint)
 
 
 def newer(path: Path, found: int, known: int) -> DiagnosticError:
     """The file was written by a later version of the tool."""
-    return trouble(
+    return ledger_error(
         path,
         f"was written by a newer reconciler: its format is {found}, this one reads up to {known}",
         "upgrade reconciler, and do not go back to this one for this stack",
@@ -62,21 +62,21 @@ def newer(path: Path, found: int, known: int) -> DiagnosticError:
 
 def foreign(path: Path) -> DiagnosticError:
     """The file is a SQLite database of another program."""
-    return trouble(
+    return ledger_error(
         path, "is not a ledger: it is another program's SQLite database", "check the path, or move the file away"
     )
 
 
 def unwritable(path: Path, why: str) -> DiagnosticError:
     """An operation that no text in the file can hold."""
-    return trouble(path, f"cannot hold an operation: {why}", "look for odd characters in the configuration")
+    return ledger_error(path, f"cannot hold an operation: {why}", "look for odd characters in the configuration")
 
 
 def damaged(path: Path, what: str) -> DiagnosticError:
     """The file is a sound database whose content does not hold together."""
-    return trouble(path, f"is damaged: {what}", _FORGET)
+    return ledger_error(path, f"is damaged: {what}", _FORGET)
 
 
-def trouble(path: Path, what: str, hint: str | None) -> DiagnosticError:
+def ledger_error(path: Path, what: str, hint: str | None) -> DiagnosticError:
     """Something is the matter with the ledger at ``path``."""
     return DiagnosticError(Diagnostic(f"the ledger {path} {what}", hint=hint))

@@ -104,7 +104,7 @@ def project(connection: sqlite3.Connection) -> None:
         row.check()
         step, at, content = row.step, row.at, json.loads(row.body)
         if step == "intend":
-            news.intend(number, content["key"], may_be_sent=number <= without_begin)
+            news.record_intents(number, content["key"], may_be_sent=number <= without_begin)
             effects = decode_marks(content, targets.get(row.run, {}))
             news.marks += [(*effect.address, *effect[1:], key) for key, effect in effects]
         elif step == "begin":
@@ -127,7 +127,7 @@ class _Pending:
         self._standings: dict[str, OperationState] = {}
         self.marks: list[tuple[str | None, ...]] = []
 
-    def intend(self, number: int, keys: list[str], *, may_be_sent: bool) -> None:
+    def record_intents(self, number: int, keys: list[str], *, may_be_sent: bool) -> None:
         """``may_be_sent``: the row is of a version that did not tell when sending began."""
         for position, key in enumerate(keys):
             before = self._standings.get(key)

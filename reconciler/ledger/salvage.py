@@ -12,7 +12,7 @@ from socket import gethostname
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger import lease
 from reconciler.ledger.database import connect, explained, open_surveyed
-from reconciler.ledger.errors import damaged, trouble
+from reconciler.ledger.errors import damaged, ledger_error
 from reconciler.ledger.lease import Present
 from reconciler.ledger.liveness import BootTime, boot_time
 from reconciler.ledger.projection import project
@@ -76,7 +76,7 @@ def _refuse_while_held(connection: sqlite3.Connection, path: Path, present: Pres
         holder = lease.current(connection, present, gethostname())
         if holder is not None:
             what = f"is in use: {holder.owner} on {holder.host} (process {holder.pid}) holds the lease"
-            raise trouble(path, what, "wait until that run is over")
+            raise ledger_error(path, what, "wait until that run is over")
 
 
 def _fence(connection: sqlite3.Connection) -> int:

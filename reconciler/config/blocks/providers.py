@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import Location, report
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.expressions.compiled import Compiled, Leaf, UnresolvedError, compile_value, evaluate_compiled
+from reconciler.config.expressions.compiled import (
+    Compiled,
+    CompiledText,
+    UnresolvedError,
+    compile_value,
+    evaluate_compiled,
+)
 from reconciler.config.expressions.context import Context
 from reconciler.config.expressions.scope import PROVIDERS, Scope
 from reconciler.config.stack import ProviderConfig, ProviderSchema
@@ -139,7 +145,7 @@ def _secrets(value: dict[str, Value]) -> Iterator[str]:
 
 def _public(made: Compiled, value: Value, scope: Scope) -> Value:
     """A block without what is secret: what is under auth, and what a sensitive value went into."""
-    if isinstance(made, Leaf):
+    if isinstance(made, CompiledText):
         return None if scope.secret(made.template.references) else value
     if isinstance(value, dict) and isinstance(made, dict):
         return {key: None if key == AUTH else _public(made[key], item, scope) for key, item in value.items()}

@@ -10,14 +10,14 @@ from reconciler.config.yaml.node import Map, Node, Seq, Value
 from reconciler.core.address import Address
 
 
-class Leaf(NamedTuple):
+class CompiledText(NamedTuple):
     """A text with expressions, and where it stands."""
 
     template: Template
     offset: int
 
 
-Compiled = Union[Leaf, Value, "dict[str, Compiled]", "list[Compiled]"]
+Compiled = Union[CompiledText, Value, "dict[str, Compiled]", "list[Compiled]"]
 """A value in which texts with expressions are leaves. What holds none is left as it was read: a Map or a Seq."""
 
 
@@ -54,7 +54,7 @@ def evaluate_compiled(
     made: Compiled, context: Context, diagnostics: DiagnosticCollector, address: Address | None = None
 ) -> Value:
     """The value of a shape; raises UnresolvedError at the first one without a value."""
-    if isinstance(made, Leaf):
+    if isinstance(made, CompiledText):
         try:
             return made.template.evaluate(context)
         except PieceError as error:
@@ -72,7 +72,7 @@ def evaluate_compiled(
 
 def references(made: Compiled) -> frozenset[Reference]:
     """Every name the expressions of a shape use."""
-    if isinstance(made, Leaf):
+    if isinstance(made, CompiledText):
         return made.template.references
     inner = made.values() if type(made) is dict else made if type(made) is list else ()
     return frozenset().union(*(references(item) for item in inner))
@@ -132,4 +132,4 @@ def _leaf(
                 where = diagnostics.source_map.find(piece.written.split("\n", 1)[0], offset, 2 * len(text) + 8)
                 diagnostics.add(where, *refusal)
                 usable = False
-    return Leaf(template, offset), usable
+    return CompiledText(template, offset), usable
