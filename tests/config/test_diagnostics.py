@@ -82,7 +82,10 @@ def siren(fields: str) -> str:
         ),
         (
             "severity: Info, host: h, depends_on: [siren.one]",
-            ["5:5 these resources depend on each other: siren.one -> siren.one"],
+            [
+                "5:5 these resources depend on each other: siren.one -> siren.one (remove one of these references from "
+                "depends_on)"
+            ],
         ),
         (
             "severity: Info, host: h, depends_on: [two]",

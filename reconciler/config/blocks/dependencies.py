@@ -66,5 +66,9 @@ class Dependencies:
                 start = ring.index(min(ring, key=lambda resource: self._resources[resource]))
                 ring = ring[start:] + ring[:start]
                 shown = " -> ".join(map(str, (*ring, ring[0])))
-                self._diagnostics.add(self._resources[ring[0]], f"these resources depend on each other: {shown}")
+                self._diagnostics.add(
+                    self._resources[ring[0]],
+                    f"these resources depend on each other: {shown}",
+                    "remove one of these references from depends_on",
+                )
                 graph = {resource: inner - set(ring) for resource, inner in graph.items() if resource not in ring}
