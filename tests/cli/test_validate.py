@@ -79,6 +79,13 @@ def test_a_variable_of_a_file_that_cannot_be_read_is_not_called_missing(tmp_path
         assert "has no value" not in done.err
 
 
+def test_a_region_in_capitals_is_suggested_in_small_letters(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(
+        "stack: a\nproviders:\n  aom: {region: CN-North-4, project_id: p, auth: {token: a-token}}\n"
+    )
+    assert 'did you mean "cn-north-4"?' in reconciler("validate", tmp_path).err
+
+
 def test_a_malformed_variable_is_refused_without_being_repeated(tmp_path: Path) -> None:
     done = reconciler("validate", write(tmp_path, "a"), "--var", TOKEN)
     assert done.code == 1

@@ -179,7 +179,11 @@ def _sentence(
     if kind_of_error in _TYPES:
         return _wrong_type(field, value, _TYPES[kind_of_error], hidden)
     if kind_of_error in _SENTENCES:
-        return f"{shown} {_SENTENCES[kind_of_error].format(**context)}", None
+        hint = None
+        if kind_of_error == "string_pattern_mismatch" and isinstance(value, str) and not hidden:
+            lower = value.lower()
+            hint = f'did you mean "{lower}"?' if re.search(str(context["pattern"]), lower) else None
+        return f"{shown} {_SENTENCES[kind_of_error].format(**context)}", hint
     if kind_of_error in ("value_error", "assertion_error"):
         reason = str(context.get("error", found["msg"]))
         return (f"{field}: {reason}" if field else reason), None
