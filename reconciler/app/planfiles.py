@@ -21,6 +21,8 @@ def load_plan(path: Path, key: str | None = None) -> Plan:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         hint = "check the path; `reconciler plan --out FILE` saves a plan, `reconciler ledger list` names past runs"
+        if path == Path("-"):
+            hint = "write /dev/stdin to read the plan from standard input"
         raise DiagnosticError(Diagnostic(f"cannot read {path}: {error.strerror}", hint=hint)) from None
     except UnicodeDecodeError:
         hint = "make one with reconciler plan --out FILE"
