@@ -141,7 +141,7 @@ def emulator(
         raise DiagnosticError(Diagnostic(str(error), hint="`reconciler emulator --help` names the options")) from None
     except OSError as error:
         where = error.filename or f"{host}:{port}"
-        hint = "another --port, or --port 0, is free" if error.filename is None else None
+        hint = "name another --port; --port 0 takes a free one" if error.filename is None else None
         raise DiagnosticError(Diagnostic(f"cannot serve on {where}: {error.strerror}", hint=hint)) from None
     return ExitCode.DONE
 
