@@ -187,7 +187,7 @@ def test_a_dash_is_standard_output_and_holds_nothing_but_the_plan(tmp_path: Path
 def test_a_junit_report_at_a_dash_is_alone_on_standard_output(tmp_path: Path, url: str) -> None:
     stack = write(tmp_path, url)
     (stack / "checks.yaml").write_text(
-        "data: {aom_alarms: {q: {event_name: never-raised}}}\nchecks: {calm: {data: aom_alarms.q, expect: {count: 0}}}\n"
+        "data: {aom_alarms: {q: {event_name: absent}}}\nchecks: {calm: {data: aom_alarms.q, expect: {count: 0}}}\n"
     )
     done = reconciler("check", stack, "--junit", "-")
     assert ElementTree.fromstring(done.out).get("tests") == "1"
