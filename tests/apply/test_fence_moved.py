@@ -16,9 +16,9 @@ from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.providers.protocol import Provider
-from tests.apply.rig import Rig, rig
+from tests.apply.harness import Rig, rig
 from tests.emulator.handle import Emulator
-from tests.plan.world import alarm, event
+from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
 
