@@ -5,46 +5,62 @@ from functools import cache
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperOption
 
 from reconciler.cli.command import command_app
 from reconciler.cli.logs import LogFormat, LogLevel
 from reconciler.cli.terminal import Terminal
 
 
+class LazyOption(TyperOption):
+    """An option that does not check its default: pydantic is loaded only for what is given."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        """Check what is given, and keep the default as it is."""
+        return _default(self, ctx, value) if _is_default(self, value) else super().process_value(ctx, value)
+
+
+class LazyArgument(TyperArgument):
+    """An argument that does not check its default, as LazyOption."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        """Check what is given, and keep the default as it is."""
+        return _default(self, ctx, value) if _is_default(self, value) else super().process_value(ctx, value)
+
+
 def add_global_options(command: Any) -> None:
     """Add the shared options to a command; parameters that are not given keep their defaults."""
-    for parameter in command.params:
-        _defer_default(parameter)
-    command.params.extend(_options())
+    command.params = [*map(_lazy, command.params), *_options()]
 
 
-def _defer_default(parameter: Any) -> None:
-    """Let a parameter that is not given keep its default as it is.
+def _lazy(parameter: Any) -> Any:
+    """Return the parameter as one that keeps its default unchecked.
 
     Typer checks defaults too, with pydantic, which it would import and build a validator with for each of them:
-    0.3 s for `reconciler version` instead of 0.1 s. What is given is checked as ever.
+    0.3 s for `reconciler version` instead of 0.1 s. Typer builds the parameters of a function from fixed classes, so
+    a copy of each takes over its attributes.
     """
-    check = parameter.process_value
+    kind: type[LazyOption | LazyArgument] = LazyOption if isinstance(parameter, TyperOption) else LazyArgument
+    lazy = kind.__new__(kind)
+    vars(lazy).update(vars(parameter))
+    return lazy
 
-    def process(ctx: typer.Context, value: object) -> object:
-        absent = value is None or value is parameter.default
-        if parameter.required or not absent:
-            return check(ctx, value)
-        if value is None and (parameter.multiple or parameter.nargs == -1):
-            value = ()
-        return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
 
-    parameter.process_value = process
+def _is_default(parameter: LazyOption | LazyArgument, value: object) -> bool:
+    return not parameter.required and (value is None or value is parameter.default)
+
+
+def _default(parameter: LazyOption | LazyArgument, ctx: Any, value: object) -> object:
+    if value is None and (parameter.multiple or parameter.nargs == -1):
+        value = ()
+    return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
 
 
 @cache
 def _options() -> tuple[Any, ...]:
     app = command_app()
     app.command()(_nothing)
-    found = [parameter for parameter in typer.main.get_command(app).params if parameter.expose_value is False]
-    for parameter in found:
-        _defer_default(parameter)
-    return tuple(found)
+    return tuple(_lazy(each) for each in typer.main.get_command(app).params if each.expose_value is False)
 
 
 def _level(value: LogLevel | None) -> LogLevel | None:
