@@ -75,6 +75,27 @@ def test_a_slow_service_delays_steps_and_the_record_shows_the_slip(play: Rig) ->
     assert record.steps[3].slip == 0
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_query_of_a_step_waits_as_long_as_a_busy_service_says(play: Rig, status: int) -> None:
+    steps = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: two, at: 1s, note: late}
+"""
+    play.write(steps=steps, head="    max_duration: 2h\n")
+    faults: list[object] = []
+
+    def busy_from_the_first_step(record: Record) -> None:
+        if record.started_at is not None and not faults:
+            faults.append(play.emulator.fault(f"query:status={status},retry_after=30,first=1"))
+
+    record = play.start(watcher=busy_from_the_first_step)
+    assert [step.state for step in record.steps] == [StepState.DONE, StepState.DONE]
+    assert offsets(record)["one"] == (0, 0)
+    assert 30_000 <= offsets(record)["two"][1] < MINUTE
+    assert (record.ending, len(play.pushes())) == (DrillStatus.COMPLETE, 1)
+
+
 def test_everything_says_that_it_is_a_drill_and_ends_by_itself(play: Rig) -> None:
     play.write(head="    max_duration: 10m\n    labels: {prefix: 'Drill: ', metadata: {season: spring}}\n")
     record = play.start()
@@ -301,7 +322,7 @@ def test_what_ended_an_alarm_before_the_drill_did_is_told(play: Rig) -> None:
     cleared: list[str] = []
     record = play.start(watcher=somebody)
     assert {sent.address: sent.ended_by for sent in record.alarms} == {
-        "aom_alarm.slow": "somebody else",
+        "aom_alarm.slow": "another client",
         "aom_alarm.broken": "the service, its timeout having passed",
     }
     assert record.leftovers == ()
