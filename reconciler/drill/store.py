@@ -33,7 +33,7 @@ class RunStore:
     def save(self, record: Record) -> None:
         """Write a record durably: whole, or not at all."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self._redact(record.model_dump(mode="json")), indent=1)
+        text = json.dumps(self._redact(record.model_dump(mode="json", by_alias=True)), indent=1)
         write_text(self.file(record.run), f"{text}\n")
 
     def load(self, run: str) -> Record:
