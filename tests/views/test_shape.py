@@ -68,6 +68,7 @@ def test_what_the_commands_answer_is_what_their_schemas_say(tmp_path: Path) -> N
     check("apply-output", answer("apply", stack, saved))
     check("apply-output", answer("apply", stack, "--auto-approve"))
     check("run-output", answer("show", str(first["run"]), stack))
+    check("settlement-output", answer("ledger", "settle", stack))
     check("check-output", answer("check", stack))
     check("diagnostics", answer("validate", stack))
     check("diagnostics", answer("validate", tmp_path / "nowhere"))

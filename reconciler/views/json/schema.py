@@ -283,6 +283,7 @@ class SettlementOutput(TypedDict):
     arrived: Annotated[list[SettledShape], Field(description="Those that had reached the service.")]
     lost: Annotated[list[SettledShape], Field(description="Those that never did.")]
     open: Annotated[list[SettledShape], Field(description="Those whose outcome could not be queried.")]
+    waiting: Annotated[list[SettledShape], Field(description="Events that the service may still show.")]
 
 
 DOCUMENTS = {
