@@ -1,36 +1,40 @@
-"""Diagnostics as JSON: what any command answers when it fails.
-
-``{"format_version", "error_count", "warning_count", "diagnostics": [{"severity", "summary", "hint", "address",
-"more", "position": {"file", "line", "column"} | null, "source"}]}``; what a diagnostic lacks is null. ``more`` counts
-the further instances of a ``for_each`` with the same problem; ``address`` is the first.
-"""
+"""Diagnostics as JSON: the result of any command that fails."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from reconciler.core.diagnostic import Diagnostic, Severity
-from reconciler.views.json.document import document
+from reconciler.core.diagnostic import Diagnostic, Position, Severity
+from reconciler.views.json.document import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema import Diagnostics, DiagnosticShape, Place
 
 
-def diagnostics_document(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
-    """The document of a command that failed, or only checked."""
+def diagnostics_document(diagnostics: Sequence[Diagnostic]) -> Diagnostics:
+    """The document of a command that failed, or that only validates."""
     errors = sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
-    return document(
-        error_count=errors,
-        warning_count=len(diagnostics) - errors,
-        diagnostics=[diagnostic_member(diagnostic) for diagnostic in diagnostics],
-    )
-
-
-def diagnostic_member(diagnostic: Diagnostic) -> dict[str, object]:
-    """One diagnostic, for a document."""
     return {
-        "severity": diagnostic.severity.value,
+        "format_version": FORMAT_VERSION,
+        "error_count": errors,
+        "warning_count": len(diagnostics) - errors,
+        "diagnostics": [diagnostic_member(diagnostic) for diagnostic in diagnostics],
+    }
+
+
+def diagnostic_member(diagnostic: Diagnostic) -> DiagnosticShape:
+    """One diagnostic, as a member of a document."""
+    return {
+        "severity": diagnostic.severity,
         "summary": diagnostic.summary,
         "hint": diagnostic.hint,
         "address": diagnostic.address,
         "more": diagnostic.repeated,
-        "position": diagnostic.position._asdict() if diagnostic.position else None,
+        "position": _position(diagnostic.position) if diagnostic.position is not None else None,
         "source": diagnostic.source,
     }
+
+
+def _position(position: Position) -> Place:
+    return {"file": position.file, "line": position.line, "column": position.column}

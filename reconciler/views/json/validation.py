@@ -1,20 +1,23 @@
-"""A valid stack as JSON: the document of diagnostics (its warnings), with ``stack`` and what it declares.
+"""A valid stack as JSON: the document of diagnostics (its warnings), with what the stack declares.
 
-``resources`` counts resources by type; ``queries``, ``checks`` and ``drills`` are numbers. A stack with errors answers
-the document of diagnostics alone.
+An invalid stack gets the document of diagnostics alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from reconciler.config.stack import Stack
 from reconciler.views.json.diagnostic import diagnostics_document
 from reconciler.views.phrases.plan import section_size
 
+if TYPE_CHECKING:
+    from reconciler.views.json.schema import Diagnostics
 
-def validation_document(stack: Stack) -> dict[str, object]:
-    """What a valid stack declares."""
+
+def validation_document(stack: Stack) -> Diagnostics:
+    """The document of a valid stack."""
     types = Counter(desired.address.type for desired in stack.desired)
     return {
         **diagnostics_document(stack.warnings),
