@@ -1,52 +1,78 @@
-"""Plans as JSON.
-
-``{"format_version", "stack", "targets", "plan_id", "planned_at", "send_by", "counts", "changes", "warnings",
-"diagnostics"}``.
-``counts`` has a number for every action, ``no-op`` included; ``changes`` holds the others only. ``diagnostics`` forbid
-applying it, ``warnings`` do not. Instants are RFC 3339.
-A change is ``{"address", "type", "name", "key", "action", "reason", "drift", "pushes_first", "provider", "occurrence",
-"before", "after", "differences"}``: ``before`` lists the alarms found at the address, ``after`` is what is declared
-(null where nothing is), each with ``identity`` and ``attributes`` as the service names them, times in milliseconds; a
-difference is ``{"path", "old", "new", "forces_replace"}``.
-"""
+"""Plans as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired
 from reconciler.core.duration import format_instant
 from reconciler.core.observed import Observed
-from reconciler.plan.plan import Change, Plan
+from reconciler.core.target import Target
+from reconciler.plan.plan import Change, Difference, Plan
 from reconciler.views.json.diagnostic import diagnostic_member
-from reconciler.views.json.document import document
+from reconciler.views.json.document import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema import (
+        ChangeShape,
+        Counts,
+        DifferenceShape,
+        Known,
+        PlanMembers,
+        PlanOutput,
+        Seen,
+        TargetShape,
+    )
 
 
-def plan_document(plan: Plan) -> dict[str, object]:
+def plan_document(plan: Plan) -> PlanOutput:
     """The document of a plan."""
-    return document(**plan_members(plan), diagnostics=[diagnostic_member(problem) for problem in plan.problems])
+    return {
+        "format_version": FORMAT_VERSION,
+        **plan_members(plan),
+        "diagnostics": [diagnostic_member(problem) for problem in plan.problems],
+    }
 
 
-def plan_members(plan: Plan) -> Mapping[str, object]:
-    """What a plan says, for its own document and that of its result."""
+def plan_members(plan: Plan) -> PlanMembers:
+    """The members that a plan's own document and the document of its result share."""
     return {
         "stack": plan.stack,
-        "targets": {key: target._asdict() for key, target in plan.targets.items()},
+        "targets": {key: _target(target) for key, target in plan.targets.items()},
         "plan_id": plan.id,
         "planned_at": format_instant(plan.planned_at),
         "send_by": format_instant(plan.send_by) if plan.send_by is not None else None,
-        "counts": {action.value: plan.counts.get(action, 0) for action in Action},
+        "counts": _counts(plan),
         "changes": [_change(change) for change in plan.pending],
         "warnings": [diagnostic_member(warning) for warning in plan.warnings],
     }
 
 
-def _change(change: Change) -> Mapping[str, object]:
+def _target(target: Target) -> TargetShape:
+    return {"type": target.type, "place": target.place, "project": target.project}
+
+
+def _counts(plan: Plan) -> Counts:
+    counts = plan.counts
+    return {
+        "create": counts.get(Action.CREATE, 0),
+        "update": counts.get(Action.UPDATE, 0),
+        "replace": counts.get(Action.REPLACE, 0),
+        "renew": counts.get(Action.RENEW, 0),
+        "clear": counts.get(Action.CLEAR, 0),
+        "record": counts.get(Action.RECORD, 0),
+        "no-op": counts.get(Action.NO_OP, 0),
+    }
+
+
+def _change(change: Change) -> ChangeShape:
     return {
         "address": str(change.address),
-        **change.address._asdict(),
-        "action": change.action.value,
+        "type": change.address.type,
+        "name": change.address.name,
+        "key": change.address.key,
+        "action": change.action,
         "reason": change.reason,
         "drift": change.drift,
         "pushes_first": change.pushes_first,
@@ -54,11 +80,11 @@ def _change(change: Change) -> Mapping[str, object]:
         "occurrence": change.desired.occurrence if change.desired else None,
         "before": [_observed(found) for found in change.before],
         "after": _desired(change.desired) if change.desired and change.desired.firing else None,
-        "differences": [item._asdict() for item in change.differences],
+        "differences": [_difference(item) for item in change.differences],
     }
 
 
-def _observed(found: Observed) -> Mapping[str, object]:
+def _observed(found: Observed) -> Seen:
     return {
         "id": found.id,
         "starts_at": format_instant(found.starts_at),
@@ -68,5 +94,14 @@ def _observed(found: Observed) -> Mapping[str, object]:
     }
 
 
-def _desired(desired: Desired) -> Mapping[str, object]:
+def _desired(desired: Desired) -> Known:
     return {"identity": dict(desired.identity), "attributes": dict(desired.attributes)}
+
+
+def _difference(difference: Difference) -> DifferenceShape:
+    return {
+        "path": difference.path,
+        "old": difference.old,
+        "new": difference.new,
+        "forces_replace": difference.forces_replace,
+    }
