@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from threading import Event
 
@@ -18,8 +17,7 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
-from reconciler.views.json.document import document
-from reconciler.views.json.result import result_document
+from reconciler.views.json.result import already_applied_document, result_document
 from reconciler.views.markdown.result import result_markdown
 from reconciler.views.phrases.plan import pointing
 from reconciler.views.text.line import BLANK, Style, line
@@ -67,14 +65,10 @@ def show_result(
         terminal.message([line("Nothing was done.")])
         return ExitCode.ERROR
     if isinstance(result, NotRun):
-
-        def applied() -> Mapping[str, object]:
-            return document(run=None, complete=True, summary=ALREADY_APPLIED, plan_id=plan.id if plan else "")
-
         terminal.result(
             format,
             text=lambda: [line(ALREADY_APPLIED)],
-            document=applied,
+            document=lambda: already_applied_document(plan.id if plan else "", ALREADY_APPLIED),
             markdown=lambda: f"{ALREADY_APPLIED}\n",
         )
         return ExitCode.DONE

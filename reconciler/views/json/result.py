@@ -1,48 +1,74 @@
-"""Results as JSON.
-
-``{"format_version", "run", "ending", "complete", "summary", "shares", "started_at", "ended_at", "cause", "remaining",
-"unconfirmed", "undecided", "continue_with", "plan"}``. ``ending`` is ``complete``, ``denied``, ``interrupted`` or
-``deadline``; ``complete`` says that nothing remains. ``shares`` tells of each provider, by its key, what ``summary``
-tells of all; it is empty where one provider had changes, or nothing remains. ``remaining`` lists every operation that
-is not done: ``{"address", "action", "verb", "status", "error"}``, ``status`` being ``failed``, ``unknown`` or ``not
-started``, and an error ``{"message", "status", "code", "trace_id", "request"}`` as the service said it. ``unconfirmed``
-lists addresses, and so does ``undecided``: those that may fire twice until the next apply. ``plan`` has the members of
-a plan's document, but for ``format_version`` and ``diagnostics``.
-"""
+"""Results as JSON."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
-from reconciler.views.json.document import document
+from reconciler.core.operation import ServiceErrorDetail
+from reconciler.views.json.document import FORMAT_VERSION
 from reconciler.views.json.plan import plan_members
-from reconciler.views.phrases.result import per_provider, possible_duplicates, remaining, summary_line, unconfirmed
+from reconciler.views.phrases.result import (
+    Remaining,
+    per_provider,
+    possible_duplicates,
+    remaining,
+    summary_line,
+    unconfirmed,
+)
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema import Answer, ApplyOutput, RemainingShape
 
 
-def result_document(result: Result, again: str) -> dict[str, object]:
+def result_document(result: Result, again: str) -> ApplyOutput:
     """The document of a run; ``again`` is the command that continues it."""
     left = list(remaining(result))
-    return document(
-        run=result.run,
-        ending=result.ending.value,
-        complete=not left,
-        summary=summary_line(result),
-        shares=dict(per_provider(result)),
-        started_at=format_instant(result.started_at),
-        ended_at=format_instant(result.ended_at),
-        cause=result.cause._asdict() if result.cause else None,
-        remaining=[
-            {
-                "address": str(item.change.address),
-                "action": item.change.action.value,
-                "verb": item.operation.verb.value,
-                "status": item.status,
-                "error": item.error._asdict() if item.error else None,
-            }
-            for item in left
-        ],
-        unconfirmed=list(dict.fromkeys(str(operation.address) for operation in unconfirmed(result))),
-        undecided=possible_duplicates(result),
-        continue_with=again if left else None,
-        plan=plan_members(result.plan),
-    )
+    return {
+        "format_version": FORMAT_VERSION,
+        "run": result.run,
+        "ending": result.ending.value,
+        "complete": not left,
+        "summary": summary_line(result),
+        "shares": dict(per_provider(result)),
+        "started_at": format_instant(result.started_at),
+        "ended_at": format_instant(result.ended_at),
+        "cause": _error(result.cause) if result.cause is not None else None,
+        "remaining": [_remaining(item) for item in left],
+        "unconfirmed": list(dict.fromkeys(str(operation.address) for operation in unconfirmed(result))),
+        "undecided": possible_duplicates(result),
+        "continue_with": again if left else None,
+        "plan": plan_members(result.plan),
+    }
+
+
+def already_applied_document(plan_id: str, summary: str) -> ApplyOutput:
+    """The document of an apply that sent nothing because its plan was applied before."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "run": None,
+        "complete": True,
+        "summary": summary,
+        "plan_id": plan_id,
+    }
+
+
+def _remaining(item: Remaining) -> RemainingShape:
+    return {
+        "address": str(item.change.address),
+        "action": item.change.action,
+        "verb": item.operation.verb,
+        "status": item.status,
+        "error": _error(item.error) if item.error is not None else None,
+    }
+
+
+def _error(error: ServiceErrorDetail) -> Answer:
+    return {
+        "message": error.message,
+        "status": error.status,
+        "code": error.code,
+        "trace_id": error.trace_id,
+        "request": error.request,
+    }

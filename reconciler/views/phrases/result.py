@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.core.operation import Operation, ServiceErrorDetail, Status
@@ -98,11 +98,11 @@ def _stopped(cause: ServiceErrorDetail | None) -> str:
 
 
 class Remaining(NamedTuple):
-    """An operation that is not done; ``status`` is ``failed``, ``unknown`` or ``not started``."""
+    """An operation that is not done."""
 
     change: Change
     operation: Operation
-    status: str
+    status: Literal["failed", "unknown", "not started"]
     error: ServiceErrorDetail | None
 
 
@@ -114,8 +114,10 @@ def remaining(result: Result) -> Iterator[Remaining]:
             if outcome is None:
                 if not operation.only_if_duplicate:
                     yield Remaining(change, operation, "not started", None)
-            elif outcome.status is not Status.DONE:
-                yield Remaining(change, operation, outcome.status.value, outcome.error)
+            elif outcome.status is Status.FAILED:
+                yield Remaining(change, operation, "failed", outcome.error)
+            elif outcome.status is Status.UNKNOWN:
+                yield Remaining(change, operation, "unknown", outcome.error)
 
 
 def possible_duplicates(result: Result) -> list[str]:
