@@ -1,47 +1,57 @@
-"""The ledger as JSON; instants are epoch milliseconds.
-
-``ledger list``: ``{"format_version", "runs": [RUN], "holder": {"owner", "host", "pid", "acquired_at", "expires_at",
-"fence"} | null}``. ``ledger show``: ``{"format_version", "run": RUN, "operations": [{"key", "address", "provider",
-"verb", "payload", "digest", "occurrence", "target", "run", "intended_at", "attempts", "status", "ended_at",
-"confirmed_at", "answer", "id"}]}``. A RUN is ``{"id", "plan_id", "command", "started_at", "ended_at", "state",
-"targets"}``; its
-state is ``running``, ``done``, ``partial``, ``interrupted`` or ``died``. A status is ``done``, ``failed``, ``unknown``
-or null (open); ``payload`` is the JSON text that was sent.
-"""
+"""The ledger as JSON: its runs, and the operations of one run; instants are epoch milliseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
-from reconciler.views.json.document import document
+from reconciler.views.json.document import FORMAT_VERSION, document
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema import OperationShape, RunOutput, RunShape
 
 
 def runs_document(runs: Sequence[Run], holder: Holder | None) -> dict[str, object]:
-    """The runs, newest first, and who holds the lease."""
+    """``{"format_version", "runs": [RUN], "holder"}``: the runs, newest first, and who holds the lease.
+
+    ``holder`` is null, or ``{"owner", "host", "pid", "acquired_at", "expires_at", "fence"}``.
+    """
     return document(
         runs=[_run(run, alive=holder is not None and run is runs[0]) for run in runs],
         holder=None if holder is None else holder._asdict(),
     )
 
 
-def run_document(run: Run, entries: Sequence[Entry], alive: bool) -> dict[str, object]:
-    """One run and its operations, in the order they were journalled."""
-    return document(run=_run(run, alive), operations=[_operation(entry) for entry in entries])
+def run_document(run: Run, entries: Sequence[Entry], alive: bool) -> RunOutput:
+    """One run and its operations, in the order in which they were journalled."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "run": _run(run, alive),
+        "operations": [_operation(entry) for entry in entries],
+    }
 
 
-def _run(run: Run, alive: bool) -> dict[str, object]:
+def _run(run: Run, alive: bool) -> RunShape:
     died = run.state is RunState.RUNNING and not alive
-    return {**run._asdict(), "state": "died" if died else run.state.value}
+    return {
+        "id": run.id,
+        "plan_id": run.plan_id,
+        "command": run.command,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "state": "died" if died else run.state.value,
+        "targets": dict(run.targets),
+    }
 
 
-def _operation(entry: Entry) -> dict[str, object]:
+def _operation(entry: Entry) -> OperationShape:
     operation = entry.operation
     return {
         "key": operation.key,
         "address": str(operation.address),
         "provider": operation.provider,
-        "verb": operation.verb.value,
+        "verb": operation.verb,
         "payload": operation.payload,
         "digest": operation.digest,
         "occurrence": operation.occurrence,
@@ -49,7 +59,7 @@ def _operation(entry: Entry) -> dict[str, object]:
         "run": entry.run,
         "intended_at": entry.intended_at,
         "attempts": entry.attempts,
-        "status": None if entry.status is None else entry.status.value,
+        "status": entry.status,
         "ended_at": entry.ended_at,
         "confirmed_at": entry.confirmed_at,
         "answer": entry.answer,

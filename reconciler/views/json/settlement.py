@@ -1,28 +1,39 @@
-"""Settlements as JSON.
-
-``{"format_version", "arrived", "lost", "open"}``, each a list of ``{"address", "provider", "verb", "key", "run",
-"intended_at"}``: operations that had reached the service, that never did, and that could not be queried.
-``intended_at`` is epoch milliseconds, as in the ledger's other documents.
-"""
+"""Settlements as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from reconciler.apply.settle import Settlement
 from reconciler.ledger.protocol import Entry
-from reconciler.views.json.document import document
+from reconciler.views.json.document import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema import SettledShape, SettlementOutput
 
 
-def settlement_document(settlement: Settlement) -> dict[str, object]:
-    """The document of what settling found."""
-    return document(**{group: [_entry(entry) for entry in entries] for group, entries in settlement._asdict().items()})
+def settlement_document(settlement: Settlement) -> SettlementOutput:
+    """The document of a settlement."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "arrived": _entries(settlement.arrived),
+        "lost": _entries(settlement.lost),
+        "open": _entries(settlement.open),
+        "waiting": _entries(settlement.waiting),
+    }
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _entries(entries: Iterable[Entry]) -> list[SettledShape]:
+    return [_entry(entry) for entry in entries]
+
+
+def _entry(entry: Entry) -> SettledShape:
     operation = entry.operation
     return {
         "address": str(operation.address),
         "provider": operation.provider,
-        "verb": operation.verb.value,
+        "verb": operation.verb,
         "key": operation.key,
         "run": entry.run,
         "intended_at": entry.intended_at,
