@@ -108,7 +108,8 @@ def _execute(
         plan = planned(ledger)
         if plan is None:
             return NotRun.ALREADY_APPLIED
-        problems = plan.problems or (() if request.force else workspace.refusals(plan))
+        destroy = request.command == "destroy"
+        problems = plan.problems or (() if request.force else workspace.refusals(plan, destroy=destroy))
         if problems:
             operator.review(plan)
             raise DiagnosticError(*problems)

@@ -1,14 +1,57 @@
 """Guards: how much a plan may do without being forced (rule 12)."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from fractions import Fraction
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticKnownError
+
+_PERCENT = r"(100|[0-9]{1,2}(?:\.[0-9]{1,3})?)%"
+
+
+def _limit(value: object) -> object:
+    """A limit as it is kept: a whole number, or text such as ``10%``."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 0:
+            raise PydanticKnownError("greater_than_equal", {"ge": 0})
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(_PERCENT, value):
+        return value
+    raise ValueError("expected a whole number, or a percentage of the stack's alarms such as 10%")
+
+
+Limit = Annotated[
+    int | str,
+    BeforeValidator(_limit),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_PERCENT}$"}]}),
+]
+"""A number of alarms or changes, or a percentage of the stack's alarms."""
 
 
 class Guards(BaseModel):
-    """Limits on a plan; one that goes past them is refused without ``--force``, with the numbers."""
+    """Limits on a plan; one that goes past them is refused without ``--force``, with the numbers.
+
+    A percentage is one of the stack's alarms: those declared firing, and the undeclared ones that the plan found
+    firing; it is rounded down.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    max_changes: int | None = Field(None, ge=0, description="The most changes one plan may make.")
-    max_clears: int | None = Field(None, ge=0, description="The most alarms one plan may clear (replaces included).")
+    max_changes: Limit | None = Field(
+        None, description="The most changes one plan may make: a number, or a percentage such as 25%."
+    )
+    max_clears: Limit | None = Field(
+        None,
+        description="The most alarms one plan may clear (replaces included): a number, or a percentage such as 10%. "
+        "Without it, a stack of ten alarms or more may not lose more than half of them, except by destroy.",
+    )
     severities: tuple[str, ...] | None = Field(None, description="The severities a plan may push.")
     projects: tuple[str, ...] | None = Field(None, description="The project ids a plan may touch.")
+
+
+def allowed(limit: int | str, alarms: int) -> int:
+    """How many a limit allows in a stack of so many alarms."""
+    return limit if isinstance(limit, int) else int(alarms * Fraction(limit.removesuffix("%")) / 100)

@@ -2,42 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler.core.desired import severity_of
+from reconciler.core.action import Action
+from reconciler.core.desired import Desired, Kind, severity_of
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.guards import Guards
+from reconciler.core.guards import Guards, allowed
 from reconciler.core.operation import Verb
 from reconciler.plan.plan import Change, Plan
 
+FEW = 9
+"""How many alarms a stack may have at the most for the default guard to let it clear all of them."""
 
-def violations(plan: Plan, guards: Guards, projects: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+
+def violations(
+    plan: Plan,
+    guards: Guards,
+    projects: Mapping[str, str],
+    declared: Sequence[Desired] = (),
+    *,
+    destroy: bool = False,
+) -> tuple[Diagnostic, ...]:
     """One diagnostic for each guard the plan goes past, with the numbers.
 
-    ``projects`` maps the keys of providers to their project ids.
+    ``projects`` maps the keys of providers to their project ids. ``declared`` is what the stack declares, also beside
+    what the plan is limited to. ``destroy`` says that all alarms are meant to be cleared; no default forbids that.
     """
-    return tuple(_violations(plan, guards, projects))
+    return tuple(_violations(plan, guards, projects, alarm_count(plan, declared), destroy))
 
 
-def _violations(plan: Plan, guards: Guards, projects: Mapping[str, str]) -> Iterator[Diagnostic]:
+def alarm_count(plan: Plan, declared: Sequence[Desired]) -> int:
+    """How many alarms a stack has: those it declares firing, and the others that the plan found firing."""
+    wanted = {item.address for item in declared if item.kind is Kind.ALARM and item.firing}
+    wanted |= {change.address for change in plan.changes if _is_wanted(change)}
+    found = {change.address: len(change.before) for change in plan.changes if change.before}
+    return sum(found.values()) + len(wanted - found.keys())
+
+
+def _is_wanted(change: Change) -> bool:
+    return change.desired is not None and change.desired.kind is Kind.ALARM and change.desired.firing
+
+
+def _violations(
+    plan: Plan, guards: Guards, projects: Mapping[str, str], alarms: int, destroy: bool
+) -> Iterator[Diagnostic]:
     changes = len(plan.pending)
-    if guards.max_changes is not None and changes > guards.max_changes:
-        yield _refused(f"the plan makes {changes} changes, and guards.max_changes allows {guards.max_changes}")
-    clears = sum(operation.verb is Verb.CLEAR and not operation.only_if_duplicate for operation in plan.operations)
-    if guards.max_clears is not None and clears > guards.max_clears:
-        yield _refused(f"the plan clears {clears} alarms, and guards.max_clears allows {guards.max_clears}")
+    if guards.max_changes is not None and changes > allowed(guards.max_changes, alarms):
+        told = f"the plan makes {_count(changes, 'change')}, and guards.max_changes allows"
+        yield _refused(f"{told} {_limit(guards.max_changes, alarms)}")
+    if guards.max_clears is not None:
+        clears = sum(_clears(change) for change in plan.changes)
+        if clears > allowed(guards.max_clears, alarms):
+            told = f"the plan clears {_count(clears, 'alarm')}, and guards.max_clears allows"
+            yield _refused(f"{told} {_limit(guards.max_clears, alarms)}")
+    elif alarms > FEW and not destroy:
+        lost = sum(_lost(change) for change in plan.changes)
+        if lost > alarms // 2:
+            told = f"the plan clears {lost:,} of the stack's {alarms:,} alarms"
+            hint = "if this is meant, say so with --force, or set guards.max_clears"
+            yield _refused(f"{told}; more than half needs --force or guards.max_clears", hint=hint)
     for change in plan.pending:
         severity = _severity(change)
         if guards.severities is not None and severity is not None and severity not in guards.severities:
-            allowed = ", ".join(guards.severities) or "none"
-            yield _refused(f"{change.address} has severity {severity}, and guards.severities allows {allowed}", change)
+            names = ", ".join(guards.severities) or "none"
+            yield _refused(f"{change.address} has severity {severity}, and guards.severities allows {names}", change)
         for provider in dict.fromkeys([change.provider, *(operation.provider for operation in change.operations)]):
             project = projects.get(provider)
             if guards.projects is not None and project is not None and project not in guards.projects:
-                allowed = ", ".join(guards.projects) or "none"
-                yield _refused(
-                    f"{change.address} is in project {project}, and guards.projects allows {allowed}", change
-                )
+                names = ", ".join(guards.projects) or "none"
+                yield _refused(f"{change.address} is in project {project}, and guards.projects allows {names}", change)
+
+
+def _clears(change: Change) -> int:
+    """How many alarms a change clears for certain."""
+    return sum(operation.verb is Verb.CLEAR and not operation.only_if_duplicate for operation in change.operations)
+
+
+def _lost(change: Change) -> int:
+    """How many alarms a change clears that nothing takes the place of."""
+    return max(0, _clears(change) - (change.action is Action.REPLACE))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _limit(limit: int | str, alarms: int) -> str:
+    if isinstance(limit, int):
+        return f"{limit:,}"
+    return f"{limit} of the stack's {_count(alarms, 'alarm')}, which is {allowed(limit, alarms):,}"
 
 
 def _severity(change: Change) -> str | None:
@@ -47,11 +100,13 @@ def _severity(change: Change) -> str | None:
     return severity_of(change.desired.identity)
 
 
-def _refused(summary: str, change: Change | None = None) -> Diagnostic:
+def _refused(
+    summary: str, change: Change | None = None, *, hint: str = "if this is meant, say so with --force"
+) -> Diagnostic:
     desired = change.desired if change else None
     return Diagnostic(
         summary,
         desired.position if desired else None,
-        "if this is meant, say so with --force",
+        hint,
         address=str(change.address) if change else None,
     )

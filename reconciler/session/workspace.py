@@ -32,6 +32,7 @@ from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
+from reconciler.plan.provenance import keys_to_clear, provenance_warning
 from reconciler.plan.state import KnownState, absent_addresses, merge
 from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
@@ -191,6 +192,8 @@ class Workspace:
         if self.ledger_path.parent == self.state_directory:  # elsewhere stacks of other directories keep theirs
             renamed = renamed_warnings(self.ledger_path, self.stack.root, plan.planned_at)
             plan = plan._replace(warnings=(*plan.warnings, *renamed))
+        unknown = self._provenance_warning(plan)
+        plan = plan._replace(warnings=(*plan.warnings, unknown)) if unknown else plan
         kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
         return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
 
@@ -225,9 +228,17 @@ class Workspace:
                 found += able[name].unmanaged(filters)
         return found
 
-    def refusals(self, plan: Plan) -> tuple[Diagnostic, ...]:
-        """The guards the plan goes past; ``--force`` overrules them."""
-        return violations(plan, self.stack.guards, self.projects)
+    def refusals(self, plan: Plan, *, destroy: bool = False) -> tuple[Diagnostic, ...]:
+        """The guards the plan goes past, ``destroy`` telling what it is for; ``--force`` overrules them."""
+        return violations(plan, self.stack.guards, self.projects, self.stack.desired, destroy=destroy)
+
+    def _provenance_warning(self, plan: Plan) -> Diagnostic | None:
+        keys = keys_to_clear(plan)
+        if not keys:
+            return None
+        with closing(read_ledger(self.ledger_path)) as ledger:
+            pushed = {*ledger.statuses(keys), *(entry.operation.key for entry in ledger.open_intents())}
+        return provenance_warning(keys, pushed)
 
     def is_carried_out(self, plan: Plan, ledger: Ledger) -> bool:
         """Whether the services show every effect of a saved plan of this stack. Raises ServiceError."""

@@ -199,6 +199,10 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
             ["7:5 siren.ok could be meant for any of the providers horn, horn.eu (add to it: provider: horn)"],
         ),
         ("stack: a\nguards: {max_clears: -1}\n", ["2:22 -1 must be at least 0"]),
+        (
+            "stack: a\nguards: {max_clears: 101%}\n",
+            ["2:22 max_clears: expected a whole number, or a percentage of the stack's alarms such as 10%"],
+        ),
         ("stack: a\nguards: {max_claers: 1}\n", ['2:10 unknown key "max_claers" (did you mean "max_clears"?)']),
         (
             "stack: a\nlocals:\n  a: ${local.b}\n  b: ${local.c}\n  c: ${local.a}\n  d: ${local.a}\n",

@@ -233,7 +233,7 @@ def test_guards_count_changes_and_clears_and_name_severities_and_projects() -> N
     found = [diagnostic.summary for diagnostic in violations(plan, guards, {"aom": "demo"})]
     assert found[:3] == [
         "the plan makes 3 changes, and guards.max_changes allows 2",
-        "the plan clears 1 alarms, and guards.max_clears allows 0",
+        "the plan clears 1 alarm, and guards.max_clears allows 0",
         "aom_alarm.c has severity Critical, and guards.severities allows Major",
     ]
     assert len(found) == 6
