@@ -58,9 +58,9 @@ def _violations(
     elif alarms > FEW and not destroy:
         lost = sum(_lost(change) for change in plan.changes)
         if lost > alarms // 2:
-            told = f"the plan clears {lost:,} of the stack's {alarms:,} alarms"
+            why = "alarms; more than half needs --force or guards.max_clears"
             hint = "if this is meant, say so with --force, or set guards.max_clears"
-            yield _refused(f"{told}; more than half needs --force or guards.max_clears", hint=hint)
+            yield _refused(f"the plan clears {lost:,} of the stack's {alarms:,} {why}", hint=hint)
     for change in plan.pending:
         severity = _severity(change)
         if guards.severities is not None and severity is not None and severity not in guards.severities:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,8 +21,8 @@ def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]
     """A warning for each other ledger beside ``ledger`` whose stack left alarms that may fire at ``now`` (epoch ms).
 
     ``ledger`` is in a directory that only stacks configured in ``root`` use. Stacks that a YAML file there still names
-    are left out, whatever the value of a variable in the name. What is no ledger, or cannot be read, is skipped;
-    nothing is written.
+    are left out, whatever the value of a variable in the name, and so is what ``ledger`` knows: the other file is its
+    copy. What is no ledger, or cannot be read, is skipped; nothing is written.
     """
     others = [file for file in sorted(ledger.parent.glob("*.db")) if file != ledger and file.is_file()]
     if not others:
@@ -31,6 +31,8 @@ def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]
     for file in others:
         if not any(fnmatchcase(file.stem, pattern) for pattern in named):
             left = _left(file, now)
+            own = _known(ledger, left)
+            left = tuple(alarm for alarm in left if alarm.key not in own)
             if left:
                 yield renamed_warning(file.stem, str(file), left)
 
@@ -42,6 +44,14 @@ def _left(file: Path, now: int) -> tuple[Orphan, ...]:
             return ledger.view(now, 0, {}).orphans
     except (DiagnosticError, OSError):
         return ()
+
+
+def _known(file: Path, alarms: Sequence[Orphan]) -> Container[str]:
+    """The keys of those alarms that a ledger has an outcome of."""
+    if not alarms:
+        return ()
+    with closing(read_ledger(file)) as ledger:
+        return ledger.statuses(alarm.key for alarm in alarms)
 
 
 def _stack_patterns(root: Path) -> set[str]:

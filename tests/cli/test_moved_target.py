@@ -105,3 +105,9 @@ def test_the_same_stack_of_another_environment_is_not_taken_for_renamed(tmp_path
 def test_files_beside_the_ledger_that_are_none_are_skipped(stack: Path) -> None:
     (stack / ".reconciler" / "notes.db").write_text("no ledger")
     assert warnings(stack) == []
+
+
+def test_a_copy_of_the_ledger_beside_it_is_not_taken_for_another_stack(stack: Path) -> None:
+    ledger = stack / ".reconciler" / "tests.db"
+    (stack / ".reconciler" / "backup.db").write_bytes(ledger.read_bytes())
+    assert warnings(stack) == []
