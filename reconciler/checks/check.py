@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -18,8 +18,8 @@ from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.severity import Severity
 
-Severity = Literal["Critical", "Major", "Minor", "Info"]
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 
 

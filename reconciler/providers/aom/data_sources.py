@@ -7,12 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
 from reconciler.core.duration import MINUTE
+from reconciler.core.severity import SEVERITIES
 from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.settings import PositiveDuration
 from reconciler.providers.window import Window
-
-SEVERITIES = ("Info", "Minor", "Major", "Critical")
-"""From least to greatest."""
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Text | Annotated[list[Text], Field(min_length=1)]

@@ -1,12 +1,13 @@
 """Fields: what a user may write for an alarm or an event of AOM, and the limits of the push page (table 5)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
 from reconciler.core.marks import PREFIX
+from reconciler.core.severity import Severity
 
 MANDATORY = ("event_name", "event_severity", "event_type", "resource_provider", "resource_type", "resource_id")
 """The metadata keys every alarm and event has."""
@@ -23,8 +24,6 @@ _EVENT_MARKS = 3
 
 # The greatest number of 13 digits: a query cannot name a later time.
 _LAST = 9_999_999_999_999
-
-Severity = Literal["Critical", "Major", "Minor", "Info"]
 
 
 def _metadata_key(key: str) -> str:

@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import ItemField
+from reconciler.core.severity import SEVERITIES, Severity
 from reconciler.providers.window import Window
-
-LEVELS = ("Info", "Minor", "Major", "Critical")
-"""From least to greatest."""
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -26,7 +24,7 @@ class CesEventsQuery(Window):
         None, description="Their name; all by default, which costs a request for each name."
     )
     event_source: Text | None = Field(None, description="Where they come from, as service.item.")
-    event_level: Literal["Critical", "Major", "Minor", "Info"] | None = Field(None, description="How severe they are.")
+    event_level: Severity | None = Field(None, description="How severe they are.")
     event_state: Literal["normal", "warning", "incident"] | None = Field(None, description="The state they speak of.")
     event_user: Text | None = Field(None, description="Who caused them.")
 
@@ -47,7 +45,7 @@ FIELDS = {
     "event_source": ItemField("Where it comes from."),
     "time": ItemField("When it happened, epoch milliseconds."),
     "event_type": ItemField("EVENT.CUSTOM or EVENT.SYS."),
-    "event_level": ItemField("Info, Minor, Major or Critical, in this order.", LEVELS),
+    "event_level": ItemField("Info, Minor, Major or Critical, in this order.", SEVERITIES),
     "event_state": ItemField("normal, warning or incident."),
     "event_user": ItemField("Who caused it."),
     "content": ItemField("What happened, in words; some places write a line break as \\n."),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from reconciler.core.duration import Instant
+from reconciler.core.severity import Severity
 from reconciler.providers.ces.mark import is_mark, wire_content
 
 MAX_CONTENT = 4096
@@ -18,7 +19,6 @@ NAME_WORDS = "a letter, then up to 63 letters, digits and _"
 _PART = r"[A-Za-z][A-Za-z0-9_]{2,31}"
 
 State = Literal["normal", "warning", "incident"]
-Level = Literal["Critical", "Major", "Minor", "Info"]
 
 
 class _Matching:
@@ -97,7 +97,7 @@ class CesEventFields(BaseModel):
 
     event_name: Name | None = Field(None, description="Its name; by default the resource's name.")
     event_source: Source = Field(description="Where it comes from, as service.item.")
-    event_level: Level | None = Field(None, description="How severe it is.")
+    event_level: Severity | None = Field(None, description="How severe it is.")
     event_state: State | None = Field(None, description="The state it speaks of.")
     content: Annotated[str, Field(max_length=MAX_CONTENT), AfterValidator(_content)] | None = Field(
         None, description="What happened, in words; at most 4,096 characters."
