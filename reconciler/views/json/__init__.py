@@ -1,1 +1,1 @@
-"""JSON: documents for other tools; each has ``format_version``, and only gains keys within a major version."""
+"""JSON documents for other tools; within a major ``format_version`` a document only gains keys."""

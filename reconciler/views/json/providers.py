@@ -14,7 +14,7 @@ from reconciler.views.json.document import document
 
 
 def providers_document(providers: Iterable[ProviderType]) -> dict[str, object]:
-    """What is installed."""
+    """The document of the installed provider types."""
     return document(
         providers=[
             {
