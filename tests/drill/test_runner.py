@@ -322,7 +322,7 @@ def test_what_ended_an_alarm_before_the_drill_did_is_told(play: Rig) -> None:
     cleared: list[str] = []
     record = play.start(watcher=somebody)
     assert {sent.address: sent.ended_by for sent in record.alarms} == {
-        "aom_alarm.slow": "another client",
+        "aom_alarm.slow": "somebody else",
         "aom_alarm.broken": "the service, its timeout having passed",
     }
     assert record.leftovers == ()
