@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +54,6 @@ def check(
     Queries what is firing, and runs canaries. Exits with 3 if a check fails, and with 1 if a query fails: a failed
     query is not treated as empty.
     """
-    from threading import Event
-
     from reconciler.app.check import run_stack_checks
     from reconciler.cli.progress import checking
     from reconciler.cli.stack import opened

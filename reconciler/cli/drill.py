@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,9 @@ from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import printable
+from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
     from reconciler.drill.record import Record
@@ -125,7 +129,6 @@ def run(
     from reconciler.app.drill import rehearse_drill, run_drill, run_store
     from reconciler.cli.drill_operator import check_approvable, drill_hooks
     from reconciler.cli.stack import opened
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     if speed is not None and not rehearse:
         hint = "add --rehearse: only the emulator's time can run faster"
@@ -195,7 +198,6 @@ def abort(
     from reconciler.views.json.drill import records_document
     from reconciler.views.markdown.drill import record_markdown
     from reconciler.views.text.drill import record_lines
-    from reconciler.views.text.line import line
 
     terminal = Terminal.of(ctx)
 
@@ -272,13 +274,11 @@ def report(
     It needs neither the configuration nor the network.
     """
     from reconciler.app.drill import recorded
-    from reconciler.core.text import printable
     from reconciler.views.html.drill import record_html
     from reconciler.views.json.drill import record_document
     from reconciler.views.junit.drill import record_junit
     from reconciler.views.markdown.drill import record_markdown
     from reconciler.views.text.drill import record_lines
-    from reconciler.views.text.line import Style, line
 
     terminal = Terminal.of(ctx)
     found, command = recorded(path, run), _commands(path)
@@ -301,8 +301,6 @@ def report(
 
 def _commands(path: Path, var: list[str] | None = None, var_file: list[Path] | None = None) -> Command:
     """Command lines that go on with the same stack and variables."""
-    from functools import partial
-
     from reconciler.cli.next_command import next_command
 
     return partial(next_command, stack=path, var=var, var_file=var_file)

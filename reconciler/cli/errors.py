@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from typer.exceptions import TyperException
 
@@ -76,8 +77,6 @@ def _service(error: Exception) -> Failure | None:
 
 def _emulator_hint(verdict: ErrorKind, request: str | None) -> str | None:
     """What to do where nothing on this machine takes the request: the emulator has not been started."""
-    from urllib.parse import urlsplit
-
     from reconciler.providers.http import is_loopback
     from reconciler.providers.protocol import ErrorKind
 

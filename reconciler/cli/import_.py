@@ -11,6 +11,8 @@ from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.text import printable
+from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
     from reconciler.app.import_ import Imports
@@ -94,9 +96,7 @@ def _declare(
     filtered: bool,
 ) -> None:
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.core.text import printable
     from reconciler.views.phrases.plan import count
-    from reconciler.views.text.line import Style, line
     from reconciler.views.yaml_export import yaml_export
 
     if imported.warnings:
@@ -141,10 +141,8 @@ def _adopt(
     from reconciler.cli.next_command import next_command
     from reconciler.cli.plan import save
     from reconciler.cli.plan_output import show_plan
-    from reconciler.core.text import printable
     from reconciler.plan.adoption import adopt
     from reconciler.views.phrases.plan import count
-    from reconciler.views.text.line import line
 
     plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())
     show_plan(terminal, plan, format)

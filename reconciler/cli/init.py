@@ -13,6 +13,7 @@ import typer
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Terminal
+from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -71,7 +72,6 @@ def init(
     from importlib.resources import files
 
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.views.text.line import Style, line
 
     stack = name if name is not None else _name(directory)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", stack):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,8 +50,6 @@ def list_(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """List the runs, newest first, and who holds the lease."""
-    from contextlib import closing
-
     from reconciler.cli.clock import now
     from reconciler.views.json.ledger import runs_document
     from reconciler.views.text.ledger import run_lines
@@ -95,9 +96,6 @@ def settle(
     The outcomes go into the journal. `reconciler apply` does this first, too. Exits with 4 if a query fails, so that
     an operation stays open.
     """
-    from functools import partial
-    from threading import Event
-
     from reconciler.app.settle import settle_stack
     from reconciler.cli.progress import working
     from reconciler.cli.stack import opened
@@ -155,8 +153,6 @@ def unlock(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> ExitCode:
     """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
-    from contextlib import closing
-
     from reconciler.app.ledger_file import find
     from reconciler.cli.clock import now
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError

@@ -11,6 +11,7 @@ import typer
 
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.views.text.line import line
 
 if TYPE_CHECKING:
     from reconciler.session.receiver import RunReceiver
@@ -50,7 +51,6 @@ def listening(terminal: Terminal, listen: str | None, hostnames: Sequence[str] |
         yield None
         return
     from reconciler.session.receiver import run_receiver
-    from reconciler.views.text.line import line
 
     host, port = listen_address(listen)
     sender_token = secret(terminal, SENDER_TOKEN_ENV, None)

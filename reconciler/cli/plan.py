@@ -21,6 +21,8 @@ from reconciler.cli.options import (
     VarOption,
 )
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.text import printable
+from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
     from reconciler.plan.plan import Plan
@@ -113,12 +115,9 @@ def save(
     key: str | None = None,
 ) -> None:
     """Write a plan file, signed if there is a key; say how to apply it to the stack with the same variables."""
-
     from reconciler.app.planfiles import plan_text
     from reconciler.cli.next_command import next_command
     from reconciler.core.duration import format_instant
-    from reconciler.core.text import printable
-    from reconciler.views.text.line import Style, line
 
     terminal.write_file(path, plan_text(plan, key))
     if path == Path("-") or not path.is_file():

@@ -10,6 +10,7 @@ import typer
 from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.views.text.line import line
 
 app = command_app()
 
@@ -29,7 +30,6 @@ def schema(
     from reconciler.app.schemas import schemas
     from reconciler.views.json.document import encode
     from reconciler.views.json.schema import DOCUMENTS
-    from reconciler.views.text.line import line
 
     terminal = Terminal.of(ctx)
     made = schemas(DOCUMENTS)

@@ -11,6 +11,7 @@ from reconciler.cli.command import command_app, examples
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.options import HERE, FormatOption, FullOption
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.views.text.line import line
 
 app = command_app()
 
@@ -85,7 +86,6 @@ def _show_saved(terminal: Terminal, path: Path, format: Format) -> None:
     from reconciler.cli.clock import now
     from reconciler.cli.plan_output import show_plan
     from reconciler.views.phrases.plan import deadline
-    from reconciler.views.text.line import line
 
     plan = load_plan(path)
     show_plan(terminal, plan, format)

@@ -30,6 +30,7 @@ from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import violations
+from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.provenance import keys_to_clear, provenance_warning
@@ -242,7 +243,6 @@ class Workspace:
 
     def is_carried_out(self, plan: Plan, ledger: Ledger) -> bool:
         """Whether the services show every effect of a saved plan of this stack. Raises ServiceError."""
-        from reconciler.plan.operations import forgeries
         from reconciler.plan.stale import is_carried_out
 
         if plan.stack != self.stack.name or any(forgeries(plan, self.resource_types)):
@@ -256,7 +256,6 @@ class Workspace:
 
     def staleness(self, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
         """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
-        from reconciler.plan.operations import forgeries
         from reconciler.plan.stale import staleness
 
         if plan.stack != self.stack.name:
