@@ -95,7 +95,7 @@ def apply(
     request = Request("apply", run_options(parallelism, no_verify, deadline), force)
     question = "Do you want to perform these actions?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve or approved is not None)
-    with opened(terminal, path, var, var_file) as workspace:
+    with opened(terminal, path, var, var_file, parallelism=parallelism) as workspace:
         if approved is not None:
             result = apply_saved(workspace, request, operator, approved)
         else:

@@ -54,5 +54,5 @@ def destroy(
     request = Request("destroy", run_options(parallelism, no_verify, deadline), force)
     question = "Do you really want to clear all of these alarms?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve)
-    with opened(terminal, path, var, var_file, data=False) as workspace:
+    with opened(terminal, path, var, var_file, data=False, parallelism=parallelism) as workspace:
         return show_result(terminal, destroy_stack(workspace, request, operator, targets), format)

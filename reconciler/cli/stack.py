@@ -23,6 +23,7 @@ def opened(
     *,
     data: bool = True,
     receiver: RunReceiver | None = None,
+    parallelism: int | None = None,
 ) -> Iterator[Workspace]:
     """Open the stack at a path; its secrets are redacted from now on, its warnings reported.
 
@@ -33,7 +34,7 @@ def opened(
     from reconciler.session.workspace import open_workspace
 
     values = inputs(terminal.environ, variables, files)
-    with open_workspace(path, values, data=data, receiver=receiver) as workspace:
+    with open_workspace(path, values, data=data, receiver=receiver, parallelism=parallelism) as workspace:
         terminal.redact(workspace.stack.secrets)
         if workspace.stack.warnings:
             terminal.report(workspace.stack.warnings)

@@ -25,7 +25,8 @@ class ProviderPool:
     """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens.
 
     ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
-    That one notifies ``receiver``, a receiver that runs with the command, of all its alarms.
+    That one notifies ``receiver``, a receiver that runs with the command, of all its alarms. ``parallelism`` overrides
+    that of every provider.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class ProviderPool:
         clock: Clock,
         embedded: str | None = None,
         receiver: RunReceiver | None = None,
+        parallelism: int | None = None,
     ) -> None:
+        self._parallelism = parallelism
         self._registry = registry
         self._directory = directory
         self._resources = resources
@@ -88,6 +91,8 @@ class ProviderPool:
 
     def _open(self, config: ProviderConfig) -> Provider:
         settings = config.settings
+        if self._parallelism is not None and "parallelism" in type(settings).model_fields:
+            settings = settings.model_copy(update={"parallelism": self._parallelism})
         wanted = "embedded" in (getattr(settings, "endpoint", None), *getattr(settings, "endpoints", ()))
         context = ProviderContext(
             f"reconciler/{__version__}",
@@ -96,7 +101,7 @@ class ProviderPool:
             None if self._receiver is None else self._receiver.endpoint,
         )
         try:
-            provider = self._type(config).open(config.key, config.settings, context)
+            provider = self._type(config).open(config.key, settings, context)
         except ValueError as error:
             raise DiagnosticError(Diagnostic(f"provider {config.key}: {error}", config.position)) from None
         self._resources.callback(provider.close)

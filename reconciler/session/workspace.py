@@ -315,18 +315,21 @@ def open_workspace(
     clock: Clock | None = None,
     data: bool = True,
     receiver: RunReceiver | None = None,
+    parallelism: int | None = None,
 ) -> Iterator[Workspace]:
     """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml`` and ``*.yml``) and open it.
 
     With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
-    destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. Raises DiagnosticError with
-    everything that is wrong with it.
+    destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. ``parallelism`` overrides that
+    of every provider. Raises DiagnosticError with everything that is wrong with it.
     """
     registry = registry or Registry()
     clock = clock or SystemClock()
     sources, root = read_sources(path)
     with ExitStack() as resources:
-        connections = ProviderPool(registry, root / STATE_DIRECTORY, resources, clock, receiver=receiver)
+        connections = ProviderPool(
+            registry, root / STATE_DIRECTORY, resources, clock, receiver=receiver, parallelism=parallelism
+        )
         stack = load_stack(
             sources,
             root,

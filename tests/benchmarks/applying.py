@@ -94,7 +94,7 @@ def _apply(plan: Plan, url: str, options: Options, *, journal: bool = True) -> f
     """Seconds from a plan, its providers and its ledger at hand, to its result; everything is sent and journalled."""
     with tempfile.TemporaryDirectory() as directory:
         ledger: Ledger = open_ledger(Path(directory) / "bench.db") if journal else _NoLedger()
-        provider = _open(url)
+        provider = _open(url, options.parallelism or _NEAR)
         clock = SystemClock()
         with closing(provider), closing(ledger):
             holder = ledger.acquire("bench", "bench", os.getpid(), clock.now(), 1_000_000)
@@ -112,10 +112,10 @@ def _plan(url: str, alarms: int) -> Plan:
     return make_plan("bench", stack.desired, [], SystemClock().now(), types=registry.resource_types())
 
 
-def _open(url: str):  # type: ignore[no-untyped-def]
+def _open(url: str, parallelism: int):  # type: ignore[no-untyped-def]
     kind = Registry().get("aom")
     assert kind is not None
-    settings = {"endpoint": url, "project_id": "demo", "auth": {"token": "not-a-secret"}}
+    settings = {"endpoint": url, "project_id": "demo", "auth": {"token": "not-a-secret"}, "parallelism": parallelism}
     return kind.open("aom", kind.settings.model_validate(settings), ProviderContext("benchmark", wall_clock))
 
 

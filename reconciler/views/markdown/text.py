@@ -13,6 +13,8 @@ LIMIT = 65_536
 _FENCE = re.compile("(`{3,})")
 _LINK = re.compile(r"\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])", re.IGNORECASE)
 """What Markdown makes a link of by itself: addresses, numbers of issues."""
+_BREAK = "&#8203;"
+"""A space of no width, as an entity: it keeps Markdown from making a link or a mention."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
 
 
@@ -20,7 +22,7 @@ def escape(text: str) -> str:
     """Text on one line, of which no character means anything to Markdown or HTML, and which mentions nobody."""
     # As html.escape does, without its module: that has a table of all entities, 2 ms in every command with a secret.
     shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _LINK.sub("\\g<0>\u200b", _SPECIAL.sub(r"\\\1", shown).replace("\\@", "@\u200b"))
+    return _LINK.sub(rf"\g<0>{_BREAK}", _SPECIAL.sub(r"\\\1", shown).replace("\\@", f"@{_BREAK}"))
 
 
 def code(text: str) -> str:
