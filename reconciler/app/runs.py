@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from reconciler.app.ledger_file import find
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.run_id import matching_runs
 from reconciler.ledger.protocol import Entry, Run
 from reconciler.ledger.sqlite import read_ledger
 
@@ -23,7 +24,8 @@ def past_run(id: str, where: Path, now: int, stack: str | None = None) -> PastRu
     """The run with this id, or the only one whose id begins so. Raises DiagnosticError if there is no such run."""
     with closing(read_ledger(find(where, stack))) as ledger:
         runs = ledger.runs()
-        found = [run for run in runs if run.id == id] or [run for run in runs if run.id.startswith(id)]
+        ids = matching_runs(id, [run.id for run in runs])
+        found = [run for run in runs if run.id in ids]
         if len(found) != 1:
             summary = f"more than one run begins with {id}" if found else f"there is no run {id}"
             raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` shows them all"))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.files import write_text
+from reconciler.core.run_id import matching_runs
 from reconciler.drill.record import Record
 
 DIRECTORY = "drills"
@@ -38,9 +39,7 @@ class RunStore:
 
     def load(self, run: str) -> Record:
         """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
-        runs = [found for found in self.runs() if found == run] or [
-            found for found in self.runs() if found.startswith(run)
-        ]
+        runs = matching_runs(run, self.runs())
         if len(runs) != 1:
             summary = f"more than one run begins with {run}" if runs else f"there is no run {run} of a drill"
             raise DiagnosticError(Diagnostic(summary, hint="`reconciler drill status` shows the runs there are"))
