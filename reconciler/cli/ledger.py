@@ -113,7 +113,7 @@ def settle(
 
 @app.command()
 def doctor(ctx: typer.Context, where: WhereArgument = HERE, stack: StackOption = None) -> ExitCode:
-    """Examine a ledger file: its pages, the digest of every row, and what the journal adds up to.
+    """Examine a ledger file for damage: pages, rows, totals.
 
     Changes nothing. Exits with 1 if the file is damaged.
     """
@@ -133,7 +133,10 @@ def salvage(
     where: WhereArgument = HERE,
     stack: StackOption = None,
 ) -> ExitCode:
-    """Copy every row of a damaged ledger that is still good into a new file, and say what is left out."""
+    """Copy what is still good of a damaged ledger into a new file.
+
+    Says what is left out, and changes nothing in the damaged one.
+    """
     from reconciler.app.ledger_file import find
     from reconciler.cli.clock import now
     from reconciler.ledger.salvage import salvage as write
