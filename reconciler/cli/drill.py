@@ -138,7 +138,9 @@ def run(
         raise DiagnosticError(Diagnostic("--listen cannot be combined with --rehearse", hint=hint))
     terminal = Terminal.of(ctx)
     check_approvable(terminal, yes=yes or rehearse)
-    hooks = drill_hooks(terminal, automatic=yes or not terminal.interactive, approved=yes or rehearse)
+    hooks = drill_hooks(
+        terminal, _commands(path, var, var_file), automatic=yes or not terminal.interactive, approved=yes or rehearse
+    )
     with (
         listening(terminal, listen, hostname) as receiver,
         opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
@@ -172,7 +174,9 @@ def resume(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
-        record = resume_drill(workspace, name, store, drill_hooks(terminal, automatic=yes))
+        record = resume_drill(
+            workspace, name, store, drill_hooks(terminal, _commands(path, var, var_file), automatic=yes)
+        )
     return _show(terminal, record, format, _commands(path, var, var_file))
 
 
@@ -206,7 +210,9 @@ def abort(
 
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
-        records = abort_drills(workspace, name, store, drill_hooks(terminal, automatic=True), waiting)
+        records = abort_drills(
+            workspace, name, store, drill_hooks(terminal, _commands(path, var, var_file), automatic=True), waiting
+        )
     terminal.changed = any(record.emissions for record in records)
     command = _commands(path, var, var_file)
     terminal.result(

@@ -34,8 +34,11 @@ def check_approvable(terminal: Terminal, *, yes: bool) -> None:
         raise DiagnosticError(Diagnostic(summary, hint=hint))
 
 
-def drill_hooks(terminal: Terminal, *, automatic: bool, approved: bool = True) -> Hooks:
-    """The operator of a run: with ``automatic`` pauses confirm themselves; without ``approved`` its name is asked."""
+def drill_hooks(terminal: Terminal, command: Callable[[str], str], *, automatic: bool, approved: bool = True) -> Hooks:
+    """The operator of a run: with ``automatic`` pauses confirm themselves; without ``approved`` its name is asked.
+
+    ``command`` makes the command lines of hints.
+    """
 
     @contextmanager
     def hooks(workspace: Workspace) -> Iterator[OperatorHooks]:
@@ -51,7 +54,7 @@ def drill_hooks(terminal: Terminal, *, automatic: bool, approved: bool = True) -
                     return approved or _name_typed(terminal, drill, workspace)
 
             confirm = _confirmation(terminal, watcher.away, automatic=automatic)
-            yield OperatorHooks(owner(), confirm, approve, watcher.watch, stop)
+            yield OperatorHooks(owner(), confirm, approve, watcher.watch, stop, command)
 
     return hooks
 

@@ -58,7 +58,7 @@ class Terminal:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.stdin = stdin or sys.stdin or _nowhere("r")
-        self.stdout = stdout or sys.stdout or _nowhere("w")
+        self.stdout = stdout or sys.stdout or _missing()
         self.stderr = stderr or sys.stderr or _nowhere("w")
         self.environ = os.environ if environ is None else environ
         self.command = "reconciler"  # the command line, for "to continue: ..."
@@ -253,6 +253,11 @@ def _holds_unicode(stream: TextIO) -> bool:
 def _nowhere(mode: str) -> TextIO:
     """What stands for a stream that the process was started without (``>&-``): Python has none then."""
     return cast(TextIO, Path(os.devnull).open(mode, encoding="utf-8"))  # open as long as the process
+
+
+def _missing() -> TextIO:
+    """A standard output that fails when it is written to, as one does that was closed: a result must not get lost."""
+    return open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: PTH123  # as long as the process
 
 
 def _is_terminal(stream: TextIO) -> bool:

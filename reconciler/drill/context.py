@@ -42,10 +42,14 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class OperatorHooks:
-    """The operator of a run: who it is, what it answers and sees; ``approve`` is the last question before the start."""
+    """The operator of a run: who it is, what it answers and sees; ``approve`` is the last question before the start.
+
+    ``command`` makes the command line of the words that it is given, with the stack and the variables of this one.
+    """
 
     owner: Owner
     confirm: Confirm
     approve: Callable[[Drill], bool]
     watcher: Watcher
     stop: Event
+    command: Callable[[str], str] = "reconciler {}".format

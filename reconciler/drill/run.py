@@ -47,7 +47,7 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
     if found or guards or plan.problems:
         raise DiagnosticError(*found, *guards, *plan.problems)
     with open_session(workspace, hooks.owner, hooks.stop, owner=drill.owner) as session:
-        _check_nothing_left(session, drill, store, rehearsal)
+        _check_nothing_left(session, drill, store, rehearsal, hooks.command)
         session.settle(hooks.stop)
         clock = session.clock
         record = new_record(drill, hooks.owner, workspace.targets, workspace.clock)
@@ -78,7 +78,7 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
     run is alive.
     """
     if record.digest != drill.digest:
-        hint = f"run `reconciler drill abort {drill.name}`, then start it again"
+        hint = f"run `{hooks.command(f'drill abort {drill.name}')}`, then start it again"
         raise DiagnosticError(
             Diagnostic(f"drill {drill.name} has changed since the run was started", drill.position, hint)
         )
@@ -175,9 +175,12 @@ def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], De
     return found
 
 
-def _check_nothing_left(session: StackSession, drill: Drill, store: RunStore, rehearsal: bool) -> None:
-    """Raise DiagnosticError where an earlier run of the drill is not over, or something of it is active."""
-    hint = f"`reconciler drill resume {drill.name}` resumes it, `reconciler drill abort {drill.name}` clears it"
+def _check_nothing_left(
+    session: StackSession, drill: Drill, store: RunStore, rehearsal: bool, command: Callable[[str], str]
+) -> None:
+    """Raise DiagnosticError if an earlier run of the drill is not over, or something of it is active."""
+    resuming, aborting = command(f"drill resume {drill.name}"), command(f"drill abort {drill.name}")
+    hint = f"`{resuming}` resumes it, `{aborting}` clears it"
     unfinished = [] if rehearsal else store.unfinished(drill.name)
     if unfinished:
         last = unfinished[0]
@@ -187,7 +190,7 @@ def _check_nothing_left(session: StackSession, drill: Drill, store: RunStore, re
         )
     active = session.active()
     if active:
-        hint = f"`reconciler drill abort {drill.name}` clears them"
+        hint = f"`{aborting}` clears them"
         raise DiagnosticError(Diagnostic(f"{len(active)} alarms of drill {drill.name} are active already", hint=hint))
 
 

@@ -109,6 +109,9 @@ def test_an_alarm_that_may_be_left_is_named_and_exit_code_4(tmp_path: Path, emul
     report = reconciler("drill", "report", run, tmp_path, "--format", "markdown").out
     assert f"\nTo clear what is left: `reconciler drill abort outage {tmp_path}`\n" in report
     emulator.clear_faults()
+    again = reconciler("drill", "run", "outage", tmp_path, "--yes", "--var-file", values)
+    assert again.code == 1
+    assert f"`reconciler drill abort outage {tmp_path} --var-file '{values}'` clears" in " ".join(again.err.split())
     status = reconciler("drill", "status", tmp_path)
     assert "2 alarms of drill outage active now:" in status.out
     aborted = reconciler("drill", "abort", "outage", tmp_path)

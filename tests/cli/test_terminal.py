@@ -101,8 +101,17 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_stream_that_is_not_there_is_no_error(closed: str) -> None:
+@pytest.mark.parametrize("redirection", [">&-", "<&- >&-"])
+def test_a_closed_standard_output_is_one_line_and_exit_code_1(redirection: str) -> None:
+    command = f"{sys.executable} -m reconciler version {redirection}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "standard output" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_another_stream_that_is_not_there_is_no_error(closed: str) -> None:
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m reconciler version {closed}"], capture_output=True, timeout=60, check=False
     )
