@@ -81,7 +81,9 @@ class DeliveryOutcome(NamedTuple):
     times: int = 0
 
 
-def judge(awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool = False) -> DeliveryOutcome | None:
+def evaluate_delivery(
+    awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool = False
+) -> DeliveryOutcome | None:
     """What became of a notification; None while there is time for it to arrive, unless the wait is ``over``."""
     arrivals = [arrival for arrival in log.arrivals if awaited.matches(arrival)]
     wanted = [each for each in arrivals if expected.receiver in (None, each.receiver)]
@@ -146,7 +148,7 @@ class DeliveryProof:
         def probe() -> ProbeResult:
             nonlocal last
             try:
-                last = judge(awaited, self.expected, self._log([awaited]))
+                last = evaluate_delivery(awaited, self.expected, self._log([awaited]))
             except ServiceError as error:
                 last = _out_of_reach(error)
                 return probe_failure(error)
@@ -172,7 +174,7 @@ class DeliveryProof:
             log = self._log(awaited)
         except ServiceError as error:
             return [_out_of_reach(error)] * len(awaited)
-        outcomes = [judge(each, self.expected, log, over=True) for each in awaited]
+        outcomes = [evaluate_delivery(each, self.expected, log, over=True) for each in awaited]
         return [each for each in outcomes if each is not None]
 
     def _log(self, awaited: Sequence[Awaited]) -> DeliveryLog:
@@ -192,7 +194,7 @@ class ItemsVerdict(NamedTuple):
     final: bool = False
 
 
-def judge_items(
+def evaluate_items(
     items: Sequence[Item], expected: Delivered, ask: Callable[[DeliveryQuery], DeliveryLog]
 ) -> ItemsVerdict:
     """Whether a notification arrived for each alarm that a query found. Raises ServiceError."""
@@ -205,18 +207,18 @@ def judge_items(
         since=min((each.since or 0 for _, each in awaited), default=0),
     )
     log = _asked(ask, query, expected)
-    judged: list[tuple[Item, DeliveryOutcome | None]] = []
+    evaluated: list[tuple[Item, DeliveryOutcome | None]] = []
     for item, each in awaited:
         if not each.keys and each.fingerprint is None:
             reason = f"not provable: the alarm carries no {KEY}, so that its {each.words} cannot be identified"
-            judged.append((item, DeliveryOutcome(DeliveryStatus.NOT_PROVABLE, reason)))
+            evaluated.append((item, DeliveryOutcome(DeliveryStatus.NOT_PROVABLE, reason)))
         elif each.status == "resolved" and each.since is None:
-            judged.append((item, None))
+            evaluated.append((item, None))
         else:
-            judged.append((item, judge(each, expected, log)))
-    wrong = [(item, each) for item, each in judged if each is None or each.status is not DeliveryStatus.DELIVERED]
+            evaluated.append((item, evaluate_delivery(each, expected, log)))
+    wrong = [(item, each) for item, each in evaluated if each is None or each.status is not DeliveryStatus.DELIVERED]
     if not wrong:
-        longest = max((each.after or 0 for _, each in judged if each is not None), default=0)
+        longest = max((each.after or 0 for _, each in evaluated if each is not None), default=0)
         return ItemsVerdict(True, f"{len(items)} delivered, the last after {rough_duration(longest)}")
     told = [each for _, each in wrong if each is not None]
     status = worst(told)

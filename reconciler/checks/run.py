@@ -12,7 +12,7 @@ from typing import Protocol
 from reconciler.apply.sender import DeniedError
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck
-from reconciler.checks.delivery import AskReceiver, DeliveryProof, judge_items
+from reconciler.checks.delivery import AskReceiver, DeliveryProof, evaluate_items
 from reconciler.checks.evaluate import Evaluation, evaluate
 from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
@@ -143,7 +143,7 @@ class _Runner:
         """Whether a notification arrived for each item, besides all else that is expected."""
         assert check.receiver is not None
         try:
-            found = judge_items(items, expected, partial(self._receivers, check.receiver))
+            found = evaluate_items(items, expected, partial(self._receivers, check.receiver))
         except ServiceError as error:
             return Evaluation(False, f"the receiver could not be queried: {error.detail}"), probe_failure(error)
         return Evaluation(found.holds is True, found.reason, found.failing_items), ProbeResult(found.holds, found.final)

@@ -125,7 +125,7 @@ class StepExecutor:
             if not plan.problems or self._clock.now() >= until:
                 break
             self._end.check()
-            self._observer.look()
+            self._observer.poll()
             self._clock.wait(pause, self._stop)
         cleared = self._apply(step, plan)
         for address in addresses:
@@ -148,7 +148,7 @@ class StepExecutor:
         began = self._clock.now()
 
         def attend() -> bool:
-            self._observer.look()
+            self._observer.poll()
             try:
                 self._end.check()
             except DrillStopped:
@@ -196,14 +196,14 @@ class StepExecutor:
         result = self._session.apply(plan, self._stop)
         done = [change for change in plan.pending if result.status(change) is Status.DONE]
         self._record_outcomes(step, plan, result, now)
-        self._observer.watch(
+        self._observer.track(
             [
                 one
                 for one in plan.operations
                 if one.key in result.outcomes and result.outcomes[one.key].status is Status.DONE
             ]
         )
-        self._observer.look()
+        self._observer.poll()
         if result.ending is ApplyStatus.DENIED:
             raise DrillStopped(DrillStatus.FAILED, str(result.cause))
         undone = [outcome for outcome in result.outcomes.values() if outcome.status is not Status.DONE]

@@ -46,7 +46,7 @@ class EffectObserver:
         self._next_notice = 0
         self._lock = Lock()
 
-    def watch(self, operations: Sequence[Operation]) -> None:
+    def track(self, operations: Sequence[Operation]) -> None:
         """Look for the effect of operations that are done, for as long as their services may take."""
         now = self._session.clock.now()
         for operation in operations:
@@ -55,7 +55,7 @@ class EffectObserver:
         self._pauses, self._next = poll_intervals(), 0
         self._notice_pauses, self._next_notice = poll_intervals(first=0.2, cap=SLOWEST), 0
 
-    def look(self) -> float | None:
+    def poll(self) -> float | None:
         """Look for what is due to be looked for; how long (s) until the next look, None where nothing is awaited."""
         if not self._lock.acquire(blocking=False):
             return None
@@ -169,7 +169,7 @@ class ObservingClock:
     def wait(self, seconds: float, stop: Event) -> bool:
         until = self._clock.now() + round(seconds * 1000)
         while not stop.is_set():
-            pause = self._observer.look()
+            pause = self._observer.poll()
             left = (until - self._clock.now()) / 1000
             if left <= 0:
                 break

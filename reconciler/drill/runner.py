@@ -89,7 +89,7 @@ class DrillRunner:
             left = (instant - self._clock.now()) / 1000
             if left <= 0:
                 return
-            pause = self._observer.look()
+            pause = self._observer.poll()
             left = (instant - self._clock.now()) / 1000
             if left > 0:
                 self._clock.wait(min(left, TICK, TICK if pause is None else max(pause, 0.01)), self._stop)

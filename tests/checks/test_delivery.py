@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.checks.delivery import Awaited, DeliveryOutcome, DeliveryStatus, judge, judge_items, worst
+from reconciler.checks.delivery import (
+    Awaited,
+    DeliveryOutcome,
+    DeliveryStatus,
+    evaluate_delivery,
+    evaluate_items,
+    worst,
+)
 from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus
 from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery, Span
@@ -32,7 +39,7 @@ def log(*arrivals: Arrival, after: int = 60_000, **changes: Any) -> DeliveryLog:
 
 
 def word(*arguments: Any, **options: Any) -> str | None:
-    found = judge(*arguments, **options)
+    found = evaluate_delivery(*arguments, **options)
     return None if found is None else found.status.value
 
 
@@ -69,14 +76,14 @@ def test_nothing_is_said_while_there_is_time() -> None:
 
 
 def test_an_alarm_that_is_silenced_proves_nothing() -> None:
-    found = judge(replace(FIRING, suppressed="silenced by s1"), expected(), log())
+    found = evaluate_delivery(replace(FIRING, suppressed="silenced by s1"), expected(), log())
     assert found is not None
     assert found.status is DeliveryStatus.NOT_PROVABLE
     assert found.reason == "no notification arrived within 10s; not provable: silenced by s1"
 
 
 def test_the_receiver_where_it_arrived_instead_is_named() -> None:
-    found = judge(FIRING, expected(receiver="oncall"), log(arrival(receiver="backup")))
+    found = evaluate_delivery(FIRING, expected(receiver="oncall"), log(arrival(receiver="backup")))
     assert found is not None
     assert found.reason == "no notification arrived at oncall within 10s (but at backup)"
 
@@ -84,7 +91,7 @@ def test_the_receiver_where_it_arrived_instead_is_named() -> None:
 def test_an_end_that_was_notified_before_the_alarm_was_cleared_is_not_the_clears() -> None:
     early, late = arrival(-5_000, status="resolved"), arrival(500, status="resolved")
     assert word(RESOLVED, expected(), log(early)) == "missing"
-    assert judge(RESOLVED, expected(), log(early, late)) == (
+    assert evaluate_delivery(RESOLVED, expected(), log(early, late)) == (
         DeliveryStatus.DELIVERED,
         "notification of its end arrived at oncall after 500ms",
         500,
@@ -117,21 +124,21 @@ def asking(found: DeliveryLog, asked: list[DeliveryQuery] | None = None) -> Any:
 def test_all_alarms_of_a_query_are_asked_for_at_once() -> None:
     asked: list[DeliveryQuery] = []
     found = log(arrival(), arrival(key="k2"))
-    outcome = judge_items([item(1), item(2, starts_at=PUSHED - 5_000)], expected(), asking(found, asked))
+    outcome = evaluate_items([item(1), item(2, starts_at=PUSHED - 5_000)], expected(), asking(found, asked))
     assert (outcome.holds, outcome.reason) == (True, "2 delivered, the last after 6s")
     assert asked == [DeliveryQuery(("k1", "k2"), (), None, PUSHED - 5_000)]
 
 
 def test_one_alarm_that_was_not_delivered_fails_and_is_named() -> None:
-    outcome = judge_items([item(1), item(2)], expected(), asking(log(arrival())))
+    outcome = evaluate_items([item(1), item(2)], expected(), asking(log(arrival())))
     assert (outcome.holds, outcome.failing_items) == (False, (item(2),))
     assert "1 of 2 not delivered as expected: no notification arrived within 10s" in outcome.reason
 
 
 def test_an_alarm_whose_time_is_not_over_is_waited_for() -> None:
-    outcome = judge_items([item(1)], expected(), asking(log(after=1_000)))
+    outcome = evaluate_items([item(1)], expected(), asking(log(after=1_000)))
     assert (outcome.holds, outcome.final, outcome.reason) == (False, False, "1 of 1 not delivered yet")
-    ended = judge_items([item(1)], expected(resolved=True), asking(log(arrival())))
+    ended = evaluate_items([item(1)], expected(resolved=True), asking(log(arrival())))
     assert (ended.holds, ended.final) == (False, False), "it has not ended"
 
 
@@ -139,22 +146,22 @@ def test_what_was_left_out_for_another_receiver_does_not_matter() -> None:
     def ask(query: DeliveryQuery) -> DeliveryLog:
         return log(truncated=1 if query.receiver is None else 0)
 
-    assert judge_items([item(1)], expected(), ask).holds is None
-    assert judge_items([item(1)], expected(receiver="oncall"), ask).holds is False
+    assert evaluate_items([item(1)], expected(), ask).holds is None
+    assert evaluate_items([item(1)], expected(receiver="oncall"), ask).holds is False
 
 
 def test_an_alarm_that_carries_no_key_is_known_by_its_fingerprint_or_not_at_all() -> None:
     foreign = item(1, metadata={}, fingerprint="f1")
     found = log(arrival(key=None, fingerprint="f1"))
-    assert judge_items([foreign], expected(), asking(found)).holds is True
-    unknown = judge_items([item(1, metadata={})], expected(), asking(found))
+    assert evaluate_items([foreign], expected(), asking(found)).holds is True
+    unknown = evaluate_items([item(1, metadata={})], expected(), asking(found))
     assert unknown.holds is None
     assert "carries no reconciler_key" in unknown.reason
 
 
 def test_an_alarm_that_is_suppressed_proves_nothing() -> None:
-    assert judge_items([item(1, state="suppressed")], expected(), asking(log())).holds is None
+    assert evaluate_items([item(1, state="suppressed")], expected(), asking(log())).holds is None
 
 
 def test_no_alarms_are_none_delivered() -> None:
-    assert judge_items([], expected(), asking(log())).holds is False
+    assert evaluate_items([], expected(), asking(log())).holds is False
