@@ -56,12 +56,12 @@ def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(snapshot: Cal
         done = place.run("ledger", "settle")
         assert done.code == 4
         assert "could not be queried and stay open: " in done.out
+        assert "never arrived and will be planned anew" in done.out  # never begun: known without a query
         place.emulator.clear_faults()
         document = json.loads(place.run("ledger", "settle", "--format", "json").out)
         assert document["open"] == []
         assert {item["verb"] for item in document["arrived"]} == {"push"}
-        assert document["lost"]
-        assert {"address", "provider", "key", "run", "intended_at"} < document["lost"][0].keys()
+        assert {"address", "provider", "key", "run", "intended_at"} < document["arrived"][0].keys()
 
 
 def test_a_stack_that_was_never_applied_has_nothing_open_and_gets_no_ledger(
