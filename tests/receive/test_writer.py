@@ -25,7 +25,7 @@ LIMITS = Limits(10**9, 10**9, 10**9)
 
 
 class _Gated(SqliteStore):
-    """A store that waits before each batch until it is let on, and fails if it is told to."""
+    """A store that holds each batch until it is released, and fails on request."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

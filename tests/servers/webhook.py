@@ -1,4 +1,4 @@
-"""A webhook receiver: it takes every POST, keeps it, and answers what it is told to."""
+"""A webhook receiver: it stores every POST and answers with the configured status."""
 
 from __future__ import annotations
 
