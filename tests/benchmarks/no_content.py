@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tests.benchmarks import no_content_server
 from tests.benchmarks.processes import running
+from tests.servers.ports import free_port
 
 _CONFIGURATION = """\
 worker_processes 1;
@@ -53,7 +54,7 @@ def no_content() -> Iterator[Server]:
             yield server
         return
     with tempfile.TemporaryDirectory() as directory:
-        port = _free_port()
+        port = free_port()
         file = Path(directory) / "nginx.conf"
         file.write_text(_CONFIGURATION.format(directory=directory, port=port))
         process = subprocess.Popen([nginx, "-p", directory, "-e", f"{directory}/error.log", "-c", str(file)])
@@ -70,12 +71,6 @@ def distant(milliseconds: float) -> Iterator[Server]:
     """A server of our own that answers after so many milliseconds; in a process of its own while the block lasts."""
     with running([sys.executable, "-m", no_content_server.__name__, str(milliseconds)]) as url:
         yield Server(url, "a server of our own")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(port: int) -> None:

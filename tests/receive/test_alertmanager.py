@@ -25,7 +25,8 @@ from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings
 from reconciler.session.workspace import SystemClock
 from tests.receive.receivers import TOKEN
-from tests.servers.alertmanager import Alertmanager, alertmanager, alertmanager_cluster, free_port
+from tests.servers.alertmanager import Alertmanager, alertmanager, alertmanager_cluster
+from tests.servers.ports import free_port
 
 CLOCK: Clock = SystemClock()
 WAIT = "200ms"

@@ -7,7 +7,6 @@ need it.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.servers.ports import free_port
 
 FIND = Path(__file__).parents[2] / ".ci" / "alertmanager"
 START_S = 30.0
@@ -184,10 +185,3 @@ def programs() -> tuple[str, str]:
         raise RuntimeError(f"the tests need a Prometheus Alertmanager: {done.stderr.strip()[-1_000:]}")
     server, tool = done.stdout.split()[-2:]
     return server, tool
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

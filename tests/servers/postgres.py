@@ -9,7 +9,6 @@ import atexit
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+
+from tests.servers.ports import free_port
 
 FIND = Path(__file__).parents[2] / ".ci" / "postgres"
 _USERS = ("postgres", "nobody")
@@ -60,7 +61,7 @@ def server() -> Server:
             extra_groups=None if user is None else [],
         )
 
-    data, log, port = directory / "data", directory / "log", _free_port()
+    data, log, port = directory / "data", directory / "log", free_port()
     run(
         programs / "initdb",
         "--pgdata",
@@ -90,9 +91,3 @@ def _exists(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
