@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -57,10 +58,21 @@ def stop_while_waiting(process: subprocess.Popen[str], emulator: Emulator, path:
             process.send_signal(signal.SIGSTOP)
             with closing(read_ledger(path)) as ledger:
                 begun = set(ledger.in_flight(0))
-            if begun and begun <= set(sent_keys(emulator)):
+            if begun and begun <= set(sent_keys(emulator)) and not is_writing(path):
                 return
             process.send_signal(signal.SIGCONT)
         time.sleep(0.05)
+
+
+def is_writing(path: Path) -> bool:
+    """Whether somebody is in the middle of a write; stopped there, a run would keep all others from the ledger."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as ledger:
+        try:
+            ledger.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        ledger.execute("ROLLBACK")
+    return False
 
 
 def sent_keys(emulator: Emulator) -> list[str]:
