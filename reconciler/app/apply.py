@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from reconciler.app.owner import owner
 from reconciler.app.plan import plan_view
 from reconciler.app.settle import settle_open
-from reconciler.apply.executor import apply_plan
+from reconciler.apply.executor import RunFailedError, apply_plan
 from reconciler.apply.lease import leased
 from reconciler.apply.options import Options
 from reconciler.apply.progress import Progress
@@ -19,7 +19,7 @@ from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.core.operation import Outcome, Status
+from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger, RunState
 from reconciler.plan.plan import Plan
 from reconciler.session.workspace import Workspace
@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 
 class FailedRun(NamedTuple):
-    """A run that ended by an error nobody foresaw, after it had begun: what is known of it, and the error."""
+    """A run that ended by an internal error after it had begun: what is known of it, and the error."""
 
     result: Result
     error: Exception
@@ -120,8 +120,6 @@ def _execute(
         if not operator.approve(plan):
             return NotRun.DECLINED
         with operator.working(stop) as progress:
-            recorder = _Recorder(progress)
-            began_at = workspace.clock.now()
             try:
                 return apply_plan(
                     plan,
@@ -132,35 +130,11 @@ def _execute(
                     stop=stop,
                     command=request.command,
                     options=request.options,
-                    progress=recorder,
+                    progress=progress,
                     targets=workspace.target_texts,
                 )
-            except Exception as error:
-                if not recorder.began:
-                    raise
-                ended_at = workspace.clock.now()
-                known = Result(
-                    plan, "", began_at, ended_at, ApplyStatus.INTERRUPTED, recorder.outcomes, command=request.command
-                )
-                return FailedRun(known, error)
-
-
-class _Recorder:
-    """Remembers what a run did, for when it cannot tell any more."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.began = False
-        self.outcomes: dict[str, Outcome] = {}
-        self.verifying, self.note = progress.verifying, progress.note
-
-    def started(self, total: int) -> None:
-        self.began = True
-        self._progress.started(total)
-
-    def advanced(self, outcomes: Sequence[Outcome]) -> None:
-        self.outcomes |= {outcome.key: outcome for outcome in outcomes}
-        self._progress.advanced(outcomes)
+            except RunFailedError as error:
+                return FailedRun(error.result, error.__cause__ if isinstance(error.__cause__, Exception) else error)
 
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:

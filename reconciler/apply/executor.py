@@ -5,7 +5,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
@@ -54,12 +54,20 @@ def apply_plan(
     targets: what is journalled is journalled for them. A ledger that cannot be written, or a lease that is lost, ends
     the sending at once; the result says so. Setting ``stop`` ends the run early: nothing new is sent,
     running requests finish; the run sets it itself where a service rejects the credentials. Raises LeaseLostError where
-    the lease is gone before anything was begun.
+    the lease is gone before anything was begun, RunFailedError for an internal error after that.
     """
     with gc_frozen():
         options, progress = options or Options(), progress or NullProgress()
         executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {})
         return executor.run(command)
+
+
+class RunFailedError(Exception):
+    """An internal error ended a run: what is known of it. The error itself is the cause."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("the run failed")
+        self.result = result
 
 
 class _WorkerDone(NamedTuple):
@@ -112,6 +120,7 @@ class PlanExecutor:
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
+        failure: Exception | None = None
         try:
             self._send_all(due)
             unconfirmed = self._verify()
@@ -121,33 +130,38 @@ class PlanExecutor:
             self._end(ApplyStatus.LEASE_LOST, ServiceErrorDetail(str(error)))
         except DiagnosticError as error:
             self._end(ApplyStatus.LEDGER_FAILED, ServiceErrorDetail(error.diagnostics[0].summary))
-        self._close_unsent_intents()
-        ending = self._status()
-        ended_at = self.clock.now()
-        undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
-        result = Result(
+        except Exception as error:  # noqa: BLE001 - raised again, with what is known of the run
+            self._end(ApplyStatus.FAILED, ServiceErrorDetail(f"{type(error).__name__}: {error}"))
+            failure = error
+        with suppress(Exception) if failure else nullcontext():
+            self._close_unsent_intents()
+        self._mark_unanswered()
+        result = self._result(command, unconfirmed)
+        with suppress(Exception if failure else DiagnosticError):  # the result tells of a ledger that cannot be written
+            self.ledger.end(self.id, self._run_state(result), result.ended_at)
+        if failure is not None:
+            raise RunFailedError(result) from failure
+        return result
+
+    def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
+        return Result(
             self.plan,
             self.id,
             self.started_at,
-            ended_at,
-            ending,
+            self.clock.now(),
+            self._status(),
             self.outcomes,
             unconfirmed,
             self.cause,
             command,
-            undecided,
+            frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided,
         )
-        complete = ending is ApplyStatus.COMPLETE and not undecided and all(map(self._is_settled, self.operations))
-        state = (
-            RunState.DONE
-            if complete
-            else RunState.INTERRUPTED
-            if ending is ApplyStatus.INTERRUPTED
-            else RunState.PARTIAL
-        )
-        with suppress(DiagnosticError):  # the result tells of a ledger that cannot be written
-            self.ledger.end(self.id, state, ended_at)
-        return result
+
+    def _run_state(self, result: Result) -> RunState:
+        if result.ending is ApplyStatus.INTERRUPTED:
+            return RunState.INTERRUPTED
+        complete = result.ending is ApplyStatus.COMPLETE and not result.undecided
+        return RunState.DONE if complete and all(map(self._is_settled, self.operations)) else RunState.PARTIAL
 
     def _send_all(self, due: Sequence[Operation]) -> None:
         """Send what is due, level by level; last the events that an earlier run may have recorded."""
@@ -346,6 +360,12 @@ class PlanExecutor:
         if left:
             with suppress(DiagnosticError):  # what was never begun needs no outcome
                 self.ledger.record_outcomes(left, self.clock.now())
+
+    def _mark_unanswered(self) -> None:
+        """Tell what was begun and has no outcome as unknown; the ledger keeps it open, for the next run to settle."""
+        why = ServiceErrorDetail("the run was stopped before its answer was known")
+        for key in self.begun - self.outcomes.keys():
+            self.outcomes[key] = Outcome(key, Status.UNKNOWN, why)
 
     def _end(self, status: ApplyStatus, cause: ServiceErrorDetail) -> None:
         self.status, self.cause = status, cause

@@ -23,6 +23,8 @@ class ApplyStatus(StrEnum):
     """Another run took the lease over, somebody broke it, or it lapsed."""
     LEDGER_FAILED = "ledger-failed"
     """The ledger could not be written in mid-run."""
+    FAILED = "failed"
+    """An internal error."""
 
 
 class Result(NamedTuple):

@@ -159,5 +159,5 @@ def _fail(terminal: Terminal, error: Exception) -> ExitCode:
             terminal.result(Format.MARKDOWN, text=list, markdown=lambda: failure_markdown(failed.diagnostics))
     if terminal.format is not Format.JSON or terminal.broken:
         terminal.report(failed.diagnostics)
-    # What was sent is not undone by a report that could not be written.
-    return ExitCode.PARTIAL if terminal.broken and terminal.changed else failed.exit_code
+    # What was sent is not undone by a report that cannot be written, or a ledger that cannot be closed.
+    return ExitCode.PARTIAL if terminal.changed and failed.exit_code is ExitCode.ERROR else failed.exit_code

@@ -73,13 +73,12 @@ def show_result(
         )
         return ExitCode.DONE
     if isinstance(result, FailedRun):
-        terminal.changed = True
-        terminal.message([line(("The run failed. What is known of it:", Style.ERROR))])
+        terminal.changed = result.result.may_have_sent
         try:
             _show(terminal, result.result, format)
         finally:
             terminal.report(failure(result.error).diagnostics)
-        return ExitCode.PARTIAL
+        return exit_code(result.result)
     terminal.changed = result.may_have_sent
     _show(terminal, result, format)
     return exit_code(result)
@@ -100,9 +99,7 @@ def exit_code(result: Result) -> ExitCode:
         return ExitCode.INTERRUPTED
     if result.ending is ApplyStatus.COMPLETE and not result.remaining:
         return ExitCode.DONE
-    # A run that a service refused, or that sent nothing by its deadline, applied nothing; any other stopped midway.
-    refused = result.ending in (ApplyStatus.COMPLETE, ApplyStatus.DENIED, ApplyStatus.DEADLINE)
-    return ExitCode.ERROR if refused and not result.may_have_sent else ExitCode.PARTIAL
+    return ExitCode.PARTIAL if result.may_have_sent else ExitCode.ERROR
 
 
 def _check_approvable(terminal: Terminal, format: Format) -> None:

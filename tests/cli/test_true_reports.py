@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
+from reconciler.ledger.errors import explain
 from reconciler.ledger.sqlite import SqliteLedger
+from reconciler.providers.aom.provider import AomProvider
 from tests.cli.run_cli import reconciler
 
 ALARM = "event_severity: Info, resource_provider: ecs, resource_type: vm"
@@ -120,3 +123,36 @@ def test_a_run_that_fails_in_its_middle_names_what_it_did_and_exits_with_4(
     assert "3 of 4 done (3 created)" in done.out
     assert "Not done:" in done.out
     assert "out of cheese" in done.err
+    assert "stopped by an internal error" in done.out
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of cheese"), explain(OSError(ENOSPC, ""), Path("shop.db"))])
+def test_a_run_that_fails_before_its_first_request_exits_with_1_and_says_that_nothing_is_applied(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(SqliteLedger, "begin_attempts", fail)
+    done = reconciler("apply", write(tmp_path, url, many(3)), "--auto-approve", "--no-verify")
+    assert done.code == 1
+    assert "Nothing applied: 3 not started." in done.out
+
+
+def test_a_request_whose_answer_is_lost_by_an_internal_error_is_not_told_as_never_sent(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = AomProvider.send
+
+    def fail(*arguments: Any) -> None:
+        send(*arguments)
+        raise RuntimeError("out of cheese")
+
+    monkeypatch.setattr(AomProvider, "send", fail)
+    stack = write(tmp_path, url, many(3))
+    done = reconciler("apply", stack, "--auto-approve", "--no-verify")
+    assert done.code == 4
+    assert "Applied in part: 0 of 3 done, 3 unknown." in done.out
+    monkeypatch.undo()
+    assert "3 had reached the service" in reconciler("apply", stack, "--auto-approve").err
+    assert "No changes" in reconciler("plan", stack).out

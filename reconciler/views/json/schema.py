@@ -163,7 +163,9 @@ class ApplyOutput(TypedDict):
     complete: Annotated[bool, Field(description="Whether nothing remains.")]
     summary: str
     plan_id: NotRequired[str]
-    ending: NotRequired[Literal["complete", "denied", "interrupted", "deadline", "lease-lost", "ledger-failed"]]
+    ending: NotRequired[
+        Literal["complete", "denied", "interrupted", "deadline", "lease-lost", "ledger-failed", "failed"]
+    ]
     shares: NotRequired[
         Annotated[dict[str, str], Field(description="The summary of each provider, where several had changes.")]
     ]

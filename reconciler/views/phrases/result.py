@@ -86,6 +86,8 @@ def ending(result: Result) -> str | None:
             return f"The run was stopped: {result.cause}."
         case ApplyStatus.LEDGER_FAILED:
             return f"The run was stopped, since it can no longer be journalled: {result.cause}."
+        case ApplyStatus.FAILED:
+            return f"The run was stopped by an internal error: {result.cause}."
 
 
 def _stopped(cause: ServiceErrorDetail | None) -> str:
