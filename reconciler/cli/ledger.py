@@ -139,7 +139,7 @@ def salvage(
     """
     from reconciler.app.ledger_file import find
     from reconciler.cli.clock import now
-    from reconciler.ledger.salvage import salvage as write
+    from reconciler.ledger.doctor import salvage as write
     from reconciler.views.text.doctor import salvaged_lines
 
     path = find(where, stack)

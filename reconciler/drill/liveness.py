@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.drill.record import DrillStatus, Record
-from reconciler.ledger.liveness import is_dead
+from reconciler.ledger.lease import is_dead
 from reconciler.ledger.protocol import Holder
 
 

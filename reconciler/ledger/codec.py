@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
-from reconciler.ledger.liveness import BootTime
+from reconciler.ledger.lease import BootTime
 
 PROVIDER = '"provider":'
 """What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""

@@ -1,23 +1,213 @@
-"""The doctor: what is the matter with a ledger file."""
+"""The doctor: examines a ledger file, and saves the rows of a damaged one that are still what was written."""
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
-from contextlib import closing
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from socket import gethostname
+from typing import NamedTuple, TypeVar
 
-from reconciler.ledger.database import connect, open_surveyed
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.ledger import lease
+from reconciler.ledger.codec import Intent, Row, decode_intent
+from reconciler.ledger.database import connect, explained, open_surveyed
+from reconciler.ledger.errors import damaged, ledger_error
+from reconciler.ledger.lease import BootTime, Present, boot_time
 from reconciler.ledger.projection import project
-from reconciler.ledger.salvage import rebuild
-from reconciler.ledger.survey import Survey, survey, without_begin
+from reconciler.ledger.protocol import RunState
+from reconciler.ledger.schema import migrate
+
+_SMALLEST_ROW = 64  # bytes: how many rows a file can hold at the most where nothing else tells
+
+_UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, sqlite3.Error)
+
+_T = TypeVar("_T")
+
+RunRow = tuple[int, str, str, str, int, int | None, str, str | None]
+"""A row of the table ``runs``, in the order of its columns."""
+
+
+class Survey(NamedTuple):
+    """The sound rows of a file by number, and why each of the others is not; ``end_known`` is false where the journal
+    may have gone on after its last readable row.
+    """
+
+    runs: Mapping[int, RunRow]
+    rows: Mapping[int, Row]
+    unsound_runs: Mapping[int, str]
+    unsound_rows: Mapping[int, str]
+    end_known: bool
+
+    @property
+    def is_whole(self) -> bool:
+        return self.end_known and not self.unsound_runs and not self.unsound_rows
+
+
+def survey(connection: sqlite3.Connection) -> Survey:
+    """Read every row of a file of the newest schema. A number without a row is unsound unless the file was salvaged."""
+    gaps = without_begin(connection)
+    runs, unsound_runs, runs_end = _each(connection, "runs", partial(_run, connection), sys.maxsize if gaps else 0)
+    rows, unsound_rows, rows_end = _each(connection, "journal", partial(_row, connection), gaps)
+    return Survey(runs, rows, unsound_runs, unsound_rows, runs_end and rows_end)
+
+
+def without_begin(connection: sqlite3.Connection) -> int:
+    """Up to which row the journal does not say when sending began, being salvaged or of an older version; 0 if that
+    cannot be read.
+    """
+    try:
+        return int(connection.execute("SELECT without_begin FROM folded").fetchone()[0])
+    except _UNSOUND:
+        return 0
+
+
+def _each(
+    connection: sqlite3.Connection, table: str, read: Callable[[int], _T | None], gaps: int
+) -> tuple[dict[int, _T], dict[int, str], bool]:
+    last = _last(connection, table)
+    sound: dict[int, _T] = {}
+    unsound: dict[int, str] = {}
+    for number in range(1, (_capacity(connection) if last is None else last) + 1):
+        try:
+            found = read(number)
+            if found is not None:
+                sound[number] = found
+            elif number > gaps:
+                unsound[number] = "is missing"
+        except _UNSOUND as error:
+            unsound[number] = str(error)
+    end = max(sound, default=0) if last is None else last
+    return sound, {number: why for number, why in unsound.items() if number <= end}, last is not None
+
+
+def _last(connection: sqlite3.Connection, table: str) -> int | None:
+    """The highest number in a table; None if it cannot be read, or cannot be true."""
+    try:
+        (found,) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()  # noqa: S608
+        return found if found <= _capacity(connection) else None
+    except _UNSOUND:
+        return None
+
+
+def _capacity(connection: sqlite3.Connection) -> int:
+    (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
+    return int(size) // _SMALLEST_ROW
+
+
+def _run(connection: sqlite3.Connection, number: int) -> RunRow | None:
+    found = connection.execute(
+        "SELECT number, id, plan_id, command, started_at, ended_at, state, targets FROM runs WHERE number = ?",
+        (number,),
+    ).fetchone()
+    if found is None:
+        return None
+    *texts, started_at, ended_at, state, targets = found[1:]
+    RunState(state)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(json.loads(targets or "{}"), dict):
+        raise ValueError("holds a value of another type")
+    if not isinstance(started_at, int) or not isinstance(ended_at, int | None):
+        raise ValueError("holds an instant that is no number")
+    row: RunRow = found
+    return row
+
+
+def _row(connection: sqlite3.Connection, number: int) -> Row | None:
+    found = connection.execute(
+        "SELECT step, run, at, body, payloads, digest FROM journal WHERE number = ?", (number,)
+    ).fetchone()
+    if found is None:
+        return None
+    row = Row(*found)
+    row.check()
+    if row.step == "intend":
+        decode_intent(Intent(row.body, row.payloads or ""))
+    else:
+        json.loads(row.body)
+    return row
+
+
+def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None] = boot_time) -> Survey:
+    """Write every sound row of the ledger at ``path`` to a new file ``to``; returns what was found.
+
+    Raises DiagnosticError if ``to`` exists, if a run is active, or if no row of the file can be read.
+    """
+    with closing(open_surveyed(path)) as database, database.reading() as connection:
+        _refuse_while_held(connection, path, Present(now, clock()))
+        found = survey(connection)
+        if not found.is_whole and not found.runs and not found.rows:
+            raise damaged(path, "no row of it can be read")
+        fence = _fence(connection)
+        old_rows = without_begin(connection)
+    with explained(to):
+        _create(to)
+        try:
+            with closing(connect(f"{to.absolute().as_uri()}?mode=rw")) as copy:
+                rebuild(copy, found, fence, old_rows)
+        except BaseException as error:
+            to.unlink()
+            if isinstance(error, (KeyError, TypeError, ValueError)):
+                raise damaged(path, str(error)) from error
+            raise
+    return found
+
+
+def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows: int) -> None:
+    """Fill an empty database with the sound rows.
+
+    If any is left out, what the others intend counts as sent: the row that says so may be the one that is missing.
+    An intent without its run gets a stand-in, at no particular target.
+    """
+    migrate(connection)
+    last = max(found.rows, default=0)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found.runs.values())
+    homeless = {row.run: row.at for row in found.rows.values() if row.run is not None and row.run not in found.runs}
+    connection.executemany(
+        "INSERT INTO runs VALUES (?, ?, '', 'apply', ?, NULL, ?, NULL)",
+        [(number, f"lost-{number}", at, RunState.PARTIAL.value) for number, at in homeless.items()],
+    )
+    connection.executemany(
+        "INSERT INTO journal (number, step, run, at, body, payloads, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(number, *row) for number, row in found.rows.items()],
+    )
+    connection.execute("UPDATE folded SET without_begin = ?", (old_rows if found.is_whole else last,))
+    connection.execute("UPDATE lease SET fence = ?", (fence,))
+    project(connection)
+    connection.execute("COMMIT")
+
+
+def _refuse_while_held(connection: sqlite3.Connection, path: Path, present: Present) -> None:
+    with suppress(sqlite3.Error, TypeError):  # a damaged lease has no holder
+        holder = lease.current(connection, present, gethostname())
+        if holder is not None:
+            what = f"is in use: {holder.owner} on {holder.host} (process {holder.pid}) holds the lease"
+            raise ledger_error(path, what, "wait until that run is over")
+
+
+def _fence(connection: sqlite3.Connection) -> int:
+    with suppress(sqlite3.Error, TypeError, ValueError):
+        return int(connection.execute("SELECT fence FROM lease").fetchone()[0])
+    return 0
+
+
+def _create(to: Path) -> None:
+    try:
+        os.close(os.open(to, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        hint = "name a file that does not exist: nothing is overwritten"
+        raise DiagnosticError(Diagnostic(f"{to} exists", hint=hint)) from None
+
 
 _MOST = 20  # complaints of SQLite about one file
 
 _OPERATIONS = "SELECT key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, answer,"
 _OPERATIONS += " service_id, type, name, instance, occurrence, target, place FROM operations ORDER BY key"
-
-_UNSOUND = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
 class Findings(NamedTuple):

@@ -76,7 +76,7 @@ INSERT INTO lease (one, fence) VALUES (1, 0);
 """
 
 _HOLDING_PROCESS = """
--- Tells the holder from a later process with the same number: see reconciler/ledger/liveness.py.
+-- Tells the holder from a later process with the same number: see reconciler/ledger/lease.py.
 ALTER TABLE lease ADD COLUMN process TEXT;
 """
 

@@ -15,8 +15,7 @@ from reconciler.ledger import database, lease, queries
 from reconciler.ledger.codec import Row, encode, encode_begin, encode_intent, encode_keys, encode_outcomes
 from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
-from reconciler.ledger.lease import Present
-from reconciler.ledger.liveness import BootTime, boot_time, fingerprint
+from reconciler.ledger.lease import BootTime, Present, boot_time, fingerprint
 from reconciler.ledger.projection import is_behind, project
 from reconciler.ledger.protocol import Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 

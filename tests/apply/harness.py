@@ -17,7 +17,7 @@ from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired
 from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings, wall_clock
-from reconciler.ledger.liveness import BootTime
+from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan

@@ -11,7 +11,7 @@ from socket import gethostname
 
 import pytest
 
-from reconciler.ledger.liveness import BootTime
+from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError, Ledger
 from reconciler.ledger.sqlite import open_ledger
 from tests.ledger.samples import GONE, HOST, LIFETIME, NOW, operations, run, take

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY, SECOND
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
-from reconciler.ledger.liveness import BootTime
+from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
-from reconciler.ledger.doctor import examine
-from reconciler.ledger.salvage import salvage
+from reconciler.ledger.doctor import examine, salvage
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.cli.run_cli import reconciler
 from tests.ledger.samples import NOW, begun, event, operations

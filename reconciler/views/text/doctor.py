@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.core.text import printable
-from reconciler.ledger.doctor import Findings
-from reconciler.ledger.survey import Survey
+from reconciler.ledger.doctor import Findings, Survey
 from reconciler.views.phrases.plan import count
 from reconciler.views.text.line import Line, Style, line
 
