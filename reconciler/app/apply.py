@@ -13,8 +13,7 @@ from reconciler.app.plan import plan_view
 from reconciler.app.settle import settle_open
 from reconciler.apply.executor import RunFailedError, apply_plan
 from reconciler.apply.lease import leased
-from reconciler.apply.options import Options
-from reconciler.apply.progress import Progress
+from reconciler.apply.options import Options, Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.core.address import Address

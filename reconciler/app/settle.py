@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager
 from threading import Event
 
 from reconciler.app.owner import owner
-from reconciler.apply.doubt import open_elsewhere
 from reconciler.apply.lease import leased
-from reconciler.apply.progress import Progress
-from reconciler.apply.settle import Settlement, resolve_open_intents
+from reconciler.apply.options import Progress
+from reconciler.apply.settle import Settlement, open_elsewhere, resolve_open_intents
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import Ledger

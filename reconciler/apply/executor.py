@@ -9,15 +9,12 @@ from contextlib import ExitStack, nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.batch import batches
-from reconciler.apply.begin import BeginGate
-from reconciler.apply.doubt import Doubt, decide, find_doubts, poll_events
-from reconciler.apply.options import Options
+from reconciler.apply.options import NullProgress, Options, Progress
 from reconciler.apply.order import Order, Readiness
-from reconciler.apply.progress import NullProgress, Progress
 from reconciler.apply.result import ApplyStatus, Result
-from reconciler.apply.sender import DeniedError, SendContext, Sender, read_back
-from reconciler.apply.verify import verify
+from reconciler.apply.sender import BeginGate, SendContext, Sender, batches
+from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
+from reconciler.apply.verify import DeniedError, read_back, verify
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen

@@ -1,12 +1,14 @@
-"""Options of an apply."""
+"""Options of an apply, and who watches it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import random
+from typing import Protocol
 
 from reconciler.core.duration import HOUR
+from reconciler.core.operation import Outcome
 
 DEADLINE = HOUR
 """How long (ms) a run may take before nothing new is sent."""
@@ -24,3 +26,31 @@ class Options:
     verify: bool = True
     deadline: int = DEADLINE
     draw: Callable[[], float] = random
+
+
+class Progress(Protocol):
+    """A watcher of one apply; its methods are called from one thread at a time."""
+
+    def started(self, total: int) -> None:
+        """The run begins, with this many operations to send."""
+
+    def advanced(self, outcomes: Sequence[Outcome]) -> None:
+        """These operations have ended."""
+
+    def verifying(self, waiting: int) -> None:
+        """Everything is sent; the effect of this many operations is not visible yet."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line: a wait the service asked for, a batch being narrowed."""
+
+
+class NullProgress:
+    """The watcher for when nobody watches."""
+
+    def started(self, total: int) -> None: ...
+
+    def advanced(self, outcomes: Sequence[Outcome]) -> None: ...
+
+    def verifying(self, waiting: int) -> None: ...
+
+    def note(self, text: str) -> None: ...

@@ -1,16 +1,46 @@
 """The sender: brings batches to one provider, and turns every answer into outcomes (rule 8)."""
 
-from collections.abc import Callable, Iterable, Sequence
-from threading import Event
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import Event, Lock
 from typing import NamedTuple
 
-from reconciler.apply.batch import halves
-from reconciler.apply.visibility import visible_operations
+from reconciler.apply.verify import DeniedError, read_back
 from reconciler.core.clock import Clock
 from reconciler.core.duration import rough_duration
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
 from reconciler.core.retry import RETRY, poll_intervals
-from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
+from reconciler.providers.protocol import ErrorKind, Limits, Provider, ServiceError
+
+
+def batches(operations: Sequence[Operation], limits: Limits) -> Iterator[list[Operation]]:
+    """Groups of one verb, at most ``batch_size`` items and ``batch_bytes`` of payload; a larger item goes alone."""
+    by_verb: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_verb.setdefault(operation.verb, []).append(operation)
+    for group in by_verb.values():
+        yield from _split(group, limits.batch_size, limits.batch_bytes)
+
+
+def halves(group: Sequence[Operation]) -> tuple[Sequence[Operation], Sequence[Operation]]:
+    """Both halves of a group of two or more, to narrow a refusal down."""
+    middle = len(group) // 2
+    return group[:middle], group[middle:]
+
+
+def _split(group: list[Operation], size: int, room: int) -> Iterator[list[Operation]]:
+    batch: list[Operation] = []
+    used = 0
+    for operation in group:
+        weight = len(operation.payload) if operation.payload.isascii() else len(operation.payload.encode())
+        if batch and (len(batch) >= size or used + weight > room):
+            yield batch
+            batch, used = [], 0
+        batch.append(operation)
+        used += weight
+    if batch:
+        yield batch
 
 
 class Attempt(NamedTuple):
@@ -24,14 +54,6 @@ class Attempt(NamedTuple):
     number: int = 1
     rejection: ServiceErrorDetail | None = None
     is_whole: bool = True
-
-
-class DeniedError(Exception):
-    """The run must end: a service rejects the credentials."""
-
-    def __init__(self, detail: ServiceErrorDetail) -> None:
-        super().__init__(str(detail))
-        self.detail = detail
 
 
 class SendContext(NamedTuple):
@@ -208,11 +230,47 @@ def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:
     return [Attempt(half) for half in halves(operations)]
 
 
-def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
-    """The keys whose effect shows now; None where the service cannot say at the moment. Raises DeniedError."""
-    try:
-        return visible_operations(operations, provider.read_back(operations))
-    except ServiceError as error:
-        if error.kind is ErrorKind.DENIED:
-            raise DeniedError(error.detail) from error
-        return None
+class _Ticket:
+    """Operations that a worker waits to send."""
+
+    __slots__ = ("error", "is_done", "operations")
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self.operations = operations
+        self.is_done = False
+        self.error: BaseException | None = None
+
+
+class BeginGate:
+    """Lets workers pass once their operations are journalled as being sent; those who come together share one step.
+
+    ``commit`` makes the step durable, and raises if nothing may be sent any more.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[str]], None]) -> None:
+        self._commit = commit
+        self._waiting: list[_Ticket] = []
+        self._lock = Lock()
+        self._committing = Lock()
+
+    def begin(self, operations: Sequence[Operation]) -> None:
+        """Return once the operations may be sent; raises what ``commit`` raises."""
+        ticket = _Ticket(operations)
+        with self._lock:
+            self._waiting.append(ticket)
+        with self._committing:
+            if not ticket.is_done:
+                with self._lock:
+                    group, self._waiting = self._waiting, []
+                self._run(group)
+        if ticket.error is not None:
+            raise ticket.error
+
+    def _run(self, group: Sequence[_Ticket]) -> None:
+        error: BaseException | None = None
+        try:
+            self._commit([operation.key for ticket in group for operation in ticket.operations])
+        except BaseException as found:  # noqa: BLE001 - raised again in each of the threads
+            error = found
+        for ticket in group:
+            ticket.is_done, ticket.error = True, error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Event
 
-from reconciler.apply.progress import Progress
-from reconciler.apply.sender import read_back
+from reconciler.apply.options import Progress
 from reconciler.core.clock import Clock
-from reconciler.core.operation import Operation
+from reconciler.core.observed import Observed, State
+from reconciler.core.operation import Operation, ServiceErrorDetail, Verb
 from reconciler.core.retry import poll_intervals
-from reconciler.providers.protocol import Provider
+from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
 
 
 def verify(
@@ -44,3 +44,49 @@ def verify(
         if clock.wait(pause, stop):
             break
     return frozenset(item.key for waiting in unseen.values() for item in waiting)
+
+
+def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
+    """The keys of the operations whose effect is there.
+
+    A push of an alarm is known by its key, of an event by address and occurrence. A clear has taken effect when its
+    target is not active any more; one that is due ``only_if_duplicate`` also when its target now carries the push it
+    follows.
+    """
+    keys: set[str] = set()
+    facts: set[tuple[object, str | None]] = set()
+    active: dict[str, str] = {}
+    for found in seen:
+        if found.state is State.RECORDED:
+            facts.add((found.marks.address, found.marks.occurrence))
+        elif found.state is State.ACTIVE:
+            keys.add(found.marks.key)
+            active[found.id] = found.marks.key
+    return frozenset(operation.key for operation in operations if _holds(operation, keys, facts, active))
+
+
+def _holds(operation: Operation, keys: set[str], facts: set[tuple[object, str | None]], active: dict[str, str]) -> bool:
+    if operation.verb is Verb.PUSH:
+        if operation.occurrence is not None:
+            return (operation.address, operation.occurrence) in facts
+        return operation.key in keys
+    carried = active.get(operation.target or "")
+    return carried is None or (operation.only_if_duplicate and carried == operation.depends_on)
+
+
+class DeniedError(Exception):
+    """The run must end: a service rejects the credentials."""
+
+    def __init__(self, detail: ServiceErrorDetail) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
+
+
+def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
+    """The keys whose effect shows now; None where the service cannot say at the moment. Raises DeniedError."""
+    try:
+        return visible_operations(operations, provider.read_back(operations))
+    except ServiceError as error:
+        if error.kind is ErrorKind.DENIED:
+            raise DeniedError(error.detail) from error
+        return None

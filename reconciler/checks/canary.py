@@ -7,7 +7,7 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.result import Result
-from reconciler.apply.visibility import visible_operations
+from reconciler.apply.verify import visible_operations
 from reconciler.checks.delivery import Awaited, DeliveryProof, DeliveryStatus, worst
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
 from reconciler.checks.result import CheckOutcome, Delivery

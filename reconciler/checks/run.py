@@ -9,7 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
-from reconciler.apply.sender import DeniedError
+from reconciler.apply.verify import DeniedError
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck
 from reconciler.checks.delivery import AskReceiver, DeliveryProof, evaluate_items

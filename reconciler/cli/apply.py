@@ -79,7 +79,7 @@ def apply(
     from reconciler.cli.operator import TerminalOperator, show_result
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.plan.signature import signing_key
+    from reconciler.plan.planfile import signing_key
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)

@@ -45,7 +45,7 @@ def usage_error(error: TyperException) -> Failure:
 
 
 def _service(error: Exception) -> Failure | None:
-    from reconciler.apply.sender import DeniedError
+    from reconciler.apply.verify import DeniedError
     from reconciler.providers.protocol import ErrorKind, ServiceError
 
     if isinstance(error, DeniedError):

@@ -141,7 +141,7 @@ def _adopt(
     from reconciler.cli.next_command import next_command
     from reconciler.cli.plan import save
     from reconciler.cli.plan_output import show_plan
-    from reconciler.plan.adoption import adopt
+    from reconciler.plan.planner import adopt
     from reconciler.views.phrases.plan import count
 
     plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from threading import Event
 
 from reconciler.app.apply import FailedRun, NotRun
-from reconciler.apply.progress import Progress
+from reconciler.apply.options import Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.cli.errors import failure

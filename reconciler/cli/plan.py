@@ -71,8 +71,8 @@ def plan(
     from reconciler.cli.plan_output import show_plan
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
-    from reconciler.plan.drift import drift_only
-    from reconciler.plan.signature import signing_key
+    from reconciler.plan.plan import drift_only
+    from reconciler.plan.planfile import signing_key
     from reconciler.views.phrases.plan import drift_summary
     from reconciler.views.text.plan import plan_lines
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event
 
-from reconciler.apply.progress import Progress
+from reconciler.apply.options import Progress
 from reconciler.checks.result import CheckResult
 from reconciler.checks.run import Progress as CheckWatcher
 from reconciler.cli.signals import stop_on_signal

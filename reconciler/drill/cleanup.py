@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Event
 
-from reconciler.apply.sender import DeniedError
+from reconciler.apply.verify import DeniedError
 from reconciler.core.address import Address
 from reconciler.core.desired import severity_of
 from reconciler.core.duration import MINUTE, format_instant

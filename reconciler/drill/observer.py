@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
 
-from reconciler.apply.visibility import visible_operations
+from reconciler.apply.verify import visible_operations
 from reconciler.core.clock import Clock
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.duration import MINUTE, rough_duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from reconciler.apply.sender import DeniedError
+from reconciler.apply.verify import DeniedError
 from reconciler.core.clock import Clock
 from reconciler.drill.cleanup import clear_all
 from reconciler.drill.context import RunContext

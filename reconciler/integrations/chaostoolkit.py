@@ -25,7 +25,7 @@ from reconciler.app.drill_resources import (
 )
 from reconciler.app.owner import owner
 from reconciler.apply.lease import Owner
-from reconciler.apply.sender import DeniedError
+from reconciler.apply.verify import DeniedError
 from reconciler.checks.run import NullProgress
 from reconciler.config.inputs import Inputs
 from reconciler.core.diagnostic import DiagnosticError

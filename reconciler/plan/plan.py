@@ -1,5 +1,7 @@
 """The plan: all changes, with what they were computed from; a value."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -101,3 +103,11 @@ class Plan(NamedTuple):
     def send_by(self) -> int | None:
         """The last instant (epoch ms) at which the whole plan can still be sent; None if it does not age."""
         return min((op.send_by for op in self.operations if op.send_by is not None), default=None)
+
+
+def drift_only(plan: Plan) -> Plan:
+    """The same plan with the changes that are drift, and nothing to send: what ``--refresh-only`` shows."""
+    changes = tuple(
+        change._replace(operations=()) for change in plan.changes if change.drift or change.action is Action.NO_OP
+    )
+    return plan._replace(changes=changes)

@@ -1,5 +1,8 @@
 """The plan file: a saved plan as JSON text, and back; its models also make its schema."""
 
+from __future__ import annotations
+
+import hmac
 from collections.abc import Mapping
 from typing import Literal
 
@@ -16,7 +19,32 @@ from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
 from reconciler.core.unmanaged import unmanaged_marks
 from reconciler.plan.plan import Change, Difference, Plan
-from reconciler.plan.signature import is_signed, sign
+
+KEY_VARIABLE = "RECONCILER_PLAN_KEY"
+"""The environment variable that holds the key."""
+
+MIN_KEY_LENGTH = 16
+
+
+def signing_key(environment: Mapping[str, str]) -> str:
+    """The key of the environment; DiagnosticError if there is none, or one too short to protect anything."""
+    key = environment.get(KEY_VARIABLE, "").strip()
+    if len(key) >= MIN_KEY_LENGTH:
+        return key
+    found = "is not set" if not key else f"is shorter than {MIN_KEY_LENGTH} characters"
+    hint = "set it to a random text that only the machines that plan and apply know, such as `openssl rand -hex 32`"
+    raise DiagnosticError(Diagnostic(f"{KEY_VARIABLE} {found}: a plan cannot be signed or verified", hint=hint))
+
+
+def sign(checksum: str, key: str) -> str:
+    """The signature of a plan file with this checksum."""
+    return hmac.new(key.encode(), f"reconciler-plan/{checksum}".encode(), "sha256").hexdigest()
+
+
+def is_signed(checksum: str, signature: str | None, key: str) -> bool:
+    """Whether the signature is that of the checksum, made with the key."""
+    return signature is not None and hmac.compare_digest(sign(checksum, key).encode(), signature.encode())
+
 
 FORMAT_VERSION: Literal["2.0"] = "2.0"
 

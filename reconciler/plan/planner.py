@@ -14,13 +14,14 @@ from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
 from reconciler.core.resource_type import EndsFirst, ResourceType
 from reconciler.core.target import Target
+from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.ledger.protocol import LedgerView
-from reconciler.plan.canary import is_live_canary
 from reconciler.plan.decision import decide, undeclared
+from reconciler.plan.difference import differences
 from reconciler.plan.operations import operations_of, plan_id
 from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
-from reconciler.plan.state import KnownState, fingerprint, merge
+from reconciler.plan.state import KnownState, fingerprint, is_live_canary, merge
 
 
 def make_plan(
@@ -164,3 +165,39 @@ def _too_late(change: Change, operations: tuple[Operation, ...], now: int) -> It
                 "declare a time inside the window, or leave it out and the present is taken",
                 address=str(operation.address),
             )
+
+
+def adopt(plan: Plan, foreign: Iterable[UnmanagedAlarm], types: Mapping[str, ResourceType]) -> Plan:
+    """The part of a plan that creates what fires already without marks, each create now a replace.
+
+    What is known by the very same identity at the same provider is the same alarm. The marked one is pushed first, so
+    that it never stops firing; then the other is cleared, by id. Everything else of the plan is left out.
+    """
+    unmarked: dict[tuple[str, str, frozenset[tuple[str, str]]], list[Observed]] = {}
+    for found in (item.observed for item in foreign):
+        key = (found.provider, found.marks.address.type, frozenset(found.identity.items()))
+        unmarked.setdefault(key, []).append(found)
+    changes = []
+    for change in plan.changes:
+        desired = change.desired
+        if change.action is not Action.CREATE or desired is None:
+            continue
+        key = (change.provider, change.address.type, frozenset(desired.identity.items()))
+        before = sorted(unmarked.pop(key, ()), key=lambda found: (-found.starts_at, found.id))
+        if before:
+            changes.append(_adopted(change, tuple(before)))
+    addresses = {str(change.address) for change in changes}
+    basis = {address: known for address, known in plan.basis.items() if address in addresses}
+    return with_operations(plan._replace(changes=tuple(changes), basis=basis), types)
+
+
+def _adopted(change: Change, before: tuple[Observed, ...]) -> Change:
+    desired = change.desired
+    assert desired is not None
+    return change._replace(
+        action=Action.REPLACE,
+        reason="fires without marks: a marked one takes its place",
+        before=before,
+        clears=before,
+        differences=differences(desired, before[0]),
+    )

@@ -1,11 +1,15 @@
 """The past as the planner sees it: what a query found, corrected by what the ledger knows and the service hides."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.core.address import Address
+from reconciler.core.canary import NAME
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.digest import digest
+from reconciler.core.duration import MINUTE
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Verb
@@ -98,3 +102,19 @@ def dedupe(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]:
 
 def _newest_first(found: Observed) -> tuple[int, str]:
     return (-found.starts_at, found.id)
+
+
+GRACE = 10 * MINUTE
+"""How long (ms) a canary that is not of this ledger is left to whoever sent it: as long as it fires by default."""
+
+
+def is_live_canary(address: Address, past: KnownState, now: int) -> bool:
+    """Whether what fires at an address that nothing declares is a canary whose check takes it back itself.
+
+    One of this ledger flies only while another run holds the lease: a run that holds it itself, or a plan while nobody
+    does, sees what a crash left behind. Of any other canary only its age can tell.
+    """
+    return address.name == NAME and all(
+        past.ledger.busy if found.marks.run in past.ledger.flown else now - found.starts_at < GRACE
+        for found in past.active[address]
+    )

@@ -29,11 +29,10 @@ from reconciler.core.target import Target
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
-from reconciler.plan.guard import violations
+from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
 from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
-from reconciler.plan.provenance import keys_to_clear, provenance_warning
 from reconciler.plan.state import KnownState, absent_addresses, merge
 from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry

@@ -10,8 +10,7 @@ from threading import Event, Lock
 
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import Owner, leased
-from reconciler.apply.options import Options
-from reconciler.apply.progress import NullProgress
+from reconciler.apply.options import NullProgress, Options
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired

@@ -12,9 +12,8 @@ from reconciler.core.guards import Guards
 from reconciler.core.observed import State
 from reconciler.core.operation import Operation, Status, Verb
 from reconciler.ledger.protocol import Entry, LedgerView
-from reconciler.plan.drift import drift_only
 from reconciler.plan.guard import violations
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Plan, drift_only
 from reconciler.plan.state import absent_addresses, merge
 from tests.plan.fake_service import LATER, NOW, Service, actions, alarm, event, plan_of
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reconciler.apply.sender import DeniedError
+from reconciler.apply.verify import DeniedError
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.operation import Status

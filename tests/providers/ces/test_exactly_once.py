@@ -9,8 +9,7 @@ from threading import Event
 import pytest
 
 from reconciler.apply.executor import apply_plan
-from reconciler.apply.options import Options
-from reconciler.apply.progress import NullProgress
+from reconciler.apply.options import NullProgress, Options
 from reconciler.apply.result import Result
 from reconciler.apply.settle import resolve_open_intents
 from reconciler.core.action import Action
