@@ -154,8 +154,9 @@ def github(comments: list[dict[str, object]]) -> Iterator[tuple[str, list[Reques
 MARKER = "<!-- reconciler plan: stack=shop environment=staging.yaml -->"
 
 
-def comment(directory: Path, url: str, report: str = "### Plan for `shop`\n\n**1 to create**\n") -> None:
-    (directory / "event.json").write_text('{"pull_request": {"number": 7}}')
+def comment(directory: Path, url: str, report: str = "### Plan for `shop`\n\n**1 to create**\n", **inputs: str) -> None:
+    event = {"pull_request": {"number": 7, "head": {"sha": "c0ffee"}}}
+    (directory / "event.json").write_text(json.dumps(event))
     (directory / "report.md").write_text(report)
     env = os.environ | {
         "INPUT_PATH": "./shop/",
@@ -165,6 +166,7 @@ def comment(directory: Path, url: str, report: str = "### Plan for `shop`\n\n**1
         "GITHUB_EVENT_PATH": str(directory / "event.json"),
         "GITHUB_TOKEN": "t",
     }
+    env |= {f"INPUT_{name}": value for name, value in inputs.items()}
     command = [sys.executable, str(ACTION / "comment.py"), str(directory / "report.md")]
     subprocess.run(command, env=env, check=True, timeout=60)
 
@@ -203,3 +205,37 @@ def test_a_report_that_fills_a_comment_is_cut_to_make_room_for_its_marker(tmp_pa
     ((_, _, body),) = written
     assert len(body["body"]) <= 65_536
     assert "more lines left out" in body["body"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"ARGS": "--var-file\nstaging.yaml"}, {"ARGS": "--var-file\nproduction.yaml"}),
+        ({"ARGS": "--full\n--var-file=staging.yaml"}, {"ARGS": "--var-file=production.yaml\n--full"}),
+        ({"ARGS": "--var\nenvironment=staging"}, {"ARGS": "--var\nenvironment=production"}),
+        ({"ARGS": "--var=region=eu"}, {"ARGS": "--var=region=cn"}),
+        ({"ENVIRONMENT": "staging"}, {"ENVIRONMENT": "production"}),
+        ({"PATH": "shop"}, {"PATH": "other"}),
+    ],
+)
+def test_comments_are_told_apart_by_whatever_tells_environments_apart(
+    tmp_path: Path, one: dict[str, str], other: dict[str, str]
+) -> None:
+    first: list[str] = []
+    for inputs in (one, other):
+        with github([]) as (url, written):
+            comment(tmp_path, url, **{"VAR_FILES": "common.yaml", **inputs})
+        first.append(written[0].body["body"].split("\n")[0])
+    assert first[0] != first[1]
+    with github([posted(1, first[1]), posted(2, first[0])]) as (url, written):
+        comment(tmp_path, url, **{"VAR_FILES": "common.yaml", **one})
+    assert [(each.method, each.path) for each in written] == [("PATCH", "/repos/o/r/issues/comments/2")]
+
+
+def test_a_variable_that_holds_the_commit_makes_no_further_comment_and_none_holds_a_secret(tmp_path: Path) -> None:
+    with github([]) as (url, written):
+        comment(tmp_path, url, ARGS="--var\ncommit=c0ffee\n--var\ntoken=s3cr3t-t0ken")
+        comment(tmp_path, url, ARGS="--var\ncommit=deadbeef-c0ffee\n--var\ntoken=s3cr3t-t0ken")
+    bodies = [each.body["body"] for each in written]
+    assert bodies[0] == bodies[1]
+    assert "s3cr3t" not in bodies[0]

@@ -2,16 +2,19 @@
 or makes it.
 
 A hidden first line says which stack and environment a comment is of. It is the stack's path, since a configuration
-that cannot be read has no name; the environment is its files of variables.
+that cannot be read has no name; the environment is what the input of that name says, or else the files of variables
+and the variables that the command is given.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import sys
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,10 +23,12 @@ from reconciler.views.markdown.text import LIMIT, code, fitted
 
 
 def main(report: Path) -> None:
-    environment = os.environ.get("INPUT_VAR_FILES", "").split("\n")
-    files = [file.strip() for file in environment if file.strip()]
-    first = marker(os.environ.get("INPUT_PATH", "."), files)
-    shown = f"\n{place(files)}\n" if files else ""
+    arguments = os.environ.get("INPUT_ARGS", "").split("\n")
+    files = [file.strip() for file in os.environ.get("INPUT_VAR_FILES", "").split("\n") if file.strip()]
+    files += values_of("--var-file", arguments)
+    given = os.environ.get("INPUT_ENVIRONMENT", "").strip()
+    first = marker(os.environ.get("INPUT_PATH", "."), given or environment(files, values_of("--var", arguments)))
+    shown = f"\n{place(given, files)}\n" if given or files else ""
     body = f"{first}\n{fitted(report.read_text(encoding='utf-8'), LIMIT - len(first) - len(shown) - 1)}{shown}"
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     repository = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
@@ -38,14 +43,40 @@ def main(report: Path) -> None:
     request("POST", comments, {"body": body})
 
 
-def marker(stack: str, files: list[str]) -> str:
+def values_of(option: str, arguments: list[str]) -> list[str]:
+    """What an option is given, once or more, in arguments that stand one a line."""
+    words = [argument for argument in arguments if argument]
+    following = [value for name, value in pairwise(words) if name == option]
+    return following + [word.removeprefix(f"{option}=") for word in words if word.startswith(f"{option}=")]
+
+
+def environment(files: list[str], variables: list[str]) -> str:
+    """What tells environments apart: files of variables, and a digest of variables, which may be secret.
+
+    A variable that holds the commit is left out: a comment outlives commits.
+    """
+    names = [os.path.normpath(file) for file in files]
+    commit = os.environ.get("GITHUB_SHA") or "\0"
+    lasting = sorted(text for text in variables if commit not in text and head_commit() not in text)
+    if lasting:
+        salt = os.environ["GITHUB_REPOSITORY"].encode()
+        names.append(hashlib.scrypt("\n".join(lasting).encode(), salt=salt, n=2**14, r=8, p=1, dklen=8).hex())
+    return ",".join(names)
+
+
+def head_commit() -> str:
+    """The commit that a pull request proposes: GITHUB_SHA is that of its merge."""
+    event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    return str(event["pull_request"].get("head", {}).get("sha") or "\0")
+
+
+def marker(stack: str, environment: str) -> str:
     """A comment that Markdown does not show; percent signs stand for whatever could end it."""
-    environment = ",".join(quote(os.path.normpath(file)) for file in files)
-    return f"<!-- reconciler plan: stack={quote(os.path.normpath(stack))} environment={environment} -->"
+    return f"<!-- reconciler plan: stack={quote(os.path.normpath(stack))} environment={quote(environment, '/,')} -->"
 
 
-def place(files: list[str]) -> str:
-    return f"Variables: {', '.join(map(code, files))}"
+def place(environment: str, files: list[str]) -> str:
+    return f"Environment: {code(environment)}" if environment else f"Variables: {', '.join(map(code, files))}"
 
 
 def request(method: str, url: str, body: object = None) -> tuple[Any, str | None]:
