@@ -58,9 +58,9 @@ class _Cleanup:
         while True:
             final = False
             try:
-                trouble, waiting = self._round()
-                waiting_for_late = wait_for_late and clock.now() < began + self._session.visible_within
-                if not trouble and not waiting and not waiting_for_late:
+                trouble, again = self._round()
+                due = wait_for_late or self._unconfirmed()
+                if not trouble and not again and not (due and clock.now() < began + self._session.visible_within):
                     return ""
             except ServiceError as error:
                 trouble = str(error.detail)
@@ -79,6 +79,7 @@ class _Cleanup:
         settlement = session.settle(self._stop)
         active = session.active()
         self._import_leftovers(active)
+        self._note_gone(active)
         plan = session.plan((), active)
         if not plan.pending:
             prefix = drill_address(self._journal.record.drill, Address("", "")).name
@@ -93,6 +94,20 @@ class _Cleanup:
         if result.cause is not None:
             raise DeniedError(result.cause)
         return (str(undone[0].error or undone[0].status) if undone else ""), True
+
+    def _note_gone(self, active: Sequence[Observed]) -> None:
+        """Confirm what was cleared earlier, had been visible, and does not show any more."""
+        showing = {str(found.marks.address) for found in active}
+        now = self._session.clock.now()
+
+        def change(sent: Emission) -> Emission:
+            gone = sent.awaits_its_end and sent.marked_address not in showing
+            return sent.model_copy(update={"gone_at": now}) if gone else sent
+
+        self._journal.update(change)
+
+    def _unconfirmed(self) -> bool:
+        return any(sent.awaits_its_end for sent in self._journal.record.emissions)
 
     def _import_leftovers(self, active: Sequence[Observed]) -> None:
         """Take alarms of the drill into the record that it does not know: those of a run on another machine."""

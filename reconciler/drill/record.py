@@ -105,6 +105,11 @@ class Emission(Part):
         return not self.is_event and self.ended_at is None and not self.unsent
 
     @property
+    def awaits_its_end(self) -> bool:
+        """Whether it was visible and then cleared, and no query has shown yet that it is gone."""
+        return not self.is_event and None not in (self.seen_at, self.ended_at) and self.gone_at is None
+
+    @property
     def visible_after(self) -> int | None:
         return None if self.seen_at is None else max(0, self.seen_at - self.sent_at)
 

@@ -93,7 +93,8 @@ def test_the_page_has_no_script_and_nothing_from_elsewhere() -> None:
 def test_the_document_holds_the_record_with_its_latencies() -> None:
     made = record_document(record())
     assert json.loads(json.dumps(made))["standing"] == "good"
-    assert made["summary"] == "The drill is complete: 3 alarms raised, all cleared, 1 event recorded, 1 check passed."
+    cleared = "3 alarms raised, all cleared (1 not confirmed)"
+    assert made["summary"] == f"The drill is complete: {cleared}, 1 event recorded, 1 check passed."
     steps, sent = made["steps"], made["sent"]
     assert isinstance(steps, list)
     assert isinstance(sent, list)

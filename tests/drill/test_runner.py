@@ -48,6 +48,18 @@ def test_a_drill_is_played_at_its_offsets_and_leaves_nothing_active(play: Rig) -
     assert (play.active(), record.leftovers) == ([], ())
 
 
+def test_what_the_last_step_cleared_is_confirmed_before_the_drill_is_over(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    play = rig(start_emulator, tmp_path, Settings(visible_after=2_000))
+    steps = "    steps:\n      - {at: 0s, raise: aom_alarm.slow}\n      - {at: 1m, clear: aom_alarm.slow}\n"
+    play.write(steps=steps)
+    (sent,) = (sent for sent in play.start().emissions if sent.seen_at is not None)
+    assert sent.ended_at is not None
+    assert sent.gone_at is not None
+    assert sent.gone_at >= sent.ended_at
+
+
 def test_minutes_pass_without_anybody_waiting_for_them(play: Rig) -> None:
     steps = "    steps:\n" + "".join(f"      - {{name: n{n}, at: {n}m, note: at {n}}}\n" for n in range(0, 11, 2))
     play.write(name="long", head="    max_duration: 3h\n", steps=steps)

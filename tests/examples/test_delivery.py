@@ -18,3 +18,5 @@ def test_the_example_proves_a_page_offline(tmp_path: Path) -> None:
     rehearsed = reconciler("drill", "run", "outage", stack, "--rehearse", "--speed", "40")
     assert rehearsed.code == 0, rehearsed
     assert "page_is_delivered passed" in rehearsed.out
+    assert "all cleared, 1 check passed" in rehearsed.out
+    assert "not confirmed" not in rehearsed.out

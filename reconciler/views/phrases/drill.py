@@ -72,6 +72,8 @@ def facts(record: Record) -> list[str]:
     if alarms:
         active = sum(sent.active for sent in alarms)
         after = "" if not record.over else ", all cleared" if not active else f", {active} NOT CLEARED"
+        unconfirmed = sum(not sent.active and sent.gone_at is None for sent in alarms) if record.over else 0
+        after += f" ({unconfirmed} not confirmed)" if unconfirmed else ""
         told.append(f"{count(len(alarms), 'alarm')} raised{after}")
     else:
         told.append("no alarm raised")
