@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 from reconciler.app.owner import owner
 from reconciler.app.plan import plan_view
 from reconciler.app.settle import settle_open
-from reconciler.apply.executor import RunFailedError, apply_plan
+from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import leased
 from reconciler.apply.options import Options, Progress
-from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.settle import Settlement
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError

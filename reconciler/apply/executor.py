@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from reconciler.apply.options import NullProgress, Options, Progress
 from reconciler.apply.order import Order, Readiness
-from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import BeginGate, SendContext, Sender, batches
 from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
 from reconciler.apply.verify import DeniedError, read_back, verify
@@ -57,14 +57,6 @@ def apply_plan(
         options, progress = options or Options(), progress or NullProgress()
         executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {})
         return executor.run(command)
-
-
-class RunFailedError(Exception):
-    """An internal error ended a run: what is known of it. The error itself is the cause."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__("the run failed")
-        self.result = result
 
 
 class _WorkerDone(NamedTuple):
@@ -141,18 +133,10 @@ class PlanExecutor:
         return result
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
-        return Result(
-            self.plan,
-            self.id,
-            self.started_at,
-            self.clock.now(),
-            self._status(),
-            self.outcomes,
-            unconfirmed,
-            self.cause,
-            command,
-            frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided,
-        )
+        undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
+        status = self._status()  # which may find the cause
+        ran = (self.plan, self.id, self.started_at, self.clock.now(), status)
+        return Result(*ran, self.outcomes, unconfirmed, self.cause, command, undecided)
 
     def _run_state(self, result: Result) -> RunState:
         if result.ending is ApplyStatus.INTERRUPTED:

@@ -69,3 +69,11 @@ class Result(NamedTuple):
     def may_have_sent(self) -> bool:
         """Whether anything may have reached a service."""
         return any(outcome.status is not Status.FAILED for outcome in self.outcomes.values())
+
+
+class RunFailedError(Exception):
+    """An internal error ended a run: what is known of it. The error itself is the cause."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("the run failed")
+        self.result = result
