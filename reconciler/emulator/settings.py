@@ -71,6 +71,8 @@ class Settings:
     clear_by: Literal["id", "id-and-metadata"] = "id"
     clear_needs_id: bool = False
     search_in: Literal["all", "mandatory"] = "all"
+    annotation_texts: Literal["keep", "trim", "lower-case", "escape", "first-line"] = "keep"
+    """What becomes of texts in annotations before they are stored; ``escape`` is what HTML needs."""
     batch_limit: int | None = None
     page_limit: int = 1_000
     error_text: Literal["page", "error_msg", "error_message"] = "page"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from html import escape
 
 from reconciler.emulator.aom.notifications import NotificationLog, NotificationRule
 from reconciler.emulator.aom.report import MANDATORY, Report
@@ -47,6 +48,14 @@ CREATE TABLE IF NOT EXISTS aom_pending (
     reports TEXT NOT NULL
 );
 """
+
+_NORMALISE: dict[str, Callable[[str], str]] = {
+    "keep": str,
+    "trim": str.strip,
+    "lower-case": str.lower,
+    "escape": escape,
+    "first-line": lambda each: each.partition("\n")[0],
+}
 
 
 class Store:
@@ -190,7 +199,7 @@ class Store:
                     "UPDATE aom_event SET annotations = ?, attach_rule = ?, starts_at = ?, arrives_at = ?, timeout = ?,"
                     " expires_at = ?, cleared_at = ? WHERE seq = ?",
                     (
-                        text(report.annotations),
+                        text(self._normalised(report.annotations)),
                         text(report.attach_rule),
                         starts_at,
                         arrived,
@@ -214,7 +223,7 @@ class Store:
                 text(metadata),
                 "\n".join(metadata.values()).casefold(),
                 "\n".join(metadata[key] for key in MANDATORY).casefold(),
-                text(report.annotations),
+                text(self._normalised(report.annotations)),
                 text(report.attach_rule),
                 starts_at,
                 arrived,
@@ -224,8 +233,21 @@ class Store:
             ),
         )
         if alarm and cursor.lastrowid is not None:
-            told = {"starts_at": starts_at, "ends_at": 0, "metadata": metadata, "annotations": report.annotations}
+            told = {
+                "starts_at": starts_at,
+                "ends_at": 0,
+                "metadata": metadata,
+                "annotations": self._normalised(report.annotations),
+            }
             self.notifications.send(connection, rules, cursor.lastrowid, told, arrived)
+
+    def _normalised(self, value: object) -> object:
+        """A value of annotations as it is kept."""
+        if isinstance(value, dict):
+            return {key: self._normalised(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._normalised(each) for each in value]
+        return _NORMALISE[self._settings.annotation_texts](value) if isinstance(value, str) else value
 
     def _expiry(self, starts_at: int, arrived: int, timeout: int) -> int:
         return (starts_at if self._settings.timeout_from == "start" else arrived) + timeout
