@@ -14,7 +14,7 @@ from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import BeginGate, SendContext, Sender, batches
 from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
-from reconciler.apply.verify import DeniedError, read_back, verify
+from reconciler.apply.verify import DeniedError, observe_effects, shown_contents, verify, visible_operations
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
@@ -306,8 +306,9 @@ class PlanExecutor:
 
     def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
         """Verify operations, journal which are confirmed; those that are not."""
-        unseen = verify(operations, self.providers, self.clock, self.stop, self.progress)
-        self.ledger.confirm([item.key for item in operations if item.key not in unseen], self.clock.now())
+        unseen, shown = verify(operations, self.providers, self.clock, self.stop, self.progress)
+        confirmed = [item.key for item in operations if item.key not in unseen]
+        self.ledger.confirm(confirmed, self.clock.now(), shown)
         return unseen
 
     def _duplicated(self, pushed: Sequence[Operation]) -> list[Operation]:
@@ -321,9 +322,11 @@ class PlanExecutor:
         for key in {item.provider for item in due}:
             mine = [item for item in due if item.provider == key]
             followed = [pushes[item.depends_on] for item in mine if item.depends_on is not None]
-            shown = read_back(self.providers[key], [*followed, *mine])
-            if shown is not None:
-                self.ledger.confirm([item.key for item in followed if item.key in shown], self.clock.now())
+            found = observe_effects(self.providers[key], [*followed, *mine])
+            if found is not None:
+                shown = visible_operations([*followed, *mine], found)
+                confirmed = [item.key for item in followed if item.key in shown]
+                self.ledger.confirm(confirmed, self.clock.now(), shown_contents(followed, found))
                 told = [item for item in mine if item.depends_on in shown]
                 self.decided.update(item.key for item in told)
                 duplicated += [item for item in told if item.key not in shown]

@@ -7,7 +7,7 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.options import Progress
-from reconciler.apply.verify import read_back, verify
+from reconciler.apply.verify import observe_effects, read_back, shown_contents, verify, visible_operations
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.duration import format_instant
@@ -155,6 +155,7 @@ def resolve_open_intents(
     arrived: list[Entry] = []
     lost: list[Entry] = []
     waiting: list[Entry] = []
+    contents: dict[str, str] = {}
     unasked: list[Entry] = [entry for entry in elsewhere if entry.operation.key in attempts]
     for key in sorted({entry.operation.provider for entry in begun}):
         mine = [entry for entry in begun if entry.operation.provider == key]
@@ -163,6 +164,7 @@ def resolve_open_intents(
         if found is None:
             unasked.extend(mine)
             continue
+        contents |= found.contents
         arrived += [entry for entry in mine if entry.operation.key in found.shown]
         waiting += [entry for entry in mine if entry.operation.key in found.waiting]
         lost += [entry for entry in mine if entry.operation.key not in found.shown | found.waiting]
@@ -172,7 +174,7 @@ def resolve_open_intents(
     if outcomes:
         with ledger.batch():
             ledger.record_outcomes(outcomes, clock.now())
-            ledger.confirm([entry.operation.key for entry in arrived], clock.now())
+            ledger.confirm([entry.operation.key for entry in arrived], clock.now(), contents)
     _await_recent(ledger, providers, clock, stop, progress, targets)
     return Settlement(tuple(arrived), (*unsent, *lost), tuple(unasked), tuple(waiting))
 
@@ -198,15 +200,18 @@ def _await_recent(
     operations = [entry.operation for entry in last.values()]
     left = max((entry.ended_at or 0) + window - now for entry in last.values())
     within = min(window, max(0, left))  # a wall clock that stepped back does not prolong it
-    unseen = verify(operations, providers, clock, stop, progress, within=within)
-    ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now())
+    unseen, shown = verify(operations, providers, clock, stop, progress, within=within)
+    ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now(), shown)
 
 
 class _Found(NamedTuple):
-    """The keys whose effect is visible, and those of events that may still become so."""
+    """The keys whose effect is visible, those of events that may still become so, and what the service shows of the
+    pushes of alarms, as the ledger keeps it.
+    """
 
     shown: frozenset[str]
     waiting: frozenset[str]
+    contents: Mapping[str, str]
 
 
 def _look(
@@ -230,10 +235,11 @@ def _look(
     told = False
     for pause in poll_intervals():
         now = clock.monotonic()
-        shown = read_back(provider, operations)
+        seen = observe_effects(provider, operations)
+        shown = None if seen is None else visible_operations(operations, seen)
         left = {key: end for key, end in until.items() if end > now and (shown is None or key not in shown)}
-        if shown is not None and (not left or not wait_for_events):
-            return _Found(shown, frozenset(left))
+        if seen is not None and shown is not None and (not left or not wait_for_events):
+            return _Found(shown, frozenset(left), shown_contents(operations, seen))
         if shown is None and now >= patience:
             return None
         if left and not told:

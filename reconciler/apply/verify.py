@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Event
+from typing import NamedTuple
 
 from reconciler.apply.options import Progress
 from reconciler.core.clock import Clock
+from reconciler.core.digest import content_digest
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, ServiceErrorDetail, Verb
 from reconciler.core.retry import poll_intervals
+from reconciler.ledger.protocol import AS_SENT
 from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
+
+
+class Verification(NamedTuple):
+    """The keys of operations that are not confirmed, and what the service shows of the pushes that are, as the ledger
+    keeps it.
+    """
+
+    unseen: frozenset[str]
+    shown: Mapping[str, str]
 
 
 def verify(
@@ -21,21 +33,24 @@ def verify(
     progress: Progress,
     *,
     within: int | None = None,
-) -> frozenset[str]:
-    """Poll until every operation's effect is visible, or its service's window has passed; the keys not confirmed.
+) -> Verification:
+    """Poll until every operation's effect is visible, or its service's window has passed.
 
     ``within`` (ms) takes the place of the services' windows. Raises DeniedError.
     """
     unseen = {
         key: [item for item in operations if item.provider == key] for key in {item.provider for item in operations}
     }
+    contents: dict[str, str] = {}
     began = clock.monotonic()
     for pause in poll_intervals():
         now = clock.monotonic()
         for key, waiting in unseen.items():
             if waiting:
-                shown = read_back(providers[key], waiting) or frozenset()
-                unseen[key] = [item for item in waiting if item.key not in shown]
+                found = observe_effects(providers[key], waiting) or ()
+                contents.update(shown_contents(waiting, found))
+                visible = visible_operations(waiting, found)
+                unseen[key] = [item for item in waiting if item.key not in visible]
         left = [key for key, waiting in unseen.items() if waiting]
         until = [began + (providers[key].limits.visible_within if within is None else within) for key in left]
         if now >= max(until, default=0):
@@ -43,7 +58,7 @@ def verify(
         progress.verifying(sum(map(len, unseen.values())))
         if clock.wait(pause, stop):
             break
-    return frozenset(item.key for waiting in unseen.values() for item in waiting)
+    return Verification(frozenset(item.key for waiting in unseen.values() for item in waiting), contents)
 
 
 def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
@@ -65,6 +80,18 @@ def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]
     return frozenset(operation.key for operation in operations if _holds(operation, keys, facts, active))
 
 
+def shown_contents(operations: Iterable[Operation], seen: Iterable[Observed]) -> Mapping[str, str]:
+    """What the service shows of the alarms that these operations pushed, by key, as the ledger keeps it."""
+    pushed = {item.key: item.digest for item in operations if item.verb is Verb.PUSH and item.occurrence is None}
+    contents = {}
+    for found in seen:
+        key = found.marks.key
+        if found.state is State.ACTIVE and key in pushed:
+            content = content_digest(found.marks.address.type, found.identity, found.attributes)
+            contents[key] = AS_SENT if content == pushed[key] else content
+    return contents
+
+
 def _holds(operation: Operation, keys: set[str], facts: set[tuple[object, str | None]], active: dict[str, str]) -> bool:
     if operation.verb is Verb.PUSH:
         if operation.occurrence is not None:
@@ -84,8 +111,14 @@ class DeniedError(Exception):
 
 def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
     """The keys whose effect shows now; None where the service cannot say at the moment. Raises DeniedError."""
+    found = observe_effects(provider, operations)
+    return None if found is None else visible_operations(operations, found)
+
+
+def observe_effects(provider: Provider, operations: Sequence[Operation]) -> list[Observed] | None:
+    """What shows now at the addresses of these; None where the service cannot say. Raises DeniedError."""
     try:
-        return visible_operations(operations, provider.read_back(operations))
+        return list(provider.read_back(operations))
     except ServiceError as error:
         if error.kind is ErrorKind.DENIED:
             raise DeniedError(error.detail) from error

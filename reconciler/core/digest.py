@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import blake2b
 
 from reconciler.core.surrogates import write_escapes
@@ -26,3 +27,8 @@ def digest(value: object) -> str:
 def digest_text(text: str) -> str:
     """32 hexadecimal characters for a text."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def content_digest(type_name: str, identity: Mapping[str, str], attributes: Mapping[str, object]) -> str:
+    """The digest of what an object of a resource type says, declared or observed."""
+    return digest_text(canonical((type_name, identity, attributes)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
 
-from reconciler.apply.verify import visible_operations
+from reconciler.apply.verify import shown_contents, visible_operations
 from reconciler.core.clock import Clock
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.duration import MINUTE, rough_duration
@@ -96,7 +96,8 @@ class EffectObserver:
 
     def _note(self, operations: Sequence[Operation], shown: Sequence[Observed]) -> None:
         now = self._session.clock.now()
-        self._session.ledger.confirm([operation.key for operation in operations], now)
+        keys = [operation.key for operation in operations]
+        self._session.ledger.confirm(keys, now, shown_contents(operations, shown))
         ids = {found.marks.key: found.id for found in shown if found.marks.key}
         pushed = {operation.key for operation in operations if operation.verb is Verb.PUSH}
         cleared = {str(operation.address) for operation in operations if operation.verb is Verb.CLEAR}

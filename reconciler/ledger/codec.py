@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from reconciler.core.address import Address
@@ -154,6 +155,23 @@ def encode_begin(keys: Iterable[str], boot: BootTime | None, process: str | None
 def encode_keys(keys: Iterable[str]) -> str:
     """A JSON list of keys."""
     return encode(list(keys))
+
+
+def encode_confirmed(keys: Iterable[str], shown: Mapping[str, str]) -> str:
+    """The row for operations whose effect shows, with the digests of what is shown; equal ones are stored once."""
+    known = list(keys)
+    column = [shown.get(key) for key in known]
+    return encode(
+        {"key": known, "shown": column[:1] if column.count(column[0]) == len(column) else column} if known else []
+    )
+
+
+def decode_confirmed(body: Mapping[str, Any] | list[str]) -> Iterator[tuple[str, str | None]]:
+    """The keys of a row with the digests of what was shown, from its parsed body; older rows hold the keys alone."""
+    if isinstance(body, list):
+        return zip(body, repeat(None))
+    keys, column = body["key"], body["shown"]
+    return zip(keys, column if len(column) == len(keys) else column * len(keys), strict=True)
 
 
 def decode_told(body: Mapping[str, Any]) -> list[DetailedOutcome]:

@@ -206,7 +206,7 @@ def _create(to: Path) -> None:
 
 _MOST = 20  # complaints of SQLite about one file
 
-_OPERATIONS = "SELECT key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, answer,"
+_OPERATIONS = "SELECT key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, shown, answer,"
 _OPERATIONS += " service_id, type, name, instance, occurrence, target, place FROM operations ORDER BY key"
 
 

@@ -11,25 +11,34 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable
 
-from reconciler.ledger.codec import DetailedOutcome, Row, decode_marks, decode_told, encode, encode_keys
+from reconciler.ledger.codec import (
+    DetailedOutcome,
+    Row,
+    decode_confirmed,
+    decode_marks,
+    decode_told,
+    encode,
+    encode_keys,
+)
 
 _PUT = """
-INSERT INTO operations (key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, answer,
-  service_id)
-SELECT each.value, ?, CAST(each.key AS INTEGER), ?, ?, ?, ?, ?, ?, ?, ? FROM json_each(?) AS each WHERE TRUE
+INSERT INTO operations (key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, shown,
+  answer, service_id)
+SELECT each.value, ?, CAST(each.key AS INTEGER), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM json_each(?) AS each WHERE TRUE
 ON CONFLICT (key) DO UPDATE SET
   intent = excluded.intent, position = excluded.position, attempts = attempts + excluded.attempts,
   begun = excluded.begun, begun_at = excluded.begun_at,
   status = excluded.status, ended_at = excluded.ended_at, confirmed_at = excluded.confirmed_at,
-  answer = excluded.answer, service_id = excluded.service_id
+  shown = excluded.shown, answer = excluded.answer, service_id = excluded.service_id
 """
 
 _MARK = "UPDATE operations SET type = ?, name = ?, instance = ?, occurrence = ?, target = ?, place = ? WHERE key = ?"
 
 _BEGIN = """
 UPDATE operations SET attempts = attempts + 1, begun = ?, begun_at = ?, status = NULL, ended_at = NULL,
-  confirmed_at = NULL, answer = NULL
+  confirmed_at = NULL, shown = NULL, answer = NULL
 WHERE key IN (SELECT value FROM json_each(?))
 """
 
@@ -42,7 +51,8 @@ UPDATE operations SET status = ?, ended_at = ?, answer = ?, service_id = coalesc
 """
 
 _CONFIRM = """
-UPDATE operations SET confirmed_at = ? WHERE confirmed_at IS NULL AND key IN (SELECT value FROM json_each(?))
+UPDATE operations SET confirmed_at = ?, shown = ?
+WHERE confirmed_at IS NULL AND key IN (SELECT value FROM json_each(?))
 """
 
 
@@ -59,6 +69,7 @@ class OperationState:
         "id",
         "intent",
         "position",
+        "shown",
         "status",
     )
 
@@ -71,6 +82,7 @@ class OperationState:
         self.status: str | None = None
         self.ended_at: int | None = None
         self.confirmed_at: int | None = None
+        self.shown: str | None = None
         self.answer: str | None = None
         self.id: str | None = None
 
@@ -113,7 +125,7 @@ def project(connection: sqlite3.Connection) -> None:
             news.done(content["done"], at)
             news.told(decode_told(content), at)
         else:
-            news.confirm(content, at)
+            news.confirm(decode_confirmed(content), at)
     news.write()
     if number is not None:
         connection.execute("UPDATE folded SET journal = ?", (number,))
@@ -142,7 +154,7 @@ class _Pending:
                 earlier.append(key)
             else:
                 state.attempts, state.begun, state.begun_at = state.attempts + 1, number, at
-                state.status = state.ended_at = state.confirmed_at = state.answer = None
+                state.status = state.ended_at = state.confirmed_at = state.shown = state.answer = None
         if earlier:
             self._connection.execute(_BEGIN, (number, at, encode_keys(earlier)))
 
@@ -166,22 +178,22 @@ class _Pending:
                 standing.status, standing.ended_at, standing.answer = status, at, answer
                 standing.id = standing.id if id is None else id
 
-    def confirm(self, keys: list[str], at: int) -> None:
-        earlier = []
-        for key in keys:
+    def confirm(self, confirmed: Iterable[tuple[str, str | None]], at: int) -> None:
+        earlier: defaultdict[str | None, list[str]] = defaultdict(list)
+        for key, shown in confirmed:
             standing = self._standings.get(key)
             if standing is None:
-                earlier.append(key)
+                earlier[shown].append(key)
             elif standing.confirmed_at is None:
-                standing.confirmed_at = at
-        if earlier:
-            self._connection.execute(_CONFIRM, (at, encode_keys(earlier)))
+                standing.confirmed_at, standing.shown = at, shown
+        for shown, keys in earlier.items():
+            self._connection.execute(_CONFIRM, (at, shown, encode_keys(keys)))
 
     def write(self) -> None:
         alike: defaultdict[tuple[int | str | None, ...], dict[int, str]] = defaultdict(dict)
         for key, s in self._standings.items():
             counted = (s.intent, s.attempts, s.begun, s.begun_at)
-            alike[(*counted, s.status, s.ended_at, s.confirmed_at, s.answer, s.id)][s.position] = key
+            alike[(*counted, s.status, s.ended_at, s.confirmed_at, s.shown, s.answer, s.id)][s.position] = key
         for columns, keys in alike.items():
             self._connection.execute(_PUT, (*columns, encode(keys)))
         self._connection.executemany(_MARK, self.marks)

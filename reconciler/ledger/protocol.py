@@ -12,6 +12,9 @@ from reconciler.core.operation import Operation, Outcome, Status
 CHECK = "check"
 """The command of runs that send canaries."""
 
+AS_SENT = ""
+"""Stands for the digest of the content that was sent, where that is what the service shows."""
+
 
 class Entry(NamedTuple):
     """An operation as journalled: its intent, how often it was sent, and its outcome (None: open).
@@ -72,7 +75,8 @@ class LedgerView(NamedTuple):
     our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
     ``begins_at`` of their first attempt. ``orphans`` are alarms at targets that nobody queries any more. ``flown`` are
     the ids of the plans by which checks of this ledger sent canaries; ``busy`` says that another run holds the lease
-    now, so that a canary may be up.
+    now, so that a canary may be up. ``shown`` maps keys of pushes that were asked for to the digest of what the service
+    showed when they were verified.
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
@@ -82,6 +86,7 @@ class LedgerView(NamedTuple):
     orphans: tuple[Orphan, ...] = ()
     flown: frozenset[str] = frozenset()
     busy: bool = False
+    shown: Mapping[str, str] = MappingProxyType({})
 
 
 class RunState(StrEnum):
@@ -170,8 +175,13 @@ class Ledger(Protocol):
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
         """Journal what became of operations."""
 
-    def confirm(self, keys: Iterable[str], now: int) -> None:
-        """Journal that the service shows the effect of these."""
+    def confirm(self, keys: Iterable[str], now: int, shown: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Journal that the service shows the effect of these; ``shown`` maps those that push alarms to the digest of
+        the content it shows, ``AS_SENT`` if that is what was sent. The first confirmation of an attempt counts.
+        """
+
+    def shown(self, keys: Iterable[str]) -> Mapping[str, str]:
+        """What the service showed of these when they were confirmed, as ``confirm`` was told; those that are known."""
 
     def end(self, run: str, state: RunState, now: int) -> None: ...
 

@@ -85,6 +85,8 @@ _AMONG = "key IN (SELECT value FROM json_each(?))"
 
 _STATUSES = f"SELECT key, status FROM operations WHERE status IS NOT NULL AND {_AMONG}"  # noqa: S608 - constants
 
+_SHOWN = f"SELECT key, shown FROM operations WHERE shown IS NOT NULL AND {_AMONG}"  # noqa: S608 - constants
+
 
 def runs(connection: sqlite3.Connection) -> list[Run]:
     """Every run, newest first."""
@@ -158,6 +160,11 @@ def statuses(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, S
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM operations)").fetchone()[0]:
         return {}
     return {key: Status(status) for chunk in _chunks(keys) for key, status in connection.execute(_STATUSES, (chunk,))}
+
+
+def shown(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, str]:
+    """The digest of what the service showed of each of these pushes, where that is known."""
+    return dict(pair for chunk in _chunks(keys) for pair in connection.execute(_SHOWN, (chunk,)))
 
 
 def view(

@@ -115,7 +115,12 @@ ALTER TABLE lease ADD COLUMN boot TEXT;
 ALTER TABLE lease ADD COLUMN boot_expires_at INTEGER;
 """
 
-MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN)
+_SHOWN = """
+-- The digest of what the service showed of a push when it was confirmed; empty: what was sent. NULL: not known.
+ALTER TABLE operations ADD COLUMN shown TEXT;
+"""
+
+MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN)
 """The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

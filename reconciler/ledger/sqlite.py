@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
+from types import MappingProxyType
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger import database, lease, queries
-from reconciler.ledger.codec import Row, encode, encode_begin, encode_intent, encode_keys, encode_outcomes
+from reconciler.ledger.codec import Row, encode, encode_begin, encode_confirmed, encode_intent, encode_outcomes
 from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
 from reconciler.ledger.lease import BootTime, Present, boot_time, fingerprint
@@ -118,8 +119,12 @@ class SqliteLedger:
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
         self._add("settle", now, encode_outcomes(outcomes))
 
-    def confirm(self, keys: Iterable[str], now: int) -> None:
-        self._add("confirm", now, encode_keys(keys))
+    def confirm(self, keys: Iterable[str], now: int, shown: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._add("confirm", now, encode_confirmed(keys, shown))
+
+    def shown(self, keys: Iterable[str]) -> Mapping[str, str]:
+        with self._folded() as connection:
+            return queries.shown(connection, keys)
 
     def end(self, run: str, state: RunState, now: int) -> None:
         with self._database.transaction() as connection:

@@ -1,5 +1,7 @@
 """Changes: which action is due at one address, and why (rules 2, 3 and 5)."""
 
+from collections.abc import Mapping
+
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
@@ -30,7 +32,7 @@ def decide(desired: Desired, known: KnownState, now: int) -> Change:
     if not active:
         reason, drift = _why_not_firing(desired.address, known)
         return _decision(desired, Action.CREATE, reason, begins_at=now, drift=drift)
-    return _firing(desired, active, now)
+    return _firing(desired, active, known.ledger.shown, now)
 
 
 def undeclared(address: Address, known: KnownState, reason: str) -> Change:
@@ -48,14 +50,16 @@ def _fact(desired: Desired, known: KnownState, now: int) -> Change:
     return _decision(desired, Action.RECORD, reason, begins_at=known.ledger.attempted.get(identity, now))
 
 
-def _firing(desired: Desired, active: tuple[Observed, ...], now: int) -> Change:
+def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, str], now: int) -> Change:
     """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
     here = [found for found in active if found.provider == desired.provider]
-    match = next((found for found in here if found.marks.digest == desired.digest), None)
-    if match is None:
+    matching = [found for found in here if found.marks.digest == desired.digest]
+    if not matching:
         return _differing(desired, active, now)
-    if is_edited(desired, match):
-        change = _differing(desired, (match, *(found for found in active if found is not match)), now)
+    match = next((found for found in matching if not is_edited(desired, found, shown.get(found.marks.key))), None)
+    if match is None:
+        edited = matching[0]
+        change = _differing(desired, (edited, *(found for found in active if found is not edited)), now)
         return change._replace(reason=f"changed by hand: {change.reason}", drift=True)
     others = tuple(found for found in active if found is not match) if len(active) > 1 else ()
     expiry = _renewal(desired, match, now)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from reconciler.core.desired import Desired
+from reconciler.core.digest import content_digest
 from reconciler.core.observed import Observed
+from reconciler.ledger.protocol import AS_SENT
 from reconciler.plan.plan import Change, Difference
 
 _NESTED = (Mapping, list, tuple)
@@ -33,13 +35,23 @@ def shown_differences(change: Change) -> tuple[Difference, ...]:
     return differences(desired, (here or change.before)[0])
 
 
-def is_edited(desired: Desired, observed: Observed) -> bool:
+def is_altered(desired: Desired, observed: Observed) -> bool:
+    """Whether the content of an object is not what is declared, by whomever that was changed."""
+    return observed.attributes != desired.attributes or observed.identity != desired.identity
+
+
+def is_edited(desired: Desired, observed: Observed, shown: str | None) -> bool:
     """Whether somebody changed the content of an alarm whose digest still says that it is what is declared.
 
-    What services do to a value by themselves is no edit: they leave an attribute out, add one, trim, cut or respell it.
+    ``shown`` is the digest of what the service showed when the push was verified, as the ledger keeps it: what differs
+    from that was edited, and what the service itself makes of a push is not. Without it (None) a guess has to do: a
+    service leaves an attribute out, adds one, trims, cuts or respells it.
     """
-    if observed.attributes == desired.attributes and observed.identity == desired.identity:
+    if not is_altered(desired, observed):
         return False
+    if shown is not None:
+        content = content_digest(observed.marks.address.type, observed.identity, observed.attributes)
+        return shown == AS_SENT or content != shown
     return any(
         not (found.old is None and "." not in found.path) and not _is_normalised(found.old, found.new)
         for found in differences(desired, observed)

@@ -14,6 +14,7 @@ from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Verb
 from reconciler.ledger.protocol import Entry, LedgerView
+from reconciler.plan.difference import is_altered
 
 
 class KnownState(NamedTuple):
@@ -77,6 +78,19 @@ def absent_addresses(desired: Sequence[Desired], past: KnownState) -> tuple[Addr
         and wanted.address not in past.active
         and wanted.address not in past.pending
     )
+
+
+def altered_keys(desired: Sequence[Desired], known: KnownState) -> list[str]:
+    """The keys of alarms whose digest is that of what is declared, and whose content is not.
+
+    What a ledger knows to have been shown of them tells whether somebody edited them.
+    """
+    return [
+        found.marks.key
+        for wanted in desired
+        for found in known.active.get(wanted.address, ())
+        if found.marks.digest == wanted.digest and is_altered(wanted, found)
+    ]
 
 
 def fingerprint(address: Address, desired: Desired | None, past: KnownState) -> str:

@@ -97,7 +97,8 @@ class Provider(Protocol):
         """
 
     def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
-        """What the service shows now at the addresses of these operations: active alarms, and recorded events.
+        """What the service shows now at the addresses of these operations: active alarms, and recorded events, with the
+        content that ``observe`` gives them: what is shown here counts as what the service made of the push.
 
         The applier verifies with it, settles what is in doubt, and tells a refreshed alarm from a second one: an alarm
         is ours by ``marks.key``, an event by address and occurrence (``marks.key`` may be empty where a service has no

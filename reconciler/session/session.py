@@ -22,6 +22,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
+from reconciler.plan.state import altered_keys, merge
 from reconciler.providers.protocol import Provider, ServiceError
 from reconciler.providers.retry import retry_read
 from reconciler.session.workspace import Workspace
@@ -83,13 +84,15 @@ class StackSession:
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], targets: Sequence[Address] = ()) -> Plan:
         """What turns the observed into the desired; with ``targets``, at these addresses only."""
         now = self.clock.now()
+        view = self.ledger.view(now, self.visible_within, self.target_texts)._replace(orphans=())
+        altered = altered_keys(desired, merge(self.owner, observed, view))
         return make_plan(
             self.owner,
             desired,
             observed,
             now,
             types=self.types,
-            ledger=self.ledger.view(now, self.visible_within, self.target_texts)._replace(orphans=()),
+            ledger=view._replace(shown=self.ledger.shown(altered)) if altered else view,
             targets=targets,
         )
 

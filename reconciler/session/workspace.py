@@ -33,7 +33,7 @@ from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
 from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
-from reconciler.plan.state import KnownState, absent_addresses, merge
+from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
 from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
@@ -174,6 +174,7 @@ class Workspace:
             raise ValueError(f"opened without data, and resources need {', '.join(sorted(self.stack.unresolved))}")
         observed = self.observe()
         past = merge(self.stack.name, observed, ledger)
+        ledger = ledger._replace(shown=self._shown(altered_keys(self.stack.desired, past)))
         history = () if destroy else self._history(past)
         plan = make_plan(
             self.stack.name,
@@ -231,6 +232,13 @@ class Workspace:
     def refusals(self, plan: Plan, *, destroy: bool = False) -> tuple[Diagnostic, ...]:
         """The guards the plan goes past, ``destroy`` telling what it is for; ``--force`` overrules them."""
         return violations(plan, self.stack.guards, self.projects, self.stack.desired, destroy=destroy)
+
+    def _shown(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """What the services showed of these pushes when they were verified."""
+        if not keys:
+            return {}
+        with closing(read_ledger(self.ledger_path)) as ledger:
+            return ledger.shown(keys)
 
     def _provenance_warning(self, plan: Plan) -> Diagnostic | None:
         keys = keys_to_clear(plan)

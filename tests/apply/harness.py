@@ -7,6 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
+from typing import Any
+
+import requests
 
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import Owner, leased
@@ -21,7 +24,7 @@ from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.plan.state import absent_addresses, merge
+from reconciler.plan.state import absent_addresses, altered_keys, merge
 from reconciler.providers.aom import PROVIDER
 from reconciler.providers.protocol import Provider, ProviderContext
 from tests.emulator.handle import Emulator
@@ -101,7 +104,9 @@ class Rig:
     def plan(self, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> Plan:
         memory = ledger.view(self.clock.now(), provider.limits.visible_within)
         observed = list(provider.observe(self.stack, desired))
-        absent = absent_addresses(desired, merge(self.stack, observed, memory))
+        known = merge(self.stack, observed, memory)
+        memory = memory._replace(shown=ledger.shown(altered_keys(desired, known)))
+        absent = absent_addresses(desired, known)
         history = list(provider.history(self.stack, absent)) if absent else []
         return make_plan(self.stack, desired, observed, self.clock.now(), types=TYPES, ledger=memory, history=history)
 
@@ -128,6 +133,13 @@ class Rig:
     def settle(self, targets: Mapping[str, str] | None = None) -> Settlement:
         with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
             return resolve_open_intents(ledger, {"aom": provider}, self.clock, Event(), self.watcher, targets=targets)
+
+    def edit_by_hand(self, item: Mapping[str, Any], **annotations: str) -> None:
+        """Push an alarm of the service again with other annotations; its marks stay."""
+        event = {key: item[key] for key in ("metadata", "starts_at", "timeout", "attach_rule")}
+        event["annotations"] = {**item["annotations"], **annotations}
+        url = f"{self.emulator.url}/v2/demo/push/events"
+        requests.put(url, json={"events": [event]}, headers={"X-Auth-Token": "someone"}, timeout=10).raise_for_status()
 
     def active(self) -> list[str]:
         """The addresses of the stack's active alarms, one entry for each alarm."""

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from threading import Event
 from time import perf_counter
+from types import MappingProxyType
 
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options
@@ -144,7 +145,10 @@ class _NoLedger:
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None: ...
 
-    def confirm(self, keys: Iterable[str], now: int) -> None: ...
+    def confirm(self, keys: Iterable[str], now: int, shown: Mapping[str, str] = MappingProxyType({})) -> None: ...
+
+    def shown(self, keys: Iterable[str]) -> Mapping[str, str]:
+        return {}
 
     def end(self, run: str, state: RunState, now: int) -> None: ...
 

@@ -16,13 +16,14 @@ from reconciler.core.address import Address
 from reconciler.core.duration import DAY, SECOND
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.ledger.lease import BootTime
-from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
+from reconciler.ledger.protocol import AS_SENT, Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=4)
 KEYS = st.sampled_from("abcdefgh")
 STATUSES = st.sampled_from(Status)
+SHOWN = st.sampled_from([AS_SENT, "1" * 32, "2" * 32])
 RECENT = 60 * SECOND
 
 
@@ -46,6 +47,7 @@ class Known:
     status: Status | None = None
     ended_at: int | None = None
     confirmed_at: int | None = None
+    shown: str | None = None
     answer: str | None = None
     id: str | None = None
 
@@ -154,12 +156,12 @@ class Journal(RuleBasedStateMachine):
                     id=known.id if id is None else id,
                 )
 
-    @rule(keys=st.lists(KEYS))
-    def confirm(self, keys: list[str]) -> None:
-        self.ledger.confirm(keys, self.now)
+    @rule(keys=st.lists(KEYS, unique=True), shown=st.dictionaries(KEYS, SHOWN))
+    def confirm(self, keys: list[str], shown: dict[str, str]) -> None:
+        self.ledger.confirm(keys, self.now, shown)
         for key in keys:
             if key in self.known and self.known[key].confirmed_at is None:
-                self.known[key].confirmed_at = self.now
+                self.known[key].confirmed_at, self.known[key].shown = self.now, shown.get(key)
 
     @rule()
     def the_process_starts_anew(self) -> None:
@@ -212,6 +214,7 @@ class Journal(RuleBasedStateMachine):
         ages = {key: self.now - at for key, at in begun.items() if at is not None}
         assert {key: attempt.age for key, attempt in ledger.in_flight(self.now).items()} == ages
         assert ledger.statuses("abcdefghz") == {key: k.status for key, k in self.known.items() if k.status is not None}
+        assert ledger.shown("abcdefghz") == {key: k.shown for key, k in self.known.items() if k.shown is not None}
         assert [(known.id, known.state) for known in ledger.runs()] == list(self.states.items())[::-1]
         self._view_agrees(ledger)
 

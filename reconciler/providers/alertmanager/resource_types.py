@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
-from reconciler.core.digest import canonical, digest_text
+from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import format_duration, format_instant
 from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
 from reconciler.core.observed import Observed
@@ -52,7 +52,7 @@ class AlertType(NamedTuple):
             attributes["generator_url"] = spec.generator_url
         if spec.starts_at is not None:
             attributes["starts_at"] = spec.starts_at
-        content = digest_text(canonical((self.name, identity, attributes)))
+        content = content_digest(self.name, identity, attributes)
         return Desired(address, provider, self.kind, True, identity, attributes, content, None, lifecycle, position)
 
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
-from reconciler.core.digest import canonical, digest_text
+from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import format_duration
 from reconciler.core.marks import ADDRESS, DIGEST, KEY, OCCURRENCE, RUN, STACK, Marks
 from reconciler.core.observed import Observed
@@ -56,7 +56,7 @@ class AomType(NamedTuple):
             raise ValueError("lifecycle.renew_before is for alarms: an event does not expire")
         if spec.starts_at is not None:
             attributes["starts_at"] = spec.starts_at
-        content = digest_text(canonical((self.name, identity, attributes)))
+        content = content_digest(self.name, identity, attributes)
         if self.kind is Kind.EVENT and occurrence is None:
             occurrence = content
         return Desired(
