@@ -1,4 +1,4 @@
-"""Verification: wait until what was done is visible, and what was cleared is gone (rule 9)."""
+"""Verification: query until what was pushed is visible, and what was cleared is gone (rule 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections: from a provider's settings to an authenticated client, with what is wrong told as diagnostics."""
+"""Connections: from a provider's settings to an authenticated client; what is wrong is reported as diagnostics."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import SHORTEST_SECRET, Redactor
-from reconciler.providers.allowed_endpoints import check_allowed_endpoint
-from reconciler.providers.auth import authentication
+from reconciler.providers.auth import authentication, check_allowed_endpoint
 from reconciler.providers.http import Client, is_loopback
 from reconciler.providers.protocol import Limits, ProviderContext
 from reconciler.providers.settings import HuaweiSettings

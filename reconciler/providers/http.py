@@ -1,7 +1,9 @@
-"""HTTP: requests to a service, and what their failures mean; shared by all providers.
+"""HTTP: requests to a service, their rate and retries, and what their failures mean; shared by all providers.
 
 Loads ``requests``, so it is imported only where a provider is opened.
 """
+
+from __future__ import annotations
 
 import logging
 import os
@@ -11,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http.client import HTTPException
 from ipaddress import ip_address
-from threading import BoundedSemaphore
-from typing import NamedTuple
+from math import ceil
+from random import random
+from threading import BoundedSemaphore, Event
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -27,13 +31,18 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from reconciler.core.clock import Clock
+from reconciler.core.duration import rough_duration
 from reconciler.core.operation import ServiceErrorDetail
+from reconciler.core.retry import RETRY
 from reconciler.core.text import Redactor, sanitize
 from reconciler.providers.decode import NestedTooDeeplyError, decode
 from reconciler.providers.errors import parse_error
 from reconciler.providers.protocol import ErrorKind, ServiceError
-from reconciler.providers.throttle import throttle
 from reconciler.providers.transport import DeadlineAdapter, ReceivedTooMuchError, exchange
+
+if TYPE_CHECKING:
+    from pyrate_limiter import Limiter
 
 log = logging.getLogger(__name__)
 
@@ -305,3 +314,43 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
 def _system(reasons: list[BaseException]) -> str | None:
     """The operating system's words among them."""
     return next((reason.strerror for reason in reasons if isinstance(reason, OSError) and reason.strerror), None)
+
+
+_Found = TypeVar("_Found")
+
+_log = logging.getLogger(__name__)
+
+
+def retry_read(key: str, query: Callable[[], _Found], clock: Clock, stop: Event | None = None) -> _Found:
+    """What a query of the provider ``key`` finds; it must read its whole response before it returns.
+
+    Repeated while the service is busy (429, 503) and when the connection is cut (502, 504 too); reading is safe to
+    repeat. Raises ServiceError if it fails otherwise, at the last attempt, if the service wants a longer wait than
+    the policy accepts, or if ``stop`` is set while waiting.
+    """
+    stop = stop or Event()
+    for attempt in range(1, RETRY.max_attempts):
+        try:
+            return query()
+        except ServiceError as error:
+            pause = RETRY.pause(attempt, error.retry_after, random)
+            if not (error.kind is ErrorKind.BUSY or error.cut) or pause > RETRY.max_wait:
+                raise
+            _log.warning("%s: %s; querying again in %s", key, error, rough_duration(round(pause * 1000)))
+            if clock.wait(pause, stop):
+                raise
+    return query()
+
+
+def throttle(rate: float) -> Limiter:
+    """Lets one request begin every 1/``rate`` seconds: ``try_acquire`` returns when the next one may.
+
+    No burst, for a service may count by less than the second; only what falls within 10 ms may come together, since the
+    library's clock ticks in whole milliseconds.
+    """
+    from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # not loaded where no rate is set
+
+    limit = max(1, int(rate * 1000))
+    even = Rate(limit, ceil(limit / rate * 1000), burst=max(1, ceil(rate / 100)))
+    # One number is all it keeps, so there is nothing for the library's cleaning thread to do.
+    return Limiter(SingleBucketFactory(StateBucket([even], algorithm=GCRA()), schedule_leak=False), buffer_ms=0)

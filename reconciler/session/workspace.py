@@ -34,9 +34,9 @@ from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
+from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
-from reconciler.providers.retry import retry_read
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.receiver import RunReceiver
 from reconciler.session.renamed import renamed_warnings

@@ -15,8 +15,7 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.providers.aom.fields import AlarmFields, EventFields
-from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START
+from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START, AlarmFields, EventFields
 
 NOW = 1_800_000_000_000
 TYPES = {"aom_alarm": ALARM, "aom_event": EVENT}

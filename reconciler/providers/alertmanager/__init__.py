@@ -25,7 +25,7 @@ class Alertmanager(NamedTuple):
     data_sources: Mapping[str, DataSource] = {ALERTS.name: ALERTS, SILENCES.name: SILENCES, STATUS.name: STATUS}
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
-        from reconciler.providers.alertmanager.connection import open_cluster
+        from reconciler.providers.alertmanager.cluster import open_cluster
         from reconciler.providers.alertmanager.provider import AlertmanagerProvider
 
         assert isinstance(settings, AlertmanagerSettings)

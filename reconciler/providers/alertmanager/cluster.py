@@ -1,13 +1,27 @@
-"""The instances of a cluster: they share silences but no alerts, so that what is written goes to each of them."""
+"""A cluster of Alertmanager: its instances share silences but no alerts, so that alerts are posted to each of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import requests.auth
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.marks import KEY
+from reconciler.core.observed import Observed
+from reconciler.core.text import Redactor
+from reconciler.providers.alertmanager.settings import AlertmanagerAuth, AlertmanagerSettings
+from reconciler.providers.alertmanager.wire import Alert, annotations_of, observed, read_instant
+from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
+from reconciler.providers.decode import text
 from reconciler.providers.http import Client
-from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
+from reconciler.providers.settings import EMBEDDED, answers_at
 
 _Answer = TypeVar("_Answer")
 
@@ -70,3 +84,81 @@ class Cluster:
             instance.client.close()
         if self._pool is not None:
             self._pool.shutdown()
+
+
+def as_one(
+    shown: Mapping[str, Sequence[Alert]], instances: Sequence[str], quorum: int, provider: str, stack: str, kind: str
+) -> Iterator[Observed]:
+    """The stack's alerts, each once; ``shown`` holds what each instance answered, by its name.
+
+    It is known by its labels, and has begun when it began first. It is as most instances show it, of several the one
+    posted last; where these are fewer than the quorum, the others are named.
+    """
+    by_labels: dict[str, dict[str, Alert]] = {}
+    for name, alerts in shown.items():
+        for alert in alerts:
+            by_labels.setdefault(text(alert.get("fingerprint")), {})[name] = alert
+    for places in by_labels.values():
+        keys = {name: annotations_of(alert).get(KEY, "") for name, alert in places.items()}
+        count = Counter(keys.values())
+        best = max(places, key=lambda name: (count[keys[name]], read_instant(places[name].get("updatedAt")) or 0))
+        begun = min((alert.get("startsAt") for alert in places.values()), key=lambda start: read_instant(start) or 0)
+        found = observed({**places[best], "startsAt": begun}, provider, stack, kind)
+        if found is None:
+            continue
+        if count[keys[best]] < quorum:
+            found = found._replace(missing_at=tuple(name for name in instances if keys.get(name) != keys[best]))
+        yield found
+
+
+EMBEDDED_PREFIX = "/alertmanager"
+"""Where the embedded emulator answers as Alertmanager."""
+
+
+def open_cluster(key: str, settings: AlertmanagerSettings, context: ProviderContext) -> Cluster:
+    """A client for each instance, not yet connected; raises DiagnosticError where one cannot be made."""
+    check_ca_file(key, settings.ca_file)
+    secrets = Redactor(
+        [
+            *(settings.auth.secrets if settings.auth else ()),
+            *(value.get_secret_value() for value in settings.headers.values()),
+        ]
+    )
+    headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+    instances = []
+    for endpoint in settings.endpoints:
+        own = f"{context.embedded_endpoint}{EMBEDDED_PREFIX}" if context.embedded_endpoint else None
+        url = resolve_base_url(key, partial(answers_at, endpoint, endpoint, own), own=own)
+        client = make_client(url, _auth(settings.auth), secrets, settings, context)
+        certificate = settings.client_certificate
+        if certificate is not None:
+            for name, file in (("cert_file", certificate.cert_file), ("key_file", certificate.key_file)):
+                if not Path(file).is_file():
+                    raise DiagnosticError(
+                        Diagnostic(
+                            f"providers.{key}.client_certificate.{name}: there is no file {file}",
+                            hint="give the path of a PEM file, from the directory the command runs in",
+                        )
+                    )
+            client.use_certificate(certificate.cert_file, certificate.key_file)
+        instances.append(Instance(EMBEDDED if endpoint == EMBEDDED else url, client, headers))
+    return Cluster(instances, min(settings.quorum or len(instances), len(instances)))
+
+
+class _BearerAuth(requests.auth.AuthBase):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _auth(auth: AlertmanagerAuth | None) -> requests.auth.AuthBase | None:
+    if auth is None:
+        return None
+    if auth.bearer is not None:
+        return _BearerAuth(auth.bearer.get_secret_value())
+    assert auth.basic is not None
+    password = auth.basic.password.get_secret_value()
+    return requests.auth.HTTPBasicAuth(auth.basic.username.encode(), password.encode())

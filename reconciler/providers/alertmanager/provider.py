@@ -16,10 +16,15 @@ from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
 from reconciler.core.unmanaged import UnmanagedAlarm
-from reconciler.providers.alertmanager.cluster import Cluster, Instance
-from reconciler.providers.alertmanager.data_sources import AlertsQuery, SilencesQuery, StatusQuery
-from reconciler.providers.alertmanager.instances import as_one
-from reconciler.providers.alertmanager.items import alert_items, silence_items, status_item
+from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one
+from reconciler.providers.alertmanager.data_sources import (
+    AlertsQuery,
+    SilencesQuery,
+    StatusQuery,
+    alert_items,
+    silence_items,
+    status_item,
+)
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.wire import Alert, alert_id, labels_of, listed
@@ -115,7 +120,7 @@ class AlertmanagerProvider:
 
     def _foreign(self) -> Iterator[UnmanagedAlarm]:
         """The alerts without marks, each once."""
-        from reconciler.providers.alertmanager.unmanaged import unmanaged_alert
+        from reconciler.providers.alertmanager.resource_types import unmanaged_alert
 
         seen: set[str] = set()
         for found in self._answers([f'{STACK}=""']).values():

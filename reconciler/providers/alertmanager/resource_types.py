@@ -1,21 +1,93 @@
-"""The resource type ``alertmanager_alert``: from fields to a desired value and to the item that is posted."""
+"""The resource type ``alertmanager_alert``: its fields (API v2, ``postableAlert``), desired value and posted item."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
-from reconciler.core.duration import format_duration, format_instant
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
+from reconciler.core.duration import DAY, Duration, Instant, format_duration, format_instant
+from reconciler.core.marks import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks
 from reconciler.core.observed import Observed
-from reconciler.providers.alertmanager.fields import ALERT_NAME, AlertFields
-from reconciler.providers.alertmanager.wire import FIXED_START, TIMEOUT, wire_instant
+from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
+from reconciler.providers.alertmanager.wire import FIXED_START, TIMEOUT, Alert, as_observed, labels_of, wire_instant
+
+DEFAULT_TIMEOUT = 5 * 60_000
+MAX_TIMEOUT = 365 * DAY
+ALERT_NAME = "alertname"
+
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def _name(name: str) -> str:
+    # Later servers take any name (0.27), earlier ones only these; senders and matchers sanitise the others.
+    if not _NAME.fullmatch(name):
+        raise ValueError("a name holds letters, digits and _ only, and does not begin with a digit")
+    if name.startswith(PREFIX):
+        raise ValueError(f"names that begin with {PREFIX} are for the marks")
+    return name
+
+
+def _text(value: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("holds half of a surrogate pair, which the server would replace")
+    return value
+
+
+def _timeout(value: int) -> int:
+    if not 0 < value <= MAX_TIMEOUT:
+        raise ValueError(f"{format_duration(value)} is not allowed: longer than zero, at most {MAX_TIMEOUT // DAY}d")
+    return value
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.scheme or not parts.netloc or re.search(r"[\x00-\x20\x7f]", value):
+        raise ValueError("is not an absolute URL")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Text = Annotated[str, AfterValidator(_text)]
+LabelValue = Annotated[str, Field(min_length=1), AfterValidator(_text)]
+
+
+class AlertFields(BaseModel):
+    """An alert in Alertmanager: firing until it is cleared or its timeout passes."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True, title="alertmanager_alert"
+    )
+
+    labels: dict[Name, LabelValue] = Field(
+        {}, description="What identifies and routes it, text to text; `alertname` is the resource's name unless given."
+    )
+    annotations: dict[Name, Text] = Field(
+        {}, description="Further details, text to text: summary, description, runbook_url."
+    )
+    generator_url: Annotated[str, AfterValidator(_url)] | None = Field(
+        None, description="An absolute URL that leads to what raised the alert."
+    )
+    timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
+        DEFAULT_TIMEOUT,
+        description="After how long it ends by itself; 5m by default. Sent as an explicit endsAt, always.",
+        json_schema_extra={"default": format_duration(DEFAULT_TIMEOUT)},
+    )
+    starts_at: Annotated[Instant, Field(ge=0)] | None = Field(
+        None,
+        description="When it began, not in the future; by default when it is planned. The timeout counts from here.",
+    )
+
 
 _MARGIN = 1_000
 """How long before its end (ms) an alert may be sent at the latest."""
@@ -106,3 +178,17 @@ def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
     if not marks.stack:
         return dict(identity)
     return {**identity, STACK: marks.stack, ADDRESS: str(marks.address)}
+
+
+def unmanaged_alert(alert: Alert, provider: str) -> UnmanagedAlarm:
+    """The alert as somebody could declare it; Prometheus sends its own again as long as their rule fires."""
+    labels = labels_of(alert)
+    made = re.sub(r"[^A-Za-z0-9_-]+", "_", labels.get(ALERT_NAME, "")).strip("_-")[:60]
+    name = made if re.match(r"[A-Za-z_]", made) else f"alert_{made}".rstrip("_")
+    found = as_observed(alert, provider, unmanaged_marks(Address(ALERT.name, name)))
+    fields: dict[str, object] = {"labels": labels, "annotations": found.attributes["annotations"]}
+    if "generator_url" in found.attributes:
+        fields["generator_url"] = found.attributes["generator_url"]
+    left = (found.expires_at or 0) - found.starts_at
+    fields["timeout"] = format_duration(left if left > 0 else DEFAULT_TIMEOUT)
+    return UnmanagedAlarm({key: value for key, value in fields.items() if value not in ({}, None)}, found)

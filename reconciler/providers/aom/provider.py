@@ -14,10 +14,9 @@ from reconciler.core.marks import ADDRESS, STACK
 from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
-from reconciler.providers.aom.fields import MANDATORY
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, paginate, window
-from reconciler.providers.aom.resource_types import ALARM, EVENT, AomType
+from reconciler.providers.aom.resource_types import ALARM, EVENT, MANDATORY, AomType
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
@@ -102,7 +101,7 @@ class AomProvider:
 
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         from reconciler.providers.aom.data_sources import ALARMS
-        from reconciler.providers.aom.unmanaged import unmanaged_alarm
+        from reconciler.providers.aom.parse import unmanaged_alarm
 
         named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
         metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
@@ -113,8 +112,8 @@ class AomProvider:
                 yield found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
-        from reconciler.providers.aom.data_query import DataQuery
         from reconciler.providers.aom.data_sources import AomQuery  # models that plans and applies do without
+        from reconciler.providers.aom.query import DataQuery
 
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
@@ -155,7 +154,7 @@ class AomProvider:
 
     def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
         """The targets of clears of unmanaged alarms, if they are still active."""
-        from reconciler.providers.aom.unmanaged import active
+        from reconciler.providers.aom.parse import active
 
         targets = {operation.target: operation.address for operation, _ in clears}
         keys = [key for key in _NAMED if all(key in metadata for _, metadata in clears)]

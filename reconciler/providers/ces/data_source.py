@@ -1,12 +1,15 @@
 """The data source of CES: recorded events (list and details of events), typed."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.core.data_source import ItemField
+from reconciler.core.data_source import Item, ItemField
 from reconciler.core.severity import SEVERITIES, Severity
+from reconciler.providers.decode import integer
 from reconciler.providers.window import Window
 
 Text = Annotated[str, Field(min_length=1)]
@@ -66,3 +69,28 @@ class CesEvents:
 
 
 EVENTS = CesEvents()
+
+
+_TOLD = ("event_level", "event_state", "event_user", "content", "resource_id", "resource_name", "group_id")
+
+
+def to_item(event: Mapping[str, object]) -> Item:
+    """One event under the documented names."""
+    detail = event.get("detail")
+    said: Mapping[str, object] = detail if isinstance(detail, dict) else {}
+    dimensions = said.get("dimensions")
+    return {
+        "id": _text(event.get("event_id")),
+        "event_name": _text(event.get("event_name")),
+        "event_source": _text(event.get("event_source")),
+        "time": integer(event.get("time")),
+        "event_type": _text(said.get("event_type")),
+        **{name: _text(said.get(name)) for name in _TOLD},
+        "dimensions": [each for each in dimensions if isinstance(each, dict)] if isinstance(dimensions, list) else [],
+    }
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,22 +1,15 @@
 """Matching: which event of the service is which event of a stack, by its mark or by what it says."""
 
-import logging
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reconciler.core.duration import SECOND
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
-from reconciler.providers.ces.mark import comparable_content, is_mark
-from reconciler.providers.ces.resource_type import IN_DETAIL
+from reconciler.providers.ces.resource_type import IN_DETAIL, comparable_content, is_mark
 from reconciler.providers.decode import integer, text
-
-log = logging.getLogger(__name__)
-
-# A region may not know the subcategory, and only custom events are asked for.
-_SAID = tuple(key for key in IN_DETAIL if key not in ("event_type", "sub_event_type"))
-
-Said = tuple[str, ...]
 
 
 class Wanted(NamedTuple):
@@ -88,3 +81,9 @@ def _observed(event: Mapping[str, object], wanted: Wanted, provider: str) -> Obs
 def _detail(event: Mapping[str, object]) -> Mapping[str, object]:
     detail = event.get("detail")
     return detail if isinstance(detail, dict) else {}
+
+
+_SAID = tuple(key for key in IN_DETAIL if key not in ("event_type", "sub_event_type"))
+
+
+Said = tuple[str, ...]

@@ -16,12 +16,10 @@ from reconciler.core.duration import MINUTE
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
-from reconciler.providers.ces.data_query import AHEAD, DataQuery
 from reconciler.providers.ces.data_source import CesEventsQuery
-from reconciler.providers.ces.fields import CUSTOM
 from reconciler.providers.ces.match import Matcher, Wanted
-from reconciler.providers.ces.query import EARLIEST, PAGE, Event, paginate
-from reconciler.providers.ces.resource_type import EVENT, item
+from reconciler.providers.ces.query import AHEAD, EARLIEST, PAGE, DataQuery, Event, paginate
+from reconciler.providers.ces.resource_type import CUSTOM, EVENT, item
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.decode import decode, integer
