@@ -1,4 +1,4 @@
-"""The owner: who this process is, for the lease."""
+"""The owner: who this process is, for the lease and the journal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import socket
 from contextlib import suppress
 
 from reconciler.apply.lease import Owner
+from reconciler.core.origin import origin
 
 
 def owner() -> Owner:
-    """The user, the host and the process."""
-    return Owner(_user(), socket.gethostname(), os.getpid())
+    """The user, the host and the process; in a pipeline whoever started that, its URL and its commit."""
+    found = origin(os.environ, _user(), socket.gethostname())
+    return Owner(found.user, found.host, os.getpid(), found.pipeline, found.commit)
 
 
 def _user() -> str:

@@ -102,7 +102,8 @@ class PlanExecutor:
         self.senders = {key: Sender(provider, self._context()) for key, provider in providers.items()}
 
     def run(self, command: str) -> Result:
-        run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets)
+        origin = self.holder.origin
+        run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
         self.ledger.begin(self.holder, run)
         done = self.ledger.statuses([operation.key for operation in self.operations])
         self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
@@ -136,7 +137,7 @@ class PlanExecutor:
         undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
         status = self._status()  # which may find the cause
         ran = (self.plan, self.id, self.started_at, self.clock.now(), status)
-        return Result(*ran, self.outcomes, unconfirmed, self.cause, command, undecided)
+        return Result(*ran, self.outcomes, unconfirmed, self.cause, command, undecided, self.holder.origin)
 
     def _run_state(self, result: Result) -> RunState:
         if result.ending is ApplyStatus.INTERRUPTED:

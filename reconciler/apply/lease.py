@@ -18,11 +18,13 @@ LIFETIME = 60_000
 
 
 class Owner(NamedTuple):
-    """Who asks for a lease."""
+    """Who asks for a lease, and in which pipeline at which commit, if in one."""
 
     name: str
     host: str
     pid: int
+    pipeline: str | None = None
+    commit: str | None = None
 
 
 @contextmanager
@@ -31,7 +33,9 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event) -> Iterator[
 
     A thread renews it; should it be lost all the same, ``stop`` is set: the ledger refuses every further intent.
     """
-    holder = ledger.acquire(owner.name, owner.host, owner.pid, clock.now(), LIFETIME)
+    holder = ledger.acquire(
+        owner.name, owner.host, owner.pid, clock.now(), LIFETIME, pipeline=owner.pipeline, commit=owner.commit
+    )
     ended = Event()
 
     def keep() -> None:

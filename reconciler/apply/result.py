@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
+from reconciler.core.origin import Origin
 from reconciler.plan.plan import Change, Plan
 
 
@@ -33,7 +34,8 @@ class Result(NamedTuple):
     ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
     ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed. ``command`` is
     what was asked for: ``apply``, ``destroy``, ... ``undecided`` are keys of clears that are due only beside a second
-    alarm, where the service did not show yet whether there is one.
+    alarm, where the service did not show yet whether there is one. ``origin`` is who started the run, None where none
+    began.
     """
 
     plan: Plan
@@ -46,6 +48,7 @@ class Result(NamedTuple):
     cause: ServiceErrorDetail | None = None
     command: str = "apply"
     undecided: frozenset[str] = frozenset()
+    origin: Origin | None = None
 
     def status(self, change: Change) -> Status | None:
         """The worst of the change's operations; None where one of them was not started.

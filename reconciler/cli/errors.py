@@ -94,7 +94,7 @@ def _lease(error: Exception) -> Failure | None:
 
     if isinstance(error, LeaseHeldError):
         holder = error.holder
-        summary = f"another run holds the lease on this stack: {holder.owner} on {holder.host}, process {holder.pid}"
+        summary = f"another run holds the lease on this stack: {holder}"
         hint = (
             f"it has held it since {format_instant(holder.acquired_at)} and the lease lapses at "
             f"{format_instant(holder.expires_at)} if that run is gone; wait for it, or, if you are sure that it is "

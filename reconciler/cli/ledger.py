@@ -67,7 +67,10 @@ def list_(
 @app.command()
 def show(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or the beginning of it.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="The id of a run, or its beginning; or the `reconciler_run` of an alarm."),
+    ],
     where: WhereArgument = HERE,
     stack: StackOption = None,
     format: DataFormatOption = DataFormat.TEXT,
@@ -169,7 +172,7 @@ def unlock(
             if not terminal.interactive:
                 raise DiagnosticError(
                     Diagnostic(
-                        f"the lease is held by {holder.owner} on {holder.host} (process {holder.pid})",
+                        f"the lease is held by {holder}",
                         hint="make sure that this run is over, then add --yes",
                     )
                 )

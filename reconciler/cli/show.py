@@ -29,7 +29,8 @@ def show(
         str,
         typer.Argument(
             metavar="FILE|RUN",
-            help="A plan saved with `reconciler plan --out FILE`; or the id of a run, or its beginning.",
+            help="A plan saved with `reconciler plan --out FILE`; or the id of a run, or its beginning; or the "
+            "`reconciler_run` of an alarm.",
         ),
     ],
     where: Annotated[

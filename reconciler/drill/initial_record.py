@@ -34,6 +34,8 @@ def new_record(drill: Drill, owner: Owner, targets: Mapping[str, Target], clock:
         who=owner.name,
         host=owner.host,
         pid=owner.pid,
+        pipeline=owner.pipeline,
+        commit=owner.commit,
         began_at=clock.now(),
         max_duration=drill.spec.max_duration,
         steps=tuple(
@@ -57,6 +59,8 @@ def orphan_record(stack: str, drill: str, owner: Owner, targets: Mapping[str, Ta
         who=owner.name,
         host=owner.host,
         pid=owner.pid,
+        pipeline=owner.pipeline,
+        commit=owner.commit,
         began_at=now,
         max_duration=0,
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from reconciler.core.origin import Origin
 from reconciler.core.target import Target
 from reconciler.drill.spec import StepAction
 
@@ -164,6 +165,8 @@ class Record(Part):
     who: str
     host: str
     pid: int
+    pipeline: str | None = None
+    commit: str | None = None
     began_at: int
     max_duration: int
     started_at: int | None = None
@@ -177,6 +180,11 @@ class Record(Part):
     checks: tuple[CheckRecord, ...] = ()
     leftovers: tuple[str, ...] = Field((), alias="left")
     log: tuple[LogEntry, ...] = ()
+
+    @property
+    def origin(self) -> Origin:
+        """Who started it, or resumed it last."""
+        return Origin(self.who, self.host, self.pipeline, self.commit)
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -89,7 +89,13 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
         if record.over:
             return record
         taken_over = record.model_copy(
-            update={"who": hooks.owner.name, "host": hooks.owner.host, "pid": hooks.owner.pid}
+            update={
+                "who": hooks.owner.name,
+                "host": hooks.owner.host,
+                "pid": hooks.owner.pid,
+                "pipeline": hooks.owner.pipeline,
+                "commit": hooks.owner.commit,
+            }
         )
         journal = RunJournal(taken_over, store, clock, hooks.watcher)
         journal.write(f"resumed by {hooks.owner.name} on {hooks.owner.host}")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
+from reconciler.core.origin import Origin
 from reconciler.ledger.lease import BootTime
 
 PROVIDER = '"provider":'
@@ -177,6 +178,21 @@ def decode_confirmed(body: Mapping[str, Any] | list[str]) -> Iterator[tuple[str,
 def decode_told(body: Mapping[str, Any]) -> list[DetailedOutcome]:
     """The outcomes of a row that say more than "done", from its parsed body."""
     return [DetailedOutcome(*outcome) for outcome in body["told"]]
+
+
+def encode_origin(origin: Origin | None) -> str | None:
+    """The text of who started a run."""
+    return None if origin is None else encode([_storable(part) for part in origin])
+
+
+def decode_origin(text: str | None) -> Origin | None:
+    """Who started a run. Raises ValueError or TypeError unless the text is what was written."""
+    if text is None:
+        return None
+    found = Origin(*json.loads(text))
+    if not all(isinstance(part, str | None) for part in found):
+        raise ValueError("the origin of a run holds a value of another type")
+    return found
 
 
 def _storable(text: str | None) -> str | None:

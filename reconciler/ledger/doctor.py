@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger import lease
-from reconciler.ledger.codec import Intent, Row, decode_intent
+from reconciler.ledger.codec import Intent, Row, decode_intent, decode_origin
 from reconciler.ledger.database import connect, explained, open_surveyed
 from reconciler.ledger.errors import damaged, ledger_error
 from reconciler.ledger.lease import BootTime, Present, boot_time
@@ -29,7 +29,7 @@ _UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, Overflo
 
 _T = TypeVar("_T")
 
-RunRow = tuple[int, str, str, str, int, int | None, str, str | None]
+RunRow = tuple[int, str, str, str, int, int | None, str, str | None, str | None]
 """A row of the table ``runs``, in the order of its columns."""
 
 
@@ -102,15 +102,16 @@ def _capacity(connection: sqlite3.Connection) -> int:
 
 def _run(connection: sqlite3.Connection, number: int) -> RunRow | None:
     found = connection.execute(
-        "SELECT number, id, plan_id, command, started_at, ended_at, state, targets FROM runs WHERE number = ?",
+        "SELECT number, id, plan_id, command, started_at, ended_at, state, targets, origin FROM runs WHERE number = ?",
         (number,),
     ).fetchone()
     if found is None:
         return None
-    *texts, started_at, ended_at, state, targets = found[1:]
+    *texts, started_at, ended_at, state, targets, origin = found[1:]
     RunState(state)
     if not all(isinstance(text, str) for text in texts) or not isinstance(json.loads(targets or "{}"), dict):
         raise ValueError("holds a value of another type")
+    decode_origin(origin)
     if not isinstance(started_at, int) or not isinstance(ended_at, int | None):
         raise ValueError("holds an instant that is no number")
     row: RunRow = found
@@ -166,10 +167,10 @@ def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows:
     migrate(connection)
     last = max(found.rows, default=0)
     connection.execute("BEGIN IMMEDIATE")
-    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found.runs.values())
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", found.runs.values())
     homeless = {row.run: row.at for row in found.rows.values() if row.run is not None and row.run not in found.runs}
     connection.executemany(
-        "INSERT INTO runs VALUES (?, ?, '', 'apply', ?, NULL, ?, NULL)",
+        "INSERT INTO runs VALUES (?, ?, '', 'apply', ?, NULL, ?, NULL, NULL)",
         [(number, f"lost-{number}", at, RunState.PARTIAL.value) for number, at in homeless.items()],
     )
     connection.executemany(
@@ -186,7 +187,7 @@ def _refuse_while_held(connection: sqlite3.Connection, path: Path, present: Pres
     with suppress(sqlite3.Error, TypeError):  # a damaged lease has no holder
         holder = lease.current(connection, present, gethostname())
         if holder is not None:
-            what = f"is in use: {holder.owner} on {holder.host} (process {holder.pid}) holds the lease"
+            what = f"is in use: {holder} holds the lease"
             raise ledger_error(path, what, "wait until that run is over")
 
 

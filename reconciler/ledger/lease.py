@@ -94,7 +94,7 @@ def _stat(pid: int) -> tuple[str, str] | None:
     return (fields[0], fields[19]) if len(fields) > 19 else None
 
 
-_COLUMNS = "owner, host, pid, acquired_at, expires_at, fence, process, boot, boot_expires_at"
+_COLUMNS = "owner, host, pid, acquired_at, expires_at, fence, pipeline, commit_id, process, boot, boot_expires_at"
 
 
 class Present(NamedTuple):
@@ -116,7 +116,16 @@ class _Lease(NamedTuple):
         return self.holder.expires_at <= present.now
 
 
-def acquire(connection: sqlite3.Connection, owner: str, host: str, pid: int, present: Present, lifetime: int) -> Holder:
+def acquire(
+    connection: sqlite3.Connection,
+    owner: str,
+    host: str,
+    pid: int,
+    present: Present,
+    lifetime: int,
+    pipeline: str | None = None,
+    commit: str | None = None,
+) -> Holder:
     """Take the lease, or raise LeaseHeldError; one that lapsed, or whose process on this host is dead, is taken
     over.
     """
@@ -124,12 +133,13 @@ def acquire(connection: sqlite3.Connection, owner: str, host: str, pid: int, pre
     if holding is not None:
         raise LeaseHeldError(holding)
     connection.execute(
-        "UPDATE lease SET fence = fence + 1, owner = ?, host = ?, pid = ?, acquired_at = ?, process = ?",
-        (owner, host, pid, present.now, fingerprint(pid)),
+        "UPDATE lease SET fence = fence + 1, owner = ?, host = ?, pid = ?, acquired_at = ?, process = ?, pipeline = ?,"
+        " commit_id = ?",
+        (owner, host, pid, present.now, fingerprint(pid), pipeline, commit),
     )
     _prolong(connection, present, lifetime)
     (fence,) = connection.execute("SELECT fence FROM lease").fetchone()
-    return Holder(owner, host, pid, present.now, present.now + lifetime, fence)
+    return Holder(owner, host, pid, present.now, present.now + lifetime, fence, pipeline, commit)
 
 
 def current(connection: sqlite3.Connection, present: Present, host: str) -> Holder | None:
@@ -149,9 +159,7 @@ def check(connection: sqlite3.Connection, holder: Holder) -> None:
         raise LeaseLostError("the lease on this stack was broken or given back: nothing more may be sent")
     found = lease.holder
     if (found.owner, found.host, found.pid, found.fence) != (holder.owner, holder.host, holder.pid, holder.fence):
-        raise LeaseLostError(
-            f"the lease on this stack was taken over by {found.owner} on {found.host} (process {found.pid})"
-        )
+        raise LeaseLostError(f"the lease on this stack was taken over by {found}")
 
 
 def check_running(connection: sqlite3.Connection, holder: Holder, present: Present) -> None:
@@ -197,4 +205,4 @@ def _prolong(connection: sqlite3.Connection, present: Present, lifetime: int) ->
 
 def _read(connection: sqlite3.Connection) -> _Lease | None:
     row = connection.execute(f"SELECT {_COLUMNS} FROM lease WHERE owner IS NOT NULL").fetchone()  # noqa: S608
-    return None if row is None else _Lease(Holder(*row[:6]), *row[6:])
+    return None if row is None else _Lease(Holder(*row[:8]), *row[8:])

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.core.origin import Origin
 
 CHECK = "check"
 """The command of runs that send canaries."""
@@ -99,7 +100,8 @@ class RunState(StrEnum):
 class Run(NamedTuple):
     """One execution of a plan; ``ended_at`` is None while it runs, or when it died.
 
-    ``targets`` maps each provider's key to the canonical text of its target; empty if the run did not say.
+    ``targets`` maps each provider's key to the canonical text of its target; empty if the run did not say. ``origin``
+    is who started it, None for a run of a version that did not record it.
     """
 
     id: str
@@ -109,6 +111,7 @@ class Run(NamedTuple):
     ended_at: int | None
     state: RunState
     targets: Mapping[str, str] = MappingProxyType({})
+    origin: Origin | None = None
 
 
 class Holder(NamedTuple):
@@ -120,13 +123,23 @@ class Holder(NamedTuple):
     acquired_at: int
     expires_at: int
     fence: int
+    pipeline: str | None = None
+    commit: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.owner, self.host, self.pipeline, self.commit)
+
+    def __str__(self) -> str:
+        """Who it is, as messages say it."""
+        return f"{self.owner} on {self.host} (process {self.pid}){self.origin.where}"
 
 
 class LeaseHeldError(Exception):
     """Another run holds the stack's lease."""
 
     def __init__(self, holder: Holder) -> None:
-        super().__init__(f"held by {holder.owner} on {holder.host} (process {holder.pid})")
+        super().__init__(f"held by {holder}")
         self.holder = holder
 
 
@@ -141,7 +154,17 @@ class Ledger(Protocol):
     and ages by that.
     """
 
-    def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
+    def acquire(
+        self,
+        owner: str,
+        host: str,
+        pid: int,
+        now: int,
+        lifetime: int,
+        *,
+        pipeline: str | None = None,
+        commit: str | None = None,
+    ) -> Holder:
         """Take the lease for ``lifetime`` ms, or raise LeaseHeldError; a lapsed lease, or one whose process on this
         host is dead, is taken over.
         """

@@ -9,7 +9,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY, HOUR
 from reconciler.core.operation import Operation, Status, Verb
-from reconciler.ledger.codec import PROVIDER, Intent, Row, decode_intent, encode_keys, told_provider
+from reconciler.ledger.codec import PROVIDER, Intent, Row, decode_intent, decode_origin, encode_keys, told_provider
 from reconciler.ledger.lease import BootTime, Present, is_dead
 from reconciler.ledger.protocol import CHECK, Entry, InFlight, LedgerView, Orphan, Run, RunState, is_at
 
@@ -91,11 +91,13 @@ _SHOWN = f"SELECT key, shown FROM operations WHERE shown IS NOT NULL AND {_AMONG
 def runs(connection: sqlite3.Connection) -> list[Run]:
     """Every run, newest first."""
     rows = connection.execute(
-        "SELECT id, plan_id, command, started_at, ended_at, state, targets FROM runs ORDER BY number DESC"
+        "SELECT id, plan_id, command, started_at, ended_at, state, targets, origin FROM runs ORDER BY number DESC"
     ).fetchall()
     return [
-        Run(id, plan, command, started_at, ended_at, RunState(state), json.loads(targets or "{}"))
-        for id, plan, command, started_at, ended_at, state, targets in rows
+        Run(
+            id, plan, command, started_at, ended_at, RunState(state), json.loads(targets or "{}"), decode_origin(origin)
+        )
+        for id, plan, command, started_at, ended_at, state, targets, origin in rows
     ]
 
 

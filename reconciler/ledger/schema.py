@@ -120,7 +120,14 @@ _SHOWN = """
 ALTER TABLE operations ADD COLUMN shown TEXT;
 """
 
-MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN)
+_ORIGIN = """
+-- Who started a run: a JSON list of user, host, pipeline and commit; NULL for runs of a version that did not say.
+ALTER TABLE runs ADD COLUMN origin TEXT;
+ALTER TABLE lease ADD COLUMN pipeline TEXT;
+ALTER TABLE lease ADD COLUMN commit_id TEXT;
+"""
+
+MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN, _ORIGIN)
 """The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

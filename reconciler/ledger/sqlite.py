@@ -13,7 +13,15 @@ from types import MappingProxyType
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger import database, lease, queries
-from reconciler.ledger.codec import Row, encode, encode_begin, encode_confirmed, encode_intent, encode_outcomes
+from reconciler.ledger.codec import (
+    Row,
+    encode,
+    encode_begin,
+    encode_confirmed,
+    encode_intent,
+    encode_origin,
+    encode_outcomes,
+)
 from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
 from reconciler.ledger.lease import BootTime, Present, boot_time, fingerprint
@@ -58,9 +66,19 @@ class SqliteLedger:
         self._boot_time = clock
         self._process = fingerprint(os.getpid())
 
-    def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
+    def acquire(
+        self,
+        owner: str,
+        host: str,
+        pid: int,
+        now: int,
+        lifetime: int,
+        *,
+        pipeline: str | None = None,
+        commit: str | None = None,
+    ) -> Holder:
         with self._checked(), self._database.transaction() as connection:
-            return lease.acquire(connection, owner, host, pid, self._present(now), lifetime)
+            return lease.acquire(connection, owner, host, pid, self._present(now), lifetime, pipeline, commit)
 
     def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:
         with self._database.transaction() as connection:
@@ -85,11 +103,17 @@ class SqliteLedger:
         with self._database.transaction() as connection:
             lease.check(connection, holder)
             connection.execute(
-                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state, targets)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state, targets, origin)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET plan_id = excluded.plan_id, command = excluded.command,"
-                " ended_at = excluded.ended_at, state = excluded.state, targets = excluded.targets",
-                (*run[:5], run.state.value, encode(dict(run.targets)) if run.targets else None),
+                " ended_at = excluded.ended_at, state = excluded.state, targets = excluded.targets,"
+                " origin = excluded.origin",
+                (
+                    *run[:5],
+                    run.state.value,
+                    encode(dict(run.targets)) if run.targets else None,
+                    encode_origin(run.origin),
+                ),
             )
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:

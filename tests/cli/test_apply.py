@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def stack(tmp_path: Path) -> Path:
 def test_apply_shows_the_plan_does_it_and_says_so(stack: Path) -> None:
     done = reconciler("apply", stack, "--auto-approve")
     assert done.code == 0
-    assert done.out.endswith("Plan: 2 to create.\nApply complete: 2 created.\n")
+    *_, counts, run, summary = done.out.splitlines()
+    assert (counts, summary) == ("Plan: 2 to create.", "Apply complete: 2 created.")
+    assert re.fullmatch(r"Run [0-9a-f]{16} by \S+ on \S+.*", run)
 
 
 def test_a_second_apply_has_nothing_to_do(stack: Path) -> None:
@@ -172,7 +175,7 @@ def test_a_held_lease_is_exit_code_5_and_names_its_holder(stack: Path) -> None:
     ledger.close()
     done = reconciler("apply", stack, "--auto-approve")
     assert done.code == 5
-    assert "ada on elsewhere, process 4711" in done.err
+    assert "ada on elsewhere (process 4711)" in done.err
     assert "reconciler ledger unlock" in done.err
 
 

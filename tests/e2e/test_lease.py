@@ -45,7 +45,7 @@ def test_of_two_applies_at_once_one_wins_and_the_other_names_it(emulator: Emulat
     with stopped_apply(emulator, stack) as first:
         second = reconciler("apply", stack, "--auto-approve")
         assert second.returncode == 5
-        assert f"on {socket.gethostname()}, process {first.pid}" in second.stderr
+        assert f"on {socket.gethostname()} (process {first.pid})" in second.stderr
         assert "reconciler ledger unlock" in second.stderr
         assert second.stdout == ""
         first.send_signal(signal.SIGCONT)

@@ -101,6 +101,7 @@ def test_a_file_of_version_1_is_brought_up_to_date_with_all_it_holds(path: Path,
     ]
     assert ledger.view(NOW, 0).recorded == {(Address("ces_event", "release"), "v1")}
     assert ledger.holder(NOW).fence == 4
+    assert [run.origin for run in ledger.runs()] == [None]
     ledger.close()
     assert sql(path, "SELECT user_version FROM pragma_user_version") == [(VERSION if opening is open_ledger else 1,)]
 

@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import DAY
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
+from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import LeaseLostError, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import NOW, begun, clear, event, operation, operations, run, take
@@ -41,6 +42,14 @@ def test_an_operation_comes_back_as_it_was_journalled(path: Path) -> None:
     assert first.operation == sent
     assert second.operation == operation("k2")
     assert (first.run, first.intended_at, first.attempts, first.status) == ("run-1", NOW, 0, None)
+
+
+def test_a_run_keeps_who_started_it(path: Path) -> None:
+    who = Origin("ada", "runner-1", "https://ci.example.com/7", "c0ffee \ud800")
+    with begun(path) as (ledger, holder):
+        ledger.begin(holder, run("run-2")._replace(origin=who))
+        found = {one.id: one.origin for one in ledger.runs()}
+    assert found == {"run-1": None, "run-2": who._replace(commit="c0ffee \\ud800")}
 
 
 def test_an_intent_without_an_outcome_is_open_for_the_next_process(path: Path) -> None:

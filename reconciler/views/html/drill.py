@@ -232,7 +232,7 @@ def _log(record: Record) -> Iterator[str]:
 
 def _footer(record: Record) -> Iterator[str]:
     yield (
-        f"<footer>Run <code>{text(record.run)}</code> by {text(record.who)} on {text(record.host)}, "
+        f"<footer>Run <code>{text(record.run)}</code> by {text(str(record.origin))}, "
         f"{text(moment(record.began_at))} to {text(moment(record.ended_at))}. Times are offsets from the "
         "beginning of the timeline. Alarms of this drill carry the stack mark "
         f"<code>{text(record.stack)}/{text(record.drill)}</code>.</footer>"

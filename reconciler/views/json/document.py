@@ -7,7 +7,7 @@ import re
 
 from reconciler.core.text import printable_json
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 """The second part grows when a key is added, the first when a key is removed or changes its meaning."""
 
 

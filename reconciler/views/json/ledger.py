@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.views.json.document import FORMAT_VERSION, document
 
 if TYPE_CHECKING:
-    from reconciler.views.json.schema import OperationShape, RunOutput, RunShape
+    from reconciler.views.json.schema import OperationShape, OriginShape, RunOutput, RunShape
 
 
 def runs_document(runs: Sequence[Run], holder: Holder | None) -> dict[str, object]:
     """``{"format_version", "runs": [RUN], "holder"}``: the runs, newest first, and who holds the lease.
 
-    ``holder`` is null, or ``{"owner", "host", "pid", "acquired_at", "expires_at", "fence"}``.
+    ``holder`` is null, or ``{"owner", "host", "pid", "acquired_at", "expires_at", "fence", "pipeline", "commit"}``.
     """
     return document(
         runs=[_run(run, alive=holder is not None and run is runs[0]) for run in runs],
@@ -42,7 +43,15 @@ def _run(run: Run, alive: bool) -> RunShape:
         "ended_at": run.ended_at,
         "state": "died" if died else run.state.value,
         "targets": dict(run.targets),
+        "by": origin_member(run.origin),
     }
+
+
+def origin_member(origin: Origin | None) -> OriginShape | None:
+    """Who started a run."""
+    if origin is None:
+        return None
+    return {"user": origin.user, "host": origin.host, "pipeline": origin.pipeline, "commit": origin.commit}
 
 
 def _operation(entry: Entry) -> OperationShape:

@@ -8,6 +8,7 @@ from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.views.json.document import FORMAT_VERSION
+from reconciler.views.json.ledger import origin_member
 from reconciler.views.json.plan import plan_members
 from reconciler.views.phrases.result import (
     Remaining,
@@ -34,6 +35,7 @@ def result_document(result: Result, again: str) -> ApplyOutput:
         "shares": dict(per_provider(result)),
         "started_at": format_instant(result.started_at),
         "ended_at": format_instant(result.ended_at),
+        "by": origin_member(result.origin),
         "cause": _error(result.cause) if result.cause is not None else None,
         "remaining": [_remaining(item) for item in left],
         "unconfirmed": list(dict.fromkeys(str(operation.address) for operation in unconfirmed(result))),

@@ -155,6 +155,15 @@ class RemainingShape(TypedDict):
     error: Answer | None
 
 
+class OriginShape(TypedDict):
+    """Who started a run."""
+
+    user: Annotated[str, Field(description="The account; in a pipeline whoever started it.")]
+    host: str
+    pipeline: Annotated[str | None, Field(description="Its URL where the CI system gives one.")]
+    commit: str | None
+
+
 class ApplyOutput(TypedDict):
     """What `apply` and `destroy` answer; of a plan that was applied before only what that one had to say."""
 
@@ -171,6 +180,7 @@ class ApplyOutput(TypedDict):
     ]
     started_at: NotRequired[Instant]
     ended_at: NotRequired[Instant]
+    by: NotRequired[Annotated[OriginShape | None, Field(description="Null where there was nothing to send.")]]
     cause: NotRequired[Answer | None]
     remaining: NotRequired[list[RemainingShape]]
     unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses the service did not show in time.")]]
@@ -236,6 +246,7 @@ class RunShape(TypedDict):
     ended_at: Milliseconds | None
     state: Literal["running", "done", "partial", "interrupted", "died"]
     targets: Annotated[dict[str, str], Field(description="Where each provider pointed.")]
+    by: Annotated[OriginShape | None, Field(description="Null for a run of a version that did not record it.")]
 
 
 class OperationShape(TypedDict):

@@ -50,7 +50,7 @@ def record_markdown(record: Record, command: Command = bare_command, limit: int 
     if record.description:
         lines += [escape(record.description), ""]
     lines += [
-        f"Run {code(record.run)}, by {escape(record.who)} on {escape(record.host)}, from {moment(record.began_at)} to "
+        f"Run {code(record.run)}, by {escape(str(record.origin))}, from {moment(record.began_at)} to "
         f"{moment(record.ended_at)}." + (f" At {escape(places(record))}." if record.targets else ""),
         "",
     ]

@@ -22,6 +22,7 @@ def run_markdown(run: Run, entries: Sequence[Entry], alive: bool, limit: int = L
         f"**{escape(state)}: {count(len(entries), 'operation')}, {done:,} done, {len(entries) - done:,} not done**",
         "",
         f"{code(run.command)} of plan {code(run.plan_id)}, {format_instant(run.started_at)}{ended}",
+        *([] if run.origin is None else ["", f"By {escape(str(run.origin))}"]),
         "",
     ]
     if not entries:

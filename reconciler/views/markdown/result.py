@@ -34,6 +34,8 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
     why = ending(result)
     if why is not None:
         lines += [escape(why), ""]
+    if result.origin is not None:
+        lines += [f"Run {code(result.run)} by {escape(str(result.origin))}", ""]
     if left:
         lines += [f"To continue: {code(again)}", ""]
     items = [

@@ -133,7 +133,7 @@ def record_lines(record: Record, command: Command = bare_command) -> Iterator[Li
     yield line(
         f"{kind} ",
         (printable(record.run), Style.BOLD),
-        f" of drill {printable(record.drill)}, by {printable(record.who)} on {printable(record.host)}, ",
+        f" of drill {printable(record.drill)}, by {printable(str(record.origin))}, ",
         moment(record.began_at),
     )
     if record.targets:
@@ -238,9 +238,8 @@ def status_lines(
             hang=2,
         )
         began = f"run {record.run}{', a rehearsal' if record.rehearsal else ''}, begun {moment(record.began_at)}"
-        yield line(
-            f"  {printable(began)} by {printable(record.who)} on {printable(record.host)} (process {record.pid})"
-        )
+        who = f"{record.who} on {record.host} (process {record.pid}){record.origin.where}"
+        yield line(f"  {printable(began)} by {printable(who)}")
         if record.targets:
             yield line("  at ", printable(places(record)), hang=4)
         if record.ending is DrillStatus.DIED and not record.rehearsal:

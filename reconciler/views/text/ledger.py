@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
+from reconciler.core.origin import Origin
 from reconciler.core.text import printable
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.views.phrases.plan import count
@@ -33,10 +34,11 @@ def run_lines(runs: Sequence[Run], holder: Holder | None) -> Iterator[Line]:
                 Span(format_instant(run.started_at)),
                 Span("" if run.ended_at is None else format_instant(run.ended_at)),
                 Span(printable(run.command)),
+                Span("" if run.origin is None else printable(str(run.origin))),
             )
             for run in runs
         ]
-        yield from _table(("RUN", "STATE", "STARTED", "ENDED", "COMMAND"), rows)
+        yield from _table(("RUN", "STATE", "STARTED", "ENDED", "COMMAND", "BY"), rows)
     if holder is not None:
         yield BLANK
         yield from holder_lines(holder)
@@ -46,6 +48,8 @@ def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Lin
     """A run, and its operations in the order they were journalled, each with the service's answer."""
     yield line("Run ", (printable(run.id), Style.BOLD), ", ", _state(run, alive))
     yield line(f"  command  {printable(run.command)}", hang=11)
+    if run.origin is not None:
+        yield from origin_lines(run.origin)
     yield line(f"  plan     {printable(run.plan_id)}", hang=11)
     yield line(f"  started  {format_instant(run.started_at)}")
     if run.ended_at is not None:
@@ -70,10 +74,20 @@ def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Lin
     yield line(f"{count(len(entries), 'operation')}, {done:,} done, {len(entries) - done:,} not done.")
 
 
+def origin_lines(origin: Origin) -> Iterator[Line]:
+    """Who started a run, and in which pipeline at which commit."""
+    yield line(f"  by       {printable(origin.user)} on {printable(origin.host)}", hang=11)
+    if origin.pipeline:
+        yield line(f"  pipeline {printable(origin.pipeline)}", hang=11)
+    if origin.commit:
+        yield line(f"  commit   {printable(origin.commit)}", hang=11)
+
+
 def holder_lines(holder: Holder) -> Iterator[Line]:
     """Who holds the lease, and until when."""
-    who = f"{printable(holder.owner)} on {printable(holder.host)} (process {holder.pid})"
-    yield line(("Held", Style.WARNING), f" by {who} since {format_instant(holder.acquired_at)}", hang=5)
+    yield line(
+        ("Held", Style.WARNING), f" by {printable(str(holder))} since {format_instant(holder.acquired_at)}", hang=5
+    )
     yield line(f"     lapses {format_instant(holder.expires_at)} unless renewed", hang=5)
 
 
@@ -82,8 +96,7 @@ def unlocked_lines(held: Holder | None) -> Iterator[Line]:
     if held is None:
         yield line("No lease was broken.")
     else:
-        who = f"{printable(held.owner)} on {printable(held.host)} (process {held.pid})"
-        yield line(f"Broken: the lease of {who}. The next apply settles what that run left open.")
+        yield line(f"Broken: the lease of {printable(str(held))}. The next apply settles what that run left open.")
 
 
 def _state(run: Run, alive: bool) -> Span:
