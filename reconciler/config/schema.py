@@ -39,7 +39,7 @@ _EXPRESSION: Schema = {
 }
 _OR_EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 _NOTES = frozenset(["title", "description", "default", "examples", "deprecated", "writeOnly"])
-_UNFIT = {Kind.EVENT: "state", Kind.ALARM: "occurrence"}
+_UNFIT = {Kind.EVENT: "state", Kind.ALARM: "occurrence", Kind.SILENCE: "occurrence"}
 
 
 def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, type[BaseModel]] | None = None) -> Schema:

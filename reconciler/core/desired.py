@@ -20,9 +20,10 @@ def severity_of(identity: Mapping[str, str]) -> str | None:
 
 
 class Kind(StrEnum):
-    """Alarms are levels (firing or not); events are facts (recorded once, never changed)."""
+    """Alarms and silences are levels (there or not); events are facts (recorded once, never changed)."""
 
     ALARM = "alarm"
+    SILENCE = "silence"
     EVENT = "event"
 
 
@@ -48,7 +49,8 @@ class Desired(NamedTuple):
     replace. ``attributes`` is the rest, which can be pushed again in place; plain JSON values. ``digest`` covers
     both.
     ``depends_on`` are the addresses to be pushed before this one; one without a key means all instances of a for_each.
-    ``provider`` is the key under ``providers`` of the configuration. ``occurrence`` is set for facts only.
+    ``provider`` is the key under ``providers`` of the configuration. ``occurrence`` is set for facts only. ``until`` is
+    the instant (epoch ms) from which on it is declared to be over.
     """
 
     address: Address
@@ -62,3 +64,4 @@ class Desired(NamedTuple):
     lifecycle: Lifecycle = DEFAULT_LIFECYCLE
     position: Position | None = None
     depends_on: tuple[Address, ...] = ()
+    until: int | None = None

@@ -13,6 +13,8 @@ class State(StrEnum):
     ACTIVE = "active"
     CLEARED = "cleared"
     EXPIRED = "expired"
+    LOST = "lost"
+    """The service forgot it when it was restarted."""
     RECORDED = "recorded"
 
 

@@ -42,6 +42,9 @@ def clear_all(
     journal.write(cleared_at=now, leftovers=leftovers)
 
 
+_ENDED_BY = {State.EXPIRED: "the service, its timeout having passed", State.LOST: "a restart of the service"}
+
+
 class _Cleanup:
     def __init__(self, session: StackSession, journal: RunJournal, why: str, stop: Event) -> None:
         self._session = session
@@ -160,7 +163,7 @@ def account_for(session: StackSession, journal: RunJournal) -> None:
             return sent
         found = ended.get(sent.marked_address)
         if found is not None and (found.ended_at or 0) >= sent.sent_at:
-            by = "the service, its timeout having passed" if found.state is State.EXPIRED else "somebody else"
+            by = _ENDED_BY.get(found.state, "somebody else")
             return sent.model_copy(update={"ended_at": found.ended_at, "gone_at": found.ended_at, "ended_by": by})
         if all(statuses.get(key) is not Status.DONE for key in sent.keys):
             return sent.model_copy(update={"unsent": True, "trouble": sent.trouble or "it never arrived"})

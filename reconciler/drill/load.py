@@ -36,6 +36,7 @@ _FIELDS = [info.alias or name for name, info in DrillSpec.model_fields.items()]
 _KINDS = {StepAction.RAISE: Kind.ALARM, StepAction.CLEAR: Kind.ALARM, StepAction.RECORD: Kind.EVENT}
 _UNFIT = {
     Kind.ALARM: ("is an alarm: it is raised and cleared", "raise"),
+    Kind.SILENCE: ("is a silence: a drill raises alarms and records events", None),
     Kind.EVENT: ("is an event: it is recorded", "record"),
 }
 
@@ -238,7 +239,8 @@ class _Reader:
         for one in covered:
             if one.desired.kind is not _KINDS[action]:
                 words, verb = _UNFIT[one.desired.kind]
-                self.problems.add(offset, f"{text} {words}, not {_PAST[action]}", f"write {verb}: {text}")
+                hint = f"write {verb}: {text}" if verb else "declare it under resources"
+                self.problems.add(offset, f"{text} {words}, not {_PAST[action]}", hint)
                 break
         return [one.address for one in covered]
 

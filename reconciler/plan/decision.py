@@ -15,6 +15,7 @@ from reconciler.plan.state import KnownState, dedupe
 
 _NAMED = 3
 """How many attributes a reason names before it only counts them."""
+_ABSENT = {Kind.ALARM: "not firing", Kind.SILENCE: "not in place"}
 
 
 def decide(desired: Desired, known: KnownState, now: int) -> Change:
@@ -22,17 +23,27 @@ def decide(desired: Desired, known: KnownState, now: int) -> Change:
     if desired.kind is Kind.EVENT:
         return _fact(desired, known, now)
     active = dedupe(desired.provider, known.active.get(desired.address, ()))
+    if desired.until is not None and desired.until <= now:
+        return _over(desired, active, desired.until)
     pending = known.pending.get(desired.address)
     if pending is not None:
         return _pending(desired, active, pending, now)
     if not desired.firing:
         if not active:
-            return _decision(desired, Action.NO_OP, "not firing, as declared")
+            return _decision(desired, Action.NO_OP, f"{_ABSENT[desired.kind]}, as declared")
         return _decision(desired, Action.CLEAR, "declared cleared", before=active, clears=active)
     if not active:
-        reason, drift = _why_not_firing(desired.address, known)
+        reason, drift = _why_absent(desired, known)
         return _decision(desired, Action.CREATE, reason, begins_at=now, drift=drift)
     return _firing(desired, active, known.ledger.shown, now)
+
+
+def _over(desired: Desired, active: tuple[Observed, ...], until: int) -> Change:
+    """The configuration itself says when it ends."""
+    desired = desired._replace(firing=False)
+    if not active:
+        return _decision(desired, Action.NO_OP, f"over since {format_instant(until)}, as declared")
+    return _decision(desired, Action.CLEAR, f"declared until {format_instant(until)}", before=active, clears=active)
 
 
 def undeclared(address: Address, known: KnownState, reason: str) -> Change:
@@ -66,7 +77,7 @@ def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, 
     if expiry is not None:
         return _decision(desired, Action.RENEW, expiry, before=active, clears=others, refreshes=match, begins_at=now)
     if match.missing_at:
-        reason = f"not firing at {' and '.join(match.missing_at)}"
+        reason = f"{_ABSENT[desired.kind]} at {' and '.join(match.missing_at)}"
         return _decision(
             desired,
             Action.UPDATE,
@@ -115,14 +126,17 @@ def _renewal(desired: Desired, match: Observed, now: int) -> str | None:
     return f"{when}, within renew_before of {format_duration(margin)}"
 
 
-def _why_not_firing(address: Address, known: KnownState) -> tuple[str, bool]:
+def _why_absent(desired: Desired, known: KnownState) -> tuple[str, bool]:
     """A reason in words, and whether it is drift (rule 3)."""
-    ended = known.ended.get(address)
+    absent = _ABSENT[desired.kind]
+    ended = known.ended.get(desired.address)
     if ended is None:
-        return "not firing yet", False
+        return f"{absent} yet", False
     when = format_instant(ended.ended_at or 0)
     if ended.id in known.ledger.cleared:
-        return f"not firing: this stack cleared it at {when}", False
+        return f"{absent}: this stack cleared it at {when}", False
+    if ended.state is State.LOST:
+        return f"lost by a restart of the service at {when}", True
     if ended.state is State.EXPIRED:
         return f"expired at {when}, {rough_duration((ended.ended_at or 0) - ended.starts_at)} after it started", True
     return f"cleared at {when}, not by this stack's ledger", True

@@ -33,14 +33,14 @@ def violations(
 
 def alarm_count(plan: Plan, declared: Sequence[Desired]) -> int:
     """How many alarms a stack has: those it declares firing, and the others that the plan found firing."""
-    wanted = {item.address for item in declared if item.kind is Kind.ALARM and item.firing}
+    wanted = {item.address for item in declared if item.kind is not Kind.EVENT and item.firing}
     wanted |= {change.address for change in plan.changes if _is_wanted(change)}
     found = {change.address: len(change.before) for change in plan.changes if change.before}
     return sum(found.values()) + len(wanted - found.keys())
 
 
 def _is_wanted(change: Change) -> bool:
-    return change.desired is not None and change.desired.kind is Kind.ALARM and change.desired.firing
+    return change.desired is not None and change.desired.kind is not Kind.EVENT and change.desired.firing
 
 
 def _violations(

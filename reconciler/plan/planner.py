@@ -82,7 +82,7 @@ def _decisions(
 ) -> list[Change]:
     wanted = [item for item in desired if _targeted(item.address, targets)]
     if destroy:
-        wanted = [item._replace(firing=False) for item in wanted if item.kind is Kind.ALARM]
+        wanted = [item._replace(firing=False) for item in wanted if item.kind is not Kind.EVENT]
     declared = {item.address for item in desired}
     changes = [decide(item, known, now) for item in wanted]
     if destroy:

@@ -73,7 +73,7 @@ def absent_addresses(desired: Sequence[Desired], past: KnownState) -> tuple[Addr
     return tuple(
         wanted.address
         for wanted in desired
-        if wanted.kind is Kind.ALARM
+        if wanted.kind is not Kind.EVENT
         and wanted.firing
         and wanted.address not in past.active
         and wanted.address not in past.pending

@@ -1,4 +1,4 @@
-"""Prometheus Alertmanager: alerts over API v2, at every instance of a cluster."""
+"""Prometheus Alertmanager: alerts and silences over API v2, at every instance of a cluster."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.providers.alertmanager.data_sources import ALERTS, SILENCES, STATUS
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
+from reconciler.providers.alertmanager.silence import SILENCE
 from reconciler.providers.protocol import Provider, ProviderContext
 
 
@@ -19,9 +20,9 @@ class Alertmanager(NamedTuple):
     """The provider type ``alertmanager``; the HTTP library is loaded when a provider is opened."""
 
     name: str = "alertmanager"
-    summary: str = "Prometheus Alertmanager, and what speaks its API: alerts"
+    summary: str = "Prometheus Alertmanager, and what speaks its API: alerts and silences"
     settings: type[BaseModel] = AlertmanagerSettings
-    resource_types: Mapping[str, ResourceType] = {ALERT.name: ALERT}  # never written to
+    resource_types: Mapping[str, ResourceType] = {ALERT.name: ALERT, SILENCE.name: SILENCE}  # never written to
     data_sources: Mapping[str, DataSource] = {ALERTS.name: ALERTS, SILENCES.name: SILENCES, STATUS.name: STATUS}
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import Item, ItemField
+from reconciler.core.marks import STACK
 from reconciler.providers.alertmanager.resource_types import ALERT_NAME, LabelValue
+from reconciler.providers.alertmanager.silence_wire import comment_of, matchers_of, newest, state_of, told_by
 from reconciler.providers.alertmanager.wire import annotations_of, labels_of, read_instant
 from reconciler.providers.decode import text
 
@@ -90,7 +93,8 @@ SILENCES = AlertmanagerSource(
         "ends_at": ItemField("When it ends, epoch milliseconds."),
         "updated_at": ItemField("When it was changed last, epoch milliseconds."),
         "created_by": ItemField("Who made it."),
-        "comment": ItemField("Why."),
+        "comment": ItemField("Why, without the marks behind it."),
+        "stack": ItemField("The stack that declares it, if one does."),
     },
 )
 STATUS = AlertmanagerSource(
@@ -141,22 +145,17 @@ def alert_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
 
 def silence_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
     """Each silence once: the instances share them."""
-    seen: dict[str, Answered] = {}
-    for silences in answers.values():
-        for silence in silences:
-            key = text(silence.get("id"))
-            if key not in seen or _updated(seen[key]) < _updated(silence):
-                seen[key] = silence
-    for key, silence in seen.items():
+    for silence, _ in newest(answers):
         yield {
-            "id": key,
-            "state": _mapping(silence.get("status")).get("state"),
-            "matchers": [_matcher(each) for each in _mappings(silence.get("matchers"))],
+            "id": text(silence.get("id")),
+            "state": state_of(silence),
+            "matchers": [str(each) for each in matchers_of(silence)],
             "starts_at": read_instant(silence.get("startsAt")),
             "ends_at": read_instant(silence.get("endsAt")),
             "updated_at": read_instant(silence.get("updatedAt")),
             "created_by": silence.get("createdBy"),
-            "comment": silence.get("comment"),
+            "comment": comment_of(silence),
+            "stack": told_by(silence).get(STACK),
         }
 
 
@@ -172,15 +171,10 @@ def status_item(instance: str, answer: Answered) -> Item:
     }
 
 
-def _updated(answered: Answered) -> int:
-    return read_instant(answered.get("updatedAt")) or 0
-
-
-def _matcher(matcher: Answered) -> str:
-    equal, regex = matcher.get("isEqual", True) is not False, matcher.get("isRegex") is True
-    sign = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}[equal, regex]
-    value = text(matcher.get("value")).replace("\\", "\\\\").replace('"', '\\"')
-    return f'{text(matcher.get("name"))}{sign}"{value}"'
+def version_of(status: Answered) -> tuple[int, ...]:
+    """The version of a server by its status, as numbers: ``(0, 25)``; empty if it tells none."""
+    found = re.match(r"v?(\d+)\.(\d+)", text(_mapping(status.get("versionInfo")).get("version")))
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _mapping(value: object) -> Answered:

@@ -1,4 +1,4 @@
-"""The Alertmanager provider: post and query alerts over API v2, at every instance of a cluster."""
+"""The Alertmanager provider: post and query alerts and silences over API v2, at every instance of a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.marks import ADDRESS, STACK
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Operation
 from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one
@@ -24,12 +24,16 @@ from reconciler.providers.alertmanager.data_sources import (
     alert_items,
     silence_items,
     status_item,
+    version_of,
 )
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
+from reconciler.providers.alertmanager.silence import SILENCE
+from reconciler.providers.alertmanager.silence_calls import SilenceCalls
+from reconciler.providers.alertmanager.silence_wire import Shown
 from reconciler.providers.alertmanager.wire import Alert, alert_id, labels_of, listed
 from reconciler.providers.http import Response
-from reconciler.providers.protocol import Limits, ServiceError
+from reconciler.providers.protocol import ErrorKind, Limits, ServiceError
 from reconciler.providers.settings import EMBEDDED
 
 _Answer = TypeVar("_Answer")
@@ -51,25 +55,44 @@ class AlertmanagerProvider:
         )
         self._cluster = cluster
         self._path = f"{settings.path_prefix if settings.endpoints != [EMBEDDED] else ''}/api/v2"
-        self._now = now
+        self._silences = SilenceCalls(cluster, self._path, self._all_silences, self._version, now)
+        self._versions: dict[str, tuple[int, ...]] = {}
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # filters by marks
         yield from self._stack_alerts(stack, ())
+        yield from (found for found in self._silences.observe(self.key, stack) if found.state is State.ACTIVE)
 
-    def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:  # noqa: ARG002
-        """Nothing: Alertmanager keeps no history of alerts."""
-        yield from ()
+    def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
+        """Silences that have ended, as long as the server keeps them; it keeps no history of alerts."""
+        if any(address.type == SILENCE.name for address in addresses):
+            ended = [found for found in self._silences.observe(self.key, stack) if found.state is not State.ACTIVE]
+            yield from sorted(
+                (found for found in ended if found.marks.address in addresses),
+                key=lambda found: -(found.ended_at or 0),
+            )
 
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
-        body = b"[%s]" % ",".join([operation.payload for operation in operations]).encode()
-
-        def post(instance: Instance) -> None:
-            instance.client.send("POST", f"{self._path}/alerts", headers=instance.headers, body=body)
-
-        self._cluster.write(post)
-        return [None] * len(operations)
+        silences = [operation for operation in operations if operation.address.type == SILENCE.name]
+        if not silences:
+            self._post_alerts(operations)
+            return [None] * len(operations)
+        alerts = [operation for operation in operations if operation.address.type != SILENCE.name]
+        if alerts:
+            self._post_alerts(alerts)
+        try:
+            made = self._silences.send(silences)
+        except ServiceError as error:
+            if alerts and error.kind in (ErrorKind.BUSY, ErrorKind.UNSENT):
+                raise ServiceError(ErrorKind.AMBIGUOUS, error.detail, error.retry_after) from error
+            raise
+        ids = dict(zip((operation.key for operation in silences), made, strict=True))
+        return [ids.get(operation.key) for operation in operations]
 
     def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
+        silences = [operation for operation in operations if operation.address.type == SILENCE.name]
+        if silences:
+            yield from self._silences.read_back(self.key, silences)
+            operations = [operation for operation in operations if operation.address.type != SILENCE.name]
         wanted: dict[str, set[str]] = {}
         foreign: list[dict[str, str]] = []
         for operation in operations:
@@ -101,7 +124,7 @@ class AlertmanagerProvider:
                 return list(alert_items(self._answers(matchers, hidden)))
             case SilencesQuery():
                 states = [query.state] if isinstance(query.state, str) else query.state
-                found = silence_items(self._complete(partial(self._list, "silences", ())))
+                found = silence_items(self._all_silences())
                 return [item for item in found if item["state"] in states]
             case StatusQuery():
                 answers = self._complete(self._status, every=True)
@@ -110,6 +133,27 @@ class AlertmanagerProvider:
 
     def close(self) -> None:
         self._cluster.close()
+
+    def _post_alerts(self, operations: Sequence[Operation]) -> None:
+        body = b"[%s]" % ",".join([operation.payload for operation in operations]).encode()
+
+        def post(instance: Instance) -> None:
+            instance.client.send("POST", f"{self._path}/alerts", headers=instance.headers, body=body)
+
+        self._cluster.write(post)
+
+    def _all_silences(self) -> Mapping[str, Sequence[Shown]]:
+        """The silences at each instance that answers."""
+        return self._complete(partial(self._list, "silences", ()))
+
+    def _version(self) -> tuple[int, ...]:
+        """The oldest version of the instances, queried once; empty if one of them does not tell."""
+        if not self._versions:
+            found = self._cluster.ask_all(self._status)
+            self._versions = {
+                name: () if isinstance(answer, ServiceError) else version_of(answer) for name, answer in found.items()
+            }
+        return min(self._versions.values())
 
     def _stack_alerts(self, stack: str, addresses: Collection[str]) -> Iterator[Observed]:
         matchers = [f"{STACK}={_quoted(stack)}"]

@@ -108,7 +108,7 @@ def as_declared(plan: Plan) -> str:
     if all(change.desired is not None and _quiet(change.desired) for change in unchanged):
         return "No alarm of this stack is firing, and none should be."
     kinds = Counter(change.desired.kind if change.desired else None for change in unchanged)
-    nouns = {Kind.ALARM: "alarm", Kind.EVENT: "event", None: "object"}
+    nouns = {Kind.ALARM: "alarm", Kind.SILENCE: "silence", Kind.EVENT: "event", None: "object"}
     parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
     return f"{listed(parts)} {'is' if len(unchanged) == 1 else 'are'} as declared."
 

@@ -14,7 +14,7 @@ from reconciler.views.text.line import Line, Style, line
 def validation_lines(stack: Stack) -> Iterator[Line]:
     """One line: that it is valid, and what it declares."""
     kinds = Counter(desired.kind for desired in stack.desired)
-    nouns = {Kind.ALARM: "alarm", Kind.EVENT: "event"}
+    nouns = {Kind.ALARM: "alarm", Kind.SILENCE: "silence", Kind.EVENT: "event"}
     parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
     parts += [
         count(number, noun, plural)

@@ -1,0 +1,236 @@
+"""The resource type ``alertmanager_silence``: from fields to a desired value and to the item that is posted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.diagnostic import Position
+from reconciler.core.digest import canonical, digest_text
+from reconciler.core.duration import DAY, Duration, Instant, format_duration
+from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
+from reconciler.core.observed import Observed
+from reconciler.providers.alertmanager.resource_types import Text
+from reconciler.providers.alertmanager.wire import wire_instant
+
+MARKED = "[reconciler {"
+"""How the marks begin that stand behind a comment; they end with ``}]``."""
+
+ENDS_AT = "reconciler_ends_at"
+"""The mark that holds when a silence was to end (epoch ms): one that ended earlier was expired by somebody."""
+DURATION = "reconciler_duration"
+"""The mark that holds the declared duration (ms), from which an end that somebody moved is known."""
+STARTS_AT = "reconciler_starts_at"
+"""The mark that holds a declared beginning (epoch ms): the server begins no silence in the past."""
+
+MAX_DURATION = 3650 * DAY
+_MARGIN = 1_000
+"""How long before its end (ms) a silence may be sent at the latest."""
+_MATCHER = re.compile(r"\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?P<sign>=~|!~|!=|=)\s*(?P<value>.*?)\s*", re.S)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.S)
+_SIGNS = {"=": (False, True), "!=": (False, False), "=~": (True, True), "!~": (True, False)}
+_ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+
+
+class Matcher(NamedTuple):
+    """One condition on a label; a regular expression matches the whole value."""
+
+    name: str
+    value: str
+    is_regex: bool
+    is_equal: bool
+
+    def __str__(self) -> str:
+        sign = next(sign for sign, kind in _SIGNS.items() if kind == (self.is_regex, self.is_equal))
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{self.name}{sign}"{escaped}"'
+
+    @property
+    def on_the_wire(self) -> dict[str, object]:
+        """As the API has it."""
+        return {"name": self.name, "value": self.value, "isRegex": self.is_regex, "isEqual": self.is_equal}
+
+
+def parse_matcher(text: str) -> Matcher:
+    """``severity="warning"``, with ``=``, ``!=``, ``=~`` or ``!~``, the value quoted or not; ValueError otherwise."""
+    match = _MATCHER.fullmatch(text)
+    if match is None:
+        raise ValueError(f'{text!r} is not a matcher: write it like severity="warning" (or !=, =~, !~)')
+    value = match["value"]
+    if value.startswith('"'):
+        if not _QUOTED.fullmatch(value):
+            raise ValueError(f"{text!r} is not a matcher: its value has a quote too many or too few")
+        value = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), value[1:-1], flags=re.S)
+    elif '"' in value:
+        raise ValueError(f"{text!r} is not a matcher: quote the value that holds a quote")
+    return Matcher(match["name"], value, *_SIGNS[match["sign"]])
+
+
+def matchers_text(matchers: Sequence[Matcher]) -> str:
+    """Matchers in one spelling, whatever their order."""
+    return ", ".join(sorted({str(matcher) for matcher in matchers}))
+
+
+def _matcher(text: str) -> str:
+    parse_matcher(text)
+    return text
+
+
+def _comment(text: str) -> str:
+    if MARKED in text:
+        raise ValueError(f"{MARKED} is how the marks begin that stand behind the comment")
+    return text
+
+
+def _duration(value: int) -> int:
+    if not 0 < value <= MAX_DURATION:
+        raise ValueError(
+            f"{format_duration(value)} is not allowed: longer than zero, at most {format_duration(MAX_DURATION)}"
+        )
+    return value
+
+
+class SilenceFields(BaseModel):
+    """A silence in Alertmanager: alerts that match it notify nobody until it ends."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        defer_build=True,
+        title="alertmanager_silence",
+        json_schema_extra={"oneOf": [{"required": ["ends_at"]}, {"required": ["duration"]}]},
+    )
+
+    matchers: Annotated[list[Annotated[Text, AfterValidator(_matcher)]], Field(min_length=1)] = Field(
+        description='Which alerts it silences: those for which all matchers hold, such as `severity=~"info|warning"`.'
+    )
+    comment: Annotated[Text, Field(min_length=1), AfterValidator(_comment)] = Field(description="Why it is there.")
+    created_by: Annotated[Text, Field(min_length=1)] = Field("reconciler", description="Who it is shown to be made by.")
+    starts_at: Annotated[Instant, Field(ge=0)] | None = Field(
+        None, description="When it begins; by default when it is planned. Until then it is pending."
+    )
+    ends_at: Annotated[Instant, Field(ge=0)] | None = Field(
+        None, description="When it ends. From then on the declaration asks for nothing. Instead of `duration`."
+    )
+    duration: Annotated[Duration, AfterValidator(_duration)] | None = Field(
+        None, description="How long after its beginning it ends, instead of `ends_at`."
+    )
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if (self.ends_at is None) == (self.duration is None):
+            raise ValueError("give exactly one of: ends_at; duration")
+        if self.ends_at is not None and self.starts_at is not None and self.starts_at >= self.ends_at:
+            raise ValueError("starts_at must come before ends_at")
+        if all(
+            not found.is_regex and found.is_equal and not found.value for found in map(parse_matcher, self.matchers)
+        ):
+            raise ValueError("matchers: at least one must not match a label that is missing")
+        return self
+
+
+class SilenceType(NamedTuple):
+    """Silences: known by their matchers, found by the marks in their annotations or behind their comment."""
+
+    name: str = "alertmanager_silence"
+    kind: Kind = Kind.SILENCE
+    model: type[BaseModel] = SilenceFields
+
+    def desired(
+        self,
+        address: Address,
+        spec: BaseModel,
+        *,
+        provider: str,
+        occurrence: str | None,
+        lifecycle: Lifecycle,
+        position: Position | None,
+    ) -> Desired:
+        assert isinstance(spec, SilenceFields)
+        if occurrence is not None:
+            raise ValueError("occurrence is for events: a silence is in place or not")
+        is_rolling = spec.duration is not None and spec.starts_at is None
+        if lifecycle.renew_before is not None:
+            if not is_rolling:
+                raise ValueError("lifecycle.renew_before is for a duration without starts_at: its end is fixed")
+            if lifecycle.renew_before >= (spec.duration or 0):
+                raise ValueError(
+                    f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than duration "
+                    f"({format_duration(spec.duration or 0)}): it would be renewed all the time"
+                )
+        identity = {"matchers": matchers_text([parse_matcher(text) for text in spec.matchers])}
+        given = {"starts_at": spec.starts_at, "ends_at": spec.ends_at, "duration": spec.duration}
+        if spec.duration is not None and spec.starts_at is not None:
+            given |= {"ends_at": spec.starts_at + spec.duration, "duration": None}
+        attributes: dict[str, object] = {"comment": spec.comment, "created_by": spec.created_by}
+        attributes |= {name: value for name, value in given.items() if value is not None}
+        content = digest_text(canonical((self.name, identity, attributes)))
+        return Desired(
+            address,
+            provider,
+            self.kind,
+            True,
+            identity,
+            attributes,
+            content,
+            None,
+            lifecycle,
+            position,
+            until=given["ends_at"],
+        )
+
+    def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
+        """The item with its marks as annotations; where the server has none, they are sent behind the comment."""
+        attributes = desired.attributes
+        fixed, until, duration = (attributes.get(name) for name in ("starts_at", "ends_at", "duration"))
+        begins = fixed if isinstance(fixed, int) else starts_at
+        if isinstance(until, int):
+            ends = until
+        else:
+            assert isinstance(duration, int)
+            ends = begins + duration
+        told = {
+            STACK: marks.stack,
+            ADDRESS: str(marks.address),
+            DIGEST: marks.digest,
+            KEY: marks.key,
+            RUN: marks.run,
+            ENDS_AT: str(ends),
+        }
+        told |= {DURATION: str(duration)} if duration is not None else {}
+        told |= {STARTS_AT: str(fixed)} if fixed is not None else {}
+        matchers = [parse_matcher(text) for text in _split(desired.identity["matchers"])]
+        item = {
+            "matchers": [matcher.on_the_wire for matcher in matchers],
+            "startsAt": wire_instant(begins),
+            "endsAt": wire_instant(ends),
+            "createdBy": attributes["created_by"],
+            "comment": attributes["comment"],
+            "annotations": told,
+        }
+        return canonical(item), ends - _MARGIN
+
+    def clear(self, observed: Observed, ends_at: int) -> str:  # noqa: ARG002  # the server ends it when it is told to
+        return canonical({"id": observed.id})
+
+
+SILENCE = SilenceType()
+
+
+def with_marked_comment(item: Mapping[str, object]) -> dict[str, object]:
+    """The item for a server that keeps no annotations of silences: the marks stand behind the comment."""
+    told = item["annotations"]
+    comment = f"{item['comment']}\n\n[reconciler {canonical(told)}]"
+    return {name: value for name, value in item.items() if name != "annotations"} | {"comment": comment}
+
+
+def _split(text: str) -> list[str]:
+    """The matchers of one text that ``matchers_text`` made."""
+    return re.findall(r'[a-zA-Z_:][a-zA-Z0-9_:]*(?:=~|!~|!=|=)"(?:[^"\\]|\\.)*"', text, re.S)

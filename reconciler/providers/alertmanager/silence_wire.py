@@ -1,0 +1,159 @@
+"""Silences as Alertmanager shows them (API v2, ``gettableSilence``), as observed values."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from reconciler.core.address import Address
+from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
+from reconciler.core.observed import Observed, State
+from reconciler.core.unmanaged import unmanaged_marks
+from reconciler.providers.alertmanager.silence import (
+    DURATION,
+    ENDS_AT,
+    MARKED,
+    SILENCE,
+    STARTS_AT,
+    Matcher,
+    matchers_text,
+)
+from reconciler.providers.alertmanager.wire import read_instant
+from reconciler.providers.decode import integer, text
+
+log = logging.getLogger(__name__)
+
+Shown = Mapping[str, object]
+"""A silence in an answer."""
+
+
+class Newest(NamedTuple):
+    """A silence as it was changed last, and the instances that show it so."""
+
+    silence: Shown
+    instances: tuple[str, ...]
+
+
+def newest(answers: Mapping[str, Sequence[Shown]]) -> list[Newest]:
+    """Each silence once: the instances share them, each change reaching one after the other."""
+    found: dict[str, Newest] = {}
+    for instance, silences in answers.items():
+        for silence in silences:
+            key = text(silence.get("id"))
+            known = found.get(key)
+            if known is None or _updated(silence) > _updated(known.silence):
+                found[key] = Newest(silence, (instance,))
+            elif _updated(silence) == _updated(known.silence):
+                found[key] = known._replace(instances=(*known.instances, instance))
+    return list(found.values())
+
+
+def state_of(silence: Shown) -> str:
+    """``active``, ``pending`` or ``expired``."""
+    status = silence.get("status")
+    return text(status.get("state")) if isinstance(status, dict) else ""
+
+
+def matchers_of(silence: Shown) -> list[Matcher]:
+    """What it silences."""
+    listed = silence.get("matchers")
+    return [
+        Matcher(
+            text(each.get("name")),
+            text(each.get("value")),
+            each.get("isRegex") is True,
+            each.get("isEqual") is not False,
+        )
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict)
+    ]
+
+
+def comment_of(silence: Shown) -> str:
+    """The comment without the marks behind it."""
+    return _split_comment(silence)[0]
+
+
+def told_by(silence: Shown) -> Mapping[str, str]:
+    """The marks: in the annotations if the server has them, behind the comment if not."""
+    annotations = silence.get("annotations")
+    if isinstance(annotations, dict) and STACK in annotations:
+        return {name: text(value) for name, value in annotations.items()}
+    return _split_comment(silence)[1]
+
+
+def observed_silence(silence: Shown, provider: str, stack: str) -> Observed | None:
+    """What the silence is to us; None if it is not this stack's, or too odd to be handled (logged then)."""
+    told = told_by(silence)
+    if told.get(STACK) != stack:
+        return None
+    try:
+        address = Address.parse(told.get(ADDRESS, ""))
+    except ValueError:
+        log.warning("silence %s carries the mark of stack %s but no address: left alone", silence.get("id"), stack)
+        return None
+    if address.type != SILENCE.name:
+        log.warning("%s: silence %s is marked with the address of something else", address, silence.get("id"))
+        return None
+    marks = Marks(stack, address, told.get(DIGEST, ""), told.get(KEY, ""), told.get(RUN, ""))
+    return _as_observed(silence, provider, marks, told)
+
+
+def unmanaged_silence(silence: Shown, provider: str, name: str) -> Observed:
+    """A silence that no stack owns."""
+    return _as_observed(silence, provider, unmanaged_marks(Address(SILENCE.name, name)), {})
+
+
+def _as_observed(silence: Shown, provider: str, marks: Marks, told: Mapping[str, str]) -> Observed:
+    begins, ends = (read_instant(silence.get(name)) or 0 for name in ("startsAt", "endsAt"))
+    planned = integer(told.get(ENDS_AT))
+    state = State.ACTIVE
+    if state_of(silence) == "expired":
+        state = State.EXPIRED if planned is None or ends >= planned else State.CLEARED
+    return Observed(
+        provider,
+        text(silence.get("id")),
+        marks,
+        state,
+        {"matchers": matchers_text(matchers_of(silence))},
+        {
+            "comment": comment_of(silence),
+            "created_by": text(silence.get("createdBy")),
+            **_times(told, begins, ends, state_of(silence) == "pending"),
+        },
+        begins,
+        ends,
+        None if state is State.ACTIVE else ends,
+    )
+
+
+def _times(told: Mapping[str, str], begins: int, ends: int, is_pending: bool) -> dict[str, int]:
+    """Its times as they would be declared, for which the marks tell how they were."""
+    duration, fixed, planned = (integer(told.get(name)) for name in (DURATION, STARTS_AT, ENDS_AT))
+    times: dict[str, int] = {}
+    if fixed is not None:
+        # The server begins no silence in the past: one that began later than declared is as declared.
+        times["starts_at"] = begins if is_pending or begins < fixed else fixed
+    if duration is None:
+        times["ends_at"] = ends
+    else:
+        times["duration"] = duration if ends == planned else max(ends - begins, 0)
+    return times
+
+
+def _split_comment(silence: Shown) -> tuple[str, Mapping[str, str]]:
+    comment = text(silence.get("comment") or "")
+    before, found, marks = comment.rstrip().rpartition(MARKED)
+    if not found or not marks.endswith("}]"):
+        return comment, {}
+    try:
+        told = json.loads("{" + marks[:-1])
+    except ValueError:
+        return comment, {}
+    return before.removesuffix("\n\n"), {name: text(value) for name, value in told.items()}
+
+
+def _updated(silence: Shown) -> int:
+    return read_instant(silence.get("updatedAt")) or 0
