@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.run_cli import Done, reconciler
+from tests.cli.run_cli import reconciler
+from tests.e2e.alertmanager_stack import Stack, down
 from tests.emulator.alertmanager.target import KINDS, Target, target
 from tests.emulator.handle import Emulator
-
-NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -29,50 +26,6 @@ def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A cluster of two."""
     with target(request.param, tmp_path_factory.mktemp("cluster"), 2) as made:
         yield made
-
-
-class Stack:
-    """A stack of alerts in a directory; every declaration replaces the one before."""
-
-    def __init__(self, directory: Path, servers: Target, name: str | None = None) -> None:
-        self.name = name or f"shop-{next(NUMBERS)}"
-        self.directory = directory / self.name
-        self.directory.mkdir(parents=True)
-        self.servers = servers
-        self.severities: list[str] = []
-
-    def declare(self, **alerts: dict[str, Any]) -> Stack:
-        # JSON is YAML.
-        block = {"endpoints": list(self.servers.urls), "visible_within": "1s"}
-        declared = {
-            "stack": self.name,
-            "providers": {"alertmanager": block},
-            **({"resources": {"alertmanager_alert": alerts}} if alerts else {}),
-            **({"guards": {"severities": self.severities}} if self.severities else {}),
-        }
-        (self.directory / "stack.yaml").write_text(json.dumps(declared))
-        return self
-
-    def apply(self, ends: str) -> None:
-        done = self.run("apply", "--auto-approve")
-        assert done.code == 0, done.out + done.err
-        assert done.out.endswith(f"Apply complete: {ends}.\n"), done.out
-
-    def run(self, command: str, *options: str) -> Done:
-        return reconciler(command, self.directory, *options)
-
-    def plan(self) -> str:
-        done = self.run("plan")
-        assert done.code == 0, done.err
-        return done.out
-
-    def firing(self, peer: int = 0) -> list[dict[str, Any]]:
-        return self.servers.query(f'reconciler_stack="{self.name}"', peer=peer)
-
-
-def down(severity: str = "critical", summary: str = "it is down", timeout: str = "1h", **more: Any) -> dict[str, Any]:
-    labels = {"severity": severity, "instance": "web-1"}
-    return {"labels": labels, "annotations": {"summary": summary}, "timeout": timeout, **more}
 
 
 def test_a_declared_alert_fires_and_is_sent_once(one: Target, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def silence_item(silence: Silence, now: int) -> dict[str, object]:
             for each in silence.matchers
         ],
         "startsAt": silence.starts_at.in_milliseconds(),
+        **({"annotations": dict(silence.annotations)} if silence.annotations else {}),
     }
 
 

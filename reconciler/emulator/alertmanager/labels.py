@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-Version = Literal["0.25.0", "0.28.0"]
-"""The releases that can be played: the last one common in distributions, and one that takes UTF-8 names."""
+Version = Literal["0.25.0", "0.28.0", "0.32.0"]
+"""The releases that can be played: the last one common in distributions, one that takes UTF-8 names, and one that
+keeps annotations of silences.
+"""
 
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)

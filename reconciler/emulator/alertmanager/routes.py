@@ -153,7 +153,7 @@ class _Api:
     async def _put_silence(self, request: Request, _peer: Peer) -> Response:
         body = await _json_body(request)
         try:
-            silence = read_silence(body)
+            silence = read_silence(body, self._cluster.version)
         except SchemaError:
             raise
         except PatternError as error:

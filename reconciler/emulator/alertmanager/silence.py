@@ -27,6 +27,7 @@ class Silence:
     updated_at: int
     created_by: str
     comment: str
+    annotations: tuple[tuple[str, str], ...] = ()
 
     def state(self, now: int) -> State:
         if now < self.starts_at.ns:
@@ -53,10 +54,10 @@ class Silence:
                 return False
 
 
-def read_silence(body: bytes) -> Silence:
+def read_silence(body: bytes, version: Version = "0.25.0") -> Silence:
     """The silence in a body, its id empty where none is given; SchemaError or ValueError on anything else.
 
-    PatternError when a regular expression is not one.
+    Older versions drop annotations. PatternError when a regular expression is not one.
     """
     if not body:
         raise SchemaError(602, "silence in body is required")
@@ -90,7 +91,16 @@ def read_silence(body: bytes) -> Silence:
         updated_at=0,
         created_by=str(item["createdBy"]),
         comment=str(item["comment"]),
+        annotations=_annotations(item.get("annotations")) if version == "0.32.0" else (),
     )
+
+
+def _annotations(given: object) -> tuple[tuple[str, str], ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise ValueError("Silence.annotations is of another type")
+    return tuple(given.items())
 
 
 def time_problem(silence: Silence, now: int) -> str | None:

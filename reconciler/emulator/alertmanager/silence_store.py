@@ -112,6 +112,7 @@ class SilenceStore:
             silence.updated_at,
             silence.created_by,
             silence.comment,
+            [list(pair) for pair in silence.annotations],
         ]
         with self._database.write() as connection:
             connection.execute(
@@ -124,7 +125,7 @@ class SilenceStore:
 def _read(stored: str) -> Silence:
     value = parse(stored.encode())
     assert isinstance(value, list)
-    identifier, matchers, starts_at, ends_at, updated_at, created_by, comment = value
+    identifier, matchers, starts_at, ends_at, updated_at, created_by, comment, annotations = value
     return Silence(
         identifier,
         tuple(Matcher(*each) for each in matchers),
@@ -133,4 +134,5 @@ def _read(stored: str) -> Silence:
         updated_at,
         created_by,
         comment,
+        tuple((name, told) for name, told in annotations),
     )

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
-from reconciler.core.digest import canonical, digest_text
+from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
 from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
 from reconciler.core.observed import Observed
@@ -171,7 +171,7 @@ class SilenceType(NamedTuple):
             given |= {"ends_at": spec.starts_at + spec.duration, "duration": None}
         attributes: dict[str, object] = {"comment": spec.comment, "created_by": spec.created_by}
         attributes |= {name: value for name, value in given.items() if value is not None}
-        content = digest_text(canonical((self.name, identity, attributes)))
+        content = content_digest(self.name, identity, attributes)
         return Desired(
             address,
             provider,
