@@ -79,7 +79,7 @@ def inputs(environ: Mapping[str, str], variables: Sequence[str] | None, files: S
             summary = f"--var number {number} is not of the form NAME=VALUE"
             raise DiagnosticError(Diagnostic(summary, hint="write it like --var region=cn-north-4"))
         values[name] = value
-    return Inputs(values, tuple(read_source(file) for file in files or ()), dict(environ))
+    return Inputs(values, tuple(read_source(file, "--var-file") for file in files or ()), dict(environ))
 
 
 def addresses(texts: Sequence[str] | None, option: str = "--target") -> list[Address]:

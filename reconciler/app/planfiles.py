@@ -25,6 +25,6 @@ def load_plan(path: Path, key: str | None = None) -> Plan:
             hint = "write /dev/stdin to read the plan from standard input"
         raise DiagnosticError(Diagnostic(f"cannot read {path}: {error.strerror}", hint=hint)) from None
     except UnicodeDecodeError:
-        hint = "make one with reconciler plan --out FILE"
+        hint = "make one with `reconciler plan --out FILE`"
         raise DiagnosticError(Diagnostic(f"{path} is not a saved plan: it is not text", hint=hint)) from None
     return parse_plan(text, str(path), key)

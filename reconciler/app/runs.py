@@ -29,7 +29,7 @@ def past_run(id: str, where: Path, now: int, stack: str | None = None) -> PastRu
         ids = matching_runs(id, [run.id for run in runs])
         found = [run for run in runs if run.id in ids] or _runs_of_plan(id, runs)[:1]
         if len(found) != 1:
-            summary = f"more than one run begins with {id}" if found else f"there is no run {id}"
+            summary = f"more than one run begins with {id}" if found else f"there is no run {id}, and no such file"
             raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` shows them all"))
         run = found[0]
         return PastRun(run, ledger.entries(run.id), run is runs[0] and ledger.holder(now) is not None)

@@ -63,6 +63,7 @@ def check(
     from reconciler.views.text.check import check_lines
 
     terminal = Terminal.of(ctx)
+    terminal.check_file(junit, parents=True)
     path, names = _split(what or [])
     stop = Event()
     with (

@@ -287,6 +287,8 @@ def report(
     from reconciler.views.text.drill import record_lines
 
     terminal = Terminal.of(ctx)
+    for file in (html, junit):
+        terminal.check_file(file, parents=True)
     found, command = recorded(path, run), _commands(path)
     if html is not None:
         terminal.write_file(html, record_html(found), parents=True)

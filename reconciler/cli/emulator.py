@@ -138,7 +138,10 @@ def emulator(
             Diagnostic(f"the emulator needs {error.name}, which is not installed", hint=extra)
         ) from None
     except ValueError as error:
-        raise DiagnosticError(Diagnostic(str(error), hint="`reconciler emulator --help` names the options")) from None
+        what = "`reconciler emulator --help` names the options"
+        if seed is not None and str(seed) in str(error):
+            what = "docs/emulator.md shows what the file of --seed holds"
+        raise DiagnosticError(Diagnostic(str(error), hint=what)) from None
     except OSError as error:
         where = error.filename or f"{host}:{port}"
         hint = "name another --port; --port 0 takes a free one" if error.filename is None else None

@@ -72,9 +72,14 @@ def import_(
     from reconciler.app.import_ import filters, imports, known_filters
     from reconciler.cli.next_command import next_command
     from reconciler.cli.stack import opened
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     terminal = Terminal.of(ctx)
     wanted = filters(filter or ())
+    terminal.check_file(out)
+    if out is not None and out.is_file() and not adopt:
+        hint = "name a file that is not there yet"
+        raise DiagnosticError(Diagnostic(f"{out} is there already, and import overwrites nothing", hint=hint))
     with opened(terminal, path, var, var_file) as workspace:
         found = workspace.unmanaged(known_filters(wanted, workspace.resource_types), provider)
         if adopt:
@@ -95,7 +100,6 @@ def _declare(
     *,
     filtered: bool,
 ) -> None:
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.views.phrases.plan import count
     from reconciler.views.yaml_export import yaml_export
 
@@ -114,9 +118,6 @@ def _declare(
     text = yaml_export(imported.resources, head)
     if out is None:
         terminal.write(text)
-    elif out.is_file():
-        hint = "name a file that is not there yet"
-        raise DiagnosticError(Diagnostic(f"{out} is there already, and import overwrites nothing", hint=hint))
     else:
         terminal.write_file(out, text)
     where = "" if out is None else f" to {out}"

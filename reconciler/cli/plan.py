@@ -84,6 +84,7 @@ def plan(
     if sign and out is None:
         raise DiagnosticError(Diagnostic("--sign signs a saved plan", hint="add --out FILE"))
     key = signing_key(environ) if sign else None
+    terminal.check_file(out)
     with opened(terminal, path, var, var_file) as workspace:
         made = plan_stack(workspace, targets)
         told = drift_summary(made) if refresh_only else None

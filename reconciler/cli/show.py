@@ -56,11 +56,16 @@ def show(
     service answered.
     """
     from reconciler.cli.clock import now
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     terminal = Terminal.of(ctx)
-    if Path(what).exists() or not _is_run(what):
+    if Path(what).exists() or Path(what).suffix or len(Path(what).parts) > 1:
         _show_saved(terminal, Path(what), format)
         return ExitCode.DONE
+    if not _is_run(what):
+        hint = "`reconciler plan --out FILE` saves a plan; `reconciler ledger list` names past runs"
+        summary = f"there is no file {what}, and no id of a run looks like that: it is hexadecimal"
+        raise DiagnosticError(Diagnostic(summary, hint=hint))
     from reconciler.app.runs import past_run
     from reconciler.views.json.ledger import run_document
     from reconciler.views.markdown.ledger import run_markdown

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -127,19 +128,23 @@ class Terminal:
 
         With ``parents`` missing directories are made. Raises DiagnosticError if it cannot be written.
         """
-        from reconciler.core.diagnostic import Diagnostic, DiagnosticError
         from reconciler.core.files import write_text
 
         if path == Path("-"):
             self._write(self.stdout, text)
             return
-        try:
+        with _told(path):
             if parents:
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
-        except OSError as error:
-            hint = "check the path, and who may write there"
-            raise DiagnosticError(Diagnostic(f"cannot write {path}: {error.strerror or error}", hint=hint)) from None
+
+    def check_file(self, path: Path | None, *, parents: bool = False) -> None:
+        """Raise DiagnosticError if ``write_file`` would, as far as that can be known before the work."""
+        from reconciler.core.files import check_writable
+
+        if path is not None and path != Path("-"):
+            with _told(path):
+                check_writable(path, parents=parents)
 
     def message(self, lines: Iterable[Line]) -> None:
         """Write what goes beside the result, to standard error."""
@@ -229,6 +234,18 @@ class Terminal:
 
                 summary = f"cannot write standard output: {error.strerror or error}"
                 raise DiagnosticError(Diagnostic(summary)) from None
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Raise what is wrong with a file that the user named as DiagnosticError."""
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+    try:
+        yield
+    except OSError as error:
+        hint = "check the path, and who may write there"
+        raise DiagnosticError(Diagnostic(f"cannot write {path}: {error.strerror or error}", hint=hint)) from None
 
 
 def prepare(stream: TextIO) -> None:

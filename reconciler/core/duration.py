@@ -24,6 +24,8 @@ def parse_duration(value: object) -> int:
     """Milliseconds of ``90s``, ``30m``, ``12h``, ``15d`` or a sum like ``1h30m``; ValueError on anything else."""
     if isinstance(value, str) and _DURATION.fullmatch(value):
         return sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(value))
+    if re.fullmatch("[0-9]+", str(value)):
+        raise ValueError(f"{value} is not a duration: it has no unit; write {value}s, {value}m, {value}h or {value}d")
     raise ValueError(f"{value!r} is not a duration: write it like 90s, 30m, 12h or 15d")
 
 

@@ -33,6 +33,29 @@ def write_text(path: Path, text: str) -> None:
         _replace(path.resolve(), data)
 
 
+def check_writable(path: Path, *, parents: bool = False) -> None:
+    """Raise OSError if ``write_text`` would, as far as that can be known before; with ``parents`` missing directories
+    will be made.
+    """
+    if _descriptor(path) is not None:
+        return
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return
+    directory = path.resolve().parent
+    while parents and not directory.exists():
+        directory = directory.parent
+    if not directory.exists():
+        raise FileNotFoundError(errno.ENOENT, f"there is no directory {path.parent}")
+    if not directory.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{directory} is not a directory")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def _descriptor(path: Path) -> int | None:
     """The number of the open descriptor that a path names."""
     name = os.path.normpath(path.absolute())

@@ -37,7 +37,7 @@ def read_seed(path: Path | str, now: int) -> Seed:
     except RecursionError:
         raise ValueError(f"{path}: it is nested too deeply") from None
     except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
+        raise ValueError(f"cannot read the seed {path}: {error.strerror}; check the path") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not YAML or JSON: {error}") from None
     try:

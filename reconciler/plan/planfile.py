@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.digest import digest
 from reconciler.core.marks import Marks
 from reconciler.core.observed import Observed, State
@@ -19,6 +19,7 @@ from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
 from reconciler.core.unmanaged import unmanaged_marks
 from reconciler.plan.plan import Change, Difference, Plan
+from reconciler.plan.planfile_errors import not_a_plan, refused
 
 KEY_VARIABLE = "RECONCILER_PLAN_KEY"
 """The environment variable that holds the key."""
@@ -174,18 +175,18 @@ def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
     try:
         document = PlanDocument.model_validate_json(text)
     except ValidationError as error:
-        raise _not_a_plan(name, error) from None
+        raise not_a_plan(name, text, error, FORMAT_VERSION) from None
     if checksum(document) != document.checksum:
-        raise _refused(name, "it was altered after it was saved", _AS_SHOWN)
+        raise refused(name, "it was altered after it was saved", _AS_SHOWN)
     if key is not None and not is_signed(document.checksum, document.signature, key):
         signed = "it was signed with another key" if document.signature else "it is not signed"
-        raise _refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
+        raise refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
     try:
         plan = plan_of(document)
     except ValueError as error:
-        raise _refused(name, str(error), "make a new plan") from None
+        raise refused(name, str(error), "make a new plan") from None
     if plan.send_by != document.send_by:
-        raise _refused(name, "its send_by is not that of its operations", _AS_SHOWN)
+        raise refused(name, "its send_by is not that of its operations", _AS_SHOWN)
     return plan
 
 
@@ -228,24 +229,6 @@ def _absent(document: PlanDocument) -> frozenset[str]:
     """The members a document does without."""
     empty = {"warnings": document.warnings, "signature": document.signature}
     return frozenset(name for name, value in empty.items() if not value)
-
-
-def _not_a_plan(name: str, error: ValidationError) -> DiagnosticError:
-    first = error.errors()[0]
-    if "format_version" in [item["loc"][0] for item in error.errors() if item["loc"] and item["type"] != "missing"]:
-        found = next(item["input"] for item in error.errors() if item["loc"][:1] == ("format_version",))
-        return _refused(
-            name,
-            f"this version reads plan format {FORMAT_VERSION}, and the file says {found!r}",
-            "make a new plan, or use the version of reconciler that made it",
-        )
-    where = ".".join(str(part) for part in first["loc"])
-    problem = f"{where}: {first['msg']}" if where else first["msg"]
-    return _refused(name, f"it is not a saved plan ({problem})", "make one with reconciler plan --out FILE")
-
-
-def _refused(name: str, why: str, hint: str) -> DiagnosticError:
-    return DiagnosticError(Diagnostic(f"the plan file cannot be used: {why}", Position(name, 1, 1), hint))
 
 
 def plan_of(document: PlanDocument) -> Plan:

@@ -373,10 +373,12 @@ def read_sources(path: Path) -> tuple[list[Source], Path]:
     return [read_source(path)], path.parent
 
 
-def read_source(file: Path) -> Source:
-    """One file, as bytes; DiagnosticError where it cannot be read."""
+def read_source(file: Path, option: str = "") -> Source:
+    """One file, as bytes; DiagnosticError, with the option that names it, if it cannot be read."""
     try:
         return Source(str(file), file.read_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DiagnosticError(Diagnostic(f"{file} cannot be read: {reason}", hint=CHECK_PATH)) from None
+        raise DiagnosticError(
+            Diagnostic(f"{option} {file} cannot be read: {reason}".lstrip(), hint=CHECK_PATH)
+        ) from None

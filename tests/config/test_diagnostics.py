@@ -22,11 +22,11 @@ def siren(fields: str) -> str:
     [
         (
             "severity: Blocker, host: h",
-            ['5:22 "Blocker" is not one of Critical, Major, Minor, Info'],
+            ['5:22 severity: "Blocker" is not one of Critical, Major, Minor, Info'],
         ),
         (
             "severity: Majr, host: h",
-            ['5:22 "Majr" is not one of Critical, Major, Minor, Info (did you mean "Major"?)'],
+            ['5:22 severity: "Majr" is not one of Critical, Major, Minor, Info (did you mean "Major"?)'],
         ),
         ("severity: Info", ['5:5 "host" is missing in siren.one (add host: ...)']),
         ("severity: Info, hots: h, host: h", ['5:28 unknown key "hots" (did you mean "host"?)']),
@@ -45,11 +45,11 @@ def siren(fields: str) -> str:
             ['5:45 volume must be a whole number, not text ("7") (leave the quotes out)'],
         ),
         ("severity: Info, host: h, volume: 1.5", ["5:45 volume must be a whole number, not a number (1.5)"]),
-        ("severity: Info, host: h, volume: 11", ["5:45 11 must be at most 10"]),
-        ("severity: Info, host: h, volume: -1", ["5:45 -1 must be at least 0"]),
+        ("severity: Info, host: h, volume: 11", ["5:45 volume: 11 must be at most 10"]),
+        ("severity: Info, host: h, volume: -1", ["5:45 volume: -1 must be at least 0"]),
         (
             "severity: Info, host: aaaaaaaaaaaaaaaaaaaaaaaaa",
-            ['5:34 "aaaaaaaaaaaaaaaaaaaaaaaaa" is too long: at most 20 characters'],
+            ['5:34 host: "aaaaaaaaaaaaaaaaaaaaaaaaa" is too long: at most 20 characters'],
         ),
         ("severity: Info, host: h, labels: [a]", ["5:45 labels must be a mapping, not a list"]),
         (
@@ -62,7 +62,7 @@ def siren(fields: str) -> str:
             ["5:46 timeout: 'soon' is not a duration: write it like 90s, 30m, 12h or 15d"],
         ),
         ("severity: Info, host: h, muted: true", ["5:5 siren.one: what is muted has no volume"]),
-        ("severity: Info, host: h, state: on", ['5:44 "on" is not one of firing, cleared']),
+        ("severity: Info, host: h, state: on", ['5:44 state: "on" is not one of firing, cleared']),
         (
             "severity: Info, host: h, occurrence: a",
             ["5:37 siren is raised and cleared, not recorded: it has no occurrence (leave occurrence out)"],
@@ -128,7 +128,7 @@ def siren(fields: str) -> str:
         ),
         (
             'for_each: [Info, Blocker], severity: "${each.value}", host: h',
-            ['5:49 "Blocker" is not one of Critical, Major, Minor, Info'],
+            ['5:49 severity: "Blocker" is not one of Critical, Major, Minor, Info'],
         ),
         (
             'for_each: [3], severity: Info, host: "${each.value.port}"',
@@ -198,7 +198,7 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
             "  horn.eu: {endpoint: e, auth: {token: t}}\nresources:\n  siren:\n" + GOOD,
             ["7:5 siren.ok could be meant for any of the providers horn, horn.eu (add to it: provider: horn)"],
         ),
-        ("stack: a\nguards: {max_clears: -1}\n", ["2:22 -1 must be at least 0"]),
+        ("stack: a\nguards: {max_clears: -1}\n", ["2:22 max_clears: -1 must be at least 0"]),
         (
             "stack: a\nguards: {max_clears: 101%}\n",
             ["2:22 max_clears: expected a whole number, or a percentage of the stack's alarms such as 10%"],
@@ -249,9 +249,9 @@ resources:
         "2:25 variable release has no value (give it by --var release=..., a --var-file or "
         "the environment variable RECONCILER_VAR_release)",
         '3:14 there is no variable "nothing" (declare it under variables)',
-        "4:63 0 must be at least 1",
+        "4:63 batch_size: 0 must be at least 1",
         '7:5 "host" is missing in siren.one (add host: ...)',
-        '7:21 "Bad" is not one of Critical, Major, Minor, Info',
+        '7:21 severity: "Bad" is not one of Critical, Major, Minor, Info',
         '7:26 unknown key "hots" (did you mean "host"?)',
         '9:3 there is no resource type "sirne" (did you mean "siren"?)',
     ]
@@ -280,7 +280,7 @@ def test_instances_that_break_one_rule_are_told_once_with_the_first_and_how_many
 
 def test_instances_that_break_different_rules_are_told_apart() -> None:
     text = siren(f'for_each: [7, {"h" * 30}, 8], severity: Info, host: "${{each.value}}"')
-    long, number = problems(text)
+    number, long = problems(text)
     assert (number.address, number.repeated) == ('siren.one["7"]', 1)
     assert "is too long" in long.summary
     assert long.repeated == 0
@@ -326,8 +326,8 @@ resources:
     one: {severity: Bad, hots: x, host: "${nothing}", volume: 99}
 """
     assert [summary.split(" ", 1)[1].split(" (")[0] for summary in told(text)] == [
-        '"Bad" is not one of Critical, Major, Minor, Info',
+        'severity: "Bad" is not one of Critical, Major, Minor, Info',
         'unknown key "hots"',
         '"nothing" is not known here',
-        "99 must be at most 10",
+        "volume: 99 must be at most 10",
     ]

@@ -172,6 +172,8 @@ def _sentence(
     shown = f"the value of {field}" if hidden and field else "this value" if hidden else _shown(value)
     if found["loc"][-1:] == ("[key]",) and location:
         shown = f'the key "{location[-1]}"'
+    elif field and not hidden:
+        shown = f"{field}: {shown}"
     if kind_of_error in ("literal_error", "enum"):
         choices = re.findall(_EXPECTED, str(context.get("expected", "")))
         hint = did_you_mean(str(value), choices) if isinstance(value, str) and not hidden else None

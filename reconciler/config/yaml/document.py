@@ -59,6 +59,7 @@ class _Reader:
     """Reads one file; holds the parser, the anchors seen so far, and where to note problems."""
 
     def __init__(self, source: Source, source_map: SourceMap, diagnostics: DiagnosticCollector) -> None:
+        self._name = source.name
         self._source_map = source_map
         self._diagnostics = diagnostics
         self._anchors: dict[str, Value] = {}
@@ -307,7 +308,8 @@ class _Reader:
             )
         else:
             hint = "check this line and the one above it"
-        self._fail(index, f"this is not YAML: {problem}{context}", hint)
+        kind = "JSON" if self._name.lower().endswith(".json") else "YAML"
+        self._fail(index, f"this is not {kind}: {problem}{context}", hint)
 
     def _bad_character(self) -> NoReturn:
         found = re.search(_BAD_CHARACTER, self._text)

@@ -33,7 +33,7 @@ def test_the_digest_does_not_tell_a_default_from_an_own_key() -> None:
 
 def test_a_wrong_default_is_told_once_at_its_place() -> None:
     text = f"{HEAD}defaults: {{siren: {{volume: 99}}}}\nresources: {{siren: {{a: {{host: x, severity: Info}}}}}}"
-    assert told(text) == ["3:28 99 must be at most 10"]
+    assert told(text) == ["3:28 volume: 99 must be at most 10"]
 
 
 def test_what_can_not_stand_in_defaults_is_told() -> None:

@@ -79,7 +79,7 @@ def test_a_text_that_is_not_of_the_type_is_refused(block: str, given: str, expec
     ("block", "expected"),
     [
         ("{defualt: 1}", '3:17 unknown key (did you mean "default"?)'),
-        ("{type: text}", '3:23 "text" is not one of string, number, bool, list, map'),
+        ("{type: text}", '3:23 type: "text" is not one of string, number, bool, list, map'),
         ("{type: number, default: a}", '3:40 variable x must be a number; what is given by its default is text "a"'),
         ("7", "3:16 a variable is declared by a mapping, not by a number (write x: {default: ...})"),
         ("", "3:13 variable x has no block (write x: {} if it must be given)"),
