@@ -9,8 +9,8 @@ from reconciler.config.stack import Stack
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
+from reconciler.core.observed import UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
-from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.registry import Registry
 
 Resources = dict[str, dict[str, dict[str, object]]]

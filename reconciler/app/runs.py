@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from reconciler.app.ledger_file import find
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.run_id import matching_runs
-from reconciler.ledger.protocol import Entry, Run
+from reconciler.ledger.protocol import Entry, Run, matching_runs
 from reconciler.ledger.sqlite import read_ledger
 
 

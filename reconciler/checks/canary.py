@@ -11,8 +11,7 @@ from reconciler.apply.verify import visible_operations
 from reconciler.checks.delivery import Awaited, DeliveryProof, DeliveryStatus, worst
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
 from reconciler.checks.result import CheckOutcome, Delivery
-from reconciler.core.address import Address
-from reconciler.core.canary import NAME
+from reconciler.core.address import NAME, Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import SECOND, rough_duration

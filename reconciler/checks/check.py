@@ -13,12 +13,11 @@ from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.evaluate import evaluate
 from reconciler.config.stack import DataConfig, Stack
 from reconciler.config.yaml.node import Node, Value, kind
-from reconciler.core.canary import canary_address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
+from reconciler.core.address import canary_address
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Severity
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
 from reconciler.core.resource_type import ResourceType
-from reconciler.core.severity import Severity
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 

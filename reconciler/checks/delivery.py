@@ -14,7 +14,7 @@ from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery
 from reconciler.core.duration import SECOND, format_instant, rough_duration
-from reconciler.core.marks import KEY
+from reconciler.core.observed import KEY
 from reconciler.providers.protocol import ServiceError
 
 AskReceiver = Callable[[str, DeliveryQuery], DeliveryLog]

@@ -10,8 +10,7 @@ import typer
 from reconciler.cli.command import command_app
 from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.terminal import Terminal
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.views.text.line import line
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -116,8 +115,7 @@ def emulator(
 
     try:
         from reconciler.emulator.server import serve
-        from reconciler.emulator.settings import Settings, User
-        from reconciler.emulator.switch import read_switches
+        from reconciler.emulator.settings import Settings, User, read_switches
 
         settings = Settings(
             db=db,

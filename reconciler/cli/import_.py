@@ -16,7 +16,7 @@ from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
     from reconciler.app.import_ import Imports
-    from reconciler.core.unmanaged import UnmanagedAlarm
+    from reconciler.core.observed import UnmanagedAlarm
     from reconciler.session.workspace import Workspace
 
 app = command_app()

@@ -20,8 +20,7 @@ from reconciler.cli.listen import (
     secret,
 )
 from reconciler.cli.terminal import Terminal
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.views.text.line import line
 
 app = command_app()

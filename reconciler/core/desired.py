@@ -1,8 +1,10 @@
 """Desired: what the configuration asks for, one value per address, fully expanded."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,3 +67,9 @@ class Desired(NamedTuple):
     position: Position | None = None
     depends_on: tuple[Address, ...] = ()
     until: int | None = None
+
+
+Severity = Literal["Critical", "Major", "Minor", "Info"]
+
+SEVERITIES: tuple[Severity, ...] = ("Info", "Minor", "Major", "Critical")
+"""From least to greatest."""

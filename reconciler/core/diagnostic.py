@@ -61,3 +61,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """``did you mean "x"?`` for a near miss, or None."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else None
+
+
+NAME = "alarm-reconciler"
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra, as a hint shows it."""
+    return f"pip install '{NAME}[{extra}]'"

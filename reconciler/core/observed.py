@@ -1,10 +1,32 @@
-"""Observed: what a query found, parsed back into the shape of desired."""
+"""Observed: what a query found, parsed back into the shape of desired, and the marks that make it ours (rule 1)."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.core.marks import Marks
+from reconciler.core.address import Address
+
+PREFIX = "reconciler_"
+STACK = "reconciler_stack"
+ADDRESS = "reconciler_address"
+OCCURRENCE = "reconciler_occurrence"
+DIGEST = "reconciler_digest"
+KEY = "reconciler_key"
+RUN = "reconciler_run"
+
+
+class Marks(NamedTuple):
+    """What an object we pushed says of itself; how a service carries it is its provider's matter.
+
+    ``run`` is the id of the plan that pushed it, so that a payload is known to the byte when it is planned.
+    """
+
+    stack: str
+    address: Address
+    digest: str
+    key: str
+    run: str
+    occurrence: str | None = None
 
 
 class State(StrEnum):
@@ -36,3 +58,27 @@ class Observed(NamedTuple):
     expires_at: int | None = None
     ended_at: int | None = None
     missing_at: tuple[str, ...] = ()
+
+
+class UnmanagedAlarm(NamedTuple):
+    """One of them; ``fields`` are those of its resource type, as a user would write them (plain JSON values).
+
+    ``observed`` is without marks (see ``NO_OWNER``), its address a proposal that need not be unique.
+    """
+
+    fields: Mapping[str, object]
+    observed: Observed
+
+
+NO_OWNER = Marks("", Address("", ""), "", "", "")
+"""The marks of an alarm that no stack owns, but for its address."""
+
+
+def unmanaged_marks(address: Address) -> Marks:
+    """The marks of an alarm that no stack owns, at a proposed address."""
+    return NO_OWNER._replace(address=address)
+
+
+def is_unmanaged(marks: Marks) -> bool:
+    """Whether these are the marks of an alarm that no stack owns."""
+    return marks._replace(address=NO_OWNER.address) == NO_OWNER

@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed
 
 
 class ResourceType(Protocol):

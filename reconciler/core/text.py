@@ -4,9 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+import shlex
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import quote, quote_plus
 
-from reconciler.core.surrogates import CARRIED, escaped
+_OFFSET = 0x10F800 - 0xD800
+
+CARRIED = "\U0010f800-\U0010ffff"
+"""The characters that stand for the halves, as a range of a regular expression."""
+
+
+def carry(text: str) -> str:
+    """The text with each lone surrogate as the character that stands for it."""
+    return re.sub("[\ud800-\udfff]", lambda half: chr(ord(half[0]) + _OFFSET), text)
+
+
+def escaped(char: str) -> str:
+    """The JSON escape of a lone surrogate, or of the character that stands for one."""
+    code = ord(char)
+    return f"\\u{code - _OFFSET if code > 0xFFFF else code:04x}"
+
+
+def write_escapes(json_text: str) -> str:
+    """JSON text with its surrogates, and what stands for them, as escapes."""
+    if json_text.isascii():
+        return json_text
+    return re.sub(f"[\ud800-\udfff{CARRIED}]", lambda half: escaped(half[0]), json_text)
+
 
 MAX_LENGTH = 500
 MASK = "(sensitive)"
@@ -82,8 +107,6 @@ class Redactor:
     def add(self, secret: str) -> None:
         """Hide this one, too, from now on."""
         if len(secret) >= SHORTEST_SECRET:
-            from reconciler.core.secret_forms import secret_forms  # commands without secrets start without it
-
             found = [form for form in (*secret_forms(secret), *self._more(secret)) if len(form) >= SHORTEST_SECRET]
             self._forms = tuple(sorted({*found, *self._forms}, key=lambda form: (-len(form), form)))
 
@@ -104,3 +127,38 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.hide_tree(item) for item in value]
         return value
+
+
+def secret_forms(secret: str) -> Iterator[str]:
+    """As it is and line by line: plain, and written for a terminal, JSON, a URL, HTML, a shell, Python or as base64."""
+    for text in dict.fromkeys((secret, *(line.strip() for line in secret.splitlines()))):
+        yield from _forms(text)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """How a secret can look once something has written it into JSON, a URL, HTML, a shell command or base64."""
+    yield secret
+    yield printable(secret)
+    yield repr(secret)[1:-1]
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    for safe in ("", "/"):
+        yield quote(secret, safe, errors="replace")
+        yield quote_plus(secret, safe, errors="replace")
+    yield secret.translate(_HTML)
+    yield secret.translate(_HTML_BY_NUMBER)
+    yield shlex.quote(secret)
+    content = secret.encode("utf-8", "replace")
+    for lead in range(3):
+        # Base64 writes three bytes as four characters: what the secret looks like depends on where it begins, and its
+        # edges hold bits of its neighbours.
+        coded = b64encode(bytes(lead) + content).decode()[(0, 2, 3)[lead] :].rstrip("=")
+        inner = coded if (lead + len(content)) % 3 == 0 else coded[:-1]
+        yield inner
+        yield inner.translate(_URL_SAFE)
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+# As html.escape writes them; that module loads a table of every entity there is, which no small plan needs.
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+_HTML_BY_NUMBER = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"})

@@ -11,8 +11,7 @@ from pydantic import BaseModel, create_model, model_validator
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed
 from reconciler.core.resource_type import ResourceType
 from reconciler.drill.spec import LabelsSpec
 

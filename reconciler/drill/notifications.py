@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.config.stack import ProviderConfig
 from reconciler.core.data_source import NOTIFICATIONS, DataSource, Item, sources_of
-from reconciler.core.marks import KEY, STACK
+from reconciler.core.observed import KEY, STACK
 from reconciler.providers.protocol import Provider, Queryable
 from reconciler.providers.registry import Registry
 

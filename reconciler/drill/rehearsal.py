@@ -12,8 +12,7 @@ from threading import Event
 from reconciler.checks.check import RECEIVER_TYPE
 from reconciler.config.stack import ProviderConfig
 from reconciler.core.clock import Clock
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.core.duration import SECOND
 from reconciler.providers.receiver.settings import LISTEN
 from reconciler.session.provider_pool import ProviderPool

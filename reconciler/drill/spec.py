@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from reconciler.config.blocks.common import NAME, Block
 from reconciler.core.duration import DAY, HOUR, Duration, format_duration
-from reconciler.core.marks import PREFIX
+from reconciler.core.observed import PREFIX
 
 LONGEST = 7 * DAY
 """The longest ``max_duration``."""

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.files import write_text
-from reconciler.core.run_id import matching_runs
 from reconciler.drill.record import Record
+from reconciler.ledger.protocol import matching_runs
 
 DIRECTORY = "drills"
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,200}")

@@ -1,16 +1,116 @@
-"""Access: who is let in, by a token or a signature."""
+"""Access: who is let in, by a token or by either vendor's signature, verified from the public descriptions."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import re
 import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import Request
 
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.database import Database
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.signature import BAIDU, HUAWEI, SignedRequest, verify_baidu, verify_huawei
+
+HUAWEI = "SDK-HMAC-SHA256"
+BAIDU = "bce-auth-v1"
+HUAWEI_TOLERANCE = 15 * 60_000
+_HUAWEI_HEADER = re.compile(rf"{HUAWEI} Access=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]+)")
+_BAIDU_DEFAULT = ("host", "content-length", "content-type", "content-md5")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a signature covers; header names are lower case, ``query`` is the raw query string."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def verify_huawei(request: SignedRequest, keys: Mapping[str, str], now: int | None) -> bool:
+    """Whether ``Authorization`` holds a SDK-HMAC-SHA256 signature by one of the keys; ``now`` None skips its age."""
+    match = _HUAWEI_HEADER.fullmatch(request.headers.get("authorization", ""))
+    date = request.headers.get("x-sdk-date", "")
+    if not match or match[1] not in keys:
+        return False
+    if now is not None and not _within(date, "%Y%m%dT%H%M%SZ", now, HUAWEI_TOLERANCE, HUAWEI_TOLERANCE):
+        return False
+    signed = match[2].split(";")
+    path = "/".join(_encode(part) for part in unquote(request.path).split("/"))
+    query = sorted(parse_qsl(request.query, keep_blank_values=True))
+    canonical = "\n".join(
+        (
+            request.method,
+            path if path.endswith("/") else path + "/",
+            "&".join(f"{_encode(key)}={_encode(value)}" for key, value in query),
+            "".join(f"{name}:{request.headers.get(name, '').strip()}\n" for name in signed),
+            match[2],
+            request.headers.get("x-sdk-content-sha256") or hashlib.sha256(request.body).hexdigest(),
+        )
+    )
+    to_sign = f"{HUAWEI}\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return hmac.compare_digest(_hmac(keys[match[1]], to_sign), match[3])
+
+
+def verify_baidu(request: SignedRequest, keys: Mapping[str, str], now: int | None) -> bool:
+    """Whether ``Authorization`` holds a bce-auth-v1 signature by one of the keys; ``now`` None skips its age."""
+    parts = request.headers.get("authorization", "").split("/")
+    if len(parts) != 6 or parts[0] != BAIDU or parts[1] not in keys or not parts[3].isdecimal():
+        return False
+    _, access_key, date, lifetime, signed, signature = parts
+    if now is not None and not _within(date, "%Y-%m-%dT%H:%M:%SZ", now, int(lifetime) * 1000, HUAWEI_TOLERANCE):
+        return False
+    signing_key = _hmac(keys[access_key], f"{BAIDU}/{access_key}/{date}/{lifetime}")
+    query = sorted(
+        f"{_encode(key)}={_encode(value)}"
+        for key, value in parse_qsl(request.query, keep_blank_values=True)
+        if key.lower() != "authorization"
+    )
+    extensions = {name for name in request.headers if name.startswith("x-bce-")}
+    named = set(signed.split(";")) if signed else {*_BAIDU_DEFAULT, *extensions}
+    # The vendor's own client signs every x-bce- header even when it names others, so both readings are accepted.
+    for covered in (named, named | extensions):
+        canonical = "\n".join(
+            (
+                request.method,
+                "/".join(_encode(part) for part in unquote(request.path).split("/")),
+                "&".join(query),
+                "\n".join(_baidu_headers(request.headers, covered)),
+            )
+        )
+        if hmac.compare_digest(_hmac(signing_key, canonical), signature):
+            return True
+    return False
+
+
+def _baidu_headers(headers: Mapping[str, str], covered: Iterable[str]) -> list[str]:
+    present = ((name, headers.get(name, "").strip()) for name in covered)
+    return sorted(f"{_encode(name)}:{_encode(value)}" for name, value in present if value)
+
+
+def _hmac(key: str, text: str) -> str:
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe="~")
+
+
+def _within(date: str, pattern: str, now: int, age: int, ahead: int) -> bool:
+    try:
+        signed_at = datetime.strptime(date, pattern).replace(tzinfo=UTC).timestamp() * 1000
+    except ValueError:
+        return False
+    return now - age <= signed_at <= now + ahead
+
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS iam_token (token TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;"
 

@@ -12,8 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.errors import error_of
 from reconciler.emulator.fault import FaultDecision, FaultInjector
-from reconciler.emulator.operation import operation_of
-from reconciler.emulator.record import RecordedRequest, Recorder
+from reconciler.emulator.record import RecordedRequest, Recorder, operation_of
 from reconciler.emulator.settings import Settings
 
 ABORT = "reconciler.emulator.abort"

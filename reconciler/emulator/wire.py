@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 JSON = "application/json"
+
+
 LARGEST = 2**62
 """Integers above this are refused: they would not fit the database."""
 

@@ -1,5 +1,7 @@
 """The ledger's protocol: what a store of runs, operations and leases must do, so that a shared database can follow."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -236,3 +238,9 @@ class Ledger(Protocol):
         """Group several writes into one durable step."""
 
     def close(self) -> None: ...
+
+
+def matching_runs(name: str, ids: Iterable[str]) -> list[str]:
+    """The run ids that a name means: the id that equals it, else all that begin with it, in the order given."""
+    begun = [id for id in ids if id.startswith(name)]
+    return [name] if name in begun else begun

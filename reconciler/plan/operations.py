@@ -8,11 +8,9 @@ from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import canonical, digest, digest_text
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed, is_unmanaged
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import ResourceType
-from reconciler.core.unmanaged import is_unmanaged
 from reconciler.plan.difference import shown_differences
 from reconciler.plan.plan import Change, Plan
 

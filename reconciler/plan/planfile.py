@@ -13,11 +13,9 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.digest import digest
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
-from reconciler.core.unmanaged import unmanaged_marks
 from reconciler.plan.plan import Change, Difference, Plan
 from reconciler.plan.planfile_errors import not_a_plan, refused
 

@@ -10,11 +10,10 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Operation
 from reconciler.core.resource_type import EndsFirst, ResourceType
 from reconciler.core.target import Target
-from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.decision import decide, undeclared
 from reconciler.plan.difference import differences

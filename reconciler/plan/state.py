@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from reconciler.core.address import Address
-from reconciler.core.canary import NAME
+from reconciler.core.address import NAME, Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.digest import digest
 from reconciler.core.duration import MINUTE
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State
 from reconciler.core.operation import Verb
 from reconciler.ledger.protocol import Entry, LedgerView
 from reconciler.plan.difference import is_altered

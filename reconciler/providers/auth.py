@@ -12,9 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import requests.auth
 
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.core.digest import canonical
-from reconciler.core.distribution import install_command
 from reconciler.core.duration import HOUR, MINUTE, SECOND, parse_instant
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor

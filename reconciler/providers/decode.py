@@ -7,7 +7,7 @@ import math
 
 from pydantic_core import from_json
 
-from reconciler.core.surrogates import carry
+from reconciler.core.text import carry
 
 _MAX_LEVELS = 200
 

@@ -11,10 +11,9 @@ from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Position
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.core.resource_type import ResourceType
-from reconciler.core.unmanaged import UnmanagedAlarm
 
 
 class ErrorKind(Enum):

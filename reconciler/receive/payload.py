@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic_core import from_json
 
 from reconciler.core.duration import parse_instant
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK
+from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK
 from reconciler.receive.delivery import Alert
 
 MAX_DEPTH = 32

@@ -13,8 +13,7 @@ from reconciler.config.stack import DataConfig, ProviderConfig
 from reconciler.config.yaml.node import Value
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
 from reconciler.providers.registry import Registry

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.providers.protocol import ReceiverEndpoint
 
 EMBEDDED_HOOK = "embedded"

@@ -22,11 +22,10 @@ from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Status
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
-from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import keys_to_clear, provenance_warning, violations

@@ -17,8 +17,7 @@ from reconciler.config.load import load_stack
 from reconciler.config.stack import Stack
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.desired import Desired
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.registry import Registry

@@ -13,7 +13,7 @@ from reconciler.apply.lease import leased
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckOutcome
-from reconciler.core.canary import NAME, canary_address
+from reconciler.core.address import NAME, canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import SECOND

@@ -13,8 +13,7 @@ from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import digest
 from reconciler.core.duration import HOUR, Duration
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed
 from reconciler.core.resource_type import ResourceType
 
 

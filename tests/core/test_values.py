@@ -10,8 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import severity_of
 from reconciler.core.digest import digest
 from reconciler.core.duration import format_duration, parse_duration
-from reconciler.core.marks import Marks
-from reconciler.core.unmanaged import is_unmanaged, unmanaged_marks
+from reconciler.core.observed import Marks, is_unmanaged, unmanaged_marks
 
 LATENCY = Address("aom_alarm", "latency")
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
+from reconciler.emulator.access import SignedRequest, verify_baidu, verify_huawei
 from reconciler.emulator.settings import HOUR, Settings, User
-from reconciler.emulator.signature import SignedRequest, verify_baidu, verify_huawei
 from tests.emulator.calls import metadata, push_raw, query_raw
 from tests.emulator.handle import Emulator
 

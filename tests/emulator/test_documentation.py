@@ -9,8 +9,7 @@ from reconciler.emulator.alertmanager.config import parse_config
 from reconciler.emulator.app import create_app
 from reconciler.emulator.fault import NAMES, parse_fault
 from reconciler.emulator.seed import parse_seed
-from reconciler.emulator.settings import Settings
-from reconciler.emulator.switch import switches
+from reconciler.emulator.settings import Settings, switches
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
 

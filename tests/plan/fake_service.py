@@ -10,8 +10,7 @@ from itertools import count
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.duration import MINUTE
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.canary import canary_address
+from reconciler.core.address import canary_address
 from reconciler.core.duration import MINUTE
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan

@@ -9,8 +9,7 @@ from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, Position
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.plan.plan import Change, Difference, Plan
 

@@ -9,8 +9,7 @@ import requests
 
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.text import Redactor
 from reconciler.providers.http import Client

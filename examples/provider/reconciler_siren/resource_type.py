@@ -11,8 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, digest
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed
 from reconciler_siren.fields import SirenFields
 
 

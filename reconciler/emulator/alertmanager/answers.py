@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.emulator.alertmanager.alert import Alert
-from reconciler.emulator.alertmanager.cluster import Cluster
+from reconciler.emulator.alertmanager.cluster import Cluster, Peer
 from reconciler.emulator.alertmanager.instant import Instant
-from reconciler.emulator.alertmanager.peer import Peer
 from reconciler.emulator.alertmanager.silence import Silence
 from reconciler.emulator.alertmanager.suppression import Suppression
 from reconciler.emulator.wire import text

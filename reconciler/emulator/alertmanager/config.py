@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.emulator.alertmanager.instant import MS
-from reconciler.emulator.alertmanager.labels import Version
-from reconciler.emulator.alertmanager.matcher import Matcher, match_all, parse_matcher
+from reconciler.emulator.alertmanager.matcher import Matcher, Version, match_all, parse_matcher
 
 MINUTE = 60_000 * MS
 _DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")

@@ -11,11 +11,10 @@ from itertools import count
 from reconciler.emulator.alertmanager.alert import Alert
 from reconciler.emulator.alertmanager.config import Config, Route, Webhook
 from reconciler.emulator.alertmanager.instant import SECOND
-from reconciler.emulator.alertmanager.labels import Version, alert_order, group_order, written
-from reconciler.emulator.alertmanager.notification import Entry, Flush, NotificationLog, is_due, payload
-from reconciler.emulator.alertmanager.silence_store import SilenceStore
+from reconciler.emulator.alertmanager.matcher import Version, alert_order, group_order, written
+from reconciler.emulator.alertmanager.notification import Entry, Flush, NotificationLog, deliver, is_due, payload
+from reconciler.emulator.alertmanager.silence import SilenceStore
 from reconciler.emulator.alertmanager.suppression import Suppression
-from reconciler.emulator.alertmanager.webhook import deliver
 
 MAINTENANCE = 30 * SECOND
 """How often groups without alerts are forgotten: until then a group keeps its beat."""

@@ -14,12 +14,10 @@ from starlette.responses import Response
 
 from reconciler.emulator.alertmanager.alert import Alert, SchemaError, read_alerts
 from reconciler.emulator.alertmanager.answers import alert_item, silence_item, status_item
-from reconciler.emulator.alertmanager.cluster import Cluster
+from reconciler.emulator.alertmanager.cluster import Cluster, Peer
 from reconciler.emulator.alertmanager.instant import MS
 from reconciler.emulator.alertmanager.matcher import Matcher, PatternError, compile_pattern, match_all, parse_matcher
-from reconciler.emulator.alertmanager.peer import Peer
-from reconciler.emulator.alertmanager.silence import read_silence
-from reconciler.emulator.alertmanager.silence_store import UnknownSilenceError
+from reconciler.emulator.alertmanager.silence import UnknownSilenceError, read_silence
 from reconciler.emulator.alertmanager.suppression import Suppression
 from reconciler.emulator.errors import alertmanager_error
 from reconciler.emulator.middleware import ABORT

@@ -1,7 +1,8 @@
-"""Reports: the events of a push or clear body, checked against the push page's Table 5."""
+"""Reports: the events of a push or clear body, checked against the push page's Table 5, and counted over time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -126,3 +127,18 @@ def _metadata(value: object) -> dict[str, str]:
     if value["event_type"] not in TYPES:
         raise ValueError(f"metadata is invalid: event_type is one of {', '.join(TYPES)}")
     return value
+
+
+def count_by_step(found: Iterable[tuple[str, int]], start: int, end: int, step: int) -> dict[str, object]:
+    """``{step, timestamps, series, summary}`` of (severity, time) pairs; a timestamp is the beginning of its step."""
+    first = start - start % step
+    timestamps = list(range(first, end + 1, step))
+    values = {severity: [0] * len(timestamps) for severity in SEVERITIES}
+    for severity, time in found:
+        values[severity][(time - first) // step] += 1
+    return {
+        "step": step,
+        "timestamps": timestamps,
+        "series": [{"event_severity": severity, "values": counts} for severity, counts in values.items()],
+        "summary": {severity: sum(counts) for severity, counts in values.items()},
+    }

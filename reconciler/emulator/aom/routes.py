@@ -6,11 +6,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.emulator.aom.report import read_reports
+from reconciler.emulator.aom.report import count_by_step, read_reports
 from reconciler.emulator.aom.search import Search, read_marker, read_search, write_marker
-from reconciler.emulator.aom.serialize import as_json, seq_of_sn, sn_of
-from reconciler.emulator.aom.statistic import count_by_step
-from reconciler.emulator.aom.store import Store
+from reconciler.emulator.aom.store import Store, as_json, seq_of_sn, sn_of
 from reconciler.emulator.errors import aom_error
 from reconciler.emulator.services import Services, hidden_for
 from reconciler.emulator.wire import JSON, HttpError, answer, is_json, text

@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 
-from reconciler.emulator.aom.serialize import ENDED, ENDS_AT, OPEN
+from reconciler.emulator.aom.store import ENDED, ENDS_AT, OPEN
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import dump, is_integer, parse
 

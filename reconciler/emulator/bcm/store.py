@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.emulator.bcm.alarm import SeededAlarm
-from reconciler.emulator.bcm.listing import Listing
+from reconciler.emulator.bcm.listing import Listing, SeededAlarm
 from reconciler.emulator.database import Database
 from reconciler.emulator.wire import parse, text
 

@@ -8,8 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.emulator.ces.item import CUSTOM, LEVELS, NAME, STATES, SUB_CUSTOM, read_items
-from reconciler.emulator.ces.store import CesStore, Filter
+from reconciler.emulator.ces.store import CUSTOM, LEVELS, NAME, STATES, SUB_CUSTOM, CesStore, Filter, read_items
 from reconciler.emulator.errors import ces_error
 from reconciler.emulator.services import Services, hidden_for
 from reconciler.emulator.wire import HttpError, answer

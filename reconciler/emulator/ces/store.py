@@ -1,12 +1,122 @@
-"""The store of custom events: each kept once, whatever is sent again."""
+"""The store of custom events: checked against the report page's Tables 2 to 5, and kept once, however often sent."""
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
-from reconciler.emulator.ces.item import CUSTOM, SUB_CUSTOM, Item
 from reconciler.emulator.database import Database
-from reconciler.emulator.wire import parse, text
+from reconciler.emulator.wire import is_integer, parse, text
+
+MOST = 100
+LEVELS = ("Critical", "Major", "Minor", "Info")
+STATES = ("normal", "warning", "incident")
+CUSTOM = "EVENT.CUSTOM"
+SUB_CUSTOM = "SUB_EVENT.CUSTOM"
+OLDEST = 3_600_000 - 10_000
+NEWEST = 600_000 - 10_000
+"""How far (ms) a time may lie behind and ahead of the server's."""
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}\.[A-Za-z][A-Za-z0-9_]{2,31}")
+
+_PATTERNS = {
+    "resource_id": (re.compile(r"[A-Za-z0-9_\-:]{0,128}"), "up to 128 letters, digits, _, - and :"),
+    "resource_name": (re.compile(r"[A-Za-z0-9_\-.]{0,128}"), "up to 128 letters, digits, _, - and ."),
+    "event_user": (re.compile(r"[A-Za-z0-9_\- ]{0,64}"), "up to 64 letters, digits, _, - and spaces"),
+    "content": (re.compile(r"(?s).{0,4096}"), "up to 4,096 characters"),
+    "group_id": (re.compile(r"(?s).{24}"), "24 characters"),
+}
+_CHOICES = {
+    "event_state": STATES,
+    "event_level": LEVELS,
+    "event_type": (CUSTOM,),
+    "sub_event_type": (SUB_CUSTOM,),
+}
+_IDENTITY = ("event_type", "sub_event_type", "event_state", "event_level", "event_user", "resource_id", "resource_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One checked event; ``time`` is epoch milliseconds, ``detail`` as it was sent."""
+
+    name: str
+    source: str
+    time: int
+    detail: dict[str, object]
+
+    def event_id(self, project: str) -> str:
+        """The same id for what the page calls the same event, so content, group and dimensions do not matter.
+
+        A type that is not given counts as the custom one: nothing else can be reported.
+        """
+        defaults = {"event_type": CUSTOM, "sub_event_type": SUB_CUSTOM}
+        rest = [self.detail.get(key) or defaults.get(key) for key in _IDENTITY]
+        digest = blake2b(json.dumps([self.time, project, self.source, self.name, rest]).encode(), digest_size=15)
+        return "evd" + base64.b32encode(digest.digest()).decode("ascii").lower()
+
+
+def read_items(body: bytes, now: int) -> list[Item]:
+    """The events of a body; ValueError when one of them, or the body, is not right: then none is stored."""
+    try:
+        value = parse(body)
+    except ValueError:
+        raise ValueError("the body is not JSON") from None
+    if not isinstance(value, list):
+        raise ValueError("the body is not an array of events")
+    if not 1 <= len(value) <= MOST:
+        raise ValueError(f"the body has {len(value)} events, 1 to {MOST} are allowed")
+    items = []
+    for position, each in enumerate(value):
+        try:
+            items.append(_item(each, now))
+        except ValueError as error:
+            raise ValueError(f"[{position}]: {error}") from None
+    return items
+
+
+def _item(value: object, now: int) -> Item:
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    name, source, time, detail = (value.get(key) for key in ("event_name", "event_source", "time", "detail"))
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError("event_name must start with a letter and have 1 to 64 letters, digits and _")
+    if not isinstance(source, str) or not SOURCE.fullmatch(source):
+        raise ValueError("event_source must be service.item, each starting with a letter, 3 to 32 letters, digits, _")
+    if not isinstance(time, int) or not is_integer(time):
+        raise ValueError("time must be milliseconds")
+    if not now - OLDEST <= time <= now + NEWEST:
+        raise ValueError(f"time {time} is outside [now - 1 h + 10 s, now + 10 min - 10 s], now being {now}")
+    if not isinstance(detail, dict):
+        raise ValueError("detail is missing or not an object")
+    for key, (pattern, allowed) in _PATTERNS.items():
+        given = detail.get(key)
+        if given is not None and not (isinstance(given, str) and pattern.fullmatch(given)):
+            raise ValueError(f"detail.{key} must be {allowed}")
+    for key, choices in _CHOICES.items():
+        given = detail.get(key)
+        if given is not None and given not in choices:
+            raise ValueError(f"detail.{key} must be {' or '.join(choices)}")
+    _check_dimensions(detail.get("dimensions"))
+    return Item(name, source, time, detail)
+
+
+def _check_dimensions(value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, list) or len(value) > 4:
+        raise ValueError("detail.dimensions must be a list of at most 4")
+    for each in value:
+        if not isinstance(each, dict):
+            raise ValueError("detail.dimensions must hold objects")
+        for key, most in (("name", 32), ("value", 256)):
+            given = each.get(key)
+            if not isinstance(given, str) or not 1 <= len(given) <= most:
+                raise ValueError(f"detail.dimensions: {key} must have 1 to {most} characters")
+
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ces_event (

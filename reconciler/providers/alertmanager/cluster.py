@@ -12,8 +12,7 @@ from typing import NamedTuple, TypeVar
 import requests.auth
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.marks import KEY
-from reconciler.core.observed import Observed
+from reconciler.core.observed import KEY, Observed
 from reconciler.core.text import Redactor
 from reconciler.providers.alertmanager.settings import AlertmanagerAuth, AlertmanagerSettings
 from reconciler.providers.alertmanager.wire import Alert, annotations_of, observed, read_instant

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import Item, ItemField
-from reconciler.core.marks import STACK
+from reconciler.core.observed import STACK
 from reconciler.providers.alertmanager.resource_types import ALERT_NAME, LabelValue
 from reconciler.providers.alertmanager.silence_wire import comment_of, matchers_of, newest, state_of, told_by
 from reconciler.providers.alertmanager.wire import annotations_of, labels_of, read_instant

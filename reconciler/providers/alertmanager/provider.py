@@ -12,10 +12,8 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
-from reconciler.core.marks import ADDRESS, STACK
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm
 from reconciler.core.operation import Operation
-from reconciler.core.unmanaged import UnmanagedAlarm
 from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one
 from reconciler.providers.alertmanager.data_sources import (
     AlertsQuery,

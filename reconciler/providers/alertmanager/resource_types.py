@@ -14,9 +14,18 @@ from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration, format_instant
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks
-from reconciler.core.observed import Observed
-from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
+from reconciler.core.observed import (
+    ADDRESS,
+    DIGEST,
+    KEY,
+    PREFIX,
+    RUN,
+    STACK,
+    Marks,
+    Observed,
+    UnmanagedAlarm,
+    unmanaged_marks,
+)
 from reconciler.providers.alertmanager.wire import FIXED_START, TIMEOUT, Alert, as_observed, labels_of, wire_instant
 
 DEFAULT_TIMEOUT = 5 * 60_000

@@ -13,8 +13,7 @@ from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK, Marks, Observed
 from reconciler.providers.alertmanager.resource_types import Text
 from reconciler.providers.alertmanager.wire import wire_instant
 

@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from reconciler.core.marks import ADDRESS, KEY, STACK
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import ADDRESS, KEY, STACK, Observed, State
 from reconciler.core.operation import Operation, ServiceErrorDetail, Verb
 from reconciler.providers.alertmanager.cluster import Cluster, Instance
 from reconciler.providers.alertmanager.silence import matchers_text, with_marked_comment

@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.core.address import Address
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, RUN, STACK, Marks
-from reconciler.core.observed import Observed, State
-from reconciler.core.unmanaged import unmanaged_marks
+from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK, Marks, Observed, State, unmanaged_marks
 from reconciler.providers.alertmanager.silence import (
     DURATION,
     ENDS_AT,

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 from reconciler.core.address import Address
 from reconciler.core.duration import parse_instant
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks, Observed, State
 from reconciler.providers.decode import integer, text
 from reconciler.providers.http import Response
 

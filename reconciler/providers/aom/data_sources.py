@@ -6,8 +6,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
+from reconciler.core.desired import SEVERITIES
 from reconciler.core.duration import MINUTE
-from reconciler.core.severity import SEVERITIES
 from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.settings import PositiveDuration
 from reconciler.providers.window import Window

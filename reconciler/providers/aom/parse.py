@@ -9,10 +9,21 @@ from collections.abc import Mapping
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.duration import MINUTE, SECOND, format_duration
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, OCCURRENCE, PREFIX, RUN, STACK, Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import (
+    ADDRESS,
+    DIGEST,
+    KEY,
+    OCCURRENCE,
+    PREFIX,
+    RUN,
+    STACK,
+    Marks,
+    Observed,
+    State,
+    UnmanagedAlarm,
+    unmanaged_marks,
+)
 from reconciler.core.text import sanitize
-from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
 from reconciler.providers.aom.item import to_item
 from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START, MANDATORY, MAX_VALUE
 from reconciler.providers.decode import integer, text

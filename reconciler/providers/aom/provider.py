@@ -10,10 +10,8 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
-from reconciler.core.marks import ADDRESS, STACK
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
-from reconciler.core.unmanaged import UnmanagedAlarm, unmanaged_marks
 from reconciler.providers.aom.parse import observed
 from reconciler.providers.aom.query import body, paginate, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, MANDATORY, AomType

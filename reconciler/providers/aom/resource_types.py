@@ -7,13 +7,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.desired import Desired, Kind, Lifecycle, Severity
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
-from reconciler.core.marks import ADDRESS, DIGEST, KEY, OCCURRENCE, PREFIX, RUN, STACK, Marks
-from reconciler.core.observed import Observed
-from reconciler.core.severity import Severity
+from reconciler.core.observed import ADDRESS, DIGEST, KEY, OCCURRENCE, PREFIX, RUN, STACK, Marks, Observed
 
 MANDATORY = ("event_name", "event_severity", "event_type", "resource_provider", "resource_type", "resource_id")
 """The metadata keys every alarm and event has."""

@@ -10,8 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import requests.auth
 
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 
 _SIGNED = ("content-type", "host", "x-bce-date")
 

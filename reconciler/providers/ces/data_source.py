@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import Item, ItemField
-from reconciler.core.severity import SEVERITIES, Severity
+from reconciler.core.desired import SEVERITIES, Severity
 from reconciler.providers.decode import integer
 from reconciler.providers.window import Window
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reconciler.core.duration import SECOND
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed, State
+from reconciler.core.observed import Marks, Observed, State
 from reconciler.providers.ces.resource_type import IN_DETAIL, comparable_content, is_mark
 from reconciler.providers.decode import integer, text
 

@@ -13,8 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed
 from reconciler.core.operation import Operation
 from reconciler.providers.ces.data_source import CesEventsQuery
 from reconciler.providers.ces.match import Matcher, Wanted

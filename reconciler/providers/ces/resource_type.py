@@ -10,13 +10,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.desired import Desired, Kind, Lifecycle, Severity
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, digest_text
 from reconciler.core.duration import HOUR, MINUTE, SECOND, Instant, format_instant, rough_duration
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
-from reconciler.core.severity import Severity
+from reconciler.core.observed import Marks, Observed
 
 MAX_CONTENT = 4096
 MAX_DIMENSIONS = 4

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
-from reconciler.core.marks import Marks
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Marks, Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.emulator.settings import wall_clock
 from reconciler.providers.alertmanager import PROVIDER

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.duration import HOUR
-from reconciler.core.marks import Marks
-from reconciler.core.observed import State
+from reconciler.core.observed import Marks, State
 from reconciler.core.operation import Operation, Verb
 from reconciler.emulator.settings import Settings
 from reconciler.providers.alertmanager.silence import SILENCE, SilenceFields, parse_matcher, with_marked_comment

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
-from reconciler.core.marks import Marks
+from reconciler.core.observed import Marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.emulator.settings import wall_clock
 from reconciler.providers.aom import PROVIDER

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from reconciler.core.address import Address
 from reconciler.core.desired import Kind, Lifecycle
 from reconciler.core.duration import HOUR, MINUTE, SECOND
-from reconciler.core.marks import Marks
-from reconciler.core.observed import State
+from reconciler.core.observed import Marks, State
 from reconciler.providers.ces.match import Matcher, Wanted
 from reconciler.providers.ces.resource_type import comparable_content, short_mark, wire_content
 from tests.providers.ces.objects import EVENT, NOW, STACK, desired, record

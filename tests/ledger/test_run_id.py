@@ -1,6 +1,6 @@
 """Run ids: how a user names a run."""
 
-from reconciler.core.run_id import matching_runs
+from reconciler.ledger.protocol import matching_runs
 
 
 def test_a_run_is_named_by_a_unique_prefix_of_its_id() -> None:
