@@ -139,7 +139,8 @@ def _why_absent(desired: Desired, known: KnownState) -> tuple[str, bool]:
         return f"lost by a restart of the service at {when}", True
     if ended.state is State.EXPIRED:
         return f"expired at {when}, {rough_duration((ended.ended_at or 0) - ended.starts_at)} after it started", True
-    return f"cleared at {when}, not by this stack's ledger", True
+    at = f"cleared at {when}" if ended.ended_at is not None else "cleared"
+    return f"{at}, not by this stack's ledger", True
 
 
 def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: int) -> Change:

@@ -135,6 +135,24 @@ class Importable(Protocol):
         """
 
 
+class LastPush(NamedTuple):
+    """The last push of an alarm, and when it was done (epoch ms)."""
+
+    operation: Operation
+    done_at: int
+
+
+@runtime_checkable
+class InfersHistory(Protocol):
+    """A provider whose service keeps no history of alarms, and which infers from the last push why one is gone."""
+
+    def infer_history(self, pushes: Sequence[LastPush]) -> Iterator[Observed]:
+        """What became of these alarms, which are not active: expired, lost by a restart, or cleared by somebody.
+
+        Raises ServiceError.
+        """
+
+
 @runtime_checkable
 class TellsSuppression(Protocol):
     """A provider whose service may withhold the notification of an active alarm, and says so."""

@@ -34,8 +34,9 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
 from reconciler.providers.http import retry_read
-from reconciler.providers.protocol import Importable, ProvesDelivery, Provider, ServiceError
+from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
+from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.receiver import RunReceiver
 from reconciler.session.renamed import renamed_warnings
@@ -294,7 +295,14 @@ class Workspace:
                 by_provider.setdefault(desired.provider, []).append(desired.address)
         ended: list[Observed] = []
         for key, addresses in by_provider.items():
-            ended += self._ask(key, partial(self.providers[key].history, self.stack.name, addresses))
+            provider = self.providers[key]
+            ended += self._ask(key, partial(provider.history, self.stack.name, addresses))
+            if isinstance(provider, InfersHistory):
+                with closing(read_ledger(self.ledger_path)) as ledger:
+                    pushes = last_pushes(ledger, set(addresses), self.target_texts)
+                told = {found.marks.key for found in ended}
+                untold = [push for push in pushes if push.operation.key not in told]
+                ended += self._ask(key, partial(provider.infer_history, untold)) if untold else ()
         return ended
 
     def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:

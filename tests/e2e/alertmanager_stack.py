@@ -70,3 +70,9 @@ class Stack:
 def down(severity: str = "critical", summary: str = "it is down", timeout: str = "1h", **more: Any) -> dict[str, Any]:
     labels = {"severity": severity, "instance": "web-1"}
     return {"labels": labels, "annotations": {"summary": summary}, "timeout": timeout, **more}
+
+
+def quiet(**more: Any) -> dict[str, Any]:
+    matchers = ['instance="web-1"', 'severity=~"info|warning"', 'team!="shop"']
+    end = {} if "ends_at" in more else {"duration": "2h"}
+    return {"matchers": matchers, "comment": "the disk is replaced", "created_by": "ops", **end, **more}

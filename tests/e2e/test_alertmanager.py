@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.run_cli import reconciler
-from tests.e2e.alertmanager_stack import Stack, down
+from tests.e2e.alertmanager_stack import Stack, down, quiet
 from tests.emulator.alertmanager.target import KINDS, Target, target
 from tests.emulator.handle import Emulator
 
@@ -113,15 +114,52 @@ def test_stacks_and_foreign_alerts_with_equal_labels_leave_each_other_alone(one:
     assert left["labels"] == labels
 
 
-def test_what_a_restart_lost_is_raised_again(one: Target, tmp_path: Path) -> None:
-    stack = Stack(tmp_path, one).declare(Down=down())
-    stack.apply("1 created")
-    one.restart(kill=True)
+@pytest.mark.parametrize("kill", [False, True], ids=["SIGTERM", "SIGKILL"])
+def test_what_a_restart_lost_is_told_as_such_and_raised_again(one: Target, tmp_path: Path, kill: bool) -> None:
+    stack = Stack(tmp_path, one)
+    stack.silences = {"disk": quiet()}
+    stack.declare(Down=down()).apply("2 created")
+    silences = stack.shown()
+    if kill:
+        one.restart()  # in order, which writes the silence to its disk
+        stack.apply("1 created")
+    one.restart(kill=kill)
     assert stack.firing() == []
-    assert "alertmanager_alert.Down will be created" in stack.plan()
+    assert "alertmanager_alert.Down will be created: lost by a restart of the service at " in stack.plan()
+    assert "lost by a restart" in stack.run("plan", "--refresh-only").out
     stack.apply("1 created")
     assert len(stack.firing()) == 1
+    assert stack.shown() == silences
     assert "No changes." in stack.plan()
+
+
+def test_a_silence_that_a_killed_server_had_not_written_is_told_as_lost_and_posted_again(
+    one: Target, tmp_path: Path
+) -> None:
+    stack = Stack(tmp_path, one)
+    one.restart()
+    stack.silence(disk=quiet()).apply("1 created")
+    one.restart(kill=True)
+    assert stack.shown() == []
+    assert "alertmanager_silence.disk will be created: lost by a restart of the service at " in stack.plan()
+    stack.apply("1 created")
+    assert len(stack.shown()) == 1
+
+
+def test_an_alert_that_somebody_cleared_is_told_from_one_that_expired(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Cleared=down(), Expired=down(timeout="4s"))
+    stack.apply("2 created")
+    [cleared] = [alert for alert in stack.firing() if alert["labels"]["alertname"] == "Cleared"]
+    one.push({"labels": cleared["labels"], "endsAt": one.time()})
+    while stack.firing():
+        time.sleep(0.1)
+    plan = stack.plan()
+    assert "alertmanager_alert.Cleared will be created: cleared, not by this stack's ledger" in plan
+    assert "alertmanager_alert.Expired will be created: expired at " in plan
+    assert "4s after it started" in plan
+    assert stack.run("destroy", "--auto-approve").code == 0
+    stack.declare(Cleared=down())
+    assert "cleared, not by" in stack.plan()
 
 
 def test_an_alert_that_the_server_refuses_fails_alone_and_the_others_fire(one: Target, tmp_path: Path) -> None:

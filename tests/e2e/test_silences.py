@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from tests.e2e.alertmanager_stack import Stack, down
+from tests.e2e.alertmanager_stack import Stack, down, quiet
 from tests.emulator.alertmanager.target import KINDS, Emulated, Target, target
 from tests.emulator.handle import Emulator
 from tests.servers.alertmanager import amtool
@@ -31,12 +30,6 @@ def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A cluster of two."""
     with target(request.param, tmp_path_factory.mktemp("silences"), 2) as made:
         yield made
-
-
-def quiet(**more: Any) -> dict[str, Any]:
-    matchers = ['instance="web-1"', 'severity=~"info|warning"', 'team!="shop"']
-    end = {} if "ends_at" in more else {"duration": "2h"}
-    return {"matchers": matchers, "comment": "the disk is replaced", "created_by": "ops", **end, **more}
 
 
 def test_a_declared_silence_stands_and_is_posted_once(one: Target, tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.silence import SILENCE
 from reconciler.providers.alertmanager.silence_calls import SilenceCalls
 from reconciler.providers.alertmanager.silence_wire import Shown
-from reconciler.providers.alertmanager.wire import Alert, alert_id, labels_of, listed
+from reconciler.providers.alertmanager.wire import Alert, alert_id, end_of, ended_push, labels_of, listed, read_instant
 from reconciler.providers.http import Response
-from reconciler.providers.protocol import ErrorKind, Limits, ServiceError
+from reconciler.providers.protocol import ErrorKind, LastPush, Limits, ServiceError
 from reconciler.providers.settings import EMBEDDED
 
 _Answer = TypeVar("_Answer")
@@ -54,6 +54,7 @@ class AlertmanagerProvider:
         self._cluster = cluster
         self._path = f"{settings.path_prefix if settings.endpoints != [EMBEDDED] else ''}/api/v2"
         self._silences = SilenceCalls(cluster, self._path, self._all_silences, self._version, now)
+        self._now = now
         self._versions: dict[str, tuple[int, ...]] = {}
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # filters by marks
@@ -68,6 +69,20 @@ class AlertmanagerProvider:
                 (found for found in ended if found.marks.address in addresses),
                 key=lambda found: -(found.ended_at or 0),
             )
+
+    def infer_history(self, pushes: Sequence[LastPush]) -> Iterator[Observed]:
+        """What became of alerts and silences that no instance shows, by their end and the starts of the instances."""
+        starts = [read_instant(status.get("uptime")) for status in self._complete(self._status, every=True).values()]
+        restarted = max((start for start in starts if start is not None), default=0)
+        for push in pushes:
+            ends = end_of(push.operation.payload)
+            is_lost = all(start is not None and push.done_at < start < ends for start in starts)
+            state, ended_at = State.CLEARED, None
+            if is_lost:
+                state, ended_at = State.LOST, restarted
+            elif ends <= self._now():
+                state, ended_at = State.EXPIRED, ends
+            yield ended_push(push.operation, state, ended_at)
 
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
         silences = [operation for operation in operations if operation.address.type == SILENCE.name]

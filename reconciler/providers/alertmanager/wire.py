@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from reconciler.core.address import Address
 from reconciler.core.duration import parse_instant
 from reconciler.core.observed import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks, Observed, State
+from reconciler.core.operation import Operation
 from reconciler.providers.decode import integer, text
 from reconciler.providers.http import Response
 
@@ -103,3 +105,17 @@ def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
         read_instant(alert.get("startsAt")) or 0,
         read_instant(alert.get("endsAt")),
     )
+
+
+def end_of(payload: str) -> int:
+    """When what was pushed was to end, epoch milliseconds."""
+    return read_instant(json.loads(payload)["endsAt"]) or 0
+
+
+def ended_push(operation: Operation, state: State, ended_at: int | None) -> Observed:
+    """What was pushed and is not shown any more, and how it ended."""
+    item = json.loads(operation.payload)
+    told = {**item.get("annotations", {}), **item.get("labels", {})}
+    marks = Marks(told[STACK], operation.address, told[DIGEST], told[KEY], told[RUN])
+    starts_at = read_instant(item["startsAt"]) or 0
+    return Observed(operation.provider, "", marks, state, {}, {}, starts_at, end_of(operation.payload), ended_at)

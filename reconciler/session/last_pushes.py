@@ -1,0 +1,35 @@
+"""The last pushes of a stack: what its ledger knows of alarms that a service without a history does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from reconciler.core.address import Address
+from reconciler.core.operation import Status, Verb
+from reconciler.ledger.protocol import Entry, Ledger, is_at
+from reconciler.providers.protocol import LastPush
+
+MOST_RUNS = 50
+"""How many runs are read, the newest first."""
+
+
+def last_pushes(ledger: Ledger, addresses: Collection[Address], targets: Mapping[str, str]) -> list[LastPush]:
+    """The last push at each address that is done and that this stack did not clear later, at the present targets."""
+    last: dict[Address, Entry] = {}
+    for run in ledger.runs()[:MOST_RUNS]:
+        newest: dict[Address, Entry] = {}
+        for entry in ledger.entries(run.id):
+            operation = entry.operation
+            if operation.address in addresses and entry.status is Status.DONE and is_at(entry, targets):
+                known = newest.get(operation.address)
+                if known is None or operation.verb is Verb.PUSH:  # a run clears what was there before its own push
+                    newest[operation.address] = entry
+        for address, entry in newest.items():
+            last.setdefault(address, entry)
+        if len(last) == len(addresses):
+            break
+    return [
+        LastPush(entry.operation, entry.ended_at or entry.intended_at)
+        for entry in last.values()
+        if entry.operation.verb is Verb.PUSH
+    ]
