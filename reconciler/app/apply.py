@@ -8,7 +8,7 @@ from enum import Enum, auto
 from threading import Event
 from typing import NamedTuple, Protocol
 
-from reconciler.app.owner import owner
+from reconciler.app.ledger import owner
 from reconciler.app.plan import plan_view
 from reconciler.app.settle import settle_open
 from reconciler.apply.executor import apply_plan

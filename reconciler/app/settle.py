@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import Event
 
-from reconciler.app.owner import owner
+from reconciler.app.ledger import owner
 from reconciler.apply.lease import leased
 from reconciler.apply.options import Progress
 from reconciler.apply.settle import Settlement, open_elsewhere, resolve_open_intents

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.style import Style as RichStyle
 from rich.text import Text
 
-from reconciler.views.text.line import Line, Span, Style
-from reconciler.views.text.width import width
+from reconciler.views.text.line import Line, Span, Style, width
 
 _NARROWEST = 24
 

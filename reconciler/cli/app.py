@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from reconciler import __version__
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 from reconciler.cli.global_options import add_global_options
 from reconciler.cli.logs import Logs
 from reconciler.cli.terminal import Format, Terminal, prepare

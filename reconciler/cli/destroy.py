@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
     AutoApproveOption,

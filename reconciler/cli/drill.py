@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
@@ -309,7 +308,7 @@ def report(
 
 def _commands(path: Path, var: list[str] | None = None, var_file: list[Path] | None = None) -> Command:
     """Command lines that go on with the same stack and variables."""
-    from reconciler.cli.next_command import next_command
+    from reconciler.cli.options import next_command
 
     return partial(next_command, stack=path, var=var, var_file=var_file)
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Event
 
 from reconciler.app.drill import Hooks
-from reconciler.app.owner import owner
+from reconciler.app.ledger import owner
 from reconciler.cli.progress import DrillWatcher
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import command_app
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.views.text.line import line

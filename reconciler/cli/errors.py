@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from typer.exceptions import TyperException
 
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
 if TYPE_CHECKING:

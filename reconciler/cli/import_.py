@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.text import printable
@@ -70,7 +69,7 @@ def import_(
     their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.
     """
     from reconciler.app.import_ import filters, imports, known_filters
-    from reconciler.cli.next_command import next_command
+    from reconciler.cli.options import next_command
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
@@ -139,7 +138,7 @@ def _adopt(
     var_file: list[Path] | None,
     format: Format,
 ) -> ExitCode:
-    from reconciler.cli.next_command import next_command
+    from reconciler.cli.options import next_command
     from reconciler.cli.plan import save
     from reconciler.cli.plan_output import show_plan
     from reconciler.plan.planner import adopt

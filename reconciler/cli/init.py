@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.terminal import Terminal
 from reconciler.views.text.line import Style, line
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.command import command_app
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app
 from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import DataFormat, Terminal
 
@@ -50,7 +49,7 @@ def list_(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """List the runs, newest first, and who holds the lease."""
-    from reconciler.cli.clock import now
+    from reconciler.cli.command import now
     from reconciler.views.json.ledger import runs_document
     from reconciler.views.text.ledger import run_lines
 
@@ -76,8 +75,8 @@ def show(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """Show the operations of one run, and what became of each."""
-    from reconciler.app.runs import past_run
-    from reconciler.cli.clock import now
+    from reconciler.app.ledger import past_run
+    from reconciler.cli.command import now
     from reconciler.views.json.ledger import run_document
     from reconciler.views.text.ledger import entry_lines
 
@@ -102,8 +101,8 @@ def settle(
     from reconciler.app.settle import settle_stack
     from reconciler.cli.progress import working
     from reconciler.cli.stack import opened
-    from reconciler.views.json.settlement import settlement_document
-    from reconciler.views.text.settlement import settled_lines
+    from reconciler.views.json.ledger import settlement_document
+    from reconciler.views.text.ledger import settled_lines
 
     terminal, stop = Terminal.of(ctx), Event()
     with opened(terminal, path, var, var_file, data=False) as workspace:
@@ -120,9 +119,9 @@ def doctor(ctx: typer.Context, where: WhereArgument = HERE, stack: StackOption =
 
     Changes nothing. Exits with 1 if the file is damaged.
     """
-    from reconciler.app.ledger_file import find
+    from reconciler.app.ledger import find
     from reconciler.ledger.doctor import examine
-    from reconciler.views.text.doctor import examined_lines
+    from reconciler.views.text.ledger import examined_lines
 
     found = examine(find(where, stack))
     Terminal.of(ctx).result(DataFormat.TEXT, text=lambda: examined_lines(found))
@@ -140,10 +139,10 @@ def salvage(
 
     Says what is left out, and changes nothing in the damaged one.
     """
-    from reconciler.app.ledger_file import find
-    from reconciler.cli.clock import now
+    from reconciler.app.ledger import find
+    from reconciler.cli.command import now
     from reconciler.ledger.doctor import salvage as write
-    from reconciler.views.text.doctor import salvaged_lines
+    from reconciler.views.text.ledger import salvaged_lines
 
     path = find(where, stack)
     found = write(path, to, now())
@@ -159,8 +158,8 @@ def unlock(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> ExitCode:
     """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
-    from reconciler.app.ledger_file import find
-    from reconciler.cli.clock import now
+    from reconciler.app.ledger import find
+    from reconciler.cli.command import now
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
     from reconciler.ledger.sqlite import open_ledger
     from reconciler.views.text.ledger import holder_lines, unlocked_lines
@@ -187,7 +186,7 @@ def unlock(
 
 
 def _read(where: Path, stack: str | None) -> Ledger:
-    from reconciler.app.ledger_file import find
+    from reconciler.app.ledger import find
     from reconciler.ledger.sqlite import read_ledger
 
     return read_ledger(find(where, stack))

@@ -9,8 +9,8 @@ from reconciler.app.apply import FailedRun, NotRun
 from reconciler.apply.options import Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
+from reconciler.cli.command import ExitCode
 from reconciler.cli.errors import failure
-from reconciler.cli.exit_code import ExitCode
 from reconciler.cli.plan_output import show_plan
 from reconciler.cli.progress import working
 from reconciler.cli.terminal import Format, Terminal
@@ -20,9 +20,9 @@ from reconciler.plan.plan import Plan
 from reconciler.views.json.result import already_applied_document, result_document
 from reconciler.views.markdown.result import result_markdown
 from reconciler.views.phrases.plan import pointing
+from reconciler.views.text.ledger import settlement_lines
 from reconciler.views.text.line import BLANK, Style, line
 from reconciler.views.text.result import result_lines
-from reconciler.views.text.settlement import settlement_lines
 
 ALREADY_APPLIED = "Already applied: every operation of this plan is done. Nothing was sent."
 

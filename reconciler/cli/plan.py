@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
     ForceOption,
@@ -117,7 +116,7 @@ def save(
 ) -> None:
     """Write a plan file, signed if there is a key; say how to apply it to the stack with the same variables."""
     from reconciler.app.planfiles import plan_text
-    from reconciler.cli.next_command import next_command
+    from reconciler.cli.options import next_command
     from reconciler.core.duration import format_instant
 
     terminal.write_file(path, plan_text(plan, key))

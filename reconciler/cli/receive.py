@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.listen import (
     HOOKS_ENV,
     SENDER_TOKEN_ENV,

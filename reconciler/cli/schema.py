@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.text.line import line
 

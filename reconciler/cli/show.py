@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, FormatOption, FullOption
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.text.line import line
@@ -55,7 +54,7 @@ def show(
     A plan file that was altered after it was saved is refused. Runs come from the ledger: what was sent, and what the
     service answered.
     """
-    from reconciler.cli.clock import now
+    from reconciler.cli.command import now
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     terminal = Terminal.of(ctx)
@@ -66,9 +65,9 @@ def show(
         hint = "`reconciler plan --out FILE` saves a plan; `reconciler ledger list` names past runs"
         summary = f"there is no file {what}, and no id of a run looks like that: it is hexadecimal"
         raise DiagnosticError(Diagnostic(summary, hint=hint))
-    from reconciler.app.runs import past_run
+    from reconciler.app.ledger import past_run
     from reconciler.views.json.ledger import run_document
-    from reconciler.views.markdown.ledger import run_markdown
+    from reconciler.views.markdown.result import run_markdown
     from reconciler.views.text.ledger import entry_lines
 
     found = past_run(what, where, now(), stack)
@@ -89,7 +88,7 @@ def _is_run(text: str) -> bool:
 def _show_saved(terminal: Terminal, path: Path, format: Format) -> None:
     """Write a saved plan, and until when it can be applied."""
     from reconciler.app.planfiles import load_plan
-    from reconciler.cli.clock import now
+    from reconciler.cli.command import now
     from reconciler.cli.plan_output import show_plan
     from reconciler.views.phrases.plan import deadline
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, current_thread, main_thread
 from types import FrameType
 
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 SAME_KEY_PRESS = 2.0

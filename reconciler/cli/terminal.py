@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,13 +14,34 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import typer
 
-from reconciler.cli.ci_log import is_ci_log, without_commands, without_commands_json
 from reconciler.core.text import Redactor
 from reconciler.views.text.line import Line, Span
 
 if TYPE_CHECKING:
     from reconciler.cli.ansi import AnsiRenderer
     from reconciler.core.diagnostic import Diagnostic
+
+
+_RUNNERS = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+# GitHub takes ``::name::`` after white space, and ``##[name]`` anywhere; Azure and TeamCity ``##word[`` anywhere.
+_AT_START = re.compile(r"^(\s*)(?=::)", re.MULTILINE)
+_ANYWHERE = re.compile(r"##(?=[A-Za-z]*\[)")
+
+
+def is_ci_log(environ: Mapping[str, str]) -> bool:
+    """Whether a runner reads what this process writes."""
+    return any(environ.get(name) for name in _RUNNERS)
+
+
+def without_commands(text: str) -> str:
+    """The text with a backslash before what would be a command; nothing else changes."""
+    return _ANYWHERE.sub(r"#\\#", _AT_START.sub(r"\1\\", text))
+
+
+def without_commands_json(text: str) -> str:
+    """The same for JSON text, whose meaning stays: no line of it begins with a colon."""
+    return _ANYWHERE.sub(r"#\\u0023", text)
+
 
 COMMENT_LIMIT = 65_536
 """How many characters a comment on a pull request may have."""

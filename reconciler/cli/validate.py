@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reconciler.cli.command import command_app, examples
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import DataFormat, Terminal
 
@@ -29,8 +28,8 @@ def validate(
     from reconciler.checks.check import validate_checks
     from reconciler.cli.stack import opened
     from reconciler.drill.load import validate_drills
-    from reconciler.views.json.validation import validation_document
-    from reconciler.views.text.validation import validation_lines
+    from reconciler.views.json.diagnostic import validation_document
+    from reconciler.views.text.diagnostic import validation_lines
 
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:

@@ -7,8 +7,7 @@ import platform
 import typer
 
 from reconciler import __version__
-from reconciler.cli.command import command_app
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode, command_app
 from reconciler.cli.options import DataFormatOption
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.views.json.document import document

@@ -23,7 +23,7 @@ from reconciler.app.drill_resources import (
     raise_drill_alarms,
     record_drill_event,
 )
-from reconciler.app.owner import owner
+from reconciler.app.ledger import owner
 from reconciler.apply.lease import Owner
 from reconciler.apply.verify import DeniedError
 from reconciler.checks.run import NullProgress

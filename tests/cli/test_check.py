@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.checks.poll import CheckStatus
 from reconciler.cli.check import exit_code
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 from reconciler.core.duration import SECOND
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import Done, reconciler

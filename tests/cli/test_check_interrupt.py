@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler

@@ -8,8 +8,7 @@ from reconciler.views.json.diagnostic import diagnostics_document
 from reconciler.views.json.document import encode
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.text.diagnostic import diagnostic_lines
-from reconciler.views.text.line import plain
-from reconciler.views.text.width import width
+from reconciler.views.text.line import plain, width
 from tests.views import plans
 from tests.views.golden_file import assert_golden
 

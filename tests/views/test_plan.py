@@ -11,9 +11,8 @@ from reconciler.plan.plan import Change, Difference
 from reconciler.views.json.document import encode
 from reconciler.views.json.plan import plan_document
 from reconciler.views.markdown.plan import plan_markdown
-from reconciler.views.text.line import plain
+from reconciler.views.text.line import plain, width
 from reconciler.views.text.plan import plan_lines
-from reconciler.views.text.width import width
 from tests.views import plans
 from tests.views.golden_file import assert_golden
 

@@ -8,8 +8,7 @@ from statistics import median
 
 from reconciler.core.duration import rough_duration
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
-from reconciler.views.html.text import style, text
-from reconciler.views.html.timeline import hue_of, timeline_svg
+from reconciler.views.html.timeline import hue_of, style, text, timeline_svg
 from reconciler.views.phrases.drill import (
     Status,
     headline,

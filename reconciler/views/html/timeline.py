@@ -6,12 +6,25 @@ Places along the axis are percentages, so that the drawing fills any width while
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
 
 from reconciler.core.duration import HOUR, MINUTE, SECOND
+from reconciler.core.text import printable
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
-from reconciler.views.html.text import text
 from reconciler.views.phrases.drill import latency, moment, offset, state_of
+
+
+def style() -> str:
+    """The style sheet that every page carries within it."""
+    return files("reconciler.views.html").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def text(value: object) -> str:
+    """Any text on one line, as the content of an element or the value of a quoted attribute."""
+    return escape(printable(str(value)), quote=True)
+
 
 _NICE = [
     *(number * SECOND for number in (1, 2, 5, 10, 15, 30)),

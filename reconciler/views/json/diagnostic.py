@@ -1,12 +1,15 @@
-"""Diagnostics as JSON: the result of any command that fails."""
+"""Diagnostics as JSON: the result of any command that fails, and of ``validate`` for a valid stack."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.config.stack import Stack
 from reconciler.core.diagnostic import Diagnostic, Position, Severity
 from reconciler.views.json.document import FORMAT_VERSION
+from reconciler.views.phrases.plan import section_size
 
 if TYPE_CHECKING:
     from reconciler.views.json.schema import Diagnostics, DiagnosticShape, Place
@@ -38,3 +41,16 @@ def diagnostic_member(diagnostic: Diagnostic) -> DiagnosticShape:
 
 def _position(position: Position) -> Place:
     return {"file": position.file, "line": position.line, "column": position.column}
+
+
+def validation_document(stack: Stack) -> Diagnostics:
+    """The document of a valid stack."""
+    types = Counter(desired.address.type for desired in stack.desired)
+    return {
+        **diagnostics_document(stack.warnings),
+        "stack": stack.name,
+        "resources": dict(sorted(types.items())),
+        "queries": len(stack.data),
+        "checks": section_size(stack, "checks"),
+        "drills": section_size(stack, "drills"),
+    }

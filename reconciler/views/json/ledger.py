@@ -1,16 +1,24 @@
-"""The ledger as JSON: its runs, and the operations of one run; instants are epoch milliseconds."""
+"""The ledger as JSON: its runs, the operations of one run, what settling found; instants are epoch milliseconds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.apply.settle import Settlement
 from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.views.json.document import FORMAT_VERSION, document
 
 if TYPE_CHECKING:
-    from reconciler.views.json.schema import OperationShape, OriginShape, RunOutput, RunShape
+    from reconciler.views.json.schema import (
+        OperationShape,
+        OriginShape,
+        RunOutput,
+        RunShape,
+        SettledShape,
+        SettlementOutput,
+    )
 
 
 def runs_document(runs: Sequence[Run], holder: Holder | None) -> dict[str, object]:
@@ -73,4 +81,31 @@ def _operation(entry: Entry) -> OperationShape:
         "confirmed_at": entry.confirmed_at,
         "answer": entry.answer,
         "id": entry.id,
+    }
+
+
+def settlement_document(settlement: Settlement) -> SettlementOutput:
+    """The document of a settlement."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "arrived": _entries(settlement.arrived),
+        "lost": _entries(settlement.lost),
+        "open": _entries(settlement.open),
+        "waiting": _entries(settlement.waiting),
+    }
+
+
+def _entries(entries: Iterable[Entry]) -> list[SettledShape]:
+    return [_entry(entry) for entry in entries]
+
+
+def _entry(entry: Entry) -> SettledShape:
+    operation = entry.operation
+    return {
+        "address": str(operation.address),
+        "provider": operation.provider,
+        "verb": operation.verb,
+        "key": operation.key,
+        "run": entry.run,
+        "intended_at": entry.intended_at,
     }

@@ -8,8 +8,8 @@ from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
 from reconciler.views.markdown.text import LIMIT, code, escape
-from reconciler.views.phrases.check import status_counts
 from reconciler.views.phrases.plan import count
+from reconciler.views.phrases.result import status_counts
 
 _SIGNS = {CheckStatus.PASSED: "✅", CheckStatus.FAILED: "❌", CheckStatus.UNKNOWN: "❔", CheckStatus.INTERRUPTED: "⏹"}
 _LONGEST_REASON = 1000

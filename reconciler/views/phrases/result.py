@@ -1,13 +1,17 @@
 """Wording: the sentences about results that several views share."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from reconciler.apply.result import ApplyStatus, Result
+from reconciler.checks.poll import CheckStatus
+from reconciler.checks.result import Report
 from reconciler.core.operation import Operation, ServiceErrorDetail, Status
 from reconciler.plan.plan import Change
-from reconciler.views.phrases.plan import done, summary
+from reconciler.views.phrases.plan import count, done, summary
 
 
 class CommandWords(NamedTuple):
@@ -131,3 +135,21 @@ def possible_duplicates(result: Result) -> list[str]:
 def unconfirmed(result: Result) -> Iterator[Operation]:
     """The operations that are done and that no query has shown yet, in the order of the plan."""
     return (operation for operation in result.plan.operations if operation.key in result.unconfirmed)
+
+
+def status_counts(report: Report) -> str:
+    """The one line that tells how all checks ended, and which could not be queried."""
+    counts = report.counts
+    words = {
+        CheckStatus.PASSED: "passed",
+        CheckStatus.FAILED: "failed",
+        CheckStatus.UNKNOWN: "could not be queried",
+        CheckStatus.INTERRUPTED: "interrupted",
+    }
+    parts = []
+    for status, word in words.items():
+        if counts[status]:
+            names = [result.name for result in report.results if result.status is status]
+            named = f" ({', '.join(names)})" if status in (CheckStatus.UNKNOWN, CheckStatus.INTERRUPTED) else ""
+            parts.append(f"{counts[status]} {word}{named}")
+    return f"{count(len(report.results), 'check')}: {', '.join(parts)}."

@@ -9,9 +9,8 @@ from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
 from reconciler.core.text import printable
-from reconciler.views.phrases.check import status_counts
-from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.width import pad, width
+from reconciler.views.phrases.result import status_counts
+from reconciler.views.text.line import BLANK, Line, Style, line, pad, width
 
 STYLES = {
     CheckStatus.PASSED: Style.GOOD,

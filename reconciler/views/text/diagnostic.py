@@ -1,14 +1,16 @@
-"""Diagnostics as text: what is wrong, the line it stands on with a caret, what to do next."""
+"""Diagnostics as text: what is wrong, the line it stands on with a caret, what to do next; or a valid stack."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from reconciler.config.stack import Stack
+from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.text import printable
-from reconciler.views.phrases.plan import count
-from reconciler.views.text.line import BLANK, Line, Span, Style, line
-from reconciler.views.text.width import width
+from reconciler.views.phrases.plan import count, listed, section_size
+from reconciler.views.text.line import BLANK, Line, Span, Style, line, width
 
 _STYLES = {Severity.ERROR: Style.ERROR, Severity.WARNING: Style.WARNING}
 
@@ -93,3 +95,21 @@ def _clip(source: str, column: int) -> tuple[str, int]:
     before = ("…" if start else "") + printable(source[start : column - 1])
     after = printable(source[column - 1 : end]) + ("…" if end < len(source) else "")
     return before + after, width(before)
+
+
+def validation_lines(stack: Stack) -> Iterator[Line]:
+    """One line: that it is valid, and what it declares."""
+    kinds = Counter(desired.kind for desired in stack.desired)
+    nouns = {Kind.ALARM: "alarm", Kind.SILENCE: "silence", Kind.EVENT: "event"}
+    parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
+    parts += [
+        count(number, noun, plural)
+        for number, noun, plural in (
+            (len(stack.data), "query", "queries"),
+            (section_size(stack, "checks"), "check", None),
+            (section_size(stack, "drills"), "drill", None),
+        )
+        if number
+    ]
+    declares = listed(parts) if parts else "nothing"
+    yield line(("Valid.", Style.GOOD), f" The stack {stack.name} declares {declares}.")

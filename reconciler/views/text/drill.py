@@ -29,8 +29,7 @@ from reconciler.views.phrases.drill import (
     status_of,
 )
 from reconciler.views.phrases.plan import count
-from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.width import pad, width
+from reconciler.views.text.line import BLANK, Line, Style, line, pad, width
 
 ACTIONS = {
     StepAction.RAISE: ("+", Style.ADD),

@@ -1,17 +1,19 @@
-"""The ledger as text: its runs, the operations of a run, the lease."""
+"""The ledger as text: its runs, the operations of a run, the lease, what settling and the doctor found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from reconciler.apply.settle import Settlement
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
 from reconciler.core.origin import Origin
 from reconciler.core.text import printable
+from reconciler.ledger.doctor import Findings, Survey
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.views.phrases.plan import count
-from reconciler.views.text.line import BLANK, Line, Span, Style, line
-from reconciler.views.text.width import pad, width
+from reconciler.views.text.line import BLANK, Line, Span, Style, line, pad, width
 
 _STATES = {
     RunState.RUNNING: Style.CHANGE,
@@ -120,3 +122,80 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[Span]]) -> Iterator[Li
         filled = [column for column in kept if row[column].text]
         before = (row[c]._replace(text=pad(row[c].text, widths[c])) for c in kept if c < filled[-1])
         yield line(*before, row[filled[-1]], hang=hang)
+
+
+def examined_lines(found: Findings) -> Iterator[Line]:
+    """What `ledger doctor` found."""
+    path = printable(str(found.path))
+    if found.is_sound:
+        yield line((f"{path} is sound: {_amount(found.survey)}.", Style.GOOD))
+        return
+    yield line((f"{path} is damaged.", Style.ERROR))
+    for text in found.complaints:
+        yield line("  ", printable(f"SQLite: {text}"), hang=4)
+    yield from _unsound(found.survey)
+    if not found.complaints and found.survey.is_whole:
+        yield line("  the table of operations is not what the journal adds up to")
+    yield line(f"Sound: {_amount(found.survey)}. To save them: reconciler ledger salvage NEW.db {path}")
+
+
+def salvaged_lines(path: Path, to: Path, found: Survey) -> Iterator[Line]:
+    """What `ledger salvage` copied, and what it left out."""
+    yield line((f"Copied to {printable(str(to))}: {_amount(found)}.", Style.GOOD))
+    if found.is_whole:
+        yield line("Nothing was left out.")
+    else:
+        yield line(("Left out:", Style.WARNING))
+        yield from _unsound(found)
+    yield line(
+        f"To use it, move {printable(str(path))} away, with its -wal and -shm, and put the new file in its place."
+    )
+
+
+def _unsound(found: Survey) -> Iterator[Line]:
+    for number, why in found.unsound_runs.items():
+        yield line("  ", printable(f"run {number}: {why}"), hang=4)
+    for number, why in found.unsound_rows.items():
+        yield line("  ", printable(f"row {number} of the journal: {why}"), hang=4)
+    if not found.end_known:
+        yield line("  the end of a table cannot be read: later rows may be missing")
+
+
+def _amount(found: Survey) -> str:
+    return f"{count(len(found.runs), 'run')} and {count(len(found.rows), 'row')} of the journal"
+
+
+def settled_lines(settlement: Settlement) -> Iterator[Line]:
+    """What `ledger settle` found, every address of it."""
+    if not any(settlement):
+        yield line("Nothing is open: the outcome of every operation is known.")
+        return
+    yield from settlement_lines(settlement, most=None)
+    if settlement.open:
+        yield line("To ask again, run this once more when the service answers; `reconciler apply` asks first, too.")
+    else:
+        yield line("Nothing is open any more.")
+
+
+def settlement_lines(settlement: Settlement, most: int | None = 10) -> Iterator[Line]:
+    """Nothing where nothing was open; ``most`` is how many addresses of a group are named, None names all."""
+    groups = (
+        (settlement.arrived, "had reached the service", Style.PLAIN),
+        (settlement.lost, "never arrived and will be planned anew where still due", Style.WARNING),
+        (settlement.open, "could not be queried and stay open", Style.ERROR),
+    )
+    total = sum(len(entries) for entries, _, _ in groups)
+    if not total:
+        return
+    yield line((f"An earlier run left {count(total, 'operation')} open:", Style.BOLD))
+    for entries, what, style in groups:
+        if entries:
+            yield line("  ", (f"{len(entries):,} {what}", style), f": {_addresses(entries, most)}", hang=4)
+    yield BLANK
+
+
+def _addresses(entries: Sequence[Entry], most: int | None) -> str:
+    names = list(dict.fromkeys(str(entry.operation.address) for entry in entries))
+    shown = names[:most]
+    more = f", and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
+    return printable(", ".join(shown)) + more

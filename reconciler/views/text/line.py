@@ -1,5 +1,7 @@
 """Lines: text with styles, as the text views make it and a terminal paints it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,3 +54,17 @@ BLANK = Line()
 def plain(lines: Iterable[Line]) -> str:
     """The lines as text without styles, each ended by a newline."""
     return "".join(f"{line.text}\n" for line in lines)
+
+
+def width(text: str) -> int:
+    """Cells of a printable text; most CJK characters and emoji take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def pad(text: str, cells: int) -> str:
+    """The text followed by blanks up to a width."""
+    return text + " " * (cells - width(text))

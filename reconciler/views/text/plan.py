@@ -1,14 +1,58 @@
-"""Plans as text: what would change, what to know besides, and a summary line."""
+"""Plans as text, in Terraform's spirit: signs, addresses, reasons, what differs, and a summary line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from reconciler.core.action import Action
+from reconciler.core.address import Address
 from reconciler.core.text import printable
-from reconciler.plan.plan import Plan
-from reconciler.views.phrases.plan import pointing, summary
+from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
+from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
+from reconciler.views.phrases.plan import DONE, MEANING, ORDER, PUSH_FIRST, count, pointing, summary
 from reconciler.views.text.diagnostic import diagnostic_lines
-from reconciler.views.text.line import Line, Style, line
+from reconciler.views.text.line import BLANK, Line, Style, line, pad, width
+
+_STYLES = {"+": Style.ADD, "-": Style.CLEAR, "~": Style.CHANGE}
+_WIDEST_NAME = 40
+_WIDEST_OLD = 24
+
+
+def attribute_lines(rows: Sequence[Row], indent: int) -> Iterator[Line]:
+    """One line for each row, or several for a text of several lines."""
+    names = [printable(row.path) for row in rows]
+    name_column = _column(names, _WIDEST_NAME)
+    olds = [value_text(row.path, row.old) for row in rows if row.sign == "~"]
+    old_column = _column(olds, _WIDEST_OLD)
+    for row, name in zip(rows, names, strict=True):
+        head = (" " * indent, (f"{row.sign} ", _STYLES[row.sign]), pad(name, name_column), " = ")
+        hang = indent + 2 + name_column + 3
+        remark = (f"  # {printable(row.remark)}", Style.DIM)
+        if row.remark == "forces replace":
+            remark = (f"  # {row.remark}", Style.REPLACE)
+        if is_block(row.old) or is_block(row.new):
+            yield line(*head, block_mark(row), remark if row.remark else "")
+            yield from _block(row, indent + 4)
+            continue
+        values: tuple[str | tuple[str, Style], ...]
+        if row.sign == "~":
+            old, new = value_text(row.path, row.old), value_text(row.path, row.new)
+            values = (pad(old, old_column), (" -> ", Style.DIM), new)
+        else:
+            values = (value_text(row.path, row.old if row.sign == "-" else row.new),)
+        yield line(*head, *values, remark if row.remark else "", hang=hang)
+
+
+def _column(texts: Sequence[str], widest: int) -> int:
+    """How wide to make a column: as its widest text, those left out that would push everything aside."""
+    return max((cells for cells in map(width, texts) if cells <= widest), default=0)
+
+
+def _block(row: Row, indent: int) -> Iterator[Line]:
+    for sign, text in block(row):
+        style = _STYLES.get(sign, Style.PLAIN)
+        shown = f"{sign} {text}".rstrip()
+        yield line(" " * indent if shown else "", (shown, style), hang=indent + 2)
 
 
 def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True) -> Iterator[Line]:
@@ -17,8 +61,6 @@ def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True) -> Ite
     Unless ``full`` the instances of a for_each that change alike are shown as one.
     """
     if plan.pending:
-        from reconciler.views.text.change import changes_lines  # where nothing changes, nothing of it is needed
-
         yield from changes_lines(plan, full=full)
     yield from warning_lines(plan)
     for text in pointing(plan):
@@ -30,3 +72,83 @@ def warning_lines(plan: Plan) -> Iterator[Line]:
     """What its reader should know besides."""
     for warning in plan.warnings:
         yield from diagnostic_lines([warning])
+
+
+STYLES = {
+    Action.CREATE: Style.ADD,
+    Action.UPDATE: Style.CHANGE,
+    Action.REPLACE: Style.REPLACE,
+    Action.RENEW: Style.CHANGE,
+    Action.CLEAR: Style.CLEAR,
+    Action.RECORD: Style.RECORD,
+    Action.NO_OP: Style.PLAIN,
+}
+_INDENT = 6
+
+
+ALIKE = 4
+"""Up to so many changes that are alike are shown one by one."""
+_KEYS = 5
+
+
+def changes_lines(plan: Plan, *, full: bool = True) -> Iterator[Line]:
+    """Every change, after what their signs mean; unless ``full``, of many that are alike the first and a count."""
+    yield from _legend(plan)
+    for group in [[change] for change in plan.pending] if full else _groups(plan):
+        for change in group if len(group) <= ALIKE else group[:1]:
+            yield BLANK
+            yield from _change_lines(change)
+        if len(group) > ALIKE:
+            yield more_line([change.address for change in group[1:]], _INDENT)
+    yield BLANK
+    drift = sum(change.drift for change in plan.pending)
+    if drift:
+        are = "is drift" if drift == 1 else "are drift"
+        yield line(
+            (f"{count(drift, 'change')} {are}", Style.WARNING), ": the service has moved, not the configuration."
+        )
+
+
+def more_line(addresses: Sequence[Address], indent: int) -> Line:
+    """How many more instances there are, some of them by their keys."""
+    keys = [f'["{printable(address.key)}"]' if address.key is not None else str(address) for address in addresses]
+    named = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
+    text = f"and {count(len(addresses), 'more instance')} alike: {named}  (--full shows all)"
+    return line(" " * indent, (text, Style.DIM), hang=indent + 2)
+
+
+def _groups(plan: Plan) -> Iterable[list[Change]]:
+    """The changes in their order, instances of one for_each that change in the same attributes together."""
+    groups: dict[object, list[Change]] = {}
+    for change in plan.pending:
+        address, same = change.address, (change.action, change.drift, change.provider)
+        rows = tuple((row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id")
+        groups.setdefault((address.type, address.name, same, rows), []).append(change)
+    return groups.values()
+
+
+def _change_lines(change: Change) -> Iterator[Line]:
+    """One change: its sign, address, what will be done and why, and the attributes concerned."""
+    style = STYLES[change.action]
+    yield line(
+        (f"{change.sign:>3} ", style),
+        (printable(str(change.address)), Style.BOLD),
+        (f" will be {DONE[change.action]}", style),
+        f": {printable(change.reason)}" if change.reason else "",
+        ("  [drift]", Style.WARNING) if change.drift else "",
+        hang=_INDENT,
+    )
+    shown = attributes(change)
+    yield from attribute_lines(shown.rows, _INDENT)
+    if shown.hidden:
+        yield line(" " * _INDENT, (f"({count(shown.hidden, 'unchanged attribute')} hidden)", Style.DIM))
+
+
+def _legend(plan: Plan) -> Iterator[Line]:
+    yield line(f"Stack {printable(plan.stack)}. What would be done:")
+    for action in ORDER:
+        if action is Action.REPLACE:
+            for sign in sorted({change.sign for change in plan.pending if change.action is action}):
+                yield line((f"{sign:>3} ", STYLES[action]), PUSH_FIRST if sign == PUSH_FIRST_SIGN else MEANING[action])
+        elif plan.counts.get(action):
+            yield line((f"{action.sign:>3} ", STYLES[action]), MEANING[action])

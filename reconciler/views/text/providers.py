@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.core.data_source import sources_of
 from reconciler.core.text import printable
 from reconciler.providers.protocol import ProviderType
-from reconciler.views.text.line import Line, Style, line
-from reconciler.views.text.width import pad, width
+from reconciler.views.text.line import Line, Style, line, pad, width
 
 
 def provider_lines(providers: Sequence[ProviderType]) -> Iterator[Line]:

@@ -18,9 +18,8 @@ from reconciler.views.phrases.result import (
     summary_line,
     unconfirmed,
 )
-from reconciler.views.text.change import ALIKE, STYLES, more_line
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.plan import warning_lines
+from reconciler.views.text.plan import ALIKE, STYLES, more_line, warning_lines
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
