@@ -12,15 +12,13 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.observed import Observed, State
 from reconciler.core.target import Target
 from reconciler.drill.context import OperatorHooks
-from reconciler.drill.drill import Drill, drill_stack
-from reconciler.drill.liveness import current_state, local_state
+from reconciler.drill.drill import Drill, Preview, combined_plan, drill_stack, previews
 from reconciler.drill.load import drill_names, read_drill
 from reconciler.drill.preconditions import refusals
-from reconciler.drill.preview import Preview, combined_plan, previews
 from reconciler.drill.record import Record
 from reconciler.drill.rehearsal import rehearsed
 from reconciler.drill.run import abort, resume, start
-from reconciler.drill.store import RunStore
+from reconciler.drill.store import RunStore, current_state, local_state
 from reconciler.ledger.protocol import LeaseHeldError
 from reconciler.providers.protocol import ServiceError
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace

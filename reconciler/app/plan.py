@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reconciler.apply.options import DEADLINE, Options
-from reconciler.config.inputs import Inputs
+from reconciler.config.stack import Inputs
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean

@@ -10,9 +10,9 @@ from reconciler.checks.expectation import Delivered, Expectation, Strict
 from reconciler.config.blocks.data import results
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.expressions.evaluate import evaluate
+from reconciler.config.expressions.compiled import evaluate
 from reconciler.config.stack import DataConfig, Stack
-from reconciler.config.yaml.node import Node, Value, kind
+from reconciler.config.yaml.source_map import Node, Value, kind
 from reconciler.core.address import canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Severity
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean

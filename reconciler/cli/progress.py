@@ -16,8 +16,8 @@ from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock
 from reconciler.core.operation import Outcome, Status
 from reconciler.core.text import printable
-from reconciler.drill.journal import Watcher
 from reconciler.drill.record import Record
+from reconciler.drill.store import Watcher
 from reconciler.views.text.drill import remark_line
 from reconciler.views.text.line import Style, line
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from reconciler.config.blocks.providers import Providers
 from reconciler.config.expressions.context import Reference
 from reconciler.config.expressions.scope import Scope
-from reconciler.config.yaml.node import Node
+from reconciler.config.yaml.source_map import Node
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.digest import digest
 from reconciler.core.guards import Guards

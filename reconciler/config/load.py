@@ -7,13 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.config.blocks.foreign_templates import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.blocks.head import ledger_directory, stack_name
-from reconciler.config.blocks.providers import AUTH, configure_providers
+from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
 from reconciler.config.blocks.validation import report
-from reconciler.config.catalog import Catalog, required_providers
 from reconciler.config.config_digest import config_digest
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
@@ -21,11 +19,10 @@ from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
 from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Scope
-from reconciler.config.inputs import Inputs
-from reconciler.config.stack import Ask, DataConfig, ProviderSchema, Stack
-from reconciler.config.yaml.node import Value
+from reconciler.config.expressions.template import has_foreign_template, warn_of_foreign_templates
+from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, Stack
 from reconciler.config.yaml.secret_lines import safe_lines
-from reconciler.config.yaml.source_map import Source, SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap, Value
 from reconciler.core.address import Address
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
@@ -108,7 +105,7 @@ def _load(
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
-        from reconciler.config.expressions.evaluate import check_expressions
+        from reconciler.config.expressions.compiled import check_expressions
 
         used |= check_expressions(node, scope, diagnostics, DRILLS if section == "drills" else sites.DEFERRED)
     diagnostics.raise_if_errors(shown)

@@ -19,7 +19,7 @@ from reconciler.config.blocks.common import (
 )
 from reconciler.config.blocks.data import DataCommon
 from reconciler.config.blocks.defaults import NOT_IN_DEFAULTS
-from reconciler.config.blocks.variable import Variable
+from reconciler.config.blocks.variables import Variable
 from reconciler.config.stack import ProviderSchema
 from reconciler.core.data_source import sources_of
 from reconciler.core.desired import Kind

@@ -1,4 +1,4 @@
-"""The stack: a whole configuration, read, checked and expanded."""
+"""The stack: a whole configuration, read, checked and expanded, and the inputs it is read with."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from pydantic import BaseModel
 
 from reconciler.config.expressions.scope import Scope
-from reconciler.config.yaml.node import Node, Value
+from reconciler.config.yaml.source_map import Node, Source, Value
 from reconciler.core.address import Address
 from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
@@ -86,7 +86,7 @@ class Stack(NamedTuple):
     guards: Guards
     digest: str
     scope: Scope
-    """What expressions in ``sections`` can name; see ``reconciler.config.expressions.evaluate``."""
+    """What expressions in ``sections`` can name; see ``reconciler.config.expressions.compiled``."""
     ledger: str | None = None
     """The directory of the ledger as written, relative to ``root``; None for the one beside the configuration."""
     secrets: frozenset[str] = frozenset()
@@ -104,3 +104,22 @@ class Stack(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Stack({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets
+
+
+ENVIRONMENT_PREFIX = "RECONCILER_VAR_"
+
+
+class Inputs(NamedTuple):
+    """Values for variables, strongest first: ``variables`` (--var), ``files`` (--var-file, a later file before an
+    earlier one), ``RECONCILER_VAR_NAME`` in ``environ``, the variable's own ``env`` there, its ``default``.
+
+    Texts from ``variables`` and ``environ`` are converted to the type of the variable; files hold YAML values, taken
+    as they are: an expression in them is not evaluated.
+    """
+
+    variables: Mapping[str, str] = MappingProxyType({})
+    files: tuple[Source, ...] = ()
+    environ: Mapping[str, str] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return f"Inputs({len(self.variables)} variables, {len(self.files)} files)"  # any value may be a secret

@@ -13,8 +13,8 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Status
 from reconciler.core.retry import poll_intervals
 from reconciler.drill.drill import TIMEOUT, drill_address, written_address
-from reconciler.drill.journal import RunJournal
 from reconciler.drill.record import Emission
+from reconciler.drill.store import RunJournal
 from reconciler.ledger.protocol import LeaseLostError
 from reconciler.plan.plan import Change
 from reconciler.providers.protocol import ServiceError

@@ -1,4 +1,4 @@
-"""The context: what a drill needs beside its session."""
+"""The context of a drill's run: what it is handed beside its session, and what stops it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck
 from reconciler.checks.delivery import AskReceiver
 from reconciler.config.stack import DataConfig
+from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
+from reconciler.core.duration import format_duration
 from reconciler.drill.drill import Drill
-from reconciler.drill.journal import Watcher
-from reconciler.drill.notifications import NotificationQuery
-from reconciler.drill.record import Record
+from reconciler.drill.observer import NotificationQuery
+from reconciler.drill.record import DrillStatus, Record
+from reconciler.drill.store import RunJournal, Watcher
 
 Confirm = Callable[[Record, str, Callable[[], bool]], str | None]
 """Asks the operator to confirm a pause: how it was confirmed, or None if it was not, which aborts the drill.
@@ -53,3 +55,38 @@ class OperatorHooks:
     watcher: Watcher
     stop: Event
     command: Callable[[str], str] = "reconciler {}".format
+
+
+class DrillStopped(Exception):  # noqa: N818  # how a drill ended, not a defect
+    """The drill cannot go on."""
+
+    def __init__(self, ending: DrillStatus, why: str) -> None:
+        super().__init__(why)
+        self.ending = ending
+        self.why = why
+
+
+class StepFailed(Exception):  # noqa: N818  # one step's outcome, not an error of ours
+    """A step could not be taken; the drill goes on."""
+
+
+class StopConditions:
+    """Whether a drill was asked to stop, or has to."""
+
+    def __init__(self, journal: RunJournal, clock: Clock, stop: Event, aborted: Callable[[], bool]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._stop = stop
+        self._aborted = aborted
+
+    def check(self) -> None:
+        """Raise OverError where the drill is over."""
+        record = self._journal.record
+        assert record.started_at is not None
+        if self._stop.is_set():
+            raise DrillStopped(DrillStatus.INTERRUPTED, "interrupted")
+        if self._aborted():
+            raise DrillStopped(DrillStatus.ABORTED, "aborted")
+        if self._clock.now() >= record.started_at + record.max_duration:
+            most = format_duration(record.max_duration)
+            raise DrillStopped(DrillStatus.OVERTIME, f"max_duration of {most} has passed")

@@ -18,13 +18,12 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.operation import Status, Verb
 from reconciler.core.retry import poll_intervals
 from reconciler.drill.cleanup import account_for
-from reconciler.drill.context import RunContext
+from reconciler.drill.context import DrillStopped, RunContext, StepFailed, StopConditions
 from reconciler.drill.drill import TIMEOUT, Drill, to_raise, to_record, with_timeout
-from reconciler.drill.journal import RunJournal
 from reconciler.drill.observer import EffectObserver, ObservingClock
 from reconciler.drill.record import DrillStatus, Emission
 from reconciler.drill.spec import StepAction
-from reconciler.drill.stop import DrillStopped, StepFailed, StopConditions
+from reconciler.drill.store import RunJournal
 from reconciler.drill.timeline import Step
 from reconciler.plan.plan import Change, Plan
 from reconciler.providers.protocol import ErrorKind, ServiceError

@@ -15,10 +15,9 @@ from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.expressions.compiled import UnresolvedError
-from reconciler.config.expressions.evaluate import evaluate
+from reconciler.config.expressions.compiled import UnresolvedError, evaluate
 from reconciler.config.stack import DataConfig, ProviderSchema, Stack
-from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean

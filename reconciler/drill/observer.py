@@ -1,23 +1,92 @@
-"""Sightings: when the services first show what was pushed, whom they told, and when what was cleared is gone."""
+"""Observation: when the services first show what was pushed, whom they notify, and when what was cleared is gone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
 
 from reconciler.apply.verify import shown_contents, visible_operations
+from reconciler.config.stack import ProviderConfig
 from reconciler.core.clock import Clock
+from reconciler.core.data_source import NOTIFICATIONS, DataSource, Item, sources_of
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.duration import MINUTE, rough_duration
-from reconciler.core.observed import Observed
+from reconciler.core.observed import KEY, STACK, Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.retry import poll_intervals
-from reconciler.drill.journal import RunJournal
-from reconciler.drill.notifications import Notification, NotificationQuery
 from reconciler.drill.record import Emission
-from reconciler.providers.protocol import ServiceError
+from reconciler.drill.store import RunJournal
+from reconciler.providers.protocol import Provider, Queryable, ServiceError
+from reconciler.providers.registry import Registry
 from reconciler.session.session import StackSession
+
+
+class Notification(NamedTuple):
+    """The first message about an alarm that was delivered: when (epoch ms; None if not told), and by what."""
+
+    at: int | None
+    by: str
+
+
+class NotificationQuery(NamedTuple):
+    """A query that finds the alarms of a drill with what was sent about each."""
+
+    provider: Queryable
+    source: DataSource
+    query: BaseModel
+
+    def ask(self) -> Mapping[str, Notification]:
+        """The notice of each alarm that has one, by the idempotency key in its marks. Raises ServiceError."""
+        items = self.provider.query(self.source.name, self.query, (NOTIFICATIONS,))
+        found = ((_key(item), _first(item)) for item in items)
+        return {key: notice for key, notice in found if key is not None and notice is not None}
+
+
+def notification_queries(
+    owner: str, providers: Mapping[str, Provider], configs: Mapping[str, ProviderConfig], registry: Registry
+) -> list[NotificationQuery]:
+    """One for each provider that keeps alarms by their metadata and tells who was notified of them."""
+    found = []
+    for key, provider in providers.items():
+        kind = registry.get(configs[key].type)
+        if not isinstance(provider, Queryable) or kind is None:
+            continue
+        for source in sources_of(kind).values():
+            if NOTIFICATIONS in source.fields and "annotations" in source.fields:
+                try:
+                    query = source.model.model_validate({"metadata": {STACK: owner}})
+                except ValidationError:  # a source of a third party that has no such filter
+                    continue
+                found.append(NotificationQuery(provider, source, query))
+    return found
+
+
+def _key(item: Item) -> str | None:
+    annotations = item.get("annotations")
+    key = annotations.get(KEY) if isinstance(annotations, Mapping) else None
+    return key if isinstance(key, str) else None
+
+
+def _first(item: Item) -> Notification | None:
+    told = item.get(NOTIFICATIONS)
+    delivered = (
+        [one for one in told if isinstance(one, Mapping) and one.get("delivered")] if isinstance(told, list) else []
+    )
+    notices = [Notification(_instant(one.get("sent_at")), " ".join(_words(one))) for one in delivered]
+    return min(notices, key=lambda notice: notice.at or 0, default=None)
+
+
+def _instant(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _words(sent: Mapping[str, object]) -> Iterable[str]:
+    return [str(sent[name]) for name in ("rule", "topic") if sent.get(name)] or ["a notification"]
+
 
 NOTICE_WINDOW = 5 * MINUTE
 """How long (ms) after a push its notification is looked for."""

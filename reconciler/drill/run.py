@@ -15,16 +15,13 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
 from reconciler.drill.cleanup import clear_all
 from reconciler.drill.context import OperatorHooks, RunContext
-from reconciler.drill.drill import Drill, drill_stack
-from reconciler.drill.initial_record import new_record, orphan_record
-from reconciler.drill.journal import RunJournal
-from reconciler.drill.notifications import notification_queries
+from reconciler.drill.drill import Drill, combined_plan, drill_stack
+from reconciler.drill.observer import notification_queries
 from reconciler.drill.preconditions import refusals, require_same_targets
-from reconciler.drill.preview import combined_plan
-from reconciler.drill.record import DrillStatus, Record, StepState
+from reconciler.drill.record import DrillStatus, Record, StepState, new_record, orphan_record
 from reconciler.drill.rehearsal import ScaledClock
 from reconciler.drill.runner import DrillRunner
-from reconciler.drill.store import RunStore
+from reconciler.drill.store import RunJournal, RunStore
 from reconciler.drill.timeline import next_due
 from reconciler.ledger.protocol import CHECK
 from reconciler.session.session import StackSession, open_session

@@ -8,13 +8,12 @@ from threading import Event
 from reconciler.apply.verify import DeniedError
 from reconciler.core.clock import Clock
 from reconciler.drill.cleanup import clear_all
-from reconciler.drill.context import RunContext
+from reconciler.drill.context import DrillStopped, RunContext, StepFailed, StopConditions
 from reconciler.drill.drill import Drill
 from reconciler.drill.executor import StepExecutor
-from reconciler.drill.journal import RunJournal
 from reconciler.drill.observer import EffectObserver
 from reconciler.drill.record import DrillStatus, StepState
-from reconciler.drill.stop import DrillStopped, StepFailed, StopConditions
+from reconciler.drill.store import RunJournal
 from reconciler.drill.timeline import Due, next_due
 from reconciler.ledger.protocol import LeaseLostError
 from reconciler.session.session import StackSession

@@ -27,7 +27,7 @@ from reconciler.app.ledger import owner
 from reconciler.apply.lease import Owner
 from reconciler.apply.verify import DeniedError
 from reconciler.checks.run import NullProgress
-from reconciler.config.inputs import Inputs
+from reconciler.config.stack import Inputs
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
 from reconciler.providers.protocol import ServiceError

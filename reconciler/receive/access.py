@@ -1,4 +1,4 @@
-"""Access: which requests a receiver takes at all, before any body is read."""
+"""Access: which requests a receiver accepts, before any body is read, and how it refuses the others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,33 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from pydantic_core import to_json
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reconciler.receive.answer import RefusedError
 from reconciler.serving import LOOPBACK_HOSTS, foreign_header
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(to_json(value), status, media_type="application/json", headers={**HEADERS, **(headers or {})})
+
+
+class RefusedError(Exception):
+    """Ends a request; ``reason`` is one of few words, for the metrics."""
+
+    def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.response = answer({"error": message}, status, headers)
+
+
+def busy(reason: str, message: str) -> RefusedError:
+    """A refusal that makes a sender try again: Alertmanager and SMN do so after 5xx only, not after 429."""
+    return RefusedError(503, reason, message, {"Retry-After": "1"})
+
 
 OPEN = frozenset({"/healthz"})
 """Paths that any Host header may ask for: probes use addresses that nobody knows before."""

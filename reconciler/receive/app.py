@@ -19,15 +19,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.core.duration import parse_instant
-from reconciler.receive.access import HostMiddleware, check_bearer, check_sender, hook_of
-from reconciler.receive.answer import HEADERS, RefusedError, answer, busy
+from reconciler.receive.access import (
+    HEADERS,
+    HostMiddleware,
+    RefusedError,
+    answer,
+    busy,
+    check_bearer,
+    check_sender,
+    hook_of,
+)
 from reconciler.receive.database import open_store
-from reconciler.receive.delivery import Source
 from reconciler.receive.intake import Intake
 from reconciler.receive.metrics import CONTENT_TYPE, Metrics
 from reconciler.receive.payload import Payload
 from reconciler.receive.settings import Settings
-from reconciler.receive.store import DeliveryStore, Limits, Query, StoreError
+from reconciler.receive.store import DeliveryStore, Limits, Query, Source, StoreError
 from reconciler.receive.writer import GroupWriter
 
 FORMAT_VERSION = "1.0"
@@ -106,8 +113,7 @@ def _sender_routes(settings: Settings, intake: Intake) -> APIRouter:
 
 
 def _add_smn(router: APIRouter, settings: Settings, intake: Intake) -> None:
-    from reconciler.receive.smn.client import UnreachableError
-    from reconciler.receive.smn.endpoint import SmnEndpoint
+    from reconciler.receive.smn.endpoint import SmnEndpoint, UnreachableError
     from reconciler.receive.smn.message import SmnError, SmnType
 
     endpoint = SmnEndpoint(settings)

@@ -1,8 +1,9 @@
-"""Intake: reads a body within its bounds, and stores what it tells of."""
+"""Intake: reads bodies within their bounds and rate, and stores the alerts in them."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -11,14 +12,34 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from reconciler.receive.answer import RefusedError, answer, busy
-from reconciler.receive.bucket import TokenBucket
-from reconciler.receive.delivery import Delivery, Source
+from reconciler.receive.access import RefusedError, answer, busy
 from reconciler.receive.metrics import Metrics
 from reconciler.receive.payload import Payload, PayloadError, read_payload
 from reconciler.receive.settings import Settings
-from reconciler.receive.store import StoreError
+from reconciler.receive.store import Delivery, Source, StoreError
 from reconciler.receive.writer import BusyError, GroupWriter
+
+
+class TokenBucket:
+    """Full at the start; not for use by several threads."""
+
+    def __init__(self, rate: float, capacity: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._capacity = capacity
+        self._monotonic = monotonic
+        self._level = capacity
+        self._filled_at = monotonic()
+
+    def take(self) -> bool:
+        """Take one token if there is one."""
+        now = self._monotonic()
+        self._level = min(self._capacity, self._level + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
 
 LARGE = 64 * 1024
 """Bodies above this are read in a thread, so that others need not wait for them."""

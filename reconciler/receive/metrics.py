@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 
 from reconciler import __version__
-from reconciler.receive.delivery import Delivery
+from reconciler.receive.store import Delivery
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "reconciler_receiver"

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from reconciler.core.duration import parse_instant
 from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK
-from reconciler.receive.delivery import Alert
+from reconciler.receive.store import Alert
 
 MAX_DEPTH = 32
 MAX_TEXT = 1024

@@ -10,8 +10,7 @@ from typing import Any
 import psycopg
 
 from reconciler.receive import sql
-from reconciler.receive.delivery import Delivery
-from reconciler.receive.store import Limits, Listening, Page, Query, StoreError
+from reconciler.receive.store import Delivery, Limits, Listening, Page, Query, StoreError
 
 CONNECT_S = 5
 CHUNK = 1_000

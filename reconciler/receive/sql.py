@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from reconciler.receive.delivery import Alert, Delivery, Source
-from reconciler.receive.store import Query, StoredDelivery
+from reconciler.receive.store import Alert, Delivery, Query, Source, StoredDelivery
 
 DELIVERY_COLUMNS = (
     "source, received_at, last_received_at, count, receiver, status, message_id, group_key, truncated, sent_at,"

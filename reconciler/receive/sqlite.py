@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.receive import sql
-from reconciler.receive.delivery import Delivery
-from reconciler.receive.store import Limits, Listening, Page, Query, StoreError
+from reconciler.receive.store import Delivery, Limits, Listening, Page, Query, StoreError
 
 BUSY_MS = 5_000
 VERSION = 1

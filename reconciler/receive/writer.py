@@ -11,8 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from reconciler.receive.delivery import Delivery
-from reconciler.receive.store import DeliveryStore, Limits, StoreError
+from reconciler.receive.store import Delivery, DeliveryStore, Limits, StoreError
 
 BATCH = 500
 BEAT_S = 5.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.config.stack import DataConfig, ProviderConfig
-from reconciler.config.yaml.node import Value
+from reconciler.config.yaml.source_map import Value
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command

@@ -9,12 +9,10 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.stack import DataConfig, Inputs, Stack
 from reconciler.config.stack_files import select_stack_files
-from reconciler.config.yaml.node import Value
-from reconciler.config.yaml.source_map import Source
+from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item

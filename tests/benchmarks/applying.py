@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
+from reconciler.config.stack import Inputs
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import wall_clock

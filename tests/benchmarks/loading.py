@@ -8,8 +8,8 @@ from pathlib import Path
 from ruamel.yaml.cyaml import CSafeLoader
 
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
+from reconciler.config.stack import Inputs
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.providers.registry import Registry

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
 
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Stack
+from reconciler.config.stack import Inputs, Stack
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Marks, Observed, State

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.checks.check import Check, UnresolvedCheck, read_checks, validate_checks
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Stack
-from reconciler.config.yaml.node import Value
-from reconciler.config.yaml.source_map import Source
+from reconciler.config.stack import DataConfig, Inputs, Stack
+from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND
 from reconciler.providers.registry import Registry

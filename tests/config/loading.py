@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Stack
+from reconciler.config.stack import Inputs, Stack
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from tests.config.catalog import CATALOG

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
+from reconciler.config.stack import Inputs
 from reconciler.config.yaml.source_map import Source
 from tests.config.catalog import CATALOG
 from tests.config.loading import load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from reconciler.config.expressions.evaluate import evaluate
+from reconciler.config.expressions.compiled import evaluate
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Position
 from tests.config.loading import HEAD, load

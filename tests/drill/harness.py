@@ -13,14 +13,13 @@ from typing import Any
 import requests
 
 from reconciler.apply.lease import Owner
-from reconciler.config.inputs import Inputs
+from reconciler.config.stack import Inputs
 from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
-from reconciler.drill.journal import Watcher
 from reconciler.drill.load import read_drill
 from reconciler.drill.record import Record
 from reconciler.drill.run import abort, resume, start
-from reconciler.drill.store import RunStore
+from reconciler.drill.store import RunStore, Watcher
 from reconciler.emulator.settings import Settings
 from reconciler.session.workspace import Workspace, open_workspace
 from tests.emulator.handle import Emulator

@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reconciler.drill.liveness import current_state
 from reconciler.drill.record import DrillStatus, Record
-from reconciler.drill.store import RunStore
+from reconciler.drill.store import RunStore, current_state
 from reconciler.ledger.protocol import Holder
 from reconciler.views.html.drill import record_html
 from reconciler.views.json.drill import record_document

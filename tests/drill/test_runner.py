@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from reconciler.config.inputs import Inputs
+from reconciler.config.stack import Inputs
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.drill.drill import GRACE
 from reconciler.drill.record import DrillStatus, Record, StepState

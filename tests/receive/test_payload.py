@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.receive.delivery import Alert
 from reconciler.receive.payload import PayloadError, read_payload
+from reconciler.receive.store import Alert
 from tests.receive.receivers import ADDRESS, KEY, WEBHOOK, webhook
 
 MARKS = {"reconciler_stack": "checkout", "reconciler_address": ADDRESS, "reconciler_key": KEY}

@@ -11,8 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from reconciler.receive.smn.message import SmnError, SmnMessage, SmnType, signed_text
-from reconciler.receive.smn.signature import read_certificate, verify
+from reconciler.receive.smn.message import SmnError, SmnMessage, SmnType, read_certificate, signed_text, verify
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)

@@ -22,7 +22,7 @@ from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings as EmulatorSettings
 from reconciler.emulator.smn.signer import Signer
-from reconciler.receive.smn.client import allowed_hosts, check_url
+from reconciler.receive.smn.endpoint import allowed_hosts, check_url
 from reconciler.receive.smn.message import SmnError, read_message
 from tests.cli.run_cli import reconciler
 from tests.emulator.calls import metadata

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.receive.database import open_store
-from reconciler.receive.delivery import Alert, Delivery, Source
-from reconciler.receive.store import DeliveryStore, Limits, Query
+from reconciler.receive.store import Alert, Delivery, DeliveryStore, Limits, Query, Source
 from tests.servers.postgres import server
 
 KEPT = Limits(retention=1_000, body_retention=100, deliveries=1_000)

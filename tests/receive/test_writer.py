@@ -14,9 +14,8 @@ from threading import Event, Thread
 
 import pytest
 
-from reconciler.receive.delivery import Delivery, Source
 from reconciler.receive.sqlite import SqliteStore
-from reconciler.receive.store import Limits, Query, StoreError
+from reconciler.receive.store import Delivery, Limits, Query, Source, StoreError
 from reconciler.receive.writer import BusyError, GroupWriter
 from tests.receive import load
 from tests.receive.receivers import TOKEN, Receiver

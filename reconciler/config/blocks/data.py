@@ -14,7 +14,7 @@ from reconciler.config.expressions.compiled import UnresolvedError, compile_valu
 from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import DATA, Scope
 from reconciler.config.stack import DataConfig, ProviderSchema
-from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.data_source import DataSource, sources_of
 from reconciler.core.diagnostic import did_you_mean
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reconciler.config.blocks.common import COMMON_KEYS
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.yaml.node import Map, Node
+from reconciler.config.yaml.source_map import Map, Node
 from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.resource_type import ResourceType
 

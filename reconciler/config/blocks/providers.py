@@ -1,10 +1,11 @@
-"""Providers: the blocks under ``providers``, evaluated and validated by their own models."""
+"""Providers: the blocks under ``providers``, validated by the models of the types they name."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -21,7 +22,8 @@ from reconciler.config.expressions.compiled import (
 from reconciler.config.expressions.context import Context
 from reconciler.config.expressions.scope import PROVIDERS, Scope
 from reconciler.config.stack import ProviderConfig, ProviderSchema
-from reconciler.config.yaml.node import Map, Node, Value, kind
+from reconciler.config.yaml.source_map import Map, Node, Value, kind
+from reconciler.core.data_source import sources_of
 from reconciler.core.diagnostic import did_you_mean
 
 AUTH = "auth"
@@ -166,3 +168,33 @@ def _hidden(public: Value, location: Location) -> bool:
         else:
             return True
     return public is None
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """Provider types by name: asking for one need not load the others, iterating loads them all."""
+
+    def __iter__(self) -> Iterator[ProviderSchema]: ...
+
+    def get(self, name: str) -> ProviderSchema | None: ...
+
+
+def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: Sections) -> Collection[ProviderSchema]:
+    """The provider types that a configuration names, or all of them where it asks for something these don't have: what
+    there is instead is for the hint to say.
+    """
+    if not isinstance(catalog, Catalog):
+        return catalog
+    found: dict[str, ProviderSchema] = {}
+    for key, node in sections.entries("providers"):
+        written = node.child("type")
+        name = key.split(".", 1)[0] if written is None else written.value
+        schema = catalog.get(name) if isinstance(name, str) else None
+        if schema is None:
+            return tuple(catalog)
+        found[schema.name] = schema
+    known = {name for schema in found.values() for name in schema.resource_types}
+    if sections.entries("data"):  # what can be queried is loaded only where something is
+        known.update(name for schema in found.values() for name in sources_of(schema))
+    asked = {name for section in ("resources", "defaults", "data") for name, _ in sections.entries(section)}
+    return tuple(found.values()) if asked <= known else tuple(catalog)

@@ -1,5 +1,7 @@
 """Resources: from the blocks under ``resources`` to desired values, one per address."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -8,7 +10,6 @@ from pydantic import BaseModel, ValidationError
 from reconciler.config.blocks.common import COMMON_KEYS, Common
 from reconciler.config.blocks.defaults import read_defaults, with_defaults
 from reconciler.config.blocks.dependencies import Dependencies
-from reconciler.config.blocks.for_each import MAX_INSTANCES, instances
 from reconciler.config.blocks.providers import Providers
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report, spelling
@@ -18,12 +19,52 @@ from reconciler.config.expressions.context import Context
 from reconciler.config.expressions.scope import INSTANCES, RESOURCES, Scope
 from reconciler.config.expressions.values import as_text
 from reconciler.config.stack import ProviderSchema
-from reconciler.config.yaml.node import Map, Node, Value, kind
 from reconciler.config.yaml.scalar import WrittenFloat, WrittenInt
+from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind
 from reconciler.core.diagnostic import Position, did_you_mean
 from reconciler.core.resource_type import ResourceType
+
+MAX_INSTANCES = 1_000_000
+
+
+def instances(value: Value) -> Iterator[tuple[str, Value, Value]]:
+    """The key in the address, ``each.key`` and ``each.value`` of each instance.
+
+    A list gives its items, each once: texts, numbers, lists of these (``product`` makes them; their items joined by
+    ``/`` are the key), or mappings with an ``id``, as queries find them, which is the key then. A mapping gives its
+    entries. Raises ValueError on anything else.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key, key, item
+        return
+    if not isinstance(value, list):
+        raise ValueError(f"for_each takes a list or a mapping, not {kind(value)}")
+    seen: set[str] = set()
+    for item in value:
+        named = item.get("id") if isinstance(item, dict) else _joined(item) if isinstance(item, list) else item
+        if isinstance(named, bool) or not isinstance(named, str | int | float) or named == "":
+            what = "an empty text" if item == "" else kind(item)
+            raise ValueError(
+                f"the items of for_each must be texts, numbers, or mappings with an id, not {what}"
+                f"{' without one' if isinstance(item, dict) else ''}; use a mapping to give each a name"
+            )
+        key = as_text(named)
+        if key in seen:
+            raise ValueError(f'for_each names "{key}" twice; each instance needs an address of its own')
+        seen.add(key)
+        yield key, named, item
+
+
+def _joined(items: list[Value]) -> Value:
+    """The key of a list of texts and numbers; the list itself if it holds anything else."""
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, str | int | float) or item == "":
+            return items
+    return "/".join(map(as_text, items)) if items else items
+
 
 _MOST_FAILURES = 10
 """After so many instances of one resource that each brought a new problem the rest is left out."""

@@ -1,13 +1,14 @@
 """Variables: what is declared, what was given from outside, and the value that results."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Annotated, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
+from reconciler.config.blocks.common import Block
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report, spelling
-from reconciler.config.blocks.variable import Variable, VariableType
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import (
     UnresolvedError,
@@ -18,12 +19,45 @@ from reconciler.config.expressions.compiled import (
 )
 from reconciler.config.expressions.context import Context, Reference
 from reconciler.config.expressions.scope import CONDITION, VARIABLES, Scope
-from reconciler.config.inputs import ENVIRONMENT_PREFIX, Inputs
+from reconciler.config.stack import ENVIRONMENT_PREFIX, Inputs
 from reconciler.config.yaml.document import read_document
-from reconciler.config.yaml.node import Map, Node, Value, kind
 from reconciler.config.yaml.scalar import resolve
-from reconciler.config.yaml.source_map import Source, SourceMap
+from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, Value, kind
 from reconciler.core.diagnostic import Severity, did_you_mean
+
+
+class VariableType(StrEnum):
+    """What a variable holds; texts from outside are converted to it."""
+
+    STRING = "string"
+    NUMBER = "number"
+    BOOL = "bool"
+    LIST = "list"
+    MAP = "map"
+
+
+class Validation(Block):
+    """A condition the value of a variable must meet."""
+
+    condition: str = Field(description='An expression over the variable: "${var.count < 10}"; true is good.')
+    message: str = Field(min_length=1, description="What to tell whoever gave a value that does not meet it.")
+
+
+class Variable(Block):
+    """A value that can be given from outside; without `default` and `env` it must be."""
+
+    default: JsonValue = Field(None, description='Its value if none is given; may use "${env.NAME}".')
+    description: str | None = Field(None, description="What it is for.")
+    env: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The environment variable it is read from; that makes it sensitive."
+    )
+    sensitive: bool | None = Field(
+        None, description="Its value is never shown, and can be used under providers only; always so with env."
+    )
+    type: Annotated[VariableType, Field(strict=False)] | None = Field(
+        None, description="What it holds; by default what its default is, else a string."
+    )
+    validation: Validation | None = Field(None, description="What a value must meet.")
 
 
 class _Given(NamedTuple):

@@ -26,7 +26,7 @@ from reconciler.config.expressions.compare import OPERATORS
 from reconciler.config.expressions.context import DATA, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
 from reconciler.config.expressions.values import as_text, join_text, plain
-from reconciler.config.yaml.node import Value, kind
+from reconciler.config.yaml.source_map import Value, kind
 from reconciler.core.diagnostic import did_you_mean
 
 MAX_LENGTH = 10_000

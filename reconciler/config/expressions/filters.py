@@ -26,7 +26,7 @@ from reconciler.config.expressions.budget import TooMuchError, charge, charge_te
 from reconciler.config.expressions.compare import TESTS as COMPARING_TESTS
 from reconciler.config.expressions.compare import each, ordered
 from reconciler.config.expressions.values import as_text, plain, to_json
-from reconciler.config.yaml.node import kind
+from reconciler.config.yaml.source_map import kind
 
 Number = int | float
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from reconciler.config.expressions.context import Reference
-from reconciler.config.yaml.node import Node, Value
+from reconciler.config.yaml.source_map import Node, Value
 from reconciler.core.diagnostic import did_you_mean
 
 

@@ -8,7 +8,7 @@ from math import isfinite
 from types import GeneratorType
 
 from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge, charge_text
-from reconciler.config.yaml.node import Value, kind
+from reconciler.config.yaml.source_map import Value, kind
 
 MAX_DEPTH = 64
 

@@ -11,9 +11,8 @@ from typing import NamedTuple
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.legible import scannable
-from reconciler.config.yaml.node import Value
 from reconciler.config.yaml.parser import Token, tokens
-from reconciler.config.yaml.source_map import Source, SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap, Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 from reconciler.core.digest import canonical
 

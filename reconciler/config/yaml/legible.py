@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from reconciler.config.yaml.node import Map, Seq, Value
 from reconciler.config.yaml.parser import tokens
+from reconciler.config.yaml.source_map import Map, Seq, Value
 
 _OLD_BREAKS = "\x85\u2028\u2029"
 _PAIR = re.compile(r"\\u[dD]([89abAB])([0-9a-fA-F]{2})\\u[dD]([c-fC-F])([0-9a-fA-F]{2})|\\.", re.S)

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, ProviderConfig, Stack
-from reconciler.config.yaml.node import Value
-from reconciler.config.yaml.source_map import Source
+from reconciler.config.stack import DataConfig, Inputs, ProviderConfig, Stack
+from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.data_source import DataSource, ItemField
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from tests.config.catalog import HORN, SIREN, Settings, Strict, Type

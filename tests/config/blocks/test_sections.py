@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.inputs import Inputs
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Stack
+from reconciler.config.stack import Inputs, Stack
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import DiagnosticError
 from tests.config.catalog import CATALOG

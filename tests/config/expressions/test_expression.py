@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.config.expressions.context import Context
 from reconciler.config.expressions.template import PieceError, parse_template
-from reconciler.config.yaml.node import Value
+from reconciler.config.yaml.source_map import Value
 from reconciler.core.gc_tuning import gc_disabled
 
 VALUES: dict[str, dict[str, Value]] = {

@@ -12,8 +12,7 @@ from ruamel.yaml import YAML
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import MAX_BYTES, read_document
-from reconciler.config.yaml.node import Node, Value
-from reconciler.config.yaml.source_map import Source, SourceMap
+from reconciler.config.yaml.source_map import Node, Source, SourceMap, Value
 
 
 def read(text: str | bytes) -> tuple[Node | None, list[str]]:

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.format import format_text
-from reconciler.config.yaml.node import Value
-from reconciler.config.yaml.source_map import Source, SourceMap
+from reconciler.config.yaml.source_map import Source, SourceMap, Value
 
 
 def _read(text: str) -> tuple[Value, list[str]]:
