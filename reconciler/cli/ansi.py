@@ -29,6 +29,14 @@ class AnsiRenderer:
             return "".join(map(self._span, line.spans)) + "\n"
         return "".join(self._wrapped(line, max(cells, _NARROWEST)))
 
+    def fitted(self, painted: str) -> str:
+        """Painted lines in as many rows as the terminal has; the last one says how many are left out."""
+        rows, room = painted.splitlines(), self._console.height - 1
+        if len(rows) <= room:
+            return painted
+        kept = rows[: max(room - 1, 0)]
+        return "".join(f"{row}\n" for row in [*kept, f"… {len(rows) - len(kept):,} more lines"])
+
     def _span(self, span: Span) -> str:
         return span.text if not self._color or span.style is Style.PLAIN else _render(span.text, span.style)
 

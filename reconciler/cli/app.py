@@ -22,6 +22,7 @@ NAMES = (
     "validate",
     "fmt",
     "plan",
+    "status",
     "show",
     "apply",
     "destroy",

@@ -28,7 +28,7 @@ def schema(
     """
     from reconciler.app.schemas import schemas
     from reconciler.views.json.document import encode
-    from reconciler.views.json.schema import DOCUMENTS
+    from reconciler.views.json.published import DOCUMENTS
 
     terminal = Terminal.of(ctx)
     made = schemas(DOCUMENTS)

@@ -168,6 +168,18 @@ class Terminal:
             with _told(path):
                 check_writable(path, parents=parents)
 
+    @property
+    def repaints(self) -> bool:
+        """Whether somebody sees standard output, so that it may be painted over."""
+        return _is_terminal(self.stdout) and self.environ.get("TERM") != "dumb"
+
+    def repaint(self, lines: Iterable[Line]) -> None:
+        """Replace what the screen shows, as far as its height allows."""
+        painter = self._painter(self.stdout)
+        assert painter is not None
+        shown = "".join(painter.paint(self._redacted(line)) for line in lines)
+        self._write(self.stdout, f"\x1b[H\x1b[2J{painter.fitted(shown)}")
+
     def message(self, lines: Iterable[Line]) -> None:
         """Write what goes beside the result, to standard error."""
         self._lines(self.stderr, lines)

@@ -46,6 +46,8 @@ class Observed(NamedTuple):
     ``identity`` and ``attributes`` are without marks, in the shape of ``Desired``. ``expires_at`` is the earliest
     instant at which the service may clear the object by itself, None where it never does. ``ended_at`` is None while
     active. ``missing_at`` names the instances of a service that should show it and do not.
+    ``suppressed_by`` says what keeps its notification back, such as ``silenced by ID``; None if the service does not
+    tell.
     """
 
     provider: str
@@ -58,6 +60,7 @@ class Observed(NamedTuple):
     expires_at: int | None = None
     ended_at: int | None = None
     missing_at: tuple[str, ...] = ()
+    suppressed_by: tuple[str, ...] | None = None
 
 
 class UnmanagedAlarm(NamedTuple):

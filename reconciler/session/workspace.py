@@ -163,14 +163,23 @@ class Workspace:
             found += self._ask(key, partial(provider.observe, owner, ()))
         return found
 
-    def plan(self, ledger: LedgerView, *, targets: Sequence[Address] = (), destroy: bool = False) -> Plan:
-        """Query, compare, and say what would be done. Raises ServiceError where a service cannot be queried.
+    def plan(
+        self,
+        ledger: LedgerView,
+        *,
+        targets: Sequence[Address] = (),
+        destroy: bool = False,
+        observed: Sequence[Observed] | None = None,
+    ) -> Plan:
+        """Query, compare, and say what would be done; ``observed`` is what ``observe`` just found, if it was called.
+        Raises ServiceError where a service cannot be queried.
 
         A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
         """
         if self.stack.unresolved and not destroy:
             raise ValueError(f"opened without data, and resources need {', '.join(sorted(self.stack.unresolved))}")
-        observed = self.observe()
+        if observed is None:
+            observed = self.observe()
         past = merge(self.stack.name, observed, ledger)
         ledger = ledger._replace(shown=self._shown(altered_keys(self.stack.desired, past)))
         history = () if destroy else self._history(past)

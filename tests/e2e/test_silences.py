@@ -222,3 +222,28 @@ def test_a_server_that_keeps_annotations_of_silences_shows_the_comment_alone(tmp
         assert "No changes." in stack.plan()
         stack.silence(disk=quiet(comment="later")).apply("1 updated")
         stack.silence().apply("1 cleared")
+
+
+def test_the_status_shows_a_silence_beside_the_alert_it_suppresses(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one)
+    stack.silences = {"maintenance": quiet(matchers=[f'reconciler_stack="{stack.name}"', 'alertname="Quiet"'])}
+    stack.declare(Loud=down(), Quiet=down()).apply("3 created")
+    [silence] = stack.shown()
+    stack.silences["later"] = quiet()
+    stack.declare(Loud=down(), Quiet=down())
+
+    def found() -> dict[str, tuple[str, list[str] | None]]:
+        alarms = json.loads(stack.run("status", "--format", "json").out)["alarms"]
+        return {alarm["name"]: (alarm["state"], alarm["suppressed_by"]) for alarm in alarms}
+
+    suppressed = ("suppressed", [f"silenced by {silence['id']}"])
+    one.until(lambda: found()["Quiet"] == suppressed)
+    assert found() == {
+        "Loud": ("firing", []),
+        "Quiet": suppressed,
+        "maintenance": ("in force", None),
+        "later": ("not in force", None),
+    }
+    shown = stack.run("status").out
+    assert f"silenced by {silence['id']}" in shown
+    assert shown.endswith("\n2 alarms fire (2 declared), 1 suppressed, 1 silence in force, no drift.\n")

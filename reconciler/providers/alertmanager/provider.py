@@ -122,6 +122,10 @@ class AlertmanagerProvider:
         if foreign:
             yield from (found.observed for found in self._foreign() if found.observed.identity in foreign)
 
+    def suppressed(self, operations: Sequence[Operation]) -> Mapping[str, str]:
+        found = {alert.marks.key: alert.suppressed_by for alert in self.read_back(operations)}
+        return {key: "; ".join(reasons) for key, reasons in found.items() if key and reasons}
+
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
         for found in self._foreign():
             labels = found.observed.identity

@@ -104,6 +104,7 @@ def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
         attributes,
         read_instant(alert.get("startsAt")) or 0,
         read_instant(alert.get("endsAt")),
+        suppressed_by=_suppressed_by(alert.get("status")),
     )
 
 
@@ -119,3 +120,12 @@ def ended_push(operation: Operation, state: State, ended_at: int | None) -> Obse
     marks = Marks(told[STACK], operation.address, told[DIGEST], told[KEY], told[RUN])
     starts_at = read_instant(item["startsAt"]) or 0
     return Observed(operation.provider, "", marks, state, {}, {}, starts_at, end_of(operation.payload), ended_at)
+
+
+def _suppressed_by(status: object) -> tuple[str, ...] | None:
+    """What keeps the notification of an alert back, by its ``status``."""
+    if not isinstance(status, dict):
+        return None
+    words = (("silencedBy", "silenced"), ("inhibitedBy", "inhibited"), ("mutedBy", "muted"))
+    found = ((word, status.get(name)) for name, word in words)
+    return tuple(f"{word} by {text(id)}" for word, ids in found if isinstance(ids, list) for id in ids)

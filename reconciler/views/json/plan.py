@@ -39,7 +39,7 @@ def plan_members(plan: Plan) -> PlanMembers:
     """The members that a plan's own document and the document of its result share."""
     return {
         "stack": plan.stack,
-        "targets": {key: _target(target) for key, target in plan.targets.items()},
+        "targets": {key: target_member(target) for key, target in plan.targets.items()},
         "plan_id": plan.id,
         "planned_at": format_instant(plan.planned_at),
         "send_by": format_instant(plan.send_by) if plan.send_by is not None else None,
@@ -49,7 +49,8 @@ def plan_members(plan: Plan) -> PlanMembers:
     }
 
 
-def _target(target: Target) -> TargetShape:
+def target_member(target: Target) -> TargetShape:
+    """Where a provider points."""
     return {"type": target.type, "place": target.place, "project": target.project}
 
 

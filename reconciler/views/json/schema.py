@@ -297,14 +297,3 @@ class SettlementOutput(TypedDict):
     lost: Annotated[list[SettledShape], Field(description="Those that never did.")]
     open: Annotated[list[SettledShape], Field(description="Those whose outcome could not be queried.")]
     waiting: Annotated[list[SettledShape], Field(description="Events that the service may still show.")]
-
-
-DOCUMENTS = {
-    "plan-output": PlanOutput,
-    "apply-output": ApplyOutput,
-    "check-output": CheckOutput,
-    "run-output": RunOutput,
-    "settlement-output": SettlementOutput,
-    "diagnostics": Diagnostics,
-}
-"""The documents by the names of their schemas."""

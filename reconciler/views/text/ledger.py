@@ -13,7 +13,7 @@ from reconciler.core.text import printable
 from reconciler.ledger.doctor import Findings, Survey
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.views.phrases.plan import count
-from reconciler.views.text.line import BLANK, Line, Span, Style, line, pad, width
+from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lines
 
 _STATES = {
     RunState.RUNNING: Style.CHANGE,
@@ -40,7 +40,7 @@ def run_lines(runs: Sequence[Run], holder: Holder | None) -> Iterator[Line]:
             )
             for run in runs
         ]
-        yield from _table(("RUN", "STATE", "STARTED", "ENDED", "COMMAND", "BY"), rows)
+        yield from table_lines(("RUN", "STATE", "STARTED", "ENDED", "COMMAND", "BY"), rows)
     if holder is not None:
         yield BLANK
         yield from holder_lines(holder)
@@ -70,7 +70,7 @@ def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Lin
         )
         for entry in entries
     ]
-    yield from _table(("STATUS", "VERB", "ADDRESS", "ATTEMPTS", "ANSWER"), rows)
+    yield from table_lines(("STATUS", "VERB", "ADDRESS", "ATTEMPTS", "ANSWER"), rows)
     yield BLANK
     done = sum(entry.status is Status.DONE for entry in entries)
     yield line(f"{count(len(entries), 'operation')}, {done:,} done, {len(entries) - done:,} not done.")
@@ -111,17 +111,6 @@ def _status(entry: Entry) -> str:
     if entry.status is None:
         return "open"
     return "done, seen" if entry.status is Status.DONE and entry.confirmed_at is not None else entry.status.value
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[Span]]) -> Iterator[Line]:
-    """Columns as wide as what they hold, those with nothing in them left out; the last one wraps."""
-    kept = [column for column in range(len(titles)) if any(row[column].text for row in rows)]
-    widths = {column: max(width(titles[column]), *(width(row[column].text) for row in rows)) + 2 for column in kept}
-    hang = sum(widths[column] for column in kept[:-1])
-    for row in ([Span(title, Style.DIM) for title in titles], *rows):
-        filled = [column for column in kept if row[column].text]
-        before = (row[c]._replace(text=pad(row[c].text, widths[c])) for c in kept if c < filled[-1])
-        yield line(*before, row[filled[-1]], hang=hang)
 
 
 def examined_lines(found: Findings) -> Iterator[Line]:

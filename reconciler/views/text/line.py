@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -68,3 +68,14 @@ def width(text: str) -> int:
 def pad(text: str, cells: int) -> str:
     """The text followed by blanks up to a width."""
     return text + " " * (cells - width(text))
+
+
+def table_lines(titles: Sequence[str], rows: Sequence[Sequence[Span]]) -> Iterator[Line]:
+    """Columns as wide as what they hold, those with nothing in them left out; the last one wraps."""
+    kept = [column for column in range(len(titles)) if any(row[column].text for row in rows)]
+    widths = {column: max(width(titles[column]), *(width(row[column].text) for row in rows)) + 2 for column in kept}
+    hang = sum(widths[column] for column in kept[:-1])
+    for row in ([Span(title, Style.DIM) for title in titles], *rows):
+        filled = [column for column in kept if row[column].text]
+        before = (row[c]._replace(text=pad(row[c].text, widths[c])) for c in kept if c < filled[-1])
+        yield line(*before, row[filled[-1]], hang=hang)

@@ -1,0 +1,163 @@
+"""The status of a stack: which alarms fire and silences stand now, until when, who raised them, what has drifted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from enum import StrEnum
+from typing import NamedTuple
+
+from reconciler.core.action import Action
+from reconciler.core.address import Address
+from reconciler.core.desired import Kind
+from reconciler.core.observed import Observed, State
+from reconciler.core.origin import Origin
+from reconciler.core.resource_type import ResourceType
+from reconciler.ledger.protocol import Holder, Ledger, Run
+from reconciler.ledger.sqlite import read_ledger
+from reconciler.plan.plan import Change, Plan
+from reconciler.session.workspace import Workspace
+
+
+class AlarmState(StrEnum):
+    """What an alarm, or a silence, does now."""
+
+    FIRING = "firing"
+    SUPPRESSED = "suppressed"
+    """It fires, and the service keeps its notifications back."""
+    NOT_FIRING = "not firing"
+    """It is declared to fire, and does not."""
+    IN_FORCE = "in force"
+    """A silence stands."""
+    NOT_IN_FORCE = "not in force"
+    """A silence is declared, and does not stand."""
+
+
+class RaisedBy(NamedTuple):
+    """Which plan pushed an alarm, and the run that carried it out; None where the ledger does not know it."""
+
+    plan_id: str
+    run: str | None
+    origin: Origin | None
+
+
+class AlarmStatus(NamedTuple):
+    """One alarm or silence of the stack.
+
+    ``observed`` is None for one that is not there. ``reason`` says what differs from the configuration, and ``action``
+    what apply would do about it; ``drift`` says that the service moved and not the configuration.
+    """
+
+    address: Address
+    provider: str
+    state: AlarmState
+    reason: str
+    action: Action
+    drift: bool = False
+    observed: Observed | None = None
+    raised_by: RaisedBy | None = None
+
+
+class StackStatus(NamedTuple):
+    """The alarms of a stack at one instant (epoch ms), and who holds its lease; ``plan`` is what apply would do.
+
+    ``declared`` counts the alarms that should fire, ``last_apply`` is the newest apply that has ended.
+    """
+
+    stack: str
+    at: int
+    alarms: tuple[AlarmStatus, ...]
+    declared: int
+    holder: Holder | None
+    plan: Plan
+    last_apply: Run | None = None
+
+    def count(self, state: AlarmState) -> int:
+        return sum(alarm.state is state for alarm in self.alarms)
+
+    @property
+    def drift(self) -> int:
+        """How many addresses have drifted."""
+        return sum(change.drift for change in self.plan.pending)
+
+
+def stack_status(workspace: Workspace) -> StackStatus:
+    """Query the services and the ledger; changes nothing. Raises DiagnosticError and ServiceError."""
+    view = workspace.read_ledger_view()
+    observed = workspace.observe()
+    plan = workspace.plan(view, observed=observed)
+    with closing(read_ledger(workspace.ledger_path)) as ledger:
+        runs = ledger.runs()
+        alarms = tuple(_alarms(plan, observed, _Raisers(ledger, runs), workspace.resource_types))
+        holder = ledger.holder(workspace.clock.now())
+    declared = sum(item.kind is Kind.ALARM and item.firing for item in workspace.stack.desired)
+    last = next((run for run in runs if run.command in ("apply", "destroy") and run.ended_at is not None), None)
+    return StackStatus(workspace.stack.name, plan.planned_at, alarms, declared, holder, plan, last)
+
+
+class _Raisers:
+    """Who pushed an alarm: its mark names the plan; of several runs of one plan, the newest that pushed it."""
+
+    def __init__(self, ledger: Ledger, runs: Sequence[Run]) -> None:
+        self._ledger = ledger
+        self._runs: dict[str, list[Run]] = {}
+        for run in runs:
+            self._runs.setdefault(run.plan_id, []).append(run)
+        self._keys: dict[str, frozenset[str]] = {}
+
+    def of(self, found: Observed) -> RaisedBy:
+        runs = self._runs.get(found.marks.run, [])
+        if len(runs) > 1:
+            runs = [run for run in runs if found.marks.key in self._sent(run)] or runs
+        return RaisedBy(found.marks.run, runs[0].id, runs[0].origin) if runs else RaisedBy(found.marks.run, None, None)
+
+    def _sent(self, run: Run) -> frozenset[str]:
+        if run.id not in self._keys:
+            self._keys[run.id] = frozenset(entry.operation.key for entry in self._ledger.entries(run.id))
+        return self._keys[run.id]
+
+
+def _alarms(
+    plan: Plan, observed: Sequence[Observed], raisers: _Raisers, types: Mapping[str, ResourceType]
+) -> Iterator[AlarmStatus]:
+    """Every alarm and silence that is there or should be, in the order of the plan.
+
+    Alarms that a plan leaves alone (canaries) come last.
+    """
+    told: set[tuple[str, str]] = set()
+    for change in plan.changes:
+        for found in change.before:
+            told.add((found.provider, found.id))
+            yield _present(found, change, raisers, types)
+        if not change.before and change.desired is not None and change.desired.firing:
+            absent = _ABSENT.get(change.desired.kind)
+            if absent is not None:
+                yield AlarmStatus(change.address, change.provider, absent, change.reason, change.action, change.drift)
+    for found in observed:
+        if found.state is State.ACTIVE and (found.provider, found.id) not in told:
+            yield _present(found, None, raisers, types)
+
+
+def _present(
+    found: Observed, change: Change | None, raisers: _Raisers, types: Mapping[str, ResourceType]
+) -> AlarmStatus:
+    return AlarmStatus(
+        found.marks.address,
+        found.provider,
+        _state(found, types),
+        "left to the check that raised it" if change is None else change.reason,
+        Action.NO_OP if change is None else change.action,
+        change is not None and change.drift,
+        found,
+        raisers.of(found),
+    )
+
+
+def _state(found: Observed, types: Mapping[str, ResourceType]) -> AlarmState:
+    kind = types.get(found.marks.address.type)
+    if kind is not None and kind.kind is Kind.SILENCE:
+        return AlarmState.IN_FORCE
+    return AlarmState.SUPPRESSED if found.suppressed_by else AlarmState.FIRING
+
+
+_ABSENT = {Kind.ALARM: AlarmState.NOT_FIRING, Kind.SILENCE: AlarmState.NOT_IN_FORCE}

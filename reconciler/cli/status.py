@@ -1,0 +1,120 @@
+"""``reconciler status``."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.terminal import Format, Terminal
+
+if TYPE_CHECKING:
+    from reconciler.app.status import StackStatus
+    from reconciler.session.workspace import Workspace
+
+app = command_app()
+
+
+@app.command(
+    epilog=examples(
+        "reconciler status",
+        "reconciler status stacks/checkout --format markdown",
+        "reconciler status --watch --every 5s",
+    )
+)
+def status(
+    ctx: typer.Context,
+    path: PathArgument = HERE,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C; a terminal is painted over.")
+    ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every", metavar="DURATION", help="How long to wait between two rounds of --watch.", show_default="10s"
+        ),
+    ] = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FormatOption = Format.TEXT,
+) -> ExitCode:
+    """Show which alarms of the stack fire now, since and until when, who raised them, and what has drifted.
+
+    Queries the services and changes nothing. An alarm is `suppressed` if its service keeps its notifications back:
+    silenced, inhibited or muted. Ctrl-C ends --watch with 0.
+    """
+    from reconciler.app.status import stack_status
+    from reconciler.cli.stack import opened
+
+    terminal = Terminal.of(ctx)
+    pause = _pause(watch, every)
+    with opened(terminal, path, var, var_file) as workspace:
+        if watch:
+            _watch(terminal, workspace, pause, format)
+        else:
+            _show(terminal, stack_status(workspace), format)
+    return ExitCode.DONE
+
+
+def _pause(watch: bool, every: str | None) -> float:
+    """The seconds between two rounds. Raises DiagnosticError."""
+    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+    from reconciler.core.duration import parse_duration
+
+    if every is None:
+        return 10.0
+    if not watch:
+        raise DiagnosticError(Diagnostic("--every is for --watch", hint="add --watch"))
+    try:
+        seconds = parse_duration(every) / 1000
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(f"--every: {error}")) from None
+    if seconds <= 0:
+        raise DiagnosticError(Diagnostic("--every must be longer than 0s"))
+    return seconds
+
+
+def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Format) -> None:
+    """Show the status until a signal comes; after the first round a failed query is reported, then tried again."""
+    from reconciler.app.status import stack_status
+    from reconciler.cli.errors import failure
+    from reconciler.cli.signals import stop_on_signal
+    from reconciler.providers.protocol import ServiceError
+    from reconciler.views.text.line import BLANK
+    from reconciler.views.text.status import status_lines
+
+    stop = Event()
+    repaints = terminal.repaints and format is Format.TEXT
+    with stop_on_signal(stop, lambda: None):
+        found = stack_status(workspace)
+        while True:
+            if repaints:
+                terminal.repaint(status_lines(found))
+            else:
+                _show(terminal, found, format)
+            while True:
+                if workspace.clock.wait(pause, stop):
+                    return
+                try:
+                    found = stack_status(workspace)
+                    break
+                except ServiceError as error:
+                    terminal.report(failure(error).diagnostics)
+            if not repaints and format is Format.TEXT:
+                terminal.result(Format.TEXT, text=lambda: [BLANK])
+
+
+def _show(terminal: Terminal, found: StackStatus, format: Format) -> None:
+    from reconciler.views.json.status import status_document
+    from reconciler.views.markdown.status import status_markdown
+    from reconciler.views.text.status import status_lines
+
+    terminal.result(
+        format,
+        text=lambda: status_lines(found),
+        document=lambda: status_document(found),
+        markdown=lambda: status_markdown(found),
+    )

@@ -1,0 +1,17 @@
+"""The JSON documents whose schemas are published; imported by ``reconciler schema`` alone."""
+
+from __future__ import annotations
+
+from reconciler.views.json.schema import ApplyOutput, CheckOutput, Diagnostics, PlanOutput, RunOutput, SettlementOutput
+from reconciler.views.json.schema_status import StatusOutput
+
+DOCUMENTS = {
+    "plan-output": PlanOutput,
+    "apply-output": ApplyOutput,
+    "check-output": CheckOutput,
+    "run-output": RunOutput,
+    "status-output": StatusOutput,
+    "settlement-output": SettlementOutput,
+    "diagnostics": Diagnostics,
+}
+"""The documents by the names of their schemas."""

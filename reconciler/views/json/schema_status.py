@@ -1,0 +1,63 @@
+"""The JSON document of a stack's status as a type; see ``reconciler.views.json.schema``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from reconciler.core.action import Action
+from reconciler.views.json.schema import DiagnosticShape, Instant, OriginShape, TargetShape, Version
+
+
+class AlarmShape(TypedDict):
+    """An alarm or a silence that is there, or should be. What only those have that are there is null for the others."""
+
+    address: str
+    type: str
+    name: str
+    key: str | None
+    provider: str
+    state: Literal["firing", "suppressed", "not firing", "in force", "not in force"]
+    id: Annotated[str | None, Field(description="The service's id.")]
+    severity: str | None
+    starts_at: Instant | None
+    expires_at: Annotated[Instant | None, Field(description="When the service may clear it; null if it never does.")]
+    suppressed_by: Annotated[
+        list[str] | None,
+        Field(description="What keeps its notifications back, as `silenced by ID`; null if the service does not tell."),
+    ]
+    plan_id: Annotated[str | None, Field(description="The plan that pushed it, by its mark `reconciler_run`.")]
+    run: Annotated[str | None, Field(description="The run of that plan; null if this ledger does not know it.")]
+    by: Annotated[OriginShape | None, Field(description="Who started that run.")]
+    drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
+    action: Annotated[Action, Field(description="What `apply` would do.")]
+    reason: str
+
+
+class HolderShape(TypedDict):
+    """Who holds the lease on the stack."""
+
+    by: OriginShape
+    pid: int
+    acquired_at: Instant
+    expires_at: Instant
+
+
+class StatusOutput(TypedDict):
+    """What `status` answers."""
+
+    format_version: Version
+    stack: str
+    at: Instant
+    targets: Annotated[dict[str, TargetShape], Field(description="Where each provider points, by its key.")]
+    declared: Annotated[int, Field(description="How many alarms are declared to fire.")]
+    firing: int
+    suppressed: int
+    silences: Annotated[int, Field(description="How many silences are in force.")]
+    not_firing: Annotated[int, Field(description="How many that are declared to fire do not.")]
+    drift: Annotated[int, Field(description="How many addresses have drifted.")]
+    alarms: list[AlarmShape]
+    holder: HolderShape | None
+    warnings: list[DiagnosticShape]
