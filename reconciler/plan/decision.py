@@ -9,7 +9,7 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration, format_instant, rough_duration
 from reconciler.core.observed import Observed, State
 from reconciler.ledger.protocol import Entry
-from reconciler.plan.difference import differences, is_edited
+from reconciler.plan.difference import differences, is_altered, is_edited
 from reconciler.plan.plan import Change, Difference
 from reconciler.plan.state import KnownState, dedupe
 
@@ -73,24 +73,38 @@ def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, 
         change = _differing(desired, (edited, *(found for found in active if found is not edited)), now)
         return change._replace(reason=f"changed by hand: {change.reason}", drift=True)
     others = tuple(found for found in active if found is not match) if len(active) > 1 else ()
+    shown_first = (match, *others)
+    found = differences(desired, match) if is_altered(desired, match) else ()  # by the service itself
     expiry = _renewal(desired, match, now)
     if expiry is not None:
-        return _decision(desired, Action.RENEW, expiry, before=active, clears=others, refreshes=match, begins_at=now)
+        return _decision(
+            desired,
+            Action.RENEW,
+            expiry,
+            before=shown_first,
+            clears=others,
+            refreshes=match,
+            begins_at=now,
+            differences=found,
+        )
     if match.missing_at:
         reason = f"{_ABSENT[desired.kind]} at {' and '.join(match.missing_at)}"
         return _decision(
             desired,
             Action.UPDATE,
             reason,
-            before=active,
+            before=shown_first,
             clears=others,
             refreshes=match,
             begins_at=match.starts_at,
+            differences=found,
             drift=True,
         )
     if others:
         reason = f"fires {len(active)} times: the newest that matches is kept, {len(others)} cleared"
-        return _decision(desired, Action.UPDATE, reason, before=active, clears=others, drift=True)
+        return _decision(
+            desired, Action.UPDATE, reason, before=shown_first, clears=others, differences=found, drift=True
+        )
     return _decision(desired, Action.NO_OP, "as declared", before=active)
 
 

@@ -12,7 +12,7 @@ from reconciler.core.observed import Marks, Observed, is_unmanaged
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import ResourceType
 from reconciler.plan.difference import shown_differences
-from reconciler.plan.plan import Change, Plan
+from reconciler.plan.plan import Change, Difference, Plan
 
 
 def plan_id(plan: Plan) -> str:
@@ -57,10 +57,18 @@ def forgeries(plan: Plan, types: Mapping[str, ResourceType]) -> Iterator[Diagnos
         except Exception:  # noqa: BLE001  # a type may raise anything on values of a shape that it never made
             yield _forged(f"what it shows of {change.address} is nothing that can be sent", change)
             continue
-        if derived != change.operations:
+        if len({(found.provider, found.id) for found in change.before}) < len(change.before):
+            yield _forged(f"it shows an alarm at {change.address} twice", change)
+        elif derived != change.operations:
             yield _forged(f"what it would send for {change.address} is not what it shows", change)
-        elif change.differences and canonical(shown_differences(change)) != canonical(change.differences):
+        elif canonical(_differences(change)) != canonical(change.differences):
             yield _forged(f"the differences it shows of {change.address} are not those it has", change)
+
+
+def _differences(change: Change) -> tuple[Difference, ...]:
+    """What a change must show to differ: a push of what is there already says all of it, any other change nothing."""
+    pushes_again = change.action in (Action.UPDATE, Action.REPLACE, Action.RENEW)
+    return shown_differences(change) if pushes_again else ()
 
 
 def _forged(why: str, change: Change | None = None) -> Diagnostic:

@@ -10,13 +10,14 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import canonical
 from reconciler.core.duration import format_instant, rough_duration
+from reconciler.core.observed import is_unmanaged
 from reconciler.core.operation import Verb
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Plan
-from reconciler.plan.state import KnownState, fingerprint
+from reconciler.plan.state import KnownState, dedupe, fingerprint
 
 _DECLARED = ("provider", "kind", "firing", "identity", "attributes", "digest", "occurrence", "depends_on")
-_CONTENT = ("state", "identity", "attributes", "starts_at")
+_CONTENT = ("marks", "state", "identity", "attributes", "starts_at")
 
 
 def staleness(
@@ -112,13 +113,13 @@ def _moved(plan: Plan, change: Change, known: KnownState, done: Collection[str])
 
 
 def _shown_as_planned(change: Change, known: KnownState) -> bool:
-    """Whether the alarms that the plan found still have the content it shows."""
-    active = {(found.provider, found.id): found for found in known.active.get(change.address, ())}
-    for found in change.before:
-        now = active.get((found.provider, found.id))
-        if now is not None and not _equal(found, now, _CONTENT):
-            return False
-    return True
+    """Whether the alarms that the plan found are those that fire now, with the content it shows; unmanaged ones, which
+    no query of the stack finds, are left out.
+    """
+    active = dedupe(change.provider, known.active.get(change.address, ()))
+    now = {(found.provider, found.id): found for found in active}
+    then = {(found.provider, found.id): found for found in change.before if not is_unmanaged(found.marks)}
+    return now.keys() == then.keys() and all(_equal(found, now[key], _CONTENT) for key, found in then.items())
 
 
 def _same(change: Change, wanted: Desired | None) -> bool:

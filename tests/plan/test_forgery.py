@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Lifecycle
-from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.operation import Operation
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
@@ -24,63 +23,41 @@ from tests.cli.stacks import write
 from tests.e2e.sent import sent
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import LATER, TYPES, Service, alarm, event, plan_of
+from tests.plan.tampering import branches, leaves, other_values, restructured, similar_values, value_at, with_value
 
 TARGETS = {"aom": Target("aom", "embedded", "p1")}
 PROVIDERS = {"aom": "settings"}
 KEY = "a-key-of-more-than-sixteen-characters"
 
-Path_ = tuple[str | int, ...]
-
 
 def _world() -> tuple[Service, list[Desired], Plan]:
-    """A service, what is declared, and a plan that creates, updates, replaces in both orders, clears and records."""
+    """A service, what is declared, and a plan that creates, updates, replaces in both orders, renews, mends drift,
+    clears and records.
+    """
     service = Service()
-    names = ("kept", "updated", "replaced", "turned", "gone")
+    names = ("kept", "updated", "replaced", "turned", "renewed", "edited", "doubled", "gone")
     service.apply(plan_of([alarm(name, name) for name in names], service))
+    for id_, item in list(service.items.items()):
+        metadata, annotations = dict(item["metadata"]), dict(item["annotations"])  # type: ignore[call-overload]
+        if metadata["event_name"] == "doubled":
+            service.items["second"] = {**item, "starts_at": LATER - 1}
+        elif metadata["event_name"] == "edited":
+            service.items[id_] = {**item, "annotations": {**annotations, "message": "all is well"}}
+    new = alarm("new", "new")
     desired = [
         alarm("kept", "kept"),
         alarm("updated", "updated", message="slower"),
         alarm("replaced", "replaced", severity="Critical"),
         alarm("turned", "turned", severity="Critical", lifecycle=Lifecycle(create_before_clear=True)),
-        alarm("new", "new"),
-        event(),
+        alarm("renewed", "renewed", lifecycle=Lifecycle(renew_before="29m")),
+        alarm("edited", "edited"),
+        alarm("doubled", "doubled"),
+        new,
+        event()._replace(depends_on=(new.address,)),
     ]
     plan = plan_of(desired, service, LATER, providers=PROVIDERS, places=TARGETS, config_digest="c")
-    return service, desired, plan
-
-
-def _leaves(value: object, path: Path_ = ()) -> Iterator[Path_]:
-    if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from _leaves(item, (*path, key))
-    else:
-        yield path
-
-
-def _other(value: object) -> object:
-    """A value of the same type, so that the file is still a plan file if it can be."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value + 1
-    if isinstance(value, str):
-        return value + "x"
-    return "x"
-
-
-def _edited(document: object, path: Path_) -> str | None:
-    """The text of the file with one leaf changed and its checksum put right; None if it is no plan file any more."""
-    changed = copy.deepcopy(document)
-    place = changed
-    for key in path[:-1]:
-        place = place[key]  # type: ignore[index]  # plain JSON
-    place[path[-1]] = _other(place[path[-1]])  # type: ignore[index]  # plain JSON
-    try:
-        read = PlanDocument.model_validate(changed)
-    except ValueError:
-        return None
-    return json.dumps({**changed, "checksum": checksum(read)})  # type: ignore[dict-item]  # plain JSON
+    warning = Diagnostic("something to know", hint="do this", severity=Severity.WARNING)
+    return service, desired, plan._replace(warnings=(warning,))
 
 
 def _accepted(text: str, service: Service, desired: list[Desired]) -> list[Operation] | None:
@@ -95,20 +72,48 @@ def _accepted(text: str, service: Service, desired: list[Desired]) -> list[Opera
     return list(plan.operations)
 
 
-def test_an_edited_leaf_of_a_plan_file_is_refused_or_has_no_effect() -> None:
+def test_the_plan_that_is_tampered_with_has_changes_of_every_kind() -> None:
+    plan = _world()[2]
+    assert {change.action for change in plan.changes} == set(Action)
+    assert {len(change.before) for change in plan.pending} == {0, 1, 2}
+    assert any(change.drift for change in plan.pending)
+    assert any(operation.only_if_duplicate for operation in plan.operations)
+
+
+def test_a_tampered_plan_file_is_refused_or_has_no_effect() -> None:
     service, desired, plan = _world()
-    text = dump_plan(plan, "1")
-    document = json.loads(text)
-    assert _accepted(text, service, desired) == list(plan.operations)
+    document = json.loads(dump_plan(plan, "1", KEY))
+    assert _accepted(json.dumps(document), service, desired) == list(plan.operations)
+    similar = similar_values(document)
     harmless = set()
-    for path in _leaves(document):
-        edited = _edited(document, path)
-        sent_ = None if edited is None else _accepted(edited, service, desired)
-        assert sent_ in (None, list(plan.operations)), path
-        if sent_ is not None:
-            harmless.add(path[0] if path[0] != "changes" else path[2])
-    # What is only shown, and what says where an unchanged alarm was found.
-    assert harmless <= {"tool_version", "unchanged", "warnings", "checksum", "before", "config_digest"}
+
+    def check(path: tuple[str | int, ...], edited: str | None, how: str = "") -> None:
+        accepted = None if edited is None else _accepted(edited, service, desired)
+        assert accepted in (None, list(plan.operations)), path
+        if accepted is not None and edited is not None and json.loads(edited) != document:
+            names = [name for name in path if isinstance(name, str)] or ["signature"]
+            harmless.add(f"{names[-1] if names[0] == 'changes' else names[0]} {how}".strip())
+
+    for path in leaves(document):
+        for value in other_values(value_at(document, path), similar[path[-1]]):
+            check(path, with_value(document, path, value))
+    for path in branches(document):
+        for how, edited in restructured(document, path):
+            check(path, edited, how)
+    told = {name.split()[0] for name in harmless}
+    # What is only shown: of the file, of what needs nothing, when an alarm would expire, which of two comes first.
+    assert told <= {"tool_version", "unchanged", "warnings", "signature", "checksum", "expires_at", "before"}
+    assert {name for name in harmless if name.startswith("before")} == {"before moved"}
+
+
+def test_a_signed_plan_that_was_tampered_with_is_refused_whatever_was_changed() -> None:
+    document = json.loads(dump_plan(_world()[2], "1", KEY))
+    for path in leaves(document):
+        value = value_at(document, path)
+        edited = with_value(document, path, not value if isinstance(value, bool) else f"{value}9")
+        if edited is not None and (path[0] == "signature" or json.loads(edited)["checksum"] != document["checksum"]):
+            with pytest.raises(DiagnosticError, match="it was signed with another key"):
+                parse_plan(edited, "plan.json", KEY)
 
 
 def test_an_edited_payload_is_not_sent(emulator: Emulator, tmp_path: Path) -> None:
