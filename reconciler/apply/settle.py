@@ -13,7 +13,7 @@ from reconciler.core.clock import Clock
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.retry import poll_intervals
-from reconciler.ledger.protocol import Entry, InFlight, Ledger, is_at
+from reconciler.ledger.protocol import AS_SENT, Entry, InFlight, Ledger, is_at
 from reconciler.providers.protocol import Limits, Provider
 
 NEVER_ARRIVED = ServiceErrorDetail("the service does not show it: planned anew if it is still due")
@@ -174,7 +174,7 @@ def resolve_open_intents(
     if outcomes:
         with ledger.batch():
             ledger.record_outcomes(outcomes, clock.now())
-            ledger.confirm([entry.operation.key for entry in arrived], clock.now(), contents)
+            ledger.confirm([entry.operation.key for entry in arrived], clock.now(), _unchanged(contents))
     _await_recent(ledger, providers, clock, stop, progress, targets)
     return Settlement(tuple(arrived), (*unsent, *lost), tuple(unasked), tuple(waiting))
 
@@ -201,7 +201,16 @@ def _await_recent(
     left = max((entry.ended_at or 0) + window - now for entry in last.values())
     within = min(window, max(0, left))  # a wall clock that stepped back does not prolong it
     unseen, shown = verify(operations, providers, clock, stop, progress, within=within)
-    ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now(), shown)
+    confirmed = [item.key for item in operations if item.key not in unseen]
+    ledger.confirm(confirmed, clock.now(), _unchanged(shown))
+
+
+def _unchanged(shown: Mapping[str, str]) -> Mapping[str, str]:
+    """The pushes that show what was sent.
+
+    Of the others it is not known who changed them: somebody may have edited them since the run that pushed them.
+    """
+    return {key: content for key, content in shown.items() if content == AS_SENT}
 
 
 class _Found(NamedTuple):

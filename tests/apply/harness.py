@@ -17,13 +17,16 @@ from reconciler.apply.options import NullProgress, Options
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired
-from reconciler.core.operation import Operation
-from reconciler.emulator.settings import Settings, wall_clock
+from reconciler.core.operation import Operation, Status
+from reconciler.core.target import Target
+from reconciler.emulator.settings import Settings
 from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import open_ledger
+from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
+from reconciler.plan.stale import staleness
 from reconciler.plan.state import absent_addresses, altered_keys, merge
 from reconciler.providers.aom import PROVIDER
 from reconciler.providers.protocol import Provider, ProviderContext
@@ -31,33 +34,53 @@ from tests.emulator.handle import Emulator
 from tests.plan.fake_service import NOW, TYPES
 
 OWNER = Owner("tester", "host", 1)
+PROVIDERS = {"aom": "settings"}
+
+
+class RefusedError(Exception):
+    """A saved plan was not applied."""
 
 
 class FakeClock:
-    """A clock that stands still until somebody waits; the emulator reads it too."""
+    """Time that stands still until somebody waits; ``service`` is what the emulator reads.
+
+    The wall clock of the runs is ``skew`` ms ahead of it, which neither the service nor waits notice.
+    """
 
     def __init__(self) -> None:
         self.time = NOW
         self.waited = 0
+        self.skew = 0
         self.set_back_at_next_wait = 0
-        self._set_back = 0
+        self._due: list[tuple[int, Callable[[], None]]] = []
         self._lock = Lock()
 
     def now(self) -> int:
+        return self.time + self.skew
+
+    def service(self) -> int:
         return self.time
 
     def monotonic(self) -> int:
-        """Waits move it, and so does a test that moves ``time``; what sets the wall clock back does not."""
-        return self.time + self._set_back
+        return self.time
 
     def wait(self, seconds: float, stop: Event) -> bool:
         with self._lock:
             passed = max(1, round(seconds * 1000))
-            self.time += passed - self.set_back_at_next_wait
+            until = self.time + passed
             self.waited += passed
-            self._set_back += self.set_back_at_next_wait
+            self.skew -= self.set_back_at_next_wait
             self.set_back_at_next_wait = 0
+        while self._due and self._due[0][0] <= until:
+            at, call = self._due.pop(0)
+            self.time = max(self.time, at)
+            call()
+        self.time = max(self.time, until)
         return stop.is_set()
+
+    def call_at(self, at: int, call: Callable[[], None]) -> None:
+        """Call something in the wait during which an instant passes."""
+        self._due = sorted([*self._due, (at, call)], key=lambda due: due[0])
 
 
 class Notes(NullProgress):
@@ -78,6 +101,7 @@ class Rig:
     clock: FakeClock
     path: Path
     stack: str = "demo"
+    project: str = "demo"
     settings: dict[str, object] = field(default_factory=dict)
     wrap_provider: Callable[[Provider], Provider] = lambda provider: provider
     wrap_ledger: Callable[[Ledger], Ledger] = lambda ledger: ledger
@@ -88,7 +112,7 @@ class Rig:
         settings = PROVIDER.settings.model_validate(
             {
                 "endpoint": self.emulator.url,
-                "project_id": "demo",
+                "project_id": self.project,
                 "auth": {"token": "t"},
                 "parallelism": 1,
                 "visible_within": "10s",
@@ -96,28 +120,65 @@ class Rig:
                 **self.settings,
             }
         )
-        return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test", wall_clock)))
+        return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test", self.clock.now)))
 
     def ledger(self) -> Ledger:
         return open_ledger(self.path, clock=lambda: BootTime("boot", self.clock.monotonic()))
 
     def plan(self, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> Plan:
-        memory = ledger.view(self.clock.now(), provider.limits.visible_within)
+        memory = ledger.view(self.clock.now(), provider.limits.visible_within, self.targets())
         observed = list(provider.observe(self.stack, desired))
         known = merge(self.stack, observed, memory)
         memory = memory._replace(shown=ledger.shown(altered_keys(desired, known)))
         absent = absent_addresses(desired, known)
         history = list(provider.history(self.stack, absent)) if absent else []
-        return make_plan(self.stack, desired, observed, self.clock.now(), types=TYPES, ledger=memory, history=history)
+        return make_plan(
+            self.stack,
+            desired,
+            observed,
+            self.clock.now(),
+            types=TYPES,
+            ledger=memory,
+            history=history,
+            providers=PROVIDERS,
+            places=self.places(),
+        )
 
-    def apply(self, desired: Iterable[Desired], *, stop: Event | None = None, plan: Plan | None = None) -> Result:
-        """Lease, settle, plan (unless a plan is given) and apply, as the command does."""
+    def places(self) -> dict[str, Target]:
+        return {"aom": Target("aom", self.emulator.url, self.project)}
+
+    def targets(self) -> dict[str, str]:
+        return {key: str(target) for key, target in self.places().items()}
+
+    def apply(
+        self,
+        desired: Iterable[Desired],
+        *,
+        stop: Event | None = None,
+        plan: Plan | None = None,
+        is_checked: bool = False,
+    ) -> Result:
+        """Lease, settle, plan (unless a plan is given) and apply, as the command does.
+
+        With ``is_checked`` a plan that may not be applied raises RefusedError.
+        """
         stop = stop or Event()
         with closing(self.ledger()) as real, closing(self.provider()) as provider:
             ledger = self.wrap_ledger(real)
             with leased(ledger, OWNER, self.clock, stop) as holder:
-                resolve_open_intents(ledger, {"aom": provider}, self.clock, stop, self.watcher, wait_for_events=False)
-                plan = plan or self.plan(list(desired), ledger, provider)
+                resolve_open_intents(
+                    ledger,
+                    {"aom": provider},
+                    self.clock,
+                    stop,
+                    self.watcher,
+                    targets=self.targets(),
+                    wait_for_events=False,
+                )
+                if plan is None:
+                    plan = self.plan(list(desired), ledger, provider)
+                elif is_checked and self.is_refused(plan, list(desired), ledger, provider):
+                    raise RefusedError
                 assert plan.problems == ()
                 return apply_plan(
                     plan,
@@ -128,34 +189,51 @@ class Rig:
                     stop=stop,
                     options=self.options,
                     progress=self.watcher,
+                    targets=self.targets(),
                 )
+
+    def is_refused(self, plan: Plan, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> bool:
+        """Whether a saved plan may not be applied: it is forged, or the service or the configuration has moved on."""
+        if any(forgeries(plan, TYPES)):
+            return True
+        statuses = ledger.statuses([operation.key for operation in plan.operations])
+        view = ledger.view(self.clock.now(), provider.limits.visible_within, self.targets())
+        known = merge(self.stack, list(provider.observe(self.stack, desired)), view)
+        done = [key for key, status in statuses.items() if status is Status.DONE]
+        now = self.clock.now()
+        return bool(staleness(plan, desired, known, now, providers=PROVIDERS, targets=self.places(), done=done))
 
     def settle(self, targets: Mapping[str, str] | None = None) -> Settlement:
         with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
+            targets = targets or self.targets()
             return resolve_open_intents(ledger, {"aom": provider}, self.clock, Event(), self.watcher, targets=targets)
 
     def edit_by_hand(self, item: Mapping[str, Any], **annotations: str) -> None:
         """Push an alarm of the service again with other annotations; its marks stay."""
         event = {key: item[key] for key in ("metadata", "starts_at", "timeout", "attach_rule")}
         event["annotations"] = {**item["annotations"], **annotations}
-        url = f"{self.emulator.url}/v2/demo/push/events"
+        url = f"{self.emulator.url}/v2/{self.project}/push/events"
         requests.put(url, json={"events": [event]}, headers={"X-Auth-Token": "someone"}, timeout=10).raise_for_status()
 
     def active(self) -> list[str]:
         """The addresses of the stack's active alarms, one entry for each alarm."""
-        return sorted(
-            item["metadata"]["reconciler_address"]
-            for item in self.emulator.active_alarms()
-            if item["metadata"].get("reconciler_stack") == self.stack
-        )
+        return sorted(item["metadata"]["reconciler_address"] for item in self.items() if item["active"])
 
     def recorded(self) -> list[tuple[str, str]]:
         """Address and occurrence of every event of the stack on record, one entry for each event."""
         return sorted(
             (item["metadata"]["reconciler_address"], item["metadata"]["reconciler_occurrence"])
-            for item in self.emulator.alarms()
-            if item["metadata"].get("reconciler_stack") == self.stack and item["metadata"]["event_type"] == "event"
+            for item in self.items()
+            if item["metadata"]["event_type"] == "event"
         )
+
+    def items(self) -> list[dict[str, Any]]:
+        """All alarms and events of the stack that its project holds, those that have ended too."""
+        return [
+            item
+            for item in self.emulator.alarms()
+            if item["metadata"].get("reconciler_stack") == self.stack and item["project_id"] == self.project
+        ]
 
     def pushes(self) -> list[int]:
         """How many items each push request had, in order."""
@@ -166,7 +244,7 @@ def rig(
     start: Callable[[Settings], Emulator], path: Path, settings: Settings | None = None, **configuration: object
 ) -> Rig:
     clock = FakeClock()
-    emulator = start(replace(settings or Settings(), clock=clock.now))
+    emulator = start(replace(settings or Settings(), clock=clock.service))
     return Rig(emulator, clock, path / "ledger.db", settings=configuration)
 
 
