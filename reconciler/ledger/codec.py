@@ -42,10 +42,10 @@ class Intent(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of the journal, as it is stored."""
+    """One row of the journal, as it is stored; ``run`` is the number of its run in a file, its id in a shared store."""
 
     step: str
-    run: int | None
+    run: int | str | None
     at: int
     body: str
     payloads: str | None = None

@@ -98,10 +98,11 @@ _COLUMNS = "owner, host, pid, acquired_at, expires_at, fence, pipeline, commit_i
 
 
 class Present(NamedTuple):
-    """The present by the wall clock (epoch ms), and by the machine's own where there is one."""
+    """The present by the wall clock (epoch ms), the machine's own where there is one, and a shared store's."""
 
     now: int
     boot: BootTime | None
+    store: int | None = None
 
 
 class _Lease(NamedTuple):
@@ -155,11 +156,7 @@ def current(connection: sqlite3.Connection, present: Present, host: str) -> Hold
 def check(connection: sqlite3.Connection, holder: Holder) -> None:
     """Raise LeaseLostError unless the lease is still this holder's; nobody can take it before the transaction ends."""
     lease = _read(connection)
-    if lease is None:
-        raise LeaseLostError("the lease on this stack was broken or given back: nothing more may be sent")
-    found = lease.holder
-    if (found.owner, found.host, found.pid, found.fence) != (holder.owner, holder.host, holder.pid, holder.fence):
-        raise LeaseLostError(f"the lease on this stack was taken over by {found}")
+    check_holder(None if lease is None else lease.holder, holder)
 
 
 def check_running(connection: sqlite3.Connection, holder: Holder, present: Present) -> None:
@@ -167,7 +164,20 @@ def check_running(connection: sqlite3.Connection, holder: Holder, present: Prese
     check(connection, holder)
     lease = _read(connection)
     if lease is None or lease.has_lapsed(present):
-        raise LeaseLostError("the lease on this stack has lapsed: this run was stopped for too long to go on sending")
+        raise lapsed()
+
+
+def check_holder(found: Holder | None, holder: Holder) -> None:
+    """Raise LeaseLostError unless the holder found is this one."""
+    if found is None:
+        raise LeaseLostError("the lease on this stack was broken or given back: nothing more may be sent")
+    if (found.owner, found.host, found.pid, found.fence) != (holder.owner, holder.host, holder.pid, holder.fence):
+        raise LeaseLostError(f"the lease on this stack was taken over by {found}")
+
+
+def lapsed() -> LeaseLostError:
+    """The lease is still the run's, and its time is over."""
+    return LeaseLostError("the lease on this stack has lapsed: this run was stopped for too long to go on sending")
 
 
 def renew(connection: sqlite3.Connection, holder: Holder, present: Present, lifetime: int) -> Holder:

@@ -95,7 +95,7 @@ def is_behind(connection: sqlite3.Connection) -> bool:
     return bool(behind)
 
 
-def read_targets(connection: sqlite3.Connection) -> dict[int | None, dict[str, str]]:
+def read_targets(connection: sqlite3.Connection) -> dict[int | str | None, dict[str, str]]:
     """The targets of each run that told them, by the run's number."""
     found = connection.execute("SELECT number, targets FROM runs WHERE targets IS NOT NULL")
     return {number: json.loads(targets) for number, targets in found}

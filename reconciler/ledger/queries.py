@@ -133,6 +133,8 @@ def _begin(connection: sqlite3.Connection, number: int, present: Present) -> InF
     boot = content["boot"] and BootTime(*content["boot"])
     if boot and present.boot is not None and boot.boot == present.boot.boot:
         return InFlight(max(0, present.boot.at - boot.at), dead)
+    if present.store is not None and "stored" in content:
+        return InFlight(max(0, present.store - content["stored"]), dead)
     return InFlight(max(0, present.now - at), dead)
 
 
@@ -147,6 +149,8 @@ def entries(connection: sqlite3.Connection, run: str) -> list[Entry]:
         raise KeyError(f"there is no run {run}")
     if len(found) > 1 and found[0][1] != run:
         raise KeyError(f"more than one run begins with {run}")
+    intents = connection.execute("SELECT number FROM journal WHERE step = 'intend' AND run = ?", (found[0][0],))
+    _require(connection, {number for (number,) in intents})
     keys = connection.execute(
         "SELECT each.value FROM journal, json_each(journal.body, '$.key') AS each"
         " WHERE step = 'intend' AND run = ? ORDER BY journal.number, each.key",
@@ -257,11 +261,33 @@ def _chunks(keys: Iterable[str]) -> Iterator[str]:
         yield encode_keys(wanted[start : start + _CHUNK])
 
 
+class ThinRowsError(Exception):
+    """A query needs rows of the journal of which this copy has a part only; ``numbers`` are theirs."""
+
+    def __init__(self, numbers: frozenset[int]) -> None:
+        super().__init__(f"{len(numbers)} rows are not at hand")
+        self.numbers = numbers
+
+
+def _require(connection: sqlite3.Connection, numbers: Collection[int]) -> None:
+    """Raise ThinRowsError for intents without payloads, which a copy of a shared journal fetches when needed."""
+    thin = connection.execute(
+        "SELECT number FROM journal WHERE number IN (SELECT value FROM json_each(?)) AND step = 'intend'"
+        " AND payloads = ''",
+        (json.dumps(list(numbers)),),
+    )
+    found = frozenset(number for (number,) in thin)
+    if found:
+        raise ThinRowsError(found)
+
+
 _Standing = tuple[int, int, int, str | None, int | None, int | None, str | None, str | None, int | None]
 
 
 def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Iterator[Entry]:
     """The entries for rows of ``_STANDING``; each row of the journal is read once."""
+    rows = list(rows)
+    _require(connection, {row[0] for row in rows})
     intents: dict[int, tuple[str, int, Mapping[str, str], Sequence[Operation]]] = {}
     for intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at in rows:
         if intent not in intents:

@@ -1,0 +1,144 @@
+"""The replica: a shared ledger's journal as a SQLite ledger in memory, so that every store answers the same queries.
+
+Rows that have been replayed are kept thin: what a query rarely needs of them is fetched when it does.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
+
+from reconciler.ledger import schema
+from reconciler.ledger.codec import Row, encode, encode_origin
+from reconciler.ledger.database import connect
+from reconciler.ledger.projection import is_behind, project
+from reconciler.ledger.protocol import Run, RunState
+from reconciler.ledger.store import Snapshot, Stored
+
+_THIN = """
+UPDATE journal SET payloads = '', body = '{"provider":' || json_extract(body, '$.provider') || '}'
+WHERE step = 'intend' AND payloads != ''
+"""
+
+_DONE_WITH = """
+DELETE FROM journal WHERE step IN ('settle', 'confirm')
+  OR (step = 'begin' AND number NOT IN
+    (SELECT begun FROM operations WHERE begun IS NOT NULL AND (status IS NULL OR status = 'unknown')))
+"""
+
+_RUN = """
+INSERT INTO runs (number, id, plan_id, command, started_at, ended_at, state, targets, origin)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET plan_id = excluded.plan_id, command = excluded.command,
+  ended_at = excluded.ended_at, state = excluded.state, targets = excluded.targets, origin = excluded.origin
+"""
+
+
+class Replica:
+    """The journal of one stack up to row ``last``."""
+
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        """Raises ValueError where the snapshot is not whole, or is of a newer version."""
+        self.connection = connect(":memory:")
+        self.last = 0
+        if snapshot is not None:
+            self._load(snapshot)
+        schema.migrate(self.connection)
+        # A run or an intent that a prune removed may still be referred to.
+        self.connection.execute("PRAGMA foreign_keys = OFF")
+        found = self.connection.execute("SELECT id, number FROM runs")
+        self.runs: dict[str, int] = dict(found.fetchall())
+        self.unfolded_bytes = 0
+
+    def _load(self, snapshot: Snapshot) -> None:
+        try:
+            self.connection.deserialize(zlib.decompress(snapshot.data))
+            found = schema.version(self.connection)
+        except (zlib.error, sqlite3.Error) as error:
+            raise ValueError(f"a snapshot is damaged ({error})") from error
+        if found > schema.VERSION:
+            raise ValueError(f"its snapshot was written by a newer reconciler: format {found}")
+        self.last = snapshot.number
+
+    def add(self, rows: Iterable[Stored]) -> None:
+        """Take over rows that follow; raises ValueError for one that is not what was written."""
+        connection = self.connection
+        connection.execute("BEGIN")
+        try:
+            for number, stored_at, row in rows:
+                row.check()
+                self._add(connection, number, stored_at, row)
+                self.last = number
+        finally:
+            connection.execute("COMMIT")
+
+    def _add(self, connection: sqlite3.Connection, number: int, stored_at: int, row: Row) -> None:
+        if row.step == "run":
+            connection.execute(_RUN, (number, row.run, *json.loads(row.body)))
+            self.runs.setdefault(str(row.run), number)
+        elif row.step == "end":
+            state, ended_at = json.loads(row.body)
+            connection.execute("UPDATE runs SET state = ?, ended_at = ? WHERE id = ?", (state, ended_at, row.run))
+        elif row.step in ("intend", "begin", "settle", "confirm"):
+            body = f'{row.body[:-1]},"stored":{stored_at:d}}}' if row.step == "begin" else row.body
+            kept = row._replace(run=self._number(row), body=body).sealed()
+            connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *kept))
+            self.unfolded_bytes += len(row.body) + len(row.payloads or "")
+        else:
+            raise ValueError(f"row {number} has an unknown step: a newer reconciler wrote it")
+
+    def fill(self, rows: Mapping[int, Row]) -> None:
+        """Put back what thin rows lack."""
+        for number, row in rows.items():
+            row.check()
+            kept = row._replace(run=self._number(row)).sealed()
+            self.connection.execute(
+                "UPDATE journal SET body = ?, payloads = ?, digest = ? WHERE number = ?",
+                (kept.body, kept.payloads, kept.digest, number),
+            )
+
+    def _number(self, row: Row) -> int | None:
+        if row.run is None:
+            return None
+        if row.run not in self.runs:
+            raise ValueError(f"the run {row.run} of a row is missing")
+        return self.runs[str(row.run)]
+
+    def fold(self) -> None:
+        """Replay what was added, and make it thin."""
+        if not is_behind(self.connection):
+            return
+        self.connection.execute("BEGIN")
+        try:
+            project(self.connection)
+            self.connection.execute(_THIN)
+            self.connection.execute(_DONE_WITH)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.unfolded_bytes = 0
+
+    def snapshot(self) -> Snapshot:
+        """The state of all rows so far."""
+        self.fold()
+        self.connection.execute(_THIN)
+        self.connection.execute("VACUUM")
+        return Snapshot(self.last, zlib.compress(self.connection.serialize(), 1))
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def run_row(run: Run, now: int) -> Row:
+    """The row that begins a run."""
+    targets = encode(dict(run.targets)) if run.targets else None
+    fields = (run.plan_id, run.command, run.started_at, run.ended_at, run.state.value, targets)
+    return Row("run", run.id, now, encode([*fields, encode_origin(run.origin)]))
+
+
+def end_row(run: str, state: RunState, now: int) -> Row:
+    """The row that ends a run."""
+    return Row("end", run, now, encode([state.value, now]))

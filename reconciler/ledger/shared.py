@@ -1,0 +1,321 @@
+"""The ledger in a shared store: a journal store, and a replica of its journal that answers every query."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from socket import gethostname
+from threading import RLock
+from types import MappingProxyType
+from typing import TypeVar
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.ledger import queries
+from reconciler.ledger.codec import Row, encode_begin, encode_confirmed, encode_intent, encode_outcomes
+from reconciler.ledger.lease import BootTime, Present, boot_time, check_holder, fingerprint, is_dead, lapsed
+from reconciler.ledger.protocol import Entry, Holder, InFlight, LeaseHeldError, LedgerView, Run, RunState
+from reconciler.ledger.queries import ThinRowsError
+from reconciler.ledger.replica import Replica, end_row, run_row
+from reconciler.ledger.store import Claim, Fence, JournalStore, Lease, Stored
+
+_ATTEMPTS = 30
+"""How often rows are offered while others add theirs at the same time."""
+
+_FOLD_BYTES = 64_000_000
+"""How much is kept of rows before they are replayed and made thin."""
+
+SNAPSHOT_BYTES = 100_000
+"""How much is added to the journal, at the least, before the next snapshot is worth its size."""
+
+_T = TypeVar("_T")
+
+
+class SharedLedger:
+    """See ``reconciler.ledger.protocol.Ledger``; any number of threads may call it, they take turns."""
+
+    def __init__(
+        self,
+        store: JournalStore,
+        *,
+        reading: bool = False,
+        clock: Callable[[], BootTime | None] = boot_time,
+        snapshot_bytes: int = SNAPSHOT_BYTES,
+    ) -> None:
+        self._store = store
+        self._reading = reading
+        self._boot_time = clock
+        self._process = fingerprint(os.getpid())
+        self._lock = RLock()
+        self._replica: Replica | None = None
+        self._ahead = 0
+        self._batch: list[tuple[Row, Holder | None, bool]] | None = None
+        self._unsaved = 0
+        self._snapshot_size = 0
+        self._snapshot_bytes = snapshot_bytes
+
+    def acquire(
+        self,
+        owner: str,
+        host: str,
+        pid: int,
+        now: int,  # noqa: ARG002 - the store has its own clock
+        lifetime: int,
+        *,
+        pipeline: str | None = None,
+        commit: str | None = None,
+    ) -> Holder:
+        claim = Claim(secrets.token_hex(8), owner, host, pid, fingerprint(pid), pipeline, commit)
+        dead: int | None = None
+        with self._writing():
+            while True:
+                holder = self._store.take(claim, lifetime, dead)
+                if holder is not None:
+                    return holder
+                lease = self._store.lease()
+                if lease is None or lease.has_lapsed:
+                    continue
+                if lease.holder.fence == dead or not self._has_died(lease, host):
+                    raise LeaseHeldError(lease.holder)
+                dead = lease.holder.fence
+
+    def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:  # noqa: ARG002
+        with self._writing():
+            renewed = self._store.renew(holder.fence, lifetime)
+            if renewed is None:
+                self._check(holder, running=False)
+                raise lapsed()
+            return renewed
+
+    def release(self, holder: Holder) -> None:
+        with self._writing():
+            self._store.release(holder.fence)
+
+    def holder(self, now: int) -> Holder | None:  # noqa: ARG002
+        with self._lock:
+            lease = self._store.lease()
+        if lease is None or lease.has_lapsed or self._has_died(lease, gethostname()):
+            return None
+        return lease.holder
+
+    def unlock(self) -> Holder | None:
+        with self._lock:
+            return None if self._reading else self._store.unlock()
+
+    def begin(self, holder: Holder, run: Run) -> None:
+        self._add(run_row(run, run.started_at), holder)
+
+    def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
+        """As the protocol says; raises ValueError for a run that was not begun, DiagnosticError for an operation that
+        cannot be written down.
+        """
+        if not operations:
+            return
+        try:
+            intent = encode_intent(operations)
+        except ValueError as error:
+            raise self._error(
+                f"cannot hold an operation: {error}", "look for odd characters in the configuration"
+            ) from error
+        with self._lock:
+            if run not in self._replayed().runs and all(row.run != run for row, _, _ in self._batch or ()):
+                raise ValueError(f"the run {run} was not begun")
+            self._add(Row("intend", run, now, *intent), holder)
+
+    def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
+        body = encode_begin(keys, self._boot_time(), self._process)
+        self._add(Row("begin", None, now, body), holder, running=True)
+
+    def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
+        found = list(outcomes)
+        if found:
+            self._add(Row("settle", None, now, encode_outcomes(found)))
+
+    def confirm(self, keys: Iterable[str], now: int, shown: Mapping[str, str] = MappingProxyType({})) -> None:
+        found = list(keys)
+        if found:
+            self._add(Row("confirm", None, now, encode_confirmed(found, shown)))
+
+    def end(self, run: str, state: RunState, now: int) -> None:
+        self._add(end_row(run, state, now))
+
+    def open_intents(self) -> Sequence[Entry]:
+        return self._query(lambda replica: queries.open_intents(replica.connection))
+
+    def in_flight(self, now: int) -> Mapping[str, InFlight]:
+        def query(replica: Replica) -> Mapping[str, InFlight]:
+            present = Present(now, self._boot_time(), _wall_clock() + self._ahead)
+            return queries.in_flight(replica.connection, present)
+
+        return self._query(query)
+
+    def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
+        found = list(keys)
+        return self._query(lambda replica: queries.statuses(replica.connection, found))
+
+    def shown(self, keys: Iterable[str]) -> Mapping[str, str]:
+        found = list(keys)
+        return self._query(lambda replica: queries.shown(replica.connection, found))
+
+    def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
+        """As the protocol says; ``cleared`` and ``orphans`` reach back 30 days."""
+        return self._query(lambda replica: queries.view(replica.connection, now, visible_within, targets))
+
+    def runs(self) -> Sequence[Run]:
+        return self._query(lambda replica: queries.runs(replica.connection))
+
+    def entries(self, run: str) -> Sequence[Entry]:
+        return self._query(lambda replica: queries.entries(replica.connection, run))
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Group several writes into one durable step: all of them are kept, or none where the block raises.
+
+        Other threads wait until the block ends, so don't send within it.
+        """
+        with self._lock:
+            outermost, earlier = self._batch is None, len(self._batch or ())
+            rows = self._batch = [] if self._batch is None else self._batch
+            try:
+                yield
+            except BaseException:
+                del rows[earlier:]
+                raise
+            finally:
+                self._batch = None if outermost else rows
+            if outermost and rows:
+                fenced = [(holder, running) for _, holder, running in rows if holder is not None]
+                holder = fenced[0][0] if fenced else None
+                self._append([row for row, _, _ in rows], holder, any(running for _, running in fenced))
+
+    def close(self) -> None:
+        """Close the store; a snapshot is kept where the next to open it would have to replay much."""
+        with self._lock:
+            try:
+                if not self._reading:
+                    with suppress(DiagnosticError, ValueError):
+                        self._save_snapshot()
+            finally:
+                self._store.close()
+                if self._replica is not None:
+                    self._replica.close()
+
+    def _add(self, row: Row, holder: Holder | None = None, *, running: bool = False) -> None:
+        with self._writing():
+            if self._batch is None:
+                self._append([row], holder, running)
+            else:
+                self._batch.append((row, holder, running))
+
+    def _append(self, rows: Sequence[Row], holder: Holder | None, running: bool) -> None:
+        """Add rows behind the last one; raises LeaseLostError unless the lease is the holder's."""
+        sealed = [row.sealed() for row in rows]
+        replica = self._opened()
+        fence = None if holder is None else Fence(holder.fence, running)
+        for _ in range(_ATTEMPTS):
+            if self._store.append(sealed, replica.last, fence):
+                now = _wall_clock() + self._ahead
+                self._take_over(replica, [Stored(replica.last + n, now, row) for n, row in enumerate(sealed, 1)])
+                return
+            known = replica.last
+            if self._was_added(sealed, self._refresh(replica)):
+                return
+            if holder is not None:
+                self._check(holder, running=running)
+            if replica.last == known:
+                time.sleep(0.01)
+        raise self._error("is written by too many others at once", "try again in a moment")
+
+    @staticmethod
+    def _was_added(sealed: Sequence[Row], news: Sequence[Stored]) -> bool:
+        """Whether the rows are among those read: then only the answer to an earlier try was lost."""
+        digests, found = [row.digest for row in sealed], [stored.row.digest for stored in news]
+        return any(found[start : start + len(digests)] == digests for start in range(len(found) - len(digests) + 1))
+
+    def _check(self, holder: Holder, *, running: bool) -> None:
+        lease = self._store.lease()
+        check_holder(None if lease is None else lease.holder, holder)
+        if running and lease is not None and lease.has_lapsed:
+            raise lapsed()
+
+    def _query(self, query: Callable[[Replica], _T]) -> _T:
+        """Answer a query from the replica, brought up to date; rows that it has in part are fetched."""
+        with self._lock, self._checked():
+            replica = self._opened()
+            self._refresh(replica)
+            replica.fold()
+            while True:
+                try:
+                    return query(replica)
+                except ThinRowsError as thin:
+                    found = self._store.fetch(thin.numbers)
+                    missing = thin.numbers - found.keys()
+                    if missing:
+                        raise ValueError(f"row {min(missing)} of the journal is missing") from None
+                    replica.fill(found)
+
+    def _replayed(self) -> Replica:
+        """The replica as far as it is known; read once."""
+        with self._checked():
+            return self._opened()
+
+    def _opened(self) -> Replica:
+        if self._replica is None:
+            snapshot = self._store.snapshot()
+            self._snapshot_size = 0 if snapshot is None else len(snapshot.data)
+            self._replica = Replica(snapshot)
+            self._refresh(self._replica)
+        return self._replica
+
+    def _refresh(self, replica: Replica) -> Sequence[Stored]:
+        """Read the rows that follow."""
+        with self._checked():
+            reading = self._store.read(replica.last)
+            self._ahead = reading.now - _wall_clock()
+            self._take_over(replica, reading.rows)
+            return reading.rows
+
+    def _take_over(self, replica: Replica, rows: Sequence[Stored]) -> None:
+        replica.add(rows)
+        self._unsaved += sum(len(row.body) + len(row.payloads or "") for _, _, row in rows)
+        if replica.unfolded_bytes > _FOLD_BYTES:
+            replica.fold()
+
+    def _save_snapshot(self) -> None:
+        if self._replica is not None and self._unsaved >= self._worth():
+            self._store.save_snapshot(self._replica.snapshot())
+
+    def _worth(self) -> int:
+        """How many bytes of rows are worth a snapshot: the larger the last was, the more."""
+        return max(self._snapshot_bytes, self._snapshot_size if self._snapshot_bytes else 0)
+
+    def _has_died(self, lease: Lease, host: str) -> bool:
+        """Whether the holder's process was one of this machine, and is gone."""
+        return lease.process is not None and lease.holder.host == host and is_dead(lease.holder.pid, lease.process)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            if self._reading:
+                raise self._error("cannot be written: it is open for reading only", None)
+            yield
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Raise what reading a row met that is not what was written as a diagnostic."""
+        try:
+            yield
+        except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+            raise self._error(
+                f"is damaged: {error}", "restore it from a backup, or copy its sound rows: reconciler ledger copy"
+            ) from error
+
+    def _error(self, what: str, hint: str | None) -> DiagnosticError:
+        return DiagnosticError(Diagnostic(f"the ledger {self._store.label} {what}", hint=hint))
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000
