@@ -1,0 +1,156 @@
+"""The location of a ledger: a file in a directory, or a store that a URL names; its module is imported only then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.ledger.protocol import Ledger
+from reconciler.ledger.store import JournalStore, StackState
+
+VARIABLE = "RECONCILER_LEDGER"
+"""The environment variable that says where ledgers are."""
+
+DIRECTORY = ".reconciler"
+"""The directory of ledgers beside a configuration that names none."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_CREDENTIALS = re.compile(r"(?<=://)([^/@:\s]*):[^/\s]*@")
+_PASSWORD = re.compile(r"(?i)((?:password|secret|token|key)[a-z_]*=)[^&\s]*")
+
+
+def is_url(text: str) -> bool:
+    """Whether a text names a shared ledger, known or not, rather than a directory."""
+    return _SCHEME.match(text) is not None
+
+
+def scheme(text: str) -> str | None:
+    """The scheme of a URL, in lower case; None for a path."""
+    found = _SCHEME.match(text)
+    return None if found is None else found[1].lower()
+
+
+def mask(url: str) -> str:
+    """The URL without a password."""
+    return _PASSWORD.sub(r"\1***", _CREDENTIALS.sub(r"\1:***@", url))
+
+
+def credentials(url: str) -> frozenset[str]:
+    """The texts of a URL that must not be shown."""
+    found = _CREDENTIALS.search(url)
+    texts = {found[0].partition(":")[2][:-1]} if found else set()
+    texts |= {pair[0].partition("=")[2] for pair in _PASSWORD.finditer(url)}
+    return frozenset(text for text in texts if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the ledger of a stack is: ``place`` is a directory or a URL."""
+
+    place: Path | str
+    stack: str
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a local ledger."""
+        return self.place / f"{self.stack}.db" if isinstance(self.place, Path) else None
+
+    @property
+    def is_shared(self) -> bool:
+        return isinstance(self.place, str)
+
+    def __str__(self) -> str:
+        """The place as messages say it."""
+        return mask(self.place) if isinstance(self.place, str) else str(self.path)
+
+
+def open_at(location: Location) -> Ledger:
+    """Open a stack's ledger for writing, made if there is none. Raises DiagnosticError where it cannot be used."""
+    if location.path is not None:
+        from reconciler.ledger.sqlite import open_ledger
+
+        return open_ledger(location.path)
+    from reconciler.ledger.shared import SharedLedger
+
+    return SharedLedger(open_store(location))
+
+
+def read_at(location: Location) -> Ledger:
+    """Open a stack's ledger for reading beside any writer; what is not there is an empty ledger, and is not made."""
+    if location.path is not None:
+        from reconciler.ledger.sqlite import read_ledger
+
+        return read_ledger(location.path)
+    from reconciler.ledger.shared import SharedLedger
+
+    return SharedLedger(open_store(location, reading=True), reading=True)
+
+
+def open_store(location: Location, *, reading: bool = False) -> JournalStore:
+    """The store of a shared ledger. Raises DiagnosticError where it cannot be used, or its extra is not installed."""
+    url = str(location.place)
+    with _extra_needed(url):
+        return _kind(url).open(url, location.stack, reading)
+
+
+def list_stacks(url: str) -> Sequence[StackState]:
+    """Every stack of a shared ledger, by name."""
+    with _extra_needed(url):
+        return _kind(url).stacks(url)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of shared ledger, and the extra that has what it needs."""
+
+    extra: str
+    open: Callable[[str, str, bool], JournalStore]
+    stacks: Callable[[str], Sequence[StackState]]
+
+
+def _open_postgres(url: str, stack: str, reading: bool) -> JournalStore:
+    from reconciler.ledger.postgres import PostgresStore
+
+    return PostgresStore(url, stack, reading=reading)
+
+
+def _list_postgres(url: str) -> Sequence[StackState]:
+    from reconciler.ledger import postgres
+
+    return postgres.list_stacks(url)
+
+
+_POSTGRES = _Kind("postgres", _open_postgres, _list_postgres)
+_KINDS = {"postgresql": _POSTGRES, "postgres": _POSTGRES}
+
+SCHEMES = tuple(_KINDS)
+"""The schemes of shared ledgers."""
+
+
+def _kind(url: str) -> _Kind:
+    name = scheme(url) or ""
+    if name not in _KINDS:
+        raise DiagnosticError(Diagnostic(f"no ledger can be kept at {name}:", hint=f"known: a directory, {_known()}"))
+    return _KINDS[name]
+
+
+def _known() -> str:
+    return ", ".join(f"{name}://..." for name in SCHEMES if name != "postgres")
+
+
+@contextmanager
+def _extra_needed(url: str) -> Iterator[None]:
+    """Tell of an extra that is not installed."""
+    kind = _kind(url)
+    try:
+        yield
+    except ImportError as error:
+        if (error.name or "").startswith("reconciler"):
+            raise
+        summary = f"the ledger {mask(url)} needs the extra {kind.extra}, which is not installed ({error})"
+        hint = f'run: pip install "alarm-reconciler[{kind.extra}]"'
+        raise DiagnosticError(Diagnostic(summary, hint=hint)) from None

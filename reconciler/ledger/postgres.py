@@ -1,0 +1,218 @@
+"""The journal store in PostgreSQL: many stacks in one schema, over connections that are made again when they drop.
+
+Each statement is a transaction of its own and keeps nothing in the session, so that a pooler may hand each to another
+connection. Instants are those of ``clock_timestamp()``, in epoch milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from reconciler.ledger.codec import Row
+from reconciler.ledger.postgres_link import Link
+from reconciler.ledger.postgres_schema import prepare
+from reconciler.ledger.protocol import Holder
+from reconciler.ledger.store import Claim, Fence, Lease, Reading, Snapshot, StackState, Stored
+
+_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_HOLDER = "owner, host, pid, acquired_at, expires_at, fence, pipeline, commit_id"
+
+_TAKE: LiteralString = f"""
+UPDATE {{stack}} SET fence = fence + 1, claim = %(id)s, owner = %(owner)s, host = %(host)s, pid = %(pid)s,
+  process = %(process)s, pipeline = %(pipeline)s, commit_id = %(commit)s, acquired_at = {_NOW},
+  expires_at = {_NOW} + %(lifetime)s
+WHERE stack = %(stack)s AND claim IS DISTINCT FROM %(id)s
+  AND (owner IS NULL OR expires_at <= {_NOW} OR fence = %(over)s)
+RETURNING {_HOLDER}
+"""  # noqa: S608 - constants
+
+_MINE: LiteralString = f"SELECT {_HOLDER} FROM {{stack}} WHERE stack = %s AND claim = %s AND owner IS NOT NULL"  # noqa: S608
+
+_LEASE: LiteralString = (
+    f"SELECT {_HOLDER}, process, expires_at <= {_NOW} FROM {{stack}} WHERE stack = %s AND owner IS NOT NULL"  # noqa: S608
+)
+
+_RENEW: LiteralString = f"""
+UPDATE {{stack}} SET expires_at = {_NOW} + %s WHERE stack = %s AND fence = %s AND owner IS NOT NULL RETURNING {_HOLDER}
+"""  # noqa: S608
+
+_RELEASE: LiteralString = "UPDATE {stack} SET owner = NULL, claim = NULL WHERE stack = %s AND fence = %s"
+
+_UNLOCK: LiteralString = f"""
+WITH held AS (SELECT {_HOLDER} FROM {{stack}} WHERE stack = %(stack)s AND owner IS NOT NULL FOR UPDATE),
+freed AS (UPDATE {{stack}} SET owner = NULL, claim = NULL WHERE stack = %(stack)s AND EXISTS (SELECT FROM held))
+SELECT {_HOLDER} FROM held
+"""  # noqa: S608
+
+_ROW = "({}::bigint, %s::text, %s::text, %s::bigint, %s::text, %s::text, %s::text)"
+
+# The row of the stack is locked until the rows are committed: no other can take the lease, or the same numbers.
+_APPEND: LiteralString = f"""
+WITH held AS (
+  UPDATE {{stack}} SET last = last + %s WHERE stack = %s AND last = %s AND {{fence}} RETURNING last - %s AS before
+)
+INSERT INTO {{journal}} (stack, number, stored_at, step, run, at, body, payloads, digest)
+SELECT %s, held.before + r.place, {_NOW}, r.step, r.run, r.at, r.body, r.payloads, r.digest
+FROM held, (VALUES {{rows}}) AS r (place, step, run, at, body, payloads, digest)
+"""  # noqa: S608
+
+_FENCES: Mapping[bool | None, LiteralString] = {
+    None: "TRUE",
+    False: "fence = %s AND owner IS NOT NULL",
+    True: f"fence = %s AND owner IS NOT NULL AND expires_at > {_NOW}",
+}
+
+_COLUMNS: LiteralString = "step, run, at, body, payloads, digest"
+
+# One row more, without a number, has the clock: also where there is nothing to read.
+_READ: LiteralString = f"""
+SELECT number, stored_at, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number > %s
+UNION ALL SELECT NULL, {_NOW}, '', NULL, 0, '', NULL, NULL ORDER BY 1
+"""  # noqa: S608
+
+
+class PostgresStore:
+    """See ``reconciler.ledger.store.JournalStore``; ``url`` is a libpq URL, whose ``schema`` names the schema.
+
+    With ``reading`` nothing is made: where the tables or the stack are missing, there is nothing to read.
+    """
+
+    def __init__(self, url: str, stack: str, *, reading: bool = False) -> None:
+        self._link = Link(url)
+        self.label = self._link.label
+        self._stack = stack
+        self._exists = prepare(self._link, create=not reading)
+        if not reading:
+            self._run("INSERT INTO {stack} (stack) VALUES (%s) ON CONFLICT DO NOTHING", stack)
+
+    def take(self, claim: Claim, lifetime: int, over: int | None = None) -> Holder | None:
+        values = {**claim._asdict(), "lifetime": lifetime, "over": over, "stack": self._stack}
+        taken = self._link.rows(self._link.statement(_TAKE), values) or self._rows(_MINE, self._stack, claim.id)
+        return Holder(*taken[0]) if taken else None
+
+    def lease(self) -> Lease | None:
+        found = self._rows(_LEASE, self._stack)
+        return Lease(Holder(*found[0][:8]), *found[0][8:]) if found else None
+
+    def renew(self, fence: int, lifetime: int) -> Holder | None:
+        found = self._rows(_RENEW, lifetime, self._stack, fence)
+        return Holder(*found[0]) if found else None
+
+    def release(self, fence: int) -> None:
+        self._run(_RELEASE, self._stack, fence)
+
+    def unlock(self) -> Holder | None:
+        found = self._link.rows(self._link.statement(_UNLOCK), {"stack": self._stack}) if self._exists else []
+        return Holder(*found[0]) if found else None
+
+    def append(self, rows: Sequence[Row], after: int, fence: Fence | None) -> bool:
+        count = len(rows)
+        statement = self._link.statement(
+            _APPEND,
+            fence=sql.SQL(_FENCES[None if fence is None else fence.running]),
+            rows=sql.SQL(", ").join(sql.SQL(_ROW).format(place) for place in range(1, count + 1)),
+        )
+        fenced = () if fence is None else (fence.number,)
+        values = (count, self._stack, after, *fenced, count, self._stack, *(value for row in rows for value in row))
+        return self._link.count(statement, values) > 0
+
+    def read(self, after: int) -> Reading:
+        if not self._exists:
+            return Reading(self._link.now(), ())
+        found = self._rows(_READ, self._stack, after)
+        *rows, (_, now, *_) = found
+        return Reading(now, [Stored(number, at, Row(*row)) for number, at, *row in rows])
+
+    def fetch(self, numbers: Collection[int]) -> Mapping[int, Row]:
+        found = self._rows(
+            f"SELECT number, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number = ANY (%s)",  # noqa: S608
+            self._stack,
+            list(numbers),
+        )
+        return {number: Row(*row) for number, *row in found}
+
+    def snapshot(self) -> Snapshot | None:
+        found = self._rows("SELECT number, data FROM {snapshot} WHERE stack = %s", self._stack)
+        return Snapshot(found[0][0], bytes(found[0][1])) if found else None
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        self._run(
+            "INSERT INTO {snapshot} AS s (stack, number, data) VALUES (%s, %s, %s) ON CONFLICT (stack) DO UPDATE"
+            " SET number = excluded.number, data = excluded.data WHERE s.number < excluded.number",
+            self._stack,
+            snapshot.number,
+            snapshot.data,
+        )
+
+    def prune(self, keep: Collection[int], snapshot: Snapshot) -> None:
+        self._run(
+            "WITH kept AS (INSERT INTO {snapshot} AS s (stack, number, data) VALUES (%s, %s, %s)"
+            " ON CONFLICT (stack) DO UPDATE SET number = excluded.number, data = excluded.data"
+            " WHERE s.number <= excluded.number RETURNING number)"
+            " DELETE FROM {journal} j USING kept WHERE j.stack = %s AND j.number <= kept.number"
+            " AND j.number != ALL (%s::bigint[])",
+            self._stack,
+            snapshot.number,
+            snapshot.data,
+            self._stack,
+            list(keep),
+        )
+
+    def document(self, name: str) -> str | None:
+        found = self._rows("SELECT body FROM {document} WHERE stack = %s AND name = %s", self._stack, name)
+        return str(found[0][0]) if found else None
+
+    def documents(self, prefix: str) -> Mapping[str, str]:
+        return dict(
+            self._rows(
+                "SELECT name, body FROM {document} WHERE stack = %s AND starts_with(name, %s) ORDER BY name",
+                self._stack,
+                prefix,
+            )
+        )
+
+    def put_document(self, name: str, text: str) -> None:
+        self._run(
+            "INSERT INTO {document} (stack, name, body) VALUES (%s, %s, %s)"
+            " ON CONFLICT (stack, name) DO UPDATE SET body = excluded.body",
+            self._stack,
+            name,
+            text,
+        )
+
+    def delete_document(self, name: str) -> None:
+        self._run("DELETE FROM {document} WHERE stack = %s AND name = %s", self._stack, name)
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _rows(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        return self._link.rows(self._link.statement(statement), values) if self._exists else []
+
+    def _run(self, statement: LiteralString, *values: object) -> None:
+        self._link.count(self._link.statement(statement), values)
+
+
+def list_stacks(url: str) -> list[StackState]:
+    """Every stack of a shared ledger, by name."""
+    link = Link(url)
+    try:
+        if not prepare(link, create=False):
+            return []
+        found = link.rows(
+            link.statement(
+                f"SELECT stack, last, {_HOLDER}, process, expires_at <= {_NOW},"  # noqa: S608
+                " (SELECT stored_at FROM {journal} j WHERE j.stack = s.stack AND j.number = s.last)"
+                " FROM {stack} s ORDER BY stack"
+            ),
+            (),
+        )
+    finally:
+        link.close()
+    return [
+        StackState(row[0], row[1], None if row[2] is None else Lease(Holder(*row[2:10]), row[10], row[11]), row[12])
+        for row in found
+    ]

@@ -1,0 +1,104 @@
+"""The tables of a ledger in PostgreSQL, as an ordered list of migrations."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from psycopg import sql
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.ledger.postgres_link import Link
+
+_FIRST: tuple[LiteralString, ...] = (
+    # One row for each stack: the last number of its journal, and its lease; owner is NULL while nobody holds it.
+    """CREATE TABLE {stack} (
+  stack       text PRIMARY KEY,
+  last        bigint NOT NULL DEFAULT 0,
+  fence       bigint NOT NULL DEFAULT 0,
+  claim       text,
+  owner       text,
+  host        text,
+  pid         bigint,
+  process     text,
+  pipeline    text,
+  commit_id   text,
+  acquired_at bigint,
+  expires_at  bigint
+)""",
+    # Rows are only ever added, and removed by a prune. Instants are epoch milliseconds; "at" is the runner's clock.
+    """CREATE TABLE {journal} (
+  stack     text NOT NULL REFERENCES {stack},
+  number    bigint NOT NULL,
+  stored_at bigint NOT NULL,
+  step      text NOT NULL,
+  run       text,
+  at        bigint NOT NULL,
+  body      text NOT NULL,
+  payloads  text,
+  digest    text NOT NULL,
+  PRIMARY KEY (stack, number)
+)""",
+    # The state that the journal makes up to a row: a compressed SQLite database.
+    """CREATE TABLE {snapshot} (
+  stack  text PRIMARY KEY REFERENCES {stack},
+  number bigint NOT NULL,
+  data   bytea NOT NULL
+)""",
+    "ALTER TABLE {snapshot} ALTER COLUMN data SET STORAGE EXTERNAL",
+    # The records of drills.
+    """CREATE TABLE {document} (
+  stack text NOT NULL REFERENCES {stack},
+  name  text NOT NULL,
+  body  text NOT NULL,
+  PRIMARY KEY (stack, name)
+)""",
+)
+
+MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST,)
+"""The n-th group brings a schema of version n - 1 to version n; never edit one that has been released."""
+
+VERSION = len(MIGRATIONS)
+
+
+def prepare(link: Link, *, create: bool) -> bool:
+    """Whether the tables exist; with ``create`` they are made and brought to the newest version first.
+
+    Raises DiagnosticError where a newer version made them.
+    """
+    found = _version(link)
+    if found > VERSION:
+        raise DiagnosticError(
+            Diagnostic(
+                f"the ledger {link.label} was written by a newer reconciler: its format is {found},"
+                f" this one reads up to {VERSION}",
+                hint="upgrade reconciler",
+            )
+        )
+    if found < VERSION and create:
+        _migrate(link)
+        return True
+    return found > 0
+
+
+def _version(link: Link) -> int:
+    """The version of the tables; 0 where there are none."""
+    ((exists,),) = link.rows(
+        sql.SQL("SELECT to_regclass({}) IS NOT NULL").format(sql.Literal(link.qualified("version"))), ()
+    )
+    return int(link.rows(link.statement("SELECT version FROM {version}"), ())[0][0]) if exists else 0
+
+
+def _migrate(link: Link) -> None:
+    """Make what is missing, in one transaction under a lock that other schemas do not share."""
+    with link.transaction() as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"reconciler {link.schema}",))
+        ((schemas,),) = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", (link.schema,))
+        if not schemas:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(link.schema)))
+        connection.execute(link.statement("CREATE TABLE IF NOT EXISTS {version} (version bigint NOT NULL)"))
+        found = connection.execute(link.statement("SELECT version FROM {version}")).fetchone()
+        if found is None:
+            connection.execute(link.statement("INSERT INTO {version} VALUES (0)"))
+        for statement in (text for group in MIGRATIONS[found[0] if found else 0 :] for text in group):
+            connection.execute(link.statement(statement))
+        connection.execute(link.statement("UPDATE {version} SET version = %s"), (VERSION,))
