@@ -19,9 +19,10 @@ from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.errors import explain
+from reconciler.ledger.protocol import LedgerView
 from reconciler.ledger.schema import VERSION
 from reconciler.ledger.sqlite import open_ledger, read_ledger
-from tests.ledger.samples import GONE, LIFETIME, NOW, begun, event, operations
+from tests.ledger.samples import GONE, LIFETIME, NOW, begun, event, operations, take
 
 OLD = Path(__file__).with_name("version_1.sql")
 NOBODY = 65_534
@@ -242,3 +243,12 @@ with begun(Path(sys.argv[1])) as (ledger, holder):
     assert "cannot be read or written" in message or "the disk is full" in message
     entries = open_ledger(path).entries("run-1")
     assert len(entries) == 1 + 100 * int(number)
+
+
+def test_a_missing_file_reads_as_an_empty_ledger_and_is_not_made(path: Path) -> None:
+    for ledger in (read_ledger(path), open_ledger(path, create=False)):
+        assert ledger.view(NOW, 60_000) == LedgerView()
+        assert (ledger.runs(), ledger.open_intents(), ledger.holder(NOW), ledger.unlock()) == ([], [], None, None)
+        with pytest.raises(DiagnosticError, match="open for reading only"):
+            take(ledger)
+    assert not path.parent.exists()

@@ -1,0 +1,1 @@
+"""What every store of a ledger promises; each test runs against all of them."""

@@ -1,0 +1,36 @@
+"""The stores: each test of this directory that asks for a ``place`` runs in a new one of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.conformance.place import Place
+from tests.servers import pgbouncer, postgres
+
+
+def _sqlite(directory: Path) -> Path | str:
+    return directory / ".reconciler"
+
+
+def _postgres(_: Path) -> Path | str:
+    return postgres.server().schema()
+
+
+def _pgbouncer(_: Path) -> Path | str:
+    return pgbouncer.pooled(postgres.server().schema())
+
+
+STORES: dict[str, Callable[[Path], Path | str]] = {
+    "sqlite": _sqlite,
+    "postgres": _postgres,
+    "pgbouncer": _pgbouncer,
+}
+"""What makes a new, empty place for ledgers, by the name of the store; it may use the directory."""
+
+
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(STORES[request.param](tmp_path))
