@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.config.blocks.providers import Providers
-from reconciler.config.expressions.context import Reference
-from reconciler.config.expressions.scope import Scope
+from reconciler.config.expressions.scope import Reference, Scope
 from reconciler.config.yaml.source_map import Node
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.digest import digest

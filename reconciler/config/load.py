@@ -1,8 +1,11 @@
-"""Loading: from the texts of a configuration to a stack without errors, or to all of its problems at once."""
+"""Loading: from the files of a stack to a stack without errors, or to all of its problems at once."""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,8 +20,7 @@ from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
 from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
-from reconciler.config.expressions.context import Context, Reference
-from reconciler.config.expressions.scope import DRILLS, GUARDS, Scope
+from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
 from reconciler.config.expressions.template import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, Stack
 from reconciler.config.yaml.secret_lines import safe_lines
@@ -155,3 +157,47 @@ def _sensitive_texts(scope: Scope) -> Iterator[str]:
             pending.append(str(value))
         elif isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
             yield value
+
+
+_log = logging.getLogger(__name__)
+_KEY = re.compile(rb"""^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:(?=[ \t\r\n]|$)""", re.M)
+_CONTENT = re.compile(rb"^(?!#|%|---|\.\.\.)[ \t]*([^\s#])", re.M)
+_KNOWN = frozenset((*BUILT_IN, *DEFERRED))
+_NEAR = 0.85
+"""How close a key is to a known one to be a misspelled one."""
+_OBJECT = frozenset(["apiVersion", "kind"])
+"""The keys of a Kubernetes object, which may have ``data`` too."""
+
+
+def select_stack_files(sources: Sequence[Source]) -> list[Source]:
+    """The files that are part of a stack; all of them if none is, so that the diagnostics say what is wrong.
+
+    A file without any known key at its top level is another tool's. One that begins otherwise than with a key in the
+    first column (``{stack: ...}``), or has a key that looks like a misspelled one, is left for the loader to judge.
+    """
+    selected = [source for source in sources if _may_be_stack(source.text)]
+    if not any(_is_stack(source.text) for source in selected):
+        return list(sources)
+    for source in sources:
+        if source not in selected:
+            _log.debug("%s is not part of the stack: it has none of the stack's keys", source.name)
+    return selected
+
+
+def _keys(text: bytes) -> set[str]:
+    return {found.decode() for found in _KEY.findall(text)}
+
+
+def _is_stack(text: bytes) -> bool:
+    keys = _keys(text)
+    return (bool(keys & _KNOWN) and not keys >= _OBJECT) or text.lstrip()[:1] == b"{"
+
+
+def _may_be_stack(text: bytes) -> bool:
+    if _is_stack(text):
+        return True
+    keys = _keys(text)
+    if not keys:
+        first = _CONTENT.search(text.removeprefix(b"\xef\xbb\xbf"))
+        return first is not None and first[1] != b"-"
+    return not keys >= _OBJECT and any(get_close_matches(key, _KNOWN, 1, _NEAR) for key in keys)

@@ -11,8 +11,7 @@ from starlette.responses import Response
 from reconciler.emulator.alertmanager.cluster import Cluster
 from reconciler.emulator.aom.notifications import parse_rule
 from reconciler.emulator.aom.store import Store, as_json
-from reconciler.emulator.bcm.listing import read_alarms
-from reconciler.emulator.bcm.store import BcmStore
+from reconciler.emulator.bcm.store import BcmStore, read_alarms
 from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.record import Recorder

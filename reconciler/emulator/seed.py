@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.emulator.aom.notifications import NotificationRule, parse_rule
-from reconciler.emulator.bcm.listing import SeededAlarm, read_alarms
+from reconciler.emulator.bcm.store import SeededAlarm, read_alarms
 from reconciler.emulator.fault import Fault, parse_fault
 
 SHAPE = "{bcm: {alarms: [...]}, aom: {notifications: [...]}, alertmanager: {config: {...}}, faults: [...]}"

@@ -1,19 +1,92 @@
-"""The server: the emulator in the foreground, or from a thread for as long as a block lasts."""
+"""The server: every service's routes behind one middleware, in the foreground or in a thread for as long as a block."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from reconciler.emulator.app import create_app
-from reconciler.emulator.middleware import ABORT
+from reconciler.emulator.access import Access, GuardMiddleware
+from reconciler.emulator.admin import Admin, admin_routes
+from reconciler.emulator.alertmanager.admin import alertmanager_admin_routes
+from reconciler.emulator.alertmanager.cluster import Cluster
+from reconciler.emulator.alertmanager.config import parse_config
+from reconciler.emulator.alertmanager.routes import alertmanager_routes
+from reconciler.emulator.aom.routes import aom_routes
+from reconciler.emulator.aom.store import Store
+from reconciler.emulator.bcm.routes import bcm_routes
+from reconciler.emulator.bcm.store import BcmStore
+from reconciler.emulator.ces.routes import ces_routes
+from reconciler.emulator.ces.store import CesStore
+from reconciler.emulator.clock import Clock
+from reconciler.emulator.database import Database
+from reconciler.emulator.fault import FaultInjector, parse_fault
+from reconciler.emulator.iam import iam_routes
+from reconciler.emulator.middleware import ABORT, RequestMiddleware
+from reconciler.emulator.record import Recorder
+from reconciler.emulator.seed import read_seed
+from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings
+from reconciler.emulator.smn.routes import smn_routes
+from reconciler.emulator.smn.service import SmnService
+from reconciler.emulator.wire import HttpError
 from reconciler.serving import listen, run_until_interrupted, running_in_thread, url_of
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The emulator as an ASGI application, its database open; ValueError when a fault or the seed is not right."""
+    lasting = [parse_fault(fault) if isinstance(fault, str) else fault for fault in settings.faults]
+    database = Database(settings.db)
+    clock = Clock(database, settings.clock)
+    smn = SmnService(settings, clock)
+    services = Services(settings, database, clock, Access(database, clock, settings))
+    recorder = Recorder(settings.recorded_requests)
+    cluster = Cluster(settings, database, clock)
+    alarms, events, histories = Store(database, settings), CesStore(database), BcmStore(database)
+    alarms.notifications.publish = smn.publish
+    if settings.seed is not None:
+        seed = read_seed(settings.seed, clock.now())
+        histories.put(seed.alarms)
+        alarms.notifications.add(seed.rules)
+        lasting += seed.faults
+        if seed.alertmanager is not None:
+            cluster.configure(parse_config(seed.alertmanager, cluster.version))
+    faults = FaultInjector(tuple(lasting))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sending = asyncio.create_task(smn.run())
+        async with cluster.running():
+            yield
+        sending.cancel()
+        database.close()
+
+    app = FastAPI(title="reconciler emulator", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.include_router(aom_routes(services, alarms))
+    app.include_router(iam_routes(services))
+    app.include_router(ces_routes(services, events))
+    app.include_router(bcm_routes(services, histories))
+    app.include_router(smn_routes(services, smn))
+    app.include_router(alertmanager_routes(services, cluster))
+    app.include_router(admin_routes(Admin(services, faults, recorder, alarms, events, histories, smn, cluster)))
+    app.include_router(alertmanager_admin_routes(cluster))
+    app.add_middleware(RequestMiddleware, settings=settings, clock=clock, faults=faults, recorder=recorder)
+    app.add_middleware(GuardMiddleware, settings=settings)
+
+    @app.exception_handler(HttpError)
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HttpError)
+        return error.response
+
+    return app
 
 
 class _Protocol(HttpToolsProtocol):

@@ -17,9 +17,9 @@ from reconciler.core.digest import canonical
 from reconciler.core.duration import HOUR, MINUTE, SECOND, parse_instant
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor
-from reconciler.providers.decode import decode
 from reconciler.providers.http import Client, Response
 from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
+from reconciler.providers.response import decode
 from reconciler.providers.settings import Agency, HuaweiSettings, Iam
 
 TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header

@@ -36,9 +36,8 @@ from reconciler.core.duration import rough_duration
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.retry import RETRY
 from reconciler.core.text import Redactor, sanitize
-from reconciler.providers.decode import NestedTooDeeplyError, decode
-from reconciler.providers.errors import parse_error
 from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.response import NestedTooDeeplyError, decode, parse_error
 from reconciler.providers.transport import DeadlineAdapter, ReceivedTooMuchError, exchange
 
 if TYPE_CHECKING:

@@ -29,12 +29,11 @@ from reconciler.receive.access import (
     check_sender,
     hook_of,
 )
-from reconciler.receive.database import open_store
 from reconciler.receive.intake import Intake
 from reconciler.receive.metrics import CONTENT_TYPE, Metrics
 from reconciler.receive.payload import Payload
 from reconciler.receive.settings import Settings
-from reconciler.receive.store import DeliveryStore, Limits, Query, Source, StoreError
+from reconciler.receive.store import DeliveryStore, Limits, Query, Source, StoreError, open_store
 from reconciler.receive.writer import GroupWriter
 
 FORMAT_VERSION = "1.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 
@@ -155,3 +156,18 @@ class DeliveryStore(Protocol):
         """Remove some of what is beyond the limits; whether there may be more of it."""
 
     def close(self) -> None: ...
+
+
+def open_store(db: Path | str) -> DeliveryStore:
+    """A store in a file, or in the PostgreSQL database of a URL; ValueError if it cannot be used."""
+    if is_postgres(db):
+        from reconciler.receive.postgres import PostgresStore
+
+        return PostgresStore(str(db))
+    from reconciler.receive.sqlite import SqliteStore
+
+    return SqliteStore(db)
+
+
+def is_postgres(db: Path | str) -> bool:
+    return str(db).startswith(("postgres://", "postgresql://"))

@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from reconciler.config.load import load_stack
+from reconciler.config.load import load_stack, select_stack_files
 from reconciler.config.stack import DataConfig, Inputs, Stack
-from reconciler.config.stack_files import select_stack_files
 from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.stack_files import select_stack_files
+from reconciler.config.load import select_stack_files
 from reconciler.config.yaml.source_map import Source
 from reconciler.session.workspace import read_sources
 

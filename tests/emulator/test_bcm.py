@@ -16,7 +16,7 @@ from baidubce.exception import BceHttpClientError
 from baidubce.http import bce_http_client, handler
 from baidubce.retry.retry_policy import NoRetryPolicy
 
-from reconciler.emulator.app import create_app
+from reconciler.emulator.server import create_app
 from reconciler.emulator.settings import Settings
 from tests.emulator.calls import HOUR
 from tests.emulator.handle import Emulator

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from reconciler.emulator.alertmanager.config import parse_config
-from reconciler.emulator.app import create_app
 from reconciler.emulator.fault import NAMES, parse_fault
 from reconciler.emulator.seed import parse_seed
+from reconciler.emulator.server import create_app
 from reconciler.emulator.settings import Settings, switches
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator.app import create_app
+from reconciler.emulator.server import create_app
 from reconciler.emulator.settings import Settings
 
 IN_SUITE = 300

@@ -8,8 +8,8 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from reconciler.core.text import Redactor
-from reconciler.providers.errors import parse_error, retry_after
 from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.response import parse_error, retry_after
 
 REQUEST = "PUT https://aom.example/v2/demo/push/events"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.receive.database import open_store
-from reconciler.receive.store import Alert, Delivery, DeliveryStore, Limits, Query, Source
+from reconciler.receive.store import Alert, Delivery, DeliveryStore, Limits, Query, Source, open_store
 from tests.servers.postgres import server
 
 KEPT = Limits(retention=1_000, body_retention=100, deliveries=1_000)

@@ -11,8 +11,7 @@ from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
-from reconciler.config.expressions.context import Context, Reference
-from reconciler.config.expressions.scope import DATA, Scope
+from reconciler.config.expressions.scope import DATA, Context, Reference, Scope
 from reconciler.config.stack import DataConfig, ProviderSchema
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.data_source import DataSource, sources_of

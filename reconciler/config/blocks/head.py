@@ -10,8 +10,7 @@ from reconciler.config.blocks.sections import Sections
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled, templated
-from reconciler.config.expressions.context import Context
-from reconciler.config.expressions.scope import ExpressionSite, Scope
+from reconciler.config.expressions.scope import Context, ExpressionSite, Scope
 from reconciler.config.yaml.source_map import Node, Source, Value, kind
 
 _LEDGER_HINT = "write a directory on a local disk, or leave ledger out to keep the file in .reconciler"

@@ -13,8 +13,7 @@ from reconciler.config.expressions.compiled import (
     evaluate_compiled,
     references,
 )
-from reconciler.config.expressions.context import Context, Reference
-from reconciler.config.expressions.scope import LOCALS, Scope
+from reconciler.config.expressions.scope import LOCALS, Context, Reference, Scope
 
 
 def define_locals(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> None:

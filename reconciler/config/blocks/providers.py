@@ -19,8 +19,7 @@ from reconciler.config.expressions.compiled import (
     compile_value,
     evaluate_compiled,
 )
-from reconciler.config.expressions.context import Context
-from reconciler.config.expressions.scope import PROVIDERS, Scope
+from reconciler.config.expressions.scope import PROVIDERS, Context, Scope
 from reconciler.config.stack import ProviderConfig, ProviderSchema
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.data_source import sources_of

@@ -15,11 +15,10 @@ from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report, spelling
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled, templated
-from reconciler.config.expressions.context import Context
-from reconciler.config.expressions.scope import INSTANCES, RESOURCES, Scope
+from reconciler.config.expressions.scope import INSTANCES, RESOURCES, Context, Scope
 from reconciler.config.expressions.values import as_text
 from reconciler.config.stack import ProviderSchema
-from reconciler.config.yaml.scalar import WrittenFloat, WrittenInt
+from reconciler.config.yaml.parser import WrittenFloat, WrittenInt
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.yaml.scalar import WrittenFloat, WrittenInt, resolve
+from reconciler.config.yaml.parser import WrittenFloat, WrittenInt, resolve
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import did_you_mean

@@ -17,11 +17,10 @@ from reconciler.config.expressions.compiled import (
     references,
     templated,
 )
-from reconciler.config.expressions.context import Context, Reference
-from reconciler.config.expressions.scope import CONDITION, VARIABLES, Scope
+from reconciler.config.expressions.scope import CONDITION, VARIABLES, Context, Reference, Scope
 from reconciler.config.stack import ENVIRONMENT_PREFIX, Inputs
 from reconciler.config.yaml.document import read_document
-from reconciler.config.yaml.scalar import resolve
+from reconciler.config.yaml.parser import resolve
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, Value, kind
 from reconciler.core.diagnostic import Severity, did_you_mean
 

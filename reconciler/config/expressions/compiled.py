@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Union, cast
 
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.expressions.context import Context, Reference
-from reconciler.config.expressions.scope import DEFERRED, ExpressionSite, Scope
+from reconciler.config.expressions.scope import DEFERRED, Context, ExpressionSite, Reference, Scope
 from reconciler.config.expressions.template import PieceError, Template, parse_template
 from reconciler.config.yaml.source_map import Map, Node, Seq, Value
 from reconciler.core.address import Address

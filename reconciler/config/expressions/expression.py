@@ -23,8 +23,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge, charge_text, charge_work, reset
 from reconciler.config.expressions.compare import OPERATORS
-from reconciler.config.expressions.context import DATA, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
+from reconciler.config.expressions.scope import DATA_ROOT, ROOTS, Context, ExpressionError, Reference
 from reconciler.config.expressions.values import as_text, join_text, plain
 from reconciler.config.yaml.source_map import Value, kind
 from reconciler.core.diagnostic import did_you_mean
@@ -300,12 +300,12 @@ def _reference(node: nodes.Node) -> Reference | None:
     if not isinstance(node, nodes.Getattr | nodes.Getitem):
         return None
     inner = node.node
-    if isinstance(inner, nodes.Getattr | nodes.Getitem) and _is_name(inner.node, DATA):
-        return Reference((DATA, f"{_looked_up(inner, DATA)}.{_looked_up(node, DATA)}"))
+    if isinstance(inner, nodes.Getattr | nodes.Getitem) and _is_name(inner.node, DATA_ROOT):
+        return Reference((DATA_ROOT, f"{_looked_up(inner, DATA_ROOT)}.{_looked_up(node, DATA_ROOT)}"))
     if not isinstance(inner, nodes.Name) or inner.name not in ROOTS:
         return None
-    if inner.name == DATA:
-        raise ExpressionError("this names no query", f"write {DATA}.TYPE.NAME")
+    if inner.name == DATA_ROOT:
+        raise ExpressionError("this names no query", f"write {DATA_ROOT}.TYPE.NAME")
     return Reference((inner.name, _looked_up(node, inner.name)))
 
 
@@ -318,7 +318,7 @@ def _looked_up(node: nodes.Getattr | nodes.Getitem, root: str) -> str:
         return node.attr
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
         return node.arg.value
-    name = "TYPE.NAME" if root == DATA else "NAME"
+    name = "TYPE.NAME" if root == DATA_ROOT else "NAME"
     raise ExpressionError(f"what is looked up in {root} must be written out", f"write {root}.{name}")
 
 

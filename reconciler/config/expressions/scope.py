@@ -1,11 +1,55 @@
-"""The scope: what expressions can name, and which of it must stay secret."""
+"""The scope: what expressions can name and are evaluated in, and which of it must stay secret.
+
+``reconciler.config.expressions.expression`` evaluates; it loads Jinja2, which a configuration without expressions does
+not need: a tenth of a small plan.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.config.expressions.context import Reference
 from reconciler.config.yaml.source_map import Node, Value
 from reconciler.core.diagnostic import did_you_mean
+
+if TYPE_CHECKING:
+    from jinja2.runtime import Context as JinjaContext
+
+
+DATA_ROOT = "data"
+ROOTS = ("var", "local", "each", DATA_ROOT, "stack", "env")
+"""The names an expression may begin with; where each is allowed is for the caller to say."""
+
+
+class Reference(tuple[str, str]):
+    """A name an expression uses: the root, and what is looked up in it first; of data ``TYPE.NAME``."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ".".join(self)
+
+
+class ExpressionError(Exception):
+    """An expression that cannot be compiled or evaluated, in words for its author."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Context:
+    """The values of the roots, which may be set anew between two evaluations.
+
+    ``jinja_context`` is what the first evaluation makes of them and those after it use again.
+    """
+
+    __slots__ = ("jinja_context", "values")
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self.values = dict(values)
+        self.jinja_context: JinjaContext | None = None
 
 
 class Scope:
@@ -23,7 +67,7 @@ class Scope:
         self.defaults: dict[str, Node] = {}
         self.failed: set[Reference] = set()
 
-    def with_data(self, data: dict[str, Value]) -> "Scope":
+    def with_data(self, data: dict[str, Value]) -> Scope:
         """The same names, with other results under ``data``."""
         other = Scope(self.env)
         other.values = {**self.values, "data": data}

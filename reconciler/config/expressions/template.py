@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.budget import MAX_TEXT
-from reconciler.config.expressions.context import Context, ExpressionError, Reference
+from reconciler.config.expressions.scope import Context, ExpressionError, Reference
 from reconciler.config.yaml.source_map import Map, Node, Seq, SourceMap, Value
 from reconciler.core.diagnostic import Severity
 

@@ -26,8 +26,7 @@ from ruamel.yaml.events import (
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.legible import legible
-from reconciler.config.yaml.parser import events
-from reconciler.config.yaml.scalar import FIRST, resolve
+from reconciler.config.yaml.parser import FIRST, events, resolve
 from reconciler.config.yaml.source_map import Map, Node, Seq, Source, SourceMap, Value, kind
 
 MAX_BYTES = 64 * 1024 * 1024

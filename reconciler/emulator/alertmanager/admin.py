@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.emulator.alertmanager.answers import alert_item
 from reconciler.emulator.alertmanager.cluster import Cluster, Peer
 from reconciler.emulator.alertmanager.config import parse_config
+from reconciler.emulator.alertmanager.routes import alert_item
 from reconciler.emulator.alertmanager.suppression import Suppression
 from reconciler.emulator.wire import HttpError, answer, parse
 

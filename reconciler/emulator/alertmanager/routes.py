@@ -1,4 +1,4 @@
-"""Alertmanager's calls: alerts, groups, receivers, status, silences, and the two that tell its health."""
+"""Alertmanager's calls, and the JSON of their answers: alerts, groups, receivers, status, silences, health."""
 
 from __future__ import annotations
 
@@ -6,23 +6,85 @@ import binascii
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.emulator.alertmanager.alert import Alert, SchemaError, read_alerts
-from reconciler.emulator.alertmanager.answers import alert_item, silence_item, status_item
 from reconciler.emulator.alertmanager.cluster import Cluster, Peer
-from reconciler.emulator.alertmanager.instant import MS
+from reconciler.emulator.alertmanager.instant import MS, Instant
 from reconciler.emulator.alertmanager.matcher import Matcher, PatternError, compile_pattern, match_all, parse_matcher
-from reconciler.emulator.alertmanager.silence import UnknownSilenceError, read_silence
+from reconciler.emulator.alertmanager.silence import Silence, UnknownSilenceError, read_silence
 from reconciler.emulator.alertmanager.suppression import Suppression
 from reconciler.emulator.errors import alertmanager_error
 from reconciler.emulator.middleware import ABORT
 from reconciler.emulator.services import Services, hidden_for
-from reconciler.emulator.wire import JSON, HttpError, answer
+from reconciler.emulator.wire import JSON, HttpError, answer, text
+
+
+def alert_item(alert: Alert, receivers: Iterable[str], suppression: Suppression) -> dict[str, object]:
+    silenced, inhibited = suppression.silenced_by(alert.labels), suppression.inhibited_by(alert.labels)
+    item: dict[str, object] = {
+        "annotations": alert.annotations,
+        "endsAt": alert.ends_at.in_milliseconds(),
+        "fingerprint": alert.fingerprint,
+        "receivers": [{"name": name} for name in receivers],
+        "startsAt": alert.starts_at.in_milliseconds(),
+        "status": {
+            "inhibitedBy": inhibited,
+            "silencedBy": silenced,
+            "state": "suppressed" if silenced or inhibited else "active",
+        },
+        "updatedAt": Instant(alert.updated_at).in_milliseconds(),
+        "labels": alert.labels,
+    }
+    if alert.generator_url:
+        item["generatorURL"] = alert.generator_url
+    return item
+
+
+def silence_item(silence: Silence, now: int) -> dict[str, object]:
+    return {
+        "id": silence.id,
+        "status": {"state": silence.state(now)},
+        "updatedAt": Instant(silence.updated_at).in_milliseconds(),
+        "comment": silence.comment,
+        "createdBy": silence.created_by,
+        "endsAt": silence.ends_at.in_milliseconds(),
+        "matchers": [
+            {"isEqual": each.is_equal, "isRegex": each.is_regex, "name": each.name, "value": each.value}
+            for each in silence.matchers
+        ],
+        "startsAt": silence.starts_at.in_milliseconds(),
+        **({"annotations": dict(silence.annotations)} if silence.annotations else {}),
+    }
+
+
+def status_item(cluster: Cluster, peer: Peer) -> dict[str, object]:
+    members: dict[str, object] = {"peers": [], "status": "disabled"}
+    if len(cluster.peers) > 1:
+        running = [each for each in cluster.peers if each.dispatcher is not None]
+        members = {
+            "name": peer.name,
+            "peers": [{"address": f"127.0.0.1:{9093 + each.number}", "name": each.name} for each in running],
+            "status": "ready",
+        }
+    return {
+        "cluster": members,
+        "config": {"original": text(cluster.config.original) + "\n"},
+        "uptime": Instant(peer.started_at).in_milliseconds(),
+        "versionInfo": {
+            "branch": "emulator",
+            "buildDate": "",
+            "buildUser": "",
+            "goVersion": "",
+            "revision": "",
+            "version": cluster.version,
+        },
+    }
+
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 _TRUE = frozenset({"1", "checked", "enabled", "ok", "on", "selected", "t", "true", "y", "yes"})

@@ -6,8 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.emulator.bcm.listing import read_listing
-from reconciler.emulator.bcm.store import BcmStore
+from reconciler.emulator.bcm.store import BcmStore, read_listing
 from reconciler.emulator.errors import bcm_error
 from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings

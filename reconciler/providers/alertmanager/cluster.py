@@ -17,9 +17,9 @@ from reconciler.core.text import Redactor
 from reconciler.providers.alertmanager.settings import AlertmanagerAuth, AlertmanagerSettings
 from reconciler.providers.alertmanager.wire import Alert, annotations_of, observed, read_instant
 from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
-from reconciler.providers.decode import text
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
+from reconciler.providers.response import text
 from reconciler.providers.settings import EMBEDDED, answers_at
 
 _Answer = TypeVar("_Answer")

@@ -13,7 +13,7 @@ from reconciler.core.observed import STACK
 from reconciler.providers.alertmanager.resource_types import ALERT_NAME, LabelValue
 from reconciler.providers.alertmanager.silence_wire import comment_of, matchers_of, newest, state_of, told_by
 from reconciler.providers.alertmanager.wire import annotations_of, labels_of, read_instant
-from reconciler.providers.decode import text
+from reconciler.providers.response import text
 
 SilenceState = Literal["active", "pending", "expired"]
 _QUERY = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)

@@ -19,7 +19,7 @@ from reconciler.providers.alertmanager.silence import (
     matchers_text,
 )
 from reconciler.providers.alertmanager.wire import read_instant
-from reconciler.providers.decode import integer, text
+from reconciler.providers.response import integer, text
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from reconciler.core.address import Address
 from reconciler.core.duration import parse_instant
 from reconciler.core.observed import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks, Observed, State
 from reconciler.core.operation import Operation
-from reconciler.providers.decode import integer, text
 from reconciler.providers.http import Response
+from reconciler.providers.response import integer, text
 
 log = logging.getLogger(__name__)
 

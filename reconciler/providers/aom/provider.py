@@ -17,8 +17,8 @@ from reconciler.providers.aom.query import body, paginate, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, MANDATORY, AomType
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
-from reconciler.providers.decode import decode, integer
 from reconciler.providers.http import Client, Response
+from reconciler.providers.response import decode, integer
 
 MAX_FILTERED = 50
 """Up to so many addresses the service is asked for just these; for more, for all of the stack."""

@@ -12,11 +12,11 @@ from reconciler.core.digest import canonical
 from reconciler.core.duration import HOUR, MINUTE
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.providers.aom.data_sources import ALARMS, STATISTICS, AomQuery
-from reconciler.providers.aom.item import notifications, statistics, to_item
+from reconciler.providers.aom.parse import notifications, statistics, to_item
 from reconciler.providers.aom.settings import MAX_STEPS, AomSettings
-from reconciler.providers.decode import integer
 from reconciler.providers.http import Client, Response
 from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.response import integer
 
 log = logging.getLogger(__name__)
 

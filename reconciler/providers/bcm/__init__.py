@@ -37,8 +37,7 @@ class Bcm:
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.core.text import Redactor
-        from reconciler.providers.bcm.auth import BceAuth
-        from reconciler.providers.bcm.provider import BcmProvider
+        from reconciler.providers.bcm.provider import BceAuth, BcmProvider
         from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url, warn_of_short_secrets
 
         if not isinstance(settings, BcmSettings):

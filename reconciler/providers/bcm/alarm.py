@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.core.data_source import NOTIFICATIONS, Item
-from reconciler.providers.decode import integer
+from reconciler.providers.response import integer
 
 _IN_SECONDS = 100_000_000_000
 """A time below this is in seconds: the page's list example gives one so, beside milliseconds everywhere else."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
-from reconciler.providers.window import Window
+from reconciler.providers.settings import Window
 
 PAGE_SIZE = 100
 """The most the page allows."""

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import Item, ItemField
 from reconciler.core.desired import SEVERITIES, Severity
-from reconciler.providers.decode import integer
-from reconciler.providers.window import Window
+from reconciler.providers.response import integer
+from reconciler.providers.settings import Window
 
 Text = Annotated[str, Field(min_length=1)]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.core.duration import SECOND
 from reconciler.core.observed import Marks, Observed, State
 from reconciler.providers.ces.resource_type import IN_DETAIL, comparable_content, is_mark
-from reconciler.providers.decode import integer, text
+from reconciler.providers.response import integer, text
 
 
 class Wanted(NamedTuple):

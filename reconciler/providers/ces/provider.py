@@ -21,8 +21,8 @@ from reconciler.providers.ces.query import AHEAD, EARLIEST, PAGE, DataQuery, Eve
 from reconciler.providers.ces.resource_type import CUSTOM, EVENT, item
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.connection import limits
-from reconciler.providers.decode import decode, integer
 from reconciler.providers.http import Client, Response
+from reconciler.providers.response import decode, integer
 
 log = logging.getLogger(__name__)
 

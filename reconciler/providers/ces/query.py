@@ -12,9 +12,9 @@ from reconciler.core.data_source import Item
 from reconciler.core.duration import MINUTE
 from reconciler.providers.ces.data_source import CesEventsQuery, to_item
 from reconciler.providers.ces.settings import CesSettings
-from reconciler.providers.decode import integer
 from reconciler.providers.http import Client, Response
 from reconciler.providers.protocol import ErrorKind
+from reconciler.providers.response import integer
 
 log = logging.getLogger(__name__)
 

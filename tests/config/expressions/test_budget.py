@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config.expressions import budget
-from reconciler.config.expressions.context import Context, ExpressionError
 from reconciler.config.expressions.expression import compile_expression
+from reconciler.config.expressions.scope import Context, ExpressionError
 from tests.config.loading import HEAD, told
 
 TEXT = "ab" * 200_000

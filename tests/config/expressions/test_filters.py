@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.expressions.context import Context, ExpressionError
 from reconciler.config.expressions.expression import compile_expression
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
+from reconciler.config.expressions.scope import Context, ExpressionError
 from tests.config.loading import HEAD, load
 
 PAGE = (Path(__file__).parents[3] / "docs" / "expressions.md").read_text(encoding="utf-8")

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from reconciler.emulator.app import create_app
-from reconciler.emulator.server import running
+from reconciler.emulator.server import create_app, running
 from reconciler.emulator.settings import Settings, User
 from tests.emulator.alertmanager.target import config
 from tests.emulator.handle import Emulator
