@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler import __version__
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.plan.plan import Plan
-from reconciler.plan.planfile import dump_plan, parse_plan
+from reconciler.plan.saved import parse_plan, plan_parts
 
 
-def plan_text(plan: Plan, key: str | None = None) -> str:
-    """What a plan file holds, signed if there is a key."""
-    return dump_plan(plan, __version__, key)
+def plan_file(plan: Plan, key: str | None = None) -> Iterator[str]:
+    """What a plan file holds, piece by piece, signed if there is a key."""
+    return plan_parts(plan, __version__, key)
 
 
 def load_plan(path: Path, key: str | None = None) -> Plan:

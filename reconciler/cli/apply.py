@@ -78,7 +78,7 @@ def apply(
     from reconciler.cli.operator import TerminalOperator, show_result
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.plan.planfile import signing_key
+    from reconciler.plan.saved import signing_key
 
     terminal = Terminal.of(ctx)
     targets = addresses(target)

@@ -71,7 +71,7 @@ def plan(
     from reconciler.cli.stack import opened
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
     from reconciler.plan.plan import drift_only
-    from reconciler.plan.planfile import signing_key
+    from reconciler.plan.saved import signing_key
     from reconciler.views.phrases.plan import drift_summary
     from reconciler.views.text.plan import plan_lines
 
@@ -115,11 +115,11 @@ def save(
     key: str | None = None,
 ) -> None:
     """Write a plan file, signed if there is a key; say how to apply it to the stack with the same variables."""
-    from reconciler.app.planfiles import plan_text
+    from reconciler.app.planfiles import plan_file
     from reconciler.cli.options import next_command
     from reconciler.core.duration import format_instant
 
-    terminal.write_file(path, plan_text(plan, key))
+    terminal.write_file(path, plan_file(plan, key))
     if path == Path("-") or not path.is_file():
         return  # a pipe or a device: there is no file to apply
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""

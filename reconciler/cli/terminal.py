@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -46,6 +47,8 @@ def without_commands_json(text: str) -> str:
 COMMENT_LIMIT = 65_536
 """How many characters a comment on a pull request may have."""
 SUMMARY_LIMIT = 1024 * 1024
+_AT_ONCE = 500
+"""Lines that are made before they are written."""
 """How many bytes the summary of a job of GitHub Actions may have."""
 
 _log = logging.getLogger(__name__)
@@ -145,15 +148,16 @@ class Terminal:
         """Write a text that is the result itself to standard output, as it is but for secrets."""
         self._write(self.stdout, self.redactor.hide(text))
 
-    def write_file(self, path: Path, text: str, *, parents: bool = False) -> None:
-        """Write a file that the user named; ``-`` is standard output. Secrets are the caller's to redact.
+    def write_file(self, path: Path, text: str | Iterable[str], *, parents: bool = False) -> None:
+        """Write a file that the user named, whole or in pieces; ``-`` is standard output. The caller redacts secrets.
 
         With ``parents`` missing directories are made. Raises DiagnosticError if it cannot be written.
         """
         from reconciler.core.files import write_text
 
         if path == Path("-"):
-            self._write(self.stdout, text)
+            for piece in [text] if isinstance(text, str) else text:
+                self._write(self.stdout, piece)
             return
         with _told(path):
             if parents:
@@ -230,11 +234,15 @@ class Terminal:
         return fitted(self.redactor.hide(text), limit)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
-        painter = self._painter(stream)
-        if painter is None:
-            self._write(stream, "".join(f"{self.redactor.hide(line.text)}\n" for line in lines))
-        else:
-            self._write(stream, "".join(painter.paint(self._redacted(line)) for line in lines))
+        """Write lines as they are made, some hundreds at a time."""
+        painter, hide = self._painter(stream), self.redactor.hide
+        rest = iter(lines)
+        while some := list(islice(rest, _AT_ONCE)):
+            if painter is None:
+                text = "".join([f"{hide(line.text)}\n" for line in some])
+            else:
+                text = "".join([painter.paint(self._redacted(line)) for line in some])
+            self._write(stream, text)
 
     def _redacted(self, line: Line) -> Line:
         return line._replace(spans=tuple(Span(self.redactor.hide(span.text), span.style) for span in line.spans))

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 from reconciler.core.text import carry, write_escapes
 
+_quote = json.JSONEncoder(ensure_ascii=False).encode
 _ADDRESS = re.compile(r"(?P<type>[A-Za-z_][A-Za-z0-9_]*)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?:\[(?P<key>.*)\])?", re.S)
 
 
@@ -19,8 +20,8 @@ class Address(NamedTuple):
     key: str | None = None
 
     def __str__(self) -> str:
-        base = f"{self.type}.{self.name}"
-        return base if self.key is None else f"{base}[{write_escapes(json.dumps(self.key, ensure_ascii=False))}]"
+        kind, name, key = self
+        return f"{kind}.{name}" if key is None else f"{kind}.{name}[{write_escapes(_quote(key))}]"
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,16 +15,17 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]+)")
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 # A mounted file cannot be renamed onto (EBUSY); a directory may not allow new files although the file is writable.
 _IN_PLACE = frozenset([errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS])
+_BLOCK = 1 << 20
 
 
-def write_text(path: Path, text: str) -> None:
-    """Give a file this text. Raises OSError.
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Give a file this text, whole or piece by piece. Raises OSError.
 
     A regular file is replaced as a whole, by way of a temporary name beside it: it keeps its permissions, and stays a
     link if it is one; a new file is readable by its owner only. FIFOs, devices, open descriptors (``/dev/fd/N``,
     ``/dev/stdout``) and files that cannot be replaced, such as bind mounts, are written in place.
     """
-    data = text.encode("utf-8")
+    data = (piece.encode("utf-8") for piece in ([text] if isinstance(text, str) else text))
     descriptor = _descriptor(path)
     if descriptor is not None:
         _write_to(os.dup(descriptor), data)
@@ -63,7 +65,7 @@ def _descriptor(path: Path) -> int | None:
     return int(found[1]) if found else _STANDARD.get(name)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: Iterable[bytes]) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:
@@ -80,16 +82,17 @@ def _replace(path: Path, data: bytes) -> None:
         except OSError as error:
             if error.errno not in _IN_PLACE:
                 raise
+            with Path(temporary).open("rb") as written:
+                _write_to(os.open(path, os.O_WRONLY | os.O_TRUNC), iter(lambda: written.read(_BLOCK), b""))
             Path(temporary).unlink()
-            _write_to(os.open(path, os.O_WRONLY | os.O_TRUNC), data)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _write_to(descriptor: int, data: bytes, *, sync: bool = False) -> None:
+def _write_to(descriptor: int, data: Iterable[bytes], *, sync: bool = False) -> None:
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        file.writelines(data)
         file.flush()
         if sync:
             os.fsync(descriptor)

@@ -61,6 +61,8 @@ def _violations(
             why = "alarms; more than half needs --force or guards.max_clears"
             hint = "if this is meant, say so with --force, or set guards.max_clears"
             yield _refused(f"the plan clears {lost:,} of the stack's {alarms:,} {why}", hint=hint)
+    if guards.severities is None and guards.projects is None:
+        return
     for change in plan.pending:
         severity = _severity(change)
         if guards.severities is not None and severity is not None and severity not in guards.severities:

@@ -1,49 +1,20 @@
-"""The plan file: a saved plan as JSON text, and back; its models also make its schema."""
+"""The plan file as models, which also make its schema, and the plan it holds."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
-from reconciler.core.digest import digest
+from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.observed import Marks, Observed, State, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Difference, Plan
-from reconciler.plan.planfile_errors import not_a_plan, refused
-
-KEY_VARIABLE = "RECONCILER_PLAN_KEY"
-"""The environment variable that holds the key."""
-
-MIN_KEY_LENGTH = 16
-
-
-def signing_key(environment: Mapping[str, str]) -> str:
-    """The key of the environment; DiagnosticError if there is none, or one too short to protect anything."""
-    key = environment.get(KEY_VARIABLE, "").strip()
-    if len(key) >= MIN_KEY_LENGTH:
-        return key
-    found = "is not set" if not key else f"is shorter than {MIN_KEY_LENGTH} characters"
-    hint = "set it to a random text that only the machines that plan and apply know, such as `openssl rand -hex 32`"
-    raise DiagnosticError(Diagnostic(f"{KEY_VARIABLE} {found}: a plan cannot be signed or verified", hint=hint))
-
-
-def sign(checksum: str, key: str) -> str:
-    """The signature of a plan file with this checksum."""
-    return hmac.new(key.encode(), f"reconciler-plan/{checksum}".encode(), "sha256").hexdigest()
-
-
-def is_signed(checksum: str, signature: str | None, key: str) -> bool:
-    """Whether the signature is that of the checksum, made with the key."""
-    return signature is not None and hmac.compare_digest(sign(checksum, key).encode(), signature.encode())
-
 
 FORMAT_VERSION: Literal["2.0"] = "2.0"
 
@@ -153,80 +124,8 @@ class PlanDocument(_Document):
     changes: list[ChangeDocument]
     unchanged: list[UnchangedDocument]
     warnings: list[WarningDocument] = Field([], description="Left out where there are none.")
-    checksum: str = Field(description="A digest of everything else in the document, except its signature.")
+    checksum: str = Field(description="A digest of all else in the document, part by part, but for the signature.")
     signature: str | None = Field(None, description="HMAC-SHA256 of the checksum, if the plan was signed.")
-
-
-def dump_plan(plan: Plan, tool_version: str, key: str | None = None) -> str:
-    """The text of a plan file, signed if there is a key. It holds no secrets, because none reaches a payload."""
-    document = document_of(plan, tool_version)
-    if key is not None:
-        document = document.model_copy(update={"signature": sign(document.checksum, key)})
-    return document.model_dump_json(indent=2, exclude=set(_absent(document))) + "\n"
-
-
-def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
-    """Read a plan file back; ``name`` is for messages.
-
-    Raises DiagnosticError if it is not a plan file or was altered, and with a key also if it was not signed with it.
-    """
-    try:
-        document = PlanDocument.model_validate_json(text)
-    except ValidationError as error:
-        raise not_a_plan(name, text, error, FORMAT_VERSION) from None
-    if checksum(document) != document.checksum:
-        raise refused(name, "it was altered after it was saved", _AS_SHOWN)
-    if key is not None and not is_signed(document.checksum, document.signature, key):
-        signed = "it was signed with another key" if document.signature else "it is not signed"
-        raise refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
-    try:
-        plan = plan_of(document)
-    except ValueError as error:
-        raise refused(name, str(error), "make a new plan") from None
-    if plan.send_by != document.send_by:
-        raise refused(name, "its send_by is not that of its operations", _AS_SHOWN)
-    return plan
-
-
-_AS_SHOWN = "a plan is applied as it was shown, or not at all: make a new one"
-
-
-def document_of(plan: Plan, tool_version: str) -> PlanDocument:
-    """The document of a plan, with its checksum."""
-    document = PlanDocument(
-        format_version=FORMAT_VERSION,
-        tool_version=tool_version,
-        id=plan.id,
-        stack=plan.stack,
-        planned_at=plan.planned_at,
-        send_by=plan.send_by,
-        config_digest=plan.config_digest,
-        providers=dict(plan.providers),
-        targets={key: str(target) for key, target in plan.targets.items()},
-        basis=dict(plan.basis),
-        changes=[_change_document(change) for change in plan.pending],
-        unchanged=[
-            UnchangedDocument.model_construct(
-                address=str(change.address), provider=change.provider, reason=change.reason
-            )
-            for change in plan.changes
-            if change.action is Action.NO_OP
-        ],
-        warnings=[WarningDocument(summary=warning.summary, hint=warning.hint) for warning in plan.warnings],
-        checksum="",
-    )
-    return document.model_copy(update={"checksum": checksum(document)})
-
-
-def checksum(document: PlanDocument) -> str:
-    """What the document's ``checksum`` must be."""
-    return digest(document.model_dump(mode="json", exclude={"checksum", "signature", *_absent(document)}))
-
-
-def _absent(document: PlanDocument) -> frozenset[str]:
-    """The members a document does without."""
-    empty = {"warnings": document.warnings, "signature": document.signature}
-    return frozenset(name for name, value in empty.items() if not value)
 
 
 def plan_of(document: PlanDocument) -> Plan:
@@ -250,7 +149,7 @@ def plan_of(document: PlanDocument) -> Plan:
     )
 
 
-def _change_document(change: Change) -> ChangeDocument:
+def change_document(change: Change) -> ChangeDocument:
     return ChangeDocument.model_construct(
         address=str(change.address),
         provider=change.provider,
@@ -263,6 +162,16 @@ def _change_document(change: Change) -> ChangeDocument:
         differences=[DifferenceDocument.model_construct(**item._asdict()) for item in change.differences],
         operations=[_operation_document(operation) for operation in change.operations],
     )
+
+
+def unchanged_document(change: Change) -> UnchangedDocument:
+    return UnchangedDocument.model_construct(
+        address=str(change.address), provider=change.provider, reason=change.reason
+    )
+
+
+def warning_document(warning: Diagnostic) -> WarningDocument:
+    return WarningDocument(summary=warning.summary, hint=warning.hint)
 
 
 def _desired_document(desired: Desired) -> DesiredDocument:

@@ -20,6 +20,8 @@ INSTANTS = frozenset({"starts_at", "ends_at", "time"})
 _COMPARED = 400
 """Two texts of more lines than this are shown one after the other: comparing them would take too long."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str).encode
+
 
 class Row(NamedTuple):
     """One attribute: its sign (``+ - ~``), path, old and new value (None: absent), and a remark."""
@@ -41,7 +43,7 @@ class Attributes(NamedTuple):
 def attributes(change: Change) -> Attributes:
     """What there is to see of a change."""
     if change.action in (Action.CREATE, Action.RECORD) and change.desired is not None:
-        return Attributes(tuple(Row("+", path, new=value) for path, value in declared(change.desired)))
+        return Attributes(tuple([Row("+", path, None, value) for path, value in declared(change.desired)]))
     if change.action is Action.CLEAR:
         return Attributes((*_cleared(change), *_known(change)))
     rows = tuple(
@@ -87,7 +89,7 @@ def value_text(path: str, value: object) -> str:
             return format_duration(value)
         if name in INSTANTS:
             return format_instant(value)
-    return printable(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
+    return printable(_encode(value))
 
 
 def _leaves(value: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:

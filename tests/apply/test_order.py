@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.operation import Status
 from reconciler.emulator.settings import Settings
-from reconciler.plan.planfile import dump_plan, parse_plan
+from reconciler.plan.saved import dump_plan, parse_plan
 from tests.apply.harness import Rig, rig
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event

@@ -15,7 +15,8 @@ from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Plan
-from reconciler.plan.planfile import KEY_VARIABLE, PlanDocument, checksum, dump_plan, parse_plan, signing_key
+from reconciler.plan.planfile import PlanDocument
+from reconciler.plan.saved import KEY_VARIABLE, checksum, dump_plan, parse_plan, signing_key
 from reconciler.plan.stale import is_carried_out, staleness
 from reconciler.plan.state import merge
 from tests.cli.run_cli import reconciler

@@ -6,8 +6,8 @@ from reconciler.core.guards import Guards
 from reconciler.core.operation import Status, Verb
 from reconciler.ledger.protocol import Entry, LedgerView
 from reconciler.plan.guard import violations
-from reconciler.plan.planfile import dump_plan, parse_plan
 from reconciler.plan.planner import make_plan
+from reconciler.plan.saved import dump_plan, parse_plan
 from reconciler.plan.stale import staleness
 from reconciler.plan.state import merge
 from tests.plan.fake_service import LATER, NOW, TYPES, Service, actions, alarm, plan_of

@@ -39,13 +39,13 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        return "".join(span.text for span in self.spans)
+        return "".join([text for text, _ in self.spans])
 
 
 def line(*parts: Span | tuple[str, Style] | str, hang: int = 0) -> Line:
     """A line of plain and styled pieces, empty ones left out."""
-    spans = (Span(part) if isinstance(part, str) else Span(*part) for part in parts)
-    return Line(tuple(span for span in spans if span.text), hang)
+    spans = [Span(part) if isinstance(part, str) else Span(*part) for part in parts if part]
+    return Line(tuple([span for span in spans if span.text]), hang)
 
 
 BLANK = Line()

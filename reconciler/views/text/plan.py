@@ -11,7 +11,7 @@ from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
 from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
 from reconciler.views.phrases.plan import DONE, MEANING, ORDER, PUSH_FIRST, count, pointing, summary
 from reconciler.views.text.diagnostic import diagnostic_lines
-from reconciler.views.text.line import BLANK, Line, Style, line, pad, width
+from reconciler.views.text.line import BLANK, Line, Span, Style, line, pad, width
 
 _STYLES = {"+": Style.ADD, "-": Style.CLEAR, "~": Style.CHANGE}
 _WIDEST_NAME = 40
@@ -24,23 +24,25 @@ def attribute_lines(rows: Sequence[Row], indent: int) -> Iterator[Line]:
     name_column = _column(names, _WIDEST_NAME)
     olds = [value_text(row.path, row.old) for row in rows if row.sign == "~"]
     old_column = _column(olds, _WIDEST_OLD)
+    hang = indent + 2 + name_column + 3
     for row, name in zip(rows, names, strict=True):
-        head = (" " * indent, (f"{row.sign} ", _STYLES[row.sign]), pad(name, name_column), " = ")
-        hang = indent + 2 + name_column + 3
-        remark = (f"  # {printable(row.remark)}", Style.DIM)
-        if row.remark == "forces replace":
-            remark = (f"  # {row.remark}", Style.REPLACE)
-        if is_block(row.old) or is_block(row.new):
-            yield line(*head, block_mark(row), remark if row.remark else "")
-            yield from _block(row, indent + 4)
-            continue
-        values: tuple[str | tuple[str, Style], ...]
-        if row.sign == "~":
+        spans = [Span(f"{' ' * indent}{row.sign} ", _STYLES[row.sign])]
+        several = is_block(row.old) or is_block(row.new)
+        if several:
+            spans.append(Span(f"{pad(name, name_column)} = {block_mark(row)}"))
+        elif row.sign == "~":
             old, new = value_text(row.path, row.old), value_text(row.path, row.new)
-            values = (pad(old, old_column), (" -> ", Style.DIM), new)
+            spans.append(Span(f"{pad(name, name_column)} = {pad(old, old_column)}"))
+            spans += Span(" -> ", Style.DIM), Span(new)
         else:
-            values = (value_text(row.path, row.old if row.sign == "-" else row.new),)
-        yield line(*head, *values, remark if row.remark else "", hang=hang)
+            value = value_text(row.path, row.old if row.sign == "-" else row.new)
+            spans.append(Span(f"{pad(name, name_column)} = {value}"))
+        if row.remark:
+            style = Style.REPLACE if row.remark == "forces replace" else Style.DIM
+            spans.append(Span(f"  # {printable(row.remark)}", style))
+        yield Line(tuple(spans), 0 if several else hang)
+        if several:
+            yield from _block(row, indent + 4)
 
 
 def _column(texts: Sequence[str], widest: int) -> int:
@@ -122,7 +124,7 @@ def _groups(plan: Plan) -> Iterable[list[Change]]:
     groups: dict[object, list[Change]] = {}
     for change in plan.pending:
         address, same = change.address, (change.action, change.drift, change.provider)
-        rows = tuple((row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id")
+        rows = tuple([(row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id"])
         groups.setdefault((address.type, address.name, same, rows), []).append(change)
     return groups.values()
 

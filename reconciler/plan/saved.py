@@ -1,0 +1,157 @@
+"""Saved plans: the text of a plan file, written piece by piece, and read back."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.core.action import Action
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.digest import digest, digest_text
+from reconciler.plan.plan import Plan
+from reconciler.plan.planfile import (
+    FORMAT_VERSION,
+    PlanDocument,
+    change_document,
+    plan_of,
+    unchanged_document,
+    warning_document,
+)
+from reconciler.plan.planfile_errors import not_a_plan, refused
+
+KEY_VARIABLE = "RECONCILER_PLAN_KEY"
+"""The environment variable that holds the key."""
+
+MIN_KEY_LENGTH = 16
+
+
+def signing_key(environment: Mapping[str, str]) -> str:
+    """The key of the environment; DiagnosticError if there is none, or one too short to protect anything."""
+    key = environment.get(KEY_VARIABLE, "").strip()
+    if len(key) >= MIN_KEY_LENGTH:
+        return key
+    found = "is not set" if not key else f"is shorter than {MIN_KEY_LENGTH} characters"
+    hint = "set it to a random text that only the machines that plan and apply know, such as `openssl rand -hex 32`"
+    raise DiagnosticError(Diagnostic(f"{KEY_VARIABLE} {found}: a plan cannot be signed or verified", hint=hint))
+
+
+def sign(checksum: str, key: str) -> str:
+    """The signature of a plan file with this checksum."""
+    return hmac.new(key.encode(), f"reconciler-plan/{checksum}".encode(), "sha256").hexdigest()
+
+
+def is_signed(checksum: str, signature: str | None, key: str) -> bool:
+    """Whether the signature is that of the checksum, made with the key."""
+    return signature is not None and hmac.compare_digest(sign(checksum, key).encode(), signature.encode())
+
+
+def dump_plan(plan: Plan, tool_version: str, key: str | None = None) -> str:
+    """The text of a plan file, signed if there is a key. It holds no secrets, because none reaches a payload."""
+    return "".join(plan_parts(plan, tool_version, key))
+
+
+def plan_parts(plan: Plan, tool_version: str, key: str | None = None) -> Iterator[str]:
+    """The same text piece by piece, as it is made: it is larger than the plan."""
+    head = _head(plan, tool_version)
+    sums = _Checksum(head)
+    yield "{"
+    for name, value in head.items():
+        yield f"\n  {_encode(name)}: {_indented(value, 2)},"
+    changes = map(change_document, plan.pending)
+    unchanged = (change for change in plan.changes if change.action is Action.NO_OP)
+    for name, documents in (("changes", changes), ("unchanged", map(unchanged_document, unchanged))):
+        yield f'\n  "{name}": ['
+        between = ""
+        for document in documents:
+            sums.add(name, document)
+            yield f"{between}\n    " + document.model_dump_json(indent=2).replace("\n", "\n    ")
+            between = ","
+        yield "\n  ]," if between else "],"
+    if plan.warnings:
+        warnings = [warning_document(warning).model_dump() for warning in plan.warnings]
+        sums.add("warnings", warnings)
+        yield f'\n  "warnings": {_indented(warnings, 2)},'
+    yield f'\n  "checksum": {_encode(sums.value)}'
+    yield f',\n  "signature": {_encode(sign(sums.value, key))}\n}}\n' if key is not None else "\n}\n"
+
+
+_encode = json.JSONEncoder(indent=2, ensure_ascii=False).encode
+
+
+def _indented(value: object, by: int) -> str:
+    return _encode(value).replace("\n", "\n" + " " * by)
+
+
+def _head(plan: Plan, tool_version: str) -> dict[str, object]:
+    """What a plan file says before its changes."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": tool_version,
+        "id": plan.id,
+        "stack": plan.stack,
+        "planned_at": plan.planned_at,
+        "send_by": plan.send_by,
+        "config_digest": plan.config_digest,
+        "providers": dict(plan.providers),
+        "targets": {key: str(target) for key, target in plan.targets.items()},
+        "basis": dict(plan.basis),
+    }
+
+
+class _Checksum:
+    """The digest of a plan file, made as its parts come: the head, the changes, what is unchanged, the warnings."""
+
+    def __init__(self, head: Mapping[str, object]) -> None:
+        self._sums = [digest(head)]
+
+    def add(self, name: str, part: object) -> None:
+        value = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+        self._sums.append(f"{name} {digest(value)}")
+
+    @property
+    def value(self) -> str:
+        return digest_text("\n".join(self._sums))
+
+
+def checksum(document: PlanDocument) -> str:
+    """What the document's ``checksum`` must be."""
+    sums = _Checksum(document.model_dump(mode="json", exclude={"checksum", "signature", *_PARTS}))
+    for change in document.changes:
+        sums.add("changes", change)
+    for unchanged in document.unchanged:
+        sums.add("unchanged", unchanged)
+    if document.warnings:
+        sums.add("warnings", [warning.model_dump() for warning in document.warnings])
+    return sums.value
+
+
+_PARTS = ("changes", "unchanged", "warnings")
+
+
+def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
+    """Read a plan file back; ``name`` is for messages.
+
+    Raises DiagnosticError if it is not a plan file or was altered, and with a key also if it was not signed with it.
+    """
+    try:
+        document = PlanDocument.model_validate_json(text)
+    except ValidationError as error:
+        raise not_a_plan(name, text, error, FORMAT_VERSION) from None
+    if checksum(document) != document.checksum:
+        raise refused(name, "it was altered after it was saved", _AS_SHOWN)
+    if key is not None and not is_signed(document.checksum, document.signature, key):
+        signed = "it was signed with another key" if document.signature else "it is not signed"
+        raise refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
+    try:
+        plan = plan_of(document)
+    except ValueError as error:
+        raise refused(name, str(error), "make a new plan") from None
+    if plan.send_by != document.send_by:
+        raise refused(name, "its send_by is not that of its operations", _AS_SHOWN)
+    return plan
+
+
+_AS_SHOWN = "a plan is applied as it was shown, or not at all: make a new one"
