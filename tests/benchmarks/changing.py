@@ -12,7 +12,7 @@ from tests.benchmarks.launch import Cost, launch
 from tests.benchmarks.processes import emulator
 from tests.benchmarks.rounds import take_turns
 from tests.benchmarks.row import Row, alone, compared, incomparable
-from tests.benchmarks.stacks import replaced, write_octodns, written_out
+from tests.benchmarks.stacks import for_each, replaced, write_octodns
 
 NAME = "changing"
 
@@ -21,7 +21,7 @@ _MIB = 1024 * 1024
 
 def run(quick: bool) -> list[Row]:
     """Compare; ``quick`` takes a few alarms and one round."""
-    alarms, rounds = (200, 1) if quick else (10_000, 2)
+    alarms, rounds = (200, 1) if quick else (10_000, 5)
     try:
         sync, why = command("octodns", "octodns-sync"), ""
     except MissingError as error:
@@ -30,11 +30,11 @@ def run(quick: bool) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as directory, emulator() as service:
         home = Path(directory)
-        created = _stack(home / "created", written_out(alarms, service.url))
+        created = _stack(home / "created", for_each(alarms, service.url))
         theirs = write_octodns(home / "creates", alarms, held=0)
         rows += _compared("creates", alarms, program, sync, why, created, theirs, rounds, ((), 0.35, 1.0))
         launch([program, "apply", "--auto-approve"], created)
-        changed = _stack(home / "changed", replaced(written_out(alarms, service.url)))
+        changed = _stack(home / "changed", replaced(for_each(alarms, service.url)))
         shutil.copytree(created / ".reconciler", changed / ".reconciler")
         theirs = write_octodns(home / "updates", alarms, ttl=60)
         for limits in (((), 0.35, 1.1), (("--out", "saved.plan"), 0.6, 1.1)):
@@ -61,7 +61,7 @@ def _compared(
 ) -> list[Row]:
     """Time and peak memory of one plan; ``limits`` are further options, and the targets of both."""
     options, time, memory = limits
-    work = " ".join((f"plan of {alarms:,} {what}", *options[:1]))
+    work = " ".join((f"plan of {alarms:,} {what} from a for_each", *options[:1]))
     against = f"octodns-sync plan of {alarms:,} {'creates' if what == 'creates' else 'updates'}"
     sides: dict[str, Callable[[], Cost]] = {"ours": lambda: launch([mine, "plan", *options], stack)}
     if sync is None:

@@ -63,7 +63,7 @@ def for_each(alarms: int, endpoint: str = "embedded") -> bytes:
 
 
 def replaced(stack: bytes) -> bytes:
-    """A written out stack whose alarms all have another identity at the service, at the same addresses."""
+    """A stack whose alarms all have another identity at the service, at the same addresses."""
     return stack.replace(b"resource_type: vm", b"resource_type: host")
 
 
