@@ -199,5 +199,16 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
+def run_digest(id: object, plan: object, command: object, targets: object, origin: object) -> str:
+    """The digest of the columns of a run that do not change after it began."""
+    return _hash(_SEPARATOR.join(map(str, (id, plan, command, targets, origin))))
+
+
+def check_run(digest: object, *columns: object) -> None:
+    """Raise ValueError unless a run is what was written; ``columns`` are those of ``run_digest``."""
+    if digest is not None and digest != run_digest(*columns):
+        raise ValueError(f"run {columns[0]} is not what was written")
+
+
 def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()

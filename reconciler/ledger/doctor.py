@@ -14,8 +14,8 @@ from socket import gethostname
 from typing import NamedTuple, TypeVar
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.ledger import lease
-from reconciler.ledger.codec import Intent, Row, decode_intent, decode_origin
+from reconciler.ledger import lease, wal
+from reconciler.ledger.codec import Intent, Row, check_run, decode_intent, decode_origin
 from reconciler.ledger.database import connect, explained, open_surveyed
 from reconciler.ledger.errors import damaged, ledger_error
 from reconciler.ledger.lease import BootTime, Present, boot_time
@@ -29,7 +29,7 @@ _UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, Overflo
 
 _T = TypeVar("_T")
 
-RunRow = tuple[int, str, str, str, int, int | None, str, str | None, str | None]
+RunRow = tuple[int, str, str, str, int, int | None, str, str | None, str | None, str | None]
 """A row of the table ``runs``, in the order of its columns."""
 
 
@@ -43,10 +43,12 @@ class Survey(NamedTuple):
     unsound_runs: Mapping[int, str]
     unsound_rows: Mapping[int, str]
     end_known: bool
+    lost: str | None = None
+    """What is wrong with the write-ahead log, by which later rows may be lost."""
 
     @property
     def is_whole(self) -> bool:
-        return self.end_known and not self.unsound_runs and not self.unsound_rows
+        return self.end_known and self.lost is None and not self.unsound_runs and not self.unsound_rows
 
 
 def survey(connection: sqlite3.Connection) -> Survey:
@@ -102,16 +104,18 @@ def _capacity(connection: sqlite3.Connection) -> int:
 
 def _run(connection: sqlite3.Connection, number: int) -> RunRow | None:
     found = connection.execute(
-        "SELECT number, id, plan_id, command, started_at, ended_at, state, targets, origin FROM runs WHERE number = ?",
+        "SELECT number, id, plan_id, command, started_at, ended_at, state, targets, origin, digest"
+        " FROM runs WHERE number = ?",
         (number,),
     ).fetchone()
     if found is None:
         return None
-    *texts, started_at, ended_at, state, targets, origin = found[1:]
+    *texts, started_at, ended_at, state, targets, origin, digest = found[1:]
     RunState(state)
     if not all(isinstance(text, str) for text in texts) or not isinstance(json.loads(targets or "{}"), dict):
         raise ValueError("holds a value of another type")
     decode_origin(origin)
+    check_run(digest, *texts, targets, origin)
     if not isinstance(started_at, int) or not isinstance(ended_at, int | None):
         raise ValueError("holds an instant that is no number")
     row: RunRow = found
@@ -138,9 +142,10 @@ def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None]
 
     Raises DiagnosticError if ``to`` exists, if a run is active, or if no row of the file can be read.
     """
+    log = wal.find_damage(path)
     with closing(open_surveyed(path)) as database, database.reading() as connection:
         _refuse_while_held(connection, path, Present(now, clock()))
-        found = survey(connection)
+        found = survey(connection)._replace(lost=log)
         if not found.is_whole and not found.runs and not found.rows:
             raise damaged(path, "no row of it can be read")
         fence = _fence(connection)
@@ -167,10 +172,10 @@ def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows:
     migrate(connection)
     last = max(found.rows, default=0)
     connection.execute("BEGIN IMMEDIATE")
-    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", found.runs.values())
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", found.runs.values())
     homeless = {row.run: row.at for row in found.rows.values() if row.run is not None and row.run not in found.runs}
     connection.executemany(
-        "INSERT INTO runs VALUES (?, ?, '', 'apply', ?, NULL, ?, NULL, NULL)",
+        "INSERT INTO runs VALUES (?, ?, '', 'apply', ?, NULL, ?, NULL, NULL, NULL)",
         [(number, f"lost-{number}", at, RunState.PARTIAL.value) for number, at in homeless.items()],
     )
     connection.executemany(
@@ -228,10 +233,11 @@ class Findings(NamedTuple):
 
 def examine(path: Path) -> Findings:
     """Examine the ledger at ``path``; nothing in it changes. Raises DiagnosticError where none of it can be read."""
+    log = wal.find_damage(path)
     with closing(open_surveyed(path)) as database:
         with database.reading() as connection:
             complaints = _complaints(connection)
-            found = survey(connection)
+            found = survey(connection)._replace(lost=log)
         if complaints or not found.is_whole:
             return Findings(path, complaints, found, folds=False)
         database.detach()

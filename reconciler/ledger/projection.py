@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from reconciler.ledger.codec import (
     DetailedOutcome,
     Row,
+    check_run,
     decode_confirmed,
     decode_marks,
     decode_told,
@@ -97,8 +98,14 @@ def is_behind(connection: sqlite3.Connection) -> bool:
 
 def read_targets(connection: sqlite3.Connection) -> dict[int | str | None, dict[str, str]]:
     """The targets of each run that told them, by the run's number."""
-    found = connection.execute("SELECT number, targets FROM runs WHERE targets IS NOT NULL")
-    return {number: json.loads(targets) for number, targets in found}
+    found = connection.execute(
+        "SELECT number, digest, id, plan_id, command, targets, origin FROM runs WHERE targets IS NOT NULL"
+    )
+    told: dict[int | None, dict[str, str]] = {}
+    for number, digest, *columns in found:
+        check_run(digest, *columns)
+        told[number] = json.loads(columns[3])
+    return told
 
 
 def project(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,16 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from reconciler.core.address import Address
 from reconciler.core.duration import DAY, HOUR
 from reconciler.core.operation import Operation, Status, Verb
-from reconciler.ledger.codec import PROVIDER, Intent, Row, decode_intent, decode_origin, encode_keys, told_provider
+from reconciler.ledger.codec import (
+    PROVIDER,
+    Intent,
+    Row,
+    check_run,
+    decode_intent,
+    decode_origin,
+    encode_keys,
+    told_provider,
+)
 from reconciler.ledger.lease import BootTime, Present, is_dead
 from reconciler.ledger.protocol import CHECK, Entry, InFlight, LedgerView, Orphan, Run, RunState, is_at
 
@@ -77,7 +86,7 @@ LONGEST_RUN = HOUR
 _CHUNK = 1_000
 
 _STANDING = (
-    "SELECT intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at"
+    "SELECT intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at, key"
     " FROM operations WHERE "
 )
 
@@ -91,14 +100,26 @@ _SHOWN = f"SELECT key, shown FROM operations WHERE shown IS NOT NULL AND {_AMONG
 def runs(connection: sqlite3.Connection) -> list[Run]:
     """Every run, newest first."""
     rows = connection.execute(
-        "SELECT id, plan_id, command, started_at, ended_at, state, targets, origin FROM runs ORDER BY number DESC"
-    ).fetchall()
-    return [
-        Run(
-            id, plan, command, started_at, ended_at, RunState(state), json.loads(targets or "{}"), decode_origin(origin)
-        )
-        for id, plan, command, started_at, ended_at, state, targets, origin in rows
-    ]
+        "SELECT id, plan_id, command, started_at, ended_at, state, targets, origin, digest FROM runs"
+        " ORDER BY number DESC"
+    )
+    return [_run(*row) for row in rows.fetchall()]
+
+
+def _run(
+    id: str,
+    plan: str,
+    command: str,
+    began: int,
+    ended: int | None,
+    state: str,
+    targets: str | None,
+    origin: str | None,
+    digest: str | None,
+) -> Run:
+    check_run(digest, id, plan, command, targets, origin)
+    told = json.loads(targets or "{}")
+    return Run(id, plan, command, began, ended, RunState(state), told, decode_origin(origin))
 
 
 def open_intents(connection: sqlite3.Connection) -> list[Entry]:
@@ -281,7 +302,7 @@ def _require(connection: sqlite3.Connection, numbers: Collection[int]) -> None:
         raise ThinRowsError(found)
 
 
-_Standing = tuple[int, int, int, str | None, int | None, int | None, str | None, str | None, int | None]
+_Standing = tuple[int, int, int, str | None, int | None, int | None, str | None, str | None, int | None, str]
 
 
 def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Iterator[Entry]:
@@ -289,10 +310,12 @@ def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Itera
     rows = list(rows)
     _require(connection, {row[0] for row in rows})
     intents: dict[int, tuple[str, int, Mapping[str, str], Sequence[Operation]]] = {}
-    for intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at in rows:
+    for intent, position, attempts, status, ended_at, confirmed_at, answer, service_id, begun_at, key in rows:
         if intent not in intents:
             intents[intent] = _intent(connection, intent)
         run, at, targets, operations = intents[intent]
+        if operations[position].key != key:
+            raise ValueError(f"the table of operations has {key!r} at the wrong row of the journal")
         yield Entry(
             operations[position],
             run,
@@ -310,13 +333,15 @@ def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Itera
 
 def _intent(connection: sqlite3.Connection, number: int) -> tuple[str, int, Mapping[str, str], Sequence[Operation]]:
     found = connection.execute(
-        "SELECT runs.id, runs.targets, step, run, at, body, payloads, digest FROM journal"
+        "SELECT runs.id, plan_id, command, targets, origin, runs.digest, step, run, at, body, payloads,"
+        " journal.digest FROM journal"
         " JOIN runs ON runs.number = journal.run WHERE journal.number = ?",
         (number,),
     ).fetchone()
     if found is None:
         raise ValueError(f"row {number} of the journal is missing")
-    run, targets, *columns = found
+    run, plan, command, targets, origin, digest, *columns = found
+    check_run(digest, run, plan, command, targets, origin)
     row = Row(*columns)
     row.check()
     try:

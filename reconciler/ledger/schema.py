@@ -127,7 +127,12 @@ ALTER TABLE lease ADD COLUMN pipeline TEXT;
 ALTER TABLE lease ADD COLUMN commit_id TEXT;
 """
 
-MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN, _ORIGIN)
+_RUN_DIGEST = """
+-- The digest of what is known of a run when it begins; NULL for runs of a version without it.
+ALTER TABLE runs ADD COLUMN digest TEXT;
+"""
+
+MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN, _ORIGIN, _RUN_DIGEST)
 """The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

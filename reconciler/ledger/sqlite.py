@@ -21,6 +21,7 @@ from reconciler.ledger.codec import (
     encode_intent,
     encode_origin,
     encode_outcomes,
+    run_digest,
 )
 from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
@@ -100,20 +101,17 @@ class SqliteLedger:
             return lease.unlock(connection)
 
     def begin(self, holder: Holder, run: Run) -> None:
+        targets, origin = encode(dict(run.targets)) if run.targets else None, encode_origin(run.origin)
+        digest = run_digest(run.id, run.plan_id, run.command, targets, origin)
         with self._database.transaction() as connection:
             lease.check(connection, holder)
             connection.execute(
-                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state, targets, origin)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO runs (id, plan_id, command, started_at, ended_at, state, targets, origin, digest)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET plan_id = excluded.plan_id, command = excluded.command,"
                 " ended_at = excluded.ended_at, state = excluded.state, targets = excluded.targets,"
-                " origin = excluded.origin",
-                (
-                    *run[:5],
-                    run.state.value,
-                    encode(dict(run.targets)) if run.targets else None,
-                    encode_origin(run.origin),
-                ),
+                " origin = excluded.origin, digest = excluded.digest",
+                (*run[:5], run.state.value, targets, origin, digest),
             )
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:

@@ -74,6 +74,27 @@ def test_a_status_that_the_journal_does_not_give_is_found_and_mended(path: Path)
         assert ledger.statuses(["a", "e"]) == {"a": Status.DONE}
 
 
+def test_a_run_that_was_altered_is_named_and_what_it_sent_is_kept(path: Path) -> None:
+    alter(path, b"plan-of-run-1", b"plan-of-run-7")
+    done = reconciler("ledger", "list", path)
+    assert done.code == 1
+    assert "run run-1 is not what was written" in done.err
+    assert "run 1: run run-1 is not what was written" in reconciler("ledger", "doctor", path).out
+    to = path.with_name("saved.db")
+    assert list(salvage(path, to, LATER).unsound_runs) == [1]
+    with closing(read_ledger(to)) as ledger:
+        assert [entry.operation.key for entry in ledger.entries("lost-1")] == ["a", "b", "e"]
+
+
+def test_an_operation_that_stands_at_the_wrong_row_is_not_believed(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("UPDATE operations SET position = 0 WHERE key = 'b'")
+        raw.commit()
+    done = reconciler("ledger", "show", "run-1", path)
+    assert done.code == 1
+    assert "the table of operations has 'b' at the wrong row" in done.err
+
+
 def test_where_the_row_that_tells_of_sending_is_lost_the_operation_counts_as_sent(path: Path) -> None:
     alter(path, b'{"key":["e"],"boot"', b'{"key":["f"],"boot"')
     to = path.with_name("saved.db")

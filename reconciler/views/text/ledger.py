@@ -146,6 +146,8 @@ def _unsound(found: Survey) -> Iterator[Line]:
         yield line("  ", printable(f"run {number}: {why}"), hang=4)
     for number, why in found.unsound_rows.items():
         yield line("  ", printable(f"row {number} of the journal: {why}"), hang=4)
+    if found.lost is not None:
+        yield line("  ", printable(f"{found.lost}: later rows may be missing"), hang=4)
     if not found.end_known:
         yield line("  the end of a table cannot be read: later rows may be missing")
 
