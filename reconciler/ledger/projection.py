@@ -101,7 +101,7 @@ def read_targets(connection: sqlite3.Connection) -> dict[int | str | None, dict[
     found = connection.execute(
         "SELECT number, digest, id, plan_id, command, targets, origin FROM runs WHERE targets IS NOT NULL"
     )
-    told: dict[int | None, dict[str, str]] = {}
+    told: dict[int | str | None, dict[str, str]] = {}
     for number, digest, *columns in found:
         check_run(digest, *columns)
         told[number] = json.loads(columns[3])
