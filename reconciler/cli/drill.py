@@ -31,7 +31,10 @@ YesOption = Annotated[
 
 @app.callback()
 def drill() -> None:
-    """Run game days: raise alarms on a timeline, check who is notified, always clean up."""
+    """Run game days: alarms on a timeline, checked, always cleared.
+
+    A drill raises alarms, checks who is notified and how soon, and clears what it raised however it ends.
+    """
 
 
 @app.command("list", epilog=examples("reconciler drill list", "reconciler drill list stacks/checkout --format json"))

@@ -87,9 +87,10 @@ def emulator(
         typer.Option("--switch", metavar="NAME=VALUE", help="Any other behaviour to play; may be repeated."),
     ] = None,
 ) -> ExitCode:
-    """Serve the emulated services: AOM, CES, BCM, SMN, IAM for tokens, and Alertmanager.
+    """Serve emulated services, to work without a cloud.
 
-    The address goes to standard output as soon as requests are taken; Ctrl-C ends it.
+    AOM, CES, BCM, SMN, IAM for tokens, and Alertmanager. The address goes to standard output as soon as requests are
+    accepted; Ctrl-C stops the server.
     """
     named = {
         "on_repeat": on_repeat,

@@ -37,7 +37,7 @@ def fmt(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 3 if a file would change.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
 ) -> ExitCode:
-    """Lay out the files of a stack in the one way there is.
+    """Format the files of a stack.
 
     Only white space changes: comments, order, quotes and line breaks stay. Names each file it changed.
     """

@@ -63,7 +63,7 @@ def import_(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Declare alarms that fire already.
+    """Write the YAML of alarms that are firing already.
 
     Looks for active alarms that no stack has raised, and writes the YAML that declares them. With --adopt it plans
     their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.

@@ -35,7 +35,7 @@ StackOption = Annotated[
 
 @app.callback()
 def ledger() -> None:
-    """Look into the journal of what was sent, settle what is open, break a stuck lease.
+    """Inspect, settle and repair the journal of what was sent.
 
     Only `settle` needs the configuration and the network.
     """

@@ -137,7 +137,7 @@ def receive(
         Path | None, typer.Option("--tls-key", metavar="FILE", help="The certificate's key.", show_default=False)
     ] = None,
 ) -> ExitCode:
-    """Serve the receiver of notifications, which proves that they are delivered.
+    """Serve a receiver that proves that notifications arrive.
 
     Point an Alertmanager webhook at /alertmanager, an SMN subscription at /smn, anything else at /hook/TOKEN; what
     arrived is at GET /deliveries. Tokens come from variables or files, and have at least 16 characters. The address

@@ -49,10 +49,10 @@ def show(
     format: FormatOption = Format.TEXT,
     full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
-    """Show a saved plan and until when it can be applied, or a past run.
+    """Show a saved plan or a past run.
 
-    A plan file that was altered after it was saved is refused. Runs come from the ledger: what was sent, and what the
-    service answered.
+    A plan is shown with the time until which it can be applied. A plan file that was altered after it was saved is
+    refused. Runs come from the ledger: what was sent, and what the service answered.
     """
     from reconciler.cli.command import now
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError

@@ -41,10 +41,11 @@ def status(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Show which alarms of the stack fire now, since and until when, who raised them, and what has drifted.
+    """Show which of the stack's alarms are firing now.
 
-    Queries the services and changes nothing. An alarm is `suppressed` if its service keeps its notifications back:
-    silenced, inhibited or muted. Ctrl-C ends --watch with 0.
+    Each with its begin and end, the run that raised it, and what has drifted. Queries the services and changes nothing.
+    An alarm is `suppressed` if its service keeps its notifications back: silenced, inhibited or muted. Ctrl-C ends
+    --watch with 0.
     """
     from reconciler.app.status import stack_status
     from reconciler.cli.stack import opened

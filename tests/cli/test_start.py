@@ -32,7 +32,7 @@ def test_version_is_one_line() -> None:
 
 
 def test_version_as_json_has_a_format_version() -> None:
-    assert json.loads(reconciler("version", "--format", "json").stdout)["format_version"] == "1.0"
+    assert json.loads(reconciler("version", "--format", "json").stdout)["format_version"] == "1.1"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -86,7 +86,7 @@ def test_iam_may_be_elsewhere() -> None:
         ({"rate_limit": 0}, ("rate_limit",), "greater than 0"),
         ({"request_timeout": "0s"}, ("request_timeout",), "longer than zero"),
         ({"request_timeout": "2h"}, ("request_timeout",), "must be at most 1h"),
-        ({"lookback": 30}, ("lookback",), "write it like"),
+        ({"lookback": 30}, ("lookback",), "it has no unit"),
         ({"lookback": "0s"}, ("lookback",), "longer than zero"),
         ({"lookback": "366d"}, ("lookback",), "must be at most 365d"),
         ({"visible_within": "0s"}, ("visible_within",), "longer than zero"),

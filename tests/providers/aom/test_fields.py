@@ -120,7 +120,7 @@ def test_annotations_are_json_without_our_marks(annotations: object, message: st
         ("0s", "longer than zero"),
         ("15d1ms", "at most 15d"),
         ("16d", "16d is not allowed"),
-        (1800, "write it like 90s"),
+        (1800, "write 1800s, 1800m"),
         ("soon", "is not a duration"),
     ],
 )
