@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
 from reconciler.core.duration import parse_duration
+from reconciler.core.ledger_url import VARIABLE, scheme
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.session.workspace import Workspace, read_source
@@ -69,8 +70,15 @@ def check_targets(plan: Plan, targets: Sequence[Address], declared: Sequence[Add
         )
 
 
-def inputs(environ: Mapping[str, str], variables: Sequence[str] | None, files: Sequence[Path] | None) -> Inputs:
-    """The inputs of ``--var``, ``--var-file`` and the environment. Raises DiagnosticError for an invalid one."""
+def inputs(
+    environ: Mapping[str, str],
+    variables: Sequence[str] | None,
+    files: Sequence[Path] | None,
+    ledger: str | None = None,
+) -> Inputs:
+    """The inputs of ``--var``, ``--var-file``, ``--ledger`` and the environment; a directory of ledgers is one of the
+    present directory. Raises DiagnosticError for an invalid one.
+    """
     values: dict[str, str] = {}
     for number, text in enumerate(variables or (), 1):
         name, equals, value = text.partition("=")
@@ -79,7 +87,10 @@ def inputs(environ: Mapping[str, str], variables: Sequence[str] | None, files: S
             summary = f"--var number {number} is not of the form NAME=VALUE"
             raise DiagnosticError(Diagnostic(summary, hint="write it like --var region=cn-north-4"))
         values[name] = value
-    return Inputs(values, tuple(read_source(file, "--var-file") for file in files or ()), dict(environ))
+    place = ledger or environ.get(VARIABLE) or None
+    if place is not None and scheme(place) is None:
+        place = str(Path(place).absolute())
+    return Inputs(values, tuple(read_source(file, "--var-file") for file in files or ()), dict(environ), place)
 
 
 def addresses(texts: Sequence[str] | None, option: str = "--target") -> list[Address]:

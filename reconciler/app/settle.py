@@ -20,7 +20,8 @@ def settle_stack(
     workspace: Workspace, stop: Event, working: Callable[[Event], AbstractContextManager[Progress]]
 ) -> Settlement:
     """Take the lease and settle what is open; a stack without a ledger has nothing open. Raises LeaseHeldError."""
-    if not workspace.ledger_path.exists():
+    path = workspace.ledger_location.path
+    if path is not None and not path.exists():
         return Settlement()
     ledger = workspace.open_ledger()
     with leased(ledger, owner(), workspace.clock, stop), working(stop) as progress:

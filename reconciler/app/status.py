@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,7 +13,6 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.origin import Origin
 from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Holder, Ledger, Run
-from reconciler.ledger.sqlite import read_ledger
 from reconciler.plan.plan import Change, Plan
 from reconciler.session.workspace import Workspace
 
@@ -86,7 +84,7 @@ def stack_status(workspace: Workspace) -> StackStatus:
     view = workspace.read_ledger_view()
     observed = workspace.observe()
     plan = workspace.plan(view, observed=observed)
-    with closing(read_ledger(workspace.ledger_path)) as ledger:
+    with workspace.reading_ledger() as ledger:
         runs = ledger.runs()
         alarms = tuple(_alarms(plan, observed, _Raisers(ledger, runs), workspace.resource_types))
         holder = ledger.holder(workspace.clock.now())

@@ -10,6 +10,10 @@ from typer.core import TyperArgument, TyperOption
 from reconciler.cli.command import command_app
 from reconciler.cli.logs import LogFormat, LogLevel
 from reconciler.cli.terminal import Terminal
+from reconciler.core.ledger_url import secrets_of
+
+_LEDGER_USERS = ("var", "where", "run")
+"""Parameters of commands that use a ledger: the variables of a stack, a place of a ledger, a past run."""
 
 
 class LazyOption(TyperOption):
@@ -29,8 +33,14 @@ class LazyArgument(TyperArgument):
 
 
 def add_global_options(command: Any) -> None:
-    """Add the shared options to a command; parameters that are not given keep their defaults."""
-    command.params = [*map(_lazy, command.params), *_options()]
+    """Add the shared options to a command; parameters that are not given keep their defaults.
+
+    A command that opens a stack or a ledger can be told where the ledger is.
+    """
+    own = {parameter.name for parameter in command.params}
+    uses_ledger = not own.isdisjoint(_LEDGER_USERS)
+    shared = (option for option in _options() if uses_ledger or option.name != "ledger")
+    command.params = [*map(_lazy, command.params), *shared]
 
 
 def _lazy(parameter: Any) -> Any:
@@ -81,6 +91,14 @@ def _color(ctx: typer.Context, value: bool) -> bool:
     return value
 
 
+def _ledger(ctx: typer.Context, value: str | None) -> str | None:
+    if value is not None:
+        terminal = Terminal.of(ctx)
+        terminal.ledger = value
+        terminal.redact(secrets_of(value))
+    return value
+
+
 def _help(ctx: typer.Context, value: bool) -> bool:
     if value and not ctx.resilient_parsing:
         typer.echo(ctx.get_help())
@@ -89,6 +107,17 @@ def _help(ctx: typer.Context, value: bool) -> bool:
 
 
 def _nothing(
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            "--ledger",
+            metavar="URL|DIR",
+            help="Where the ledger is, instead of RECONCILER_LEDGER and what the stack says.",
+            callback=_ledger,
+            expose_value=False,
+            show_default=False,
+        ),
+    ] = None,
     log_level: Annotated[
         LogLevel | None,
         typer.Option(

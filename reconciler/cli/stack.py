@@ -33,7 +33,7 @@ def opened(
     from reconciler.app.plan import inputs
     from reconciler.session.workspace import open_workspace
 
-    values = inputs(terminal.environ, variables, files)
+    values = inputs(terminal.environ, variables, files, terminal.ledger)
     with open_workspace(path, values, data=data, receiver=receiver, parallelism=parallelism) as workspace:
         terminal.redact(workspace.stack.secrets)
         if workspace.stack.warnings:

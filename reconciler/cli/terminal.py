@@ -87,6 +87,7 @@ class Terminal:
         self.stdout = stdout or sys.stdout or _missing()
         self.stderr = stderr or sys.stderr or _nowhere("w")
         self.environ = os.environ if environ is None else environ
+        self.ledger: str | None = None
         self.command = "reconciler"  # the command line, for "to continue: ..."
         self.format = Format.TEXT  # what a failure is reported in
         self.color = not self.environ.get("NO_COLOR")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.config.blocks.head import ledger_directory, stack_name
+from reconciler.config.blocks.head import ledger_place, stack_name
 from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
@@ -28,6 +28,7 @@ from reconciler.config.yaml.source_map import Source, SourceMap, Value
 from reconciler.core.address import Address
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
+from reconciler.core.ledger_url import VARIABLE, secrets_of
 
 _SHORTEST_SECRET = 4
 
@@ -83,7 +84,7 @@ def _load(
 
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
-    ledger = ledger_directory(found, scope, diagnostics)
+    ledger = inputs.ledger or inputs.environ.get(VARIABLE) or ledger_place(found, scope, diagnostics)
     guards = _guards(found, scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
@@ -120,7 +121,7 @@ def _load(
         digest=config_digest(name, desired, providers, guards, later, used, scope),
         scope=scope,
         ledger=ledger,
-        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope))),
+        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | secrets_of(ledger or "")),
         warnings=diagnostics.sorted(shown),
         sections=later,
         data=data,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.config.blocks.common import (
-    LEDGER_DIRECTORY,
+    LEDGER,
     NAME,
     PROVIDER_KEY,
     STACK_NAME,
@@ -84,8 +84,8 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         },
         "ledger": {
             "type": "string",
-            "anyOf": [{"pattern": LEDGER_DIRECTORY}, _OR_EXPRESSION],
-            "description": "The directory of the ledger, relative to the stack's; .reconciler without it.",
+            "anyOf": [{"pattern": LEDGER}, _OR_EXPRESSION],
+            "description": "The URL of a shared ledger, or a directory, relative to the stack; .reconciler without it.",
         },
         "include": {
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],

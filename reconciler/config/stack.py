@@ -88,7 +88,7 @@ class Stack(NamedTuple):
     scope: Scope
     """What expressions in ``sections`` can name; see ``reconciler.config.expressions.compiled``."""
     ledger: str | None = None
-    """The directory of the ledger as written, relative to ``root``; None for the one beside the configuration."""
+    """The URL of the ledger, or its directory relative to ``root``; None for the one beside the configuration."""
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()
     sections: Mapping[str, Node] = MappingProxyType({})
@@ -114,12 +114,14 @@ class Inputs(NamedTuple):
     earlier one), ``RECONCILER_VAR_NAME`` in ``environ``, the variable's own ``env`` there, its ``default``.
 
     Texts from ``variables`` and ``environ`` are converted to the type of the variable; files hold YAML values, taken
-    as they are: an expression in them is not evaluated.
+    as they are: an expression in them is not evaluated. ``ledger`` is where the ledger is, whatever ``environ`` and the
+    stack say.
     """
 
     variables: Mapping[str, str] = MappingProxyType({})
     files: tuple[Source, ...] = ()
     environ: Mapping[str, str] = MappingProxyType({})
+    ledger: str | None = None
 
     def __repr__(self) -> str:
         return f"Inputs({len(self.variables)} variables, {len(self.files)} files)"  # any value may be a secret

@@ -74,7 +74,7 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
         url = resources.enter_context(running(settings))
         root = Path(directory)
         providers = {key: _embedded(config) for key, config in workspace.stack.providers.items()}
-        stack = workspace.stack._replace(root=root, providers=providers)
+        stack = workspace.stack._replace(root=root, providers=providers, ledger=None)
         connections = ProviderPool(workspace.registry, root / STATE_DIRECTORY, resources, clock, url, receiver)
         yield Workspace(stack, workspace.registry, clock, resources, connections)
 

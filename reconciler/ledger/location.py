@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.ledger_url import mask, scheme
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.store import JournalStore, StackState
-
-VARIABLE = "RECONCILER_LEDGER"
-"""The environment variable that says where ledgers are."""
-
-DIRECTORY = ".reconciler"
-"""The directory of ledgers beside a configuration that names none."""
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-_CREDENTIALS = re.compile(r"(?<=://)([^/@:\s]*):[^/\s]*@")
-_PASSWORD = re.compile(r"(?i)((?:password|secret|token|key)[a-z_]*=)[^&\s]*")
-
-
-def is_url(text: str) -> bool:
-    """Whether a text names a shared ledger, known or not, rather than a directory."""
-    return _SCHEME.match(text) is not None
-
-
-def scheme(text: str) -> str | None:
-    """The scheme of a URL, in lower case; None for a path."""
-    found = _SCHEME.match(text)
-    return None if found is None else found[1].lower()
-
-
-def mask(url: str) -> str:
-    """The URL without a password."""
-    return _PASSWORD.sub(r"\1***", _CREDENTIALS.sub(r"\1:***@", url))
-
-
-def credentials(url: str) -> frozenset[str]:
-    """The texts of a URL that must not be shown."""
-    found = _CREDENTIALS.search(url)
-    texts = {found[0].partition(":")[2][:-1]} if found else set()
-    texts |= {pair[0].partition("=")[2] for pair in _PASSWORD.finditer(url)}
-    return frozenset(text for text in texts if text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +93,6 @@ def _list_postgres(url: str) -> Sequence[StackState]:
 _POSTGRES = _Kind("postgres", _open_postgres, _list_postgres)
 _KINDS = {"postgresql": _POSTGRES, "postgres": _POSTGRES}
 
-SCHEMES = tuple(_KINDS)
-"""The schemes of shared ledgers."""
-
 
 def _kind(url: str) -> _Kind:
     name = scheme(url) or ""
@@ -139,7 +102,7 @@ def _kind(url: str) -> _Kind:
 
 
 def _known() -> str:
-    return ", ".join(f"{name}://..." for name in SCHEMES if name != "postgres")
+    return ", ".join(f"{name}://..." for name in _KINDS if name != "postgres")
 
 
 @contextmanager

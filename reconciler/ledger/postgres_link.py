@@ -26,6 +26,9 @@ ANSWER_S = 10.0
 RESUME_S = 15.0
 """Seconds in which a dropped connection is made again; well below the lifetime of a lease."""
 
+FIRST_S = 2.0
+"""Seconds in which the first connection is tried."""
+
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _TABLES = ("version", "stack", "journal", "snapshot", "document")
 _RESUMED = ("08", "57P")
@@ -72,6 +75,7 @@ class Link:
     def __init__(self, url: str) -> None:
         self._conninfo, self.schema, self.label = _split(url)
         self._connection: _Connection | None = None
+        self._was_connected = False
         self._down_until = 0.0
         self._tables = {name: sql.Identifier(self.schema, f"ledger_{name}") for name in _TABLES}
 
@@ -113,7 +117,7 @@ class Link:
 
     def _resumed(self, work: Callable[[_Connection], _T]) -> _T:
         """Do something that may be repeated, again if the connection drops. Raises DiagnosticError."""
-        until = time.monotonic() + RESUME_S
+        until = time.monotonic() + (RESUME_S if self._was_connected else FIRST_S)
         tries = 0
         while True:
             try:
@@ -134,6 +138,7 @@ class Link:
             self._connection = _BoundedConnection.connect(
                 self._conninfo, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_S
             )
+            self._was_connected = True
         return self._connection
 
     def _explained(self, error: psycopg.Error) -> DiagnosticError:

@@ -19,12 +19,13 @@ from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
+from reconciler.core.ledger_url import scheme
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Status
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
+from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
-from reconciler.ledger.sqlite import open_ledger, read_ledger
 from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
 from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Change, Plan
@@ -71,16 +72,17 @@ class Workspace:
         self.clock = clock
         self.connections = connections
         self._resources = resources
+        self._reader: Ledger | None = None
 
     @property
     def state_directory(self) -> Path:
         return self.stack.root / STATE_DIRECTORY
 
     @property
-    def ledger_path(self) -> Path:
-        """The file of the stack's ledger."""
-        directory = self.stack.root / (self.stack.ledger or STATE_DIRECTORY)
-        return directory / f"{self.stack.name}.db"
+    def ledger_location(self) -> Location:
+        """Where the stack's ledger is."""
+        place = self.stack.ledger or STATE_DIRECTORY
+        return Location(place if scheme(place) else self.stack.root / place, self.stack.name)
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -128,18 +130,31 @@ class Workspace:
 
     def open_ledger(self) -> Ledger:
         """The stack's ledger, made if there is none; closed with the workspace."""
-        ledger = open_ledger(self.ledger_path)
+        ledger = open_at(self.ledger_location)
         self._resources.callback(ledger.close)
         return ledger
 
+    @contextmanager
+    def reading_ledger(self) -> Iterator[Ledger]:
+        """The stack's ledger for reading; no ledger is created. A shared one stays open as long as the workspace."""
+        location = self.ledger_location
+        if not location.is_shared:
+            with closing(read_at(location)) as ledger:
+                yield ledger
+            return
+        if self._reader is None:
+            self._reader = read_at(location)
+            self._resources.callback(self._reader.close)
+        yield self._reader
+
     def read_ledger_view(self) -> LedgerView:
         """What the ledger knows, for commands that only read: no ledger is created."""
-        with closing(read_ledger(self.ledger_path)) as ledger:
+        with self.reading_ledger() as ledger:
             return self.ledger_view(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
 
     def lease_holder(self) -> Holder | None:
         """Who holds the stack's lease now; no ledger is created."""
-        with closing(read_ledger(self.ledger_path)) as ledger:
+        with self.reading_ledger() as ledger:
             return ledger.holder(self.clock.now())
 
     def ledger_view(self, ledger: Ledger) -> LedgerView:
@@ -196,8 +211,9 @@ class Workspace:
             targets=targets,
             destroy=destroy,
         )
-        if self.ledger_path.parent == self.state_directory:  # elsewhere stacks of other directories keep theirs
-            renamed = renamed_warnings(self.ledger_path, self.stack.root, plan.planned_at)
+        path = self.ledger_location.path
+        if path is not None and path.parent == self.state_directory:  # elsewhere are those of other directories too
+            renamed = renamed_warnings(path, self.stack.root, plan.planned_at)
             plan = plan._replace(warnings=(*plan.warnings, *renamed))
         unknown = self._provenance_warning(plan)
         plan = plan._replace(warnings=(*plan.warnings, unknown)) if unknown else plan
@@ -243,14 +259,14 @@ class Workspace:
         """What the services showed of these pushes when they were verified."""
         if not keys:
             return {}
-        with closing(read_ledger(self.ledger_path)) as ledger:
+        with self.reading_ledger() as ledger:
             return ledger.shown(keys)
 
     def _provenance_warning(self, plan: Plan) -> Diagnostic | None:
         keys = keys_to_clear(plan)
         if not keys:
             return None
-        with closing(read_ledger(self.ledger_path)) as ledger:
+        with self.reading_ledger() as ledger:
             pushed = {*ledger.statuses(keys), *(entry.operation.key for entry in ledger.open_intents())}
         return provenance_warning(keys, pushed)
 
@@ -304,7 +320,7 @@ class Workspace:
             provider = self.providers[key]
             ended += self._ask(key, partial(provider.history, self.stack.name, addresses))
             if isinstance(provider, InfersHistory):
-                with closing(read_ledger(self.ledger_path)) as ledger:
+                with self.reading_ledger() as ledger:
                     pushes = last_pushes(ledger, set(addresses), self.target_texts)
                 told = {found.marks.key for found in ended}
                 untold = [push for push in pushes if push.operation.key not in told]

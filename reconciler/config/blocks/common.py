@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.core.desired import Lifecycle
+from reconciler.core.ledger_url import SCHEMES
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 """Names of resources, data sources, checks and drills."""
@@ -13,8 +14,8 @@ WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
 PROVIDER_KEY = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 STACK_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 STACK_NAME_LENGTH = 63
-LEDGER_DIRECTORY = r"^(?![A-Za-z][A-Za-z0-9+.-]+:)(?!~)\S([^\x00-\x1f]*\S)?$"
-"""A path: no URL, and nothing that a shell would have to expand."""
+LEDGER = rf"^((?:{'|'.join(SCHEMES)})://\S+|(?![A-Za-z][A-Za-z0-9+.-]+:)(?!~)\S([^\x00-\x1f]*\S)?)$"
+"""The URL of a shared ledger, or a path with nothing that a shell would have to expand."""
 
 
 class Block(BaseModel):

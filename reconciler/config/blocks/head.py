@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reconciler.config.blocks.common import LEDGER_DIRECTORY, STACK_NAME, STACK_NAME_LENGTH
+from reconciler.config.blocks.common import LEDGER, STACK_NAME, STACK_NAME_LENGTH
 from reconciler.config.blocks.sections import Sections
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
@@ -13,7 +13,7 @@ from reconciler.config.expressions.compiled import UnresolvedError, compile_valu
 from reconciler.config.expressions.scope import Context, ExpressionSite, Scope
 from reconciler.config.yaml.source_map import Node, Source, Value, kind
 
-_LEDGER_HINT = "write a directory on a local disk, or leave ledger out to keep the file in .reconciler"
+_LEDGER_HINT = "write postgresql://HOST/DATABASE, or a directory on a local disk; without ledger it is in .reconciler"
 
 
 def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diagnostics: DiagnosticCollector) -> str:
@@ -41,8 +41,8 @@ def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diag
     return name
 
 
-def ledger_directory(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> str | None:
-    """The directory of the ledger; None if the stack names none, or, with a diagnostic, if it is not a path."""
+def ledger_place(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> str | None:
+    """The URL or directory of the ledger; None if the stack names none, or, with a diagnostic, if it is neither."""
     node = sections.texts.get("ledger")
     if node is None:
         return None
@@ -52,17 +52,17 @@ def ledger_directory(sections: Sections, scope: Scope, diagnostics: DiagnosticCo
         return None
     if not isinstance(path, str):
         diagnostics.add(node.offset, f"ledger must be text, not {kind(path)}", _LEDGER_HINT)
-    elif not re.fullmatch(LEDGER_DIRECTORY, path):  # not quoted: a URL may hold a password
-        diagnostics.add(node.offset, f"ledger {_not_a_directory(path)}", _LEDGER_HINT)
+    elif not re.fullmatch(LEDGER, path):  # not quoted: a URL may hold a password
+        diagnostics.add(node.offset, f"ledger {_unusable(path)}", _LEDGER_HINT)
     else:
         return path
     return None
 
 
-def _not_a_directory(path: str) -> str:
+def _unusable(path: str) -> str:
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)", path)
     if scheme is not None:
-        return f"cannot be at {scheme[0]}: it is a local file"
+        return f"cannot be kept at {scheme[0]}:"
     if path.startswith("~"):
         return "begins with ~, which is not expanded"
     return "has control characters, or white space at an end" if path else "is empty"

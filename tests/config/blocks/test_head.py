@@ -51,18 +51,31 @@ def test_without_a_ledger_there_is_none() -> None:
         ('""', "is empty"),
         ('"here "', "has control characters, or white space at an end"),
         ("~/state", "begins with ~, which is not expanded"),
-        ("postgresql://ci@db/ledgers", "cannot be at postgresql: it is a local file"),
-        ("s3://bucket/prefix", "cannot be at s3: it is a local file"),
-        ("file:/var/lib/ci", "cannot be at file: it is a local file"),
+        ("mysql://ci@db/ledgers", "cannot be kept at mysql:"),
+        ("postgresql:ci@db/ledgers", "cannot be kept at postgresql:"),
+        ("file:/var/lib/ci", "cannot be kept at file:"),
     ],
 )
-def test_what_is_no_directory_of_a_ledger_is_told_without_its_value(written: str, what: str) -> None:
+def test_what_is_no_place_of_a_ledger_is_told_without_its_value(written: str, what: str) -> None:
     (message,) = told(f"stack: demo\nledger: {written}\n{PROVIDERS}")
-    assert message.startswith(f"2:9 ledger {what} (write a directory")
+    assert message.startswith(f"2:9 ledger {what} (write postgresql://")
 
 
 def test_a_password_in_a_ledger_is_not_shown() -> None:
-    text = f"stack: demo\nledger: postgresql://ci:hunter2@db/ledgers\n{PROVIDERS}"
+    text = f"stack: demo\nledger: mysql://ci:hunter2@db/ledgers\n{PROVIDERS}"
     (found,) = problems(text)
     assert found.source is None
     assert "hunter2" not in str(found)
+
+
+def test_a_ledger_may_be_shared_and_its_password_is_a_secret() -> None:
+    text = f'stack: demo\nledger: "${{env.LEDGER}}"\n{PROVIDERS}'
+    url = "postgresql://ci:hunter2@db/ledgers?schema=sre&sslpassword=p4ss"
+    stack = load(text, environ={"LEDGER": url})
+    assert stack.ledger == url
+    assert {"hunter2", "p4ss"} <= stack.secrets
+
+
+def test_the_environment_names_the_ledger_whatever_the_stack_says() -> None:
+    text = f'stack: demo\nledger: "${{env.UNSET}}"\n{PROVIDERS}'
+    assert load(text, environ={"RECONCILER_LEDGER": "postgresql://db/ledgers"}).ledger == "postgresql://db/ledgers"

@@ -1,0 +1,31 @@
+"""URLs of ledgers: which texts are some, and what of them must not be shown."""
+
+from __future__ import annotations
+
+import re
+
+VARIABLE = "RECONCILER_LEDGER"
+"""The environment variable that says where ledgers are."""
+
+SCHEMES = ("postgresql", "postgres")
+"""The schemes of the stores that several machines may share."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_CREDENTIALS = re.compile(r"(?<=://)([^/@:\s]*):([^/\s]*)@")
+_SECRET = re.compile(r"(?i)((?:^|[?&])[a-z_]*(?:password|secret|token|key)[a-z_]*=)([^&\s]*)")
+
+
+def scheme(text: str) -> str | None:
+    """The scheme of a URL, in lower case; None for a path."""
+    found = _SCHEME.match(text)
+    return None if found is None else found[1].lower()
+
+
+def mask(url: str) -> str:
+    """The URL without passwords and keys."""
+    return _SECRET.sub(r"\1***", _CREDENTIALS.sub(r"\1:***@", url))
+
+
+def secrets_of(url: str) -> frozenset[str]:
+    """The passwords and keys of a URL."""
+    return frozenset(found[2] for pattern in (_CREDENTIALS, _SECRET) for found in pattern.finditer(url) if found[2])
