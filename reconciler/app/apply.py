@@ -100,14 +100,14 @@ def _execute(
     stop = Event()
     with leased(ledger, owner(), workspace.clock, stop) as holder:
         with operator.working(stop) as progress:
-            settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=False)
+            destroy = request.command == "destroy"
+            settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=False, destroy=destroy)
         operator.settled(settlement)
         if stop.is_set():
             return NotRun.INTERRUPTED
         plan = planned(ledger)
         if plan is None:
             return NotRun.ALREADY_APPLIED
-        destroy = request.command == "destroy"
         problems = plan.problems or (() if request.force else workspace.refusals(plan, destroy=destroy))
         if problems:
             operator.review(plan)

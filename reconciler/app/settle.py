@@ -30,9 +30,16 @@ def settle_stack(
 
 
 def settle_open(
-    workspace: Workspace, ledger: Ledger, stop: Event, progress: Progress, *, wait_for_events: bool = True
+    workspace: Workspace,
+    ledger: Ledger,
+    stop: Event,
+    progress: Progress,
+    *,
+    wait_for_events: bool = True,
+    destroy: bool = False,
 ) -> Settlement:
-    """Settle what is open until ``stop`` is set; the caller holds the lease."""
+    """Settle what is open until ``stop`` is set, before an apply, or to ``destroy`` all; the caller holds the lease."""
+    firing = () if destroy else {desired.address for desired in workspace.stack.desired if desired.firing}
     return resolve_open_intents(
         ledger,
         workspace.providers,
@@ -41,6 +48,7 @@ def settle_open(
         progress,
         targets=workspace.target_texts,
         wait_for_events=wait_for_events,
+        wanted=firing,
     )
 
 

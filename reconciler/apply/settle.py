@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from threading import Event
 from typing import NamedTuple
 
@@ -31,9 +31,10 @@ def settling_window(attempt: InFlight, limits: Limits, operation: Operation) -> 
     """How long (ms) from now on an attempt that does not show may still come to show.
 
     Only an event is waited for: an alarm can be pushed again, and a second one beside it is cleared; so can a clear.
-    The request itself may take its time as long as its sender may be alive.
+    At a service that ``revives`` an alarm is waited for too, since it would be there after its clear. The request
+    itself may take its time as long as its sender may be alive.
     """
-    if operation.verb is Verb.CLEAR or operation.occurrence is None:
+    if operation.verb is Verb.CLEAR or (operation.occurrence is None and not limits.revives):
         return 0
     window = limits.visible_within + (0 if attempt.sender_is_dead else limits.request_timeout)
     return max(0, window - attempt.age)
@@ -108,10 +109,15 @@ def open_elsewhere(entries: Sequence[Entry], targets: Mapping[str, str] | None) 
     return [entry for entry in entries if not is_at(entry, targets)]
 
 
-def waiting_note(count: int, provider: str, until: int) -> str:
+def waiting_note(events: int, provider: str, until: int, alarms: int = 0) -> str:
     """What is waited for, and until when (epoch ms)."""
-    events = "1 event" if count == 1 else f"{count:,} events"
-    return f"{provider} may have recorded {events} of an earlier run: waiting for it until {format_instant(until)}"
+    parts = [
+        f"{verb} {count:,} {noun}{'' if count == 1 else 's'}"
+        for verb, count, noun in (("have recorded", events, "event"), ("still raise", alarms, "alarm"))
+        if count
+    ]
+    what = "it" if events + alarms == 1 else "them"
+    return f"{provider} may {' and '.join(parts)} of an earlier run: waiting for {what} until {format_instant(until)}"
 
 
 _NEVER_SENT = ServiceErrorDetail("never sent: its turn had not come when the run ended")
@@ -139,13 +145,15 @@ def resolve_open_intents(
     *,
     targets: Mapping[str, str] | None = None,
     wait_for_events: bool = True,
+    wanted: Collection[Address] = (),
 ) -> Settlement:
     """Give every open intent its outcome, and wait for what earlier runs did to show, as long as each service may take.
 
     What was never begun is closed at once, and so is an alarm that does not show: it can be pushed again. Only events
     are waited for, for what is left of the service's window since they were begun; without ``wait_for_events`` they
     stay open, and the executor waits for those that are due while it sends the rest. What was begun at other
-    ``targets`` stays open. Raises DeniedError.
+    ``targets`` stays open. At a service where a late push revives a cleared alarm, pushes are waited for too, unless
+    their addresses are ``wanted``: declared firing, so that nothing clears them. Raises DeniedError.
     """
     entries = ledger.open_intents()
     attempts = ledger.in_flight(clock.now()) if entries else {}
@@ -160,7 +168,7 @@ def resolve_open_intents(
     for key in sorted({entry.operation.provider for entry in begun}):
         mine = [entry for entry in begun if entry.operation.provider == key]
         provider = providers.get(key)
-        found = _look(provider, mine, attempts, clock, stop, progress, wait_for_events) if provider else None
+        found = _look(provider, mine, attempts, clock, stop, progress, wait_for_events, wanted) if provider else None
         if found is None:
             unasked.extend(mine)
             continue
@@ -231,6 +239,7 @@ def _look(
     stop: Event,
     progress: Progress,
     wait_for_events: bool,
+    wanted: Collection[Address],
 ) -> _Found | None:
     """Query for the effect of open attempts until all is known; None if the service cannot be queried."""
     operations = [entry.operation for entry in entries]
@@ -238,8 +247,9 @@ def _look(
     until = {
         item.key: began + settling_window(attempts[item.key], provider.limits, item)
         for item in operations
-        if item.occurrence is not None
+        if item.occurrence is not None or item.address not in wanted
     }
+    events = {item.key for item in operations if item.occurrence is not None}
     patience = began + provider.limits.visible_within
     told = False
     for pause in poll_intervals():
@@ -247,13 +257,14 @@ def _look(
         seen = observe_effects(provider, operations)
         shown = None if seen is None else visible_operations(operations, seen)
         left = {key: end for key, end in until.items() if end > now and (shown is None or key not in shown)}
-        if seen is not None and shown is not None and (not left or not wait_for_events):
+        if seen is not None and shown is not None and (left.keys() <= (set() if wait_for_events else events)):
             return _Found(shown, frozenset(left), shown_contents(operations, seen))
         if shown is None and now >= patience:
             return None
         if left and not told:
             end = max(left.values())
-            progress.note(waiting_note(len(left), provider.key, clock.now() + end - now))
+            recorded, raised = (len(left.keys() & events), len(left.keys() - events))
+            progress.note(waiting_note(recorded, provider.key, clock.now() + end - now, raised))
             told = True
         progress.verifying(len(left))
         if clock.wait(pause, stop):

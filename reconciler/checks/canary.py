@@ -104,6 +104,8 @@ class _CanaryRun:
         self._notified = proof is not None and not proof.expected.firing
         self._provider = canaries.session.providers[desired.provider]
         self._pushed: Operation | None = None
+        self._sent_at = 0
+        self._is_in_doubt = False
         self._status = CheckStatus.UNKNOWN
         self._reason = "it was not pushed"
         self._visible_after: int | None = None
@@ -129,13 +131,14 @@ class _CanaryRun:
             return
         [push] = plan.operations
         self._pushed = push
-        sent_at = self._session.clock.now()
+        self._sent_at = sent_at = self._session.clock.now()
         outcome = canaries.apply(plan, self._stop, self._within).outcomes.get(push.key)
         if outcome is None or outcome.status is Status.FAILED:
             self._pushed = None
         if outcome is None:
             self._end(CheckStatus.INTERRUPTED, "interrupted before it was pushed")
         elif outcome.status is not Status.DONE:
+            self._is_in_doubt = True
             self._end(*_unsent(outcome.error))
         else:
             seen = self._await([push], self._within, self._stop)
@@ -160,7 +163,7 @@ class _CanaryRun:
         canaries = self._canaries
         if self._visible_after is None:
             # It may become visible at any moment, and must not stay.
-            self._await([push], self._provider.limits.visible_within, Event())
+            self._await([push], self._late_within(), Event())
         try:
             found = retry_read(push.provider, lambda: list(self._provider.read_back([push])), self._session.clock)
             shown = [item for item in found if item.marks.key == push.key]
@@ -185,6 +188,14 @@ class _CanaryRun:
         else:
             status = gone.status if self._status is CheckStatus.PASSED else self._status
             self._end(status, f"{self._reason}; cleared, but {gone.reason('is still visible')}")
+
+    def _late_within(self) -> int:
+        """How long (ms) a canary that does not show may still come to show, and must be waited for."""
+        limits = self._provider.limits
+        if not (self._is_in_doubt and limits.revives):
+            return limits.visible_within
+        passed = self._session.clock.now() - self._sent_at
+        return max(limits.visible_within, limits.visible_within + limits.request_timeout - passed)
 
     def conclude(self) -> None:
         """Say what became of the notifications; where the canary itself failed they prove nothing more."""

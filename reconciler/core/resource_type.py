@@ -59,3 +59,22 @@ class EndsFirst(Protocol):
 
     def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
         """Whether the object is to be replaced, cleared and then pushed anew, for an update to take effect."""
+
+    def push_anew(self, desired: Desired, marks: Marks, starts_at: int, ended: Observed) -> tuple[str, int | None]:
+        """As ``push``, but of two items in a JSON list, sent in one request: the first clears ``ended``."""
+
+
+@runtime_checkable
+class FollowsProvider(Protocol):
+    """A resource type whose objects depend on the settings of their provider."""
+
+    def under(self, desired: Desired, settings: BaseModel) -> Desired:
+        """What is declared, as these settings have it."""
+
+
+@runtime_checkable
+class NotesUpdates(Protocol):
+    """A resource type of which a plan says something beside every update."""
+
+    @property
+    def update_note(self) -> str: ...

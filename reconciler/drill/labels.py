@@ -12,7 +12,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.observed import Marks, Observed
-from reconciler.core.resource_type import ResourceType
+from reconciler.core.resource_type import FollowsProvider, ResourceType
 from reconciler.drill.spec import LabelsSpec
 
 
@@ -63,6 +63,9 @@ class LabelledType:
 
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
         return self.inner.push(desired, marks, starts_at)
+
+    def under(self, desired: Desired, settings: BaseModel) -> Desired:
+        return self.inner.under(desired, settings) if isinstance(self.inner, FollowsProvider) else desired
 
     def clear(self, observed: Observed, ends_at: int) -> str:
         return self.inner.clear(observed, ends_at)

@@ -10,7 +10,7 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import canonical, digest, digest_text
 from reconciler.core.observed import Marks, Observed, is_unmanaged
 from reconciler.core.operation import Operation, Verb
-from reconciler.core.resource_type import ResourceType
+from reconciler.core.resource_type import EndsFirst, ResourceType
 from reconciler.plan.difference import shown_differences
 from reconciler.plan.plan import Change, Difference, Plan
 
@@ -36,7 +36,7 @@ def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType])
     clears = [_clear(change, found, number, plan, resource) for number, found in enumerate(change.clears)]
     if push is None:
         return tuple(clears)
-    if change.action is Action.REPLACE and clears:
+    if change.action is Action.REPLACE and clears and change.refreshes is None:
         if _pushes_first(change):
             return (push, *(operation._replace(depends_on=push.key) for operation in clears))
         return (*clears, push._replace(depends_on=clears[0].key))
@@ -101,11 +101,16 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
     key = _key(plan.id, change.address, Verb.PUSH, 0)
     marks = Marks(plan.stack, change.address, desired.digest, key, plan.id, desired.occurrence)
     begins_at = change.begins_at
-    payload, send_by = resource.push(desired, marks, begins_at)
-    if send_by is not None and send_by <= now and begins_at != now:
-        # What began back then would be over on arrival: begin anew, which a refreshed alarm and an event can both do.
-        begins_at = now
+    ended = change.refreshes if change.action is Action.REPLACE else None
+    if ended is not None and isinstance(resource, EndsFirst):
+        payload, send_by = resource.push_anew(desired, marks, begins_at, ended)
+    else:
         payload, send_by = resource.push(desired, marks, begins_at)
+        if send_by is not None and send_by <= now and begins_at != now:
+            # What began back then would be over on arrival: begin anew, which a refreshed alarm and an event can both
+            # do.
+            begins_at = now
+            payload, send_by = resource.push(desired, marks, begins_at)
     return Operation(
         key,
         change.address,

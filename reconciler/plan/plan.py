@@ -33,9 +33,9 @@ class Change(NamedTuple):
 
     ``before`` holds what was observed active at the address (more than one where the service does not merge), newest
     first; of these, ``clears`` are to be cleared whatever else happens, and ``refreshes`` is the one that a repeated
-    push should refresh in place. ``begins_at`` (epoch ms) is when what is pushed says it began. ``drift`` says that the
-    service moved and not the configuration: the alarm expired, was cleared by someone else, or fires twice.
-    ``problem`` is why nothing can be done at the address now.
+    push should refresh in place; in a replace, the one that the push clears in the same request. ``begins_at`` (epoch
+    ms) is when what is pushed says it began. ``drift`` says that the service moved and not the configuration: the alarm
+    expired, was cleared by someone else, or fires twice. ``problem`` is why nothing can be done at the address now.
     """
 
     address: Address
@@ -55,7 +55,9 @@ class Change(NamedTuple):
     @property
     def pushes_first(self) -> bool:
         """Whether a replace pushes the new alarm before it clears the old one."""
-        return self.action is Action.REPLACE and self.operations[:1] != () and self.operations[0].verb is Verb.PUSH
+        if self.action is not Action.REPLACE or self.refreshes is not None or not self.operations:
+            return False
+        return self.operations[0].verb is Verb.PUSH
 
     @property
     def sign(self) -> str:

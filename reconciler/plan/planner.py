@@ -12,7 +12,7 @@ from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Operation
-from reconciler.core.resource_type import EndsFirst, ResourceType
+from reconciler.core.resource_type import EndsFirst, NotesUpdates, ResourceType
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.decision import decide, undeclared
@@ -48,7 +48,7 @@ def make_plan(
     with gc_disabled():
         known = merge(stack, observed, ledger or LedgerView(), history)
         decided = _decisions(desired, known, now, targets, destroy)
-        changes = tuple(_ended_first(change, types, now) for change in decided)
+        changes = tuple(_noted(_ended_first(change, types, now), types) for change in decided)
         basis = {
             str(change.address): fingerprint(change.address, change.desired, known)
             for change in changes
@@ -100,7 +100,16 @@ def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) ->
     resource = types[change.address.type]
     if not isinstance(resource, EndsFirst) or not resource.must_end_first(desired, old, change.begins_at):
         return change
-    return change._replace(action=Action.REPLACE, clears=(old, *change.clears), refreshes=None, begins_at=now)
+    return change._replace(action=Action.REPLACE, begins_at=now)
+
+
+def _noted(change: Change, types: Mapping[str, ResourceType]) -> Change:
+    if change.action is not Action.UPDATE or not change.differences:
+        return change
+    resource = types[change.address.type]
+    if not isinstance(resource, NotesUpdates):
+        return change
+    return change._replace(reason=f"{change.reason}; {resource.update_note}")
 
 
 def _destroyed(change: Change) -> Change:

@@ -185,6 +185,10 @@ class Limits(NamedTuple):
     """
     request_timeout: int = 30_000
     """How long (ms) a request may take until the provider gives up on it."""
+    revives: bool = False
+    """Whether a push that arrives after the clear of its alarm raises the alarm again: one in doubt is waited out
+    before the alarm is cleared.
+    """
 
 
 class ReceiverEndpoint(NamedTuple):

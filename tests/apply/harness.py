@@ -18,6 +18,7 @@ from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement, resolve_open_intents
 from reconciler.core.desired import Desired
 from reconciler.core.operation import Operation, Status
+from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.lease import BootTime
@@ -34,7 +35,6 @@ from tests.emulator.handle import Emulator
 from tests.plan.fake_service import NOW, TYPES
 
 OWNER = Owner("tester", "host", 1)
-PROVIDERS = {"aom": "settings"}
 
 
 class RefusedError(Exception):
@@ -107,6 +107,8 @@ class Rig:
     wrap_ledger: Callable[[Ledger], Ledger] = lambda ledger: ledger
     options: Options = field(default_factory=lambda: Options(draw=lambda: 0.5))
     watcher: Notes = field(default_factory=Notes)
+    key: str = "aom"
+    types: Mapping[str, ResourceType] = field(default_factory=lambda: TYPES)
 
     def provider(self) -> Provider:
         settings = PROVIDER.settings.model_validate(
@@ -137,15 +139,18 @@ class Rig:
             desired,
             observed,
             self.clock.now(),
-            types=TYPES,
+            types=self.types,
             ledger=memory,
             history=history,
-            providers=PROVIDERS,
+            providers=self.providers(),
             places=self.places(),
         )
 
     def places(self) -> dict[str, Target]:
-        return {"aom": Target("aom", self.emulator.url, self.project)}
+        return {self.key: Target(self.key, self.emulator.url, self.project)}
+
+    def providers(self) -> dict[str, str]:
+        return {self.key: "settings"}
 
     def targets(self) -> dict[str, str]:
         return {key: str(target) for key, target in self.places().items()}
@@ -166,23 +171,25 @@ class Rig:
         with closing(self.ledger()) as real, closing(self.provider()) as provider:
             ledger = self.wrap_ledger(real)
             with leased(ledger, OWNER, self.clock, stop) as holder:
+                declared = list(desired)
                 resolve_open_intents(
                     ledger,
-                    {"aom": provider},
+                    {self.key: provider},
                     self.clock,
                     stop,
                     self.watcher,
                     targets=self.targets(),
                     wait_for_events=False,
+                    wanted={item.address for item in declared if item.firing},
                 )
                 if plan is None:
-                    plan = self.plan(list(desired), ledger, provider)
-                elif is_checked and self.is_refused(plan, list(desired), ledger, provider):
+                    plan = self.plan(declared, ledger, provider)
+                elif is_checked and self.is_refused(plan, declared, ledger, provider):
                     raise RefusedError
                 assert plan.problems == ()
                 return apply_plan(
                     plan,
-                    {"aom": provider},
+                    {self.key: provider},
                     ledger,
                     holder,
                     clock=self.clock,
@@ -194,19 +201,20 @@ class Rig:
 
     def is_refused(self, plan: Plan, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> bool:
         """Whether a saved plan may not be applied: it is forged, or the service or the configuration has moved on."""
-        if any(forgeries(plan, TYPES)):
+        if any(forgeries(plan, self.types)):
             return True
         statuses = ledger.statuses([operation.key for operation in plan.operations])
         view = ledger.view(self.clock.now(), provider.limits.visible_within, self.targets())
         known = merge(self.stack, list(provider.observe(self.stack, desired)), view)
         done = [key for key, status in statuses.items() if status is Status.DONE]
         now = self.clock.now()
-        return bool(staleness(plan, desired, known, now, providers=PROVIDERS, targets=self.places(), done=done))
+        return bool(staleness(plan, desired, known, now, providers=self.providers(), targets=self.places(), done=done))
 
     def settle(self, targets: Mapping[str, str] | None = None) -> Settlement:
         with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
             targets = targets or self.targets()
-            return resolve_open_intents(ledger, {"aom": provider}, self.clock, Event(), self.watcher, targets=targets)
+            known = {self.key: provider}
+            return resolve_open_intents(ledger, known, self.clock, Event(), self.watcher, targets=targets)
 
     def edit_by_hand(self, item: Mapping[str, Any], **annotations: str) -> None:
         """Push an alarm of the service again with other annotations; its marks stay."""

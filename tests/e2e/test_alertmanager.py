@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.emulator.server import running
+from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler
 from tests.e2e.alertmanager_stack import Stack, down, quiet
-from tests.emulator.alertmanager.target import KINDS, Target, target
+from tests.emulator.alertmanager.target import KINDS, Emulated, Target, target
 from tests.emulator.handle import Emulator
+from tests.servers.webhook import webhook_receiver
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -58,6 +61,69 @@ def test_another_annotation_is_an_update_of_the_same_firing(one: Target, tmp_pat
     assert "No changes." in stack.plan()
 
 
+def test_an_update_says_that_nobody_is_notified_of_it(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down())
+    stack.apply("1 created")
+    plan = stack.declare(Down=down(summary="another")).plan()
+    assert "will be updated: annotations.summary differs; nobody is notified of an update" in plan
+
+
+def test_a_name_that_the_server_rejects_is_an_error_of_the_plan(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down={"labels": {"my-label": "x"}}, Slow={"annotations": {"größe": "1"}})
+    done = stack.run("plan")
+    assert done.code == 1
+    assert "alertmanager_alert.Down: the server (version 0.25) rejects the name 'my-label'" in done.err
+    assert "alertmanager_alert.Slow: the server (version 0.25) rejects the name 'größe'" in done.err
+    assert f"{stack.directory / 'stack.yaml'}:1" in done.err
+
+
+def test_a_newer_server_takes_any_name(tmp_path: Path) -> None:
+    with running(Settings(alertmanager_version="0.28.0")) as url, webhook_receiver() as hook:
+        stack = Stack(tmp_path, Emulated(Emulator(url), 1, hook))
+        stack.declare(Down={"labels": {"my-label": "x"}, "annotations": {"größe": "1"}}).apply("1 created")
+        assert [alert["labels"]["my-label"] for alert in stack.firing()] == ["x"]
+        assert "No changes." in stack.plan()
+
+
+def test_with_marks_as_annotations_an_alert_has_the_labels_that_are_declared(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one)
+    labels = {"alertname": "Real", "team": stack.name}
+    stack.declare(Down={"labels": labels}).apply("1 created")
+    stack.settings = {"marks": "annotations"}
+    stack.declare(Down={"labels": labels}, Other={"labels": {**labels, "id": "2"}}).apply("1 created, 1 replaced")
+    alerts = one.query(f'team="{stack.name}"')
+    assert [alert["labels"] for alert in sorted(alerts, key=lambda each: len(each["labels"]))] == [
+        labels,
+        {**labels, "id": "2"},
+    ]
+    assert "No changes. 2 alarms are as declared." in stack.plan()
+    stack.declare(Down={"labels": labels, "annotations": {"a": "b"}}).apply("1 updated, 1 cleared")
+    assert [alert["annotations"]["a"] for alert in one.query(f'team="{stack.name}"')] == ["b"]
+    assert stack.run("destroy", "--auto-approve").code == 0
+    assert one.query(f'team="{stack.name}"') == []
+
+
+def test_with_marks_as_annotations_an_alert_of_another_is_never_overwritten_or_cleared(
+    one: Target, tmp_path: Path
+) -> None:
+    stack, other = (Stack(tmp_path, one) for _ in range(2))
+    stack.settings = other.settings = {"marks": "annotations"}
+    labels = {"alertname": "Real", "team": stack.name}
+    foreign = {"labels": labels, "annotations": {"from": "Prometheus"}, "endsAt": one.time(3_600)}
+    one.push(foreign)
+    done = stack.declare(Down={"labels": labels}).run("apply", "--auto-approve")
+    assert done.code != 0
+    assert "an active alert with the same labels is unmanaged" in done.out + done.err
+    assert [alert["annotations"] for alert in one.query(f'team="{stack.name}"')] == [foreign["annotations"]]
+    one.push({**foreign, "endsAt": one.time()})
+    stack.apply("1 created")
+    done = other.declare(Down={"labels": labels}).run("apply", "--auto-approve")
+    assert f"an active alert with the same labels belongs to the stack {stack.name}" in done.out + done.err
+    assert "No changes." in stack.plan()
+    assert other.run("destroy", "--auto-approve").code == 0
+    assert len(one.query(f'team="{stack.name}"')) == 1
+
+
 def test_another_label_is_another_alert_in_place_of_the_old_one(one: Target, tmp_path: Path) -> None:
     stack = Stack(tmp_path, one).declare(Down=down())
     stack.apply("1 created")
@@ -78,6 +144,20 @@ def test_a_longer_and_then_a_shorter_timeout_both_take_effect(one: Target, tmp_p
     assert len(ends) == 2
     assert one.time(7_000)[:16] <= ends[0][:16]
     assert ends[1][:16] <= one.time(600)[:16]
+
+
+def test_a_shorter_timeout_is_one_request_and_notifies_nobody(tmp_path: Path) -> None:
+    with target("emulator", tmp_path) as servers:
+        stack = Stack(tmp_path, servers).declare(Down=down())
+        stack.apply("1 created")
+        servers.wait(2)
+        assert len(servers.until_notified("Down", 1)) == 1
+        emulator = Emulator(servers.urls[0].removesuffix("/alertmanager"))
+        posts = [each for each in emulator.requests() if each["method"] == "POST"]
+        stack.declare(Down=down(timeout="20m")).apply("1 replaced")
+        assert len([each for each in emulator.requests() if each["method"] == "POST"]) == len(posts) + 1
+        servers.wait(10)
+        assert len(servers.notifications("Down")) == 1
 
 
 def test_an_alert_near_its_end_is_renewed_with_all_it_carries(one: Target, tmp_path: Path) -> None:

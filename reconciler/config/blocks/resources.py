@@ -23,7 +23,7 @@ from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind
 from reconciler.core.diagnostic import Position, did_you_mean
-from reconciler.core.resource_type import ResourceType
+from reconciler.core.resource_type import FollowsProvider, ResourceType
 
 MAX_INSTANCES = 1_000_000
 
@@ -299,6 +299,9 @@ class _Expander(NamedTuple):
         except ValueError as error:
             self.diagnostics.add(resource.node.key_offset, f"{address}: {error}", address=shown, rule="desired")
             return None
+        config = self.providers.configs.get(provider)
+        if config is not None and isinstance(resource.type, FollowsProvider):
+            made = resource.type.under(made, config.settings)
         if common.state == "cleared":
             made = made._replace(firing=False)
         return made._replace(depends_on=depends_on) if depends_on else made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -12,8 +11,9 @@ from pydantic import BaseModel
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm
-from reconciler.core.operation import Operation
+from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one
 from reconciler.providers.alertmanager.data_sources import (
     AlertsQuery,
@@ -24,12 +24,22 @@ from reconciler.providers.alertmanager.data_sources import (
     status_item,
     version_of,
 )
-from reconciler.providers.alertmanager.resource_types import ALERT
+from reconciler.providers.alertmanager.resource_types import ALERT, ANY_NAME_SINCE, odd_names
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.silence import SILENCE
 from reconciler.providers.alertmanager.silence_calls import SilenceCalls
 from reconciler.providers.alertmanager.silence_wire import Shown
-from reconciler.providers.alertmanager.wire import Alert, alert_id, end_of, ended_push, labels_of, listed, read_instant
+from reconciler.providers.alertmanager.wire import (
+    Alert,
+    alert_id,
+    end_of,
+    ended_push,
+    labels_of,
+    listed,
+    owner_of,
+    pushed_item,
+    read_instant,
+)
 from reconciler.providers.http import Response
 from reconciler.providers.protocol import ErrorKind, LastPush, Limits, ServiceError
 from reconciler.providers.settings import EMBEDDED
@@ -50,14 +60,18 @@ class AlertmanagerProvider:
             parallelism=settings.parallelism,
             rate_limit=settings.rate_limit,
             visible_within=settings.visible_within,
+            request_timeout=settings.request_timeout,
+            revives=True,
         )
         self._cluster = cluster
         self._path = f"{settings.path_prefix if settings.endpoints != [EMBEDDED] else ''}/api/v2"
         self._silences = SilenceCalls(cluster, self._path, self._all_silences, self._version, now)
         self._now = now
+        self._reads_all = settings.marks == "annotations"
         self._versions: dict[str, tuple[int, ...]] = {}
 
-    def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # filters by marks
+    def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
+        self._check_names(desired)
         yield from self._stack_alerts(stack, ())
         yield from (found for found in self._silences.observe(self.key, stack) if found.state is State.ACTIVE)
 
@@ -109,11 +123,12 @@ class AlertmanagerProvider:
         wanted: dict[str, set[str]] = {}
         foreign: list[dict[str, str]] = []
         for operation in operations:
-            labels = json.loads(operation.payload)["labels"]
-            if STACK in labels:
-                wanted.setdefault(labels[STACK], set()).add(labels.get(ADDRESS, ""))
+            item = pushed_item(operation.payload)
+            owner = owner_of(item)
+            if STACK in owner:
+                wanted.setdefault(owner[STACK], set()).add(owner.get(ADDRESS, ""))
             else:
-                foreign.append(labels)
+                foreign.append(labels_of(item))
         for stack, addresses in sorted(wanted.items()):
             for found in self._stack_alerts(stack, addresses):
                 if str(found.marks.address) in addresses:
@@ -151,8 +166,47 @@ class AlertmanagerProvider:
     def close(self) -> None:
         self._cluster.close()
 
+    def _check_names(self, desired: Sequence[Desired]) -> None:
+        """Raise DiagnosticError for names that the server would reject; one that does not tell its version may not."""
+        odd = [(item, names) for item in desired if (names := odd_names(item))]
+        version = self._version() if odd else ()
+        if not odd or not version or version >= ANY_NAME_SINCE:
+            return
+        told = ".".join(map(str, version))
+        raise DiagnosticError(
+            *(
+                Diagnostic(
+                    f"{item.address}: the server (version {told}) rejects the name {names[0]!r}",
+                    item.position,
+                    "a name holds letters, digits and _ only, and does not begin with a digit; 0.27 and newer take any",
+                    address=str(item.address),
+                )
+                for item, names in odd
+            )
+        )
+
+    def _check_owners(self, operations: Sequence[Operation]) -> None:
+        """Raise ServiceError if an alert that has the very labels of one of these is another's: it would be lost."""
+        if not self._reads_all:
+            return
+        owners: dict[frozenset[tuple[str, str]], str | None] = {}
+        for alerts in self._answers(()).values():
+            for alert in alerts:
+                owners[frozenset(labels_of(alert).items())] = owner_of(alert).get(STACK)
+        for operation in operations:
+            item = pushed_item(operation.payload)
+            labels = labels_of(item)
+            owner, ours = owners.get(frozenset(labels.items()), ""), owner_of(item).get(STACK)
+            if owner not in ("", ours):
+                whose = f"belongs to the stack {owner}" if owner else "is unmanaged"
+                message = f"{operation.address} is not sent: an active alert with the same labels {whose}"
+                raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail(message))
+
     def _post_alerts(self, operations: Sequence[Operation]) -> None:
-        body = b"[%s]" % ",".join([operation.payload for operation in operations]).encode()
+        self._check_owners(operations)
+        # A payload of two items is a list: both go, in their order.
+        items = [payload[1:-1] if payload[0] == "[" else payload for payload in (each.payload for each in operations)]
+        body = b"[%s]" % ",".join(items).encode()
 
         def post(instance: Instance) -> None:
             instance.client.send("POST", f"{self._path}/alerts", headers=instance.headers, body=body)
@@ -173,8 +227,8 @@ class AlertmanagerProvider:
         return min(self._versions.values())
 
     def _stack_alerts(self, stack: str, addresses: Collection[str]) -> Iterator[Observed]:
-        matchers = [f"{STACK}={_quoted(stack)}"]
-        if 0 < len(addresses) <= MAX_FILTERED:
+        matchers = [] if self._reads_all else [f"{STACK}={_quoted(stack)}"]
+        if matchers and 0 < len(addresses) <= MAX_FILTERED:
             matchers.append(f"{ADDRESS}=~{_quoted('|'.join(map(_literal, sorted(addresses))))}")
         names = [instance.name for instance in self._cluster.instances]
         return as_one(self._answers(matchers), names, self._cluster.quorum, self.key, stack, ALERT.name)
@@ -186,7 +240,7 @@ class AlertmanagerProvider:
         seen: set[str] = set()
         for found in self._answers([f'{STACK}=""']).values():
             for alert in found:
-                if STACK not in labels_of(alert) and alert_id(alert) not in seen:
+                if STACK not in owner_of(alert) and alert_id(alert) not in seen:
                     seen.add(alert_id(alert))
                     yield unmanaged_alert(alert, self.key)
 

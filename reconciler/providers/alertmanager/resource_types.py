@@ -26,19 +26,28 @@ from reconciler.core.observed import (
     UnmanagedAlarm,
     unmanaged_marks,
 )
+from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.wire import FIXED_START, TIMEOUT, Alert, as_observed, labels_of, wire_instant
 
 DEFAULT_TIMEOUT = 5 * 60_000
 MAX_TIMEOUT = 365 * DAY
 ALERT_NAME = "alertname"
 
-_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+ANY_NAME_SINCE = (0, 27)
+"""The first version that takes any name of a label or an annotation."""
+
+
+def odd_names(desired: Desired) -> list[str]:
+    """The names of labels and annotations that older servers reject."""
+    annotations = desired.attributes.get("annotations")
+    names = [*desired.identity, *(annotations if isinstance(annotations, dict) else ())]
+    return [name for name in names if not _CLASSIC_NAME.fullmatch(name)]
 
 
 def _name(name: str) -> str:
-    # Later servers take any name (0.27), earlier ones only these; senders and matchers sanitise the others.
-    if not _NAME.fullmatch(name):
-        raise ValueError("a name holds letters, digits and _ only, and does not begin with a digit")
+    if not _text(name):
+        raise ValueError("a name holds at least one character")
     if name.startswith(PREFIX):
         raise ValueError(f"names that begin with {PREFIX} are for the marks")
     return name
@@ -108,6 +117,7 @@ class AlertType(NamedTuple):
     name: str = "alertmanager_alert"
     kind: Kind = Kind.ALARM
     model: type[BaseModel] = AlertFields
+    update_note: str = "nobody is notified of an update"
 
     def desired(
         self,
@@ -136,6 +146,14 @@ class AlertType(NamedTuple):
         content = content_digest(self.name, identity, attributes)
         return Desired(address, provider, self.kind, True, identity, attributes, content, None, lifecycle, position)
 
+    def under(self, desired: Desired, settings: BaseModel) -> Desired:
+        """With ``marks: annotations`` of the provider the labels are those declared, and no others."""
+        if not isinstance(settings, AlertmanagerSettings) or settings.marks == "labels":
+            return desired
+        attributes = {**desired.attributes, "marks": settings.marks}
+        content = content_digest(self.name, desired.identity, attributes)
+        return desired._replace(attributes=attributes, digest=content)
+
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
         attributes = desired.attributes
         fixed = attributes.get("starts_at")
@@ -146,11 +164,12 @@ class AlertType(NamedTuple):
         begins = fixed if isinstance(fixed, int) else starts_at
         timeout, own = attributes["timeout"], attributes["annotations"]
         assert isinstance(timeout, int) and isinstance(own, dict)
-        annotations = {**own, DIGEST: marks.digest, KEY: marks.key, RUN: marks.run, TIMEOUT: str(timeout)}
+        labels, told = marked(desired.identity, attributes, marks)
+        annotations = {**own, **told, TIMEOUT: str(timeout)}
         if isinstance(fixed, int):
             annotations[FIXED_START] = str(fixed)
         item: dict[str, object] = {
-            "labels": marked(desired.identity, marks),
+            "labels": labels,
             "annotations": annotations,
             "startsAt": wire_instant(begins),
             "endsAt": wire_instant(begins + timeout),
@@ -159,34 +178,44 @@ class AlertType(NamedTuple):
             item["generatorURL"] = attributes["generator_url"]
         return canonical(item), begins + timeout - _MARGIN
 
+    def push_anew(self, desired: Desired, marks: Marks, starts_at: int, ended: Observed) -> tuple[str, int | None]:
+        pushed, send_by = self.push(desired, marks, starts_at)
+        return f"[{self.clear(ended, starts_at)},{pushed}]", send_by
+
     def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
-        """The server keeps the later end of two posts, so that a shorter timeout needs a clear before it.
+        """The server keeps the later end of two posts, so that a shorter timeout needs a clear before it; and with its
+        marks elsewhere it is another alert.
 
         With a beginning of its own it would be the same firing again, which the clear has ended.
         """
         timeout = desired.attributes["timeout"]
         assert isinstance(timeout, int)
+        if desired.attributes.get("marks") != observed.attributes.get("marks"):
+            return True
         is_fixed = "starts_at" in desired.attributes
         return not is_fixed and observed.expires_at is not None and starts_at + timeout < observed.expires_at
 
     def clear(self, observed: Observed, ends_at: int) -> str:
         own = observed.attributes.get("annotations")
-        marks = observed.marks
         annotations = {**own} if isinstance(own, dict) else {}
-        if marks.stack:  # the notification that it is resolved carries them too
-            annotations |= {DIGEST: marks.digest, KEY: marks.key, RUN: marks.run}
-        labels = marked(observed.identity, marks)
-        return canonical({"labels": labels, "annotations": annotations, "endsAt": wire_instant(ends_at)})
+        # The notification that it is resolved carries the marks too.
+        labels, told = marked(observed.identity, observed.attributes, observed.marks)
+        return canonical({"labels": labels, "annotations": annotations | told, "endsAt": wire_instant(ends_at)})
 
 
 ALERT = AlertType()
 
 
-def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
-    """The labels on the wire: what the alert is known by, and whose it is."""
+def marked(
+    identity: Mapping[str, str], attributes: Mapping[str, object], marks: Marks
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The labels on the wire, and the annotations that are marks; an alert that no stack owns has none."""
+    labels = dict(identity)
     if not marks.stack:
-        return dict(identity)
-    return {**identity, STACK: marks.stack, ADDRESS: str(marks.address)}
+        return labels, {}
+    owner = {STACK: marks.stack, ADDRESS: str(marks.address)}
+    told = {DIGEST: marks.digest, KEY: marks.key, RUN: marks.run}
+    return (labels, owner | told) if attributes.get("marks") == "annotations" else (labels | owner, told)
 
 
 def unmanaged_alert(alert: Alert, provider: str) -> UnmanagedAlarm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -89,6 +89,12 @@ class AlertmanagerSettings(Strict):
     client_certificate: ClientCertificate | None = Field(None, description="A client certificate for mutual TLS.")
     headers: dict[Annotated[str, AfterValidator(_header)], Annotated[SecretStr, AfterValidator(_header_value)]] = Field(
         {}, description="Further headers of every request, such as X-Scope-OrgID for Mimir and Cortex."
+    )
+    marks: Literal["labels", "annotations"] = Field(
+        "labels",
+        description="Where alerts say which stack and address they are of: labels, by which they are queried; or "
+        "annotations, for alerts that must have the labels of the real ones and no others. Then every query reads all "
+        "alerts of the server.",
     )
     parallelism: int = Field(2, ge=1, le=16, description="The most requests running at once, at each instance.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")

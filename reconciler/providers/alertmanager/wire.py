@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.duration import parse_instant
@@ -59,6 +60,18 @@ def annotations_of(alert: Alert) -> dict[str, str]:
     return {name: text(value) for name, value in annotations.items()} if isinstance(annotations, dict) else {}
 
 
+def owner_of(alert: Alert) -> Mapping[str, str]:
+    """Where the marks of stack and address are, if it has any: its labels, or its annotations."""
+    labels = labels_of(alert)
+    return labels if STACK in labels else annotations_of(alert)
+
+
+def pushed_item(payload: str) -> Mapping[str, Any]:
+    """The item that a payload pushes or clears; of two, the second (``push_anew``)."""
+    item: Mapping[str, Any] | list[Mapping[str, Any]] = json.loads(payload)
+    return item[-1] if isinstance(item, list) else item
+
+
 def alert_id(alert: Alert) -> str:
     """What tells one firing of an alert from another: its fingerprint (a hash of the labels) and its beginning."""
     return f"{alert.get('fingerprint')}@{read_instant(alert.get('startsAt')) or 0}"
@@ -66,11 +79,12 @@ def alert_id(alert: Alert) -> str:
 
 def observed(alert: Alert, provider: str, stack: str, kind: str) -> Observed | None:
     """What the alert is to us; None where it is not this stack's, or too odd to be handled (logged then)."""
-    labels, annotations = labels_of(alert), annotations_of(alert)
-    if labels.get(STACK) != stack:
+    annotations = annotations_of(alert)
+    owner = owner_of(alert)
+    if owner.get(STACK) != stack:
         return None
     try:
-        address = Address.parse(labels.get(ADDRESS, ""))
+        address = Address.parse(owner.get(ADDRESS, ""))
     except ValueError:
         log.warning("alert %s carries the mark of stack %s but no address: left alone", alert.get("fingerprint"), stack)
         return None
@@ -90,6 +104,8 @@ def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
     timeout = integer(annotations.get(TIMEOUT))
     if timeout is not None:
         attributes["timeout"] = timeout
+    if marks.stack and STACK not in labels_of(alert):
+        attributes["marks"] = "annotations"
     if generator := alert.get("generatorURL"):
         attributes["generator_url"] = text(generator)
     if (begins := integer(annotations.get(FIXED_START))) is not None:
@@ -110,12 +126,12 @@ def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
 
 def end_of(payload: str) -> int:
     """When what was pushed was to end, epoch milliseconds."""
-    return read_instant(json.loads(payload)["endsAt"]) or 0
+    return read_instant(pushed_item(payload)["endsAt"]) or 0
 
 
 def ended_push(operation: Operation, state: State, ended_at: int | None) -> Observed:
     """What was pushed and is not shown any more, and how it ended."""
-    item = json.loads(operation.payload)
+    item = pushed_item(operation.payload)
     told = {**item.get("annotations", {}), **item.get("labels", {})}
     marks = Marks(told[STACK], operation.address, told[DIGEST], told[KEY], told[RUN])
     starts_at = read_instant(item["startsAt"]) or 0
