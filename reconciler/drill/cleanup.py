@@ -122,7 +122,7 @@ class _Cleanup:
             self._journal.send(*(_leftover(found, drill, now) for found in strange))
 
     def _ended(self, done: Sequence[Change], gone: Sequence[Change], at: int) -> None:
-        cleared = {str(change.address) for change in done}
+        cleared = {str(change.address): tuple(operation.key for operation in change.operations) for change in done}
         invisible = {str(change.address) for change in gone}
         now = self._session.clock.now()
 
@@ -133,6 +133,7 @@ class _Cleanup:
                 update={
                     "ended_at": at,
                     "ended_by": self._why,
+                    "clear_keys": cleared[sent.marked_address],
                     "gone_at": now if sent.marked_address in invisible else None,
                 }
             )

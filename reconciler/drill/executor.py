@@ -232,14 +232,15 @@ class StepExecutor:
     def _record_outcomes(self, step: Step, plan: Plan, result: Result, at: int) -> None:
         """Record the outcome of each push and clear."""
         cleared = {
-            str(change.address)
+            str(change.address): tuple(operation.key for operation in change.operations)
             for change in plan.pending
             if change.action is PlanAction.CLEAR and result.status(change) is Status.DONE
         }
 
         def change(sent: Emission) -> Emission:
             if sent.marked_address in cleared and sent.active:
-                return sent.model_copy(update={"ended_at": at, "ended_by": f"step {step.name}"})
+                keys = cleared[sent.marked_address]
+                return sent.model_copy(update={"ended_at": at, "ended_by": f"step {step.name}", "clear_keys": keys})
             outcomes = [result.outcomes[key] for key in sent.keys if key in result.outcomes]
             if outcomes and outcomes[0].status is not Status.DONE:
                 failed = outcomes[0].status is Status.FAILED

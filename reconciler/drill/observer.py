@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from reconciler.apply.verify import shown_contents, visible_operations
 from reconciler.config.stack import ProviderConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import NOTIFICATIONS, DataSource, Item, sources_of
-from reconciler.core.delivery import DeliveryLog, DeliveryQuery
+from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery
 from reconciler.core.duration import MINUTE, rough_duration
 from reconciler.core.observed import KEY, STACK, Observed
 from reconciler.core.operation import Operation, Verb
@@ -122,6 +122,10 @@ class EffectObserver:
             window = self._session.providers[operation.provider].limits.visible_within
             self._unseen[operation.key] = operation, now + window
         self._pauses, self._next = poll_intervals(), 0
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Look for notifications at the next poll, and often from then on."""
         self._notice_pauses, self._next_notice = poll_intervals(first=0.2, cap=SLOWEST), 0
 
     def poll(self) -> float | None:
@@ -133,10 +137,10 @@ class EffectObserver:
             if self._unseen and now >= self._next:
                 self._look_for_effects(now)
                 self._next = self._session.clock.now() + round(next(self._pauses) * 1000)
-            untold = list(self._unnotified(now))
+            untold = len(list(self._unnotified(now))) + len(list(self._undelivered(now)))
             if untold and now >= self._next_notice:
                 self._look_for_notices(now)
-                pause = max(next(self._notice_pauses), len(untold) / 20)
+                pause = max(next(self._notice_pauses), untold / 20)
                 self._next_notice = self._session.clock.now() + round(pause * 1000)
             awaited = [self._next] if self._unseen else []
             awaited += [self._next_notice] if untold else []
@@ -184,22 +188,39 @@ class EffectObserver:
 
         self._journal.update(change)
 
+    def undelivered_ends(self) -> list[Emission]:
+        """Alarms whose beginning arrived at a receiver and whose end has not, as long as it may."""
+        return [sent for sent in self._undelivered(self._session.clock.now()) if sent.delivered_at is not None]
+
     def _unnotified(self, now: int) -> Iterator[Emission]:
-        for sent in self._journal.record.emissions:
-            awaited = (self._queries and sent.notified_at is None) or (self._receivers and sent.delivered_at is None)
-            if awaited and sent.active and now - sent.sent_at <= NOTICE_WINDOW:
+        for sent in self._journal.record.emissions if self._queries else ():
+            if sent.notified_at is None and sent.active and now - sent.sent_at <= NOTICE_WINDOW:
+                yield sent
+
+    def _undelivered(self, now: int) -> Iterator[Emission]:
+        """Alarms of which a receiver may get a notification yet: of their beginning, or after it of their end."""
+        for sent in self._journal.record.alarms if self._receivers else ():
+            if sent.unsent:
+                continue
+            if sent.delivered_at is None:
+                awaited_since: int | None = sent.sent_at
+            else:
+                awaited_since = None if sent.resolved_at is not None else sent.ended_at
+            if awaited_since is not None and now - awaited_since <= NOTICE_WINDOW:
                 yield sent
 
     def _look_for_notices(self, now: int) -> None:
-        for query in self._queries:
+        for query in self._queries if any(self._unnotified(now)) else ():
             try:
                 found = query.ask()
             except ServiceError:
                 continue
             self._journal.update(partial(_notified, found, now))
-        awaited = [sent for sent in self._unnotified(now) if sent.delivered_at is None]
-        for receiver in self._receivers if awaited else ():
-            keys = tuple(key for sent in awaited for key in sent.keys)
+        for receiver in self._receivers:
+            awaited = list(self._undelivered(now))
+            keys = tuple(key for sent in awaited for key in (*sent.keys, *sent.clear_keys))
+            if not keys:
+                return
             try:
                 log = receiver(DeliveryQuery(keys, since=min(sent.sent_at for sent in awaited)))
             except ServiceError:
@@ -216,11 +237,18 @@ def _notified(found: Mapping[str, Notification], now: int, sent: Emission) -> Em
 
 
 def _delivered(log: DeliveryLog, sent: Emission) -> Emission:
-    arrivals = [each for each in log.arrivals if each.key in sent.keys and each.status != "resolved"]
-    if not arrivals or sent.delivered_at is not None:
-        return sent
-    first = min(arrivals, key=lambda each: each.received_at)
-    return sent.model_copy(update={"delivered_at": first.received_at, "delivered": first.receiver})
+    keys = {*sent.keys, *sent.clear_keys}
+    changes: dict[str, object] = {}
+    if sent.delivered_at is None and (first := _first_arrival(log, keys, resolved=False)) is not None:
+        changes |= {"delivered_at": first.received_at, "delivered": first.receiver}
+    if sent.resolved_at is None and (last := _first_arrival(log, keys, resolved=True)) is not None:
+        changes |= {"resolved_at": last.received_at, "resolved": last.receiver}
+    return sent.model_copy(update=changes) if changes else sent
+
+
+def _first_arrival(log: DeliveryLog, keys: Collection[str], *, resolved: bool) -> Arrival | None:
+    arrivals = [each for each in log.arrivals if each.key in keys and (each.status == "resolved") is resolved]
+    return min(arrivals, key=lambda each: each.received_at, default=None)
 
 
 class ObservingClock:

@@ -82,10 +82,11 @@ class StepRecord(Part):
 class Emission(Part):
     """An alarm that was raised, or an event that was recorded.
 
-    ``address`` is as written, ``marked_address`` as in its marks. ``keys`` are the idempotency keys of its pushes.
-    ``until`` is when the service ends it by itself at the latest. ``ended_by`` says what ended it, ``gone_at`` when no
-    query showed it any more. ``delivered_at`` is when its notification arrived at a receiver, ``delivered`` that
-    receiver's name.
+    ``address`` is as written, ``marked_address`` as in its marks. ``keys`` are the idempotency keys of its pushes,
+    ``clear_keys`` those of its clears. ``until`` is when the service ends it by itself at the latest. ``ended_by`` says
+    what ended it, ``gone_at`` when no query showed it any more. ``delivered_at`` is when its notification arrived at a
+    receiver, ``delivered`` that receiver's name; ``resolved_at`` and ``resolved`` are those of the notification of its
+    end.
     ``trouble`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
     """
 
@@ -109,6 +110,9 @@ class Emission(Part):
     ended_at: int | None = None
     gone_at: int | None = None
     ended_by: str | None = None
+    clear_keys: tuple[str, ...] = ()
+    resolved_at: int | None = None
+    resolved: str | None = None
 
     @property
     def active(self) -> bool:
@@ -122,15 +126,41 @@ class Emission(Part):
 
     @property
     def visible_after(self) -> int | None:
-        return None if self.seen_at is None else max(0, self.seen_at - self.sent_at)
+        return _between(self.sent_at, self.seen_at)
 
     @property
     def notified_after(self) -> int | None:
-        return None if self.notified_at is None else max(0, self.notified_at - self.sent_at)
+        return _between(self.sent_at, self.notified_at)
 
     @property
     def delivered_after(self) -> int | None:
-        return None if self.delivered_at is None else max(0, self.delivered_at - self.sent_at)
+        return _between(self.sent_at, self.delivered_at)
+
+    @property
+    def gone_after(self) -> int | None:
+        """From its end (ms) until no query showed it; None if somebody else ended it, whose instant is not known."""
+        return _between(self.ended_at, self.gone_at)
+
+    @property
+    def resolved_after(self) -> int | None:
+        """From its end (ms) until the notification of it arrived at a receiver."""
+        return _between(self.ended_at, self.resolved_at)
+
+
+def _between(since: int | None, until: int | None) -> int | None:
+    return None if since is None or until is None else max(0, until - since)
+
+
+class Death(Part):
+    """The process of the run died; ``last_at`` is the last instant that it recorded, ``found_at`` when another went on.
+
+    ``who`` and ``host`` are those of that other.
+    """
+
+    last_at: int
+    found_at: int
+    who: str
+    host: str
 
 
 class CheckRecord(Part):
@@ -158,7 +188,7 @@ class Record(Part):
     """The whole of a run.
 
     ``targets`` maps the drill's providers to where they pointed when it began. ``paused_for`` is how long (ms) pauses
-    and crashes have delayed its timeline.
+    and crashes have delayed its timeline. ``deaths`` are the crashes, after each of which it was resumed or aborted.
 
     ``leftovers`` names the alarms of the drill that are, or may be, active after its end, each with the reason.
     """
@@ -189,6 +219,7 @@ class Record(Part):
     emissions: tuple[Emission, ...] = Field((), alias="sent")
     checks: tuple[CheckRecord, ...] = ()
     leftovers: tuple[str, ...] = Field((), alias="left")
+    deaths: tuple[Death, ...] = ()
     log: tuple[LogEntry, ...] = ()
 
     @property
@@ -204,6 +235,15 @@ class Record(Part):
     @property
     def over(self) -> bool:
         return self.ended_at is not None
+
+    @property
+    def last_at(self) -> int:
+        """The last instant of the run that it tells of."""
+        known = [self.began_at, self.ended_at, self.cleared_at, *(remark.at for remark in self.log[-1:])]
+        known += [instant for step in self.steps for instant in (step.started_at, step.ended_at)]
+        for sent in self.emissions:
+            known += [sent.sent_at, sent.seen_at, sent.notified_at, sent.delivered_at, sent.gone_at, sent.resolved_at]
+        return max(instant for instant in known if instant is not None)
 
     @property
     def alarms(self) -> tuple[Emission, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from threading import Event
 
+from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import RECEIVER_TYPE, Check, UnresolvedCheck, read_checks
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
@@ -18,7 +19,7 @@ from reconciler.drill.context import OperatorHooks, RunContext
 from reconciler.drill.drill import Drill, combined_plan, drill_stack
 from reconciler.drill.observer import notification_queries
 from reconciler.drill.preconditions import refusals, require_same_targets
-from reconciler.drill.record import DrillStatus, Record, StepState, new_record, orphan_record
+from reconciler.drill.record import Death, DrillStatus, Record, StepState, new_record, orphan_record
 from reconciler.drill.rehearsal import ScaledClock
 from reconciler.drill.runner import DrillRunner
 from reconciler.drill.store import RunJournal, RunStore
@@ -85,7 +86,7 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
         record = store.load(record.run)
         if record.over:
             return record
-        taken_over = record.model_copy(
+        taken_over = _after_death(record, hooks.owner, clock.now()).model_copy(
             update={
                 "who": hooks.owner.name,
                 "host": hooks.owner.host,
@@ -121,7 +122,8 @@ def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks
         for each in unfinished:
             require_same_targets(each, workspace.targets, store)
         if unfinished:
-            journal = RunJournal(unfinished[0], store, clock, hooks.watcher)
+            record = _after_death(unfinished[0], hooks.owner, clock.now())
+            journal = RunJournal(record, store, clock, hooks.watcher)
         else:
             targets = {key: workspace.targets[key] for key in session.providers}
             record = orphan_record(workspace.stack.name, name, hooks.owner, targets, clock.now())
@@ -195,6 +197,12 @@ def _check_nothing_left(
     if active:
         hint = f"`{aborting}` clears them"
         raise DiagnosticError(Diagnostic(f"{len(active)} alarms of drill {drill.name} are active already", hint=hint))
+
+
+def _after_death(record: Record, owner: Owner, now: int) -> Record:
+    """The record of a run whose process is gone, taken over now."""
+    death = Death(last_at=record.last_at, found_at=max(now, record.last_at), who=owner.name, host=owner.host)
+    return record.model_copy(update={"deaths": (*record.deaths, death)})
 
 
 def _shift_overdue(drill: Drill, journal: RunJournal, now: int) -> None:

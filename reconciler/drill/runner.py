@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Event
 
 from reconciler.apply.verify import DeniedError
 from reconciler.core.clock import Clock
+from reconciler.core.duration import MINUTE
 from reconciler.drill.cleanup import clear_all
 from reconciler.drill.context import DrillStopped, RunContext, StepFailed, StopConditions
 from reconciler.drill.drill import Drill
@@ -20,6 +22,8 @@ from reconciler.session.session import StackSession
 
 TICK = 1.0
 """How often (s) a waiting drill looks whether it was asked to stop."""
+END_WINDOW = MINUTE
+"""How long (ms) a drill waits at its end for the notifications of the last clears."""
 THE_END = "the end of the drill"
 
 
@@ -67,7 +71,18 @@ class DrillRunner:
         )
         if ending is DrillStatus.COMPLETE and not self._stop.is_set():
             self.checks_pass("after", self._drill.spec.checks_after)
+            self._await_ends()
         self._journal.write("the drill is over", ended_at=self._clock.now())
+
+    def _await_ends(self) -> None:
+        """Wait a while for the notifications of the end of alarms whose beginning was delivered."""
+        self._observer.look_again()
+        until = self._clock.now() + END_WINDOW
+        with suppress(DrillStopped):
+            while self._observer.undelivered_ends() and self._clock.now() < until:
+                self._end.check()
+                pause = self._observer.poll()
+                self._clock.wait(TICK if pause is None else min(TICK, max(pause, 0.01)), self._stop)
 
     def _steps(self) -> tuple[DrillStatus, str]:
         record = self._journal.record
