@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.command import ExitCode, command_app, examples
-from reconciler.cli.listen import HostnameOption, ListenOption, listening
+from reconciler.cli.listen import (
+    BindOption,
+    ListenOption,
+    LiveOption,
+    PortOption,
+    RunHostnameOption,
+    listening,
+    live_page,
+)
 from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
@@ -95,6 +103,7 @@ def plan(
     epilog=examples(
         "reconciler drill run checkout_outage --rehearse",
         "reconciler drill run checkout_outage stacks/checkout",
+        "reconciler drill run checkout_outage --live --port 8095",
     )
 )
 def run(
@@ -115,8 +124,11 @@ def run(
             show_default=False,
         ),
     ] = None,
+    live: LiveOption = False,
+    port: PortOption = None,
+    bind: BindOption = None,
     listen: ListenOption = None,
-    hostname: HostnameOption = None,
+    hostname: RunHostnameOption = None,
     yes: YesOption = False,
     force: ForceOption = False,
     var: VarOption = None,
@@ -140,11 +152,12 @@ def run(
         raise DiagnosticError(Diagnostic("--listen cannot be combined with --rehearse", hint=hint))
     terminal = Terminal.of(ctx)
     check_approvable(terminal, yes=yes or rehearse)
-    hooks = drill_hooks(
-        terminal, _commands(path, var, var_file), automatic=yes or not terminal.interactive, approved=yes or rehearse
-    )
+    page = live_page(live, port, bind, hostname)
+    automatic = yes or (not terminal.interactive and page is None)
+    commands = _commands(path, var, var_file)
+    hooks = drill_hooks(terminal, commands, automatic=automatic, approved=yes or rehearse, page=page)
     with (
-        listening(terminal, listen, hostname) as receiver,
+        listening(terminal, listen, None if listen is None and live else hostname) as receiver,
         opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
     ):
         store = run_store(workspace, terminal.redactor.hide_tree)
@@ -160,6 +173,10 @@ def resume(
     ctx: typer.Context,
     name: NameArgument,
     path: PathArgument = HERE,
+    live: LiveOption = False,
+    port: PortOption = None,
+    bind: BindOption = None,
+    hostname: RunHostnameOption = None,
     yes: YesOption = False,
     var: VarOption = None,
     var_file: VarFileOption = None,
@@ -176,9 +193,9 @@ def resume(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
-        record = resume_drill(
-            workspace, name, store, drill_hooks(terminal, _commands(path, var, var_file), automatic=yes)
-        )
+        page = live_page(live, port, bind, hostname)
+        hooks = drill_hooks(terminal, _commands(path, var, var_file), automatic=yes, page=page)
+        record = resume_drill(workspace, name, store, hooks)
     return _show(terminal, record, format, _commands(path, var, var_file))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Event
+from typing import TYPE_CHECKING
 
 from reconciler.app.drill import Hooks
 from reconciler.app.ledger import owner
@@ -16,14 +18,19 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
-from reconciler.drill.record import Record
+from reconciler.drill.record import Record, StepState
 from reconciler.session.workspace import Workspace
 from reconciler.views.phrases.drill import places
 from reconciler.views.text.line import BLANK, Style, line
 
+if TYPE_CHECKING:
+    from reconciler.live.board import LiveBoard
+    from reconciler.live.server import LivePage
+
 INTERRUPTED = "Interrupted: the drill clears its alarms, then ends. Ctrl-C again exits at once."
 AUTOMATIC = "confirmed automatically"
 _POLL = 0.2
+_PROMPT = "  Continue? Type yes, or no to clear everything and end the drill: "
 
 
 def check_approvable(terminal: Terminal, *, yes: bool) -> None:
@@ -34,10 +41,17 @@ def check_approvable(terminal: Terminal, *, yes: bool) -> None:
         raise DiagnosticError(Diagnostic(summary, hint=hint))
 
 
-def drill_hooks(terminal: Terminal, command: Callable[[str], str], *, automatic: bool, approved: bool = True) -> Hooks:
+def drill_hooks(
+    terminal: Terminal,
+    command: Callable[[str], str],
+    *,
+    automatic: bool,
+    approved: bool = True,
+    page: LivePage | None = None,
+) -> Hooks:
     """The operator of a run: with ``automatic`` pauses confirm themselves; without ``approved`` its name is asked.
 
-    ``command`` makes the command lines of hints.
+    ``command`` makes the command lines of hints; ``page`` is where the run is shown to browsers.
     """
 
     @contextmanager
@@ -47,16 +61,42 @@ def drill_hooks(terminal: Terminal, command: Callable[[str], str], *, automatic:
         with (
             DrillWatcher(terminal, workspace.clock) as watcher,
             stop_on_signal(stop, lambda: terminal.message([message])),
+            _shown_live(terminal, page, workspace) as board,
         ):
+
+            def watch(record: Record) -> None:
+                watcher.watch(record)
+                if board is not None:
+                    board.watch(record)
 
             def approve(drill: Drill) -> bool:
                 with watcher.away():
                     return approved or _name_typed(terminal, drill, workspace)
 
-            confirm = _confirmation(terminal, watcher.away, automatic=automatic)
-            yield OperatorHooks(owner(), confirm, approve, watcher.watch, stop, command)
+            confirm = _confirmation(terminal, watcher.away, board, automatic=automatic)
+            aborted = board.aborted if board is not None else lambda: False
+            yield OperatorHooks(owner(), confirm, approve, watch, stop, command, aborted)
 
     return hooks
+
+
+@contextmanager
+def _shown_live(terminal: Terminal, page: LivePage | None, workspace: Workspace) -> Iterator[LiveBoard | None]:
+    """The board of the page of a run while it is served; None without a page."""
+    if page is None:
+        yield None
+        return
+    from reconciler.live.server import serving_page
+
+    try:
+        with serving_page(page, workspace.clock, terminal.redactor.hide_tree) as (board, url):
+            terminal.message([line("Watch the drill at ", (f"{url}/", Style.BOLD))])
+            terminal.message([line("Answer and abort at ", (f"{url}/#token={page.token}", Style.BOLD))])
+            yield board
+    except OSError as error:
+        hint = "choose another --port or --bind"
+        summary = f"cannot serve the page on {page.host}:{page.port}: {error.strerror or error}"
+        raise DiagnosticError(Diagnostic(summary, hint=hint)) from None
 
 
 def _name_typed(terminal: Terminal, drill: Drill, workspace: Workspace) -> bool:
@@ -74,33 +114,49 @@ def _name_typed(terminal: Terminal, drill: Drill, workspace: Workspace) -> bool:
     return terminal.ask(question, f"  Type the drill's name to start it ({printable(drill.name)}): ") == drill.name
 
 
-def _confirmation(terminal: Terminal, away: Callable[[], AbstractContextManager[None]], *, automatic: bool) -> Confirm:
-    """Answers a pause: only ``yes`` continues; after ``no`` the drill clears and ends."""
+def _confirmation(
+    terminal: Terminal, away: Callable[[], AbstractContextManager[None]], board: LiveBoard | None, *, automatic: bool
+) -> Confirm:
+    """Answers a pause, typed or on the page: only ``yes`` continues; after ``no`` the drill clears and ends."""
 
     def confirm(record: Record, question: str, attend: Callable[[], bool]) -> str | None:
-        if automatic or not terminal.interactive:
+        if automatic or (board is None and not terminal.interactive):
             return AUTOMATIC
+        step = next(step.name for step in record.steps if step.state is StepState.RUNNING)
         with away():
             where = f"Drill {record.drill}" + (f" at {places(record)}" if record.targets else "")
             terminal.message([BLANK, line(printable(where)), line((printable(question), Style.BOLD))])
-            _discard_typed_ahead(terminal)
-            prompt = "  Continue? Type yes, or no to clear everything and end the drill: "
-            terminal.prompt(prompt)
+            if terminal.interactive:
+                _discard_typed_ahead(terminal)
+                terminal.prompt(_PROMPT)
             while attend():
-                if not _is_typed(terminal):
-                    continue
-                text = terminal.stdin.readline()
-                answer = text.strip().lower()
-                if answer in ("y", "yes"):
-                    return f"confirmed by {owner().name}"
-                if answer in ("n", "no") or not text:
-                    told = "Not confirmed" if text else "No answer"
+                on_page = None if board is None else board.answered(step)
+                if on_page is not None:
+                    terminal.message([BLANK, line("Answered on the page.")])
+                answer = _typed_answer(terminal) if on_page is None else "yes" if on_page else "no"
+                if answer == "yes":
+                    return f"confirmed by {owner().name}" if on_page is None else "confirmed on the page"
+                if answer is not None:
+                    told = "Not confirmed" if answer else "No answer"
                     terminal.message([line((f"{told}: clearing everything, then the drill ends.", Style.WARNING))])
                     return None
-                terminal.prompt(prompt)
             return None
 
     return confirm
+
+
+def _typed_answer(terminal: Terminal) -> str | None:
+    """``yes`` or ``no`` as typed, empty at the end of input; None if nothing was, after a moment."""
+    if not terminal.interactive:
+        time.sleep(_POLL)
+        return None
+    if not _is_typed(terminal):
+        return None
+    text = terminal.stdin.readline()
+    answer = {"y": "yes", "yes": "yes", "n": "no", "no": "no"}.get(text.strip().lower())
+    if answer is None and text:
+        terminal.prompt(_PROMPT)
+    return answer if text else ""
 
 
 def _discard_typed_ahead(terminal: Terminal) -> None:

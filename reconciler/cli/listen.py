@@ -11,9 +11,11 @@ import typer
 
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.distribution import install_command
 from reconciler.views.text.line import line
 
 if TYPE_CHECKING:
+    from reconciler.live.server import LivePage
     from reconciler.session.receiver import RunReceiver
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -37,6 +39,54 @@ HostnameOption = Annotated[
         show_default=False,
     ),
 ]
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="Serve a page on which browsers watch the drill while it runs.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        metavar="N",
+        min=0,
+        max=65535,
+        help="With --live: the port; a free one by default.",
+        show_default=False,
+    ),
+]
+BindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bind",
+        metavar="HOST",
+        help="With --live: the address to serve the page at; loopback by default.",
+        show_default=False,
+    ),
+]
+RunHostnameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hostname",
+        metavar="NAME",
+        help="With --listen or --live: a name by which senders or browsers reach it; may be repeated.",
+        show_default=False,
+    ),
+]
+
+
+def live_page(live: bool, port: int | None, bind: str | None, hostnames: Sequence[str] | None) -> LivePage | None:
+    """The page of ``--live``; None without it."""
+    if not live:
+        for option, value in (("--port", port), ("--bind", bind)):
+            if value is not None:
+                raise DiagnosticError(Diagnostic(f"{option} requires --live"))
+        return None
+    try:
+        from reconciler.live.server import LivePage
+    except ImportError as error:
+        raise DiagnosticError(
+            Diagnostic(f"the page needs {error.name}, which is not installed", hint=install_command("server"))
+        ) from None
+    return LivePage((bind or LOOPBACK[0]).strip("[]"), port or 0, frozenset(hostnames or ()))
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class OperatorHooks:
     """The operator of a run: who it is, what it answers and sees; ``approve`` is the last question before the start.
 
     ``command`` makes the command line of the words that it is given, with the stack and the variables of this one.
+    ``aborted`` says whether the operator wants the drill to clear everything and end.
     """
 
     owner: Owner
@@ -55,6 +56,7 @@ class OperatorHooks:
     watcher: Watcher
     stop: Event
     command: Callable[[str], str] = "reconciler {}".format
+    aborted: Callable[[], bool] = lambda: False
 
 
 class DrillStopped(Exception):  # noqa: N818  # how a drill ended, not a defect

@@ -165,7 +165,7 @@ def _run_context(
         notification_queries(session.owner, used, workspace.stack.providers, workspace.registry),
         _delivery_queries(workspace),
         hooks.confirm,
-        lambda: store.abort_requested(run),
+        lambda: hooks.aborted() or store.abort_requested(run),
     )
 
 

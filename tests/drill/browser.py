@@ -54,12 +54,12 @@ class Page:
                 return dict(answer["result"])
             self.events.append(answer)
 
-    def open(self, file: Path, *, width: int, scheme: str = "light") -> None:
-        """Load a file at a width, and wait until it is there."""
+    def open(self, page: Path | str, *, width: int, scheme: str = "light") -> None:
+        """Load a file or a URL at a width, and wait until it is there."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
-        self.call("Page.navigate", url=file.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import median
+from typing import NamedTuple
 
 from reconciler.core.duration import rough_duration
-from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
-from reconciler.views.html.timeline import hue_of, style, text, timeline_svg
+from reconciler.drill.record import CheckRecord, Record, StepRecord, StepState
+from reconciler.drill.spec import StepAction
+from reconciler.views.html.alarms import alarms_html
+from reconciler.views.html.evidence import evidence_html
+from reconciler.views.html.lanes import known_values
+from reconciler.views.html.table import Cell, table
+from reconciler.views.html.text import asset, fill, slot, source_hash, text
+from reconciler.views.html.timeline import hue_of, timeline_html
 from reconciler.views.phrases.drill import (
     Status,
     headline,
@@ -17,51 +23,77 @@ from reconciler.views.phrases.drill import (
     offset,
     places,
     slip,
-    state_of,
     status_of,
 )
 
 _SIGNS = {Status.OK: "✓", Status.FAILED: "✗", Status.STOPPED: "◼", Status.RUNNING: "▸"}
-_STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "odd"}
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_SHOWN = 10
+_STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "odd", StepState.WAITING: "idle"}
 
-Cell = tuple[str, str, str]
-"""A label, the HTML of the cell, and its class."""
+
+class Sections(NamedTuple):
+    """A page in parts: the content of each section, then what is inside the lanes that open, both by their keys."""
+
+    main: dict[str, str]
+    inside: dict[str, str]
 
 
 def record_html(record: Record) -> str:
     """The whole page."""
+    sections = record_sections(record, record.last_at)
+    main = "\n".join(fill(slot(key), {key: content}) for key, content in sections.main.items())
+    return document_html(record, f"<main>\n{fill(main, sections.inside)}\n</main>")
+
+
+def document_html(record: Record, body: str, *, script: str = "") -> str:
+    """A document that permits itself its own style sheet and script, and nothing else."""
     title = f"{record.drill} · {record.stack} · {moment(record.began_at)}"
+    css = asset("page.css")
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy(css, script)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
             f"<title>{text(title)}</title>",
-            f"<style>{style()}</style>",
+            f"<style>{css}</style>",
             "</head>",
             "<body>",
-            "<main>",
-            *_header(record),
-            *_facts(record),
-            *_left(record),
-            *_timeline(record),
-            *_alarms(record),
-            *_steps(record),
-            *_checks(record),
-            *_log(record),
-            *_footer(record),
-            "</main>",
+            body,
+            *([f"<script>{script}</script>"] if script else []),
             "</body>",
             "</html>",
             "",
         ]
     )
+
+
+def policy(css: str, script: str = "") -> str:
+    """The content security policy of a page; one with a script may make requests to where it came from."""
+    rules = ["default-src 'none'", f"style-src {source_hash(css)}", "base-uri 'none'", "form-action 'none'"]
+    rules += [f"script-src {source_hash(script)}", "connect-src 'self'"] if script else []
+    return "; ".join(rules)
+
+
+def record_sections(record: Record, now: int, *, growing: bool = False) -> Sections:
+    """The parts of the page; ``now`` and ``growing`` are those of the timeline."""
+    timeline, rows = timeline_html(record, now, growing=growing)
+    alarms, tables = alarms_html(record)
+    begun = record.started_at is not None or bool(record.emissions)
+    main: dict[str, Iterable[str]] = {
+        "header": _header(record),
+        "facts": _facts(record, now),
+        "left": _left(record),
+        "timeline": _timeline(record, timeline) if begun else (),
+        "alarms": [alarms],
+        "steps": _steps(record),
+        "checks": _checks(record),
+        "log": _log(record),
+        "footer": _footer(record),
+    }
+    return Sections({key: "\n".join(lines) for key, lines in main.items()}, {**(rows if begun else {}), **tables})
 
 
 def _header(record: Record) -> Iterator[str]:
@@ -73,37 +105,46 @@ def _header(record: Record) -> Iterator[str]:
     if record.description:
         yield f'<p class="about">{text(record.description)}</p>'
     if record.targets:
-        yield f'<p class="about">At {text(places(record))}.</p>'
+        yield f'<p class="places">At {text(places(record))}</p>'
     yield f'<p class="banner {look}"><span class="sign">{_SIGNS[look]}</span><span>{text(headline(record))}</span></p>'
+    for death in record.deaths:
+        began, found = record.at(death.last_at), record.at(death.found_at)
+        told = f"The process of the run died after {offset(began)}; {death.who} on {death.host} took it over at "
+        yield f'<p class="banner odd death"><span class="sign">†</span><span>{text(told + offset(found))}.</span></p>'
     yield "</header>"
 
 
-def _facts(record: Record) -> Iterator[str]:
+def _facts(record: Record, now: int) -> Iterator[str]:
     alarms = [sent for sent in record.alarms if not sent.unsent]
     cleared = sum(not sent.active for sent in alarms)
     passed = len(record.checks) - len(record.failed_checks)
     slips = [step.slip for step in record.steps if step.slip is not None]
-    took = (record.ended_at or record.log[-1].at if record.log else record.began_at) - (
-        record.started_at or record.began_at
-    )
+    took = (record.ended_at or now) - (record.started_at or record.began_at)
+    delivered = [sent.delivered_after for sent in alarms]
     facts = [
         ("Alarms cleared", f'{cleared}<small class="inline"> of {len(alarms)}</small>'),
-        ("Push to visible", _spread([sent.visible_after for sent in alarms])),
-        ("Push to notified", _spread([sent.notified_after for sent in alarms])),
+        ("Push to shown", _spread(sent.visible_after for sent in alarms)),
+        ("Push to notified", _spread(sent.notified_after for sent in alarms)),
+        *([("Push to delivered", _spread(delivered))] if known_values(delivered) else []),
+        ("Clear to gone", _spread(sent.gone_after for sent in alarms)),
+        *([("End to delivered", _spread(sent.resolved_after for sent in alarms))] if known_values(delivered) else []),
         ("Checks passed", f'{passed}<small class="inline"> of {len(record.checks)}</small>'),
         ("Greatest slip", f"{text(latency(max(slips)))}" if slips else "–"),
-        ("Duration", text(rough_duration(max(took, 0)))),
+        ("Duration", text(rough_duration(max(took, 0) if record.over else max(took, 0) // 1000 * 1000))),
     ]
     yield '<dl class="facts">'
     yield from (f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in facts)
     yield "</dl>"
 
 
-def _spread(values: list[int | None]) -> str:
-    known = [value for value in values if value is not None]
+def _spread(values: Iterable[int | None]) -> str:
+    known = known_values(values)
     if not known:
         return "–"
-    return f"{text(latency(round(median(known))))}<small> median, {text(latency(max(known)))} most</small>"
+    if len(known) == 1:
+        return text(latency(known[0]))
+    middle, most = latency(round(median(known))), latency(max(known))
+    return f"{text(middle)}<small>median, {text(most)} at most</small>"
 
 
 def _left(record: Record) -> Iterator[str]:
@@ -113,116 +154,71 @@ def _left(record: Record) -> Iterator[str]:
         yield "</ul></section>"
 
 
-def _timeline(record: Record) -> Iterator[str]:
-    if record.started_at is None and not record.emissions:
-        return
+def _timeline(record: Record, drawing: str) -> Iterator[str]:
     yield "<section><h2>Timeline</h2>"
-    yield timeline_svg(record)
+    yield drawing
     severities = dict.fromkeys(sent.severity or "" for sent in record.alarms)
     legend = [f'<i class="{hue_of(severity)}"></i>{text(severity or "alarm")}' for severity in severities]
     legend += ['<i class="event"></i>event'] if any(sent.is_event for sent in record.emissions) else []
     if record.alarms:
-        legend += [
-            '<i class="faded"></i>pushed and not visible yet, cleared and not gone yet',
-            '<i class="ring"></i>notified',
-        ]
-    legend += ['<i class="held"></i>a pause'] if any(step.action == "pause" for step in record.steps) else []
-    legend += ["+ raise, − clear, * record, ? check, ‖ pause, i note"]
+        legend += ['<i class="faded"></i>not shown yet, or not gone yet', '<i class="ring"></i>notified']
+    if any(sent.delivered_at is not None for sent in record.emissions):
+        legend.append('<i class="point"></i>delivered')
+    legend += ['<i class="held"></i>pause'] if any(step.action == "pause" for step in record.steps) else []
+    legend += ['<i class="crashed"></i>process dead'] if record.deaths else []
+    legend += ["+ raise", "− clear", "* record", "? check", "‖ pause", "i note"]
     yield f'<ul class="legend">{"".join(f"<li>{each}</li>" for each in legend)}</ul></section>'
-
-
-def _alarms(record: Record) -> Iterator[str]:
-    if record.emissions:
-        yield "<section><h2>What was raised and recorded</h2>"
-        heads = ("Alarm or event", "Raised", "Visible after", "Notified after", "Ended", "By")
-        yield from _table(heads, [_alarm(record, sent) for sent in record.emissions])
-        yield "</section>"
-
-
-def _alarm(record: Record, sent: Emission) -> list[Cell]:
-    hue = "event" if sent.is_event else hue_of(sent.severity)
-    name = f'<span class="sev {hue}"></span><code>{text(sent.address)}</code>'
-    name += f"<br><small>{text(sent.severity or '')} {text(sent.name)}</small>"
-    ended = text(offset(record.at(sent.ended_at))) if sent.ended_at is not None else "–"
-    if sent.trouble:
-        by = f'<span class="bad">{text(state_of(sent))}: {text(sent.trouble)}</span>'
-    elif sent.active:
-        by = f'<span class="chip {"bad" if record.over else "running"}">{text(state_of(sent))}</span>'
-    else:
-        by = text(sent.ended_by or state_of(sent))
-        by += (
-            "<br><small>not confirmed to be gone</small>" if sent.ended_at is not None and sent.gone_at is None else ""
-        )
-    notified = text(latency(sent.notified_after))
-    notified += f"<br><small>{text(sent.notified)}</small>" if sent.notified else ""
-    return [
-        ("", name, "head"),
-        ("Raised", f"{text(offset(record.at(sent.sent_at)))}<br><small>{text(sent.step)}</small>", "tight"),
-        ("Visible after", text(latency(sent.visible_after)), "tight"),
-        ("Notified after", notified, ""),
-        ("Ended", ended, "tight"),
-        ("By", by, ""),
-    ]
 
 
 def _steps(record: Record) -> Iterator[str]:
     if record.steps:
-        yield "<section><h2>Steps</h2>"
-        yield from _table(("Planned", "Began", "Step", "", "Outcome"), [_step(record, step) for step in record.steps])
+        yield '<section class="steps"><h2>Steps</h2>'
+        yield from table([_step(record, step) for step in record.steps])
         yield "</section>"
 
 
 def _step(record: Record, step: StepRecord) -> list[Cell]:
     began = text(offset(record.at(step.started_at))) if step.started_at is not None else "–"
     late = slip(step)
-    began += f'<br><small class="odd">{text(late)}</small>' if late else ""
-    about = f"<br><small>{text(step.about)}</small>" if step.about and step.about != step.outcome else ""
+    began += f' <br><small class="odd">{text(late)}</small>' if late else ""
+    about = step.about if step.action in (StepAction.PAUSE, StepAction.NOTE) else _first(step.about)
+    shown = f"<br><small>{text(about)}</small>" if about and about != step.outcome else ""
     return [
-        ("Planned", text(offset(step.planned)), "tight"),
-        ("Began", began, "tight"),
-        ("Step", f"{text(step.name)} <small>{text(step.action)}</small>{about}", ""),
-        ("", f'<span class="chip {_STATES.get(step.state, "running")}">{text(step.state)}</span>', "tight"),
-        ("Outcome", text(step.outcome or "–"), ""),
+        Cell("Planned", text(offset(step.planned)), "tight when"),
+        Cell("Began", began, "tight when"),
+        Cell("Step", f"{text(step.name)} <small>{text(step.action)}</small>{shown}", "what"),
+        Cell("", f'<span class="chip {_STATES.get(step.state, "running")}">{text(step.state)}</span>', "tight state"),
+        Cell("Outcome", text(step.outcome or "–"), "outcome"),
     ]
+
+
+def _first(names: str) -> str:
+    """Of many addresses or checks the first."""
+    words = names.split(", ")
+    return names if len(words) <= 4 else f"{', '.join(words[:3])} and {len(words) - 3} more"
 
 
 def _checks(record: Record) -> Iterator[str]:
     if record.checks:
-        yield "<section><h2>Checks</h2>"
-        yield from _table(("When", "Check", "", "Evidence"), [_check(record, check) for check in record.checks])
+        yield '<section class="checks"><h2>Checks</h2>'
+        yield from table([_check(record, check) for check in record.checks])
         yield "</section>"
 
 
 def _check(record: Record, check: CheckRecord) -> list[Cell]:
-    good = check.status == "passed"
     description = f"<br><small>{text(check.description)}</small>" if check.description else ""
-    evidence = text(check.reason)
-    if check.items:
-        items = [f"<li><code>{text(json.dumps(item, ensure_ascii=False))}</code></li>" for item in check.items[:_SHOWN]]
-        more = f"<li>and {len(check.items) - _SHOWN} more</li>" if len(check.items) > _SHOWN else ""
-        evidence += f'<ul class="evidence">{"".join(items)}{more}</ul>'
+    state = "good" if check.status == "passed" else "bad"
     when = check.phase if check.phase in ("before", "after") else offset(record.at(check.started_at))
     return [
-        ("When", text(when), "tight"),
-        ("Check", f"{text(check.name)}{description}", ""),
-        ("", f'<span class="chip {"good" if good else "bad"}">{text(check.status)}</span>', "tight"),
-        ("Evidence", evidence, ""),
+        Cell("When", text(when), "tight when"),
+        Cell("Check", f"{text(check.name)}{description}", "what"),
+        Cell("", f'<span class="chip {state}">{text(check.status)}</span>', "tight state"),
+        Cell("Evidence", text(check.reason) + evidence_html(check.items), "outcome"),
     ]
 
 
-def _table(heads: tuple[str, ...], rows: list[list[Cell]]) -> Iterator[str]:
-    yield f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead><tbody>"
-    for row in rows:
-        cells = "".join(
-            f'<td data-label="{label}"{f" class={chr(34)}{kind}{chr(34)}" if kind else ""}><div>{html}</div></td>'
-            for label, html, kind in row
-        )
-        yield f"<tr>{cells}</tr>"
-    yield "</tbody></table>"
-
-
 def _log(record: Record) -> Iterator[str]:
-    yield "<section><details><summary>Log of the run</summary>"
+    yield '<section><details data-key="log"><summary>Log of the run</summary>'
     yield '<ol class="log">'
     for remark in record.log:
         yield f"<li><small>{text(offset(record.at(remark.at)))}</small><span>{text(remark.text)}</span></li>"
@@ -230,9 +226,9 @@ def _log(record: Record) -> Iterator[str]:
 
 
 def _footer(record: Record) -> Iterator[str]:
+    until = f", {moment(record.began_at)} to {moment(record.ended_at)}" if record.over else ""
     yield (
-        f"<footer>Run <code>{text(record.run)}</code> by {text(str(record.origin))}, "
-        f"{text(moment(record.began_at))} to {text(moment(record.ended_at))}. Times are offsets from the "
-        "beginning of the timeline. Alarms of this drill carry the stack mark "
+        f"<footer>Run <code>{text(record.run)}</code> by {text(str(record.origin))}{text(until)}. "
+        "Times are offsets from the beginning of the timeline. Alarms of this drill carry the stack mark "
         f"<code>{text(record.stack)}/{text(record.drill)}</code>.</footer>"
     )

@@ -144,6 +144,8 @@ def state_of(sent: Emission) -> str:
         return "on record" if sent.seen_at is not None else "recorded"
     if sent.ended_at is not None:
         return "cleared" if sent.gone_at is not None else "cleared, not confirmed"
+    if sent.delivered_at is not None:
+        return "delivered"
     if sent.notified_at is not None:
         return "notified"
     return "active" if sent.seen_at is not None else "raised"

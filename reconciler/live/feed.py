@@ -1,0 +1,104 @@
+"""The feed: the sections of the page that have changed, for each visitor since what it was sent last."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from reconciler.live.board import LiveBoard
+from reconciler.views.html.live import clock, live_html, live_sections
+from reconciler.views.phrases.drill import headline
+
+TICK_S = 1.0
+"""How often the page is drawn anew if nothing has changed but the time."""
+PACE_S = 0.2
+"""How long changes are gathered."""
+HEARTBEAT_S = 5.0
+"""How often a visitor is told the time; one that has gone is noticed then."""
+
+
+class Feed:
+    """Draws the page while somebody watches. A slow visitor skips states, so that nothing piles up."""
+
+    def __init__(self, board: LiveBoard) -> None:
+        self._board = board
+        self._sections: dict[str, tuple[int, str]] = {}
+        self._version = 0
+        self._visitors = 0
+        self._ended = False
+        self._changed = asyncio.Event()
+        self._news = asyncio.Condition()
+
+    def page(self) -> str | None:
+        """The page as it is now; None before the run has a record."""
+        record = self._board.record()
+        return None if record is None else live_html(record, self._board.clock.now())
+
+    async def run(self) -> None:
+        """Draw until the run is over."""
+        loop = asyncio.get_running_loop()
+
+        def listener() -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._changed.set)
+
+        self._board.listen(listener)
+        while not self._ended:
+            finished = self._board.finished
+            if self._visitors or finished:
+                self._draw()
+            async with self._news:
+                self._ended = finished
+                self._news.notify_all()
+            if finished:
+                return
+            await asyncio.sleep(PACE_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), TICK_S - PACE_S)
+            self._changed.clear()
+
+    async def messages(self) -> AsyncIterator[str]:
+        """Server-sent events for one visitor: the whole page at first, then what changes."""
+        self._visitors += 1
+        try:
+            self._draw()
+            seen = 0
+            yield "retry: 1000\n\n"
+            while True:
+                ended, version = self._ended, self._version
+                yield self._message(seen, end=ended)
+                seen = version
+                if ended:
+                    return
+                await self._wait(seen)
+        finally:
+            self._visitors -= 1
+
+    async def _wait(self, seen: int) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_S), self._news:
+                await self._news.wait_for(lambda: self._version > seen or self._ended)
+
+    def _draw(self) -> None:
+        record = self._board.record()
+        if record is None:
+            return
+        main, inside = live_sections(record, self._board.clock.now())
+        changed = {key: html for key, html in (main | inside).items() if self._sections.get(key, (0, None))[1] != html}
+        if changed:
+            self._version += 1
+            self._sections |= {key: (self._version, html) for key, html in changed.items()}
+
+    def _message(self, seen: int, *, end: bool) -> str:
+        record = self._board.record()
+        news = {
+            "clock": {"at": None, "speed": 1, "over": False}
+            if record is None
+            else clock(record, self._board.clock.now()),
+            "title": None if record is None else f"{record.drill} · {headline(record)}",
+            "sections": {key: html for key, (version, html) in self._sections.items() if version > seen},
+            "end": end,
+        }
+        return f"data: {json.dumps(news, ensure_ascii=True)}\n\n"

@@ -1,0 +1,55 @@
+"""The server of a drill's page: runs in a thread of its own, so that nobody who watches can delay the drill."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import uvicorn
+
+from reconciler.core.clock import Clock
+from reconciler.live.app import create_app
+from reconciler.live.board import LiveBoard
+from reconciler.serving import listen, running_in_thread, url_of
+
+GRACE_S = 2
+"""How long visitors have to fetch the end of the run."""
+MAX_CONNECTIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LivePage:
+    """Where the page is served, and under which other names; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    hostnames: frozenset[str] = frozenset()
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+
+@contextmanager
+def serving_page(page: LivePage, clock: Clock, redact: Callable[[object], object]) -> Iterator[tuple[LiveBoard, str]]:
+    """Serve the page while the block runs; the board that it shows, and its URL. OSError if it cannot listen."""
+    board = LiveBoard(clock, redact)
+    with listen(page.host, page.port) as listener:
+        config = uvicorn.Config(
+            create_app(board, token=page.token, hosts=page.hostnames | {page.host}),
+            http="httptools",
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            log_level="critical",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        with running_in_thread(config, listener, "page of the drill"):
+            try:
+                yield board, url_of(listener, tls=False)
+            finally:
+                board.finish()

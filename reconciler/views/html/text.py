@@ -1,0 +1,38 @@
+"""HTML text: data that stays data."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+
+from reconciler.core.text import printable
+
+
+def asset(name: str) -> str:
+    """A file of this package: the style sheet or the script that a page carries within it."""
+    return files("reconciler.views.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def source_hash(content: str) -> str:
+    """What a content security policy says to permit exactly this style sheet or script."""
+    return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
+
+
+def text(value: object) -> str:
+    """Any text on one line, as the content of an element or the value of a quoted attribute."""
+    return escape(printable(str(value)), quote=True)
+
+
+def slot(key: str) -> str:
+    """An element whose content is kept by itself, under a key."""
+    return f'<div data-slot="{text(key)}"></div>'
+
+
+def fill(html: str, contents: dict[str, str]) -> str:
+    """The same with the content of each slot in its place."""
+    for key, content in contents.items():
+        empty = slot(key)
+        html = html.replace(empty, f"{empty.removesuffix('</div>')}{content}</div>", 1)
+    return html
