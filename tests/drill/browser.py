@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -56,16 +57,30 @@ class Page:
 
     def open(self, page: Path | str, *, width: int, scheme: str = "light") -> None:
         """Load a file or a URL at a width, and wait until it is there."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.look(width, scheme)
         self.events.clear()
-        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
+        done = self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
+        if "loaderId" not in done:  # the same page, elsewhere in it
+            return
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def look(self, width: int, scheme: str) -> None:
+        """Show the page at another width and in other colours, without loading it anew."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def wait(self, expression: str) -> Any:
+        """The value of an expression as soon as it is true."""
+        deadline = time.monotonic() + 30
+        while not (value := self.ask(expression)):
+            assert time.monotonic() < deadline, f"{expression} does not become true"
+            time.sleep(0.05)
+        return value
 
     @property
     def complaints(self) -> list[str]:

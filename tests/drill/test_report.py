@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reconciler.drill.record import DrillStatus, Record
+from reconciler.drill.record import Death, DrillStatus, Record
 from reconciler.drill.store import RunStore, current_state
 from reconciler.ledger.protocol import Holder
 from reconciler.views.html.drill import record_html
@@ -22,7 +22,8 @@ from reconciler.views.phrases.drill import clear_again, headline, offset
 from reconciler.views.text.drill import record_lines
 from reconciler.views.text.line import plain
 from tests.drill.browser import Page, chromium
-from tests.drill.records import NASTY, nasty, record
+from tests.drill.harness import NOW
+from tests.drill.records import NASTY, nasty, record, sent
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_the_page_renders_at_every_width_with_one_bar_for_each_alarm(
     page.open(file, width=width, scheme=scheme)
     assert page.complaints == []
     assert page.requested == [file.as_uri()]
-    assert page.ask("document.querySelectorAll('svg.timeline rect.bar').length") == len(made.alarms)
+    assert page.ask("document.querySelectorAll('.timeline rect.bar').length") == len(made.alarms)
     assert page.ask("document.documentElement.scrollWidth") <= width
     widths = page.ask("[...document.querySelectorAll('rect.bar')].map(bar => bar.getBoundingClientRect().width)")
     assert all(found > 0.5 for found in widths)
@@ -99,6 +100,79 @@ def test_the_document_holds_the_record_with_its_latencies() -> None:
     assert isinstance(sent, list)
     assert [step["slip"] for step in steps] == [0, 5000]
     assert [(one["visible_after"], one["notified_after"]) for one in sent[:2]] == [(2000, 5000), (2000, None)]
+    assert [(one["gone_after"], one["resolved_after"]) for one in sent[:2]] == [(2000, None), (2000, None)]
+
+
+def proved() -> Record:
+    """A run whose first alarm was delivered to a receiver, and so was its end; its process died once."""
+    made = record()
+    arrivals = {"delivered_at": NOW + 16_000, "delivered": "oncall", "resolved_at": NOW + 307_000, "resolved": "oncall"}
+    first = made.emissions[0].model_copy(update=arrivals)
+    death = Death(last_at=NOW + 180_000, found_at=NOW + 230_000, who="bob", host="laptop")
+    return made.model_copy(update={"emissions": (first, *made.emissions[1:]), "deaths": (death,)})
+
+
+def test_every_report_shows_the_way_of_an_alarm_to_the_delivery_of_its_end(page: Page, tmp_path: Path) -> None:
+    made = proved()
+    stages = {"visible_after": 2000, "notified_after": 5000, "delivered_after": 6000}
+    stages |= {"gone_after": 2000, "resolved_after": 7000}
+    [sent, *_] = record_document(made)["sent"]  # type: ignore[misc]  # a list in a document
+    assert stages.items() <= sent.items()
+    first = "shown  notified  delivered  cleared  end delivered  ended by"
+    lines = plain(record_lines(made)).splitlines()
+    assert any(line.strip() == first for line in lines)
+    assert any(line.split()[1:11:2] == ["2.0", "5.0", "6.0", "2.0", "7.0"] for line in lines)
+    markdown = record_markdown(made)
+    assert "| pushed | shown | notified | delivered | cleared | end delivered | ended by |" in markdown
+    assert "| +00:10 | 2.0 s | 5.0 s | 6.0 s | 2.0 s | 7.0 s | step back +05:00 |" in markdown
+    cases = ElementTree.fromstring(record_junit(made, lambda text: text)).iter("testcase")
+    [case] = [each for each in cases if each.get("name") == "aom_alarm.slow is cleared"]
+    found = {each.get("name"): each.get("value") for each in case.iter("property")}
+    assert found == {f"{name}_ms": str(value) for name, value in stages.items()}
+    page.open(written(tmp_path, made), width=1400)
+    places = page.ask("[...document.querySelectorAll('circle.arrival')].map(each => each.getBoundingClientRect().x)")
+    bar = page.ask("(({left, right}) => [left, right])(document.querySelector('rect.bar').getBoundingClientRect())")
+    assert bar[0] < places[0] < bar[1] < places[1], "the end is delivered after the bar of the alarm"
+    row = page.ask("document.querySelector('table tbody tr').innerText")
+    assert re.findall(r"\d\.\d s", row) == ["2.0 s", "5.0 s", "6.0 s", "2.0 s", "7.0 s"]
+
+
+def test_every_report_shows_that_the_process_of_a_run_died(page: Page, tmp_path: Path) -> None:
+    made = proved()
+    told = "The process of the run died after +03:00; bob on laptop took it over at +03:50."
+    assert told in plain(record_lines(made))
+    assert "bob on laptop took it over at" in record_markdown(made)
+    assert told in record_junit(made, lambda text: text)
+    assert record_document(made)["deaths"] == [death.model_dump() for death in made.deaths]
+    page.open(written(tmp_path, made), width=400)
+    assert page.ask("document.querySelector('.death').innerText").endswith(told)
+    assert page.ask("document.querySelector('rect.dead').getBoundingClientRect().width") > 10
+
+
+def test_the_instances_of_a_for_each_are_one_lane_that_opens(page: Page, tmp_path: Path) -> None:
+    many = tuple(sent("slow", address=f'aom_alarm.slow["ecs-{number}"]') for number in range(300))
+    page.open(written(tmp_path, record(emissions=(*many, *record().emissions[1:]))), width=400)
+    lanes = "document.querySelectorAll('.timeline > .lane').length"
+    assert (page.ask(lanes), page.ask("document.querySelectorAll('.timeline .group .lane').length")) == (4, 300)
+    assert not page.ask("document.querySelector('.group .lane').checkVisibility()")
+    page.ask("document.querySelector('.group > summary').click()")
+    assert page.ask("document.querySelector('.group .lane').checkVisibility()")
+    assert page.ask("document.querySelectorAll('table').length") == 4
+    assert page.ask("document.documentElement.scrollWidth") <= 400
+
+
+def test_evidence_is_names_and_values_and_no_json(page: Page, tmp_path: Path) -> None:
+    item = {"event_name": "slow", "starts_at": NOW, "ends_at": None, "metadata": {"drill": "outage", "empty": ""}}
+    item |= {"annotations": {"reconciler_key": "8d1f"}, "told": [{"rule": "pager", "delivered": True}]}
+    check = record().checks[0].model_copy(update={"status": "failed", "items": (item,) * 12})
+    page.open(written(tmp_path, record(checks=(check,))), width=1400)
+    shown = page.ask("document.querySelector('.evidence').innerText")
+    first = shown.split("slow")[1]
+    assert " ".join(first.split()) == (
+        "starts_at 2027-01-15T08:00:00Z metadata.drill outage told rule pager delivered yes"
+    )
+    assert shown.endswith("and 2 more")
+    assert "{" not in shown
 
 
 @pytest.mark.parametrize("made", [record(), nasty()], ids=["usual", "nasty"])

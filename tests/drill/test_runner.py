@@ -414,6 +414,27 @@ def test_a_drill_does_not_start_over_what_an_earlier_run_left(play: Rig) -> None
 
 
 @pytest.mark.parametrize("command", ["resume", "abort"])
+def test_the_record_of_a_run_that_is_taken_over_tells_when_its_process_died(play: Rig, command: str) -> None:
+    play.write()
+
+    class Killed(BaseException):
+        """Stands for the death of the process."""
+
+    def die(record: Record) -> None:
+        if record.steps[1].state is StepState.DONE:
+            raise Killed
+
+    with pytest.raises(Killed):
+        play.start(watcher=die)
+    play.clock.wait(20, play.stop)
+    record = play.resume() if command == "resume" else play.abort()
+    [death] = record.deaths
+    assert (death.who, record.at(death.last_at) >= MINUTE) == ("tester", True)
+    assert death.found_at - death.last_at >= 20_000
+    assert (record.leftovers, play.active()) == ((), [])
+
+
+@pytest.mark.parametrize("command", ["resume", "abort"])
 def test_a_run_is_neither_resumed_nor_aborted_at_another_target(play: Rig, command: str) -> None:
     file = play.write()
 

@@ -176,3 +176,4 @@ def test_a_rehearsal_proves_delivery_at_a_receiver_of_its_own(tmp_path: Path) ->
     [sent] = json.loads(done.out)["sent"]
     assert sent["delivered"] == "embedded"
     assert sent["delivered_after"] >= 0
+    assert (sent["resolved"], sent["resolved_after"] >= 0) == ("embedded", True)

@@ -17,6 +17,7 @@ from reconciler.views.html.text import asset, fill, slot, source_hash, text
 from reconciler.views.html.timeline import hue_of, timeline_html
 from reconciler.views.phrases.drill import (
     Status,
+    death_told,
     headline,
     latency,
     moment,
@@ -108,9 +109,8 @@ def _header(record: Record) -> Iterator[str]:
         yield f'<p class="places">At {text(places(record))}</p>'
     yield f'<p class="banner {look}"><span class="sign">{_SIGNS[look]}</span><span>{text(headline(record))}</span></p>'
     for death in record.deaths:
-        began, found = record.at(death.last_at), record.at(death.found_at)
-        told = f"The process of the run died after {offset(began)}; {death.who} on {death.host} took it over at "
-        yield f'<p class="banner odd death"><span class="sign">†</span><span>{text(told + offset(found))}.</span></p>'
+        told = text(death_told(record, death))
+        yield f'<p class="banner odd death"><span class="sign">†</span><span>{told}</span></p>'
     yield "</header>"
 
 

@@ -30,7 +30,7 @@ def _item(item: Mapping[str, JsonValue]) -> str:
     facts = dict(_flat(item))
     title = next((name for name in _TITLES if facts.get(name)), None)
     head = f"<b>{text(facts.pop(title))}</b>" if title is not None else ""
-    rest = "".join(f"<span><i>{text(name)}</i> {text(_short(value))}</span>" for name, value in facts.items())
+    rest = " ".join(f"<span><i>{text(name)}</i> {text(_short(value))}</span>" for name, value in facts.items())
     return f"<li>{head}{rest}</li>"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from reconciler.drill.record import Emission
-from reconciler.views.phrases.drill import latency, state_of
+from reconciler.views.phrases.drill import STAGES, latency, state_of
 from reconciler.views.phrases.plan import count
 
 MIN_GROUP = 3
@@ -72,16 +72,11 @@ def _group_summary(emissions: Sequence[Emission]) -> str:
     told = [count(len(emissions), kind)]
     lost = sum(sent.unsent for sent in emissions)
     told += [f"{lost} not sent"] if lost else []
-    steps: list[tuple[str, Callable[[Emission], int | None]]] = [
-        ("shown", lambda sent: sent.visible_after),
-        ("notified", lambda sent: sent.notified_after),
-        ("delivered", lambda sent: sent.delivered_after),
-    ]
-    for word, after in steps:
-        known = known_values(map(after, emissions))
+    for stage in STAGES[:3]:
+        known = known_values(map(stage.after, emissions))
         if known:
             number = f"{len(known)} " if len(known) < len(emissions) else ""
-            told.append(f"{number}{word} {latency(round(median(known)))}")
+            told.append(f"{number}{stage.name} {latency(round(median(known)))}")
     active = sum(sent.active for sent in emissions)
     told += [f"{active} ACTIVE"] if active else []
     return " · ".join(told)

@@ -8,13 +8,20 @@
   let over = false;
 
   // The token stands in the fragment, which browsers send nowhere; it leaves the address bar at once.
-  let token = new URLSearchParams(location.hash.slice(1)).get("token");
-  try {
-    if (token) sessionStorage.setItem("token", token);
-    else token = sessionStorage.getItem("token");
-  } catch { /* storage is switched off: the token lasts as long as the page */ }
-  if (location.hash) history.replaceState(null, "", location.pathname);
-  if (token) document.documentElement.classList.add("controls");
+  let token = null;
+  const takeToken = () => {
+    const given = new URLSearchParams(location.hash.slice(1)).get("token");
+    try {
+      if (given) sessionStorage.setItem("token", given);
+      token = given || token || sessionStorage.getItem("token");
+    } catch {
+      token = given || token; // storage is switched off: the token lasts as long as the page
+    }
+    if (location.hash) history.replaceState(null, "", location.pathname);
+    document.documentElement.classList.toggle("controls", Boolean(token));
+  };
+  takeToken();
+  addEventListener("hashchange", takeToken);
 
   const offset = (ms) => {
     const seconds = Math.floor(Math.abs(ms) / 1000);

@@ -12,7 +12,7 @@ from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, S
 from reconciler.drill.spec import StepAction
 from reconciler.views.html.lanes import Lane, lanes_of, summary
 from reconciler.views.html.text import slot, text
-from reconciler.views.phrases.drill import latency, moment, offset
+from reconciler.views.phrases.drill import death_told, latency, moment, offset
 
 
 _NICE = [
@@ -125,7 +125,7 @@ def _back(record: Record, scale: Scale) -> Iterator[str]:
             end = record.at(step.ended_at) if step.ended_at is not None else None
             yield scale.bar("hold", record.at(step.started_at), end, 20, "100%", title=f"{step.name}: {step.about}")
     for death in record.deaths:
-        told = f"the process died after {offset(record.at(death.last_at))}, taken over by {death.who}"
+        told = death_told(record, death)
         yield scale.bar("dead", record.at(death.last_at), record.at(death.found_at), 20, "100%", title=told)
     for share, y, _ in _marks(record, scale):
         yield f'<line class="stem" x1="{share:.3f}%" x2="{share:.3f}%" y1="{y}" y2="100%"/>'

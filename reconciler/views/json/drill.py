@@ -3,7 +3,8 @@
 The report of a run is its record (``reconciler.drill.record``): ``{"format_version", "run", "stack", "drill", ...,
 "steps", "sent", "checks", "left", "log"}`` with instants in epoch milliseconds and spans in milliseconds; beside it
 ``summary``, ``standing`` (``good``, ``bad``, ``odd``, ``running``), and for each of ``sent`` ``visible_after``,
-``notified_after`` and ``delivered_after``, for each of ``steps`` ``slip``.
+``notified_after`` and ``delivered_after`` (from its push), ``gone_after`` and ``resolved_after`` (from its end), for
+each of ``steps`` ``slip``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
 from reconciler.drill.record import Record
 from reconciler.views.json.document import document
-from reconciler.views.phrases.drill import headline, status_of
+from reconciler.views.phrases.drill import STAGES, headline, status_of
 
 
 def record_document(record: Record) -> dict[str, object]:
@@ -27,12 +28,7 @@ def record_document(record: Record) -> dict[str, object]:
         {**shown, "slip": step.slip} for shown, step in zip(members["steps"], record.steps, strict=True)
     ]
     members["sent"] = [
-        {
-            **shown,
-            "visible_after": sent.visible_after,
-            "notified_after": sent.notified_after,
-            "delivered_after": sent.delivered_after,
-        }
+        {**shown, **{stage.key: stage.after(sent) for stage in STAGES}}
         for shown, sent in zip(members["sent"], record.emissions, strict=True)
     ]
     return document(summary=headline(record), standing=status_of(record).value, **members)

@@ -8,7 +8,7 @@ from reconciler.core.duration import format_instant
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.junit.check import Redact, xml_text
-from reconciler.views.phrases.drill import headline, state_of
+from reconciler.views.phrases.drill import STAGES, death_told, headline, state_of
 
 
 def record_junit(record: Record, redact: Redact) -> str:
@@ -33,7 +33,8 @@ def record_junit(record: Record, redact: Redact) -> str:
     if record.leftovers and not any(sent.active for sent in record.alarms):
         case = _case(suite, record, "clearing", "nothing is left", 0, text)
         SubElement(case, "failure", {"message": text(record.leftovers[0]), "type": "left"})
-    SubElement(suite, "system-out").text = text(headline(record))
+    told = [headline(record), *(death_told(record, death) for death in record.deaths)]
+    SubElement(suite, "system-out").text = text(" ".join(told))
     totals = {
         "tests": str(len(suite.findall("testcase"))),
         "failures": str(len(suite.findall("testcase/failure"))),
@@ -71,12 +72,7 @@ def _check(suite: Element, record: Record, check: CheckRecord, text: Redact) -> 
 
 def _cleared(suite: Element, record: Record, sent: Emission, text: Redact) -> None:
     case = _case(suite, record, "clearing", f"{sent.address} is cleared", 0, text)
-    latencies = {
-        "visible_after_ms": sent.visible_after,
-        "notified_after_ms": sent.notified_after,
-        "delivered_after_ms": sent.delivered_after,
-    }
-    told = {name: value for name, value in latencies.items() if value is not None}
+    told = {f"{stage.key}_ms": took for stage in STAGES if (took := stage.after(sent)) is not None}
     if told:
         properties = SubElement(case, "properties")
         for name, value in told.items():

@@ -15,6 +15,7 @@ from reconciler.views.phrases.drill import (
     Status,
     bare_command,
     clear_again,
+    death_told,
     headline,
     latency,
     listed_targets,
@@ -22,6 +23,7 @@ from reconciler.views.phrases.drill import (
     offset,
     places,
     slip,
+    stages_shown,
     state_of,
     status_of,
 )
@@ -54,6 +56,8 @@ def record_markdown(record: Record, command: Command = bare_command, limit: int 
         f"{moment(record.ended_at)}." + (f" At {escape(places(record))}." if record.targets else ""),
         "",
     ]
+    for death in record.deaths:
+        lines += [escape(death_told(record, death)), ""]
     room = limit - sum(len(text) + 1 for text in lines) - 200
     left_out = 0
     for text in _body(record, command):
@@ -89,15 +93,17 @@ def _body(record: Record, command: Command) -> Iterator[str]:
             )
         yield ""
     if record.emissions:
-        yield "| alarm or event | raised | visible after | notified after | ended by |"
-        yield "|---|---|---|---|---|"
+        stages = stages_shown(record)
+        yield f"| alarm or event | pushed | {' | '.join(stage.name for stage in stages)} | ended by |"
+        yield f"|---|---|{'---|' * len(stages)}---|"
         for sent in record.emissions:
+            took = " | ".join(latency(stage.after(sent)) for stage in stages)
             end = sent.trouble or sent.ended_by or state_of(sent)
             at = f" {offset(record.at(sent.ended_at))}" if sent.ended_at is not None else ""
             name = code(sent.address).replace("|", "¦")
             yield (
                 f"| {name} {escape(sent.severity or '')} | {offset(record.at(sent.sent_at))} "
-                f"| {latency(sent.visible_after)} | {latency(sent.notified_after)} | {escape(_short(end))}{at} |"
+                f"| {took} | {escape(_short(end))}{at} |"
             )
         yield ""
     if record.checks:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.core.duration import SECOND, rough_duration
 from reconciler.core.target import Target
-from reconciler.drill.record import DrillStatus, Emission, Record, StepRecord
+from reconciler.drill.record import Death, DrillStatus, Emission, Record, StepRecord
 from reconciler.views.phrases.plan import count, listed
 
 
@@ -134,6 +135,36 @@ def moment(instant: int | None) -> str:
     if instant is None:
         return "–"
     return datetime.fromtimestamp(instant / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+class Stage(NamedTuple):
+    """A stage of the way from a push to the delivery of its end; ``key`` names it in documents and metrics."""
+
+    key: str
+    name: str
+    after: Callable[[Emission], int | None]
+    """How long (ms) it took: from the push, or from the alarm's end."""
+
+
+STAGES = (
+    Stage("visible_after", "shown", lambda sent: sent.visible_after),
+    Stage("notified_after", "notified", lambda sent: sent.notified_after),
+    Stage("delivered_after", "delivered", lambda sent: sent.delivered_after),
+    Stage("gone_after", "cleared", lambda sent: sent.gone_after),
+    Stage("resolved_after", "end delivered", lambda sent: sent.resolved_after),
+)
+
+
+def stages_shown(record: Record) -> list[Stage]:
+    """The stages to show of a run: deliveries only if any receiver got one."""
+    proved = any(sent.delivered_at is not None or sent.resolved_at is not None for sent in record.emissions)
+    return [stage for stage in STAGES if proved or stage.key not in ("delivered_after", "resolved_after")]
+
+
+def death_told(record: Record, death: Death) -> str:
+    """That the process of a run died, and who took it over."""
+    died, found = offset(record.at(death.last_at)), offset(record.at(death.found_at))
+    return f"The process of the run died after {died}; {death.who} on {death.host} took it over at {found}."
 
 
 def state_of(sent: Emission) -> str:

@@ -18,6 +18,7 @@ from reconciler.views.phrases.drill import (
     Status,
     bare_command,
     clear_again,
+    death_told,
     headline,
     latency,
     listed_targets,
@@ -25,6 +26,7 @@ from reconciler.views.phrases.drill import (
     offset,
     places,
     slip,
+    stages_shown,
     state_of,
     status_of,
 )
@@ -137,6 +139,8 @@ def record_lines(record: Record, command: Command = bare_command) -> Iterator[Li
     )
     if record.targets:
         yield line("At ", printable(places(record)), ".", hang=2)
+    for death in record.deaths:
+        yield line((printable(death_told(record, death)), Style.WARNING), hang=2)
     if record.started_at is not None:
         yield BLANK
         yield from step_lines(record)
@@ -188,27 +192,13 @@ def _step(step: StepRecord, column: int) -> Line:
 
 def sent_lines(record: Record) -> Iterator[Line]:
     """What was raised and recorded, with its latencies and what ended it."""
-    proved = any(sent.delivered_at is not None for sent in record.emissions)
-    rows = [("", "visible", "notified", "delivered", "ended by")]
-    rows += [
-        (
-            printable(sent.address),
-            latency(sent.visible_after),
-            latency(sent.notified_after),
-            latency(sent.delivered_after),
-            _end(record, sent),
-        )
-        for sent in record.emissions
-    ]
-    first = max(width(row[0]) for row in rows) + 2
-    for number, row in enumerate(rows):
-        style = Style.DIM if number == 0 else Style.PLAIN
-        yield line(
-            (pad(row[0], first), style),
-            (f"{row[1]:<9}{row[2]:<10}" + (f"{row[3]:<11}" if proved else ""), style),
-            (printable(row[4]), style),
-            hang=first + (30 if proved else 19),
-        )
+    stages = stages_shown(record)
+    first = max(width(printable(sent.address)) for sent in record.emissions) + 2
+    hang = first + sum(len(stage.name) + 2 for stage in stages)
+    yield line((" " * first + "".join(f"{stage.name}  " for stage in stages) + "ended by", Style.DIM))
+    for sent in record.emissions:
+        took = "".join(f"{latency(stage.after(sent)):<{len(stage.name) + 2}}" for stage in stages)
+        yield line(pad(printable(sent.address), first), took, printable(_end(record, sent)), hang=hang)
 
 
 def _end(record: Record, sent: Emission) -> str:
