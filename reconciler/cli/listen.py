@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.terminal import Terminal
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.distribution import install_command
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.views.text.line import line
 
 if TYPE_CHECKING:

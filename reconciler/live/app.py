@@ -16,8 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reconciler.live.board import LiveBoard
 from reconciler.live.feed import Feed
-from reconciler.receive.access import check_bearer
-from reconciler.receive.answer import HEADERS, RefusedError, answer
+from reconciler.receive.access import HEADERS, RefusedError, answer, check_bearer
 from reconciler.serving import LOOPBACK_HOSTS, foreign_header
 from reconciler.views.html.live import live_policy
 

@@ -17,7 +17,7 @@ import pytest
 import requests
 import uvicorn
 
-from reconciler.cli.exit_code import ExitCode
+from reconciler.cli.command import ExitCode
 from reconciler.drill.record import DrillStatus, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.live.app import create_app

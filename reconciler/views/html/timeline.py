@@ -14,7 +14,6 @@ from reconciler.views.html.lanes import Lane, lanes_of, summary
 from reconciler.views.html.text import slot, text
 from reconciler.views.phrases.drill import death_told, latency, moment, offset
 
-
 _NICE = [
     *(number * SECOND for number in (1, 2, 5, 10, 15, 30)),
     *(number * MINUTE for number in (1, 2, 5, 10, 15, 30)),
