@@ -24,6 +24,7 @@ SECTIONS = (
     ("Variables", "`variables: NAME:`", ["Variable", "Validation"]),
     ("Providers", "`providers: KEY:`, the key being the type or `TYPE.NAME`", ["provider_", "Auth", "BcmAuth", "Iam"]),
     ("Resources", "`resources: TYPE: NAME:`", ["resource_", "Lifecycle"]),
+    ("Renaming", "`moved:`, a list; see [Renaming](renaming.md)", ["Moved"]),
     ("Guards", "`guards:`", ["Guards"]),
     ("Data", "`data: TYPE: NAME:`", ["data_", "Relation", "Sort", "Dimension", "Resource"]),
 )

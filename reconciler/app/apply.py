@@ -101,7 +101,9 @@ def _execute(
     with leased(ledger, owner(), workspace.clock, stop) as holder:
         with operator.working(stop) as progress:
             destroy = request.command == "destroy"
-            settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=False, destroy=destroy)
+            # An event that was renamed may be in doubt under its old name: that must be known before it is planned.
+            wait = bool(workspace.stack.moves)
+            settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=wait, destroy=destroy)
         operator.settled(settlement)
         if stop.is_set():
             return NotRun.INTERRUPTED
@@ -138,11 +140,15 @@ def _execute(
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
     """A saved plan, if it may be applied; None if nothing of it is left to do."""
-    if plan.stack == workspace.stack.name and (_is_applied(plan, ledger) or workspace.is_carried_out(plan, ledger)):
+    from reconciler.session import saved_plan  # most applies make their plan themselves
+
+    if plan.stack == workspace.stack.name and (
+        _is_applied(plan, ledger) or saved_plan.shows_effects(workspace, plan, ledger)
+    ):
         return None
-    moved = workspace.staleness(plan, ledger)
-    if moved:
-        raise DiagnosticError(*moved)
+    refused = saved_plan.refusals(workspace, plan, ledger)
+    if refused:
+        raise DiagnosticError(*refused)
     return plan
 
 

@@ -85,19 +85,15 @@ class PlanExecutor:
         self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
         self.operations = list(plan.operations)
         self.conditional = [item for item in self.operations if item.only_if_duplicate]
-        self.order = Order(plan.changes)
-        self.id = secrets.token_hex(8)
-        self.started_at = clock.now()
+        self.targets, self.order = targets, Order(plan.changes)
+        self.id, self.started_at = secrets.token_hex(8), clock.now()
         self.deadline = clock.monotonic() + options.deadline
-        self.targets = targets
         self.gate = BeginGate(self._begin)
         self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
-        self.intended: set[str] = set()
-        self.begun: set[str] = set()
+        self.intended, self.begun, self.decided = set[str](), set[str](), set[str]()
         self.held: frozenset[str] = frozenset()
         self.status: ApplyStatus | None = None
-        self.decided: set[str] = set()
         self.cause: ServiceErrorDetail | None = None
         self.senders = {key: Sender(provider, self._context()) for key, provider in providers.items()}
 
@@ -147,6 +143,8 @@ class PlanExecutor:
 
     def _send_all(self, due: Sequence[Operation]) -> None:
         """Send what is due, level by level; last the events that an earlier run may have recorded."""
+        self._note_done([item for item in due if item.is_recorded])
+        due = [item for item in due if not item.is_recorded]
         doubts = find_doubts(due, self.ledger, self.providers, self.targets, self.clock)
         self.held = frozenset(doubt.operation.key for doubt in doubts)
         levels = self.order.levels(due, self.outcomes)
@@ -158,6 +156,13 @@ class PlanExecutor:
         self.held = frozenset()
         for level in levels:
             self._send(self._unblocked([item for item in level if item.key not in self.outcomes]))
+
+    def _note_done(self, operations: Sequence[Operation]) -> None:
+        """Journal as done what need not be sent: the service has it on record."""
+        if operations:
+            self._intend(operations)
+            self._record([Outcome(item.key, Status.DONE) for item in operations])
+            self.ledger.confirm([item.key for item in operations], self.clock.now())
 
     def _resolve(self, doubts: Sequence[Doubt]) -> None:
         """Wait until events show that an earlier run may have recorded, or their window has passed."""
@@ -174,8 +179,7 @@ class PlanExecutor:
                 continue
             with self.ledger.batch():
                 self.ledger.record_outcomes(decide(mine, shown), self.clock.now())
-                self._intend([doubt.operation for doubt in mine if doubt.operation.key in shown])
-                self._record([Outcome(one, Status.DONE) for one in sorted(shown)])
+                self._note_done([doubt.operation for doubt in mine if doubt.operation.key in shown])
 
     def _send(self, operations: Sequence[Operation]) -> None:
         """Send operations that wait for nothing, batch by batch, each provider with its own parallelism."""
@@ -250,8 +254,7 @@ class PlanExecutor:
 
         Return the batches that ended, and why the outcomes could not be journalled: then nothing more is sent.
         """
-        outcomes: list[Outcome] = []
-        ended: list[_WorkerDone] = []
+        outcomes, ended = list[Outcome](), list[_WorkerDone]()
         timeout: float | None = None
         while len(ended) < min(under_way, JOURNAL_AHEAD):
             try:
@@ -296,7 +299,8 @@ class PlanExecutor:
         """
         if self._over() or not (self.options.verify or self.conditional):
             return frozenset()
-        done = [item for item in self.operations if self._is_done(item.key) and not item.only_if_duplicate]
+        sent = (item for item in self.operations if not (item.only_if_duplicate or item.is_recorded))
+        done = [item for item in sent if self._is_done(item.key)]
         unseen = self._watch(done) if self.options.verify else frozenset()
         duplicated = self._duplicated([item for item in done if item.key not in unseen])
         if duplicated:
@@ -372,9 +376,8 @@ class PlanExecutor:
             self._notice_lost_lease()
         if self.status is not None:
             return self.status
-        if self.stop.is_set():
-            return ApplyStatus.INTERRUPTED
-        return ApplyStatus.DEADLINE if self.clock.monotonic() >= self.deadline else ApplyStatus.COMPLETE
+        ended = ApplyStatus.DEADLINE if self.clock.monotonic() >= self.deadline else ApplyStatus.COMPLETE
+        return ApplyStatus.INTERRUPTED if self.stop.is_set() else ended
 
     def _notice_lost_lease(self) -> None:
         """Tell a lease that was lost, which stops the run too, from an interrupt."""

@@ -32,6 +32,8 @@ class Order:
             if change.desired is not None and change.desired.depends_on
         }
         for change in every if self._needed else ():
+            if change.moved_from is not None and change.address in self._needed:
+                self._needed[change.moved_from] = self._needed[change.address]
             keys = [operation.key for operation in change.operations if not operation.only_if_duplicate]
             self._keys.setdefault(change.address, []).extend(keys)
             if change.address.key is not None:  # without its key an address means all instances

@@ -10,6 +10,7 @@ from reconciler.config.yaml.source_map import Node
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.digest import digest
 from reconciler.core.guards import Guards
+from reconciler.core.moves import NO_MOVES, Moves
 
 
 def config_digest(
@@ -20,13 +21,16 @@ def config_digest(
     sections: Mapping[str, Node],
     used: Collection[Reference],
     scope: Scope,
+    moves: Moves = NO_MOVES,
 ) -> str:
     """A digest of what a configuration asks for: not of comments, order, files, or names that end up in nothing.
 
     Secrets are not in it. Of the sections read later the text counts, with the values of the names it uses.
     """
+    renamed = sorted([str(move.source), str(move.destination)] for move in moves.entries)
     return digest(
         {
+            **({"moved": renamed} if renamed else {}),
             "stack": name,
             "desired": sorted(_facts(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},

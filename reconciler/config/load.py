@@ -29,6 +29,7 @@ from reconciler.core.address import Address
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
 from reconciler.core.ledger_url import VARIABLE, secrets_of
+from reconciler.core.moves import NO_MOVES
 
 _SHORTEST_SECRET = 4
 
@@ -105,6 +106,11 @@ def _load(
         if section in found.named and has_foreign_template(source_map):
             warn_of_foreign_templates(found.named[section], diagnostics)
     desired = expand_resources(found, schemas, providers, scope, diagnostics, kept)
+    moves = NO_MOVES
+    if "moved" in found.lists:
+        from reconciler.config.blocks.moved import read_moves
+
+        moves = read_moves(found, _resource_types(schemas), desired, diagnostics)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
@@ -118,7 +124,7 @@ def _load(
         providers=providers.configs,
         desired=desired,
         guards=guards,
-        digest=config_digest(name, desired, providers, guards, later, used, scope),
+        digest=config_digest(name, desired, providers, guards, later, used, scope, moves),
         scope=scope,
         ledger=ledger,
         secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | secrets_of(ledger or "")),
@@ -127,7 +133,12 @@ def _load(
         data=data,
         unresolved=frozenset(unresolved),
         kept=frozenset(kept),
+        moves=moves,
     )
+
+
+def _resource_types(schemas: Collection[ProviderSchema]) -> frozenset[str]:
+    return frozenset(name for schema in schemas for name in schema.resource_types)
 
 
 def _guards(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> Guards:

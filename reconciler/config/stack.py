@@ -14,6 +14,7 @@ from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.guards import Guards
+from reconciler.core.moves import NO_MOVES, Moves
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target, target_of
 
@@ -101,6 +102,8 @@ class Stack(NamedTuple):
     """
     kept: frozenset[Address] = frozenset()
     """Resources among those left out that have lifecycle.prevent_clear."""
+    moves: Moves = NO_MOVES
+    """What was renamed."""
 
     def __repr__(self) -> str:
         return f"Stack({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets

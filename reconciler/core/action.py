@@ -12,6 +12,7 @@ class Action(StrEnum):
     UPDATE = "update"
     REPLACE = "replace"
     RENEW = "renew"
+    MOVE = "move"
     CLEAR = "clear"
     RECORD = "record"
     NO_OP = "no-op"
@@ -31,6 +32,7 @@ _SIGNS = {
     Action.UPDATE: "~",
     Action.REPLACE: "-/+",
     Action.RENEW: "^",
+    Action.MOVE: ">",
     Action.CLEAR: "-",
     Action.RECORD: "*",
     Action.NO_OP: " ",

@@ -20,7 +20,8 @@ class Operation(NamedTuple):
     only if its target is still active beside what ``depends_on`` pushed: a service that opens a second alarm for a
     repeated push needs it, a service that refreshes the one alarm does not. ``send_by`` is the last instant (epoch ms)
     at which sending makes sense. ``begins_at`` is the instant (epoch ms) the pushed item says it began, fixed when
-    first planned: an event tried again says the same.
+    first planned: an event tried again says the same. ``is_recorded`` marks the push of an event that is on record
+    under another address: it is journalled, and not sent.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Operation(NamedTuple):
     only_if_duplicate: bool = False
     send_by: int | None = None
     begins_at: int | None = None
+    is_recorded: bool = False
 
 
 class Status(StrEnum):

@@ -78,3 +78,11 @@ class NotesUpdates(Protocol):
 
     @property
     def update_note(self) -> str: ...
+
+
+@runtime_checkable
+class NotesMoves(Protocol):
+    """A resource type of a service that may notify of an alarm that goes on firing under another address."""
+
+    def move_note(self, desired: Desired) -> str | None:
+        """What the service does then, in a sentence for the reader of a plan; None if it is nothing."""

@@ -59,6 +59,8 @@ class Settings:
 
     # AOM
     on_repeat: Literal["merge", "duplicate"] = "merge"
+    merge_on: Literal["metadata", "mandatory"] = "metadata"
+    """What must be equal for alarms to be merged: all of their metadata, or the mandatory keys."""
     on_bad_event: Literal["reject-batch", "reject-event"] = "reject-batch"
     timeout_from: Literal["start", "arrival"] = "start"
     merged_start: Literal["latest", "first"] = "latest"

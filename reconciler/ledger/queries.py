@@ -49,10 +49,15 @@ def _standing(done: Iterable[Entry]) -> list[Entry]:
     same.
     """
     standing: dict[Address, dict[_Place, Entry]] = {}
+    pushed: dict[str, Address] = {}
     for entry in done:
         operation = entry.operation
-        if operation.occurrence is not None or operation.only_if_duplicate:
+        if operation.occurrence is not None:
             continue
+        if operation.verb is Verb.PUSH:
+            pushed[operation.key] = operation.address
+        elif operation.only_if_duplicate and pushed.get(operation.depends_on or "") in (None, operation.address):
+            continue  # the alarm that was pushed beside it stands; one that was moved has left its address
         here = standing.setdefault(operation.address, {})
         near = [place for place in here if None in (place[1], entry.target) or place[1] == entry.target]
         own = [place for place in near if place[0] == operation.provider]

@@ -1,6 +1,6 @@
 """Changes: which action is due at one address, and why (rules 2, 3 and 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -46,6 +46,67 @@ def _over(desired: Desired, active: tuple[Observed, ...], until: int) -> Change:
     return _decision(desired, Action.CLEAR, f"declared until {format_instant(until)}", before=active, clears=active)
 
 
+def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
+    """The change that takes an object over from one of its earlier addresses; None if there is nothing to take over.
+
+    An alarm is pushed under the new address; only then, and unless that push refreshed it, the old one is cleared.
+    Where something fires at the new address already, what is left at an earlier one is cleared as undeclared.
+    """
+    if desired.kind is Kind.EVENT:
+        return _moved_fact(desired, known, sources, now)
+    if desired.address in known.active or desired.address in known.pending:
+        return None
+    held = [source for source in sources if source in known.active]
+    if not held:
+        hidden = next((known.pending[source] for source in sources if source in known.pending), None)
+        return None if hidden is None else _pending(desired, (), hidden, now)
+    if len(held) > 1:
+        return _contested(desired, held)
+    source = held[0]
+    active = dedupe(desired.provider, known.active[source])
+    if not desired.firing or (desired.until is not None and desired.until <= now):
+        desired = desired._replace(firing=False)
+        reason = f"moved from {source}, and declared cleared"
+        return _decision(desired, Action.CLEAR, reason, before=active, clears=active)._replace(moved_from=source)
+    shown = known.ledger.shown
+    change = _firing(desired, active, shown, now)
+    if change.action is Action.REPLACE:
+        return change._replace(reason=f"moved from {source}; {change.reason}", moved_from=source)
+    kept = change.refreshes or _match(desired, active, shown)
+    assert kept is not None
+    return change._replace(
+        action=Action.MOVE,
+        reason=f"from {source}" if change.action is Action.NO_OP else f"from {source}; {change.reason}",
+        refreshes=kept,
+        begins_at=change.begins_at or kept.starts_at,
+        drift=False,
+        moved_from=source,
+    )
+
+
+def _moved_fact(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
+    occurrence = desired.occurrence or ""
+    if (desired.address, occurrence) in known.recorded:
+        return None
+    source = next((source for source in sources if (source, occurrence) in known.recorded), None)
+    if source is None:
+        return _fact(desired, known, now, sources)
+    reason = f"from {source}; it is on record, and nothing is sent"
+    return _decision(desired, Action.MOVE, reason, begins_at=now)._replace(moved_from=source)
+
+
+def _contested(desired: Desired, sources: Sequence[Address]) -> Change:
+    """Two alarms cannot go on firing at one address: a person has to say which of them it is."""
+    names = " and ".join(map(str, sources))
+    problem = Diagnostic(
+        f"{desired.address} would take over {len(sources)} alarms: {names}",
+        desired.position,
+        "leave all but one of these moves out: what no move takes over is cleared",
+        address=str(desired.address),
+    )
+    return _decision(desired, Action.NO_OP, "moved from several addresses")._replace(problem=problem)
+
+
 def undeclared(address: Address, known: KnownState, reason: str) -> Change:
     """The clear of an address that fires, is ours, and is not asked for."""
     provider = known.active[address][0].provider
@@ -53,21 +114,22 @@ def undeclared(address: Address, known: KnownState, reason: str) -> Change:
     return Change(address, Action.CLEAR, reason, provider, before=active, clears=active)
 
 
-def _fact(desired: Desired, known: KnownState, now: int) -> Change:
+def _fact(desired: Desired, known: KnownState, now: int, sources: Sequence[Address] = ()) -> Change:
     identity = (desired.address, desired.occurrence or "")
     if identity in known.recorded:
         return _decision(desired, Action.NO_OP, "on record")
     reason = f"occurrence {desired.occurrence} is not on record"
-    return _decision(desired, Action.RECORD, reason, begins_at=known.ledger.attempted.get(identity, now))
+    attempts = [known.ledger.attempted.get((address, identity[1])) for address in (desired.address, *sources)]
+    begun = min((at for at in attempts if at is not None), default=now)
+    return _decision(desired, Action.RECORD, reason, begins_at=begun)
 
 
 def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, str], now: int) -> Change:
     """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
-    here = [found for found in active if found.provider == desired.provider]
-    matching = [found for found in here if found.marks.digest == desired.digest]
+    matching = _matching(desired, active)
     if not matching:
         return _differing(desired, active, now)
-    match = next((found for found in matching if not is_edited(desired, found, shown.get(found.marks.key))), None)
+    match = _match(desired, active, shown)
     if match is None:
         edited = matching[0]
         change = _differing(desired, (edited, *(found for found in active if found is not edited)), now)
@@ -106,6 +168,18 @@ def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, 
             desired, Action.UPDATE, reason, before=shown_first, clears=others, differences=found, drift=True
         )
     return _decision(desired, Action.NO_OP, "as declared", before=active)
+
+
+def _matching(desired: Desired, active: Sequence[Observed]) -> list[Observed]:
+    """What was pushed as it is declared, newest first."""
+    here = (found for found in active if found.provider == desired.provider)
+    return [found for found in here if found.marks.digest == desired.digest]
+
+
+def _match(desired: Desired, active: Sequence[Observed], shown: Mapping[str, str]) -> Observed | None:
+    """The newest object that is what is declared, and that nobody edited."""
+    matching = _matching(desired, active)
+    return next((found for found in matching if not is_edited(desired, found, shown.get(found.marks.key))), None)
 
 
 def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Change:
@@ -164,7 +238,7 @@ def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: i
     if desired.firing and (sent.digest, sent.provider) == (desired.digest, desired.provider):
         return _decision(desired, Action.NO_OP, f"pushed {ago} ago, not visible yet", before=active)
     problem = Diagnostic(
-        f"{desired.address} was pushed {ago} ago in another form, and the service does not show it yet",
+        f"{sent.address} was pushed {ago} ago in another form, and the service does not show it yet",
         desired.position,
         "plan again in a moment: what is there must be seen before it can be changed",
         address=str(desired.address),

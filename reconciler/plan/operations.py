@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
+from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import canonical, digest, digest_text
 from reconciler.core.observed import Marks, Observed, is_unmanaged
@@ -67,7 +68,7 @@ def forgeries(plan: Plan, types: Mapping[str, ResourceType]) -> Iterator[Diagnos
 
 def _differences(change: Change) -> tuple[Difference, ...]:
     """What a change must show to differ: a push of what is there already says all of it, any other change nothing."""
-    pushes_again = change.action in (Action.UPDATE, Action.REPLACE, Action.RENEW)
+    pushes_again = change.action in (Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE)
     return shown_differences(change) if pushes_again else ()
 
 
@@ -81,10 +82,11 @@ def _forged(why: str, change: Change | None = None) -> Diagnostic:
 
 def _pushes_first(change: Change) -> bool:
     """Whether the new alarm is pushed before the old is cleared: if asked for, and always if it takes the place of an
-    unmanaged one. Never if the clear would end the new one too, both being the same to the service.
+    unmanaged one, or of one of another address. Never if the clear would end the new one too, both being the same to
+    the service.
     """
     desired = change.desired
-    if all(is_unmanaged(found.marks) for found in change.clears):
+    if change.moved_from is not None or all(is_unmanaged(found.marks) for found in change.clears):
         return True
     if desired is None or any(
         (found.provider, found.identity) == (desired.provider, desired.identity) for found in change.clears
@@ -102,6 +104,10 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
     marks = Marks(plan.stack, change.address, desired.digest, key, plan.id, desired.occurrence)
     begins_at = change.begins_at
     ended = change.refreshes if change.action is Action.REPLACE else None
+    if change.action is Action.MOVE and desired.kind is Kind.EVENT:
+        payload, _ = resource.push(desired, marks, begins_at)
+        recorded = Operation(key, change.address, change.provider, Verb.PUSH, payload, desired.digest)
+        return recorded._replace(occurrence=desired.occurrence, begins_at=begins_at, is_recorded=True)
     if ended is not None and isinstance(resource, EndsFirst):
         payload, send_by = resource.push_anew(desired, marks, begins_at, ended)
     else:
@@ -127,7 +133,8 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
 def _clear(change: Change, found: Observed, number: int, plan: Plan, resource: ResourceType) -> Operation:
     key = _key(plan.id, change.address, Verb.CLEAR, number)
     payload = resource.clear(found, plan.planned_at)
-    return Operation(key, change.address, found.provider, Verb.CLEAR, payload, target=found.id)
+    address = change.address if is_unmanaged(found.marks) else found.marks.address
+    return Operation(key, address, found.provider, Verb.CLEAR, payload, target=found.id)
 
 
 def _key(plan: str, address: Address, verb: Verb, number: int) -> str:
@@ -141,4 +148,5 @@ def _digest_fields(change: Change) -> list[object]:
         desired and [desired.digest, desired.occurrence, desired.firing],
         [[found.provider, found.id] for found in change.clears],
         change.refreshes and [change.refreshes.provider, change.refreshes.id],
+        *([str(change.moved_from)] if change.moved_from is not None else []),
     ]

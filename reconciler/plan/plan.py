@@ -36,6 +36,7 @@ class Change(NamedTuple):
     push should refresh in place; in a replace, the one that the push clears in the same request. ``begins_at`` (epoch
     ms) is when what is pushed says it began. ``drift`` says that the service moved and not the configuration: the alarm
     expired, was cleared by someone else, or fires twice. ``problem`` is why nothing can be done at the address now.
+    ``moved_from`` is the address that what was observed, or recorded, has until now.
     """
 
     address: Address
@@ -51,6 +52,12 @@ class Change(NamedTuple):
     refreshes: Observed | None = None
     begins_at: int | None = None
     problem: Diagnostic | None = None
+    moved_from: Address | None = None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the change finds or puts something: its address, and the one it was moved from."""
+        return (self.address,) if self.moved_from is None else (self.address, self.moved_from)
 
     @property
     def pushes_first(self) -> bool:

@@ -16,7 +16,7 @@ from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Difference, Plan
 
-FORMAT_VERSION: Literal["2.0"] = "2.0"
+FORMAT_VERSION: Literal["2.1"] = "2.1"
 
 
 class _Document(BaseModel):
@@ -76,6 +76,8 @@ class OperationDocument(_Document):
     only_if_duplicate: bool
     send_by: int | None
     begins_at: int | None
+    address: str | None = Field(description="The address of what it clears, where that was moved.")
+    is_recorded: bool = Field(description="An event that is on record under another address: it is not sent.")
 
 
 class ChangeDocument(_Document):
@@ -86,6 +88,7 @@ class ChangeDocument(_Document):
     action: Action
     reason: str
     drift: bool
+    moved_from: str | None = Field(description="The address that what is observed has until now.")
     desired: DesiredDocument | None
     begins_at: int | None = Field(description="When what is pushed says it began, in epoch milliseconds.")
     before: list[ObservedDocument]
@@ -111,7 +114,7 @@ class WarningDocument(_Document):
 class PlanDocument(_Document):
     """A saved plan of `reconciler plan --out`."""
 
-    format_version: Literal["2.0"]
+    format_version: Literal["2.1"]
     tool_version: str
     id: str
     stack: str
@@ -156,11 +159,12 @@ def change_document(change: Change) -> ChangeDocument:
         action=change.action,
         reason=change.reason,
         drift=change.drift,
+        moved_from=None if change.moved_from is None else str(change.moved_from),
         desired=change.desired and _desired_document(change.desired),
         begins_at=change.begins_at,
         before=[_observed_document(found) for found in change.before],
         differences=[DifferenceDocument.model_construct(**item._asdict()) for item in change.differences],
-        operations=[_operation_document(operation) for operation in change.operations],
+        operations=[_operation_document(operation, change.address) for operation in change.operations],
     )
 
 
@@ -204,15 +208,17 @@ def _observed_document(found: Observed) -> ObservedDocument:
     )
 
 
-def _operation_document(operation: Operation) -> OperationDocument:
+def _operation_document(operation: Operation, address: Address) -> OperationDocument:
     fields = operation._asdict()
+    fields["address"] = None if operation.address == address else str(operation.address)
     return OperationDocument.model_construct(**{name: fields[name] for name in OperationDocument.model_fields})
 
 
 def _change_of(stack: str, document: ChangeDocument) -> Change:
     address = Address.parse(document.address)
-    operations = tuple(Operation(address=address, **dict(operation)) for operation in document.operations)
-    before = tuple(_observed_of(stack, address, found) for found in document.before)
+    moved_from = None if document.moved_from is None else Address.parse(document.moved_from)
+    operations = tuple(_operation_of(operation, address) for operation in document.operations)
+    before = tuple(_observed_of(stack, moved_from or address, found) for found in document.before)
     cleared = {(operation.provider, operation.target): operation for operation in operations if operation.target}
     ended = [(found, cleared.get((found.provider, found.id))) for found in before]
     return Change(
@@ -228,7 +234,15 @@ def _change_of(stack: str, document: ChangeDocument) -> Change:
         clears=tuple(found for found, clear in ended if clear is not None and not clear.only_if_duplicate),
         refreshes=next((found for found, clear in ended if clear is not None and clear.only_if_duplicate), None),
         begins_at=document.begins_at,
+        moved_from=moved_from,
     )
+
+
+def _operation_of(document: OperationDocument, address: Address) -> Operation:
+    if document.address == str(address):
+        raise ValueError(f"an operation of {address} names its address again")
+    fields = {**dict(document), "address": address if document.address is None else Address.parse(document.address)}
+    return Operation(**fields)
 
 
 def _observed_of(stack: str, address: Address, found: ObservedDocument) -> Observed:

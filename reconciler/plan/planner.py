@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -10,16 +10,18 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
+from reconciler.core.moves import NO_MOVES, Moves
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Operation
 from reconciler.core.resource_type import EndsFirst, NotesUpdates, ResourceType
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
-from reconciler.plan.decision import decide, undeclared
+from reconciler.plan.decision import decide, moved, undeclared
 from reconciler.plan.difference import differences
 from reconciler.plan.operations import operations_of, plan_id
 from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
+from reconciler.plan.renames import move_warnings, rename_hints
 from reconciler.plan.state import KnownState, fingerprint, is_live_canary, merge
 
 
@@ -36,25 +38,31 @@ def make_plan(
     providers: Mapping[str, str] | None = None,
     places: Mapping[str, Target] | None = None,
     targets: Sequence[Address] = (),
+    moves: Moves = NO_MOVES,
     destroy: bool = False,
 ) -> Plan:
     """Compare what is declared with what was observed and compute every change.
 
     ``now`` is epoch milliseconds. ``history`` holds ended alarms at the addresses that ``absent_addresses`` names, and
     only colours reasons. ``places`` says where each provider points. ``targets`` limits the plan to addresses they
-    cover. ``destroy`` clears every alarm of the stack. The order of ``observed`` does not matter; changes come in the
-    order of ``desired``, undeclared ones last. A canary that is up is left to its check.
+    cover. ``moves`` says what was renamed. ``destroy`` clears every alarm of the stack. The order of ``observed`` does
+    not matter; changes come in the order of ``desired``, undeclared ones last. A live canary is left to its check.
     """
     with gc_disabled():
         known = merge(stack, observed, ledger or LedgerView(), history)
-        decided = _decisions(desired, known, now, targets, destroy)
+        decided = _decisions(desired, known, now, targets, moves, destroy)
         changes = tuple(_noted(_ended_first(change, types, now), types) for change in decided)
         basis = {
-            str(change.address): fingerprint(change.address, change.desired, known)
+            str(address): fingerprint(address, change.desired, known)
             for change in changes
             if change.action is not Action.NO_OP
+            for address in change.addresses
         }
-        warnings = tuple(orphan_warnings(known, targets, places or {}))
+        warnings = (
+            *orphan_warnings(known, targets, places or {}),
+            *move_warnings(changes, types),
+            *(() if destroy else rename_hints(changes)),
+        )
         plan = Plan(
             *("", stack, now, config_digest, changes, basis, providers or {}),
             warnings=warnings,
@@ -77,25 +85,58 @@ def with_operations(plan: Plan, types: Mapping[str, ResourceType]) -> Plan:
 
 
 def _decisions(
-    desired: Sequence[Desired], known: KnownState, now: int, targets: Sequence[Address], destroy: bool
+    desired: Sequence[Desired],
+    known: KnownState,
+    now: int,
+    targets: Sequence[Address],
+    moves: Moves,
+    destroy: bool,
 ) -> list[Change]:
     wanted = [item for item in desired if _targeted(item.address, targets)]
     if destroy:
         wanted = [item._replace(firing=False) for item in wanted if item.kind is not Kind.EVENT]
     declared = {item.address for item in desired}
-    changes = [decide(item, known, now) for item in wanted]
+    changes = [_declared(item, known, now, moves) for item in wanted]
     if destroy:
         changes = [_destroyed(change) for change in changes]
-    reason = "the stack is being destroyed" if destroy else "no longer in the configuration"
-    undone = [address for address in known.active if address not in declared and _targeted(address, targets)]
+    taken = {source for change in changes if _holds(change, known) for source in moves.sources(change.address)}
+    undone = (
+        address
+        for address in known.active
+        if address not in declared and address not in taken and _targeted(address, targets)
+    )
     gone = sorted((address for address in undone if destroy or not is_live_canary(address, known, now)), key=str)
-    return changes + [undeclared(address, known, reason) for address in gone]
+    return changes + [undeclared(address, known, _why_gone(address, declared, moves, destroy)) for address in gone]
+
+
+def _declared(item: Desired, known: KnownState, now: int, moves: Moves) -> Change:
+    sources = moves.sources(item.address) if moves else ()
+    taken = moved(item, known, sources, now) if sources else None
+    return decide(item, known, now) if taken is None else taken
+
+
+def _holds(change: Change, known: KnownState) -> bool:
+    """Whether what fires at earlier addresses is not to be cleared as undeclared: the change takes it over, it waits
+    until its own push shows, or a person has to say what is meant.
+    """
+    return change.moved_from is not None or change.problem is not None or change.address in known.pending
+
+
+def _why_gone(address: Address, declared: Container[Address], moves: Moves, destroy: bool) -> str:
+    if destroy:
+        return "the stack is being destroyed"
+    now_at = moves.destination(address)
+    if now_at == address:
+        return "no longer in the configuration"
+    if now_at in declared:
+        return f"moved to {now_at}, which fires already"
+    return f"moved to {now_at}, which is not in the configuration"
 
 
 def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) -> Change:
     """The change, or a replace where its type says that a repeated push would not do."""
     old, desired = change.refreshes, change.desired
-    if old is None or desired is None or change.begins_at is None:
+    if old is None or desired is None or change.begins_at is None or change.moved_from is not None:
         return change
     resource = types[change.address.type]
     if not isinstance(resource, EndsFirst) or not resource.must_end_first(desired, old, change.begins_at):

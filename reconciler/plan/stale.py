@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import canonical
 from reconciler.core.duration import format_instant, rough_duration
-from reconciler.core.observed import is_unmanaged
+from reconciler.core.moves import NO_MOVES, Moves
+from reconciler.core.observed import Observed, is_unmanaged
 from reconciler.core.operation import Verb
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Plan
@@ -28,16 +30,18 @@ def staleness(
     *,
     providers: Mapping[str, str],
     targets: Mapping[str, Target] | None = None,
+    moves: Moves = NO_MOVES,
     done: Collection[str] = (),
 ) -> tuple[Diagnostic, ...]:
     """Why a saved plan may not be applied at ``now`` (epoch ms); empty when it may.
 
-    ``desired`` and ``known`` are of now, ``providers`` the digests of their settings, ``targets`` where they
+    ``desired``, ``known`` and ``moves`` are of now, ``providers`` the digests of their settings, ``targets`` where they
     point. ``done`` are the keys of
     this very plan's operations that are done already: what moved at their addresses is its own doing, unless something
     fires there that the plan neither knew nor pushed.
     """
-    return tuple(_staleness(plan, {item.address: item for item in desired}, known, now, providers, targets or {}, done))
+    declared = {item.address: item for item in desired}
+    return tuple(_staleness(plan, declared, known, now, providers, targets or {}, moves, done))
 
 
 def _staleness(
@@ -47,6 +51,7 @@ def _staleness(
     now: int,
     providers: Mapping[str, str],
     targets: Mapping[str, Target],
+    moves: Moves,
     done: Collection[str],
 ) -> Iterator[Diagnostic]:
     hint = "make a new plan"
@@ -60,7 +65,7 @@ def _staleness(
     for change in plan.pending:
         address = str(change.address)
         wanted = desired.get(change.address)
-        if not _same(change, wanted):
+        if not _same(change, wanted) or not _same_name(change, desired, known, moves):
             yield Diagnostic(f"{address} is declared otherwise than when the plan was made", hint=hint, address=address)
         elif _moved(plan, change, known, done):
             yield Diagnostic(f"{address} has changed at the service since the plan", hint=hint, address=address)
@@ -85,12 +90,17 @@ def _is_in_effect(change: Change, known: KnownState) -> bool:
     desired = change.desired
     if desired is not None and desired.kind is Kind.EVENT:
         return (change.address, desired.occurrence or "") in known.recorded
-    active = known.active.get(change.address, ())
+    active = _active(change, known)
     shown = {found.marks.key for found in active}
     pushed = all(operation.key in shown for operation in change.operations if operation.verb is Verb.PUSH)
     cleared = {(found.provider, found.id) for found in change.clears}
     gone = all((found.provider, found.id) not in cleared for found in active)
     return pushed and gone and (change.refreshes is None or len(active) == 1)
+
+
+def _active(change: Change, known: KnownState) -> list[Observed]:
+    """What fires where a change finds or puts something."""
+    return [found for address in change.addresses for found in known.active.get(address, ())]
 
 
 def _late(change: Change, now: int) -> int | None:
@@ -106,17 +116,18 @@ def _begun(change: Change, done: Collection[str]) -> bool:
 def _moved(plan: Plan, change: Change, known: KnownState, done: Collection[str]) -> bool:
     """Whether somebody else did something at an address since the plan."""
     if not _begun(change, done):
-        basis = plan.basis.get(str(change.address))
-        return fingerprint(change.address, change.desired, known) != basis or not _shown_as_planned(change, known)
+        return any(
+            fingerprint(address, change.desired, known) != plan.basis.get(str(address)) for address in change.addresses
+        ) or not _shown_as_planned(change, known)
     planned = {found.id for found in change.before}
-    return any(found.id not in planned and found.marks.run != plan.id for found in known.active.get(change.address, ()))
+    return any(found.id not in planned and found.marks.run != plan.id for found in _active(change, known))
 
 
 def _shown_as_planned(change: Change, known: KnownState) -> bool:
     """Whether the alarms that the plan found are those that fire now, with the content it shows; unmanaged ones, which
     no query of the stack finds, are left out.
     """
-    active = dedupe(change.provider, known.active.get(change.address, ()))
+    active = dedupe(change.provider, _active(change, known))
     now = {(found.provider, found.id): found for found in active}
     then = {(found.provider, found.id): found for found in change.before if not is_unmanaged(found.marks)}
     return now.keys() == then.keys() and all(_equal(found, now[key], _CONTENT) for key, found in then.items())
@@ -128,6 +139,23 @@ def _same(change: Change, wanted: Desired | None) -> bool:
     if planned is None or wanted is None:
         return planned is None and wanted is None
     return planned.lifecycle == wanted.lifecycle and _equal(planned, wanted, _DECLARED)
+
+
+def _same_name(change: Change, desired: Container[Address], known: KnownState, moves: Moves) -> bool:
+    """Whether what a change takes over is still renamed so, what it clears is not renamed by now, and what it records
+    is on record under no earlier address.
+    """
+    if change.moved_from is not None:
+        return moves.destination(change.moved_from) == change.address
+    if not moves:
+        return True
+    if change.action is Action.RECORD and change.desired is not None:
+        occurrence = change.desired.occurrence or ""
+        return all((source, occurrence) not in known.recorded for source in moves.sources(change.address))
+    if change.desired is not None:
+        return True
+    now_at = moves.destination(change.address)
+    return now_at not in desired or now_at in known.active
 
 
 def _equal(one: NamedTuple, other: NamedTuple, fields: Sequence[str]) -> bool:

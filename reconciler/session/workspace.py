@@ -16,18 +16,17 @@ from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
+from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.ledger_url import scheme
 from reconciler.core.observed import Observed, UnmanagedAlarm
-from reconciler.core.operation import Status
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
 from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
-from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
@@ -167,8 +166,16 @@ class Workspace:
         with gc_disabled():
             for key, provider in self.providers.items():
                 mine = [desired for desired in self.stack.desired if desired.provider == key]
-                found += self._ask(key, partial(provider.observe, self.stack.name, mine))
+                found += self._ask(key, partial(provider.observe, self.stack.name, [*mine, *self._earlier(mine)]))
         return found
+
+    def _earlier(self, desired: Sequence[Desired]) -> Iterator[Desired]:
+        """Events under the addresses they had before: a service without room for marks is asked for each."""
+        moves = self.stack.moves
+        for item in desired if moves else ():
+            if item.kind is Kind.EVENT:
+                for source in moves.sources(item.address):
+                    yield item._replace(address=source)
 
     def observe_owner(self, owner: str) -> list[Observed]:
         """Every alarm that carries the marks of an owner, such as one of the stack's drills. Raises ServiceError."""
@@ -209,6 +216,7 @@ class Workspace:
             providers=self.provider_digests,
             places=self.targets,
             targets=targets,
+            moves=self.stack.moves,
             destroy=destroy,
         )
         path = self.ledger_location.path
@@ -269,41 +277,6 @@ class Workspace:
         with self.reading_ledger() as ledger:
             pushed = {*ledger.statuses(keys), *(entry.operation.key for entry in ledger.open_intents())}
         return provenance_warning(keys, pushed)
-
-    def is_carried_out(self, plan: Plan, ledger: Ledger) -> bool:
-        """Whether the services show every effect of a saved plan of this stack. Raises ServiceError."""
-        from reconciler.plan.stale import is_carried_out
-
-        if plan.stack != self.stack.name or any(forgeries(plan, self.resource_types)):
-            return False
-        if any(
-            plan.targets.get(operation.provider) != self.targets.get(operation.provider)
-            for operation in plan.operations
-        ):
-            return False
-        return is_carried_out(plan, merge(self.stack.name, self.observe(), self.ledger_view(ledger)))
-
-    def staleness(self, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
-        """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
-        from reconciler.plan.stale import staleness
-
-        if plan.stack != self.stack.name:
-            summary = f"the plan is for the stack {plan.stack}, and this is {self.stack.name}"
-            return (Diagnostic(summary, hint="apply it where it was made, or make a new plan"),)
-        forged = tuple(forgeries(plan, self.resource_types))
-        if forged:
-            return forged
-        statuses = ledger.statuses([operation.key for operation in plan.operations])
-        past = merge(self.stack.name, self.observe(), self.ledger_view(ledger))
-        return staleness(
-            plan,
-            self.stack.desired,
-            past,
-            self.clock.now(),
-            providers=self.provider_digests,
-            targets=self.targets,
-            done=[key for key, status in statuses.items() if status is Status.DONE],
-        )
 
     def _is_protected(self, address: Address) -> bool:
         return any(resource.covers(address) for resource in self.stack.kept)

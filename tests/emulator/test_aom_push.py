@@ -36,6 +36,16 @@ def test_what_was_pushed_is_shown_as_it_was(emulator: Emulator) -> None:
     assert alarm["id"] != alarm["event_sn"]
 
 
+@pytest.mark.parametrize("emulator", [Settings(merge_on="mandatory")], indirect=True)
+def test_alarms_of_equal_mandatory_metadata_are_one_if_the_switch_says_so(emulator: Emulator) -> None:
+    push(emulator, metadata("one", mark="a"))
+    [first] = query(emulator)
+    push(emulator, metadata("one", mark="b"), metadata("two"))
+    merged = next(alarm for alarm in query(emulator) if alarm["metadata"]["event_name"] == "one")
+    assert (merged["id"], merged["metadata"]["mark"]) == (first["id"], "b")
+    assert names(query(emulator)) == ["one", "two"] or names(query(emulator)) == ["two", "one"]
+
+
 def test_only_the_action_clear_clears(emulator: Emulator) -> None:
     push(emulator, "one")
     event = {"starts_at": emulator.now(), "metadata": metadata("one")}

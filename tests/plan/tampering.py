@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from reconciler.plan.planfile import PlanDocument, checksum
+from reconciler.plan.planfile import PlanDocument
+from reconciler.plan.saved import checksum
 
 Path = tuple[str | int, ...]
 

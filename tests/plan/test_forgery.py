@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.action import Action
+from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Lifecycle
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.moves import Move, Moves
 from reconciler.core.operation import Operation
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
@@ -29,6 +31,8 @@ from tests.plan.tampering import branches, leaves, other_values, restructured, s
 TARGETS = {"aom": Target("aom", "embedded", "p1")}
 PROVIDERS = {"aom": "settings"}
 KEY = "a-key-of-more-than-sixteen-characters"
+MOVED = alarm("old", "old")._replace(address=Address("aom_alarm", "moved", "old"))
+MOVES = Moves((Move(Address("aom_alarm", "old"), Address("aom_alarm", "moved")),))
 
 
 def _world() -> tuple[Service, list[Desired], Plan]:
@@ -36,7 +40,7 @@ def _world() -> tuple[Service, list[Desired], Plan]:
     clears and records.
     """
     service = Service()
-    names = ("kept", "updated", "replaced", "turned", "renewed", "edited", "doubled", "gone")
+    names = ("kept", "updated", "replaced", "turned", "renewed", "edited", "doubled", "gone", "old")
     service.apply(plan_of([alarm(name, name) for name in names], service))
     for id_, item in list(service.items.items()):
         metadata, annotations = dict(item["metadata"]), dict(item["annotations"])  # type: ignore[call-overload]
@@ -54,9 +58,11 @@ def _world() -> tuple[Service, list[Desired], Plan]:
         alarm("edited", "edited"),
         alarm("doubled", "doubled"),
         new,
+        MOVED,
         event()._replace(depends_on=(new.address,)),
     ]
-    plan = plan_of(desired, service, LATER, providers=PROVIDERS, places=TARGETS, config_digest="c")
+    given = {"providers": PROVIDERS, "places": TARGETS, "config_digest": "c", "moves": MOVES}
+    plan = plan_of(desired, service, LATER, **given)
     warning = Diagnostic("something to know", hint="do this", severity=Severity.WARNING)
     return service, desired, plan._replace(warnings=(warning,))
 
@@ -68,7 +74,8 @@ def _accepted(text: str, service: Service, desired: list[Desired]) -> list[Opera
     except DiagnosticError:
         return None
     known = merge("demo", service.observe(), LedgerView())
-    if any(forgeries(plan, TYPES)) or staleness(plan, desired, known, LATER, providers=PROVIDERS, targets=TARGETS):
+    now = {"providers": PROVIDERS, "targets": TARGETS, "moves": MOVES}
+    if any(forgeries(plan, TYPES)) or staleness(plan, desired, known, LATER, **now):
         return None
     return list(plan.operations)
 
@@ -166,7 +173,7 @@ def test_a_key_that_protects_nothing_is_refused(environment: dict[str, str]) -> 
 
 def test_a_plan_file_of_the_previous_format_is_refused_by_name() -> None:
     document = {**json.loads(dump_plan(_world()[2], "1")), "format_version": "1.0"}
-    with pytest.raises(DiagnosticError, match=r"reads plan format 2\.0, and the file says '1\.0'"):
+    with pytest.raises(DiagnosticError, match=r"reads plan format 2\.1, and the file says '1\.0'"):
         parse_plan(json.dumps(document), "plan.json")
 
 

@@ -196,4 +196,14 @@ def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: 
     if sections.entries("data"):  # what can be queried is loaded only where something is
         known.update(name for schema in found.values() for name in sources_of(schema))
     asked = {name for section in ("resources", "defaults", "data") for name, _ in sections.entries(section)}
+    asked |= set(_types_in_lists(sections))
     return tuple(found.values()) if asked <= known else tuple(catalog)
+
+
+def _types_in_lists(sections: Sections) -> Iterator[str]:
+    """The types of the addresses that stand in lists such as ``moved``."""
+    for items in sections.lists.values():
+        for item in items:
+            for _, node in item.entries():
+                if isinstance(node.value, str) and "." in node.value:
+                    yield node.value.split(".", 1)[0]

@@ -13,7 +13,13 @@ from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
 
-BUILT_IN = ("stack", "ledger", "include", "variables", "locals", "providers", "defaults", "data", "resources", "guards")
+LISTS = ("moved",)
+"""Sections that are lists; those of several files are put together."""
+BUILT_IN = (
+    *("stack", "ledger", "include", "variables", "locals", "providers", "defaults", "data", "resources"),
+    *LISTS,
+    "guards",
+)
 """Sections that the loader reads itself."""
 TEXTS = ("stack", "ledger")
 """Keys of the top level that hold one text, in one file only."""
@@ -32,11 +38,14 @@ _TYPED = _NESTED | {"defaults"}
 
 
 class Sections:
-    """The merged top level: ``texts`` (``stack``, ``ledger``) as written, other sections as mappings of names."""
+    """The merged top level: ``texts`` (``stack``, ``ledger``) as written, ``lists`` item by item, other sections as
+    mappings of names.
+    """
 
     def __init__(self, source_map: SourceMap, named: Mapping[str, Node] = MappingProxyType({})) -> None:
         self.source_map = source_map
         self.texts: dict[str, Node] = {}
+        self.lists: dict[str, list[Node]] = {}
         self.named = dict(named)
         self.files: set[str] = set()
 
@@ -73,6 +82,8 @@ def read_sections(
         for key, node in document.entries():
             if key in TEXTS:
                 _take_text(sections, key, node, diagnostics)
+            elif key in LISTS:
+                _take_list(sections, key, node, diagnostics)
             elif key == "include":
                 pending += included(node, seen, read, diagnostics)
             elif key in known:
@@ -88,6 +99,13 @@ def _take_text(sections: Sections, key: str, node: Node, diagnostics: Diagnostic
     if first is not node:
         hint = f"it is first given at {first.key_position}; give it in one file only"
         diagnostics.add(node.key_offset, f"{key} is given twice", hint)
+
+
+def _take_list(sections: Sections, section: str, node: Node, diagnostics: DiagnosticCollector) -> None:
+    if isinstance(node.value, list):
+        sections.lists.setdefault(section, []).extend(node.items())
+    elif node.value is not None:
+        diagnostics.add(node.offset, f"{section} must be a list, not {kind(node.value)}")
 
 
 def _take(sections: Sections, section: str, node: Node, diagnostics: DiagnosticCollector) -> None:

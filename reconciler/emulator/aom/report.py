@@ -37,6 +37,11 @@ class Report:
         return identity_of(self.metadata)
 
 
+def mandatory_identity(metadata: dict[str, str]) -> bytes:
+    """Equal for equal mandatory metadata."""
+    return identity_of({key: metadata[key] for key in MANDATORY})
+
+
 def identity_of(metadata: dict[str, str]) -> bytes:
     return blake2b(dump(sorted(metadata.items())), digest_size=16).digest()
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from html import escape
 
 from reconciler.emulator.aom.notifications import NotificationLog, NotificationRule
-from reconciler.emulator.aom.report import MANDATORY, Report
+from reconciler.emulator.aom.report import MANDATORY, Report, mandatory_identity
 from reconciler.emulator.database import Database
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.wire import parse, text
@@ -236,19 +236,18 @@ class Store:
         timeout = settings.default_timeout if report.timeout is None else report.timeout
         alarm = metadata["event_type"] == "alarm"
         if alarm and settings.on_repeat == "merge":
-            active = connection.execute(
-                f"SELECT seq, starts_at FROM aom_event WHERE {OPEN} AND project = :project AND identity = :identity"  # noqa: S608
-                " AND enterprise_project = :enterprise_project ORDER BY seq DESC LIMIT 1",
-                {"now": arrived, "project": project, "identity": identity, "enterprise_project": enterprise_project},
-            ).fetchone()
+            active = self._merged_into(connection, report, project, enterprise_project, arrived)
             if active:
                 seq, first_start = active
                 if settings.merged_start == "first":
                     starts_at = first_start
                 connection.execute(
-                    "UPDATE aom_event SET annotations = ?, attach_rule = ?, starts_at = ?, arrives_at = ?, timeout = ?,"
-                    " expires_at = ?, cleared_at = ? WHERE seq = ?",
+                    "UPDATE aom_event SET identity = ?, metadata = ?, words = ?, annotations = ?, attach_rule = ?,"
+                    " starts_at = ?, arrives_at = ?, timeout = ?, expires_at = ?, cleared_at = ? WHERE seq = ?",
                     (
+                        identity,
+                        text(metadata),
+                        "\n".join(metadata.values()).casefold(),
                         text(self._normalised(report.annotations)),
                         text(report.attach_rule),
                         starts_at,
@@ -298,6 +297,29 @@ class Store:
         if isinstance(value, list):
             return [self._normalised(each) for each in value]
         return _NORMALISE[self._settings.annotation_texts](value) if isinstance(value, str) else value
+
+    def _merged_into(
+        self, connection: sqlite3.Connection, report: Report, project: str, enterprise_project: str, now: int
+    ) -> tuple[int, int] | None:
+        """The active alarm that a repeated push refreshes, by number and start; None if it opens another."""
+        parameters = {"now": now, "project": project, "enterprise_project": enterprise_project}
+        here = f"{OPEN} AND project = :project AND enterprise_project = :enterprise_project"
+        if self._settings.merge_on == "metadata":
+            found: tuple[int, int] | None = connection.execute(
+                f"SELECT seq, starts_at FROM aom_event WHERE {here} AND identity = :identity ORDER BY seq DESC LIMIT 1",  # noqa: S608
+                {**parameters, "identity": report.identity},
+            ).fetchone()
+            return found
+        wanted = mandatory_identity(report.metadata)
+        rows = connection.execute(
+            f"SELECT seq, starts_at, metadata FROM aom_event WHERE {here} ORDER BY seq DESC",  # noqa: S608
+            parameters,
+        )
+        for seq, starts_at, metadata in rows:
+            shown = parse(metadata)
+            if isinstance(shown, dict) and mandatory_identity({key: str(shown[key]) for key in MANDATORY}) == wanted:
+                return seq, starts_at
+        return None
 
     def _expiry(self, starts_at: int, arrived: int, timeout: int) -> int:
         return (starts_at if self._settings.timeout_from == "start" else arrived) + timeout

@@ -119,6 +119,15 @@ class AlertType(NamedTuple):
     model: type[BaseModel] = AlertFields
     update_note: str = "nobody is notified of an update"
 
+    def move_note(self, desired: Desired) -> str | None:
+        """Labels make an alert what it is; the address is one, unless the provider keeps its marks elsewhere."""
+        if desired.attributes.get("marks") == "annotations":
+            return None
+        return (
+            "to Alertmanager an alert at another address is another alert: it notifies of the new one, and that the "
+            "old one is resolved"
+        )
+
     def desired(
         self,
         address: Address,

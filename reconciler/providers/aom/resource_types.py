@@ -162,6 +162,15 @@ class AomType(NamedTuple):
     event_type: str
     model: type[AlarmFields] | type[EventFields]
 
+    def move_note(self, desired: Desired) -> str | None:  # noqa: ARG002 - the protocol's
+        """The pages do not say which metadata make an alarm the same; an address is among them."""
+        if self.kind is Kind.EVENT:
+            return None
+        return (
+            "if AOM does not merge a push that differs in the address alone, it opens a second alarm, and may notify "
+            "of it, before the first is cleared"
+        )
+
     def desired(
         self,
         address: Address,

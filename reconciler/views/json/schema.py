@@ -61,6 +61,7 @@ class Counts(TypedDict("Counts", {"no-op": int})):
     update: int
     replace: int
     renew: int
+    move: int
     clear: int
     record: int
 
@@ -100,6 +101,7 @@ class ChangeShape(TypedDict):
     reason: str
     drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
     pushes_first: Annotated[bool, Field(description="A replace that pushes the new alarm before it clears the old.")]
+    moved_from: Annotated[str | None, Field(description="The address that what was found there has until now.")]
     provider: str
     occurrence: str | None
     before: Annotated[list[Seen], Field(description="The alarms found there, newest first.")]

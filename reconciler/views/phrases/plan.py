@@ -9,7 +9,7 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
 from reconciler.plan.plan import Change, Plan
 
-ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.CLEAR, Action.RECORD)
+ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE, Action.CLEAR, Action.RECORD)
 """The order in which actions are counted."""
 
 DONE = {
@@ -17,6 +17,7 @@ DONE = {
     Action.UPDATE: "updated",
     Action.REPLACE: "replaced",
     Action.RENEW: "renewed",
+    Action.MOVE: "moved",
     Action.CLEAR: "cleared",
     Action.RECORD: "recorded",
     Action.NO_OP: "left alone",
@@ -26,6 +27,7 @@ MEANING = {
     Action.UPDATE: "update in place",
     Action.REPLACE: "replace: clear, then push",
     Action.RENEW: "renew: push again before it expires",
+    Action.MOVE: "move: go on firing under another address",
     Action.CLEAR: "clear",
     Action.RECORD: "record",
 }

@@ -81,6 +81,7 @@ STYLES = {
     Action.UPDATE: Style.CHANGE,
     Action.REPLACE: Style.REPLACE,
     Action.RENEW: Style.CHANGE,
+    Action.MOVE: Style.CHANGE,
     Action.CLEAR: Style.CLEAR,
     Action.RECORD: Style.RECORD,
     Action.NO_OP: Style.PLAIN,

@@ -1,0 +1,145 @@
+"""Moved: which resources and instances were renamed, under ``moved``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from pydantic import Field, ValidationError
+
+from reconciler.config.blocks.common import Block
+from reconciler.config.blocks.sections import Sections
+from reconciler.config.blocks.validation import report
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.yaml.source_map import Node
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import did_you_mean
+from reconciler.core.moves import Move, Moves
+
+
+class Moved(Block):
+    """A renaming: what fires under the address `from` goes on firing under the address `to`.
+
+    Without a key both mean a whole resource, with every instance of its `for_each`.
+    """
+
+    source: str = Field(alias="from", description="The address it had, such as `aom_alarm.latency`.")
+    destination: str = Field(alias="to", description="The address it has now.")
+
+
+def read_moves(
+    sections: Sections, types: Collection[str], desired: Sequence[Desired], diagnostics: DiagnosticCollector
+) -> Moves:
+    """The moves of a stack; problems are noted.
+
+    ``desired`` is what the stack declares: what is still declared cannot have been renamed.
+    """
+    found: list[tuple[Move, Node]] = []
+    for node in sections.lists.get("moved", ()):
+        move = _move(node, types, diagnostics)
+        if move is not None:
+            found.append((move, node))
+    found = _distinct(found, diagnostics)
+    moves = Moves(tuple(move for move, _ in found))
+    _note_cycles(found, diagnostics)
+    _note_declared(found, sections, desired, diagnostics)
+    return moves
+
+
+def read_address(
+    node: Node, name: str, text: str, types: Collection[str], diagnostics: DiagnosticCollector
+) -> Address | None:
+    """The address that a field of a block names; None, with a problem noted, if it is none of a known type."""
+    offset = (node.child(name) or node).offset
+    try:
+        address = Address.parse(text)
+    except ValueError as error:
+        diagnostics.add(offset, f"{name}: {error}")
+        return None
+    if address.type not in types:
+        hint = did_you_mean(address.type, types) or f"the resource types are {', '.join(sorted(types))}"
+        diagnostics.add(offset, f'there is no resource type "{address.type}"', hint)
+        return None
+    return address
+
+
+def _move(node: Node, types: Collection[str], diagnostics: DiagnosticCollector) -> Move | None:
+    try:
+        block = Moved.model_validate(node.value)
+    except ValidationError as error:
+        report(error, node, ("from", "to"), diagnostics, model=Moved, value=node.value, what="moved")
+        return None
+    source = read_address(node, "from", block.source, types, diagnostics)
+    destination = read_address(node, "to", block.destination, types, diagnostics)
+    if source is None or destination is None:
+        return None
+    if source.type != destination.type:
+        summary = f"{source} cannot become {destination}: a {source.type} is no {destination.type}"
+        diagnostics.add(node.offset, summary, "leave this move out: the one is cleared, and the other raised")
+        return None
+    if source == destination:
+        diagnostics.add(node.offset, f"{source} is moved to itself", "leave this move out")
+        return None
+    return Move(source, destination, node.position)
+
+
+def _distinct(found: Sequence[tuple[Move, Node]], diagnostics: DiagnosticCollector) -> list[tuple[Move, Node]]:
+    """The moves, but for those that leave or reach an address that an earlier one does."""
+    sources: dict[Address, Move] = {}
+    destinations: dict[Address, Move] = {}
+    kept = []
+    for move, node in found:
+        first = sources.setdefault(move.source, move)
+        if first is not move:
+            again = f"to {first.destination}" if first.destination != move.destination else "in the same way"
+            diagnostics.add(node.offset, f"{move.source} is moved twice", f"{first.position} moves it {again}")
+            continue
+        first = destinations.setdefault(move.destination, move)
+        if first is not move:
+            diagnostics.add(
+                node.offset,
+                f"two objects are moved to {move.destination}: {first.source} and {move.source}",
+                f"the other move is at {first.position}; an address holds one object",
+            )
+            continue
+        kept.append((move, node))
+    return kept
+
+
+def _note_cycles(found: Sequence[tuple[Move, Node]], diagnostics: DiagnosticCollector) -> None:
+    exact = {move.source: move for move, _ in found}
+    whole = {move.source[:2]: move for move, _ in found if move.is_whole}
+    noted: set[Address] = set()
+    for move, node in found:
+        ring = [move.source]
+        address: Address | None = move.source
+        while address is not None:
+            following = exact.get(address) or whole.get(address[:2])
+            address = following.apply(address) if following is not None else None
+            if address is not None:
+                ring.append(address)
+                if address in ring[:-1]:
+                    break
+        if address is not None and address == ring[0] and not noted & set(ring):
+            noted.update(ring)
+            shown = " -> ".join(map(str, ring))
+            diagnostics.add(node.offset, f"these moves lead back to where they began: {shown}", "remove one of them")
+
+
+def _note_declared(
+    found: Sequence[tuple[Move, Node]],
+    sections: Sections,
+    desired: Sequence[Desired],
+    diagnostics: DiagnosticCollector,
+) -> None:
+    if not found:
+        return
+    declared = {item.address for item in desired}
+    written = {(kind, name) for kind, node in sections.entries("resources") for name, _ in node.entries()}
+    for move, node in found:
+        if move.source in declared or (move.is_whole and move.source[:2] in written):
+            diagnostics.add(
+                (node.child("from") or node).offset,
+                f"{move.source} is moved to {move.destination}, and is still declared",
+                f"rename it to {move.destination}, or leave this move out",
+            )
