@@ -69,3 +69,18 @@ NAME = "alarm-reconciler"
 def install_command(extra: str) -> str:
     """The command that installs an extra, as a hint shows it."""
     return f"pip install '{NAME}[{extra}]'"
+
+
+_KINDS = {"int": "an integer", "string": "text", "bool": "true or false", "list": "a list", "float": "a number"}
+
+
+def expectation(finding: str) -> str:
+    """What a finding of pydantic about a document of ours says of a field, in our words."""
+    if finding == "missing":
+        return "is missing"
+    if finding == "extra_forbidden":
+        return "is not known"
+    if finding in ("enum", "literal_error"):
+        return "has a value that cannot stand there"
+    kind, _, rule = finding.partition("_")
+    return f"must be {_KINDS.get(kind, 'an object')}" if rule in ("type", "parsing") else "is not valid"

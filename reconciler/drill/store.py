@@ -12,13 +12,16 @@ from pydantic import JsonValue, ValidationError
 from reconciler.checks.result import Report
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, expectation
+from reconciler.core.digest import digest
 from reconciler.core.files import write_text
 from reconciler.drill.record import CheckRecord, DrillStatus, Emission, LogEntry, Record, StepRecord
 from reconciler.ledger.lease import is_dead
 from reconciler.ledger.protocol import Holder, matching_runs
 
 DIRECTORY = "drills"
+_CHECKSUM = "checksum"  # of the rest of the document; older records have none
+_MEND = "put back a copy of it, or move it away; `drill abort` needs no record to clear what is left"
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
@@ -38,8 +41,9 @@ class RunStore:
     def save(self, record: Record) -> None:
         """Write a record durably: whole, or not at all."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self._redact(record.model_dump(mode="json", by_alias=True)), indent=1)
-        write_text(self.file(record.run), f"{text}\n")
+        document = self._redact(record.model_dump(mode="json", by_alias=True))
+        assert isinstance(document, dict)
+        write_text(self.file(record.run), f"{json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)}\n")
 
     def load(self, run: str) -> Record:
         """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
@@ -98,13 +102,22 @@ class RunStore:
         return self.directory / f"{run}.abort"
 
     def _read(self, run: str) -> Record:
+        file = self.file(run)
         try:
-            return Record.model_validate_json(self.file(run).read_bytes())
+            document = json.loads(file.read_bytes())
+            if not isinstance(document, dict):
+                raise ValueError("it is no record of a drill")
+            known = document.pop(_CHECKSUM, None)
+            if known is not None and known != digest(document):
+                raise ValueError("it is not what was written")
+            return Record.model_validate(document)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            summary = f"{self.file(run)} is no record of a drill that this version can read: {where}: {first['msg']}"
-            raise DiagnosticError(Diagnostic(summary, hint="move it away; `drill abort` needs no record")) from None
+            why = f"{'.'.join(map(str, first['loc']))} {expectation(first['type'])}"
+            raise DiagnosticError(Diagnostic(f"{file} cannot be read by this version: {why}", hint=_MEND)) from None
+        except (ValueError, RecursionError) as error:
+            why = "it is no JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
+            raise DiagnosticError(Diagnostic(f"{file} is damaged: {why}", hint=_MEND)) from None
 
 
 def current_state(record: Record, holder: Holder | None, host: str) -> Record:

@@ -7,13 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.database_check import MEND, check_database
+
 BUSY_MS = 10_000
+JSON_COLUMNS = frozenset(
+    f"{table}.{column}"
+    for table, columns in {
+        "aom_event": ("metadata", "annotations", "attach_rule"),
+        "aom_pending": ("reports",),
+        "aom_notification_rule": ("rule",),
+        "bcm_alarm": ("shown",),
+        "ces_event": ("detail",),
+        "alertmanager_alert": ("alert",),
+        "alertmanager_notification": ("entry",),
+        "alertmanager_silence": ("silence",),
+    }.items()
+    for column in columns
+)
 
 
 class Database:
     """Opened by whoever makes the app, used by the one thread that serves it.
 
-    ValueError when the file is not a database; OSError when its directory cannot be made.
+    ValueError when the file is not a database, or damaged; OSError when its directory cannot be made.
     """
 
     def __init__(self, path: Path | str | None) -> None:
@@ -27,7 +43,9 @@ class Database:
                 "PRAGMA temp_store = MEMORY;"
             )
         except sqlite3.Error as error:
-            raise ValueError(f"{path}: not a database the emulator can use: {error}") from None
+            raise ValueError(f"{path}: not a database the emulator can use: {error}; {MEND}") from None
+        if path is not None:
+            check_database(self.connection, path, JSON_COLUMNS)
 
     def create(self, schema: str) -> None:
         """Run ``CREATE ... IF NOT EXISTS`` statements."""

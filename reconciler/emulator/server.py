@@ -11,9 +11,10 @@ from dataclasses import replace
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from reconciler.database_check import MEND
 from reconciler.emulator.access import Access, GuardMiddleware
 from reconciler.emulator.admin import Admin, admin_routes
 from reconciler.emulator.alertmanager.admin import alertmanager_admin_routes
@@ -85,6 +86,12 @@ def create_app(settings: Settings) -> FastAPI:
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, HttpError)
         return error.response
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        where = f"the database {settings.db} may be damaged: {MEND}" if settings.db else "a fault of the emulator"
+        message = f"{type(error).__name__}: {error}; {where}"
+        return JSONResponse({"error_code": "Emulator.0500", "error_msg": message}, 500)
 
     return app
 

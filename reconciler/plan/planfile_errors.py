@@ -4,11 +4,9 @@ import json
 
 from pydantic import ValidationError
 
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, expectation
 
 _MAKE = "make a new one with `reconciler plan --out FILE`; a plan file is not edited"
-
-_KINDS = {"int": "an integer", "string": "text", "bool": "true or false", "list": "a list", "float": "a number"}
 
 
 def refused(name: str, why: str, hint: str, position: Position | None = None) -> DiagnosticError:
@@ -24,20 +22,8 @@ def not_a_plan(name: str, text: str, error: ValidationError, version: str) -> Di
             why = f"this version reads plan format {version}, and the file says {item['input']!r}"
             return refused(name, why, "make a new plan, or use the version of reconciler that made it")
     field = ".".join(str(part) for part in findings[0]["loc"])
-    why = f"it is not a saved plan: {field or 'it'} {_expected(findings[0]['type'])}"
+    why = f"it is not a saved plan: {field or 'it'} {expectation(findings[0]['type'])}"
     return _not_json(name, text) or refused(name, why, _MAKE)
-
-
-def _expected(finding: str) -> str:
-    """What a finding of pydantic says of a field, in our words."""
-    if finding == "missing":
-        return "is missing"
-    if finding == "extra_forbidden":
-        return "is not a field of a plan"
-    if finding in ("enum", "literal_error"):
-        return "has a value that no plan has there"
-    kind, _, rule = finding.partition("_")
-    return f"must be {_KINDS.get(kind, 'an object')}" if rule in ("type", "parsing") else "is not valid"
 
 
 def _not_json(name: str, text: str) -> DiagnosticError | None:

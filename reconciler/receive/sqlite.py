@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.database_check import MEND, check_database
 from reconciler.receive import sql
 from reconciler.receive.store import Delivery, Limits, Listening, Page, Query, StoreError
 
@@ -81,6 +82,7 @@ class SqliteStore:
         Path(path).touch(mode=0o600)  # bodies may hold what is nobody else's business
         try:
             self._writer = self._connect()
+            check_database(self._writer, path)
             [version] = self._writer.execute("PRAGMA user_version").fetchone()
             if version not in (0, VERSION):
                 raise ValueError(f"{path}: written by another version of the receiver (format {version})")
@@ -90,7 +92,7 @@ class SqliteStore:
             self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             self._reader = self._connect()
         except sqlite3.Error as error:
-            raise ValueError(f"{path}: not a database the receiver can use: {error}") from None
+            raise ValueError(f"{path}: not a database the receiver can use: {error}; {MEND}") from None
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -118,7 +120,7 @@ class SqliteStore:
             more, rows = len(rows) > query.limit, rows[: query.limit]
             alerts = connection.execute(*sql.find_alerts(query, [row[0] for row in rows], _mark)).fetchall()
             [truncated] = connection.execute(*sql.count_truncated(query, _mark)).fetchone()
-        return Page(sql.stored(rows, alerts), more, truncated)
+            return Page(sql.stored(rows, alerts), more, truncated)
 
     def body(self, number: int) -> bytes | None:
         with self._read() as connection:
@@ -180,8 +182,8 @@ class SqliteStore:
         try:
             with self._reading:
                 yield self._reader
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise StoreError(f"the database {self._path} cannot be read, or is damaged: {error}") from error
 
 
 def _mark(name: str) -> str:

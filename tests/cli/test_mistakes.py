@@ -167,7 +167,7 @@ FURTHER: dict[str, tuple[Act, str, str]] = {
     ),
     "a plan that is shown and is none": (
         plan_file(('"create"', '"smash"'), command="show"),
-        "action has a value that no plan has there",
+        "action has a value that cannot stand there",
         "plan --out",
     ),
     "neither a file nor a run": (asked("show", "nosuchrun"), "there is no file nosuchrun", "ledger list"),
