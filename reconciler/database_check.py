@@ -46,6 +46,5 @@ def _check_rows(connection: sqlite3.Connection, path: Path | str, table: str, js
                 if f"{table}.{name}" in json_columns and value is not None:
                     json.loads(value)
     except (sqlite3.Error, ValueError) as error:
-        raise damaged(
-            path, f"row {number + (not isinstance(error, json.JSONDecodeError))} of {table}: {error}"
-        ) from None
+        number += not isinstance(error, json.JSONDecodeError)  # then it is the next row that cannot be read
+        raise damaged(path, f"row {number} of {table}: {error}") from None
