@@ -4,33 +4,93 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.apply.lease import Owner
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.ledger_url import VARIABLE, mask, scheme
 from reconciler.core.origin import origin
+from reconciler.ledger.location import DIRECTORY, Location, list_stacks, read_at
 from reconciler.ledger.protocol import Entry, Run, matching_runs
-from reconciler.ledger.sqlite import read_ledger
+
+_KEY = re.compile(r"""^(stack|ledger)[ \t]*:[ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|([^#\r\n]*))""", re.MULTILINE)
+_ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
 
 
-def find(where: Path, stack: str | None) -> Path:
-    """The ledger of the stack at a path (a directory, a file of it, or a ledger itself); DiagnosticError where there is
-    none, or more than one.
+class Asked(NamedTuple):
+    """What a user says of the ledger that is meant: ``where`` is a directory, a file of a stack, a ledger file or a
+    URL; ``stack`` the name of a stack; ``ledger`` a place that overrides what the stack says.
     """
+
+    where: str = "."
+    stack: str | None = None
+    ledger: str | None = None
+
+
+def locate(asked: Asked, environ: Mapping[str, str]) -> Location:
+    """The ledger that is meant. Raises DiagnosticError where there is none, or more than one."""
+    url, written = shared_place(asked, environ)
+    if url is None:
+        path = find(asked, written.get("ledger"))
+        return Location(path.parent, path.stem)
+    stack = asked.stack or written.get("stack")
+    if stack and "${" not in stack:
+        return Location(url, stack)
+    names = [found.stack for found in list_stacks(url)]
+    if len(names) == 1:
+        return Location(url, names[0])
+    summary = f"the ledger {mask(url)} holds {len(names)} stacks"
+    raise DiagnosticError(Diagnostic(summary, hint="name one with --stack; `reconciler ledger list URL` shows them"))
+
+
+def shared_place(asked: Asked, environ: Mapping[str, str]) -> tuple[str | None, Mapping[str, str]]:
+    """The URL of the shared ledger that is meant, if one is; and what the configuration says of stack and ledger."""
+    if scheme(asked.where):
+        return asked.where, {}
+    where = Path(asked.where)
+    written = {} if where.suffix == ".db" else _written(where, environ)
+    place = asked.ledger or ("" if where.suffix == ".db" else environ.get(VARIABLE)) or written.get("ledger")
+    return (place, written) if place and scheme(place) else (None, written)
+
+
+def _written(where: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The keys ``stack`` and ``ledger`` of a configuration, with variables of the environment put in.
+
+    Read as text: a ledger can be looked into without the variables that its stack needs.
+    """
+    found: dict[str, str] = {}
+    for file in [*where.glob("*.yaml"), *where.glob("*.yml")] if where.is_dir() else [where]:
+        with suppress(OSError, UnicodeDecodeError):
+            for key, *texts in _KEY.findall(file.read_text(encoding="utf-8")):
+                text = next((text for text in texts if text), "").strip()
+                found[key] = _ENV.sub(lambda match: environ.get(match[1], match[0]), text)
+    return found
+
+
+def find(asked: Asked, written: str | None = None) -> Path:
+    """The ledger file of the stack at a place; DiagnosticError where there is none, or more than one.
+
+    ``written`` is the directory of ledgers that the configuration names.
+    """
+    where = Path(asked.where)
     if where.suffix == ".db" and where.is_file():
         return where
-    directory = (where if where.is_dir() else where.parent) / ".reconciler"
-    found = [file for file in sorted(directory.glob("*.db")) if stack is None or file.stem == stack]
+    root = where if where.is_dir() else where.parent
+    directory = (
+        Path(asked.ledger) if asked.ledger else root / (written if written and "${" not in written else DIRECTORY)
+    )
+    found = [file for file in sorted(directory.glob("*.db")) if asked.stack is None or file.stem == asked.stack]
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(file.stem for file in found)
         raise DiagnosticError(Diagnostic(f"{directory} holds the ledgers of several stacks", hint=f"--stack: {names}"))
-    what = "no ledger" if stack is None else f"no ledger of the stack {stack}"
+    what = "no ledger" if asked.stack is None else f"no ledger of the stack {asked.stack}"
     raise DiagnosticError(
         Diagnostic(f"there is {what} in {directory}", hint="`reconciler apply` makes one when it first runs")
     )
@@ -44,11 +104,11 @@ class PastRun(NamedTuple):
     alive: bool
 
 
-def past_run(id: str, where: Path, now: int, stack: str | None = None) -> PastRun:
+def past_run(id: str, location: Location, now: int) -> PastRun:
     """The run with this id, or the only one whose id begins so; else the newest of the plan with this id, which an
     alarm's ``reconciler_run`` mark names. Raises DiagnosticError if there is no such run.
     """
-    with closing(read_ledger(find(where, stack))) as ledger:
+    with closing(read_at(location)) as ledger:
         runs = ledger.runs()
         ids = matching_runs(id, [run.id for run in runs])
         found = [run for run in runs if run.id in ids] or _runs_of_plan(id, runs)[:1]

@@ -11,26 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.command import ExitCode, command_app
-from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.options import (
+    HERE,
+    DataFormatOption,
+    PathArgument,
+    StackOption,
+    VarFileOption,
+    VarOption,
+    WhereArgument,
+)
+from reconciler.cli.stack import located
 from reconciler.cli.terminal import DataFormat, Terminal
 
 if TYPE_CHECKING:
+    from reconciler.ledger.location import Location
     from reconciler.ledger.protocol import Ledger
 
 app = command_app()
-
-WhereArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DIR|FILE",
-        help="The stack's directory, a file of it, or the ledger file itself.  [default: here]",
-        show_default=False,
-    ),
-]
-StackOption = Annotated[
-    str | None,
-    typer.Option("--stack", metavar="NAME", help="Which stack, if the directory holds several.", show_default=False),
-]
 
 
 @app.callback()
@@ -44,18 +41,26 @@ def ledger() -> None:
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    where: WhereArgument = HERE,
+    where: WhereArgument = ".",
     stack: StackOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
-    """List the runs, newest first, and who holds the lease."""
+    """List the runs, newest first, and who holds the lease; all stacks of a shared ledger if its URL is given."""
     from reconciler.cli.command import now
-    from reconciler.views.json.ledger import runs_document
-    from reconciler.views.text.ledger import run_lines
+    from reconciler.core.ledger_url import scheme, secrets_of
+    from reconciler.ledger.location import list_stacks, read_at
+    from reconciler.views.json.ledger import runs_document, stacks_document
+    from reconciler.views.text.ledger import run_lines, stack_lines
 
-    with closing(_read(where, stack)) as opened:
+    terminal = Terminal.of(ctx)
+    if scheme(where) and stack is None:
+        terminal.redact(secrets_of(where))
+        stacks = list_stacks(where)
+        terminal.result(format, text=lambda: stack_lines(stacks), document=lambda: stacks_document(stacks))
+        return ExitCode.DONE
+    with closing(read_at(located(terminal, where, stack))) as opened:
         runs, holder = opened.runs(), opened.holder(now())
-    Terminal.of(ctx).result(
+    terminal.result(
         format,
         text=lambda: run_lines(runs, holder),
         document=lambda: runs_document(runs, holder),
@@ -70,7 +75,7 @@ def show(
         str,
         typer.Argument(metavar="RUN", help="The id of a run, or its beginning; or the `reconciler_run` of an alarm."),
     ],
-    where: WhereArgument = HERE,
+    where: WhereArgument = ".",
     stack: StackOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
@@ -80,7 +85,7 @@ def show(
     from reconciler.views.json.ledger import run_document
     from reconciler.views.text.ledger import entry_lines
 
-    found = past_run(run, where, now(), stack)
+    found = past_run(run, located(Terminal.of(ctx), where, stack), now())
     Terminal.of(ctx).result(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
 
@@ -114,17 +119,28 @@ def settle(
 
 
 @app.command()
-def doctor(ctx: typer.Context, where: WhereArgument = HERE, stack: StackOption = None) -> ExitCode:
-    """Examine a ledger file for damage: pages, rows, totals.
+def doctor(ctx: typer.Context, where: WhereArgument = ".", stack: StackOption = None) -> ExitCode:
+    """Examine a ledger for damage; of a shared one also whether its store keeps what a ledger needs.
 
-    Changes nothing. Exits with 1 if the file is damaged.
+    Changes nothing: promises are tried in a stack of their own, which is removed. Exits with 1 if something is wrong.
     """
-    from reconciler.app.ledger import find
+    from reconciler.app.ledger import Asked, find, shared_place
+    from reconciler.cli.command import now
+    from reconciler.core.ledger_url import secrets_of
     from reconciler.ledger.doctor import examine
-    from reconciler.views.text.ledger import examined_lines
+    from reconciler.ledger.probe import examine_shared
+    from reconciler.views.text.ledger import examined_lines, probed_lines
 
-    found = examine(find(where, stack))
-    Terminal.of(ctx).result(DataFormat.TEXT, text=lambda: examined_lines(found))
+    terminal = Terminal.of(ctx)
+    asked = Asked(where, stack, terminal.ledger)
+    url, _ = shared_place(asked, terminal.environ)
+    if url is not None:
+        terminal.redact(secrets_of(url))
+        shared = examine_shared(url, stack, now())
+        terminal.result(DataFormat.TEXT, text=lambda: probed_lines(shared))
+        return ExitCode.DONE if shared.is_sound else ExitCode.ERROR
+    found = examine(find(asked))
+    terminal.result(DataFormat.TEXT, text=lambda: examined_lines(found))
     return ExitCode.DONE if found.is_sound else ExitCode.ERROR
 
 
@@ -132,19 +148,19 @@ def doctor(ctx: typer.Context, where: WhereArgument = HERE, stack: StackOption =
 def salvage(
     ctx: typer.Context,
     to: Annotated[Path, typer.Argument(metavar="TO", help="The new ledger file; it must not exist.")],
-    where: WhereArgument = HERE,
+    where: WhereArgument = ".",
     stack: StackOption = None,
 ) -> ExitCode:
     """Copy what is still good of a damaged ledger into a new file.
 
     Says what is left out, and changes nothing in the damaged one.
     """
-    from reconciler.app.ledger import find
+    from reconciler.app.ledger import Asked, find
     from reconciler.cli.command import now
     from reconciler.ledger.doctor import salvage as write
     from reconciler.views.text.ledger import salvaged_lines
 
-    path = find(where, stack)
+    path = find(Asked(where, stack, Terminal.of(ctx).ledger))
     found = write(path, to, now())
     Terminal.of(ctx).result(DataFormat.TEXT, text=lambda: salvaged_lines(path, to, found))
     return ExitCode.DONE
@@ -153,19 +169,17 @@ def salvage(
 @app.command()
 def unlock(
     ctx: typer.Context,
-    where: WhereArgument = HERE,
+    where: WhereArgument = ".",
     stack: StackOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> ExitCode:
     """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
-    from reconciler.app.ledger import find
     from reconciler.cli.command import now
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.ledger.sqlite import open_ledger
     from reconciler.views.text.ledger import holder_lines, unlocked_lines
 
     terminal = Terminal.of(ctx)
-    with closing(open_ledger(find(where, stack), create=False)) as opened:
+    with closing(_unlocking(located(Terminal.of(ctx), where, stack))) as opened:
         holder = opened.holder(now())
         if holder is not None and not yes:
             if not terminal.interactive:
@@ -185,8 +199,9 @@ def unlock(
     return ExitCode.DONE
 
 
-def _read(where: Path, stack: str | None) -> Ledger:
-    from reconciler.app.ledger import find
-    from reconciler.ledger.sqlite import read_ledger
+def _unlocking(location: Location) -> Ledger:
+    """The ledger for breaking its lease; none is made."""
+    from reconciler.ledger.location import open_at
+    from reconciler.ledger.sqlite import open_ledger
 
-    return read_ledger(find(where, stack))
+    return open_at(location) if location.path is None else open_ledger(location.path, create=False)

@@ -33,6 +33,18 @@ PathArgument = Annotated[
         show_default=False,
     ),
 ]
+WhereArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIR|FILE|URL",
+        help="The stack's directory, a file of it, the ledger file, or the URL of a shared ledger.  [default: here]",
+        show_default=False,
+    ),
+]
+StackOption = Annotated[
+    str | None,
+    typer.Option("--stack", metavar="NAME", help="Which stack, if there are several.", show_default=False),
+]
 DataFormatOption = Annotated[
     DataFormat, typer.Option("--format", help="How to write the result.", callback=_remember, show_default=True)
 ]

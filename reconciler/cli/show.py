@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.command import ExitCode, command_app, examples
-from reconciler.cli.options import HERE, FormatOption, FullOption
+from reconciler.cli.options import FormatOption, FullOption, StackOption, WhereArgument
+from reconciler.cli.stack import located
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.text.line import line
 
@@ -32,20 +33,8 @@ def show(
             "`reconciler_run` of an alarm.",
         ),
     ],
-    where: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR",
-            help="For a run: the directory of its stack, a file of it, or the ledger file.  [default: here]",
-            show_default=False,
-        ),
-    ] = HERE,
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            "--stack", metavar="NAME", help="Which stack, if the directory holds several.", show_default=False
-        ),
-    ] = None,
+    where: WhereArgument = ".",
+    stack: StackOption = None,
     format: FormatOption = Format.TEXT,
     full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
@@ -70,7 +59,7 @@ def show(
     from reconciler.views.markdown.result import run_markdown
     from reconciler.views.text.ledger import entry_lines
 
-    found = past_run(what, where, now(), stack)
+    found = past_run(what, located(terminal, where, stack), now())
     terminal.result(
         format,
         text=lambda: entry_lines(*found),

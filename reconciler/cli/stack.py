@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.ledger.location import Location
     from reconciler.session.receiver import RunReceiver
     from reconciler.session.workspace import Workspace
 
@@ -39,3 +40,12 @@ def opened(
         if workspace.stack.warnings:
             terminal.report(workspace.stack.warnings)
         yield workspace
+
+
+def located(terminal: Terminal, where: str, stack: str | None) -> Location:
+    """The ledger that a command means. Raises DiagnosticError where there is none, or more than one."""
+    from reconciler.app.ledger import Asked, locate
+    from reconciler.core.ledger_url import secrets_of
+
+    terminal.redact(secrets_of(where))
+    return locate(Asked(where, stack, terminal.ledger), terminal.environ)

@@ -12,6 +12,9 @@ from reconciler.core.ledger_url import mask, scheme
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.store import JournalStore, StackState
 
+DIRECTORY = ".reconciler"
+"""The directory of ledgers beside a configuration that names none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Location:

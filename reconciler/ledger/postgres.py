@@ -147,19 +147,38 @@ class PostgresStore:
             snapshot.data,
         )
 
-    def prune(self, keep: Collection[int], snapshot: Snapshot) -> None:
-        self._run(
-            "WITH kept AS (INSERT INTO {snapshot} AS s (stack, number, data) VALUES (%s, %s, %s)"
-            " ON CONFLICT (stack) DO UPDATE SET number = excluded.number, data = excluded.data"
-            " WHERE s.number <= excluded.number RETURNING number)"
-            " DELETE FROM {journal} j USING kept WHERE j.stack = %s AND j.number <= kept.number"
-            " AND j.number != ALL (%s::bigint[])",
-            self._stack,
-            snapshot.number,
-            snapshot.data,
-            self._stack,
-            list(keep),
-        )
+    def compact(self, rows: Sequence[Stored], snapshot: Snapshot, fence: Fence) -> bool:
+        link = self._link
+        with link.transaction() as connection:
+            held = connection.execute(
+                link.statement(
+                    "SELECT 1 FROM {stack} WHERE stack = %s AND {fence} FOR UPDATE",
+                    fence=sql.SQL(_FENCES[fence.running]),
+                ),
+                (self._stack, fence.number),
+            ).fetchone()
+            if held is None:
+                return False
+            connection.execute(
+                link.statement("DELETE FROM {journal} WHERE stack = %s AND number <= %s"),
+                (self._stack, snapshot.number),
+            )
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    link.statement(
+                        "INSERT INTO {journal} (stack, number, stored_at, step, run, at, body, payloads, digest)"
+                        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+                    ),
+                    [(self._stack, number, stored_at, *row) for number, stored_at, row in rows],
+                )
+            connection.execute(
+                link.statement(
+                    "INSERT INTO {snapshot} (stack, number, data) VALUES (%s, %s, %s)"
+                    " ON CONFLICT (stack) DO UPDATE SET number = excluded.number, data = excluded.data"
+                ),
+                (self._stack, snapshot.number, snapshot.data),
+            )
+        return True
 
     def document(self, name: str) -> str | None:
         found = self._rows("SELECT body FROM {document} WHERE stack = %s AND name = %s", self._stack, name)
@@ -185,6 +204,9 @@ class PostgresStore:
 
     def delete_document(self, name: str) -> None:
         self._run("DELETE FROM {document} WHERE stack = %s AND name = %s", self._stack, name)
+
+    def drop(self) -> None:
+        self._run("DELETE FROM {stack} WHERE stack = %s", self._stack)
 
     def close(self) -> None:
         self._link.close()

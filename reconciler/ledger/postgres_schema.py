@@ -27,7 +27,7 @@ _FIRST: tuple[LiteralString, ...] = (
 )""",
     # Rows are only ever added, and removed by a prune. Instants are epoch milliseconds; "at" is the runner's clock.
     """CREATE TABLE {journal} (
-  stack     text NOT NULL REFERENCES {stack},
+  stack     text NOT NULL REFERENCES {stack} ON DELETE CASCADE,
   number    bigint NOT NULL,
   stored_at bigint NOT NULL,
   step      text NOT NULL,
@@ -40,14 +40,14 @@ _FIRST: tuple[LiteralString, ...] = (
 )""",
     # The state that the journal makes up to a row: a compressed SQLite database.
     """CREATE TABLE {snapshot} (
-  stack  text PRIMARY KEY REFERENCES {stack},
+  stack  text PRIMARY KEY REFERENCES {stack} ON DELETE CASCADE,
   number bigint NOT NULL,
   data   bytea NOT NULL
 )""",
     "ALTER TABLE {snapshot} ALTER COLUMN data SET STORAGE EXTERNAL",
     # The records of drills.
     """CREATE TABLE {document} (
-  stack text NOT NULL REFERENCES {stack},
+  stack text NOT NULL REFERENCES {stack} ON DELETE CASCADE,
   name  text NOT NULL,
   body  text NOT NULL,
   PRIMARY KEY (stack, name)

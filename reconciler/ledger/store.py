@@ -74,6 +74,11 @@ class StackState(NamedTuple):
     lease: Lease | None
     changed_at: int | None
 
+    @property
+    def holder(self) -> Holder | None:
+        """Who holds the lease, unless it has lapsed."""
+        return None if self.lease is None or self.lease.has_lapsed else self.lease.holder
+
 
 class JournalStore(Protocol):
     """The journal, the lease and the documents of one stack in a shared place.
@@ -127,11 +132,10 @@ class JournalStore(Protocol):
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot unless there is one of a later row."""
 
-    def prune(self, keep: Collection[int], snapshot: Snapshot) -> None:
-        """Store the snapshot and remove the rows up to its number, except for ``keep``.
+    def compact(self, rows: Sequence[Stored], snapshot: Snapshot, fence: Fence) -> bool:
+        """Replace all rows up to the snapshot's number by these, and the snapshot, if the fence holds; whether it did.
 
-        The rows that remain keep their numbers, and a number that was given to a row is never given again. From here on
-        the snapshot is more than a shortcut: it is what is left of those rows.
+        The rows have ascending numbers with gaps. A number that was given to a row once is never given again.
         """
 
     def document(self, name: str) -> str | None:
@@ -145,5 +149,8 @@ class JournalStore(Protocol):
 
     def delete_document(self, name: str) -> None:
         """Remove a document, if there is one."""
+
+    def drop(self) -> None:
+        """Remove the stack with everything that is kept of it."""
 
     def close(self) -> None: ...

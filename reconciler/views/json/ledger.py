@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.apply.settle import Settlement
 from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
+from reconciler.ledger.store import StackState
 from reconciler.views.json.document import FORMAT_VERSION, document
 
 if TYPE_CHECKING:
@@ -29,6 +30,24 @@ def runs_document(runs: Sequence[Run], holder: Holder | None) -> dict[str, objec
     return document(
         runs=[_run(run, alive=holder is not None and run is runs[0]) for run in runs],
         holder=None if holder is None else holder._asdict(),
+    )
+
+
+def stacks_document(stacks: Sequence[StackState]) -> dict[str, object]:
+    """``{"format_version", "stacks": [{"stack", "rows", "changed_at", "holder"}]}``: the stacks of a shared ledger.
+
+    ``holder`` is null unless a lease runs.
+    """
+    return document(
+        stacks=[
+            {
+                "stack": found.stack,
+                "rows": found.last,
+                "changed_at": found.changed_at,
+                "holder": None if found.holder is None else found.holder._asdict(),
+            }
+            for found in stacks
+        ]
     )
 
 

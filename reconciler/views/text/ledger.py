@@ -11,7 +11,9 @@ from reconciler.core.operation import Status
 from reconciler.core.origin import Origin
 from reconciler.core.text import printable
 from reconciler.ledger.doctor import Findings, Survey
+from reconciler.ledger.probe import SharedFindings
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
+from reconciler.ledger.store import StackState
 from reconciler.views.phrases.plan import count
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lines
 
@@ -44,6 +46,22 @@ def run_lines(runs: Sequence[Run], holder: Holder | None) -> Iterator[Line]:
     if holder is not None:
         yield BLANK
         yield from holder_lines(holder)
+
+
+def stack_lines(stacks: Sequence[StackState]) -> Iterator[Line]:
+    """The stacks of a shared ledger, one a line, with when each was last written and who holds its lease."""
+    if not stacks:
+        yield line("No stack yet.")
+        return
+    rows = [
+        (
+            Span(printable(found.stack), Style.BOLD),
+            Span("" if found.changed_at is None else format_instant(found.changed_at)),
+            Span("" if found.holder is None else printable(str(found.holder)), Style.CHANGE),
+        )
+        for found in stacks
+    ]
+    yield from table_lines(("STACK", "CHANGED", "HELD BY"), rows)
 
 
 def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Line]:
@@ -126,6 +144,20 @@ def examined_lines(found: Findings) -> Iterator[Line]:
     if not found.complaints and found.survey.is_whole:
         yield line("  the table of operations is not what the journal adds up to")
     yield line(f"Sound: {_amount(found.survey)}. To save them: reconciler ledger salvage NEW.db {path}")
+
+
+def probed_lines(found: SharedFindings) -> Iterator[Line]:
+    """What `ledger doctor` found of a shared ledger."""
+    for probe in found.probes:
+        if probe.problem is None:
+            yield line(("kept", Style.GOOD), f"    {probe.promise}", hang=8)
+        else:
+            yield line(("broken", Style.ERROR), f"  {probe.promise}: {probe.problem}", hang=8)
+    for text in found.complaints:
+        yield line(("damaged", Style.ERROR), f" {printable(text)}", hang=8)
+    if found.is_sound:
+        amount = f"{count(found.stacks, 'stack')}, {count(found.rows, 'row')}"
+        yield line((f"{printable(found.label)} is sound: {amount}.", Style.GOOD))
 
 
 def salvaged_lines(path: Path, to: Path, found: Survey) -> Iterator[Line]:

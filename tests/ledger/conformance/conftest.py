@@ -30,6 +30,9 @@ STORES: dict[str, Callable[[Path], Path | str]] = {
 }
 """What makes a new, empty place for ledgers, by the name of the store; it may use the directory."""
 
+SHARED = {name: make for name, make in STORES.items() if name != "sqlite"}
+"""Those that several machines may use."""
+
 
 @pytest.fixture(params=STORES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:

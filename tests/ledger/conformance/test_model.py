@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from reconciler.ledger.location import Location, open_store
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.shared import SharedLedger
-from tests.ledger.conformance.conftest import STORES
+from tests.ledger.conformance.conftest import SHARED
 from tests.ledger.test_model import Journal
 
 
@@ -35,8 +35,8 @@ def shared_journal(make: Callable[[Path], Path | str]) -> type[Journal]:
     return SharedJournal
 
 
-@pytest.mark.parametrize("store", [store for store in STORES if store != "sqlite"])
+@pytest.mark.parametrize("store", SHARED)
 def test_whatever_is_done_in_whatever_order_the_ledger_and_the_model_say_the_same(store: str) -> None:
     run_state_machine_as_test(
-        shared_journal(STORES[store]), settings=settings(max_examples=5, stateful_step_count=20, deadline=None)
+        shared_journal(SHARED[store]), settings=settings(max_examples=5, stateful_step_count=20, deadline=None)
     )
