@@ -13,6 +13,7 @@ from reconciler.core.observed import Observed, State
 from reconciler.core.target import Target
 from reconciler.drill.context import OperatorHooks
 from reconciler.drill.drill import Drill, Preview, combined_plan, drill_stack, previews
+from reconciler.drill.latency import History, histories
 from reconciler.drill.load import drill_names, read_drill
 from reconciler.drill.preconditions import refusals
 from reconciler.drill.record import Record
@@ -48,6 +49,16 @@ def recorded(path: Path, run: str | None) -> Record:
         hint = "`reconciler drill run NAME --rehearse` makes one"
         raise DiagnosticError(Diagnostic(f"no drill has been run in {root}", hint=hint))
     return local_state(found, owner().host)
+
+
+def recorded_history(path: Path, drill: str | None, last: int) -> list[History]:
+    """The latencies of the last runs of each drill, or of one. Raises DiagnosticError if there are none."""
+    root = path if path.is_dir() else path.parent
+    found = histories(RunStore(root / STATE_DIRECTORY).records(), drill, last)
+    if not found:
+        which = f"drill {drill}" if drill is not None else "a drill"
+        raise DiagnosticError(Diagnostic(f"no run of {which} in {root} has latencies"))
+    return found
 
 
 def latest_runs(workspace: Workspace, store: RunStore) -> dict[str, Record]:

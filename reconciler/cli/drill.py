@@ -274,6 +274,7 @@ def status(
         "reconciler drill report",
         "reconciler drill report --html report.html --junit report.xml",
         "reconciler drill report 20260501 --format markdown",
+        "reconciler drill report --history --html history.html",
     )
 )
 def report(
@@ -281,10 +282,18 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="The run, or the beginning of its id; the last real one by default.", show_default=False
+            metavar="RUN",
+            help="The run, or the beginning of its id; the last real one by default. With --history: the drill.",
+            show_default=False,
         ),
     ] = None,
     path: PathArgument = HERE,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show how latencies have moved over the last runs of each drill.")
+    ] = False,
+    last: Annotated[
+        int, typer.Option("--last", metavar="N", min=1, help="With --history: how many runs of each drill.")
+    ] = 10,
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Also write it as a page that stands alone.", show_default=False),
@@ -298,6 +307,8 @@ def report(
 
     It needs neither the configuration nor the network.
     """
+    if history:
+        return _report_history(Terminal.of(ctx), path, run, last, html, junit, format)
     from reconciler.app.drill import recorded
     from reconciler.views.html.drill import record_html
     from reconciler.views.json.drill import record_document
@@ -322,6 +333,32 @@ def report(
         text=lambda: record_lines(found, command),
         document=lambda: record_document(found),
         markdown=lambda: record_markdown(found, command),
+    )
+    return ExitCode.DONE
+
+
+def _report_history(
+    terminal: Terminal, path: Path, drill: str | None, last: int, html: Path | None, junit: Path | None, format: Format
+) -> ExitCode:
+    from reconciler.app.drill import recorded_history
+    from reconciler.views.html.drill_history import history_html
+    from reconciler.views.json.drill import history_document
+    from reconciler.views.markdown.drill_history import history_markdown
+    from reconciler.views.text.drill_history import history_lines
+
+    if junit is not None:
+        raise DiagnosticError(Diagnostic("--junit cannot be combined with --history"))
+    found = recorded_history(path, drill, last)
+    if html is not None:
+        terminal.write_file(html, history_html(found), parents=True)
+        if html == Path("-"):
+            return ExitCode.DONE
+        terminal.message([line("Wrote ", (printable(str(html)), Style.BOLD))])
+    terminal.result(
+        format,
+        text=lambda: history_lines(found),
+        document=lambda: history_document(found),
+        markdown=lambda: history_markdown(found),
     )
     return ExitCode.DONE
 

@@ -46,8 +46,12 @@ def record_html(record: Record) -> str:
 
 
 def document_html(record: Record, body: str, *, script: str = "") -> str:
+    """A page about a run."""
+    return page_html(f"{record.drill} · {record.stack} · {moment(record.began_at)}", body, script=script)
+
+
+def page_html(title: str, body: str, *, script: str = "") -> str:
     """A document that permits itself its own style sheet and script, and nothing else."""
-    title = f"{record.drill} · {record.stack} · {moment(record.began_at)}"
     css = asset("page.css")
     return "\n".join(
         [

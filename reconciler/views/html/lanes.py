@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from reconciler.drill.latency import STAGES
 from reconciler.drill.record import Emission
-from reconciler.views.phrases.drill import STAGES, latency, state_of
+from reconciler.views.phrases.drill import latency, state_of
 from reconciler.views.phrases.plan import count
 
 MIN_GROUP = 3

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from reconciler.app.drill import DrillPreview
 from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
+from reconciler.drill.latency import BOUNDS, STAGES, History
 from reconciler.drill.record import Record
 from reconciler.views.json.document import document
-from reconciler.views.phrases.drill import STAGES, headline, status_of
+from reconciler.views.phrases.drill import headline, status_of
 
 
 def record_document(record: Record) -> dict[str, object]:
@@ -37,6 +38,48 @@ def record_document(record: Record) -> dict[str, object]:
 def records_document(records: Sequence[Record]) -> dict[str, object]:
     """Several runs: ``{"runs": [...]}``."""
     return document(runs=[record_document(one) for one in records])
+
+
+def history_document(histories: Sequence[History]) -> dict[str, object]:
+    """``{"drills": [{"drill", "runs": [{"run", "began_at", "rehearsal", "latencies": {STAGE: {"count", "least",
+    "median", "most"}}}], "histograms": {STAGE: [{"up_to", "count"}]}, "moved": {STAGE: MS}}]}``.
+
+    Runs come oldest first; the last bucket has no ``up_to``. ``moved`` is how much slower the median of the last run
+    is than that of the one before.
+    """
+    return document(drills=[_history(one) for one in histories])
+
+
+def _history(history: History) -> dict[str, object]:
+    stages = [stage for stage in STAGES if history.known(stage)]
+    return {
+        "drill": history.drill,
+        "runs": [
+            {
+                "run": run.record.run,
+                "began_at": run.record.began_at,
+                "rehearsal": run.record.rehearsal,
+                "latencies": {
+                    key: {
+                        "count": len(spread.values),
+                        "least": spread.least,
+                        "median": spread.median,
+                        "most": spread.most,
+                    }
+                    for key, spread in run.spreads.items()
+                },
+            }
+            for run in history.runs
+        ],
+        "histograms": {
+            stage.key: [
+                {"up_to": bound, "count": number}
+                for bound, number in zip((*BOUNDS, None), history.histogram(stage), strict=True)
+            ]
+            for stage in stages
+        },
+        "moved": {stage.key: history.moved(stage) for stage in stages},
+    }
 
 
 def preview_document(preview: DrillPreview) -> dict[str, object]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.core.duration import format_instant
+from reconciler.drill.latency import STAGES
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.junit.check import Redact, xml_text
-from reconciler.views.phrases.drill import STAGES, death_told, headline, state_of
+from reconciler.views.phrases.drill import death_told, headline, state_of
 
 
 def record_junit(record: Record, redact: Redact) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from reconciler.core.duration import SECOND, rough_duration
 from reconciler.core.target import Target
+from reconciler.drill.latency import STAGES, Stage
 from reconciler.drill.record import Death, DrillStatus, Emission, Record, StepRecord
 from reconciler.views.phrases.plan import count, listed
 
@@ -130,29 +130,25 @@ def latency(milliseconds: int | None) -> str:
     return rough_duration(milliseconds) if milliseconds >= 60 * SECOND else f"{round(milliseconds / SECOND)} s"
 
 
+def movement(milliseconds: int | None) -> str:
+    """How the last run compares with the one before: ``, 0.5 s slower than before``; empty without two runs."""
+    if milliseconds is None:
+        return ""
+    if abs(milliseconds) < SECOND // 10:
+        return ", as before"
+    return f", {latency(abs(milliseconds))} {'slower' if milliseconds > 0 else 'faster'} than before"
+
+
+def bucket(index: int, bounds: Sequence[int]) -> str:
+    """The name of a histogram's bucket: ``up to 2.0 s``, ``above 5m``."""
+    return f"up to {latency(bounds[index])}" if index < len(bounds) else f"above {latency(bounds[-1])}"
+
+
 def moment(instant: int | None) -> str:
     """An instant to the second, for people: ``2026-05-01 12:00:00 UTC``."""
     if instant is None:
         return "–"
     return datetime.fromtimestamp(instant / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-class Stage(NamedTuple):
-    """A stage of the way from a push to the delivery of its end; ``key`` names it in documents and metrics."""
-
-    key: str
-    name: str
-    after: Callable[[Emission], int | None]
-    """How long (ms) it took: from the push, or from the alarm's end."""
-
-
-STAGES = (
-    Stage("visible_after", "shown", lambda sent: sent.visible_after),
-    Stage("notified_after", "notified", lambda sent: sent.notified_after),
-    Stage("delivered_after", "delivered", lambda sent: sent.delivered_after),
-    Stage("gone_after", "cleared", lambda sent: sent.gone_after),
-    Stage("resolved_after", "end delivered", lambda sent: sent.resolved_after),
-)
 
 
 def stages_shown(record: Record) -> list[Stage]:
