@@ -20,8 +20,8 @@ from reconciler.core.operation import Operation, ServiceErrorDetail, Status
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import ServiceError, TellsSuppression
+from reconciler.providers.retry import retry_read
 from reconciler.session.session import StackSession
 
 LEAST_DEADLINE = 10 * SECOND

@@ -3,23 +3,23 @@
 A command is a module of this package named after it, which does three things: read options, call the part of the
 project that does the work, hand the result to a view. The pattern::
 
+    from reconciler.somewhere import heavy_work
+
     app = command_app()
 
     @app.command(epilog=examples("reconciler frobnicate stacks/checkout"))
     def frobnicate(ctx: typer.Context, path: PathArgument = HERE, format: FormatOption = Format.TEXT) -> ExitCode:
         \"\"\"First line: what it does, in the list of commands. The rest is for ``frobnicate --help``.\"\"\"
-        from reconciler.somewhere import heavy_work
-
         terminal = Terminal.of(ctx)
         result = heavy_work(path)
         terminal.result(format, text=lambda: frobnicate_lines(result), document=lambda: frobnicate_document(result))
         return ExitCode.DONE
 
-- Register it by its name in ``reconciler.cli.app.NAMES``; nothing else lists it. The module is imported when the
-  command is run, completed or listed by ``--help``.
-- At the top a command imports typer, this package and the standard library. What costs time (requests, pydantic,
-  deepdiff, the emulator, and so nearly everything else of the project, views included) is imported inside the
-  function: ``--help`` must stay quick, and a test holds it to that.
+- Register it in ``reconciler.cli.app.COMMANDS``, by its name and the first line of its help; nothing else lists it.
+  That table imports the module when the command is run or completed: the one lazy import of a command, so that
+  ``--help`` and ``version`` load nothing that costs time. Tests hold them to that.
+- What few uses of a command need, or what may not be installed (requests, deepdiff, the servers, database drivers), is
+  imported where it is used: docs/decisions/0011-one-lazy-import-per-command.md lists the places.
 - A group (``ledger list``) is a module whose app has a callback and several commands.
 - Options that several commands share are in ``reconciler.cli.options``; ``--log-level``, ``--log-format`` and
   ``--no-color`` are given to every command by ``reconciler.cli.app`` and need no code in it.

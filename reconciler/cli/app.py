@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from reconciler import __version__
@@ -17,27 +17,29 @@ from reconciler.cli.logs import Logs
 from reconciler.cli.terminal import Format, Terminal, prepare
 from reconciler.views.text.line import line
 
-NAMES = (
-    "init",
-    "validate",
-    "fmt",
-    "plan",
-    "status",
-    "show",
-    "apply",
-    "destroy",
-    "check",
-    "import",
-    "drill",
-    "ledger",
-    "receive",
-    "emulator",
-    "providers",
-    "schema",
-    "version",
-)
-"""The commands, in the order of ``--help``; each is the module of this package of that name (``import``:
-``import_``).
+COMMANDS = {
+    "init": "Write a commented starter stack.",
+    "validate": "Check a stack, without querying any service.",
+    "fmt": "Format the files of a stack.",
+    "plan": "Show what apply would do.",
+    "status": "Show which of the stack's alarms are firing now.",
+    "show": "Show a saved plan or a past run.",
+    "apply": "Push and clear what the plan shows.",
+    "destroy": "Clear every alarm the stack owns.",
+    "check": "Run the stack's checks: may I deploy?",
+    "import": "Write the YAML of alarms that are firing already.",
+    "drill": "Run game days: alarms on a timeline, checked, always cleared.",
+    "ledger": "Inspect, settle and repair the journal of what was sent.",
+    "receive": "Serve a receiver that proves that notifications arrive.",
+    "emulator": "Serve emulated services, to work without a cloud.",
+    "providers": "List the installed providers, and what each manages.",
+    "schema": "Show the JSON Schema of a stack, for editors and checkers.",
+    "version": "Show which version this is.",
+}
+"""The commands with the first line of their help, in the order of ``--help``.
+
+Each is the module of this package of that name (``import``: ``import_``). It is imported when the command runs, and not
+to list it: that is the one lazy import of a command.
 """
 
 
@@ -48,17 +50,17 @@ class Commands(Mapping[str, Any]):
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in NAMES:
+        if name not in COMMANDS:
             raise KeyError(name)
         if name not in self._loaded:
             self._loaded[name] = _load(name)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
+        return iter(COMMANDS)
 
     def __len__(self) -> int:
-        return len(NAMES)
+        return len(COMMANDS)
 
 
 class Root(TyperGroup):
@@ -67,6 +69,19 @@ class Root(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = Commands()  # type: ignore[assignment]  # read only: nothing adds a command at run time
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the signature of a group
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # the signature of a group
+        """The command as it is listed: its name, and the first line of its help."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments name, to run it, show its help or complete its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and self.commands[str(command.name)], rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C rises as it is, for ``run`` to tell."""

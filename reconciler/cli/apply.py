@@ -8,7 +8,11 @@ from typing import Annotated
 
 import typer
 
+from reconciler.app.apply import Request, apply_saved, apply_stack
+from reconciler.app.plan import addresses, run_options
+from reconciler.app.planfiles import load_plan
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
     HERE,
     AutoApproveOption,
@@ -22,7 +26,10 @@ from reconciler.cli.options import (
     VarFileOption,
     VarOption,
 )
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.plan.saved import signing_key
 
 app = command_app()
 
@@ -72,14 +79,6 @@ def apply(
     Plans, shows the plan, asks, and carries it out; a saved plan is carried out as it was shown, or refused where the
     stack or the service has moved on. Interrupt it at any time: running it again continues, and sends nothing twice.
     """
-    from reconciler.app.apply import Request, apply_saved, apply_stack
-    from reconciler.app.plan import addresses, run_options
-    from reconciler.app.planfiles import load_plan
-    from reconciler.cli.operator import TerminalOperator, show_result
-    from reconciler.cli.stack import opened
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.plan.saved import signing_key
-
     terminal = Terminal.of(ctx)
     targets = addresses(target)
     if saved is None and not path.is_dir() and path.suffix not in (".yaml", ".yml"):

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.check import run_stack_checks
+from reconciler.checks.poll import CheckStatus
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import FormatOption, VarFileOption, VarOption
+from reconciler.cli.progress import checking
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.views.json.check import check_document
+from reconciler.views.junit.check import check_junit
+from reconciler.views.markdown.check import check_markdown
+from reconciler.views.text.check import check_lines
 
 if TYPE_CHECKING:
     from reconciler.checks.poll import CheckStatus
@@ -53,14 +61,6 @@ def check(
     Queries what is firing, and runs canaries. Exits with 3 if a check fails, and with 1 if a query fails: a failed
     query is not treated as empty.
     """
-    from reconciler.app.check import run_stack_checks
-    from reconciler.cli.progress import checking
-    from reconciler.cli.stack import opened
-    from reconciler.views.json.check import check_document
-    from reconciler.views.junit.check import check_junit
-    from reconciler.views.markdown.check import check_markdown
-    from reconciler.views.text.check import check_lines
-
     terminal = Terminal.of(ctx)
     terminal.check_file(junit, parents=True)
     path, names = _split(what or [])
@@ -87,8 +87,6 @@ def check(
 
 def exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:
     """What a script learns: a failed check outweighs one whose query failed."""
-    from reconciler.checks.poll import CheckStatus
-
     if counts.get(CheckStatus.INTERRUPTED):
         return ExitCode.INTERRUPTED
     if counts.get(CheckStatus.FAILED):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from reconciler.app.apply import Request, destroy_stack
+from reconciler.app.plan import addresses, run_options
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
     HERE,
     AutoApproveOption,
@@ -19,6 +22,7 @@ from reconciler.cli.options import (
     VarFileOption,
     VarOption,
 )
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 
 app = command_app()
@@ -43,11 +47,6 @@ def destroy(
 
     Recorded events stay: they are facts. Alarms of other stacks and unmanaged alarms are not touched.
     """
-    from reconciler.app.apply import Request, destroy_stack
-    from reconciler.app.plan import addresses, run_options
-    from reconciler.cli.operator import TerminalOperator, show_result
-    from reconciler.cli.stack import opened
-
     terminal = Terminal.of(ctx)
     targets = addresses(target)
     request = Request("destroy", run_options(parallelism, no_verify, deadline), force)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.drill import (
+    abort_drills,
+    active_alarms,
+    latest_runs,
+    preview_drill,
+    rehearse_drill,
+    resume_drill,
+    run_drill,
+    run_store,
+)
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.drill_operator import check_approvable, drill_hooks
 from reconciler.cli.drill_report import REPORT_EXAMPLES, command_lines, report
 from reconciler.cli.listen import (
     BindOption,
@@ -19,8 +30,20 @@ from reconciler.cli.listen import (
     live_page,
 )
 from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.drill.load import validate_drills
+from reconciler.drill.record import DrillStatus
+from reconciler.views.json.drill import (
+    list_document,
+    preview_document,
+    record_document,
+    records_document,
+    status_document,
+)
+from reconciler.views.markdown.drill import preview_markdown, record_markdown
+from reconciler.views.text.drill import list_lines, preview_lines, record_lines, status_lines
 from reconciler.views.text.line import line
 
 if TYPE_CHECKING:
@@ -52,12 +75,6 @@ def list_(
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
     """List the stack's drills, each with its last run."""
-    from reconciler.app.drill import latest_runs, run_store
-    from reconciler.cli.stack import opened
-    from reconciler.drill.load import validate_drills
-    from reconciler.views.json.drill import list_document
-    from reconciler.views.text.drill import list_lines
-
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         drills = validate_drills(workspace.stack, list(workspace.registry))
@@ -79,12 +96,6 @@ def plan(
 
     If the drill would not start now, it says why and exits with 1.
     """
-    from reconciler.app.drill import preview_drill
-    from reconciler.cli.stack import opened
-    from reconciler.views.json.drill import preview_document
-    from reconciler.views.markdown.drill import preview_markdown
-    from reconciler.views.text.drill import preview_lines
-
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         preview = preview_drill(workspace, name)
@@ -138,10 +149,6 @@ def run(
     Asks for the drill's name before anything is sent. Ctrl-C ends it early, and clears. Exits with 3 if a check does
     not pass, and with 4 if a step was not done or an alarm may be left, and names them.
     """
-    from reconciler.app.drill import rehearse_drill, run_drill, run_store
-    from reconciler.cli.drill_operator import check_approvable, drill_hooks
-    from reconciler.cli.stack import opened
-
     if speed is not None and not rehearse:
         hint = "add --rehearse: only the emulator's time can run faster"
         raise DiagnosticError(Diagnostic("--speed requires --rehearse", hint=hint))
@@ -184,10 +191,6 @@ def resume(
 
     Settles what is open, executes the remaining steps, and clears.
     """
-    from reconciler.app.drill import resume_drill, run_store
-    from reconciler.cli.drill_operator import drill_hooks
-    from reconciler.cli.stack import opened
-
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
@@ -213,13 +216,6 @@ def abort(
 
     The marks of the alarms are enough. A live run on this machine is asked to stop; a dead one is settled and cleared.
     """
-    from reconciler.app.drill import abort_drills, run_store
-    from reconciler.cli.drill_operator import drill_hooks
-    from reconciler.cli.stack import opened
-    from reconciler.views.json.drill import records_document
-    from reconciler.views.markdown.drill import record_markdown
-    from reconciler.views.text.drill import record_lines
-
     terminal = Terminal.of(ctx)
 
     def waiting(record: Record) -> None:
@@ -250,11 +246,6 @@ def status(
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
     """Show the last run of each drill, and which alarms of drills are active now."""
-    from reconciler.app.drill import active_alarms, latest_runs, run_store
-    from reconciler.cli.stack import opened
-    from reconciler.views.json.drill import status_document
-    from reconciler.views.text.drill import status_lines
-
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         records = list(latest_runs(workspace, run_store(workspace, terminal.redactor.hide_tree)).values())
@@ -271,10 +262,6 @@ app.command(epilog=REPORT_EXAMPLES)(report)
 
 
 def _show(terminal: Terminal, record: Record, format: Format, command: Command) -> ExitCode:
-    from reconciler.views.json.drill import record_document
-    from reconciler.views.markdown.drill import record_markdown
-    from reconciler.views.text.drill import record_lines
-
     terminal.changed = bool(record.emissions) and not record.rehearsal
     terminal.result(
         format,
@@ -287,8 +274,6 @@ def _show(terminal: Terminal, record: Record, format: Format, command: Command) 
 
 def exit_code(record: Record) -> ExitCode:
     """What a script learns from a run: an alarm that may be left outweighs everything."""
-    from reconciler.drill.record import DrillStatus
-
     if record.leftovers:
         return ExitCode.PARTIAL
     if record.ending is DrillStatus.REFUSED:

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.drill import recorded, recorded_history
 from reconciler.cli.command import ExitCode, examples
-from reconciler.cli.options import HERE, FormatOption, PathArgument
+from reconciler.cli.options import HERE, FormatOption, PathArgument, next_command
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
+from reconciler.views.html.drill import record_html
+from reconciler.views.html.drill_history import history_html
+from reconciler.views.json.drill import history_document, record_document
+from reconciler.views.junit.drill import record_junit
+from reconciler.views.markdown.drill import record_markdown
+from reconciler.views.markdown.drill_history import history_markdown
+from reconciler.views.text.drill import record_lines
+from reconciler.views.text.drill_history import history_lines
 from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
@@ -58,12 +67,6 @@ def report(
     """
     if history:
         return _report_history(Terminal.of(ctx), path, run, last, html, junit, format)
-    from reconciler.app.drill import recorded
-    from reconciler.views.html.drill import record_html
-    from reconciler.views.json.drill import record_document
-    from reconciler.views.junit.drill import record_junit
-    from reconciler.views.markdown.drill import record_markdown
-    from reconciler.views.text.drill import record_lines
 
     terminal = Terminal.of(ctx)
     for file in (html, junit):
@@ -89,12 +92,6 @@ def report(
 def _report_history(
     terminal: Terminal, path: Path, drill: str | None, last: int, html: Path | None, junit: Path | None, format: Format
 ) -> ExitCode:
-    from reconciler.app.drill import recorded_history
-    from reconciler.views.html.drill_history import history_html
-    from reconciler.views.json.drill import history_document
-    from reconciler.views.markdown.drill_history import history_markdown
-    from reconciler.views.text.drill_history import history_lines
-
     if junit is not None:
         raise DiagnosticError(Diagnostic("--junit cannot be combined with --history"))
     found = recorded_history(path, drill, last)
@@ -114,6 +111,4 @@ def _report_history(
 
 def command_lines(path: Path, var: list[str] | None = None, var_file: list[Path] | None = None) -> Command:
     """Command lines that go on with the same stack and variables."""
-    from reconciler.cli.options import next_command
-
     return partial(next_command, stack=path, var=var, var_file=var_file)

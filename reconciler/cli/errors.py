@@ -8,8 +8,13 @@ from urllib.parse import urlsplit
 
 from typer.exceptions import TyperException
 
+from reconciler.apply.verify import DeniedError
 from reconciler.cli.command import ExitCode
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import format_instant
+from reconciler.core.target import is_loopback
+from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
+from reconciler.providers.protocol import ErrorKind, ServiceError
 
 if TYPE_CHECKING:
     from reconciler.providers.protocol import ErrorKind
@@ -45,9 +50,6 @@ def usage_error(error: TyperException) -> Failure:
 
 
 def _service(error: Exception) -> Failure | None:
-    from reconciler.apply.verify import DeniedError
-    from reconciler.providers.protocol import ErrorKind, ServiceError
-
     if isinstance(error, DeniedError):
         verdict = ErrorKind.DENIED
     elif isinstance(error, ServiceError):
@@ -77,9 +79,6 @@ def _service(error: Exception) -> Failure | None:
 
 def _emulator_hint(verdict: ErrorKind, request: str | None) -> str | None:
     """What to do where nothing on this machine takes the request: the emulator has not been started."""
-    from reconciler.providers.http import is_loopback
-    from reconciler.providers.protocol import ErrorKind
-
     url = (request or "").partition(" ")[2]
     if verdict is not ErrorKind.UNSENT or not is_loopback(url):
         return None
@@ -89,9 +88,6 @@ def _emulator_hint(verdict: ErrorKind, request: str | None) -> str | None:
 
 
 def _lease(error: Exception) -> Failure | None:
-    from reconciler.core.duration import format_instant
-    from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
-
     if isinstance(error, LeaseHeldError):
         holder = error.holder
         summary = f"another run holds the lease on this stack: {holder}"

@@ -10,6 +10,11 @@ import typer
 
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.config.yaml.format import format_text
+from reconciler.config.yaml.source_map import Source
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.session.workspace import read_sources
+from reconciler.views.text.diff import diff_lines
 
 if TYPE_CHECKING:
     from reconciler.config.yaml.source_map import Source
@@ -41,9 +46,6 @@ def fmt(
 
     Only white space changes: comments, order, quotes and line breaks stay. Names each file it changed.
     """
-    from reconciler.config.yaml.format import format_text
-    from reconciler.core.diagnostic import DiagnosticError
-
     terminal = Terminal.of(ctx)
     problems: list[Diagnostic] = []
     altered = False
@@ -69,9 +71,6 @@ def fmt(
 
 
 def _sources(terminal: Terminal, paths: list[Path]) -> Iterator[Source]:
-    from reconciler.config.yaml.source_map import Source
-    from reconciler.session.workspace import read_sources
-
     for path in paths:
         if str(path) == "-":
             yield Source(STANDARD_INPUT, terminal.stdin.read().encode("utf-8", "surrogateescape"))
@@ -80,7 +79,5 @@ def _sources(terminal: Terminal, paths: list[Path]) -> Iterator[Source]:
 
 
 def _show_diff(terminal: Terminal, source: Source, text: str) -> None:
-    from reconciler.views.text.diff import diff_lines
-
     before = source.text.decode("utf-8")
     terminal.result(Format.TEXT, text=lambda: diff_lines(source.name, before, text))

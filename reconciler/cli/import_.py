@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.import_ import filters, imports, known_filters
 from reconciler.cli.command import ExitCode, command_app, examples
-from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption, next_command
+from reconciler.cli.plan import save
+from reconciler.cli.plan_output import show_plan
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
+from reconciler.plan.planner import adopt
+from reconciler.views.phrases.plan import count
 from reconciler.views.text.line import Style, line
+from reconciler.views.yaml_export import yaml_export
 
 if TYPE_CHECKING:
     from reconciler.app.import_ import Imports
@@ -68,11 +76,6 @@ def import_(
     Looks for active alarms that no stack has raised, and writes the YAML that declares them. With --adopt it plans
     their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.
     """
-    from reconciler.app.import_ import filters, imports, known_filters
-    from reconciler.cli.options import next_command
-    from reconciler.cli.stack import opened
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-
     terminal = Terminal.of(ctx)
     wanted = filters(filter or ())
     terminal.check_file(out)
@@ -99,9 +102,6 @@ def _declare(
     *,
     filtered: bool,
 ) -> None:
-    from reconciler.views.phrases.plan import count
-    from reconciler.views.yaml_export import yaml_export
-
     if imported.warnings:
         terminal.report(imported.warnings)
     number = sum(map(len, imported.resources.values()))
@@ -138,12 +138,6 @@ def _adopt(
     var_file: list[Path] | None,
     format: Format,
 ) -> ExitCode:
-    from reconciler.cli.options import next_command
-    from reconciler.cli.plan import save
-    from reconciler.cli.plan_output import show_plan
-    from reconciler.plan.planner import adopt
-    from reconciler.views.phrases.plan import count
-
     plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())
     show_plan(terminal, plan, format)
     if plan.problems:

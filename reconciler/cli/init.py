@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ import typer
 
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.terminal import Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.views.text.line import Style, line
 
 if TYPE_CHECKING:
@@ -67,11 +70,6 @@ def init(
 
     It can be used as it is: its services are emulated on this machine. Overwrites nothing.
     """
-    import shlex
-    from importlib.resources import files
-
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-
     stack = name if name is not None else _name(directory)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", stack):
         hint = "use lower-case letters, digits and inner dashes, at most 63"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.command import ExitCode, command_app
+from reconciler.app.ledger import Asked, find, past_run, shared_place
+from reconciler.app.settle import settle_stack
+from reconciler.cli.command import ExitCode, command_app, now
 from reconciler.cli.options import (
     HERE,
     DataFormatOption,
@@ -20,8 +22,28 @@ from reconciler.cli.options import (
     VarOption,
     WhereArgument,
 )
-from reconciler.cli.stack import located
+from reconciler.cli.progress import working
+from reconciler.cli.stack import located, opened
 from reconciler.cli.terminal import DataFormat, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.ledger_url import scheme, secrets_of
+from reconciler.ledger.doctor import examine
+from reconciler.ledger.doctor import salvage as write
+from reconciler.ledger.location import list_stacks, open_at, read_at
+from reconciler.ledger.probe import examine_shared
+from reconciler.ledger.sqlite import open_ledger
+from reconciler.views.json.ledger import run_document, runs_document, settlement_document, stacks_document
+from reconciler.views.text.ledger import (
+    entry_lines,
+    examined_lines,
+    holder_lines,
+    probed_lines,
+    run_lines,
+    salvaged_lines,
+    settled_lines,
+    stack_lines,
+    unlocked_lines,
+)
 
 if TYPE_CHECKING:
     from reconciler.ledger.location import Location
@@ -45,13 +67,10 @@ def list_(
     stack: StackOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
-    """List the runs, newest first, and who holds the lease; all stacks of a shared ledger if its URL is given."""
-    from reconciler.cli.command import now
-    from reconciler.core.ledger_url import scheme, secrets_of
-    from reconciler.ledger.location import list_stacks, read_at
-    from reconciler.views.json.ledger import runs_document, stacks_document
-    from reconciler.views.text.ledger import run_lines, stack_lines
+    """List the runs, newest first, and who holds the lease.
 
+    The URL of a shared ledger lists its stacks.
+    """
     terminal = Terminal.of(ctx)
     if scheme(where) and stack is None:
         terminal.redact(secrets_of(where))
@@ -80,11 +99,6 @@ def show(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """Show the operations of one run, and what became of each."""
-    from reconciler.app.ledger import past_run
-    from reconciler.cli.command import now
-    from reconciler.views.json.ledger import run_document
-    from reconciler.views.text.ledger import entry_lines
-
     found = past_run(run, located(Terminal.of(ctx), where, stack), now())
     Terminal.of(ctx).result(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
@@ -103,12 +117,6 @@ def settle(
     The outcomes go into the journal. `reconciler apply` does this first, too. Exits with 4 if a query fails, so that
     an operation stays open.
     """
-    from reconciler.app.settle import settle_stack
-    from reconciler.cli.progress import working
-    from reconciler.cli.stack import opened
-    from reconciler.views.json.ledger import settlement_document
-    from reconciler.views.text.ledger import settled_lines
-
     terminal, stop = Terminal.of(ctx), Event()
     with opened(terminal, path, var, var_file, data=False) as workspace:
         found = settle_stack(workspace, stop, partial(working, terminal))
@@ -124,13 +132,6 @@ def doctor(ctx: typer.Context, where: WhereArgument = ".", stack: StackOption = 
 
     Changes nothing: promises are tried in a stack of their own, which is removed. Exits with 1 if something is wrong.
     """
-    from reconciler.app.ledger import Asked, find, shared_place
-    from reconciler.cli.command import now
-    from reconciler.core.ledger_url import secrets_of
-    from reconciler.ledger.doctor import examine
-    from reconciler.ledger.probe import examine_shared
-    from reconciler.views.text.ledger import examined_lines, probed_lines
-
     terminal = Terminal.of(ctx)
     asked = Asked(where, stack, terminal.ledger)
     url, _ = shared_place(asked, terminal.environ)
@@ -155,11 +156,6 @@ def salvage(
 
     Says what is left out, and changes nothing in the damaged one.
     """
-    from reconciler.app.ledger import Asked, find
-    from reconciler.cli.command import now
-    from reconciler.ledger.doctor import salvage as write
-    from reconciler.views.text.ledger import salvaged_lines
-
     path = find(Asked(where, stack, Terminal.of(ctx).ledger))
     found = write(path, to, now())
     Terminal.of(ctx).result(DataFormat.TEXT, text=lambda: salvaged_lines(path, to, found))
@@ -174,10 +170,6 @@ def unlock(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> ExitCode:
     """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
-    from reconciler.cli.command import now
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.views.text.ledger import holder_lines, unlocked_lines
-
     terminal = Terminal.of(ctx)
     with closing(_unlocking(located(Terminal.of(ctx), where, stack))) as opened:
         holder = opened.holder(now())
@@ -201,7 +193,4 @@ def unlock(
 
 def _unlocking(location: Location) -> Ledger:
     """The ledger for breaking its lease; none is made."""
-    from reconciler.ledger.location import open_at
-    from reconciler.ledger.sqlite import open_ledger
-
     return open_at(location) if location.path is None else open_ledger(location.path, create=False)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.plan import addresses, plan_stack
+from reconciler.app.planfiles import plan_file
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
@@ -18,10 +20,19 @@ from reconciler.cli.options import (
     TargetOption,
     VarFileOption,
     VarOption,
+    next_command,
 )
+from reconciler.cli.plan_output import show_plan
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.duration import format_instant
 from reconciler.core.text import printable
+from reconciler.plan.plan import drift_only
+from reconciler.plan.saved import signing_key
+from reconciler.views.phrases.plan import drift_summary
 from reconciler.views.text.line import Style, line
+from reconciler.views.text.plan import plan_lines
 
 if TYPE_CHECKING:
     from reconciler.plan.plan import Plan
@@ -66,15 +77,6 @@ def plan(
     Queries the services, compares the answers with what the stack declares, and shows exactly what would be pushed
     and cleared. Changes nothing.
     """
-    from reconciler.app.plan import addresses, plan_stack
-    from reconciler.cli.plan_output import show_plan
-    from reconciler.cli.stack import opened
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
-    from reconciler.plan.plan import drift_only
-    from reconciler.plan.saved import signing_key
-    from reconciler.views.phrases.plan import drift_summary
-    from reconciler.views.text.plan import plan_lines
-
     terminal = Terminal.of(ctx)
     targets = addresses(target)
     if refresh_only and out is not None:
@@ -115,10 +117,6 @@ def save(
     key: str | None = None,
 ) -> None:
     """Write a plan file, signed if there is a key; say how to apply it to the stack with the same variables."""
-    from reconciler.app.planfiles import plan_file
-    from reconciler.cli.options import next_command
-    from reconciler.core.duration import format_instant
-
     terminal.write_file(path, plan_file(plan, key))
     if path == Path("-") or not path.is_file():
         return  # a pipe or a device: there is no file to apply

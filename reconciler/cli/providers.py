@@ -7,6 +7,9 @@ import typer
 from reconciler.cli.command import ExitCode, command_app
 from reconciler.cli.options import DataFormatOption
 from reconciler.cli.terminal import DataFormat, Terminal
+from reconciler.providers.registry import Registry
+from reconciler.views.json.providers import providers_document
+from reconciler.views.text.providers import provider_lines
 
 app = command_app()
 
@@ -14,10 +17,6 @@ app = command_app()
 @app.command()
 def providers(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> ExitCode:
     """List the installed providers, and what each manages."""
-    from reconciler.providers.registry import Registry
-    from reconciler.views.json.providers import providers_document
-    from reconciler.views.text.providers import provider_lines
-
     installed = list(Registry())
     Terminal.of(ctx).result(
         format,

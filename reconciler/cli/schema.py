@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from reconciler.app.schemas import schemas
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.views.json.document import encode
+from reconciler.views.json.published import DOCUMENTS
 from reconciler.views.text.line import line
 
 app = command_app()
@@ -26,10 +29,6 @@ def schema(
 
     It covers the providers that are installed. With --out it is written beside the schema of saved plans.
     """
-    from reconciler.app.schemas import schemas
-    from reconciler.views.json.document import encode
-    from reconciler.views.json.published import DOCUMENTS
-
     terminal = Terminal.of(ctx)
     made = schemas(DOCUMENTS)
     if out is None:

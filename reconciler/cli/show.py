@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.app.ledger import past_run
+from reconciler.app.planfiles import load_plan
+from reconciler.cli.command import ExitCode, command_app, examples, now
 from reconciler.cli.options import FormatOption, FullOption, StackOption, WhereArgument
+from reconciler.cli.plan_output import show_plan
 from reconciler.cli.stack import located
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.views.json.ledger import run_document
+from reconciler.views.markdown.result import run_markdown
+from reconciler.views.phrases.plan import deadline
+from reconciler.views.text.ledger import entry_lines
 from reconciler.views.text.line import line
 
 app = command_app()
@@ -43,9 +51,6 @@ def show(
     A plan is shown with the time until which it can be applied. A plan file that was altered after it was saved is
     refused. Runs come from the ledger: what was sent, and what the service answered.
     """
-    from reconciler.cli.command import now
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-
     terminal = Terminal.of(ctx)
     if Path(what).exists() or Path(what).suffix or len(Path(what).parts) > 1:
         _show_saved(terminal, Path(what), format)
@@ -54,10 +59,6 @@ def show(
         hint = "`reconciler plan --out FILE` saves a plan; `reconciler ledger list` names past runs"
         summary = f"there is no file {what}, and no id of a run looks like that: it is hexadecimal"
         raise DiagnosticError(Diagnostic(summary, hint=hint))
-    from reconciler.app.ledger import past_run
-    from reconciler.views.json.ledger import run_document
-    from reconciler.views.markdown.result import run_markdown
-    from reconciler.views.text.ledger import entry_lines
 
     found = past_run(what, located(terminal, where, stack), now())
     terminal.result(
@@ -76,11 +77,6 @@ def _is_run(text: str) -> bool:
 
 def _show_saved(terminal: Terminal, path: Path, format: Format) -> None:
     """Write a saved plan, and until when it can be applied."""
-    from reconciler.app.planfiles import load_plan
-    from reconciler.cli.command import now
-    from reconciler.cli.plan_output import show_plan
-    from reconciler.views.phrases.plan import deadline
-
     plan = load_plan(path)
     show_plan(terminal, plan, format)
     until = deadline(plan, now())

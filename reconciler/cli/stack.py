@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.ledger import Asked, locate
+from reconciler.app.plan import inputs
 from reconciler.cli.terminal import Terminal
+from reconciler.core.ledger_url import secrets_of
+from reconciler.session.workspace import open_workspace
 
 if TYPE_CHECKING:
     from reconciler.ledger.location import Location
@@ -31,9 +35,6 @@ def opened(
     Without ``data`` the queries of its expressions are not run: for commands that plan no more than clears.
     ``receiver`` is one that runs with the command. Raises DiagnosticError with everything that is wrong with it.
     """
-    from reconciler.app.plan import inputs
-    from reconciler.session.workspace import open_workspace
-
     values = inputs(terminal.environ, variables, files, terminal.ledger)
     with open_workspace(path, values, data=data, receiver=receiver, parallelism=parallelism) as workspace:
         terminal.redact(workspace.stack.secrets)
@@ -44,8 +45,5 @@ def opened(
 
 def located(terminal: Terminal, where: str, stack: str | None) -> Location:
     """The ledger that a command means. Raises DiagnosticError where there is none, or more than one."""
-    from reconciler.app.ledger import Asked, locate
-    from reconciler.core.ledger_url import secrets_of
-
     terminal.redact(secrets_of(where))
     return locate(Asked(where, stack, terminal.ledger), terminal.environ)

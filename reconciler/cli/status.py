@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.status import stack_status
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.errors import failure
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.signals import stop_on_signal
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import parse_duration
+from reconciler.providers.protocol import ServiceError
+from reconciler.views.json.status import status_document
+from reconciler.views.markdown.status import status_markdown
+from reconciler.views.text.line import BLANK
+from reconciler.views.text.status import status_lines
 
 if TYPE_CHECKING:
     from reconciler.app.status import StackStatus
@@ -47,9 +58,6 @@ def status(
     An alarm is `suppressed` if its service keeps its notifications back: silenced, inhibited or muted. Ctrl-C ends
     --watch with 0.
     """
-    from reconciler.app.status import stack_status
-    from reconciler.cli.stack import opened
-
     terminal = Terminal.of(ctx)
     pause = _pause(watch, every)
     with opened(terminal, path, var, var_file) as workspace:
@@ -62,9 +70,6 @@ def status(
 
 def _pause(watch: bool, every: str | None) -> float:
     """The seconds between two rounds. Raises DiagnosticError."""
-    from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-    from reconciler.core.duration import parse_duration
-
     if every is None:
         return 10.0
     if not watch:
@@ -80,13 +85,6 @@ def _pause(watch: bool, every: str | None) -> float:
 
 def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Format) -> None:
     """Show the status until a signal comes; after the first round a failed query is reported, then tried again."""
-    from reconciler.app.status import stack_status
-    from reconciler.cli.errors import failure
-    from reconciler.cli.signals import stop_on_signal
-    from reconciler.providers.protocol import ServiceError
-    from reconciler.views.text.line import BLANK
-    from reconciler.views.text.status import status_lines
-
     stop = Event()
     repaints = terminal.repaints and format is Format.TEXT
     with stop_on_signal(stop, lambda: None):
@@ -109,10 +107,6 @@ def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Forma
 
 
 def _show(terminal: Terminal, found: StackStatus, format: Format) -> None:
-    from reconciler.views.json.status import status_document
-    from reconciler.views.markdown.status import status_markdown
-    from reconciler.views.text.status import status_lines
-
     terminal.result(
         format,
         text=lambda: status_lines(found),

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from reconciler.checks.check import validate_checks
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import DataFormat, Terminal
+from reconciler.drill.load import validate_drills
+from reconciler.views.json.diagnostic import validation_document
+from reconciler.views.text.diagnostic import validation_lines
 
 app = command_app()
 
@@ -25,12 +30,6 @@ def validate(
 
     Every problem is reported at once, with its place and what to do.
     """
-    from reconciler.checks.check import validate_checks
-    from reconciler.cli.stack import opened
-    from reconciler.drill.load import validate_drills
-    from reconciler.views.json.diagnostic import validation_document
-    from reconciler.views.text.diagnostic import validation_lines
-
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         validate_checks(workspace.stack, workspace.registry.resource_types())

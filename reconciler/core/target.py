@@ -1,6 +1,7 @@
 """Targets: where a provider block points. What is known of a service is known per target (rule 14)."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 from urllib.parse import quote, urlsplit
 
@@ -85,3 +86,14 @@ def _text(settings: BaseModel, name: str) -> str:
 def _plain(text: str) -> str:
     """Without what would not survive in the canonical text."""
     return quote(text, safe="/:,[]@%")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -20,7 +20,7 @@ FORMAT_VERSION: Literal["2.1"] = "2.1"
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class DesiredDocument(_Document):

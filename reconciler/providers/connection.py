@@ -11,9 +11,10 @@ import requests.auth
 from pydantic import BaseModel, SecretStr
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.target import is_loopback
 from reconciler.core.text import SHORTEST_SECRET, Redactor
 from reconciler.providers.auth import authentication, check_allowed_endpoint
-from reconciler.providers.http import Client, is_loopback
+from reconciler.providers.http import Client
 from reconciler.providers.protocol import Limits, ProviderContext
 from reconciler.providers.settings import HuaweiSettings
 

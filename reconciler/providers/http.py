@@ -12,11 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http.client import HTTPException
-from ipaddress import ip_address
 from math import ceil
-from random import random
-from threading import BoundedSemaphore, Event
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -31,10 +29,8 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from reconciler.core.clock import Clock
-from reconciler.core.duration import rough_duration
 from reconciler.core.operation import ServiceErrorDetail
-from reconciler.core.retry import RETRY
+from reconciler.core.target import is_loopback
 from reconciler.core.text import Redactor, sanitize
 from reconciler.providers.protocol import ErrorKind, ServiceError
 from reconciler.providers.response import NestedTooDeeplyError, decode, parse_error
@@ -235,17 +231,6 @@ def _prepared_url(url: str) -> str | None:
     return request.url
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _trusted_by_environment() -> str | bool:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if os.environ.get(name):
@@ -313,32 +298,6 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
 def _system(reasons: list[BaseException]) -> str | None:
     """The operating system's words among them."""
     return next((reason.strerror for reason in reasons if isinstance(reason, OSError) and reason.strerror), None)
-
-
-_Found = TypeVar("_Found")
-
-_log = logging.getLogger(__name__)
-
-
-def retry_read(key: str, query: Callable[[], _Found], clock: Clock, stop: Event | None = None) -> _Found:
-    """What a query of the provider ``key`` finds; it must read its whole response before it returns.
-
-    Repeated while the service is busy (429, 503) and when the connection is cut (502, 504 too); reading is safe to
-    repeat. Raises ServiceError if it fails otherwise, at the last attempt, if the service wants a longer wait than
-    the policy accepts, or if ``stop`` is set while waiting.
-    """
-    stop = stop or Event()
-    for attempt in range(1, RETRY.max_attempts):
-        try:
-            return query()
-        except ServiceError as error:
-            pause = RETRY.pause(attempt, error.retry_after, random)
-            if not (error.kind is ErrorKind.BUSY or error.cut) or pause > RETRY.max_wait:
-                raise
-            _log.warning("%s: %s; querying again in %s", key, error, rough_duration(round(pause * 1000)))
-            if clock.wait(pause, stop):
-                raise
-    return query()
 
 
 def throttle(rate: float) -> Limiter:

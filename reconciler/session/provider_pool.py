@@ -14,9 +14,9 @@ from reconciler.config.yaml.source_map import Value
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
-from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
 from reconciler.providers.registry import Registry
+from reconciler.providers.retry import retry_read
 from reconciler.session.receiver import EMBEDDED_HOOK, RunReceiver
 
 

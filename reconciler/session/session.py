@@ -23,8 +23,8 @@ from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import altered_keys, merge
-from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import Provider, ServiceError
+from reconciler.providers.retry import retry_read
 from reconciler.session.workspace import Workspace
 
 STEP_DEADLINE = 2 * MINUTE

@@ -30,9 +30,9 @@ from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
-from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
+from reconciler.providers.retry import retry_read
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.receiver import RunReceiver

@@ -163,7 +163,7 @@ def test_names_need_no_stack_where_it_is_here(run: Run, tmp_path: Path, monkeypa
 def test_the_report_as_json(run: Run, emulator: Emulator) -> None:
     emulator.put_bcm_alarms(ALARM)
     report: dict[str, Any] = json.loads(run(QUIET + PATH, "--format", "json").out)
-    assert (report["format_version"], report["stack"], report["passed"]) == ("1.0", "smoke", False)
+    assert (report["format_version"], report["stack"], report["passed"]) == ("1.1", "smoke", False)
     assert report["counts"] == {"passed": 1, "failed": 1, "unknown": 0, "interrupted": 0}
     quiet, path = report["checks"]
     assert (quiet["name"], quiet["verdict"], quiet["items"][0]["id"]) == ("quiet", "failed", "a1")

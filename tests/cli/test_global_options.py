@@ -9,13 +9,13 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperOption
 
-from reconciler.cli.app import NAMES, Commands
+from reconciler.cli.app import COMMANDS, Commands
 from reconciler.cli.global_options import LazyArgument, LazyOption
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_parameter_of_every_command_keeps_its_default_unchecked(name: str) -> None:
     command = Commands()[name]
     for each in (command, *getattr(command, "commands", {}).values()):

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from reconciler.core.retry import RetryPolicy
-from reconciler.providers import http
+from reconciler.providers import retry
 from tests.cli.run_cli import reconciler
 from tests.hostile.service import ANSWERS, BCM_ANSWERS, CES_ANSWERS, Answer
 from tests.providers.service import Asked
@@ -118,7 +118,7 @@ def server() -> Iterator[Hostile]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "RETRY", RetryPolicy(base=0.0))
+    monkeypatch.setattr(retry, "RETRY", RetryPolicy(base=0.0))
 
 
 def _asked(connection: socket.socket) -> Asked:

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 import pytest
 import trustme
 
+from reconciler.core.target import is_loopback
 from reconciler.core.text import Redactor
 from reconciler.emulator.settings import wall_clock
 from reconciler.providers import http
 from reconciler.providers.auth import TokenAuth
-from reconciler.providers.http import Client, is_loopback
+from reconciler.providers.http import Client
 from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.service import Reply, in_turn, service
 

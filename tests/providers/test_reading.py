@@ -13,8 +13,8 @@ import pytest
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import ServiceErrorDetail
-from reconciler.providers.http import retry_read
 from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.retry import retry_read
 from tests.providers.aom.objects import STACK, desired, opened, push
 from tests.providers.service import Asked, Reply, in_turn, service
 from tests.providers.test_http import client
