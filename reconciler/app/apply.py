@@ -21,6 +21,7 @@ from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger, RunState
 from reconciler.plan.plan import Plan
+from reconciler.session import saved_plan  # most applies make their plan themselves
 from reconciler.session.workspace import Workspace
 
 
@@ -140,8 +141,6 @@ def _execute(
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
     """A saved plan, if it may be applied; None if nothing of it is left to do."""
-    from reconciler.session import saved_plan  # most applies make their plan themselves
-
     if plan.stack == workspace.stack.name and (
         _is_applied(plan, ledger) or saved_plan.shows_effects(workspace, plan, ledger)
     ):

@@ -128,7 +128,9 @@ def settle(
 
 @app.command()
 def doctor(ctx: typer.Context, where: WhereArgument = ".", stack: StackOption = None) -> ExitCode:
-    """Examine a ledger for damage; of a shared one also whether its store keeps what a ledger needs.
+    """Examine a ledger for damage.
+
+    Of a shared one also whether its store keeps what a ledger needs.
 
     Changes nothing: promises are tried in a stack of their own, which is removed. Exits with 1 if something is wrong.
     """

@@ -20,6 +20,7 @@ from reconciler.cli.listen import (
 )
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
+from reconciler.core.duration import parse_duration
 from reconciler.views.text.line import line
 
 app = command_app()
@@ -168,7 +169,6 @@ def receive(
         terminal.message([line(f"Receiving notifications at {url}; Ctrl-C stops the server.")])
 
     try:
-        from reconciler.core.duration import parse_duration
         from reconciler.receive.server import serve
         from reconciler.receive.settings import Settings
 

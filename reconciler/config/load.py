@@ -10,16 +10,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from reconciler.config.blocks.data import declare_data, results
 from reconciler.config.blocks.head import ledger_place, stack_name
+from reconciler.config.blocks.locals import define_locals
+from reconciler.config.blocks.moved import read_moves
 from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
 from reconciler.config.blocks.validation import report
+from reconciler.config.blocks.variables import declare_variables
 from reconciler.config.config_digest import config_digest
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
 from reconciler.config.expressions.budget import stack_budget
-from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
+from reconciler.config.expressions.compiled import UnresolvedError, check_expressions, compile_value, evaluate_compiled
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
 from reconciler.config.expressions.template import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, Stack
@@ -75,14 +79,10 @@ def _load(
     scope = Scope(env=inputs.environ)
     # What a configuration does not use is not loaded either.
     if found.entries("variables") or inputs.variables or inputs.files:
-        from reconciler.config.blocks.variables import declare_variables
-
         declare_variables(found, inputs, scope, diagnostics)
     name = stack_name(found, sources, scope, diagnostics)
     scope.values["stack"]["name"] = name
     if found.entries("locals"):
-        from reconciler.config.blocks.locals import define_locals
-
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
     ledger = inputs.ledger or inputs.environ.get(VARIABLE) or ledger_place(found, scope, diagnostics)
@@ -98,8 +98,6 @@ def _load(
         return ask(config, providers.configs[config.provider])
 
     if found.entries("data"):
-        from reconciler.config.blocks.data import declare_data, results
-
         data = declare_data(found, schemas, providers, scope, diagnostics)
         scope.values["data"] = results(data, find)
     for section in ("resources", "defaults"):
@@ -108,14 +106,10 @@ def _load(
     desired = expand_resources(found, schemas, providers, scope, diagnostics, kept)
     moves = NO_MOVES
     if "moved" in found.lists:
-        from reconciler.config.blocks.moved import read_moves
-
         moves = read_moves(found, _resource_types(schemas), desired, diagnostics)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
-        from reconciler.config.expressions.compiled import check_expressions
-
         used |= check_expressions(node, scope, diagnostics, DRILLS if section == "drills" else sites.DEFERRED)
     diagnostics.raise_if_errors(shown)
     return Stack(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import unicodedata  # a large table, needed once a service answers with an error
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
@@ -44,8 +45,6 @@ _UNFIT = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 
 def sanitize(text: str, limit: int = MAX_LENGTH) -> str:
     """One line of printable text, of at most ``limit`` characters."""
-    import unicodedata  # a large table, needed once a service answers with an error
-
     text = text[: 4 * limit]
     if not (text.isascii() and text.isprintable()):
         text = "".join(" " if unicodedata.category(char) in _UNFIT else char for char in text)

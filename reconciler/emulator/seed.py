@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from reconciler.emulator.aom.notifications import NotificationRule, parse_rule
 from reconciler.emulator.bcm.store import SeededAlarm, read_alarms
 from reconciler.emulator.fault import Fault, parse_fault
@@ -25,9 +28,6 @@ class Seed:
 
 def read_seed(path: Path | str, now: int) -> Seed:
     """The seed in a YAML or JSON file, relative times counted from ``now``; ValueError, with the file's name, else."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
         text = Path(path).read_text(encoding="utf-8")
         try:

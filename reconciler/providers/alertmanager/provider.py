@@ -24,7 +24,7 @@ from reconciler.providers.alertmanager.data_sources import (
     status_item,
     version_of,
 )
-from reconciler.providers.alertmanager.resource_types import ALERT, ANY_NAME_SINCE, odd_names
+from reconciler.providers.alertmanager.resource_types import ALERT, ANY_NAME_SINCE, odd_names, unmanaged_alert
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.silence import SILENCE
 from reconciler.providers.alertmanager.silence_calls import SilenceCalls
@@ -235,8 +235,6 @@ class AlertmanagerProvider:
 
     def _foreign(self) -> Iterator[UnmanagedAlarm]:
         """The alerts without marks, each once."""
-        from reconciler.providers.alertmanager.resource_types import unmanaged_alert
-
         seen: set[str] = set()
         for found in self._answers([f'{STACK}=""']).values():
             for alert in found:

@@ -12,8 +12,12 @@ from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
-from reconciler.providers.aom.parse import observed
-from reconciler.providers.aom.query import body, paginate, window
+from reconciler.providers.aom.data_sources import (
+    ALARMS,
+    AomQuery,  # models that plans and applies do without
+)
+from reconciler.providers.aom.parse import active, observed, unmanaged_alarm
+from reconciler.providers.aom.query import DataQuery, body, paginate, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, MANDATORY, AomType
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
@@ -98,9 +102,6 @@ class AomProvider:
             yield from self._unmarked(unmanaged_alarm, span)
 
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
-        from reconciler.providers.aom.data_sources import ALARMS
-        from reconciler.providers.aom.parse import unmanaged_alarm
-
         named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
         metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
         query = ALARMS.model.model_validate({**named, "metadata": metadata})
@@ -110,9 +111,6 @@ class AomProvider:
                 yield found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
-        from reconciler.providers.aom.data_sources import AomQuery  # models that plans and applies do without
-        from reconciler.providers.aom.query import DataQuery
-
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
         return DataQuery(self._settings, self._client).find(source, query, details, self._now())
@@ -152,8 +150,6 @@ class AomProvider:
 
     def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
         """The targets of clears of unmanaged alarms, if they are still active."""
-        from reconciler.providers.aom.parse import active
-
         targets = {operation.target: operation.address for operation, _ in clears}
         keys = [key for key in _NAMED if all(key in metadata for _, metadata in clears)]
         narrow = {key: {metadata[key] for _, metadata in clears} for key in keys} if len(clears) <= MAX_FILTERED else {}

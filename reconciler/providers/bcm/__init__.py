@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from reconciler.core.data_source import DataSource, ItemField
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.text import Redactor
 from reconciler.providers.bcm.query import FIELDS, BcmAlarmsQuery
 from reconciler.providers.bcm.settings import BcmSettings
 from reconciler.providers.protocol import Provider, ProviderContext
@@ -36,7 +37,6 @@ class Bcm:
     data_sources: Mapping[str, DataSource] = {BcmAlarms.name: BcmAlarms()}
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
-        from reconciler.core.text import Redactor
         from reconciler.providers.bcm.provider import BceAuth, BcmProvider
         from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url, warn_of_short_secrets
 

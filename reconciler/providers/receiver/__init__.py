@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from reconciler.core.data_source import DataSource, ItemField
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.text import Redactor
 from reconciler.providers.protocol import Provider, ProviderContext
 from reconciler.providers.receiver.query import FIELDS, DeliveriesQuery
 from reconciler.providers.receiver.settings import LISTEN, ReceiverSettings
@@ -36,7 +37,6 @@ class Receiver:
     data_sources: Mapping[str, DataSource] = {Deliveries.name: Deliveries()}
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
-        from reconciler.core.text import Redactor
         from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
         from reconciler.providers.receiver.provider import BearerAuth, ReceiverProvider
 
