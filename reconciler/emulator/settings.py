@@ -100,6 +100,8 @@ class Settings:
     smn_duplicates: int = 0
     """How often each message comes again although it was answered."""
     smn_retry_after: int = 1_000
+    smn_block: int = 300_000
+    """How long an endpoint gets nothing after a message was given up."""
 
     # HTTPS
     tls_certificate: Path | str | None = None

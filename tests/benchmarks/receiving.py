@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.row import Row, alone
-from tests.receive.load import Load, send
+from tests.receive.load import Load, peak, send, stored_keys
 
 NAME = "receiving"
 
@@ -46,16 +46,11 @@ def _measure(seconds: int, rate: float | None) -> tuple[Load, str]:
         try:
             assert process.stdout is not None
             load = send(process.stdout.readline().strip(), "bench", connections=32, seconds=seconds, rate=rate)
-            return load, _peak(process.pid)
+            memory = peak(process.pid)
         finally:
             process.terminate()
             process.communicate(timeout=30)
-
-
-def _peak(pid: int) -> str:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return "an unknown amount"
-    kilobytes = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), "0")
-    return f"{int(kilobytes) / 1024:.0f} MiB"
+        stored = stored_keys(Path(directory) / "receiver.db")
+        if stored != set(load.answered):
+            raise RuntimeError(f"{len(load.answered):,} were answered, and {len(stored):,} are stored")
+        return load, "an unknown amount" if memory is None else f"{memory / 1024:.0f} MiB"

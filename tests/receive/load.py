@@ -6,7 +6,11 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from reconciler.receive.sqlite import SqliteStore
+from reconciler.receive.store import Query
 
 
 @dataclass(slots=True)
@@ -84,3 +88,23 @@ async def _send(url: str, name: str, connections: int, seconds: float, rate: flo
     await asyncio.gather(*map(work, range(connections)))
     load.seconds = time.monotonic() - begun
     return load
+
+
+def stored_keys(path: Path) -> set[str | None]:
+    """The keys of all deliveries in a receiver's database."""
+    store = SqliteStore(path)
+    found, after = set[str | None](), 0
+    while deliveries := store.find(Query(after=after, limit=1_000)).deliveries:
+        found |= {alert.key for each in deliveries for alert in each.alerts}
+        after = deliveries[-1].id
+    store.close()
+    return found
+
+
+def peak(pid: int) -> int | None:
+    """The most memory (KiB) that a process has held; None where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), None)

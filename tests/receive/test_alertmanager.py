@@ -1,11 +1,15 @@
-"""The real Alertmanager sends to a receiver: each course that a notification takes ends in the right word."""
+"""The real Alertmanager sends to a receiver: each course that a notification takes ends in the right word.
+
+Each holds with an Alertmanager alone and with two that know each other.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,7 +37,7 @@ WAIT = "200ms"
 
 
 class Site:
-    """A receiver that can be stopped and started, and an Alertmanager with routes to it by the label ``route``."""
+    """A receiver that can be stopped and started, and Alertmanagers with routes to it by the label ``route``."""
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
@@ -45,7 +49,11 @@ class Site:
         provider = PROVIDER.open("receiver", settings, ProviderContext("test", CLOCK.now))
         assert isinstance(provider, ReceiverProvider)
         self.provider = provider
-        self.alertmanager: Alertmanager
+        self.servers: Sequence[Alertmanager] = ()
+        self.steady: Site | None = None
+        """A receiver that is never stopped, behind a gateway that answers later than Alertmanager waits."""
+        self.pushed_to_steady = 0
+        """When an alert for it was pushed: what becomes of it takes long, so it goes first."""
 
     def start(self) -> None:
         self._running.enter_context(running_receiver(Settings(db=self._db, token=TOKEN), port=self.port))
@@ -62,17 +70,22 @@ class Site:
         return list(answer.json()["deliveries"])
 
 
-def config(port: int, flaky: str = "http://127.0.0.1:9") -> dict[str, Any]:
+def config(port: int, gateway: str = "http://127.0.0.1:9") -> dict[str, Any]:
     url = f"http://127.0.0.1:{port}/alertmanager"
     hooks = {
         "oncall": {"url": url},
         "backup": {"url": url},
         "few": {"url": url, "max_alerts": 1},
         "again": {"url": url},
-        "flaky": {"url": flaky},
+        "patient": {"url": url},
+        "doomed": {"url": url},
+        **{name: {"url": f"{gateway}/{name}"} for name in GATEWAY},
     }
     routes = [{"receiver": name, "matchers": [f"route={name}"]} for name in hooks if name != "oncall"]
-    routes[2] |= {"group_interval": WAIT, "repeat_interval": "300ms"}
+    by_name = {route["receiver"]: route for route in routes}
+    by_name["again"] |= {"group_interval": WAIT, "repeat_interval": "300ms"}
+    by_name["patient"] |= {"group_wait": "1500ms"}
+    by_name["doomed"] |= {"group_wait": "5m"}
     return {
         "route": {
             "receiver": "oncall",
@@ -82,25 +95,48 @@ def config(port: int, flaky: str = "http://127.0.0.1:9") -> dict[str, Any]:
             "repeat_interval": "1h",
             "routes": routes,
         },
+        "inhibit_rules": [{"source_matchers": ["alertname=storm"], "target_matchers": ["inhibited_by=storm"]}],
         "receivers": [
             {"name": name, "webhook_configs": [{"send_resolved": True, **hook}]} for name, hook in hooks.items()
         ],
     }
 
 
+GATEWAY = ("flaky", "refusing", "slow_to_answer", "slow_to_deliver", "slower_than_the_sender_waits")
+PATIENCE_S = 10
+"""Seconds that Alertmanager waits at least for the answer to a notification."""
+
+
 @contextmanager
-def answering_500_once(port: int) -> Iterator[str]:
-    """A gateway before a receiver that loses the first answer."""
-    lost: list[int] = []
+def gateway(port: int, steady_port: int) -> Iterator[str]:
+    """A gateway before a receiver that treats what it gets as its paths say; the first request of a path is special."""
+    requested: Counter[str] = Counter()
+    over = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            name = self.path.strip("/")
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = requests.post(f"http://127.0.0.1:{port}/alertmanager", data=body, timeout=10)
-            self.send_response(answer.status_code if lost else 500)
-            lost.append(answer.status_code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            requested[name] += 1
+            first = requested[name] == 1
+            if name == "refusing" and requested[name] <= 2:
+                self._answer(500)
+                return
+            if name == "slow_to_deliver":
+                over.wait(1.5)
+            behind = steady_port if name == "slower_than_the_sender_waits" else port
+            answer = requests.post(f"http://127.0.0.1:{behind}/alertmanager", data=body, timeout=10)
+            if name == "slow_to_answer":
+                over.wait(1)
+            if name == "slower_than_the_sender_waits" and first:
+                over.wait(PATIENCE_S + 2)
+            self._answer(500 if name == "flaky" and first else answer.status_code)
+
+        def _answer(self, status: int) -> None:
+            with suppress(OSError):  # the sender has given up
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
@@ -109,22 +145,30 @@ def answering_500_once(port: int) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="module", params=["alone", "two"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("site")
-    made = Site(directory)
+    made, steady = Site(directory), Site(tmp_path_factory.mktemp("steady"))
     made.start()
-    with answering_500_once(made.port) as flaky, alertmanager(directory / "am", config(made.port, flaky)) as server:
-        made.alertmanager = server
+    steady.start()
+    made.steady = steady
+    with gateway(made.port, steady.port) as url, ExitStack() as running:
+        if request.param == "two":
+            made.servers = running.enter_context(alertmanager_cluster(directory / "am", config(made.port, url)))
+        else:
+            made.servers = [running.enter_context(alertmanager(directory / "am", config(made.port, url)))]
+        made.pushed_to_steady = push(made, alert("slower", "w1", route="slower_than_the_sender_waits"))
         yield made
     made.stop()
+    steady.stop()
 
 
 def alert(name: str, key: str, ended: bool = False, **labels: str) -> dict[str, Any]:
@@ -137,11 +181,18 @@ def alert(name: str, key: str, ended: bool = False, **labels: str) -> dict[str, 
     }
 
 
-def push(server: Alertmanager, *alerts: dict[str, Any]) -> int:
-    """Send alerts; the time before."""
+def push(site: Site, *alerts: dict[str, Any]) -> int:
+    """Send alerts to each Alertmanager, as Prometheus does; the time before."""
     since = CLOCK.now()
-    requests.post(f"{server.url}/api/v2/alerts", json=alerts, timeout=10).raise_for_status()
+    for server in site.servers:
+        requests.post(f"{server.url}/api/v2/alerts", json=alerts, timeout=10).raise_for_status()
     return since
+
+
+def shown(server: Alertmanager, key: str) -> dict[str, Any] | None:
+    """The alert with a key, as an Alertmanager shows it."""
+    found = requests.get(f"{server.url}/api/v2/alerts", params={"filter": f"key={key}"}, timeout=10).json()
+    return dict(found[0]) if found else None
 
 
 def fired(key: str, since: int) -> Awaited:
@@ -156,22 +207,22 @@ def wait(proof: DeliveryProof, awaited: Awaited) -> DeliveryOutcome:
 
 def test_an_alert_that_is_notified_and_so_is_its_end_is_delivered(site: Site) -> None:
     proof = site.proof(within="20s", resolved=True, receiver="oncall", at_most=1)
-    assert wait(proof, fired("d1", push(site.alertmanager, alert("delivered", "d1")))).status == "delivered"
-    cleared = push(site.alertmanager, alert("delivered", "d1", ended=True))
+    assert wait(proof, fired("d1", push(site, alert("delivered", "d1")))).status == "delivered"
+    cleared = push(site, alert("delivered", "d1", ended=True))
     assert wait(proof, Awaited("resolved", frozenset(["d1"]), cleared)).status == "delivered"
     assert [each.status for each in proof.conclude()] == ["delivered", "delivered"]
 
 
 def test_alerts_that_are_grouped_are_each_delivered_by_one_notification(site: Site) -> None:
     proof = site.proof(within="20s", at_most=1)
-    since = push(site.alertmanager, alert("grouped", "g1"), alert("grouped", "g2"))
+    since = push(site, alert("grouped", "g1"), alert("grouped", "g2"))
     assert [wait(proof, fired(key, since)).status for key in ("g1", "g2")] == ["delivered", "delivered"]
     assert site.deliveries("g1")[0]["id"] == site.deliveries("g2")[0]["id"]
 
 
 def test_an_alert_that_is_notified_again_is_doubled(site: Site) -> None:
     proof = site.proof(within="20s", at_most=1)
-    since = push(site.alertmanager, alert("again", "a1", route="again"))
+    since = push(site, alert("again", "a1", route="again"))
     wait(proof, fired("a1", since))
     until(lambda: sum(each["count"] for each in site.deliveries("a1")) > 1)
     [outcome] = proof.conclude()
@@ -187,26 +238,76 @@ def test_an_alert_that_is_silenced_proves_nothing(site: Site) -> None:
         "createdBy": "test",
         "comment": "test",
     }
-    requests.post(f"{site.alertmanager.url}/api/v2/silences", json=silence, timeout=10).raise_for_status()
+    requests.post(f"{site.servers[0].url}/api/v2/silences", json=silence, timeout=10).raise_for_status()
+    for server in site.servers:
+        until(lambda server=server: requests.get(f"{server.url}/api/v2/silences", timeout=10).json())
     proof = site.proof(within="1s", receiver="oncall")
-    assert wait(proof, fired("s1", push(site.alertmanager, alert("silenced", "s1")))).status == "missing"
-    shown = requests.get(f"{site.alertmanager.url}/api/v2/alerts", params={"filter": "key=s1"}, timeout=10).json()
-    proof.suppressed(f"silenced by {shown[0]['status']['silencedBy'][0]}")
+    assert wait(proof, fired("s1", push(site, alert("silenced", "s1")))).status == "missing"
+    found = shown(site.servers[-1], "s1")
+    assert found is not None
+    proof.suppressed(f"silenced by {found['status']['silencedBy'][0]}")
     [outcome] = proof.conclude()
     assert outcome.status == "not provable"
     assert "silenced by" in outcome.reason
 
 
+def test_an_alert_that_is_inhibited_proves_nothing(site: Site) -> None:
+    push(site, alert("storm", "i0"))
+    for server in site.servers:
+        until(lambda server=server: shown(server, "i0"))
+    proof = site.proof(within="1s", receiver="oncall")
+    since = push(site, alert("inhibited", "i1", inhibited_by="storm"))
+    assert wait(proof, fired("i1", since)).status == "missing"
+    found = shown(site.servers[-1], "i1")
+    assert found is not None
+    assert found["status"]["state"] == "suppressed"
+    proof.suppressed(f"inhibited by {found['status']['inhibitedBy'][0]}")
+    [outcome] = proof.conclude()
+    assert (outcome.status, "inhibited by" in outcome.reason) == ("not provable", True)
+
+
+def late(site: Site, key: str, name: str, route: str) -> DeliveryOutcome:
+    """What becomes of an alert that arrives, but not within its time."""
+    proof = site.proof(within="300ms", receiver=route)
+    assert wait(proof, fired(key, push(site, alert(name, key, route=route)))).status == "missing"
+    until(lambda: site.deliveries(key))
+    [outcome] = proof.conclude()
+    return outcome
+
+
+def test_an_alert_that_its_group_waits_with_for_too_long_is_late(site: Site) -> None:
+    outcome = late(site, "p1", "delayed", "patient")
+    assert (outcome.status, (outcome.after or 0) >= 1_000) == ("late", True), outcome.reason
+
+
+def test_an_alert_that_the_receiver_refuses_at_first_is_late_or_in_time_as_its_limit_says(site: Site) -> None:
+    proof = site.proof(within="20s", at_most=1)
+    since = CLOCK.now()
+    outcome = late(site, "e1", "refused", "refusing")
+    assert outcome.status == "late", outcome.reason
+    assert wait(proof, fired("e1", since)).status == "delivered", "the sender tries again after 500"
+
+
+def test_an_alert_that_is_slow_to_arrive_is_late(site: Site) -> None:
+    assert late(site, "l1", "slow", "slow_to_deliver").status == "late"
+
+
+def test_an_alert_whose_receiver_answers_slowly_is_delivered_once(site: Site) -> None:
+    proof = site.proof(within="20s", at_most=1)
+    wait(proof, fired("l2", push(site, alert("slow_answer", "l2", route="slow_to_answer"))))
+    assert [each.status for each in proof.conclude()] == ["delivered"]
+
+
 def test_an_alert_that_goes_to_another_receiver_is_missing_at_the_one_expected(site: Site) -> None:
     proof = site.proof(within="1s", receiver="oncall")
-    wait(proof, fired("r1", push(site.alertmanager, alert("routed", "r1", route="backup"))))
+    wait(proof, fired("r1", push(site, alert("routed", "r1", route="backup"))))
     [outcome] = proof.conclude()
     assert (outcome.status, "(but at backup)" in outcome.reason) == ("missing", True)
 
 
 def test_an_alert_that_was_delivered_although_the_sender_was_told_500_is_doubled(site: Site) -> None:
     proof = site.proof(within="20s", at_most=1)
-    wait(proof, fired("f1", push(site.alertmanager, alert("flaky", "f1", route="flaky"))))
+    wait(proof, fired("f1", push(site, alert("flaky", "f1", route="flaky"))))
     until(lambda: sum(each["count"] for each in site.deliveries("f1")) > 1)
     [outcome] = proof.conclude()
     assert outcome.status == "doubled", outcome.reason
@@ -215,7 +316,7 @@ def test_an_alert_that_was_delivered_although_the_sender_was_told_500_is_doubled
 def test_an_alert_that_waits_for_a_receiver_that_is_down_proves_nothing_then_and_arrives_later(site: Site) -> None:
     site.stop()
     proof = site.proof(within="800ms")
-    outcome = wait(proof, fired("b1", push(site.alertmanager, alert("restarted", "b1"))))
+    outcome = wait(proof, fired("b1", push(site, alert("restarted", "b1"))))
     assert (outcome.status, "could not be queried" in outcome.reason) == ("not provable", True)
     site.start()
     until(lambda: site.deliveries("b1"))
@@ -227,28 +328,53 @@ def test_an_alert_that_waits_for_a_receiver_that_is_down_proves_nothing_then_and
 
 def test_an_alert_that_the_sender_left_out_proves_nothing(site: Site) -> None:
     proof = site.proof(within="1s")
-    since = push(site.alertmanager, alert("few", "t1", route="few"), alert("few", "t2", route="few"))
+    since = push(site, alert("few", "t1", route="few"), alert("few", "t2", route="few"))
     found = [wait(proof, fired(key, since)).status for key in ("t1", "t2")]
     assert sorted(found) == ["delivered", "not provable"]
 
 
-def test_two_alertmanagers_notify_once(tmp_path: Path) -> None:
+def test_an_alert_whose_receiver_answers_later_than_the_sender_waits_is_doubled(site: Site) -> None:
+    steady = site.steady
+    assert steady is not None
+    proof = steady.proof(within="20s", at_most=1)
+    wait(proof, fired("w1", site.pushed_to_steady))
+    until(lambda: sum(each["count"] for each in steady.deliveries("w1")) > 1)
+    [outcome] = proof.conclude()
+    assert outcome.status == "doubled", outcome.reason
+
+
+def test_an_alert_whose_only_alertmanager_is_killed_before_it_notifies_is_missing(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.start()
+    with alertmanager(tmp_path / "am", config(site.port)) as server:
+        site.servers = [server]
+        proof = site.proof(within="1s", receiver="doomed")
+        since = push(site, alert("killed", "k1", route="doomed"))
+        server.kill()
+        wait(proof, fired("k1", since))
+        server.start()
+        [outcome] = proof.conclude()
+        assert outcome.status == "missing", outcome.reason
+    site.stop()
+
+
+def test_two_alertmanagers_notify_once_and_if_one_is_killed_the_other_does(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.start()
     with alertmanager_cluster(tmp_path / "am", config(site.port)) as servers:
+        site.servers = servers
         proof = site.proof(within="20s", at_most=1)
-        raised = alert("cluster", "c1")
-        since = CLOCK.now()
-        for server in servers:
-            push(server, raised)
-        assert wait(proof, fired("c1", since)).status == "delivered"
+        assert wait(proof, fired("c1", push(site, alert("cluster", "c1")))).status == "delivered"
         time.sleep(1.5)  # the second waits a second for the first before it would notify too
         assert [each.status for each in proof.conclude()] == ["delivered"]
+        since = push(site, alert("survives", "c2", route="patient"))
+        servers[0].kill()
+        assert wait(site.proof(within="20s", receiver="patient"), fired("c2", since)).status == "delivered"
     site.stop()
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not condition():
         assert time.monotonic() < deadline, "it did not become true"
         time.sleep(0.02)

@@ -27,6 +27,7 @@ from reconciler.receive.smn.message import SmnError, read_message
 from tests.cli.run_cli import reconciler
 from tests.emulator.calls import metadata
 from tests.receive.receivers import ADDRESS, KEY, TOKEN, Receiver
+from tests.servers.webhook import webhook_receiver
 
 TOPIC = "urn:smn:cn-north-4:p1:alarms"
 OTHER = "urn:smn:cn-north-4:p1:other"
@@ -59,9 +60,10 @@ class Smn:
         path = f"/v2/p1/notifications/topics/{topic}/publish"
         return str(self.call("POST", path, {"subject": subject, "message": message})["message_id"])
 
-    def attempts(self, kind: str = "Notification") -> list[int | None]:
+    def attempts(self, kind: str = "Notification", message_id: str | None = None) -> list[int | None]:
         found = self.call("GET", "/admin/smn/attempts")["attempts"]
-        return [each["status"] for each in found if each["type"] == kind]
+        mine = [each for each in found if message_id in (None, each["message_id"])]
+        return [each["status"] for each in mine if each["type"] == kind]
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -169,6 +171,23 @@ def test_a_message_that_the_receiver_cannot_take_now_is_sent_again_and_stored(
         smn.publish(f"reconciler_key=k{number}")
     until(lambda: len(receiver.deliveries()) == 8)
     assert 503 in smn.attempts(), "only a few at once are taken"
+
+
+@pytest.mark.parametrize("smn", [{"smn_block": 2_000}], indirect=True)
+def test_an_endpoint_that_refuses_a_message_to_the_last_is_blocked_for_a_while(smn: Smn) -> None:
+    with webhook_receiver() as hook:
+        smn.subscribe(f"{hook.url}/smn")
+        [confirmation] = until(lambda: hook.deliveries_to("/smn"))
+        assert requests.get(confirmation.payload["subscribe_url"], verify=smn.ca, timeout=30).ok
+        hook.answer("/smn", *[503] * 7)
+        lost = smn.publish("lost")
+        until(lambda: smn.attempts() == [503] * 7)
+        dropped = smn.publish("dropped")
+        until(lambda: smn.attempts() == [*[503] * 7, None])
+        until(lambda: smn.attempts(message_id=smn.publish("again"))[-1:] == [200])
+        found = smn.call("GET", "/admin/smn/attempts")["attempts"]
+        assert {each["message_id"] for each in found if each["status"] == 503} == {lost}
+        assert [each["blocked"] for each in found if each["message_id"] == dropped] == [True]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +306,23 @@ checks:
     canary: {{event_severity: Critical}}
     expect: {{delivered: {{within: 20s, resolved: true, receiver: "{topic}", at_most: 1}}}}
 """
+
+
+@pytest.mark.parametrize("smn", [{"notifications": (RULE,)}], indirect=True)
+def test_a_subscriber_that_is_blocked_keeps_the_others_from_nothing(
+    smn: Smn, subscribed: Receiver, tmp_path: Path
+) -> None:
+    with webhook_receiver() as hook:
+        smn.subscribe(f"{hook.url}/smn")
+        [confirmation] = until(lambda: hook.deliveries_to("/smn"))
+        assert requests.get(confirmation.payload["subscribe_url"], verify=smn.ca, timeout=30).ok
+        hook.answer("/smn", *[503] * 7)
+        smn.publish("lost at one, arrived at the other")
+        until(lambda: smn.attempts().count(503) == 7)
+        text = STACK.format(smn=smn, receiver=subscribed, token=TOKEN, topic=TOPIC)
+        (tmp_path / "stack.yaml").write_text(text)
+        assert reconciler("check", tmp_path).code == 0, "the other subscriber is not blocked"
+        assert len(hook.deliveries_to("/smn")) == 1 + 7, "nothing more came here"
 
 
 @pytest.mark.parametrize("smn", [{"notifications": (RULE,)}], indirect=True)

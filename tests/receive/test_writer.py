@@ -143,14 +143,21 @@ def test_a_receiver_that_is_killed_loses_nothing_that_it_answered(tmp_path: Path
         assert process.stdout is not None
         process.stdout.close()
     assert len(answered) > 100
-    store = SqliteStore(tmp_path / "receiver.db")
-    stored, after = set[str | None](), 0
-    while deliveries := store.find(Query(after=after, limit=1_000)).deliveries:
-        stored |= {alert.key for each in deliveries for alert in each.alerts}
-        after = deliveries[-1].id
-    store.close()
+    stored = load.stored_keys(tmp_path / "receiver.db")
     assert set(answered) <= stored
     assert len(stored) <= len(answered) + 2 * 16, "at most one unanswered for each connection"
+
+
+def test_a_thousand_deliveries_a_second_are_stored_without_loss_in_bounded_memory(tmp_path: Path) -> None:
+    """The benchmarks send for thirty seconds, and check the same."""
+    process, url = serving(tmp_path / "receiver.db")
+    sent = load.send(url, "steady", connections=32, seconds=3, rate=1_000)
+    memory = load.peak(process.pid)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert (sent.refused, len(sent.answered) > 100) == (0, True)
+    assert load.stored_keys(tmp_path / "receiver.db") == set(sent.answered)
+    assert memory is None or memory < 256 * 1024
 
 
 def _kill_after(process: subprocess.Popen[str], seconds: float) -> None:

@@ -41,6 +41,11 @@ class WebhookReceiver:
         with self._lock:
             return [each for each in self._deliveries if group_labels.items() <= each.payload["groupLabels"].items()]
 
+    def deliveries_to(self, path: str) -> list[Delivery]:
+        """Those that came so far to a path."""
+        with self._lock:
+            return [each for each in self._deliveries if each.path == path]
+
     def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
         with self._lock:
             status = self._statuses[path].popleft() if self._statuses[path] else 200

@@ -54,6 +54,8 @@ class Attempt:
     certificate: str
     """Where the message says that its certificate is."""
     status: int | None
+    blocked: bool = False
+    """It was not made: the endpoint has failed too often, and the message is lost."""
 
 
 class SmnService:
@@ -67,6 +69,7 @@ class SmnService:
         self._attempts: list[Attempt] = []
         self._due: list[tuple[int, int, str, str, str, str]] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._blocked: dict[str, int] = {}
         self._count = 0
         self._published = asyncio.Event()
         self._subscribe_endpoints()
@@ -135,7 +138,7 @@ class SmnService:
     def reset(self) -> None:
         for task in self._sending:
             task.cancel()
-        for kept in (self._topics, self._subscriptions, self._attempts, self._due):
+        for kept in (self._topics, self._subscriptions, self._attempts, self._due, self._blocked):
             kept.clear()
         self._subscribe_endpoints()
 
@@ -185,13 +188,17 @@ class SmnService:
             "X-SMN-TOPIC-URN": subscription.topic_urn,
             "X-SMN-SUBSCRIPTION-URN": subscription.subscription_urn,
         }
+        about = (body["type"], body["message_id"], subscription.endpoint, body["signing_cert_url"])
+        if self._clock.now() < self._blocked.get(subscription.endpoint, 0):
+            self._attempts.append(Attempt(self._clock.now(), *about, None, blocked=True))
+            return
         for _ in range(1 + RETRIES):
             status = await asyncio.to_thread(_post, subscription.endpoint, dump(body), headers)
-            attempt = (body["type"], body["message_id"], subscription.endpoint, body["signing_cert_url"], status)
-            self._attempts.append(Attempt(self._clock.now(), *attempt))
+            self._attempts.append(Attempt(self._clock.now(), *about, status))
             if status is None or status < 500:
                 return
             await asyncio.sleep(self._settings.smn_retry_after / 1000)
+        self._blocked[subscription.endpoint] = self._clock.now() + self._settings.smn_block
 
     def _confirmation(self, subscription: Subscription) -> dict[str, str]:
         text = f"You are invited to subscribe to topic: {subscription.topic_urn}. Visit subscribe_url to confirm."
