@@ -48,7 +48,8 @@ UPDATE operations SET status = 'done', ended_at = ?, answer = NULL WHERE key IN 
 """
 
 _TOLD = """
-UPDATE operations SET status = ?, ended_at = ?, answer = ?, service_id = coalesce(?, service_id) WHERE key = ?
+UPDATE operations SET status = ?1, ended_at = ?2, answer = ?3, service_id = coalesce(?4, service_id)
+WHERE key = ?5 AND (?1 = 'done' OR status IS NOT 'done')
 """
 
 _CONFIRM = """
@@ -181,7 +182,7 @@ class _Pending:
             standing = self._standings.get(key)
             if standing is None:
                 self._connection.execute(_TOLD, (status, at, answer, id, key))
-            else:
+            elif status == "done" or standing.status != "done":  # a run that lost its lease may tell late
                 standing.status, standing.ended_at, standing.answer = status, at, answer
                 standing.id = standing.id if id is None else id
 

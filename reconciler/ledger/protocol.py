@@ -198,7 +198,9 @@ class Ledger(Protocol):
         """
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
-        """Journal what became of operations."""
+        """Journal what became of operations. One that is done stays done until it is begun again: a run that lost its
+        lease may still tell what became of its own attempt, which another run has completed meanwhile.
+        """
 
     def confirm(self, keys: Iterable[str], now: int, shown: Mapping[str, str] = MappingProxyType({})) -> None:
         """Journal that the service shows the effect of these; ``shown`` maps those that push alarms to the digest of

@@ -155,8 +155,8 @@ class Journal(RuleBasedStateMachine):
             self.now,
         )
         for key, status, error, id in {outcome[0]: outcome for outcome in outcomes}.values():
-            if key in self.known:
-                known = self.known[key]
+            known = self.known.get(key)
+            if known is not None and (status is Status.DONE or known.status is not Status.DONE):
                 self.known[key] = replace(
                     known,
                     status=status,
