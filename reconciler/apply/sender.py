@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from reconciler.apply.verify import DeniedError, read_back
 from reconciler.core.clock import Clock
-from reconciler.core.duration import rough_duration
+from reconciler.core.duration import SECOND, rough_duration
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
 from reconciler.core.retry import RETRY, poll_intervals
-from reconciler.providers.protocol import ErrorKind, Limits, Provider, ServiceError
+from reconciler.providers.protocol import ErrorKind, Limits, Provider, ServiceError, called_before_requests
 
 
 def batches(operations: Sequence[Operation], limits: Limits) -> Iterator[list[Operation]]:
@@ -41,6 +41,10 @@ def _split(group: list[Operation], size: int, room: int) -> Iterator[list[Operat
         used += weight
     if batch:
         yield batch
+
+
+MAX_DEPARTURE = SECOND
+"""How long (ms) after the step that let its operations be sent a request may leave at the latest."""
 
 
 class Attempt(NamedTuple):
@@ -100,9 +104,10 @@ class Sender:
         operations = self._in_time(operations)
         if not operations:
             return []
-        self.context.begin(operations)
+        beginning = _Beginning(self.context, operations)
         try:
-            ids = self.provider.send(operations)
+            with called_before_requests(beginning.renew_if_late):
+                ids = self.provider.send(operations)
         except ServiceError as error:
             return self._answer(Attempt(operations, attempt.number), error)
         self.context.emit(
@@ -228,6 +233,24 @@ def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:
     if len(operations) < 2:
         return [Attempt(operations)] if operations else []
     return [Attempt(half) for half in halves(operations)]
+
+
+class _Beginning:
+    """The step that lets operations be sent; taken again if their request leaves late, after a wait for its turn, for
+    a token, or of a process that was stopped.
+    """
+
+    def __init__(self, context: SendContext, operations: Sequence[Operation]) -> None:
+        self._context, self._operations = context, operations
+        self._begin()
+
+    def renew_if_late(self) -> None:
+        if self._context.clock.monotonic() - self._at > MAX_DEPARTURE:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._at = self._context.clock.monotonic()
+        self._context.begin(self._operations)
 
 
 class _Ticket:

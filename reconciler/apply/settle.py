@@ -7,6 +7,7 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.options import Progress
+from reconciler.apply.sender import MAX_DEPARTURE
 from reconciler.apply.verify import observe_effects, read_back, shown_contents, verify, visible_operations
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
@@ -36,7 +37,8 @@ def settling_window(attempt: InFlight, limits: Limits, operation: Operation) -> 
     """
     if operation.verb is Verb.CLEAR or (operation.occurrence is None and not limits.revives):
         return 0
-    window = limits.visible_within + (0 if attempt.sender_is_dead else limits.request_timeout)
+    request = 0 if attempt.sender_is_dead else MAX_DEPARTURE + limits.request_timeout
+    window = limits.visible_within + request
     return max(0, window - attempt.age)
 
 

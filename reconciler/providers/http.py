@@ -32,7 +32,7 @@ from urllib3.exceptions import (
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.target import is_loopback
 from reconciler.core.text import Redactor, sanitize
-from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.protocol import ErrorKind, ServiceError, about_to_send
 from reconciler.providers.response import NestedTooDeeplyError, decode, parse_error
 from reconciler.providers.transport import DeadlineAdapter, ReceivedTooMuchError, exchange
 
@@ -161,10 +161,13 @@ class Client:
                 self._throttle.try_acquire()
             begun = time.monotonic()
             try:
+                prepared = self._prepare(method, url, sent, body)
+                if not reading:
+                    about_to_send()
                 with (
                     exchange(self._timeout, MAX_RECEIVED),
                     self._session.send(
-                        self._prepare(method, url, sent, body),
+                        prepared,
                         stream=True,
                         timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
                         verify=self._verify,

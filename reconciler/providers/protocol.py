@@ -1,6 +1,8 @@
 """The protocol between the reconciler and a service: what a provider must implement, and why."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -60,6 +62,27 @@ class ServiceError(Exception):
         self.kind = kind
         self.detail = detail
         self.retry_after = retry_after
+
+
+_departing: ContextVar[Callable[[], None]] = ContextVar("departing", default=lambda: None)
+
+
+@contextmanager
+def called_before_requests(check: Callable[[], None]) -> Iterator[None]:
+    """Have ``check`` called before each request that changes something; what it raises stops the request."""
+    token = _departing.set(check)
+    try:
+        yield
+    finally:
+        _departing.reset(token)
+
+
+def about_to_send() -> None:
+    """To be called by a provider right before a request leaves, after whatever it waited for: its turn, a token.
+
+    ``http.Client`` does. Raises what ends the run, such as a lease that was lost meanwhile: let it pass.
+    """
+    _departing.get()()
 
 
 class Provider(Protocol):

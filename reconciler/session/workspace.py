@@ -54,6 +54,8 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> int:
+        if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine sleeps, as the leases of ledgers do
+            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
         return time.monotonic_ns() // 1_000_000
 
     def wait(self, seconds: float, stop: Event) -> bool:

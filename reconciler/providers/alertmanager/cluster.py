@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -55,7 +56,9 @@ class Cluster:
 
         if self._pool is None:
             return {instance.name: attempt(instance) for instance in self.instances}
-        return dict(zip((item.name for item in self.instances), self._pool.map(attempt, self.instances), strict=True))
+        contexts = [copy_context() for _ in self.instances]
+        answers = self._pool.map(lambda context, instance: context.run(attempt, instance), contexts, self.instances)
+        return dict(zip((item.name for item in self.instances), answers, strict=True))
 
     def write(self, request: Callable[[Instance], object]) -> None:
         """Make a request at each instance; raises ServiceError if fewer than the quorum accepted it.
