@@ -1,15 +1,18 @@
 """A model of what users rely on: however runs end, the next apply brings the service to what is declared, exactly once.
 
-Random configurations, faults, passing time, hands that clear alarms, and crashes at any step drive the real applier,
-ledger and provider against the emulator over HTTP.
+Random configurations, faults, passing time, hands that clear and edit alarms, leases that break or lapse while their
+holder lives, clocks that are set, tampered plans, and crashes at any step drive the real applier, ledger and provider
+against the emulator over HTTP, at two targets that share one ledger.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +21,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from reconciler.apply.lease import LIFETIME
 from reconciler.apply.verify import DeniedError
 from reconciler.core.desired import Desired, Kind
-from reconciler.core.duration import MINUTE, SECOND
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.operation import Status
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
+from reconciler.ledger.protocol import LeaseLostError
+from reconciler.plan.plan import Plan
+from reconciler.plan.planfile import dump_plan, parse_plan
 from reconciler.providers.protocol import ServiceError
-from tests.apply.harness import FakeClock, Rig
+from tests.apply.harness import FakeClock, RefusedError, Rig
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm
+from tests.plan.tampering import leaves, other_values, similar_values, value_at, with_value
 from tests.plan.test_laws import STACKS
 
 FAULTS = [
@@ -48,17 +57,61 @@ FAULTS = [
     "clear:hide=3s,nth=1",
 ]
 WATCHED = ("send", "record_intents", "begin_attempts", "record_outcomes", "confirm", "begin", "end", "read_back")
+UNLOCKED = ("send", "begin_attempts", "read_back")
+"""The calls during which a run keeps nobody else from the ledger."""
+EDITED = "edited by hand"
+WINDOW = 16 * SECOND
+"""How long after it was begun an event may come to show: until its request leaves, arrives and shows."""
+TARGETS = st.sampled_from([0, 0, 1])
 
 
 class Crash(BaseException):
     """The process is gone."""
 
 
-class Fragile:
-    """Passes every call on, and crashes before or after the one it is told to."""
+@dataclass
+class Fuse:
+    """What happens at a call of a run: after how many calls of which names."""
 
-    def __init__(self, real: object, fuse: Callable[[], None]) -> None:
-        self._real, self._fuse = real, fuse
+    left: int = 0
+    names: tuple[str, ...] = WATCHED
+    burn: Callable[[], None] = lambda: None
+
+    def step(self, name: str) -> None:
+        if self.left > 0 and name in self.names:
+            self.left -= 1
+            if self.left == 0:
+                self.burn()
+
+
+class Late:
+    """A request on its way: it arrives at an instant, or once its sender is heard again."""
+
+    def __init__(self, request: Callable[[], object]) -> None:
+        self._request = request
+        self._answer: Callable[[], object] | None = None
+
+    def arrive(self) -> None:
+        if self._answer is None:
+            try:
+                answer = self._request()
+            except Exception as error:  # noqa: BLE001 - raised again for the sender
+                failed = error
+                self._answer = lambda: _raise(failed)
+            else:
+                self._answer = lambda: answer
+
+    def answer(self) -> object:
+        self.arrive()
+        assert self._answer is not None
+        return self._answer()
+
+
+class Watched:
+    """A provider or a ledger of one run; passes every call on, and lets the model step in."""
+
+    def __init__(self, real: object, model: ExactlyOnce) -> None:
+        self._real, self._model, self._fence = real, model, model.fence
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._real, name)
@@ -66,122 +119,308 @@ class Fragile:
             return attribute
 
         def call(*arguments: object, **more: object) -> object:
-            self._fuse()
-            answer = attribute(*arguments, **more)
-            self._fuse()
+            self._model.fuse.step(name)
+            if name == "send":
+                answer = self._model.send(lambda: attribute(*arguments, **more), self._fence)
+            else:
+                answer = attribute(*arguments, **more)
+            if name == "begin_attempts" and self._fence == self._model.fence:
+                self._model.begun_at = self._model.clock.time
+            self._model.fuse.step(name)
             return answer
 
         return call
+
+
+@dataclass
+class Place:
+    """One target, and what is declared there."""
+
+    rig: Rig
+    desired: list[Desired] = field(default_factory=list)
 
 
 class ExactlyOnce(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.resources = ExitStack()
-        self.fuse = 0
-        self.desired: list[Desired] = []
+        self.fuse = Fuse()
+        self.fence = 0
+        self.on_the_way: Callable[[], None] | None = None
+        self.begun_late: list[str] = []
+        self.begun_at = 0
+        self.places: list[Place] = []
 
     @initialize(
         on_repeat=st.sampled_from(["merge", "duplicate"]),
         on_bad=st.sampled_from(["reject-batch", "reject-event"]),
         timeout_from=st.sampled_from(["start", "arrival"]),
+        texts=st.sampled_from(["keep", "escape"]),
         visible_after=st.sampled_from([0, 2 * SECOND]),
         batch_size=st.sampled_from([1, 2, 100]),
     )
-    def open(self, batch_size: int, on_bad: str, visible_after: int, **played: Any) -> None:
-        clock = FakeClock()
-        emulated = Settings(clock=clock.now, on_bad_event=on_bad, visible_after=visible_after, **played)
+    def open(self, batch_size: int, on_bad: str, texts: str, visible_after: int, **played: Any) -> None:
+        self.clock = FakeClock()
+        self.shown_text = escape if texts == "escape" else str
+        emulated = Settings(
+            clock=self.clock.service,
+            on_bad_event=on_bad,
+            annotation_texts=texts,
+            visible_after=visible_after,
+            **played,
+        )
         emulator = Emulator(self.resources.enter_context(running(emulated)))
         directory = Path(self.resources.enter_context(tempfile.TemporaryDirectory()))
-        self.rig = Rig(emulator, clock, directory / "ledger.db", settings={"batch_size": batch_size})
-        self.rig.wrap_provider = self.rig.wrap_ledger = lambda real: Fragile(real, self._burn)
-        neighbour = Rig(emulator, clock, directory / "other.db", stack="other")
-        neighbour.apply([alarm(name, timeout="15d") for name in "abcde"])
-        clock.time += 5 * SECOND
-        self.neighbours = neighbour.active()
-        self.neighbour = neighbour
+        for project in ("staging", "production"):
+            shared = {"batch_size": batch_size}
+            rig = Rig(emulator, self.clock, directory / "ledger.db", project=project, settings=shared)
+            rig.wrap_provider = rig.wrap_ledger = lambda real: Watched(real, self)
+            self.places.append(Place(rig))
+        self.neighbour = Rig(emulator, self.clock, directory / "other.db", stack="other", project="staging")
+        self.neighbour.apply([alarm(name, timeout="15d") for name in "abcde"])
+        self.clock.time += 5 * SECOND
+        self.neighbours = self.neighbour.active()
 
-    def _burn(self) -> None:
-        if self.fuse > 0:
-            self.fuse -= 1
-            if self.fuse == 0:
-                raise Crash
+    def send(self, request: Callable[[], object], fence: int) -> object:
+        """Pass a request on; something may happen while it is on its way."""
+        if fence < self.fence:
+            return self._send_late(request, fence)
+        happening, self.on_the_way = self.on_the_way, None
+        if happening is None:
+            return request()
+        late = Late(request)
+        self.clock.call_at(self.clock.time + 3 * SECOND, late.arrive)
+        happening()
+        return late.answer()
 
-    @rule(desired=STACKS, faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True), verify=st.booleans())
-    def apply_amid_faults(self, desired: list[Desired], faults: list[str], verify: bool) -> None:
-        self.desired = desired
-        self.rig.options = replace(self.rig.options, verify=verify)
-        self.rig.emulator.fault(*faults)
-        self._try()
+    def _send_late(self, request: Callable[[], object], fence: int) -> object:
+        """What was begun just before the fence moved may still leave; nothing that was begun longer ago."""
+        emulator = self.places[0].rig.emulator
+        before, began = len(emulator.requests()), self.begun_at
+        try:
+            return request()
+        finally:
+            if len(emulator.requests()) > before and self.clock.time - began > SECOND:
+                self.begun_late.append(f"the run with fence {fence} sent after {self.fence} was given out")
 
-    @rule(desired=STACKS, step=st.integers(1, 25), mended_at_once=st.booleans())
-    def apply_and_crash(self, desired: list[Desired], step: int, mended_at_once: bool) -> None:
-        self.desired = desired
-        self.fuse = step
-        self._try()
-        self.fuse = 0
+    @rule(
+        at=TARGETS,
+        desired=STACKS,
+        faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True),
+        verify=st.booleans(),
+    )
+    def apply_amid_faults(self, at: int, desired: list[Desired], faults: list[str], verify: bool) -> None:
+        place = self._declare(at, desired)
+        place.rig.options = replace(place.rig.options, verify=verify)
+        place.rig.emulator.fault(*faults)
+        self._try(place)
+
+    @rule(at=TARGETS, desired=STACKS, step=st.integers(1, 25), mended_at_once=st.booleans())
+    def apply_and_crash(self, at: int, desired: list[Desired], step: int, mended_at_once: bool) -> None:
+        place = self._declare(at, desired)
+        self.fuse = Fuse(step, burn=lambda: _raise(Crash()))
+        self._try(place)
+        self.fuse = Fuse()
         if mended_at_once:
-            self.recover()
+            self.recover(at)
 
-    @rule()
-    def apply_again(self) -> None:
-        self._try()
+    @rule(
+        at=TARGETS,
+        desired=STACKS,
+        step=st.integers(1, 12),
+        how=st.sampled_from(["unlock", "lapse", "unlock in a request"]),
+        then=TARGETS,
+        verify=st.booleans(),
+    )
+    def lose_the_lease_to_another_run(
+        self, at: int, desired: list[Desired], step: int, how: str, then: int, verify: bool
+    ) -> None:
+        """Somebody breaks the lease of a living run, or it sleeps too long; another run goes on at once."""
+        place = self._declare(at, desired)
+        place.rig.options = replace(place.rig.options, verify=verify)
+
+        def take_over() -> None:
+            self.fence += 1
+            if how == "lapse":
+                self.clock.time += LIFETIME + 1
+            else:
+                with closing(place.rig.ledger()) as ledger:
+                    ledger.unlock()
+            self._try(self.places[then])
+
+        def in_the_next_request() -> None:
+            self.on_the_way = take_over
+
+        if how == "unlock in a request":
+            self.fuse = Fuse(step, ("send",), in_the_next_request)
+        else:
+            self.fuse = Fuse(step, ("begin_attempts",) if how == "lapse" else UNLOCKED, take_over)
+        self._try(place)
+        self.fuse, self.on_the_way = Fuse(), None
+
+    @rule(
+        at=TARGETS,
+        desired=STACKS,
+        step=st.integers(1, 12),
+        by=st.sampled_from([-2 * HOUR, -2 * MINUTE, 2 * MINUTE, 2 * HOUR]),
+        verify=st.booleans(),
+    )
+    def apply_while_the_clock_is_set(self, at: int, desired: list[Desired], step: int, by: int, verify: bool) -> None:
+        """The wall clock is set during a run, and put right after it."""
+        place = self._declare(at, desired)
+        place.rig.options = replace(place.rig.options, verify=verify)
+        waited = self.clock.waited
+
+        def step_clock() -> None:
+            self.clock.skew = by
+
+        self.fuse = Fuse(step, ("begin", "send", "begin_attempts", "record_outcomes", "confirm", "end"), step_clock)
+        self._try(place)
+        self.fuse, self.clock.skew = Fuse(), 0
+        assert self.clock.waited - waited < 10 * MINUTE
+
+    @rule(at=TARGETS, desired=STACKS, data=st.data())
+    def apply_a_tampered_plan(self, at: int, desired: list[Desired], data: st.DataObject) -> None:
+        """A saved plan with one leaf changed is refused, or does what the plan does; twice is once."""
+        place = self._declare(at, desired)
+        plan = self._plan(place)
+        if plan is None or plan.problems or not plan.pending:
+            return
+        document = json.loads(dump_plan(plan, "1"))
+        path = data.draw(st.sampled_from(list(leaves(document))))
+        others = list(other_values(value_at(document, path), similar_values(document)[path[-1]]))
+        text = with_value(document, path, data.draw(st.sampled_from(others)))
+        planned = {operation.payload for operation in plan.operations}
+        assert self._sent_by(place, text) <= planned
+        assert self._sent_by(place, dump_plan(plan, "1")) <= planned
+
+    @rule(at=TARGETS)
+    def apply_again(self, at: int) -> None:
+        self._try(self.places[at])
 
     @rule(time=st.sampled_from([SECOND, 20 * SECOND, 2 * MINUTE, 29 * MINUTE, 61 * MINUTE]))
     def wait(self, time: int) -> None:
-        self.rig.clock.time += time
+        self.clock.time += time
 
-    @precondition(lambda self: self.rig.active())
+    @precondition(lambda self: any(place.rig.active() for place in self.places))
     @rule(data=st.data())
     def someone_clears_an_alarm(self, data: st.DataObject) -> None:
-        mine = [item for item in self.rig.emulator.active_alarms() if self._is_mine(item)]
-        item = data.draw(st.sampled_from(mine))
-        event = {"id": item["id"], "ends_at": self.rig.clock.now(), "metadata": item["metadata"]}
-        url = f"{self.rig.emulator.url}/v2/demo/push/events?action=clear"
+        rig, item = self._drawn_alarm(data)
+        event = {"id": item["id"], "ends_at": self.clock.time, "metadata": item["metadata"]}
+        url = f"{rig.emulator.url}/v2/{rig.project}/push/events?action=clear"
         with suppress(requests.RequestException):  # an armed fault may meet this request too
             requests.put(url, json={"events": [event]}, headers={"X-Auth-Token": "someone"}, timeout=10)
 
-    @rule()
-    def recover(self) -> None:
+    @precondition(lambda self: any(place.rig.active() for place in self.places))
+    @rule(data=st.data())
+    def someone_edits_an_alarm(self, data: st.DataObject) -> None:
+        """Its content changes, its marks stay; where pushes are not merged, a copy of it fires beside it."""
+        rig, item = self._drawn_alarm(data)
+        with suppress(requests.RequestException):
+            rig.edit_by_hand(item, message=EDITED)
+
+    @rule(at=TARGETS)
+    def recover(self, at: int) -> None:
         """One more apply, with nothing in its way."""
-        self.rig.emulator.clear_faults()
-        self.rig.options = replace(self.rig.options, verify=True)
-        self.rig.clock.time += 5 * SECOND
-        assert self.rig.apply(self.desired).remaining == ()
-        self.rig.clock.time += 5 * SECOND
-        declared = [item for item in self.desired if item.kind is Kind.ALARM and item.firing]
-        assert self.rig.active() == sorted(str(item.address) for item in declared)
-        facts = {(str(item.address), item.occurrence) for item in self.desired if item.kind is Kind.EVENT}
-        assert facts <= set(self.rig.recorded())
-        with closing(self.rig.ledger()) as ledger:
-            assert ledger.open_intents() == []
-            mine = [item for item in self.rig.emulator.alarms() if self._is_mine(item)]
-            # An alarm that did not show when it was settled has been pushed again, by another key.
-            events = [item for item in mine if item["metadata"]["event_type"] == "event"]
-            there = [item["annotations"]["reconciler_key"] for item in events]
-            assert {key: ledger.statuses([key]).get(key) for key in there} == dict.fromkeys(there, Status.DONE)
-            assert {(str(a), o) for a, o in ledger.view(0, 0).recorded} <= set(self.rig.recorded())
-        assert self.rig.apply(self.desired).plan.pending == ()
+        place = self.places[at]
+        rig, desired = place.rig, place.desired
+        rig.emulator.clear_faults()
+        rig.options = replace(rig.options, verify=True)
+        self.clock.time += 5 * SECOND
+        assert rig.apply(desired).remaining == ()
+        self.clock.time += 5 * SECOND
+        firing = {str(item.address): item for item in desired if item.kind is Kind.ALARM and item.firing}
+        assert rig.active() == sorted(firing)
+        for item in rig.items():
+            if item["active"]:
+                wanted: Any = firing[item["metadata"]["reconciler_address"]]
+                assert item["metadata"]["event_severity"] == wanted.identity["event_severity"]
+                assert item["annotations"]["message"] == self.shown_text(wanted.attributes["annotations"]["message"])
+        facts = {(str(item.address), item.occurrence) for item in desired if item.kind is Kind.EVENT}
+        assert facts <= set(rig.recorded())
+        self._the_ledger_agrees(rig, facts)
+        assert rig.apply(desired).plan.pending == ()
+        self.clock.time += WINDOW
+        assert rig.apply(desired).plan.pending == ()
+        with closing(rig.ledger()) as ledger:
+            assert [entry for entry in ledger.open_intents() if entry.target in rig.targets().values()] == []
 
     @invariant()
     def every_event_is_recorded_at_most_once(self) -> None:
-        assert len(self.rig.recorded()) == len(set(self.rig.recorded()))
+        for place in self.places:
+            assert len(place.rig.recorded()) == len(set(place.rig.recorded()))
 
     @invariant()
     def no_foreign_alarm_is_touched(self) -> None:
         assert self.neighbour.active() == self.neighbours
 
+    @invariant()
+    def nothing_is_begun_after_the_fence_has_moved(self) -> None:
+        assert self.begun_late == []
+
     def teardown(self) -> None:
         self.resources.close()
 
-    def _try(self) -> None:
-        """An apply that may go wrong in every way a user meets; what it leaves behind is the next one's to mend."""
-        with suppress(Crash, ServiceError, DeniedError):
-            self.rig.apply(self.desired)
+    def _the_ledger_agrees(self, rig: Rig, facts: set[tuple[str, str | None]]) -> None:
+        """What is at the service was sent under a key of the ledger, and its outcome is known.
 
-    @staticmethod
-    def _is_mine(item: dict[str, Any]) -> bool:
-        return bool(item["metadata"].get("reconciler_stack") == "demo")
+        An event, and an alarm that fires, is done. Only an alarm that ended may be called failed: it did not show when
+        it was settled, another push took its place, and it was cleared once it showed, or refreshed.
+        """
+        with closing(rig.ledger()) as ledger:
+            here = [entry for entry in ledger.open_intents() if entry.target in rig.targets().values()]
+            for entry in here:  # what is not declared any more is not waited for
+                assert entry.operation.occurrence is not None
+                assert (str(entry.operation.address), entry.operation.occurrence) not in facts
+            items = rig.items()
+            waiting = {entry.operation.key for entry in here}
+            keys = [item["annotations"]["reconciler_key"] for item in items]
+            statuses = ledger.statuses(keys)
+            for key, item in zip(keys, items, strict=True):
+                if item["metadata"]["event_type"] == "event" or item["active"]:
+                    assert statuses.get(key) is Status.DONE or key in waiting
+                else:
+                    assert statuses.get(key) in (Status.DONE, Status.FAILED)
+            view = ledger.view(self.clock.now(), 0, rig.targets())
+            assert {(str(address), occurrence) for address, occurrence in view.recorded} <= set(rig.recorded())
+
+    def _declare(self, at: int, desired: list[Desired]) -> Place:
+        self.places[at].desired = desired
+        return self.places[at]
+
+    def _try(self, place: Place) -> None:
+        """An apply that may go wrong in every way a user meets; what it leaves behind is the next one's to mend."""
+        with suppress(Crash, ServiceError, DeniedError, LeaseLostError):
+            place.rig.apply(place.desired)
+
+    def _plan(self, place: Place) -> Plan | None:
+        rig = place.rig
+        with suppress(ServiceError), closing(rig.ledger()) as ledger, closing(rig.provider()) as provider:
+            return rig.plan(place.desired, ledger, provider)
+        return None
+
+    def _sent_by(self, place: Place, text: str | None) -> set[str]:
+        """The payloads that are sent when a plan file is applied."""
+        if text is None:
+            return set()
+        rig = place.rig
+        rig.emulator.forget_requests()
+        with suppress(DiagnosticError, RefusedError, ServiceError, DeniedError):
+            rig.apply(place.desired, plan=parse_plan(text, "plan.json"), is_checked=True)
+        bodies = [*rig.emulator.bodies("push"), *rig.emulator.bodies("clear")]
+        return {
+            json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            for body in bodies
+            for event in body["events"]
+        }
+
+    def _drawn_alarm(self, data: st.DataObject) -> tuple[Rig, dict[str, Any]]:
+        firing = [(place.rig, item) for place in self.places for item in place.rig.items() if item["active"]]
+        return data.draw(st.sampled_from(firing))
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 ExactlyOnce.TestCase.settings = settings(
