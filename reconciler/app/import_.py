@@ -1,13 +1,14 @@
 """Importing: which unmanaged alarms can be declared in a stack, under which names, and which cannot."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from reconciler.config.stack import Stack
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
 from reconciler.core.observed import UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
@@ -17,9 +18,12 @@ Resources = dict[str, dict[str, dict[str, object]]]
 
 
 class Imports(NamedTuple):
-    """What to declare, by type and name; how many alarms are declared already; what is left out, and why."""
+    """What to declare, by type and name, and how much of each kind; how many alarms are declared already; what is left
+    out, and why.
+    """
 
     resources: Resources
+    kinds: Mapping[Kind, int]
     declared: int
     warnings: tuple[Diagnostic, ...]
 
@@ -68,6 +72,7 @@ def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -
     resources: Resources = {}
     warnings: list[Diagnostic] = []
     declared = 0
+    written: list[UnmanagedAlarm] = []
     for item in found:
         observed = item.observed
         identity = (observed.provider, frozenset(observed.identity.items()))
@@ -79,6 +84,7 @@ def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -
             warnings.append(problem)
             continue
         known.add(identity)
+        written.append(item)
         kind, name = _free(observed.marks.address, taken)
         taken.add((kind, name))
         fields = dict(item.fields)
@@ -87,7 +93,17 @@ def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -
         if _needs_naming(kind, stack, registry):
             fields = {"provider": observed.provider, **fields}
         resources.setdefault(kind, {})[name] = fields
-    return Imports(resources, declared, tuple(warnings))
+    kinds = Counter(types[item.observed.marks.address.type].kind for item in written)
+    return Imports(resources, kinds, declared, (*warnings, *unadoptable_warnings(written)))
+
+
+def unadoptable_warnings(found: Iterable[UnmanagedAlarm]) -> Iterator[Diagnostic]:
+    """Which of these no stack can take over, and why."""
+    reasons = Counter(item.unadoptable for item in found if item.unadoptable is not None)
+    for reason, number in reasons.items():
+        them = "1 alarm cannot be adopted" if number == 1 else f"{number:,} alarms cannot be adopted"
+        hint = "declare it only to raise it without that rule, under labels of its own"
+        yield Diagnostic(f"{them}: {reason}", hint=hint, severity=Severity.WARNING)
 
 
 def _needs_naming(kind: str, stack: Stack, registry: Registry) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.app.import_ import filters, imports, known_filters
+from reconciler.app.import_ import filters, imports, known_filters, unadoptable_warnings
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption, next_command
 from reconciler.cli.plan import save
@@ -17,7 +17,7 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.plan.planner import adopt
-from reconciler.views.phrases.plan import count
+from reconciler.views.phrases.plan import count, kinds_listed
 from reconciler.views.text.line import Style, line
 from reconciler.views.yaml_export import yaml_export
 
@@ -122,7 +122,7 @@ def _declare(
     where = "" if out is None else f" to {out}"
     terminal.message(
         [
-            line(f"Wrote {count(number, 'alarm')}{printable(where)}.{rest}"),
+            line(f"Wrote {kinds_listed(imported.kinds)}{printable(where)}.{rest}"),
             line("Read it, then take them over: ", (printable(following[0]), Style.BOLD)),
         ]
     )
@@ -138,6 +138,10 @@ def _adopt(
     var_file: list[Path] | None,
     format: Format,
 ) -> ExitCode:
+    adoptable = [item for item in found if item.unadoptable is None]
+    if len(adoptable) < len(found):
+        terminal.report(tuple(unadoptable_warnings(found)))
+    found = adoptable
     plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())
     show_plan(terminal, plan, format)
     if plan.problems:

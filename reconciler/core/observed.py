@@ -66,11 +66,13 @@ class Observed(NamedTuple):
 class UnmanagedAlarm(NamedTuple):
     """One of them; ``fields`` are those of its resource type, as a user would write them (plain JSON values).
 
-    ``observed`` is without marks (see ``NO_OWNER``), its address a proposal that need not be unique.
+    ``observed`` is without marks (see ``NO_OWNER``), its address a proposal that need not be unique. ``unadoptable`` is
+    why a stack cannot take it over, None if it can.
     """
 
     fields: Mapping[str, object]
     observed: Observed
+    unadoptable: str | None = None
 
 
 NO_OWNER = Marks("", Address("", ""), "", "", "")

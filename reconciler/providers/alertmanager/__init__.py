@@ -9,11 +9,13 @@ from pydantic import BaseModel
 
 from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
-from reconciler.providers.alertmanager.data_sources import ALERTS, SILENCES, STATUS
+from reconciler.providers.alertmanager.data_sources import ALERTS, GROUPS, SILENCES, STATUS
 from reconciler.providers.alertmanager.resource_types import ALERT
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.silence import SILENCE
 from reconciler.providers.protocol import Provider, ProviderContext
+
+_SOURCES: dict[str, DataSource] = {source.name: source for source in (ALERTS, SILENCES, GROUPS, STATUS)}
 
 
 class Alertmanager(NamedTuple):
@@ -23,7 +25,7 @@ class Alertmanager(NamedTuple):
     summary: str = "Prometheus Alertmanager, and what speaks its API: alerts and silences"
     settings: type[BaseModel] = AlertmanagerSettings
     resource_types: Mapping[str, ResourceType] = {ALERT.name: ALERT, SILENCE.name: SILENCE}  # never written to
-    data_sources: Mapping[str, DataSource] = {ALERTS.name: ALERTS, SILENCES.name: SILENCES, STATUS.name: STATUS}
+    data_sources: Mapping[str, DataSource] = _SOURCES  # never written to
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler.providers.alertmanager.cluster import open_cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
@@ -33,6 +34,16 @@ class AlertsQuery(BaseModel):
     )
     silenced: bool = Field(True, description="Whether those that are silenced count.")
     inhibited: bool = Field(True, description="Whether those that are inhibited count.")
+
+
+class GroupsQuery(AlertsQuery):
+    """Groups of alerts, as the server notifies of them."""
+
+    model_config = ConfigDict(**_QUERY, title="alertmanager_groups")
+
+    receiver: str | None = Field(
+        None, min_length=1, description="Only groups for this receiver; a regular expression of the whole name."
+    )
 
 
 class SilencesQuery(BaseModel):
@@ -75,9 +86,27 @@ ALERTS = AlertmanagerSource(
         "ends_at": ItemField("When it ends by itself, epoch milliseconds."),
         "updated_at": ItemField("When it was posted last, epoch milliseconds."),
         "state": ItemField("active, suppressed (silenced or inhibited) or unprocessed."),
+        "silenced": ItemField("Whether a silence holds it back."),
+        "inhibited": ItemField("Whether another alert holds it back."),
         "silenced_by": ItemField("The ids of the silences that hold it back."),
         "inhibited_by": ItemField("The fingerprints of the alerts that hold it back."),
         "receivers": ItemField("The names of the receivers it is routed to."),
+        "instances": ItemField("The instances that show it."),
+    },
+)
+GROUPS = AlertmanagerSource(
+    "alertmanager_groups",
+    "groups of alerts in Alertmanager, as it notifies of them",
+    GroupsQuery,
+    {
+        "id": ItemField("Its receiver and labels in one text."),
+        "receiver": ItemField("The receiver it is notified to."),
+        "labels": ItemField("The labels it is grouped by."),
+        "size": ItemField("How many alerts it has."),
+        "active": ItemField("How many of them are notified."),
+        "silenced": ItemField("How many of them silences hold back."),
+        "inhibited": ItemField("How many of them other alerts hold back."),
+        "alerts": ItemField("Its alerts, each with the fields of `alertmanager_alerts`."),
         "instances": ItemField("The instances that show it."),
     },
 )
@@ -91,6 +120,7 @@ SILENCES = AlertmanagerSource(
         "matchers": ItemField('What it silences, a list of texts such as `severity="warning"`.'),
         "starts_at": ItemField("When it begins, epoch milliseconds."),
         "ends_at": ItemField("When it ends, epoch milliseconds."),
+        "duration": ItemField("How long it lasts from its beginning to its end, milliseconds."),
         "updated_at": ItemField("When it was changed last, epoch milliseconds."),
         "created_by": ItemField("Who made it."),
         "comment": ItemField("Why, without the marks behind it."),
@@ -136,6 +166,8 @@ def alert_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
             "ends_at": read_instant(alert.get("endsAt")),
             "updated_at": read_instant(alert.get("updatedAt")),
             "state": status.get("state"),
+            "silenced": bool(_texts(status.get("silencedBy"))),
+            "inhibited": bool(_texts(status.get("inhibitedBy"))),
             "silenced_by": _texts(status.get("silencedBy")),
             "inhibited_by": _texts(status.get("inhibitedBy")),
             "receivers": [text(each.get("name")) for each in _mappings(alert.get("receivers"))],
@@ -143,15 +175,42 @@ def alert_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
         }
 
 
+def group_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
+    """Each group once, with the alerts that any instance shows in it."""
+    found: dict[str, tuple[str, Mapping[str, str], dict[str, list[Answered]]]] = {}
+    for instance, groups in answers.items():
+        for group in groups:
+            receiver = text(_mapping(group.get("receiver")).get("name"))
+            labels = labels_of(group)
+            key = f"{receiver}: {{{', '.join(f'{name}={json.dumps(labels[name])}' for name in sorted(labels))}}}"
+            alerts = found.setdefault(key, (receiver, labels, {}))[2]
+            alerts.setdefault(instance, []).extend(_mappings(group.get("alerts")))
+    for key, (receiver, grouped_by, shown) in found.items():
+        alerts_found = list(alert_items(shown))
+        yield {
+            "id": key,
+            "receiver": receiver,
+            "labels": grouped_by,
+            "size": len(alerts_found),
+            "active": sum(alert["state"] == "active" for alert in alerts_found),
+            "silenced": sum(alert["silenced"] is True for alert in alerts_found),
+            "inhibited": sum(alert["inhibited"] is True for alert in alerts_found),
+            "alerts": alerts_found,
+            "instances": list(shown),
+        }
+
+
 def silence_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
     """Each silence once: the instances share them."""
     for silence, _ in newest(answers):
+        begins, ends = (read_instant(silence.get(name)) for name in ("startsAt", "endsAt"))
         yield {
             "id": text(silence.get("id")),
             "state": state_of(silence),
             "matchers": [str(each) for each in matchers_of(silence)],
-            "starts_at": read_instant(silence.get("startsAt")),
-            "ends_at": read_instant(silence.get("endsAt")),
+            "starts_at": begins,
+            "ends_at": ends,
+            "duration": None if begins is None or ends is None else ends - begins,
             "updated_at": read_instant(silence.get("updatedAt")),
             "created_by": silence.get("createdBy"),
             "comment": comment_of(silence),

@@ -17,9 +17,11 @@ from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one
 from reconciler.providers.alertmanager.data_sources import (
     AlertsQuery,
+    GroupsQuery,
     SilencesQuery,
     StatusQuery,
     alert_items,
+    group_items,
     silence_items,
     status_item,
     version_of,
@@ -28,7 +30,14 @@ from reconciler.providers.alertmanager.resource_types import ALERT, ANY_NAME_SIN
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
 from reconciler.providers.alertmanager.silence import SILENCE
 from reconciler.providers.alertmanager.silence_calls import SilenceCalls
-from reconciler.providers.alertmanager.silence_wire import Shown
+from reconciler.providers.alertmanager.silence_wire import (
+    Shown,
+    filter_values,
+    newest,
+    state_of,
+    told_by,
+    unmanaged_silence,
+)
 from reconciler.providers.alertmanager.wire import (
     Alert,
     alert_id,
@@ -146,14 +155,20 @@ class AlertmanagerProvider:
             labels = found.observed.identity
             if all(labels.get(name) in values for name, values in filters.items()):
                 yield found
+        for silence, _ in newest(self._all_silences()):
+            if STACK not in told_by(silence) and state_of(silence) != "expired":
+                known = filter_values(silence)
+                if all(known.get(name) in values for name, values in filters.items()):
+                    yield unmanaged_silence(silence, self.key)
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:  # noqa: ARG002 - protocol
         match query:
+            case GroupsQuery():
+                hidden = [*_hidden(query), *([("receiver", query.receiver)] if query.receiver else [])]
+                params = [*(("filter", matcher) for matcher in _matchers(query)), *hidden]
+                return list(group_items(self._complete(partial(self._list, "alerts/groups", params))))
             case AlertsQuery():
-                matchers = [*query.matchers, *(_one_of(name, values) for name, values in query.labels.items())]
-                switches = [("silenced", query.silenced), ("inhibited", query.inhibited)]
-                hidden = [(name, "false") for name, counts in switches if not counts]
-                return list(alert_items(self._answers(matchers, hidden)))
+                return list(alert_items(self._answers(_matchers(query), _hidden(query))))
             case SilencesQuery():
                 states = [query.state] if isinstance(query.state, str) else query.state
                 found = silence_items(self._all_silences())
@@ -269,6 +284,16 @@ class AlertmanagerProvider:
         return instance.client.send(
             "GET", f"{self._path}/{what}", params=params, headers=instance.headers, reading=True
         )
+
+
+def _matchers(query: AlertsQuery) -> list[str]:
+    return [*query.matchers, *(_one_of(name, values) for name, values in query.labels.items())]
+
+
+def _hidden(query: AlertsQuery) -> list[tuple[str, str]]:
+    """The parameters that leave out alerts that are held back."""
+    switches = [("silenced", query.silenced), ("inhibited", query.inhibited)]
+    return [(name, "false") for name, counts in switches if not counts]
 
 
 def _one_of(name: str, values: str | Sequence[str]) -> str:

@@ -32,6 +32,8 @@ from reconciler.providers.alertmanager.wire import FIXED_START, TIMEOUT, Alert, 
 DEFAULT_TIMEOUT = 5 * 60_000
 MAX_TIMEOUT = 365 * DAY
 ALERT_NAME = "alertname"
+RESENT = "Prometheus, or what else made it by a rule, sends it again as long as that rule fires"
+"""Why an alert with a generator's URL cannot be adopted."""
 
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ANY_NAME_SINCE = (0, 27)
@@ -238,4 +240,5 @@ def unmanaged_alert(alert: Alert, provider: str) -> UnmanagedAlarm:
         fields["generator_url"] = found.attributes["generator_url"]
     left = (found.expires_at or 0) - found.starts_at
     fields["timeout"] = format_duration(left if left > 0 else DEFAULT_TIMEOUT)
-    return UnmanagedAlarm({key: value for key, value in fields.items() if value not in ({}, None)}, found)
+    declared = {key: value for key, value in fields.items() if value not in ({}, None)}
+    return UnmanagedAlarm(declared, found, RESENT if "generator_url" in fields else None)

@@ -95,7 +95,7 @@ class SilenceCalls:
             if seen is None or (marks[STACK], marks.get(ADDRESS)) not in places:
                 if found.silence.get("id") not in targets:
                     continue
-                seen = seen or unmanaged_silence(found.silence, provider, "unmanaged")
+                seen = seen or unmanaged_silence(found.silence, provider).observed
             if seen.state is not State.ACTIVE and seen.id in targets & lingering:
                 seen = seen._replace(state=State.ACTIVE)  # an instance has not learnt of its end yet
             if len(found.instances) < self._cluster.quorum:  # the push has not reached all instances yet

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.core.address import Address
-from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK, Marks, Observed, State, unmanaged_marks
+from reconciler.core.duration import format_instant
+from reconciler.core.observed import (
+    ADDRESS,
+    DIGEST,
+    KEY,
+    RUN,
+    STACK,
+    Marks,
+    Observed,
+    State,
+    UnmanagedAlarm,
+    unmanaged_marks,
+)
 from reconciler.providers.alertmanager.silence import (
     DURATION,
     ENDS_AT,
@@ -99,9 +112,26 @@ def observed_silence(silence: Shown, provider: str, stack: str) -> Observed | No
     return _as_observed(silence, provider, marks, told)
 
 
-def unmanaged_silence(silence: Shown, provider: str, name: str) -> Observed:
-    """A silence that no stack owns."""
-    return _as_observed(silence, provider, unmanaged_marks(Address(SILENCE.name, name)), {})
+def unmanaged_silence(silence: Shown, provider: str) -> UnmanagedAlarm:
+    """A silence that no stack owns, as somebody could declare it."""
+    named = "_".join(found.value for found in matchers_of(silence) if found.is_equal and not found.is_regex)
+    made = re.sub(r"[^A-Za-z0-9_-]+", "_", named).strip("_-")[:60]
+    name = made if re.match(r"[A-Za-z_]", made) else f"silence_{made}".rstrip("_")
+    found = _as_observed(silence, provider, unmanaged_marks(Address(SILENCE.name, name)), {})
+    fields: dict[str, object] = {
+        "matchers": [str(matcher) for matcher in matchers_of(silence)],
+        "comment": found.attributes["comment"] or "imported",
+        "created_by": found.attributes["created_by"] or "imported",
+        **({"starts_at": format_instant(found.starts_at)} if state_of(silence) == "pending" else {}),
+        "ends_at": format_instant(found.expires_at or 0),
+    }
+    return UnmanagedAlarm(fields, found)
+
+
+def filter_values(silence: Shown) -> Mapping[str, str]:
+    """What a silence is selected by: the labels it matches by equality, who made it, and its comment."""
+    equal = {found.name: found.value for found in matchers_of(silence) if found.is_equal and not found.is_regex}
+    return {**equal, "created_by": text(silence.get("createdBy")), "comment": comment_of(silence)}
 
 
 def _as_observed(silence: Shown, provider: str, marks: Marks, told: Mapping[str, str]) -> Observed:

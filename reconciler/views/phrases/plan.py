@@ -110,9 +110,14 @@ def as_declared(plan: Plan) -> str:
     if all(change.desired is not None and _quiet(change.desired) for change in unchanged):
         return "No alarm of this stack is firing, and none should be."
     kinds = Counter(change.desired.kind if change.desired else None for change in unchanged)
+    return f"{kinds_listed(kinds)} {'is' if len(unchanged) == 1 else 'are'} as declared."
+
+
+def kinds_listed(kinds: Mapping[Kind, int] | Mapping[Kind | None, int]) -> str:
+    """``12 alarms, 1 silence and 1 event``."""
     nouns = {Kind.ALARM: "alarm", Kind.SILENCE: "silence", Kind.EVENT: "event", None: "object"}
-    parts = [count(kinds[kind], noun) for kind, noun in nouns.items() if kinds[kind]]
-    return f"{listed(parts)} {'is' if len(unchanged) == 1 else 'are'} as declared."
+    numbers = dict(kinds.items())
+    return listed([count(numbers[kind], noun) for kind, noun in nouns.items() if numbers.get(kind)])
 
 
 def _quiet(desired: Desired) -> bool:
