@@ -31,7 +31,7 @@ from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import LeaseLostError
 from reconciler.plan.plan import Plan
-from reconciler.plan.planfile import dump_plan, parse_plan
+from reconciler.plan.saved import dump_plan, parse_plan
 from reconciler.providers.protocol import ServiceError
 from tests.apply.harness import FakeClock, RefusedError, Rig
 from tests.emulator.handle import Emulator
