@@ -1,12 +1,14 @@
 """Plan so many alarms in memory, once, and print as JSON the processor seconds and the bytes of peak memory it took.
 
-``python -m tests.benchmarks.plan_once whole|plan COUNT``: with the loading of the configuration, or without it.
+``python -m tests.benchmarks.plan_once whole|plan|replace COUNT``: with the loading of the configuration, or without it;
+nothing changes, one in a hundred does, or all are replaced and the plan is shown and saved.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +21,9 @@ from reconciler.core.desired import Desired
 from reconciler.core.observed import Marks, Observed, State
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
+from reconciler.plan.saved import plan_parts
 from reconciler.providers.registry import Registry
+from reconciler.views.text.plan import plan_lines
 from tests.benchmarks.stacks import for_each
 
 _NOW = 1_767_225_600_000
@@ -47,11 +51,11 @@ def _observed(desired: Sequence[Desired], differing: int) -> list[Observed]:
     return [_found(item, number, differing > 0 and number % differing == 0) for number, item in enumerate(desired)]
 
 
-def _found(desired: Desired, number: int, differs: bool) -> Observed:
+def _found(desired: Desired, number: int, differs: bool, *, replaced: bool = False) -> Observed:
     attributes = {**desired.attributes, "annotations": {"message": "something else"}} if differs else desired.attributes
-    digest = f"{number:032x}" if differs else desired.digest
+    digest = f"{number:032x}" if differs or replaced else desired.digest
     marks = Marks("bench", desired.address, digest, f"key-{number}", "run")
-    identity = dict(desired.identity)
+    identity = {**desired.identity, "resource_type": "host"} if replaced else dict(desired.identity)
     return Observed("aom", str(number), marks, State.ACTIVE, identity, dict(attributes), _NOW - 1000, _NOW + 1_800_000)
 
 
@@ -59,14 +63,28 @@ def _load(count: int, registry: Registry) -> Stack:
     return load_stack([Source("stack.yaml", for_each(count))], Path(), tuple(registry), Inputs())
 
 
+def _shown(plan: Plan) -> Plan:
+    """The plan, once it is written as text and as a file, to nowhere."""
+    with Path(os.devnull).open("w") as nowhere:
+        nowhere.writelines(f"{line.text}\n" for line in plan_lines(plan, full=True))
+        nowhere.writelines(plan_parts(plan, "benchmark"))
+    return plan
+
+
 def main(mode: str, count: int) -> None:
     registry = Registry()
     types = registry.resource_types()
     desired = _load(count, registry).desired
-    observed = _observed(desired, 100 if mode == "plan" else 0)
+    observed = (
+        [_found(item, number, False, replaced=True) for number, item in enumerate(desired)]
+        if mode == "replace"
+        else _observed(desired, 100 if mode == "plan" else 0)
+    )
     make_plan("bench", desired[:200], observed[:200], _NOW, types=types)  # what is imported late is imported now
     if mode == "whole":  # what was loaded first stays: its memory is not to be had a second time
         cost = _measured(lambda: make_plan("bench", _load(count, registry).desired, observed, _NOW, types=types))
+    elif mode == "replace":
+        cost = _measured(lambda: _shown(make_plan("bench", desired, observed, _NOW, types=types)))
     else:
         cost = _measured(lambda: make_plan("bench", desired, observed, _NOW, types=types))
     sys.stdout.write(json.dumps(cost))

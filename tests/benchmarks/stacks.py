@@ -36,6 +36,7 @@ _EACH = """\
       annotations: {message: "p99 above 2 s on ecs-${each.value}"}
       timeout: 30m
 """
+_RANGE = 100_000
 _OCTODNS = """\
 providers:
   config: {class: octodns.provider.yaml.YamlProvider, directory: ./config, enforce_order: false}
@@ -58,8 +59,14 @@ def written_out(alarms: int, endpoint: str = "embedded") -> bytes:
 
 
 def for_each(alarms: int, endpoint: str = "embedded") -> bytes:
-    """A stack of so many alarms made by one for_each."""
-    return (_HEAD.replace("ENDPOINT", endpoint) + _EACH.replace("COUNT", str(alarms))).encode()
+    """A stack of so many alarms made by one for_each, or by one for every 100,000: a range has no more items."""
+    text = _HEAD.replace("ENDPOINT", endpoint)
+    for number, first in enumerate(range(0, alarms, _RANGE)):
+        each = _EACH.replace("COUNT", str(min(_RANGE, alarms - first)))
+        if number:
+            each = each.replace("each:", f"each_{number}:", 1).replace("ecs-", f"ecs-{number}-")
+        text += each
+    return text.encode()
 
 
 def replaced(stack: bytes) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -22,10 +23,13 @@ from reconciler.config.yaml.parser import WrittenFloat, WrittenInt
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind
-from reconciler.core.diagnostic import Position, did_you_mean
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.resource_type import FollowsProvider, ResourceType
+from reconciler.core.text import printable
 
-MAX_INSTANCES = 1_000_000
+MAX_INSTANCES = 2_000_000
+LIMIT_VARIABLE = "RECONCILER_MAX_INSTANCES"
+"""The environment variable that sets another limit: what a machine can hold is for whoever runs it to say."""
 
 
 def instances(value: Value) -> Iterator[tuple[str, Value, Value]]:
@@ -86,6 +90,7 @@ def expand_resources(
     dependencies = Dependencies(diagnostics)
     if sections.entries("defaults"):
         scope.defaults = read_defaults(sections, types, diagnostics)
+    limit = _limit(scope.env)
     desired: list[Desired] = []
     for type_name, node in sections.entries("resources"):
         resource_type = types.get(type_name)
@@ -102,12 +107,26 @@ def expand_resources(
             dependencies.declare(address, inner.key_offset)
             position = diagnostics.source_map.position(inner.key_offset)
             resource = _Resource(address, inner, resource_type, known, fitting, position)
-            if len(desired) > MAX_INSTANCES:
-                diagnostics.add(inner.key_offset, f"a stack has at most {MAX_INSTANCES:,} resources")
+            made = _Expander(resource, providers, scope, diagnostics, dependencies, kept).expand()
+            desired += islice(made, limit - len(desired) + 1)
+            if len(desired) > limit:
+                hint = f"split the stack, or let it have more with {LIMIT_VARIABLE}"
+                diagnostics.add(inner.key_offset, f"with this, the stack has more than {limit:,} instances", hint)
                 return ()
-            desired += _Expander(resource, providers, scope, diagnostics, dependencies, kept).expand()
     dependencies.check()
     return tuple(desired)
+
+
+def _limit(environment: Mapping[str, str]) -> int:
+    """How many instances a stack may have; raises DiagnosticError if the environment says something else than that."""
+    given = environment.get(LIMIT_VARIABLE, "").strip()
+    if not given:
+        return MAX_INSTANCES
+    if not given.isdecimal() or int(given) < 1:
+        hint = f"give it a number such as {MAX_INSTANCES}, or unset it"
+        summary = f"{LIMIT_VARIABLE} is {printable(given)[:40]!r}, not a whole number"
+        raise DiagnosticError(Diagnostic(summary, hint=hint))
+    return int(given)
 
 
 def _fitting(
