@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind, severity_of
@@ -119,16 +119,13 @@ def keys_to_clear(plan: Plan) -> list[str]:
     return [found.marks.key for change in plan.changes if change.operations for found in change.clears]
 
 
-def provenance_warning(keys: Collection[str], pushed: Collection[str]) -> Diagnostic | None:
-    """A warning that says how many of the alarms with these keys are not among those that were pushed; None if all
-    are.
-    """
-    unknown = sum(key not in pushed for key in keys)
+def provenance_warning(cleared: int, unknown: int) -> Diagnostic | None:
+    """A warning that says how many of the alarms that are ``cleared`` nobody remembers pushing; None for none."""
     if not unknown:
         return None
-    noun, verb = ("alarm", "was") if len(keys) == 1 else ("alarms", "were")
+    noun, verb = ("alarm", "was") if cleared == 1 else ("alarms", "were")
     return Diagnostic(
-        f"{unknown:,} of {len(keys):,} {noun} to clear {verb} never pushed by this stack, as far as its ledger knows",
+        f"{unknown:,} of {cleared:,} {noun} to clear {verb} never pushed by this stack, as far as its ledger knows",
         hint="on a machine that does not have the stack's ledger this is expected; otherwise make sure that nobody "
         "else uses the stack's name before you clear them",
         severity=Severity.WARNING,

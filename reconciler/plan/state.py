@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from reconciler.core.address import NAME, Address
 from reconciler.core.desired import Desired, Kind
@@ -13,6 +13,8 @@ from reconciler.core.observed import Marks, Observed, State
 from reconciler.core.operation import Verb
 from reconciler.ledger.protocol import Entry, LedgerView
 from reconciler.plan.difference import is_altered
+
+Value = TypeVar("Value")
 
 
 class KnownState(NamedTuple):
@@ -28,6 +30,38 @@ class KnownState(NamedTuple):
     recorded: frozenset[tuple[Address, str]]
     ended: Mapping[Address, Observed]
     ledger: LedgerView
+
+
+def compacted(observed: Iterable[Observed], desired: Iterable[Desired]) -> Iterator[Observed]:
+    """The same objects; what they have in common with the declaration they share with it, which saves memory."""
+    declared = {wanted.address: wanted for wanted in desired}
+    texts: dict[str, str] = {}
+    for found in observed:
+        wanted = declared.get(found.marks.address)
+        if wanted is None:
+            yield found
+            continue
+        stack, _, digest_, key, run, occurrence = found.marks
+        same = digest_ == wanted.digest
+        marks = Marks(
+            texts.setdefault(stack, stack),
+            wanted.address,
+            wanted.digest if same else digest_,
+            key,
+            texts.setdefault(run, run),
+            occurrence,
+        )
+        if same and not is_altered(wanted, found):
+            yield found._replace(marks=marks, identity=wanted.identity, attributes=wanted.attributes)
+        else:
+            identity = {name: _common(wanted.identity.get(name), value) for name, value in found.identity.items()}
+            attributes = {name: _common(wanted.attributes.get(name), value) for name, value in found.attributes.items()}
+            yield found._replace(marks=marks, identity=identity, attributes=attributes)
+
+
+def _common(declared: Value | None, found: Value) -> Value:
+    """The declared value where it is the same as the one found."""
+    return declared if declared is not None and type(declared) is type(found) and declared == found else found
 
 
 def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history: Iterable[Observed] = ()) -> KnownState:

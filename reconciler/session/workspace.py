@@ -29,7 +29,7 @@ from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.planner import make_plan
-from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
+from reconciler.plan.state import KnownState, absent_addresses, altered_keys, compacted, merge
 from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
@@ -277,8 +277,9 @@ class Workspace:
         if not keys:
             return None
         with self.reading_ledger() as ledger:
-            pushed = {*ledger.statuses(keys), *(entry.operation.key for entry in ledger.open_intents())}
-        return provenance_warning(keys, pushed)
+            known = ledger.statuses(keys)
+            open_keys = {entry.operation.key for entry in ledger.open_intents()}
+        return provenance_warning(len(keys), sum(key not in known and key not in open_keys for key in keys))
 
     def _is_protected(self, address: Address) -> bool:
         return any(resource.covers(address) for resource in self.stack.kept)
@@ -305,7 +306,7 @@ class Workspace:
     def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
         """All that a provider answers; one that is busy is asked again, after as long as it says."""
         with self._asking(key):
-            return retry_read(key, lambda: list(query()), self.clock)
+            return retry_read(key, lambda: list(compacted(query(), self.stack.desired)), self.clock)
 
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:
