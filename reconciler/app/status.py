@@ -89,8 +89,17 @@ def stack_status(workspace: Workspace) -> StackStatus:
         alarms = tuple(_alarms(plan, observed, _Raisers(ledger, runs), workspace.resource_types))
         holder = ledger.holder(workspace.clock.now())
     declared = sum(item.kind is Kind.ALARM and item.firing for item in workspace.stack.desired)
-    last = next((run for run in runs if run.command in ("apply", "destroy") and run.ended_at is not None), None)
-    return StackStatus(workspace.stack.name, plan.planned_at, alarms, declared, holder, plan, last)
+    return StackStatus(workspace.stack.name, plan.planned_at, alarms, declared, holder, plan, _last_apply(runs))
+
+
+def last_apply(workspace: Workspace) -> Run | None:
+    """The newest apply or destroy of a stack that has ended, as far as the ledger here knows."""
+    with workspace.reading_ledger() as ledger:
+        return _last_apply(ledger.runs())
+
+
+def _last_apply(runs: Sequence[Run]) -> Run | None:
+    return next((run for run in runs if run.command in ("apply", "destroy") and run.ended_at is not None), None)
 
 
 class _Raisers:

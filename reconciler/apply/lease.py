@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ class Owner(NamedTuple):
     pid: int
     pipeline: str | None = None
     commit: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.name, self.host, self.pipeline, self.commit)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -146,15 +146,33 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
     terminal.command = shlex.join(["reconciler", *argv])
     prepare(terminal.stdout)
     prepare(terminal.stderr)
-    with Logs(terminal):
-        try:
-            code = _app().main([*argv] or ["--help"], prog_name="reconciler", standalone_mode=False, obj=terminal)
-            return int(code or ExitCode.DONE)
-        except Interrupted:
-            terminal.message([line("Interrupted.")])
-            return ExitCode.INTERRUPTED
-        except Exception as error:  # noqa: BLE001  # the last handler: no traceback reaches a user
-            return _fail(terminal, error)
+    with Logs(terminal), _traced(terminal, argv):
+        code = _run(argv, terminal)
+        if terminal.telemetry is not None:
+            terminal.telemetry.ended(code)
+        return code
+
+
+def _run(argv: Sequence[str], terminal: Terminal) -> int:
+    try:
+        code = _app().main([*argv] or ["--help"], prog_name="reconciler", standalone_mode=False, obj=terminal)
+        return int(code or ExitCode.DONE)
+    except Interrupted:
+        terminal.message([line("Interrupted.")])
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last handler: no traceback reaches a user
+        return _fail(terminal, error)
+
+
+def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[None]:
+    """A trace of the command, where variables of OpenTelemetry are set."""
+    if not any(name.startswith("OTEL_") for name in terminal.environ):
+        return nullcontext()
+    from reconciler.cli.telemetry import tracing
+
+    start = next((place for place, word in enumerate(argv) if word in COMMANDS), len(argv))
+    words = argv[start : start + (2 if argv[start : start + 1] in (["drill"], ["ledger"]) else 1)]
+    return tracing(terminal, " ".join(words))
 
 
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:

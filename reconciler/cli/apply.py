@@ -11,6 +11,7 @@ import typer
 from reconciler.app.apply import Request, apply_saved, apply_stack
 from reconciler.app.plan import addresses, run_options
 from reconciler.app.planfiles import load_plan
+from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
@@ -26,6 +27,7 @@ from reconciler.cli.options import (
     VarFileOption,
     VarOption,
 )
+from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
@@ -69,6 +71,10 @@ def apply(
     deadline: DeadlineOption = None,
     target: TargetOption = None,
     force: ForceOption = False,
+    notify: NotifyOption = None,
+    notify_format: NotifyFormatOption = WebhookFormat.JSON,
+    notify_on: NotifyOnOption = None,
+    metrics: MetricsOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -93,9 +99,13 @@ def apply(
     request = Request("apply", run_options(parallelism, no_verify, deadline), force)
     question = "Do you want to perform these actions?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve or approved is not None)
-    with opened(terminal, path, var, var_file, parallelism=parallelism) as workspace:
+    with (
+        reporting(terminal, "apply", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
+        opened(terminal, path, var, var_file, parallelism=parallelism) as workspace,
+    ):
+        reporter.opened(workspace)
         if approved is not None:
             result = apply_saved(workspace, request, operator, approved)
         else:
             result = apply_stack(workspace, request, operator, targets)
-        return show_result(terminal, result, format, approved)
+        return show_result(terminal, result, format, reporter, approved)

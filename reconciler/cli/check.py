@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.app.check import run_stack_checks
+from reconciler.app.webhook import WebhookFormat
 from reconciler.checks.poll import CheckStatus
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import FormatOption, VarFileOption, VarOption
 from reconciler.cli.progress import checking
+from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.views.json.check import check_document
@@ -52,6 +54,10 @@ def check(
     ] = None,
     listen: ListenOption = None,
     hostname: HostnameOption = None,
+    notify: NotifyOption = None,
+    notify_format: NotifyFormatOption = WebhookFormat.JSON,
+    notify_on: NotifyOnOption = None,
+    metrics: MetricsOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -66,22 +72,27 @@ def check(
     path, names = _split(what or [])
     stop = Event()
     with (
+        reporting(terminal, "check", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, hostname) as receiver,
         opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
         checking(terminal, stop) as progress,
     ):
+        reporter.opened(workspace)
         report = run_stack_checks(workspace, names, stop, progress)
-    if junit is not None:
-        terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
-    if junit == Path("-"):
-        terminal.message(check_lines(report))  # standard output gets the JUnit document
-    else:
-        terminal.result(
-            format,
-            text=lambda: check_lines(report),
-            document=lambda: check_document(report),
-            markdown=lambda: check_markdown(report),
-        )
+        try:
+            if junit is not None:
+                terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
+            if junit == Path("-"):
+                terminal.message(check_lines(report))  # standard output gets the JUnit document
+            else:
+                terminal.result(
+                    format,
+                    text=lambda: check_lines(report),
+                    document=lambda: check_document(report),
+                    markdown=lambda: check_markdown(report),
+                )
+        finally:
+            reporter.checks(report)
     return exit_code(report.counts)
 
 

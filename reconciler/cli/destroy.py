@@ -6,6 +6,7 @@ import typer
 
 from reconciler.app.apply import Request, destroy_stack
 from reconciler.app.plan import addresses, run_options
+from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
@@ -22,6 +23,7 @@ from reconciler.cli.options import (
     VarFileOption,
     VarOption,
 )
+from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 
@@ -38,6 +40,10 @@ def destroy(
     deadline: DeadlineOption = None,
     target: TargetOption = None,
     force: ForceOption = False,
+    notify: NotifyOption = None,
+    notify_format: NotifyFormatOption = WebhookFormat.JSON,
+    notify_on: NotifyOnOption = None,
+    metrics: MetricsOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -52,5 +58,9 @@ def destroy(
     request = Request("destroy", run_options(parallelism, no_verify, deadline), force)
     question = "Do you really want to clear all of these alarms?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve)
-    with opened(terminal, path, var, var_file, data=False, parallelism=parallelism) as workspace:
-        return show_result(terminal, destroy_stack(workspace, request, operator, targets), format)
+    with (
+        reporting(terminal, "destroy", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
+        opened(terminal, path, var, var_file, data=False, parallelism=parallelism) as workspace,
+    ):
+        reporter.opened(workspace)
+        return show_result(terminal, destroy_stack(workspace, request, operator, targets), format, reporter)

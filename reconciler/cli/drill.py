@@ -17,6 +17,7 @@ from reconciler.app.drill import (
     run_drill,
     run_store,
 )
+from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.drill_operator import check_approvable, drill_hooks
 from reconciler.cli.drill_report import REPORT_EXAMPLES, command_lines, report
@@ -30,6 +31,7 @@ from reconciler.cli.listen import (
     live_page,
 )
 from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
@@ -140,6 +142,10 @@ def run(
     hostname: RunHostnameOption = None,
     yes: YesOption = False,
     force: ForceOption = False,
+    notify: NotifyOption = None,
+    notify_format: NotifyFormatOption = WebhookFormat.JSON,
+    notify_on: NotifyOnOption = None,
+    metrics: MetricsOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -162,15 +168,20 @@ def run(
     commands = command_lines(path, var, var_file)
     hooks = drill_hooks(terminal, commands, automatic=automatic, approved=yes or rehearse, page=page)
     with (
+        reporting(terminal, "drill", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, None if listen is None and live else hostname) as receiver,
         opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
     ):
+        reporter.opened(workspace)
         store = run_store(workspace, terminal.redactor.hide_tree)
         if rehearse:
             record = rehearse_drill(workspace, name, store, hooks, speed=speed or 60.0, force=force)
         else:
             record = run_drill(workspace, name, store, hooks, force=force)
-    return _show(terminal, record, format, command_lines(path, var, var_file))
+        try:
+            return _show(terminal, record, format, commands)
+        finally:
+            reporter.drill(record)
 
 
 @app.command(epilog=examples("reconciler drill resume checkout_outage"))

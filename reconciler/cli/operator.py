@@ -13,6 +13,7 @@ from reconciler.cli.command import ExitCode
 from reconciler.cli.errors import failure
 from reconciler.cli.plan_output import show_plan
 from reconciler.cli.progress import working
+from reconciler.cli.reporter import RunReporter
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
@@ -56,7 +57,11 @@ class TerminalOperator:
 
 
 def show_result(
-    terminal: Terminal, result: Result | FailedRun | NotRun, format: Format, plan: Plan | None = None
+    terminal: Terminal,
+    result: Result | FailedRun | NotRun,
+    format: Format,
+    reporter: RunReporter,
+    plan: Plan | None = None,
 ) -> ExitCode:
     """Write what an apply did, and return what a script learns from it; ``plan`` is the saved one, if any."""
     if result is NotRun.INTERRUPTED:
@@ -78,9 +83,13 @@ def show_result(
             _show(terminal, result.result, format)
         finally:
             terminal.report(failure(result.error).diagnostics)
+            reporter.result(result.result)
         return exit_code(result.result)
     terminal.changed = result.may_have_sent
-    _show(terminal, result, format)
+    try:
+        _show(terminal, result, format)
+    finally:
+        reporter.result(result)
     return exit_code(result)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from reconciler.app.plan import addresses, plan_stack
 from reconciler.app.planfiles import plan_file
+from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
@@ -23,6 +24,7 @@ from reconciler.cli.options import (
     next_command,
 )
 from reconciler.cli.plan_output import show_plan
+from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
@@ -67,6 +69,10 @@ def plan(
     ] = False,
     target: TargetOption = None,
     force: ForceOption = False,
+    notify: NotifyOption = None,
+    notify_format: NotifyFormatOption = WebhookFormat.JSON,
+    notify_on: NotifyOnOption = None,
+    metrics: MetricsOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -86,8 +92,12 @@ def plan(
         raise DiagnosticError(Diagnostic("--sign signs a saved plan", hint="add --out FILE"))
     key = signing_key(environ) if sign else None
     terminal.check_file(out)
-    with opened(terminal, path, var, var_file) as workspace:
-        made = plan_stack(workspace, targets)
+    with (
+        reporting(terminal, "plan", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
+        opened(terminal, path, var, var_file) as workspace,
+    ):
+        reporter.opened(workspace)
+        made = whole = plan_stack(workspace, targets)
         told = drift_summary(made) if refresh_only else None
         if refresh_only:
             made = drift_only(made)
@@ -95,6 +105,7 @@ def plan(
             terminal.message(plan_lines(made, full=terminal.full))  # standard output gets the plan file
         else:
             show_plan(terminal, made, format, told)
+        reporter.plan(whole, workspace)
         if made.problems:
             if format != Format.JSON:
                 terminal.report(made.problems)

@@ -11,6 +11,7 @@ from reconciler.app.status import stack_status
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.errors import failure
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.reporter import MetricsOption, Outlets, RunReporter
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
@@ -48,6 +49,7 @@ def status(
             "--every", metavar="DURATION", help="How long to wait between two rounds of --watch.", show_default="10s"
         ),
     ] = None,
+    metrics: MetricsOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -60,11 +62,14 @@ def status(
     """
     terminal = Terminal.of(ctx)
     pause = _pause(watch, every)
+    reporter = RunReporter(terminal, "status", path, Outlets(metrics=metrics))
     with opened(terminal, path, var, var_file) as workspace:
         if watch:
-            _watch(terminal, workspace, pause, format)
+            _watch(terminal, workspace, pause, format, reporter)
         else:
-            _show(terminal, stack_status(workspace), format)
+            found = stack_status(workspace)
+            _show(terminal, found, format)
+            reporter.status(found)
     return ExitCode.DONE
 
 
@@ -83,7 +88,7 @@ def _pause(watch: bool, every: str | None) -> float:
     return seconds
 
 
-def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Format) -> None:
+def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Format, reporter: RunReporter) -> None:
     """Show the status until a signal comes; after the first round a failed query is reported, then tried again."""
     stop = Event()
     repaints = terminal.repaints and format is Format.TEXT
@@ -94,6 +99,7 @@ def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Forma
                 terminal.repaint(status_lines(found))
             else:
                 _show(terminal, found, format)
+            reporter.status(found)
             while True:
                 if workspace.clock.wait(pause, stop):
                     return

@@ -20,6 +20,7 @@ from reconciler.views.text.line import Line, Span
 
 if TYPE_CHECKING:
     from reconciler.cli.ansi import AnsiRenderer
+    from reconciler.cli.telemetry import Trace
     from reconciler.core.diagnostic import Diagnostic
 
 
@@ -96,6 +97,7 @@ class Terminal:
         self.changed = False  # whether a service may have got something from this run, or a lease was broken
         self.broken = False  # whether standard output failed
         self.full = False  # show every instance and problem, however many
+        self.telemetry: Trace | None = None  # the trace of the command, if it is traced
         self.redactor = Redactor(forms=_markdown_forms)
         self._in_ci = is_ci_log(self.environ)
         self._painters: dict[int, AnsiRenderer | None] = {}

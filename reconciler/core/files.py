@@ -18,12 +18,12 @@ _IN_PLACE = frozenset([errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errn
 _BLOCK = 1 << 20
 
 
-def write_text(path: Path, text: str | Iterable[str]) -> None:
+def write_text(path: Path, text: str | Iterable[str], mode: int = 0o600) -> None:
     """Give a file this text, whole or piece by piece. Raises OSError.
 
     A regular file is replaced as a whole, by way of a temporary name beside it: it keeps its permissions, and stays a
-    link if it is one; a new file is readable by its owner only. FIFOs, devices, open descriptors (``/dev/fd/N``,
-    ``/dev/stdout``) and files that cannot be replaced, such as bind mounts, are written in place.
+    link if it is one; a new file has ``mode``, by default readable by its owner only. FIFOs, devices, open descriptors
+    (``/dev/fd/N``, ``/dev/stdout``) and files that cannot be replaced, such as bind mounts, are written in place.
     """
     data = (piece.encode("utf-8") for piece in ([text] if isinstance(text, str) else text))
     descriptor = _descriptor(path)
@@ -32,7 +32,7 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
     elif path.exists() and not stat.S_ISREG(path.stat().st_mode):
         _write_to(os.open(path, os.O_WRONLY), data)
     else:
-        _replace(path.resolve(), data)
+        _replace(path.resolve(), data, mode)
 
 
 def check_writable(path: Path, *, parents: bool = False) -> None:
@@ -65,7 +65,7 @@ def _descriptor(path: Path) -> int | None:
     return int(found[1]) if found else _STANDARD.get(name)
 
 
-def _replace(path: Path, data: Iterable[bytes]) -> None:
+def _replace(path: Path, data: Iterable[bytes], mode: int) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:
@@ -76,7 +76,8 @@ def _replace(path: Path, data: Iterable[bytes]) -> None:
     try:
         _write_to(descriptor, data, sync=True)
         with suppress(FileNotFoundError):
-            Path(temporary).chmod(path.stat().st_mode & 0o7777)
+            mode = path.stat().st_mode & 0o7777
+        Path(temporary).chmod(mode)
         try:
             Path(temporary).replace(path)
         except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.views.json.schema import ApplyOutput, CheckOutput, Diagnostics, PlanOutput, RunOutput, SettlementOutput
-from reconciler.views.json.schema_status import StatusOutput
+from reconciler.views.json.schema_status import NotificationOutput, StatusOutput
 
 DOCUMENTS = {
     "plan-output": PlanOutput,
@@ -12,6 +12,7 @@ DOCUMENTS = {
     "run-output": RunOutput,
     "status-output": StatusOutput,
     "settlement-output": SettlementOutput,
+    "notification": NotificationOutput,
     "diagnostics": Diagnostics,
 }
 """The documents by the names of their schemas."""

@@ -1,4 +1,4 @@
-"""The JSON document of a stack's status as a type; see ``reconciler.views.json.schema``."""
+"""The JSON documents of a stack's status and of notifications as types; see ``reconciler.views.json.schema``."""
 
 from __future__ import annotations
 
@@ -61,3 +61,27 @@ class StatusOutput(TypedDict):
     alarms: list[AlarmShape]
     holder: HolderShape | None
     warnings: list[DiagnosticShape]
+
+
+class NotificationDetail(TypedDict):
+    """One of the things a notification is about."""
+
+    subject: Annotated[str, Field(description="An address, the name of a check or of a step.")]
+    text: str
+
+
+class NotificationOutput(TypedDict):
+    """What `--notify` posts as JSON, and the `data` of a CloudEvent."""
+
+    format_version: Version
+    id: Annotated[str, Field(description="The same for every webhook and every attempt.")]
+    trigger: Literal["drift", "apply-failed", "check-failed", "drill-failed", "error", "done"]
+    stack: Annotated[str, Field(description="Its name; the path, if its configuration could not be read.")]
+    command: str
+    at: Instant
+    summary: str
+    run: Annotated[str | None, Field(description="The run in the ledger, or of the drill.")]
+    plan_id: str | None
+    by: OriginShape | None
+    details: list[NotificationDetail]
+    more_details: Annotated[int, Field(description="How many were left out.")]

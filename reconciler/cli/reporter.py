@@ -1,0 +1,251 @@
+"""What a command tells outside of its terminal: webhooks, a file of metrics, OpenTelemetry traces."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
+
+import typer
+
+from reconciler.app.webhook import FAILURES, RunEvent, Trigger, WebhookFormat, check_url, secrets_of
+from reconciler.cli.command import now
+from reconciler.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from reconciler.app.status import StackStatus
+    from reconciler.apply.result import Result
+    from reconciler.checks.result import Report
+    from reconciler.core.origin import Origin
+    from reconciler.drill.record import Record
+    from reconciler.plan.plan import Plan
+    from reconciler.session.workspace import Workspace
+    from reconciler.views.metrics import Sample
+
+_log = logging.getLogger(__name__)
+
+URLS = "RECONCILER_NOTIFY"
+"""Webhooks, separated by white space, where ``--notify`` names none: a command line is no place for a token."""
+TOKEN = "RECONCILER_NOTIFY_TOKEN"  # noqa: S105 - the name of a variable
+"""What is sent to every webhook as a bearer token."""
+
+NotifyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Tell this webhook how it ended; may be repeated. Else those in RECONCILER_NOTIFY.",
+        show_default=False,
+    ),
+]
+NotifyFormatOption = Annotated[
+    WebhookFormat,
+    typer.Option("--notify-format", help="What is posted: a JSON document, text for Slack, or a CloudEvent."),
+]
+NotifyOnOption = Annotated[
+    list[Trigger] | None,
+    typer.Option("--notify-on", help="What to tell; may be repeated. All but `done` by default.", show_default=False),
+]
+MetricsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Keep metrics in this file, for the textfile collector of node_exporter.",
+        show_default=False,
+    ),
+]
+
+
+class Outlets(NamedTuple):
+    """Where a command tells what happened, as its options say."""
+
+    notify: Sequence[str] | None = None
+    format: WebhookFormat = WebhookFormat.JSON
+    on: Sequence[Trigger] | None = None
+    metrics: Path | None = None
+
+
+_P = ParamSpec("_P")
+
+
+def _harmless(
+    method: Callable[Concatenate[RunReporter, _P], None],
+) -> Callable[Concatenate[RunReporter, _P], None]:
+    """Turn whatever goes wrong in telling into a warning."""
+
+    @wraps(method)
+    def call(self: RunReporter, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the run is over, and what became of it stands
+            _log.debug("telling failed", exc_info=error)
+            self._warn([f"cannot tell how it ended: {type(error).__name__}: {error}"])
+
+    return call
+
+
+class RunReporter:
+    """Tells the outlets of a command what happened; nothing that goes wrong in it changes how the command ends.
+
+    With ``only_changes``, for a command that looks again and again, an event that says the same as the last one of its
+    stack is not sent again.
+    """
+
+    def __init__(
+        self, terminal: Terminal, command: str, where: Path, outlets: Outlets, *, only_changes: bool = False
+    ) -> None:
+        urls = outlets.notify or terminal.environ.get(URLS, "").split()
+        for url in urls:
+            terminal.redact(secrets_of(url))
+        self._urls = tuple(dict.fromkeys(map(check_url, urls)))
+        self._token = terminal.environ.get(TOKEN) or None
+        if self._token:
+            terminal.redact([self._token])
+        self._terminal = terminal
+        self._trace = terminal.telemetry
+        self._command = command
+        self._outlets = outlets
+        self._triggers = frozenset(outlets.on or FAILURES)
+        self._only_changes = only_changes
+        self._last: dict[str, tuple[object, ...]] = {}
+        self._stack = str(where.absolute())  # until its name is known
+
+    def opened(self, workspace: Workspace) -> None:
+        """Name the stack in what is told from now on."""
+        self._stack = workspace.stack.name
+
+    @_harmless
+    def plan(self, plan: Plan, workspace: Workspace | None = None) -> None:
+        """Tell what a plan found; what a ledger knows of the last apply goes into the metrics."""
+        if self._trace is not None:
+            self._trace.plan(plan, now())
+        if self._urls:
+            from reconciler.views.notification import plan_event
+
+            self.send(plan_event(plan, self._command, self._origin()))
+        if self._outlets.metrics is not None:
+            from reconciler.app.status import last_apply
+            from reconciler.views.metrics import plan_metrics
+
+            self._write(plan_metrics(plan, last_apply(workspace) if workspace is not None else None))
+
+    @_harmless
+    def status(self, status: StackStatus) -> None:
+        """Keep what a status tells in the metrics."""
+        if self._trace is not None:
+            self._trace.plan(status.plan, now())
+        if self._outlets.metrics is not None:
+            from reconciler.views.metrics import status_metrics
+
+            self._write(status_metrics(status))
+
+    @_harmless
+    def result(self, result: Result) -> None:
+        """Tell how an apply or destroy ended, and of the drift it found."""
+        if self._trace is not None:
+            self._trace.plan(result.plan, max(result.plan.planned_at, result.started_at))
+            self._trace.result(result)
+        if self._urls:
+            from reconciler.views.notification import plan_event, result_event
+
+            drift = plan_event(result.plan, self._command, self._origin())
+            if drift.trigger is Trigger.DRIFT:
+                self.send(drift._replace(run=result.run or None))
+            self.send(result_event(result, self._origin()))
+        if self._outlets.metrics is not None:
+            from reconciler.views.metrics import result_metrics
+
+            self._write(result_metrics(result))
+
+    @_harmless
+    def checks(self, report: Report) -> None:
+        """Tell how checks ended."""
+        if self._trace is not None:
+            self._trace.checks(report)
+        if self._urls:
+            from reconciler.views.notification import check_event
+
+            self.send(check_event(report, self._origin()))
+        if self._outlets.metrics is not None:
+            from reconciler.views.metrics import check_metrics
+
+            self._write(check_metrics(report))
+
+    @_harmless
+    def drill(self, record: Record) -> None:
+        """Tell how a drill ended."""
+        if self._trace is not None:
+            self._trace.drill(record)
+        from reconciler.views.notification import drill_event
+
+        event = drill_event(record, self._origin())
+        self.send(event)
+        if self._outlets.metrics is not None:
+            from reconciler.views.metrics import drill_metrics
+
+            self._write(drill_metrics(record, event.trigger is Trigger.DONE))
+
+    @_harmless
+    def error(self, error: Exception) -> None:
+        """Tell that the command ended with an error."""
+        if self._urls:
+            from reconciler.cli.errors import failure
+            from reconciler.views.notification import error_event
+
+            self.send(error_event(failure(error).diagnostics, self._stack, self._command, now(), self._origin()))
+
+    def send(self, event: RunEvent) -> None:
+        """Post an event to every webhook, if it is one of those to tell."""
+        if not self._urls:
+            return
+        said = (event.trigger, event.summary, tuple(detail.subject for detail in event.details))
+        repeated = self._only_changes and self._last.get(event.stack) == said
+        self._last[event.stack] = said
+        if event.trigger not in self._triggers or repeated:
+            return
+        from reconciler.app.webhook import post_all
+        from reconciler.views.notification import message
+
+        made = message(event, self._outlets.format, self._terminal.redactor.hide, self._token)
+        self._warn(post_all(dict.fromkeys(self._urls, made)))
+
+    def _write(self, samples: Sequence[Sample]) -> None:
+        """Put samples into the file of metrics."""
+        from reconciler.core.files import write_text
+        from reconciler.views.metrics import merged
+
+        path = self._outlets.metrics
+        assert path is not None
+        try:
+            before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            write_text(path, self._terminal.redactor.hide(merged(before, samples)), mode=0o644)
+        except OSError as error:
+            self._warn([f"cannot write metrics to {path}: {error.strerror or error}"])
+
+    def _warn(self, texts: Sequence[str]) -> None:
+        from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+
+        with suppress(DiagnosticError, OSError):
+            self._terminal.report([Diagnostic(text, severity=Severity.WARNING) for text in texts])
+
+    def _origin(self) -> Origin:
+        from reconciler.app.ledger import owner
+
+        return owner().origin
+
+
+@contextmanager
+def reporting(
+    terminal: Terminal, command: str, where: Path, outlets: Outlets, *, only_changes: bool = False
+) -> Iterator[RunReporter]:
+    """The reporter of a command; an error that ends the command is told, and rises. Raises DiagnosticError."""
+    reporter = RunReporter(terminal, command, where, outlets, only_changes=only_changes)
+    try:
+        yield reporter
+    except Exception as error:
+        reporter.error(error)
+        raise
