@@ -203,7 +203,8 @@ def view(
     connection: sqlite3.Connection, now: int, visible_within: int, targets: Mapping[str, str] | None = None
 ) -> LedgerView:
     """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms, ``cleared`` and ``orphans``
-    30 days. What was done at other ``targets`` is left out.
+    30 days. What was done at other ``targets`` is left out. A write that a clock set back since dates later than that
+    after ``now`` may be old: it is not ``recent``.
     """
     places = None if targets is None else set(targets.values())
     facts = connection.execute(
@@ -216,13 +217,14 @@ def view(
         if places is None or place is None or place in places
     )
     cleared = connection.execute(
-        "SELECT target, ended_at FROM operations"
+        "SELECT target, ended_at, place FROM operations"
         " WHERE status = 'done' AND target IS NOT NULL AND ended_at >= ? ORDER BY ended_at",
         (now - REMEMBERED,),
     )
     recent = connection.execute(
-        f"{_STANDING} status = 'done' AND confirmed_at IS NULL AND ended_at >= ? ORDER BY ended_at, intent, position",
-        (now - visible_within,),
+        f"{_STANDING} status = 'done' AND confirmed_at IS NULL AND ended_at BETWEEN ? AND ?"
+        " ORDER BY ended_at, intent, position",
+        (now - visible_within, now + visible_within),
     )
     writes = tuple(entry for entry in _entries(connection, recent) if is_at(entry, targets))
     left = () if targets is None else _orphans(connection, now, targets)
@@ -232,7 +234,7 @@ def view(
     return LedgerView(
         recorded,
         writes,
-        dict(cleared.fetchall()),
+        {id_: at for id_, at, place in cleared if places is None or place is None or place in places},
         _attempted(connection, recorded, targets),
         left,
         frozenset(plan for (plan,) in flown),

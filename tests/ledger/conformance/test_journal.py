@@ -110,6 +110,36 @@ def test_the_view_tells_which_alarms_were_cleared_in_the_last_30_days(place: Pla
         assert ledger.view(NOW + 30 * DAY + 1, 0).cleared == {"id-2": NOW + DAY}
 
 
+def test_the_view_leaves_out_what_was_cleared_at_another_target(place: Place) -> None:
+    with place.begun() as (ledger, holder):
+        ledger.begin(holder, run("there")._replace(targets={"aom": "aom elsewhere"}))
+        ledger.record_intents(holder, "there", [clear("c1", "id-1")], NOW)
+        ledger.record_outcomes([Outcome("c1", Status.DONE)], NOW)
+        assert ledger.view(NOW, 0, {"aom": "aom here"}).cleared == {}
+        assert ledger.view(NOW, 0, {"aom": "aom elsewhere"}).cleared == {"id-1": NOW}
+
+
+def test_a_write_dated_by_a_clock_that_was_set_back_since_is_not_recent(place: Place) -> None:
+    with place.begun() as (ledger, holder):
+        ledger.record_intents(holder, "run-1", operations("a"), NOW)
+        ledger.record_outcomes([Outcome("a", Status.DONE)], NOW + DAY)
+        assert ledger.view(NOW, 50).recent == ()
+        assert len(ledger.view(NOW + DAY - 40, 50).recent) == 1
+
+
+def test_an_outcome_told_late_does_not_undo_what_another_run_has_done(place: Place) -> None:
+    with place.begun() as (ledger, holder):
+        ledger.record_intents(holder, "run-1", operations("a"), NOW)
+        ledger.begin_attempts(holder, ["a"], NOW)
+        ledger.record_outcomes([Outcome("a", Status.DONE)], NOW)
+        for late in (Status.FAILED, Status.UNKNOWN):
+            ledger.record_outcomes([Outcome("a", late, ServiceErrorDetail("not sent: the run was stopped first"))], NOW)
+            assert ledger.statuses(["a"]) == {"a": Status.DONE}
+        ledger.begin_attempts(holder, ["a"], NOW)
+        ledger.record_outcomes([Outcome("a", Status.FAILED)], NOW)
+        assert ledger.statuses(["a"]) == {"a": Status.FAILED}
+
+
 def test_a_run_is_found_by_a_unique_prefix_and_by_its_whole_id(place: Place) -> None:
     with place.begun("ab1") as (ledger, holder):
         ledger.begin(holder, run("ab"))
