@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.app.ledger import owner
+from reconciler.app.ledger import Asked, locate, owner, shared_place
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.observed import Observed, State
 from reconciler.core.target import Target
@@ -20,6 +20,8 @@ from reconciler.drill.record import Record
 from reconciler.drill.rehearsal import rehearsed
 from reconciler.drill.run import abort, resume, start
 from reconciler.drill.store import RunStore, current_state, local_state
+from reconciler.ledger.documents import SharedDocuments
+from reconciler.ledger.location import read_at
 from reconciler.ledger.protocol import LeaseHeldError
 from reconciler.providers.protocol import ServiceError
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace
@@ -34,21 +36,31 @@ Hooks = Callable[[Workspace], AbstractContextManager[OperatorHooks]]
 
 def run_store(workspace: Workspace, redact: Callable[[object], object]) -> RunStore:
     """The records of a stack's drills; ``redact`` takes secrets out before one is written."""
-    return RunStore(workspace.state_directory, redact)
+    return RunStore(workspace.drill_documents() or workspace.state_directory, redact)
 
 
-def recorded(path: Path, run: str | None) -> Record:
+def recorded(path: Path, run: str | None, environ: Mapping[str, str], ledger: str | None = None) -> Record:
     """The record of a run, or of the last real one. Raises DiagnosticError if there is none.
 
-    Without any real run it is the last rehearsal.
+    Without any real run it is the last rehearsal. ``ledger`` is where the ledger is, whatever the stack says.
     """
     root = path if path.is_dir() else path.parent
-    store = RunStore(root / STATE_DIRECTORY)
+    asked = Asked(str(path), ledger=ledger)
+    url, _ = shared_place(asked, environ)
+    if url is None:
+        return local_state(_recorded(RunStore(root / STATE_DIRECTORY), run, root), owner().host)
+    location = locate(asked, environ)
+    with closing(SharedDocuments(location)) as documents, closing(read_at(location)) as opened:
+        found = _recorded(RunStore(documents), run, root)
+        return current_state(found, opened.holder(0), owner().host)
+
+
+def _recorded(store: RunStore, run: str | None, root: Path) -> Record:
     found = store.last() if run is None else store.load(run)
     if found is None:
         hint = "`reconciler drill run NAME --rehearse` makes one"
         raise DiagnosticError(Diagnostic(f"no drill has been run in {root}", hint=hint))
-    return local_state(found, owner().host)
+    return found
 
 
 def recorded_history(path: Path, drill: str | None, last: int) -> list[History]:

@@ -71,7 +71,7 @@ def report(
     terminal = Terminal.of(ctx)
     for file in (html, junit):
         terminal.check_file(file, parents=True)
-    found, command = recorded(path, run), command_lines(path)
+    found, command = recorded(path, run, terminal.environ, terminal.ledger), command_lines(path)
     if html is not None:
         terminal.write_file(html, record_html(found), parents=True)
     if junit is not None:

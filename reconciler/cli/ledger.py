@@ -165,6 +165,36 @@ def salvage(
 
 
 @app.command()
+def copy(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="FROM", help="A stack's directory, a ledger file, or a URL.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="A directory for the ledger file, or a URL.")],
+    stack: StackOption = None,
+) -> ExitCode:
+    """Copy a stack's ledger to another place, and verify the copy; what is there already is not copied again.
+
+    Refused while a run works on the stack. The ledger at FROM stays as it is: use TO from then on.
+    """
+    from reconciler.app.ledger import Asked, locate, owner
+    from reconciler.cli.command import now
+    from reconciler.core.ledger_url import scheme, secrets_of
+    from reconciler.ledger.copying import copy_ledger
+    from reconciler.ledger.location import Location
+    from reconciler.views.text.ledger import copied_lines
+
+    terminal = Terminal.of(ctx)
+    for place in (source, target):
+        terminal.redact(secrets_of(place))
+    found = locate(Asked(source, stack), {})
+    to = Location(target if scheme(target) else Path(target), found.stack)
+    who = owner()
+    copied = copy_ledger(found, to, who.name, who.host, now())
+    terminal.changed = True
+    terminal.result(DataFormat.TEXT, text=lambda: copied_lines(found, to, copied))
+    return ExitCode.DONE
+
+
+@app.command()
 def unlock(
     ctx: typer.Context,
     where: WhereArgument = ".",

@@ -24,7 +24,7 @@ def require_same_targets(record: Record, targets: Mapping[str, Target], store: R
     """Raise DiagnosticError if the providers of a run do not point where they did when it began (rule 14)."""
     hint = (
         "use the configuration and variables that the drill was started with; if that target no longer exists, delete "
-        f"{store.file(record.run)}"
+        f"{store.where(record.run)}"
     )
     problems = []
     for key, begun in record.targets.items():

@@ -1,11 +1,12 @@
-"""The store: the records of runs as files under ``.reconciler/drills``, kept up to date while each run goes on."""
+"""The store: the records of runs as files or in a shared ledger, kept up to date while each run goes on."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import JsonValue, ValidationError
 
@@ -25,25 +26,68 @@ _MEND = "put back a copy of it, or move it away; `drill abort` needs no record t
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
-class RunStore:
-    """The records of the drills of one stack, and the requests to abort them; ``directory`` is the stack's state.
+class Documents(Protocol):
+    """Where the records of runs are kept, by names with a suffix."""
 
-    ``redact`` takes secrets out of a document before it is written.
+    def where(self, name: str) -> str:
+        """The place of a document, for messages."""
+
+    def names(self, suffix: str) -> Sequence[str]: ...
+
+    def read(self, name: str) -> str | bytes | None:
+        """The text of a document; None if there is none."""
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a document durably: whole, or not at all."""
+
+    def delete(self, name: str) -> None: ...
+
+
+class Files:
+    """Documents in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def where(self, name: str) -> str:
+        return str(self._directory / name)
+
+    def names(self, suffix: str) -> Sequence[str]:
+        return [file.name for file in self._directory.glob(f"*{suffix}")]
+
+    def read(self, name: str) -> str | bytes | None:
+        file = self._directory / name
+        return file.read_bytes() if file.exists() else None
+
+    def write(self, name: str, text: str) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        write_text(self._directory / name, text)
+
+    def delete(self, name: str) -> None:
+        (self._directory / name).unlink(missing_ok=True)
+
+
+class RunStore:
+    """The records of the drills of one stack, and the requests to abort them.
+
+    ``place`` is the stack's state directory, or other documents. ``redact`` takes secrets out of a document before it
+    is written.
     """
 
-    def __init__(self, directory: Path, redact: Callable[[object], object] = lambda document: document) -> None:
-        self.directory = directory / DIRECTORY
+    def __init__(self, place: Path | Documents, redact: Callable[[object], object] = lambda document: document) -> None:
+        self._documents = Files(place / DIRECTORY) if isinstance(place, Path) else place
         self._redact = redact
 
-    def file(self, run: str) -> Path:
-        return self.directory / f"{run}.json"
+    def where(self, run: str) -> str:
+        """The place of a record, for messages."""
+        return self._documents.where(f"{run}.json")
 
     def save(self, record: Record) -> None:
         """Write a record durably: whole, or not at all."""
-        self.directory.mkdir(parents=True, exist_ok=True)
         document = self._redact(record.model_dump(mode="json", by_alias=True))
         assert isinstance(document, dict)
-        write_text(self.file(record.run), f"{json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)}\n")
+        text = json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)
+        self._documents.write(f"{record.run}.json", f"{text}\n")
 
     def load(self, run: str) -> Record:
         """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
@@ -55,7 +99,8 @@ class RunStore:
 
     def runs(self) -> list[str]:
         """The ids of all runs, newest first."""
-        return sorted((file.stem for file in self.directory.glob("*.json") if _RUN.fullmatch(file.stem)), reverse=True)
+        ids = (name.removesuffix(".json") for name in self._documents.names(".json"))
+        return sorted((id for id in ids if _RUN.fullmatch(id)), reverse=True)
 
     def records(self, drill: str | None = None, limit: int | None = None) -> list[Record]:
         """The records there are, newest first; of one drill where it is named."""
@@ -89,22 +134,18 @@ class RunStore:
 
     def request_abort(self, run: str) -> None:
         """Leave word for the process that plays a run."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._abort_file(run).touch()
+        self._documents.write(_abort(run), "")
 
     def abort_requested(self, run: str) -> bool:
-        return self._abort_file(run).exists()
+        return self._documents.read(_abort(run)) is not None
 
     def clear_abort(self, run: str) -> None:
-        self._abort_file(run).unlink(missing_ok=True)
-
-    def _abort_file(self, run: str) -> Path:
-        return self.directory / f"{run}.abort"
+        self._documents.delete(_abort(run))
 
     def _read(self, run: str) -> Record:
-        file = self.file(run)
+        file = self.where(run)
         try:
-            document = json.loads(file.read_bytes())
+            document = json.loads(self._documents.read(f"{run}.json") or "")
             if not isinstance(document, dict):
                 raise ValueError("it is no record of a drill")
             known = document.pop(_CHECKSUM, None)
@@ -118,6 +159,11 @@ class RunStore:
         except (ValueError, RecursionError) as error:
             why = "it is no JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
             raise DiagnosticError(Diagnostic(f"{file} is damaged: {why}", hint=_MEND)) from None
+
+
+def _abort(run: str) -> str:
+    """The name of the document that asks the process of a run to abort."""
+    return f"{run}.abort"
 
 
 def current_state(record: Record, holder: Holder | None, host: str) -> Record:

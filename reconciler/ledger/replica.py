@@ -74,7 +74,11 @@ class Replica:
         finally:
             connection.execute("COMMIT")
 
-    def _add(self, connection: sqlite3.Connection, number: int, stored_at: int, row: Row) -> None:
+    def load(self, rows: Iterable[Row]) -> None:
+        """Take over the rows of a journal, numbered from 1; when they were stored is not known."""
+        self.add(Stored(number, None, row) for number, row in enumerate(rows, 1))
+
+    def _add(self, connection: sqlite3.Connection, number: int, stored_at: int | None, row: Row) -> None:
         if row.step == "run":
             connection.execute(_RUN, (number, row.run, *json.loads(row.body)))
             self.runs.setdefault(str(row.run), number)
@@ -82,7 +86,8 @@ class Replica:
             state, ended_at = json.loads(row.body)
             connection.execute("UPDATE runs SET state = ?, ended_at = ? WHERE id = ?", (state, ended_at, row.run))
         elif row.step in ("intend", "begin", "settle", "confirm"):
-            body = f'{row.body[:-1]},"stored":{stored_at:d}}}' if row.step == "begin" else row.body
+            begun = row.step == "begin" and stored_at is not None
+            body = f'{row.body[:-1]},"stored":{stored_at:d}}}' if begun else row.body
             kept = row._replace(run=self._number(row), body=body).sealed()
             connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *kept))
             self.unfolded_bytes += len(row.body) + len(row.payloads or "")

@@ -45,10 +45,10 @@ class Fence(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A row of the sequence, and when it was stored."""
+    """A row of the sequence, and when it was stored; None where that is not known."""
 
     number: int
-    stored_at: int
+    stored_at: int | None
     row: Row
 
 

@@ -24,6 +24,7 @@ from reconciler.core.ledger_url import scheme
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
+from reconciler.ledger.documents import SharedDocuments
 from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
@@ -147,6 +148,15 @@ class Workspace:
             self._reader = read_at(location)
             self._resources.callback(self._reader.close)
         yield self._reader
+
+    def drill_documents(self) -> SharedDocuments | None:
+        """The records of drills in a shared ledger; None if the ledger is a file, beside which they are files too."""
+        location = self.ledger_location
+        if not location.is_shared:
+            return None
+        documents = SharedDocuments(location)
+        self._resources.callback(documents.close)
+        return documents
 
     def read_ledger_view(self) -> LedgerView:
         """What the ledger knows, for commands that only read: no ledger is created."""

@@ -233,7 +233,7 @@ def test_the_stored_record_keeps_the_names_of_its_first_version(tmp_path: Path) 
     store = RunStore(tmp_path)
     made = record(leftovers=("aom_alarm.slow: it is still active",), paused_for=5)
     store.save(made)
-    document = json.loads(store.file(made.run).read_text())
+    document = json.loads(Path(store.where(made.run)).read_text())
     assert {"sent", "left", "held"} <= document.keys()
     assert document["sent"][0]["mark"] == made.emissions[0].marked_address
     assert document["checks"][0]["verdict"] == "passed"

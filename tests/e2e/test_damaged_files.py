@@ -48,7 +48,7 @@ def test_a_damaged_record_of_a_drill_is_named_and_no_drill_starts_beside_it(
     stack = write(tmp_path / "stack", "a", endpoint=emulator.url, more=DRILLS)
     store = RunStore(stack / ".reconciler")
     store.save(record())
-    file = store.file(record().run)
+    file = Path(store.where(record().run))
     content = altered(file.read_bytes(), flips)
     if content.split() == file.read_bytes().split():
         return

@@ -10,7 +10,9 @@ from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
 from reconciler.core.origin import Origin
 from reconciler.core.text import printable
+from reconciler.ledger.copying import Copied
 from reconciler.ledger.doctor import Findings, Survey
+from reconciler.ledger.location import Location
 from reconciler.ledger.probe import SharedFindings
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.ledger.store import StackState
@@ -144,6 +146,14 @@ def examined_lines(found: Findings) -> Iterator[Line]:
     if not found.complaints and found.survey.is_whole:
         yield line("  the table of operations is not what the journal adds up to")
     yield line(f"Sound: {_amount(found.survey)}. To save them: reconciler ledger salvage NEW.db {path}")
+
+
+def copied_lines(source: Location, target: Location, copied: Copied) -> Iterator[Line]:
+    """What `ledger copy` did."""
+    rows = f"{count(copied.rows, 'row')} of the stack {target.stack}"
+    there = f", {copied.there:,} of them there before" if copied.there else ""
+    yield line((f"Copied {rows} to {printable(str(target))}{there}; the copy was verified.", Style.GOOD))
+    yield line(f"Use it from now on: what is applied with {printable(str(source))} is not known there.")
 
 
 def probed_lines(found: SharedFindings) -> Iterator[Line]:
