@@ -145,7 +145,11 @@ class _CanaryRun:
             if seen.at is not None:
                 self._visible_after = seen.at - sent_at
                 self._end(CheckStatus.PASSED, f"visible after {rough_duration(self._visible_after)}")
-                self._await_notification(push, sent_at)
+                why = self._suppressed(push)
+                if why is None:
+                    self._await_notification(push, sent_at)
+                else:
+                    self._end(CheckStatus.UNKNOWN, f"{self._reason}, but {why}: it proves nothing")
             else:
                 self._end(seen.status, f"pushed, but {seen.reason('is not visible')}")
 
@@ -222,13 +226,19 @@ class _CanaryRun:
         self._notified = arrived is not None and arrived.after is not None
         if arrived is None:
             self._end(CheckStatus.INTERRUPTED, f"{self._reason}; interrupted before its notification arrived")
-        elif arrived.status is DeliveryStatus.MISSING and isinstance(self._provider, TellsSuppression):
-            try:
-                why = self._provider.suppressed([push]).get(push.key)
-            except ServiceError as error:
-                why = f"the service could not be queried for silences: {error.detail}"
+        elif arrived.status is DeliveryStatus.MISSING:
+            why = self._suppressed(push)
             if why is not None:
                 proof.suppressed(why)
+
+    def _suppressed(self, push: Operation) -> str | None:
+        """Why nobody is notified of the canary now, if the service says so, or could not be asked."""
+        if not isinstance(self._provider, TellsSuppression):
+            return None
+        try:
+            return self._provider.suppressed([push]).get(push.key)
+        except ServiceError as error:
+            return f"the service could not be queried for silences: {error.detail}"
 
     def _await_end(self, operations: Sequence[Operation], sent_at: int) -> None:
         """Nobody is notified of the end of an alarm that was not notified, so that its end is not waited for either."""

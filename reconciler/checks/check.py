@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -17,7 +17,7 @@ from reconciler.core.address import canary_address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Severity
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
-from reconciler.core.resource_type import ResourceType
+from reconciler.core.resource_type import FollowsProvider, ResourceType
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 
@@ -25,21 +25,57 @@ Text = Annotated[str, Field(min_length=1, max_length=2048)]
 class CanarySpec(Strict):
     """An alarm that is raised, awaited, taken back and awaited again, to prove that the alarm path is alive."""
 
-    provider: str | None = Field(None, description="The provider it goes through, where several could be meant.")
-    event_name: Text = Field("reconciler_canary", description="Its name, as people see it.")
-    event_severity: Severity = Field("Info", description="How severe it says it is.")
-    resource_provider: Text = Field("reconciler", description="The cloud service it says it is about.")
-    resource_type: Text = Field("canary", description="The type of resource it says it is about.")
-    resource_id: Text | None = Field(
-        None, description="The id of the resource it says it is about; by default the name of the check."
+    type: Literal["aom_alarm", "alertmanager_alert"] | None = Field(
+        None, description="What it is; by default what the configured providers allow, `aom_alarm` if both."
     )
-    metadata: dict[str, str] = Field({}, description="Further keys, such as those that route it.")
-    annotations: dict[str, str] = Field({}, description="Further details, such as message.")
+    provider: str | None = Field(None, description="The provider it goes through, where several could be meant.")
+    labels: dict[str, str] = Field(
+        {}, description="The labels of an alert, such as those that route it; `alertname` is `reconciler_canary`."
+    )
+    event_name: Text = Field("reconciler_canary", description="The name of an AOM alarm, as people see it.")
+    event_severity: Severity = Field("Info", description="How severe an AOM alarm says it is.")
+    resource_provider: Text = Field("reconciler", description="The cloud service an AOM alarm says it is about.")
+    resource_type: Text = Field("canary", description="The type of resource an AOM alarm says it is about.")
+    resource_id: Text | None = Field(
+        None, description="The id of the resource an AOM alarm says it is about; by default the name of the check."
+    )
+    metadata: dict[str, str] = Field({}, description="Further keys of an AOM alarm, such as those that route it.")
+    annotations: dict[str, str] = Field({}, description="Further details, such as message or summary.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(
         10 * MINUTE,
         description="After how long the service takes it back by itself, should all else fail; 10m by default.",
         json_schema_extra={"default": "10m"},
     )
+
+    def fields(self, check: str, kind: str) -> dict[str, Value]:
+        """The fields of the resource that it raises."""
+        told = f"canary of the check {check}"
+        if kind == ALERT_TYPE:
+            return {
+                "labels": {"alertname": "reconciler_canary", **self.labels},
+                "annotations": {"summary": told, **self.annotations},
+                "timeout": format_duration(self.timeout),
+            }
+        return {
+            "event_name": self.event_name,
+            "event_severity": self.event_severity,
+            "resource_provider": self.resource_provider,
+            "resource_type": self.resource_type,
+            "resource_id": self.resource_id or check,
+            "metadata": dict(self.metadata),
+            "annotations": {"message": told, **self.annotations},
+            "timeout": format_duration(self.timeout),
+        }
+
+
+ALERT_TYPE = "alertmanager_alert"
+CANARY_TYPES = {"aom_alarm": "aom", ALERT_TYPE: "alertmanager"}
+"""What a canary can be, and the type of the providers that raise it: what can be taken back."""
+_COMMON_FIELDS = frozenset({"type", "provider", "annotations", "timeout"})
+_OWN_FIELDS = {
+    ALERT_TYPE: _COMMON_FIELDS | {"labels"},
+    "aom_alarm": frozenset(CanarySpec.model_fields) - {"labels"},
+}
 
 
 class CheckSpec(Strict):
@@ -256,10 +292,6 @@ def _receiver(expected: Delivered, node: Node, stack: Stack, problems: Diagnosti
     return None
 
 
-CANARY_TYPE = "aom_alarm"
-"""What a canary is: the one resource type that can be taken back."""
-
-
 def _canary(
     name: str,
     spec: CanarySpec,
@@ -272,25 +304,23 @@ def _canary(
     provider = _canary_provider(spec, node, stack, types, problems)
     if provider is None:
         return None
-    kind = types[CANARY_TYPE]
-    address = canary_address(name, CANARY_TYPE)
+    type_name = next(name for name, owner in CANARY_TYPES.items() if owner == stack.providers[provider].type)
+    foreign = sorted(spec.model_fields_set - _OWN_FIELDS[type_name])
+    if foreign:
+        offset = (node.child(foreign[0]) or node).key_offset
+        hint = f"its own fields are {', '.join(sorted(_OWN_FIELDS[type_name]))}"
+        problems.add(offset, f"a canary of type {type_name} has no {foreign[0]}", hint)
+        return None
+    kind = types[type_name]
+    address = canary_address(name, type_name)
     clash = next((item for item in stack.desired if address._replace(key=None).covers(item.address)), None)
     if clash is not None:
         problems.add(node.key_offset, f"{clash.address} has the address that canaries use", "give it another name")
         return None
-    fields: dict[str, Value] = {
-        "event_name": spec.event_name,
-        "event_severity": spec.event_severity,
-        "resource_provider": spec.resource_provider,
-        "resource_type": spec.resource_type,
-        "resource_id": spec.resource_id or name,
-        "metadata": dict(spec.metadata),
-        "annotations": {"message": f"canary of the check {name}", **spec.annotations},
-        "timeout": format_duration(spec.timeout),
-    }
+    fields = spec.fields(name, type_name)
     try:
         model = kind.model.model_validate(fields)
-        return kind.desired(
+        made = kind.desired(
             address,
             model,
             provider=provider,
@@ -298,6 +328,7 @@ def _canary(
             lifecycle=DEFAULT_LIFECYCLE,
             position=node.key_position,
         )
+        return kind.under(made, stack.providers[provider].settings) if isinstance(kind, FollowsProvider) else made
     except ValidationError as error:
         report(error, node, CanarySpec.model_fields, problems, value=fields, what="the canary")
     except ValueError as error:
@@ -309,18 +340,24 @@ def _canary_provider(
     spec: CanarySpec, node: Node, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> str | None:
     """The key of the provider the canary goes through; None, with a problem noted, if it is unknown."""
-    fitting = [key for key, config in stack.providers.items() if config.type == "aom"] if CANARY_TYPE in types else []
+    owners = [owner for name, owner in CANARY_TYPES.items() if name in types and spec.type in (None, name)]
+    fitting = [key for key, config in stack.providers.items() if config.type in owners]
     if spec.provider is not None:
         if spec.provider in fitting:
             return spec.provider
         hint = did_you_mean(spec.provider, fitting) or (f"those are {', '.join(fitting)}" if fitting else None)
         offset = (node.child("provider") or node).offset
         problems.add(offset, f"{spec.provider} is no provider that a canary can go through", hint)
-    elif len(fitting) == 1:
+        return None
+    # What a canary was before there were alerts comes first.
+    first = next((owner for owner in owners if any(stack.providers[key].type == owner for key in fitting)), None)
+    fitting = [key for key in fitting if stack.providers[key].type == first]
+    if len(fitting) == 1:
         return fitting[0]
-    elif fitting:
+    if fitting:
         summary = f"the canary could go through any of the providers {', '.join(fitting)}"
         problems.add(node.key_offset, summary, f"add to it: provider: {fitting[0]}")
     else:
-        problems.add(node.key_offset, "no provider that a canary can go through is configured", "configure one: aom")
+        hint = f"configure one: {' or '.join(owners or CANARY_TYPES.values())}"
+        problems.add(node.key_offset, "no provider that a canary can go through is configured", hint)
     return None

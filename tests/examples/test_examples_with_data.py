@@ -67,6 +67,27 @@ def test_what_fires_in_baidu_fires_in_aom_for_as_long_as_it_does(mirror: Mirror)
     assert mirror.firing() == [("odd", "Major")]
 
 
+def test_what_fires_in_baidu_fires_in_alertmanager_for_as_long_as_it_does(tmp_path: Path, emulator: Emulator) -> None:
+    stack = (MIRROR / "alertmanager" / "stack.yaml").read_text(encoding="utf-8")
+    (tmp_path / "stack.yaml").write_text(stack, encoding="utf-8")
+    places = [f"endpoint={emulator.url}", f"alertmanager={emulator.url}/alertmanager"]
+    apply = ["apply", tmp_path, "--auto-approve", *(word for place in places for word in ("--var", place))]
+
+    def firing() -> list[tuple[str, str, str]]:
+        shown = emulator.session.get(f"{emulator.url}/alertmanager/api/v2/alerts").json()
+        labels = [each["labels"] for each in shown]
+        return sorted((each["alertname"], each["severity"], each["instance"]) for each in labels)
+
+    emulator.put_bcm_alarms(alarm(1), alarm(2, policy={"aliasName": "odd", "level": "ALARM_LEVEL_DOOM"}))
+    for _ in range(2):
+        assert reconciler(*apply).code == 0
+        assert firing() == [("odd", "error", "i-2"), ("policy 1", "critical", "i-1")]
+    emulator.put_bcm_alarms(alarm(1, state="OK", endTime="now"))
+    emulator.fault("bcm-list:cut,nth=1")
+    assert reconciler(*apply).code == 0
+    assert firing() == [("odd", "error", "i-2")]
+
+
 @pytest.mark.parametrize(
     "fault", ["bcm-list:status=503,retry_after=0", "bcm-list:cut", "bcm-list:html", "bcm-list:status=403"]
 )
