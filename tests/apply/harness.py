@@ -106,6 +106,8 @@ class Rig:
     wrap_provider: Callable[[Provider], Provider] = lambda provider: provider
     wrap_ledger: Callable[[Ledger], Ledger] = lambda ledger: ledger
     options: Options = field(default_factory=lambda: Options(draw=lambda: 0.5))
+    open_store: Callable[[Callable[[], BootTime]], Ledger] | None = None
+    """Opens a shared ledger, with the machine's clock, instead of the file."""
     watcher: Notes = field(default_factory=Notes)
     key: str = "aom"
     types: Mapping[str, ResourceType] = field(default_factory=lambda: TYPES)
@@ -125,7 +127,8 @@ class Rig:
         return self.wrap_provider(PROVIDER.open("aom", settings, ProviderContext("test", self.clock.now)))
 
     def ledger(self) -> Ledger:
-        return open_ledger(self.path, clock=lambda: BootTime("boot", self.clock.monotonic()))
+        clock = lambda: BootTime("boot", self.clock.monotonic())  # noqa: E731
+        return open_ledger(self.path, clock=clock) if self.open_store is None else self.open_store(clock)
 
     def plan(self, desired: Sequence[Desired], ledger: Ledger, provider: Provider) -> Plan:
         memory = ledger.view(self.clock.now(), provider.limits.visible_within, self.targets())

@@ -132,6 +132,7 @@ class _Fate:
 def _live(told: Mapping[str, Any]) -> None:
     """Be the command; only a child does this."""
     from reconciler.cli.app import run
+    from reconciler.ledger.shared import SharedLedger
     from reconciler.ledger.sqlite import SqliteLedger
     from reconciler.providers.aom.provider import AomProvider
     from reconciler.providers.ces.provider import CesProvider
@@ -139,10 +140,11 @@ def _live(told: Mapping[str, Any]) -> None:
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(told[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     fate = _Fate(Death(*told["death"]) if told["death"] else None)
-    fate.wrap(SqliteLedger, "record_intents", 3, Step.BEFORE_INTENT, Step.AFTER_INTENT)
-    fate.wrap(SqliteLedger, "begin_attempts", 2, None, Step.AFTER_BEGIN)
-    fate.wrap(SqliteLedger, "record_outcomes", 1, Step.BEFORE_OUTCOME, Step.AFTER_OUTCOME)
-    fate.wrap(SqliteLedger, "confirm", 1, Step.BEFORE_CONFIRMING, None)
+    for ledger in (SqliteLedger, SharedLedger):
+        fate.wrap(ledger, "record_intents", 3, Step.BEFORE_INTENT, Step.AFTER_INTENT)
+        fate.wrap(ledger, "begin_attempts", 2, None, Step.AFTER_BEGIN)
+        fate.wrap(ledger, "record_outcomes", 1, Step.BEFORE_OUTCOME, Step.AFTER_OUTCOME)
+        fate.wrap(ledger, "confirm", 1, Step.BEFORE_CONFIRMING, None)
     for provider in (AomProvider, CesProvider):
         fate.wrap(provider, "send", 1, None, Step.AFTER_SENDING)
     code = run(told["arguments"])
@@ -159,6 +161,8 @@ def _fork_for_each_line() -> None:
     import reconciler.cli.apply
     import reconciler.cli.ledger
     import reconciler.emulator.server
+    import reconciler.ledger.postgres
+    import reconciler.ledger.shared
     import reconciler.providers.aom.provider
     import reconciler.providers.ces.provider  # noqa: F401  # what a command imports when it runs
 

@@ -29,7 +29,8 @@ from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.operation import Status
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from reconciler.ledger.protocol import LeaseLostError
+from reconciler.ledger.lease import BootTime
+from reconciler.ledger.protocol import LeaseLostError, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.saved import dump_plan, parse_plan
 from reconciler.providers.protocol import ServiceError
@@ -150,6 +151,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.begun_late: list[str] = []
         self.begun_at = 0
         self.places: list[Place] = []
+        self.open_store: Callable[[Callable[[], BootTime]], Ledger] | None = None
 
     @initialize(
         on_repeat=st.sampled_from(["merge", "duplicate"]),
@@ -175,6 +177,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             shared = {"batch_size": batch_size}
             rig = Rig(emulator, self.clock, directory / "ledger.db", project=project, settings=shared)
             rig.wrap_provider = rig.wrap_ledger = lambda real: Watched(real, self)
+            rig.open_store = self.open_store
             self.places.append(Place(rig))
         self.neighbour = Rig(emulator, self.clock, directory / "other.db", stack="other", project="staging")
         self.neighbour.apply([alarm(name, timeout="15d") for name in "abcde"])
@@ -224,6 +227,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         if mended_at_once:
             self.recover(at)
 
+    def sleep_too_long(self) -> None:
+        """Let time pass until the lease has lapsed."""
+        self.clock.time += LIFETIME + 1
+
     @rule(
         at=TARGETS,
         desired=STACKS,
@@ -242,7 +249,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         def take_over() -> None:
             self.fence += 1
             if how == "lapse":
-                self.clock.time += LIFETIME + 1
+                self.sleep_too_long()
             else:
                 with closing(place.rig.ledger()) as ledger:
                     ledger.unlock()

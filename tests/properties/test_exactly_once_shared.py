@@ -1,0 +1,46 @@
+"""The model of exactly once, with a ledger that is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from reconciler.ledger.lease import BootTime
+from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.protocol import Ledger
+from reconciler.ledger.shared import SharedLedger
+from tests.properties.test_exactly_once import ExactlyOnce
+from tests.servers import postgres
+
+
+class ExactlyOnceOnPostgres(ExactlyOnce):
+    """Both targets share a ledger in PostgreSQL, with a snapshot after each run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = postgres.server().schema()
+        self.open_store = self.opened
+
+    def opened(self, clock: Callable[[], BootTime]) -> Ledger:
+        return SharedLedger(open_store(Location(self.url, "demo")), clock=clock, snapshot_bytes=0)
+
+    def sleep_too_long(self) -> None:
+        super().sleep_too_long()
+        address, _, schema = self.url.partition("?schema=")
+        with psycopg.connect(address) as connection:
+            connection.execute(f'UPDATE "{schema}".ledger_stack SET expires_at = 0'.encode())
+
+
+def test_however_runs_end_the_next_apply_brings_about_what_is_declared_exactly_once() -> None:
+    run_state_machine_as_test(
+        ExactlyOnceOnPostgres,
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
