@@ -70,7 +70,12 @@ def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
         if any(config.type == RECEIVER_TYPE for config in workspace.stack.providers.values()):
             receiver = resources.enter_context(run_receiver(clock=clock.now))
             rule = replace(rule, cleared=True)
-            settings = replace(settings, notifications=(rule,), smn_endpoints=(receiver.hook_url,))
+            settings = replace(
+                settings,
+                notifications=(rule,),
+                smn_endpoints=(receiver.hook_url,),
+                alertmanager_config=receiver.alertmanager_config,
+            )
         url = resources.enter_context(running(settings))
         root = Path(directory)
         providers = {key: _embedded(config) for key, config in workspace.stack.providers.items()}

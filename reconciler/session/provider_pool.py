@@ -127,7 +127,12 @@ class ProviderPool:
         settings = Settings(db=database, clock=self._clock.now, alertmanager_keeps_alerts=True)
         if self._receiver is not None:
             rule = NotificationRule(EMBEDDED_HOOK, cleared=True)
-            settings = replace(settings, notifications=(rule,), smn_endpoints=(self._receiver.hook_url,))
+            settings = replace(
+                settings,
+                notifications=(rule,),
+                smn_endpoints=(self._receiver.hook_url,),
+                alertmanager_config=self._receiver.alertmanager_config,
+            )
         self._embedded = self._resources.enter_context(running(settings))
         return self._embedded
 

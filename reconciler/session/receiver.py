@@ -25,6 +25,13 @@ class RunReceiver:
     endpoint: ReceiverEndpoint
     hook_url: str = field(repr=False)
 
+    @property
+    def alertmanager_config(self) -> Mapping[str, object]:
+        """The configuration of an emulated Alertmanager that notifies this receiver of each alert by itself, soon."""
+        hook = {"url": self.hook_url, "send_resolved": True, "max_alerts": 0}
+        route = {"receiver": EMBEDDED_HOOK, "group_by": ["..."], "group_wait": "50ms", "group_interval": "50ms"}
+        return {"route": route, "receivers": [{"name": EMBEDDED_HOOK, "webhook_configs": [hook]}]}
+
 
 @contextmanager
 def run_receiver(

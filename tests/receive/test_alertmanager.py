@@ -5,6 +5,7 @@ Each holds with an Alertmanager alone and with two that know each other.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ import requests
 
 from reconciler.checks.delivery import Awaited, DeliveryOutcome, DeliveryProof
 from reconciler.checks.expectation import Delivered
+from reconciler.cli.command import ExitCode
 from reconciler.core.clock import Clock
 from reconciler.providers.protocol import ProviderContext
 from reconciler.providers.receiver import PROVIDER
@@ -28,6 +30,7 @@ from reconciler.providers.receiver.provider import ReceiverProvider
 from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings
 from reconciler.session.workspace import SystemClock
+from tests.cli.run_cli import reconciler
 from tests.receive.receivers import TOKEN
 from tests.servers.alertmanager import Alertmanager, alertmanager, alertmanager_cluster
 from tests.servers.ports import free_port
@@ -95,7 +98,10 @@ def config(port: int, gateway: str = "http://127.0.0.1:9") -> dict[str, Any]:
             "repeat_interval": "1h",
             "routes": routes,
         },
-        "inhibit_rules": [{"source_matchers": ["alertname=storm"], "target_matchers": ["inhibited_by=storm"]}],
+        "inhibit_rules": [
+            {"source_matchers": ["alertname=storm"], "target_matchers": ["inhibited_by=storm"]},
+            {"source_matchers": ["alertname=storm"], "target_matchers": ["team=quiet"]},
+        ],
         "receivers": [
             {"name": name, "webhook_configs": [{"send_resolved": True, **hook}]} for name, hook in hooks.items()
         ],
@@ -331,6 +337,42 @@ def test_an_alert_that_the_sender_left_out_proves_nothing(site: Site) -> None:
     since = push(site, alert("few", "t1", route="few"), alert("few", "t2", route="few"))
     found = [wait(proof, fired(key, since)).status for key in ("t1", "t2")]
     assert sorted(found) == ["delivered", "not provable"]
+
+
+STACK = """\
+stack: path
+providers:
+  alertmanager: {{endpoints: {endpoints}}}
+  receiver: {{endpoint: "http://127.0.0.1:{port}", auth: {{token: {token}}}}}
+checks:
+  page:
+    canary: {{type: alertmanager_alert, labels: {{route: backup, team: {team}}}}}
+    expect: {{delivered: {{within: {within}, resolved: true, receiver: backup, at_most: 1}}}}
+"""
+
+
+def canary(site: Site, directory: Path, team: str, within: str) -> dict[str, Any]:
+    """The result of a check with a canary of Alertmanager."""
+    endpoints = json.dumps([server.url for server in site.servers])
+    stack = STACK.format(endpoints=endpoints, port=site.port, token=TOKEN, team=team, within=within)
+    (directory / "stack.yaml").write_text(stack)
+    done = reconciler("check", directory, "--format", "json")
+    [check] = json.loads(done.out)["checks"]
+    return {"code": done.code, **check}
+
+
+def test_a_canary_of_alertmanager_is_delivered_and_so_is_its_end(site: Site, tmp_path: Path) -> None:
+    found = canary(site, tmp_path, "delivered", "20s")
+    assert (found["code"], found["delivery"]["status"]) == (ExitCode.DONE, "delivered"), found
+
+
+def test_a_canary_of_alertmanager_that_is_inhibited_proves_nothing(site: Site, tmp_path: Path) -> None:
+    push(site, alert("storm", "i0"))
+    for server in site.servers:
+        until(lambda server=server: shown(server, "i0"))
+    found = canary(site, tmp_path, "quiet", "1s")
+    assert (found["code"], found["verdict"]) == (ExitCode.ERROR, "unknown"), found
+    assert "inhibited" in found["reason"]
 
 
 def test_an_alert_whose_receiver_answers_later_than_the_sender_waits_is_doubled(site: Site) -> None:
