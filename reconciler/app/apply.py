@@ -21,6 +21,7 @@ from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger, RunState
 from reconciler.plan.plan import Plan
+from reconciler.plan.stale import moved_targets
 from reconciler.session import saved_plan  # most applies make their plan themselves
 from reconciler.session.workspace import Workspace
 
@@ -86,7 +87,12 @@ def destroy_stack(
 
 
 def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | FailedRun | NotRun:
-    """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on."""
+    """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on; at another
+    target before anything is queried.
+    """
+    moved = tuple(moved_targets(plan, workspace.targets))
+    if moved:
+        raise DiagnosticError(*moved)
     return _execute(workspace, request, operator, lambda ledger: _still_due(workspace, ledger, plan))
 
 

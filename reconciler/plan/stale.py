@@ -19,6 +19,7 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.plan.state import KnownState, dedupe, fingerprint
 
 _DECLARED = ("provider", "kind", "firing", "identity", "attributes", "digest", "occurrence", "depends_on")
+_NEW_PLAN = "make a new plan"
 _CONTENT = ("marks", "state", "identity", "attributes", "starts_at")
 
 
@@ -44,6 +45,16 @@ def staleness(
     return tuple(_staleness(plan, declared, known, now, providers, targets or {}, moves, done))
 
 
+def moved_targets(plan: Plan, targets: Mapping[str, Target]) -> Iterator[Diagnostic]:
+    """The providers of a plan's operations that do not point where they did when it was made (rule 14)."""
+    for key in sorted({operation.provider for operation in plan.operations}):
+        then, now = plan.targets.get(key), targets.get(key)
+        if then != now:
+            was, is_ = (target.label if target else "nowhere" for target in (then, now))
+            summary = f"the plan was made for provider {key} at {was}, and it points at {is_} now"
+            yield Diagnostic(summary, hint=_NEW_PLAN)
+
+
 def _staleness(
     plan: Plan,
     desired: Mapping[Address, Desired],
@@ -54,13 +65,10 @@ def _staleness(
     moves: Moves,
     done: Collection[str],
 ) -> Iterator[Diagnostic]:
-    hint = "make a new plan"
+    hint = _NEW_PLAN
+    yield from moved_targets(plan, targets)
     for key in sorted({operation.provider for operation in plan.operations}):
-        then, now_at = plan.targets.get(key), targets.get(key)
-        if then != now_at:
-            was, is_ = (target.label if target else "nowhere" for target in (then, now_at))
-            yield Diagnostic(f"the plan was made for provider {key} at {was}, and it points at {is_} now", hint=hint)
-        elif providers.get(key) != plan.providers.get(key):
+        if plan.targets.get(key) == targets.get(key) and providers.get(key) != plan.providers.get(key):
             yield Diagnostic(f"the settings of provider {key} are not those the plan was made with", hint=hint)
     for change in plan.pending:
         address = str(change.address)
