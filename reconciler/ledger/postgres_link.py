@@ -76,6 +76,7 @@ class Link:
         self._conninfo, self.schema, self.label = _split(url)
         self._connection: _Connection | None = None
         self._was_connected = False
+        self._down: DiagnosticError | None = None
         self._down_until = 0.0
         self._tables = {name: sql.Identifier(self.schema, f"ledger_{name}") for name in _TABLES}
 
@@ -119,6 +120,8 @@ class Link:
         """Do something that may be repeated, again if the connection drops. Raises DiagnosticError."""
         until = time.monotonic() + (RESUME_S if self._was_connected else FIRST_S)
         tries = 0
+        if self._down is not None and time.monotonic() < self._down_until:
+            raise self._down
         while True:
             try:
                 return work(self._connected())
@@ -126,10 +129,10 @@ class Link:
                 if not _is_dropped(error, self._connection):
                     raise self._explained(error) from error
                 self.close()
-                # Once nobody answers, the rest of the run does not wait as long for each of its steps.
-                if time.monotonic() > until or time.monotonic() < self._down_until:
-                    self._down_until = time.monotonic() + RESUME_S
-                    raise self._explained(error) from error
+                if time.monotonic() > until:
+                    # Once nobody answers, what a run has left to write before it ends does not wait again.
+                    self._down, self._down_until = self._explained(error), time.monotonic() + RESUME_S
+                    raise self._down from error
                 time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
                 tries += 1
 

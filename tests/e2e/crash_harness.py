@@ -154,9 +154,8 @@ def _live(told: Mapping[str, Any]) -> None:
     os._exit(code)
 
 
-def _fork_for_each_line() -> None:
-    import gc
-
+def import_commands() -> None:
+    """Load what commands import when they run, for forks of this process."""
     import reconciler.app.apply
     import reconciler.cli.apply
     import reconciler.cli.ledger
@@ -166,6 +165,11 @@ def _fork_for_each_line() -> None:
     import reconciler.providers.aom.provider
     import reconciler.providers.ces.provider  # noqa: F401  # what a command imports when it runs
 
+
+def _fork_for_each_line() -> None:
+    import gc
+
+    import_commands()
     gc.freeze()
     for line in sys.stdin:
         told = json.loads(line)

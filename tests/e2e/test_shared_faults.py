@@ -1,0 +1,174 @@
+"""A shared ledger that fails in the middle of an apply: nothing is sent that is not journalled, and the next run
+settles what is open.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from reconciler.emulator.settings import Settings
+from reconciler.ledger.location import Location, read_at
+from tests.cli.process import reconciler
+from tests.emulator.handle import Emulator
+from tests.servers import postgres
+from tests.servers.proxy import Proxy
+
+COUNT = 30
+LEASE = 3_000
+_HASTY = f"""
+import runpy
+from reconciler.apply import lease
+from reconciler.ledger import postgres_link
+lease.LIFETIME = {LEASE}
+postgres_link.ANSWER_S = postgres_link.RESUME_S = {{patience}}
+postgres_link.CONNECT_S = 2
+runpy.run_module("reconciler", run_name="__main__", alter_sys=True)
+"""
+STACK = f"""\
+stack: shop
+providers:
+  aom:
+    endpoint: "URL"
+    project_id: p1
+    batch_size: 1
+    parallelism: 2
+    visible_within: 500ms
+    request_timeout: 5s
+    auth: {{token: t}}
+resources:
+  aom_alarm:
+    item:
+      for_each: "${{range({COUNT})}}"
+      resource_provider: ecs
+      resource_type: vm
+      resource_id: "r${{each.key}}"
+      event_severity: Info
+      timeout: 30m
+"""
+
+pytestmark = pytest.mark.parametrize("emulator", [Settings(on_repeat="duplicate")], indirect=True)
+
+
+@pytest.fixture
+def stack(emulator: Emulator, tmp_path: Path) -> Path:
+    (tmp_path / "stack.yaml").write_text(STACK.replace("URL", emulator.url))
+    emulator.fault("push:delay=60ms")
+    return tmp_path
+
+
+@contextmanager
+def applying(stack: Path, emulator: Emulator, url: str, patience: float = 0.5) -> Iterator[subprocess.Popen[str]]:
+    """An apply that has sent some of its alarms, and has more to send."""
+    command = [sys.executable, "-c", _HASTY.format(patience=patience), "apply", str(stack), "--auto-approve"]
+    with subprocess.Popen(
+        [*command, "--ledger", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            while len(emulator.requests("push")) < 4:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
+def sent_keys(emulator: Emulator) -> set[str]:
+    return {item["annotations"]["reconciler_key"] for body in emulator.bodies("push") for item in body["events"]}
+
+
+def begun_keys(url: str) -> set[str]:
+    """What the ledger knows to have been sent, maybe."""
+    with closing(read_at(Location(url, "shop"))) as ledger:
+        runs = [entry for run in ledger.runs() for entry in ledger.entries(run.id)]
+    return {entry.operation.key for entry in runs if entry.begun_at is not None}
+
+
+def assert_the_next_run_settles(emulator: Emulator, stack: Path, url: str) -> None:
+    assert sent_keys(emulator) <= begun_keys(url)
+    emulator.clear_faults()
+    machine = stack / "next"
+    machine.mkdir()
+    (machine / "stack.yaml").write_text((stack / "stack.yaml").read_text())
+    done = reconciler("apply", machine, "--auto-approve", "--ledger", url)
+    assert done.returncode == 0, done.stderr
+    addresses = [alarm["metadata"]["reconciler_address"] for alarm in emulator.active_alarms()]
+    assert len(addresses) == len(set(addresses)) == COUNT
+    with closing(read_at(Location(url, "shop"))) as ledger:
+        assert ledger.open_intents() == []
+
+
+def test_a_database_that_is_killed_and_starts_again_is_no_reason_to_stop(emulator: Emulator, stack: Path) -> None:
+    url = postgres.server().schema()
+    with applying(stack, emulator, url, patience=30) as process:
+        postgres.server().kill()
+        postgres.server().start()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert f"Apply complete: {COUNT} created." in out
+    assert_the_next_run_settles(emulator, stack, url)
+
+
+@pytest.mark.parametrize("how", ["cut", "hang"])
+def test_without_a_network_to_the_ledger_nothing_more_is_sent(emulator: Emulator, stack: Path, how: str) -> None:
+    url = postgres.server().schema()
+    with Proxy(postgres.server().port) as proxy:
+        through = url.replace(f":{postgres.server().port}/", f":{proxy.port}/")
+        with applying(stack, emulator, through) as process:
+            getattr(proxy, how)()
+            out, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert "Traceback" not in err
+    assert "the ledger postgresql://postgres@127.0.0.1" in " ".join((out + err).split())
+    assert len(sent_keys(emulator)) < COUNT
+    assert_the_next_run_settles(emulator, stack, url)
+
+
+def test_a_database_whose_disk_is_full_ends_the_run_with_its_summary(emulator: Emulator, stack: Path) -> None:
+    url = postgres.server().schema()
+    address, _, schema = url.partition("?schema=")
+    full = "CREATE FUNCTION {0}.no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = "
+    full += "'53100', MESSAGE = 'could not extend file: No space left on device'; END $$; "
+    full += "CREATE TRIGGER no_room BEFORE INSERT ON {0}.ledger_journal EXECUTE FUNCTION {0}.no_room()"
+    with psycopg.connect(address, autocommit=True) as admin:
+        with applying(stack, emulator, url) as process:
+            admin.execute(full.format(schema).encode())
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 4, err
+        assert "its disk is full" in " ".join((out + err).split())
+        assert len(sent_keys(emulator)) < COUNT
+        admin.execute(f"DROP TRIGGER no_room ON {schema}.ledger_journal".encode())
+    assert_the_next_run_settles(emulator, stack, url)
+
+
+@pytest.mark.parametrize("move", ["lapse", "unlock"])
+def test_a_run_that_slept_while_another_worked_sends_nothing_more(emulator: Emulator, stack: Path, move: str) -> None:
+    url = postgres.server().schema()
+    with applying(stack, emulator, url, patience=30) as first:
+        first.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
+        with closing(read_at(Location(url, "shop"))) as ledger:
+            if move == "unlock":
+                assert reconciler("ledger", "unlock", url, "--stack", "shop", "--yes").returncode == 0
+            while ledger.holder(0) is not None:
+                time.sleep(0.05)
+        emulator.clear_faults()
+        second = reconciler("apply", stack, "--auto-approve", "--ledger", url)
+        assert second.returncode == 0, second.stderr
+        pushed = len(emulator.requests("push"))
+        first.send_signal(signal.SIGCONT)
+        _, err = first.communicate(timeout=60)
+    assert first.returncode != 0, err
+    assert "Traceback" not in err
+    # What had begun before it slept may still leave: no more than ran at once.
+    assert len(emulator.requests("push")) - pushed <= 2
+    assert_the_next_run_settles(emulator, stack, url)
