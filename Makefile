@@ -7,7 +7,7 @@ LOCK   := .ci/requirements/dev.txt
 UV     ?= $(BIN)/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: demo test test-fast lint format bench schema docs lock audit dist clean
+.PHONY: demo test test-fast lint format bench bench-quick schema docs lock audit dist clean
 
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
@@ -32,6 +32,10 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
+
+# The same with less work and fewer rounds: it ends within five minutes, and writes no page.
+bench-quick: $(STAMP)
+	$(BIN)/python -m tests.benchmarks --quick
 
 schema: $(STAMP)
 	$(BIN)/reconciler schema --out schema

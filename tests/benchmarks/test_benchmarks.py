@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import alternatives, applying, commands, emulating, loading, planning, receiving
+from tests.benchmarks import alternatives, applying, commands, emulating, loading, planning, receiving, recovering
 from tests.benchmarks.report import missed, page, table
 from tests.benchmarks.row import alone, compared, incomparable
 
@@ -19,13 +19,19 @@ def test_loading_is_compared_with_reading_the_same_yaml() -> None:
 
 def test_planning_many_alarms_is_compared_with_planning_a_tenth_of_them() -> None:
     rows = planning.run(quick=True)
-    assert [row.target for row in rows if row.ratio] == [1.15, 1.15, 1.2, 1.2]
+    assert [row.target for row in rows if row.ratio] == [1.15, 1.15, 1.2, 1.2, 1.15, 1.15]
 
 
 def test_applying_is_compared_with_the_vendors_sdk_and_with_a_run_without_journal() -> None:
     rows = applying.run(quick=True)
     assert [(row.target, row.at_least) for row in rows] == [(2.0, True), (0.7, True), (8.0, True)]
     assert all(row.ours and row.theirs and row.ratio for row in rows)
+
+
+def test_an_apply_after_a_kill_or_with_a_refused_alarm_is_compared_with_an_undisturbed_one() -> None:
+    rows = recovering.run(quick=True)
+    assert [row.target for row in rows] == [1.5, 3.0]
+    assert all(row.ratio for row in rows)
 
 
 def test_the_emulators_rates_come_with_the_five_functions_that_cost_most() -> None:
