@@ -65,7 +65,9 @@ def _service(error: Exception) -> Failure | None:
         ErrorKind.AMBIGUOUS: "the request only reads, and nothing was changed by it: run the command again"
         if reading
         else "run the command again: what was stored meanwhile is found, and not sent twice",
-        ErrorKind.REJECTED: "the service read the request and refused it: compare it with what the message names",
+        ErrorKind.REJECTED: "the service read the request and refused it: compare it with what the message names"
+        if not answer.status or answer.status >= 400
+        else "nothing was changed: check that `endpoint` leads to the service itself, then report this to its operator",
     }
     facts = [f"provider: {error.provider}"] if isinstance(error, ServiceError) and error.provider else []
     facts += [f"request: {answer.request}"] if answer.request else []
