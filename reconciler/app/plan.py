@@ -14,7 +14,8 @@ from reconciler.core.duration import parse_duration
 from reconciler.core.ledger_url import VARIABLE, scheme
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import Plan
-from reconciler.session.workspace import Workspace, read_source
+from reconciler.session.stack_source import read_source
+from reconciler.session.workspace import Workspace
 
 
 def plan_stack(workspace: Workspace, targets: Sequence[Address] = ()) -> Plan:

@@ -13,7 +13,7 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.config.yaml.format import format_text
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.session.workspace import read_sources
+from reconciler.session.stack_source import read_sources
 from reconciler.views.text.diff import diff_lines
 
 if TYPE_CHECKING:

@@ -143,6 +143,13 @@ def open_surveyed(path: Path) -> Database:
     return database
 
 
+def open_memory() -> Database:
+    """A new ledger in memory, for writing."""
+    connection = connect(":memory:")
+    schema.migrate(connection)
+    return Database(connection, Path(":memory:"))
+
+
 def empty(path: Path) -> Database:
     """A ledger in which nothing ever happened, held in memory; it cannot be written."""
     connection = connect(":memory:")

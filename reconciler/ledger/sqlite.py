@@ -52,6 +52,11 @@ def read_ledger(path: Path, *, clock: Callable[[], BootTime | None] = boot_time)
     return SqliteLedger(database.read_file(path), reading=True, clock=clock)
 
 
+def memory_ledger(*, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
+    """A new ledger that is held in memory, and gone with this process."""
+    return SqliteLedger(database.open_memory(), clock=clock)
+
+
 class SqliteLedger:
     """See ``reconciler.ledger.protocol.Ledger``; any number of threads may call it, they take turns.
 

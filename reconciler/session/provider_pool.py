@@ -24,14 +24,14 @@ class ProviderPool:
     """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens.
 
     ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
-    That one notifies ``receiver``, a receiver that runs with the command, of all its alarms. ``parallelism`` overrides
-    that of every provider.
+    That one keeps its data in ``directory``, or in memory, and notifies ``receiver``, a receiver that runs with the
+    command, of all its alarms. ``parallelism`` overrides that of every provider.
     """
 
     def __init__(
         self,
         registry: Registry,
-        directory: Path,
+        directory: Path | None,
         resources: ExitStack,
         clock: Clock,
         embedded: str | None = None,
@@ -123,7 +123,7 @@ class ProviderPool:
                 )
             ) from None
         # In a directory of its own: the files beside it are ledgers, each named after its stack.
-        database = self._directory / "embedded" / "services.db"
+        database = None if self._directory is None else self._directory / "embedded" / "services.db"
         settings = Settings(db=database, clock=self._clock.now, alertmanager_keeps_alerts=True)
         if self._receiver is not None:
             rule = NotificationRule(EMBEDDED_HOOK, cleared=True)

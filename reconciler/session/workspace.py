@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from reconciler.config.load import load_stack, select_stack_files
+from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Inputs, Stack
 from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.address import Address
@@ -38,8 +38,7 @@ from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.receiver import RunReceiver
 from reconciler.session.renamed import renamed_warnings
-
-CHECK_PATH = "check the path, and who may read it"
+from reconciler.session.stack_source import read_source, read_sources
 
 SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""
@@ -67,13 +66,20 @@ class Workspace:
     """A stack, and what is needed to look at it and to change it; made by ``open_workspace``."""
 
     def __init__(
-        self, stack: Stack, registry: Registry, clock: Clock, resources: ExitStack, connections: ProviderPool
+        self,
+        stack: Stack,
+        registry: Registry,
+        clock: Clock,
+        resources: ExitStack,
+        connections: ProviderPool,
+        ledger: Ledger | None = None,
     ) -> None:
         self.stack = stack
         self.registry = registry
         self.clock = clock
         self.connections = connections
         self._resources = resources
+        self._given = ledger
         self._reader: Ledger | None = None
 
     @property
@@ -132,6 +138,8 @@ class Workspace:
 
     def open_ledger(self) -> Ledger:
         """The stack's ledger, made if there is none; closed with the workspace."""
+        if self._given is not None:
+            return self._given
         ledger = open_at(self.ledger_location)
         self._resources.callback(ledger.close)
         return ledger
@@ -139,6 +147,9 @@ class Workspace:
     @contextmanager
     def reading_ledger(self) -> Iterator[Ledger]:
         """The stack's ledger for reading; no ledger is created. A shared one stays open as long as the workspace."""
+        if self._given is not None:
+            yield self._given
+            return
         location = self.ledger_location
         if not location.is_shared:
             with closing(read_at(location)) as ledger:
@@ -232,7 +243,9 @@ class Workspace:
             destroy=destroy,
         )
         path = self.ledger_location.path
-        if path is not None and path.parent == self.state_directory:  # elsewhere are those of other directories too
+        if (
+            self._given is None and path is not None and path.parent == self.state_directory
+        ):  # elsewhere are those of other directories too
             renamed = renamed_warnings(path, self.stack.root, plan.planned_at)
             plan = plan._replace(warnings=(*plan.warnings, *renamed))
         unknown = self._provenance_warning(plan)
@@ -338,8 +351,13 @@ def open_workspace(
     data: bool = True,
     receiver: RunReceiver | None = None,
     parallelism: int | None = None,
+    text: str | None = None,
+    ledger: Ledger | None = None,
 ) -> Iterator[Workspace]:
     """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml`` and ``*.yml``) and open it.
+
+    ``text`` is a configuration itself: then ``path`` is the directory that what it includes is in, and the embedded
+    emulator keeps all in memory. ``ledger`` is used instead of the one the stack names, and is the caller's to close.
 
     With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
     destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. ``parallelism`` overrides that
@@ -347,11 +365,10 @@ def open_workspace(
     """
     registry = registry or Registry()
     clock = clock or SystemClock()
-    sources, root = read_sources(path)
+    sources, root = read_sources(path) if text is None else ([Source("stack.yaml", text.encode())], path)
+    state = root / STATE_DIRECTORY if text is None else None
     with ExitStack() as resources:
-        connections = ProviderPool(
-            registry, root / STATE_DIRECTORY, resources, clock, receiver=receiver, parallelism=parallelism
-        )
+        connections = ProviderPool(registry, state, resources, clock, receiver=receiver, parallelism=parallelism)
         stack = load_stack(
             sources,
             root,
@@ -361,7 +378,7 @@ def open_workspace(
             sections=SECTIONS,
             ask=connections.ask if data else None,
         )
-        yield Workspace(stack, registry, clock, resources, connections)
+        yield Workspace(stack, registry, clock, resources, connections, ledger)
 
 
 def _protected(change: Change) -> Diagnostic:
@@ -370,30 +387,3 @@ def _protected(change: Change) -> Diagnostic:
         hint="take prevent_clear out of its lifecycle",
         address=str(change.address),
     )
-
-
-def read_sources(path: Path) -> tuple[list[Source], Path]:
-    """The files of a stack in the order of their names, and the directory that holds them.
-
-    Files of a directory that are another tool's are left out.
-    """
-    if path.is_dir():
-        # Hidden ones are other tools' (.pre-commit-config.yaml).
-        found = (file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
-        files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
-        if not files:
-            hint = "name a directory with *.yaml or *.yml files, or start one with reconciler init"
-            raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))
-        return select_stack_files([read_source(file) for file in files]), path
-    return [read_source(path)], path.parent
-
-
-def read_source(file: Path, option: str = "") -> Source:
-    """One file, as bytes; DiagnosticError, with the option that names it, if it cannot be read."""
-    try:
-        return Source(str(file), file.read_bytes())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DiagnosticError(
-            Diagnostic(f"{option} {file} cannot be read: {reason}".lstrip(), hint=CHECK_PATH)
-        ) from None

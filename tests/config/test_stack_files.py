@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.config.load import select_stack_files
 from reconciler.config.yaml.source_map import Source
-from reconciler.session.workspace import read_sources
+from reconciler.session.stack_source import read_sources
 
 STACK = "stack: demo\nproviders: {}\n"
 OTHERS = {

@@ -14,7 +14,7 @@ from tests.emulator.handle import Emulator
 MIRROR = EXAMPLES / "mirror"
 
 
-@pytest.mark.parametrize("example", ["smoke-check", "mirror", "on-call"])
+@pytest.mark.parametrize("example", ["smoke-check", "mirror", "on-call", "library"])
 def test_the_readme_shows_what_the_commands_print(example: str, tmp_path: Path) -> None:
     for step, output in played(example, tmp_path):
         assert alike(output) == alike(step.output), step.command

@@ -1,0 +1,225 @@
+"""The stack as a library user handles it: opened from a directory or a text, planned, applied, checked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+
+from reconciler.app.apply import FailedRun, NotRun, Request, apply_saved, apply_stack, destroy_stack
+from reconciler.app.check import run_stack_checks
+from reconciler.app.plan import addresses, plan_stack
+from reconciler.app.status import StackStatus, stack_status
+from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
+from reconciler.apply.result import ApplyStatus, Result, RunFailedError
+from reconciler.apply.settle import Settlement
+from reconciler.checks.result import Report
+from reconciler.checks.run import NullProgress as NullCheckProgress
+from reconciler.config.stack import Inputs
+from reconciler.config.yaml.source_map import Source
+from reconciler.core.duration import parse_duration
+from reconciler.core.operation import Outcome, Status
+from reconciler.ledger.sqlite import memory_ledger
+from reconciler.plan.plan import Plan
+from reconciler.session.workspace import Workspace, open_workspace
+
+MEMORY = ":memory:"
+"""The ``ledger`` that is held in memory."""
+
+
+class Stack:
+    """One stack, open; a context manager, made by ``open`` or ``from_text``. Use it from one thread at a time.
+
+    Every method raises DiagnosticError for what a user can mend, ServiceError if a service cannot be queried, and
+    LeaseHeldError if another run holds the stack's lease. Nothing is printed, and nothing asks.
+    """
+
+    def __init__(self, workspace: Workspace, resources: ExitStack) -> None:
+        self._workspace = workspace
+        self._resources = resources
+        self._stops: set[Event] = set()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path = ".",
+        *,
+        variables: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        ledger: str | Path | None = None,
+    ) -> Stack:
+        """Open the stack in a directory or a file.
+
+        ``variables`` are those of ``--var``: texts are converted to the type of the variable, other values are taken as
+        they are. ``environ`` stands for the environment of this process. ``ledger`` is a directory, a URL or
+        ``":memory:"``; without it the configuration says where it is.
+        """
+        return _opened(Path(path), None, variables, environ, ledger)
+
+    @classmethod
+    def from_text(
+        cls,
+        text: str,
+        *,
+        directory: str | Path = ".",
+        variables: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        ledger: str | Path | None = MEMORY,
+    ) -> Stack:
+        """Open a stack from its YAML; ``directory`` is where files are that it includes.
+
+        The ledger is held in memory unless another is named: then nothing is written to the disk, and what is known of
+        this stack is gone when it is closed.
+        """
+        return _opened(Path(directory), text, variables, environ, ledger)
+
+    @property
+    def name(self) -> str:
+        """The name of the stack."""
+        return self._workspace.stack.name
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The address of every resource it declares, instances of a for_each each by itself."""
+        return tuple(str(item.address) for item in self._workspace.stack.desired)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its reader should know of the configuration."""
+        return tuple(warning.summary for warning in self._workspace.stack.warnings)
+
+    def plan(self, *, targets: Sequence[str] = ()) -> Plan:
+        """Query the services, and say what ``apply`` would do. Changes nothing."""
+        return plan_stack(self._workspace, addresses(targets, "targets"))
+
+    def apply(
+        self,
+        plan: Plan | None = None,
+        *,
+        targets: Sequence[str] = (),
+        force: bool = False,
+        verify: bool = True,
+        deadline: str | None = None,
+    ) -> Result:
+        """Carry out a plan as it was shown, or what would be planned now; ``force`` overrules the stack's guards.
+
+        A plan that is out of date is refused with DiagnosticError; one that has been carried out already gives a result
+        in which nothing remains. With ``verify`` it returns once the services show the effect. ``deadline`` is a
+        duration, such as ``10m``. Raises RunFailedError for an internal error in mid-run: its ``result`` says what is
+        known.
+        """
+        if plan is not None and targets:
+            raise ValueError("a plan is applied as a whole: plan with targets instead")
+        request = _request("apply", force, verify, deadline)
+        if plan is not None:
+            return self._result(apply_saved(self._workspace, request, _Operator(self._stops), plan), request, plan)
+        found = apply_stack(self._workspace, request, _Operator(self._stops), addresses(targets, "targets"))
+        return self._result(found, request)
+
+    def destroy(
+        self, *, targets: Sequence[str] = (), force: bool = False, verify: bool = True, deadline: str | None = None
+    ) -> Result:
+        """Clear every alarm the stack owns."""
+        request = _request("destroy", force, verify, deadline)
+        found = destroy_stack(self._workspace, request, _Operator(self._stops), addresses(targets, "targets"))
+        return self._result(found, request)
+
+    def check(self, *names: str) -> Report:
+        """Run the named checks, or all of them."""
+        with self._stopping() as stop:
+            return run_stack_checks(self._workspace, names, stop, NullCheckProgress())
+
+    def status(self) -> StackStatus:
+        """What fires now, since when, and whose run raised it."""
+        return stack_status(self._workspace)
+
+    def stop(self) -> None:
+        """Let what runs in another thread end early, as Ctrl-C does: nothing new is sent, and nothing is lost."""
+        for stop in tuple(self._stops):
+            stop.set()
+
+    def close(self) -> None:
+        """Close the connections and the ledger."""
+        self._resources.close()
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _stopping(self) -> Iterator[Event]:
+        stop = Event()
+        self._stops.add(stop)
+        try:
+            yield stop
+        finally:
+            self._stops.discard(stop)
+
+    def _result(self, found: Result | FailedRun | NotRun, request: Request, plan: Plan | None = None) -> Result:
+        if isinstance(found, FailedRun):
+            raise RunFailedError(found.result) from found.error
+        if isinstance(found, Result):
+            return found
+        now = self._workspace.clock.now()
+        planned = plan if plan is not None else self.plan()
+        done = found is NotRun.ALREADY_APPLIED
+        outcomes = {item.key: Outcome(item.key, Status.DONE) for item in planned.operations} if done else {}
+        ending = ApplyStatus.COMPLETE if done else ApplyStatus.INTERRUPTED
+        return Result(planned, "", now, now, ending, outcomes, command=request.command)
+
+
+class _Operator:
+    """Approves everything, watches nothing; ``stops`` gets the event that stops the run, while it works."""
+
+    def __init__(self, stops: set[Event]) -> None:
+        self._stops = stops
+
+    def settled(self, settlement: Settlement) -> None: ...
+
+    def review(self, plan: Plan) -> None: ...
+
+    def approve(self, plan: Plan) -> bool:  # noqa: ARG002 - whoever calls the library has decided
+        return True
+
+    def working(self, stop: Event) -> AbstractContextManager[Progress]:
+        return self._working(stop)
+
+    @contextmanager
+    def _working(self, stop: Event) -> Iterator[Progress]:
+        self._stops.add(stop)
+        try:
+            yield NullProgress()
+        finally:
+            self._stops.discard(stop)
+
+
+def _opened(
+    path: Path,
+    text: str | None,
+    variables: Mapping[str, object] | None,
+    environ: Mapping[str, str] | None,
+    ledger: str | Path | None,
+) -> Stack:
+    given = variables or {}
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    others = {name: value for name, value in given.items() if name not in texts}
+    files = (Source("variables", json.dumps(others).encode()),) if others else ()
+    place = None if ledger is None or ledger == MEMORY else str(ledger)
+    inputs = Inputs(texts, files, dict(os.environ if environ is None else environ), place)
+    with ExitStack() as resources:
+        held = resources.enter_context(closing(memory_ledger())) if ledger == MEMORY else None
+        workspace = resources.enter_context(open_workspace(path, inputs, text=text, ledger=held))
+        return Stack(workspace, resources.pop_all())
+
+
+def _request(command: str, force: bool, verify: bool, deadline: str | None) -> Request:
+    longest = DEADLINE if deadline is None else parse_duration(deadline)
+    return Request(command, Options(verify=verify, deadline=longest), force)

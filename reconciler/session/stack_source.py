@@ -1,0 +1,38 @@
+"""The files of a stack, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.config.load import select_stack_files
+from reconciler.config.yaml.source_map import Source
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+
+CHECK_PATH = "check the path, and who may read it"
+
+
+def read_sources(path: Path) -> tuple[list[Source], Path]:
+    """The files of a stack in the order of their names, and the directory that holds them.
+
+    Files of a directory that are another tool's are left out.
+    """
+    if path.is_dir():
+        # Hidden ones are other tools' (.pre-commit-config.yaml).
+        found = (file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
+        files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+        if not files:
+            hint = "name a directory with *.yaml or *.yml files, or start one with reconciler init"
+            raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))
+        return select_stack_files([read_source(file) for file in files]), path
+    return [read_source(path)], path.parent
+
+
+def read_source(file: Path, option: str = "") -> Source:
+    """One file, as bytes; DiagnosticError, with the option that names it, if it cannot be read."""
+    try:
+        return Source(str(file), file.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DiagnosticError(
+            Diagnostic(f"{option} {file} cannot be read: {reason}".lstrip(), hint=CHECK_PATH)
+        ) from None
