@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.app.ledger import Asked, find, past_run, shared_place
+from reconciler.app.ledger import Asked, find, locate, owner, past_run, shared_place
 from reconciler.app.settle import settle_stack
 from reconciler.cli.command import ExitCode, command_app, now
 from reconciler.cli.options import (
@@ -27,13 +27,15 @@ from reconciler.cli.stack import located, opened
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import scheme, secrets_of
+from reconciler.ledger.copying import copy_ledger
 from reconciler.ledger.doctor import examine
 from reconciler.ledger.doctor import salvage as write
-from reconciler.ledger.location import list_stacks, open_at, read_at
+from reconciler.ledger.location import Location, list_stacks, open_at, read_at
 from reconciler.ledger.probe import examine_shared
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.views.json.ledger import run_document, runs_document, settlement_document, stacks_document
 from reconciler.views.text.ledger import (
+    copied_lines,
     entry_lines,
     examined_lines,
     holder_lines,
@@ -46,7 +48,6 @@ from reconciler.views.text.ledger import (
 )
 
 if TYPE_CHECKING:
-    from reconciler.ledger.location import Location
     from reconciler.ledger.protocol import Ledger
 
 app = command_app()
@@ -175,13 +176,6 @@ def copy(
 
     Refused while a run works on the stack. The ledger at FROM stays as it is: use TO from then on.
     """
-    from reconciler.app.ledger import Asked, locate, owner
-    from reconciler.cli.command import now
-    from reconciler.core.ledger_url import scheme, secrets_of
-    from reconciler.ledger.copying import copy_ledger
-    from reconciler.ledger.location import Location
-    from reconciler.views.text.ledger import copied_lines
-
     terminal = Terminal.of(ctx)
     for place in (source, target):
         terminal.redact(secrets_of(place))
