@@ -131,7 +131,7 @@ def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Itera
 
 def _reached_at(settings: Settings, host: str) -> Settings:
     """Settings by which the address that is listened on is one of the names to serve; a wildcard is none."""
-    return settings if host in ("", "0.0.0.0", "::") else replace(settings, hosts=settings.hosts | {host})  # noqa: S104
+    return settings if host in ("", "0.0.0.0", "::") else replace(settings, hosts=settings.hosts | {host})  # noqa: S104 - compared with, not listened on
 
 
 def _config(settings: Settings) -> uvicorn.Config:

@@ -91,7 +91,7 @@ def _each(
 def _last(connection: sqlite3.Connection, table: str) -> int | None:
     """The highest number in a table; None if it cannot be read, or cannot be true."""
     try:
-        (found,) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()  # noqa: S608
+        (found,) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()  # noqa: S608 - constants
         return found if found <= _capacity(connection) else None
     except _UNSOUND:
         return None

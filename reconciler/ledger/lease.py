@@ -214,5 +214,5 @@ def _prolong(connection: sqlite3.Connection, present: Present, lifetime: int) ->
 
 
 def _read(connection: sqlite3.Connection) -> _Lease | None:
-    row = connection.execute(f"SELECT {_COLUMNS} FROM lease WHERE owner IS NOT NULL").fetchone()  # noqa: S608
+    row = connection.execute(f"SELECT {_COLUMNS} FROM lease WHERE owner IS NOT NULL").fetchone()  # noqa: S608 - constants
     return None if row is None else _Lease(Holder(*row[:8]), *row[8:])

@@ -29,15 +29,15 @@ WHERE stack = %(stack)s AND claim IS DISTINCT FROM %(id)s
 RETURNING {_HOLDER}
 """  # noqa: S608 - constants
 
-_MINE: LiteralString = f"SELECT {_HOLDER} FROM {{stack}} WHERE stack = %s AND claim = %s AND owner IS NOT NULL"  # noqa: S608
+_MINE: LiteralString = f"SELECT {_HOLDER} FROM {{stack}} WHERE stack = %s AND claim = %s AND owner IS NOT NULL"  # noqa: S608 - constants
 
 _LEASE: LiteralString = (
-    f"SELECT {_HOLDER}, process, expires_at <= {_NOW} FROM {{stack}} WHERE stack = %s AND owner IS NOT NULL"  # noqa: S608
+    f"SELECT {_HOLDER}, process, expires_at <= {_NOW} FROM {{stack}} WHERE stack = %s AND owner IS NOT NULL"  # noqa: S608 - constants
 )
 
 _RENEW: LiteralString = f"""
 UPDATE {{stack}} SET expires_at = {_NOW} + %s WHERE stack = %s AND fence = %s AND owner IS NOT NULL RETURNING {_HOLDER}
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 
 _RELEASE: LiteralString = "UPDATE {stack} SET owner = NULL, claim = NULL WHERE stack = %s AND fence = %s"
 
@@ -45,7 +45,7 @@ _UNLOCK: LiteralString = f"""
 WITH held AS (SELECT {_HOLDER} FROM {{stack}} WHERE stack = %(stack)s AND owner IS NOT NULL FOR UPDATE),
 freed AS (UPDATE {{stack}} SET owner = NULL, claim = NULL WHERE stack = %(stack)s AND EXISTS (SELECT FROM held))
 SELECT {_HOLDER} FROM held
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 
 _ROW = "({}::bigint, %s::text, %s::text, %s::bigint, %s::text, %s::text, %s::text)"
 
@@ -57,7 +57,7 @@ WITH held AS (
 INSERT INTO {{journal}} (stack, number, stored_at, step, run, at, body, payloads, digest)
 SELECT %s, held.before + r.place, {_NOW}, r.step, r.run, r.at, r.body, r.payloads, r.digest
 FROM held, (VALUES {{rows}}) AS r (place, step, run, at, body, payloads, digest)
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 
 _FENCES: Mapping[bool | None, LiteralString] = {
     None: "TRUE",
@@ -71,7 +71,7 @@ _COLUMNS: LiteralString = "step, run, at, body, payloads, digest"
 _READ: LiteralString = f"""
 SELECT number, stored_at, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number > %s
 UNION ALL SELECT NULL, {_NOW}, '', NULL, 0, '', NULL, NULL ORDER BY 1
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 
 
 class PostgresStore:
@@ -128,7 +128,7 @@ class PostgresStore:
 
     def fetch(self, numbers: Collection[int]) -> Mapping[int, Row]:
         found = self._rows(
-            f"SELECT number, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number = ANY (%s)",  # noqa: S608
+            f"SELECT number, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number = ANY (%s)",  # noqa: S608 - constants
             self._stack,
             list(numbers),
         )
@@ -226,7 +226,7 @@ def list_stacks(url: str) -> list[StackState]:
             return []
         found = link.rows(
             link.statement(
-                f"SELECT stack, last, {_HOLDER}, process, expires_at <= {_NOW},"  # noqa: S608
+                f"SELECT stack, last, {_HOLDER}, process, expires_at <= {_NOW},"  # noqa: S608 - constants
                 " (SELECT stored_at FROM {journal} j WHERE j.stack = s.stack AND j.number = s.last)"
                 " FROM {stack} s ORDER BY stack"
             ),

@@ -73,7 +73,7 @@ added AS (
     RETURNING id, xmax = 0 AS fresh
 )
 SELECT id, false FROM repeated UNION ALL SELECT id, fresh FROM added
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 _ADD_ALERT = "INSERT INTO receiver_alert VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 _Connection = psycopg.Connection[tuple[Any, ...]]

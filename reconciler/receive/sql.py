@@ -74,9 +74,9 @@ def find_deliveries(query: Query, mark: Placeholder) -> tuple[str, dict[str, obj
         parameters["source"] = query.source.value
     matching, values = _matching(query, mark)
     if matching:
-        conditions.append(f"id IN (SELECT delivery FROM receiver_alert WHERE {' AND '.join(matching)})")  # noqa: S608
+        conditions.append(f"id IN (SELECT delivery FROM receiver_alert WHERE {' AND '.join(matching)})")  # noqa: S608 - constants
     return (
-        f"SELECT id, {DELIVERY_COLUMNS} FROM receiver_delivery WHERE {' AND '.join(conditions)}"  # noqa: S608
+        f"SELECT id, {DELIVERY_COLUMNS} FROM receiver_delivery WHERE {' AND '.join(conditions)}"  # noqa: S608 - constants
         f" ORDER BY id LIMIT {mark('limit')}",
         parameters | values,
     )
@@ -87,7 +87,7 @@ def find_alerts(query: Query, numbers: Sequence[int], mark: Placeholder) -> tupl
     matching, values = _matching(query, mark)
     among = ", ".join(str(int(number)) for number in numbers)
     return (
-        f"SELECT delivery, {ALERT_COLUMNS} FROM receiver_alert"  # noqa: S608
+        f"SELECT delivery, {ALERT_COLUMNS} FROM receiver_alert"  # noqa: S608 - constants
         f" WHERE {' AND '.join([f'delivery IN ({among})', *matching])} ORDER BY delivery, position LIMIT {MAX_ALERTS}",
         values,
     )
@@ -95,7 +95,7 @@ def find_alerts(query: Query, numbers: Sequence[int], mark: Placeholder) -> tupl
 
 def count_truncated(query: Query, mark: Placeholder) -> tuple[str, dict[str, object]]:
     """The statement that counts deliveries with alerts left out."""
-    sql = f"SELECT count(*) FROM receiver_delivery WHERE truncated > 0 AND last_received_at >= {mark('since')}"  # noqa: S608
+    sql = f"SELECT count(*) FROM receiver_delivery WHERE truncated > 0 AND last_received_at >= {mark('since')}"  # noqa: S608 - constants
     if query.receiver is None:
         return sql, {"since": query.since}
     return f"{sql} AND receiver = {mark('receiver')}", {"since": query.since, "receiver": _clean(query.receiver)}

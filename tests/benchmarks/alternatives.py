@@ -54,7 +54,7 @@ def _install(environment: Path, *arguments: str) -> None:
         if not python.exists():
             venv.create(environment, with_pip=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-        subprocess.run(pip, check=True, capture_output=True, text=True, timeout=_PATIENCE)
+        subprocess.run(pip, check=True, capture_output=True, text=True, timeout=_PATIENCE)  # noqa: S603 - a command of ours
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines() or ["no reason given"]
         raise MissingError(f"{what} cannot be installed: {last[-1]}") from None
@@ -65,5 +65,5 @@ def _install(environment: Path, *arguments: str) -> None:
 def version(program: Path, package: str) -> str:
     """A package's name and version, as installed beside ``program``."""
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
-    found = subprocess.run([str(program.parent / "python"), "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run([str(program.parent / "python"), "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - a command of ours
     return f"{package} {found.stdout.strip()}"

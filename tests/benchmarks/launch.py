@@ -27,7 +27,7 @@ class Cost(NamedTuple):
 def launch(command: Sequence[str | Path], directory: Path) -> Cost:
     """Run a command; RuntimeError with its words where it fails."""
     program = [sys.executable, "-I", "-S", str(launcher.__file__), *map(str, command)]
-    ended = subprocess.run(program, cwd=directory, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
+    ended = subprocess.run(program, cwd=directory, env=_ENVIRONMENT, capture_output=True, text=True, check=True)  # noqa: S603 - a command of ours
     *cost, code = json.loads(ended.stdout)
     if code:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {code}: {ended.stderr[-2000:]}")

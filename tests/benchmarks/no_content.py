@@ -57,7 +57,7 @@ def no_content() -> Iterator[Server]:
         port = free_port()
         file = Path(directory) / "nginx.conf"
         file.write_text(_CONFIGURATION.format(directory=directory, port=port))
-        process = subprocess.Popen([nginx, "-p", directory, "-e", f"{directory}/error.log", "-c", str(file)])
+        process = subprocess.Popen([nginx, "-p", directory, "-e", f"{directory}/error.log", "-c", str(file)])  # noqa: S603 - a command of ours
         try:
             _wait(port)
             yield Server(f"http://127.0.0.1:{port}", "nginx")

@@ -57,5 +57,5 @@ def _launch(mode: str, count: int) -> _Cost:
     """One measurement, in a fresh process: memory that was used before would hide a peak."""
     program = [sys.executable, "-m", plan_once.__name__, mode, str(count)]
     root = Path(__file__).parents[2]
-    seconds, memory = json.loads(subprocess.run(program, cwd=root, capture_output=True, text=True, check=True).stdout)
+    seconds, memory = json.loads(subprocess.run(program, cwd=root, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - a command of ours
     return _Cost(seconds / count * 1e6, memory / count)

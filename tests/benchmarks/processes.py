@@ -15,7 +15,7 @@ from tests.emulator.handle import Emulator
 @contextmanager
 def running(command: Sequence[str | Path]) -> Iterator[str]:
     """Run a server while the block lasts, and give the first line it prints: its address. It ends with an interrupt."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         [str(part) for part in command],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

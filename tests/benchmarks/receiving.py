@@ -36,7 +36,7 @@ def _measure(seconds: int, rate: float | None) -> tuple[Load, str]:
     """What a receiver in a process of its own answered, and the memory it took."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "reconciler", "receive", "--listen", "127.0.0.1:0"]
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a command of ours
             [*command, "--db", str(Path(directory) / "receiver.db")],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ def _after_kill(count: int) -> float:
         home = _stack(directory, service, count)
         service.fault("push:delay=50ms")
         command = [str(ours_at_hand()), "apply", "--auto-approve"]
-        with subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - a command of ours
             while len(service.requests("push")) < count // _BATCH // 2:
                 if process.poll() is not None:
                     raise RuntimeError("the apply ended before it was killed")
@@ -102,7 +102,7 @@ def _with_refused(count: int, refused: int) -> float:
         home = _stack(directory, service, count, count)
         command = [sys.executable, "-c", _MARRING, str(refused), "apply", "--auto-approve"]
         begun = perf_counter()
-        ended = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+        ended = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)  # noqa: S603 - a command of ours
         taken = perf_counter() - begun
         firing = len(service.active_alarms())
         if firing != count - refused:

@@ -48,7 +48,7 @@ def chaos(directory: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Run ``chaos run`` in a directory: its exit code, its journal, what it said."""
     environ = os.environ | {"HOME": str(directory), "CHAOSTOOLKIT_NO_VERSION_CHECK": "1"}
     command = [CHAOS, "--no-version-check", "run", "chaos/experiment.yaml", *arguments]
-    done = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - a command of ours
     said = done.stdout + done.stderr
     journal = directory / "journal.json"
     assert journal.is_file(), said
@@ -132,7 +132,7 @@ def test_the_experiment_rolls_back_when_it_is_interrupted(tmp_path: Path, emulat
     experiment.write_text(text[:place] + pause + text[place:])
     environ = os.environ | {"HOME": str(directory), "CHAOSTOOLKIT_NO_VERSION_CHECK": "1"}
     command = [CHAOS, "--no-version-check", "run", "chaos/experiment.yaml"]
-    running = subprocess.Popen(
+    running = subprocess.Popen(  # noqa: S603 - a command of ours
         command,
         cwd=directory,
         env=environ,

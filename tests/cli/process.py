@@ -14,7 +14,7 @@ def reconciler(
     """Run ``reconciler ARGUMENTS``; ``env`` is added to an environment without variables of ours."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_"))}
     clean.pop("NO_COLOR", None)
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", *map(str, arguments)],
         cwd=cwd,
         env=clean | (env or {}),

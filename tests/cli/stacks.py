@@ -14,7 +14,7 @@ resources:
 ALARM = """\
     {name}: {{resource_provider: ecs, resource_type: vm, resource_id: r1, event_severity: {severity}, timeout: 30m}}
 """
-TOKEN = "s3cr3t-t0ken"  # what the tests look for in outputs
+TOKEN = "s3cr3t-t0ken"  # what the tests look for in outputs  # noqa: S105 - made up
 
 
 def write(

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
 
-TOKEN = "s3cr3t-t0ken"
+TOKEN = "s3cr3t-t0ken"  # noqa: S105 - made up
 PROVIDER = '  {key}: {{type: aom, endpoint: "{url}", project_id: {project}, auth: {{token: {token}}}}}\n'
 ALARM = (
     "    {name}: {{provider: {key}, resource_provider: ecs, resource_type: vm, resource_id: r, event_severity: Major, "

@@ -30,7 +30,7 @@ checks:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_check_takes_its_canary_back(emulator: Emulator, tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "stack.yaml").write_text(CHECKS.format(url=emulator.url))
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", "check", str(tmp_path), "--junit", str(tmp_path / "checks.xml")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -60,7 +60,7 @@ def test_a_plan_leaves_a_canary_to_its_check_and_clears_it_once_that_is_dead(
         directory.mkdir()
         (directory / "stack.yaml").write_text(text)
     emulator.fault("clear:status=503,retry_after=50")  # so that it stays up
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", "check", str(here), "path"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

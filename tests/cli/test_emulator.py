@@ -19,7 +19,7 @@ from tests.emulator.handle import Emulator
 @contextmanager
 def serving(*arguments: str | Path) -> Iterator[tuple[Emulator, subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "reconciler", "emulator", "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - a command of ours
     try:
         assert process.stdout is not None
         token = str(arguments[arguments.index("--token") + 1]) if "--token" in arguments else None

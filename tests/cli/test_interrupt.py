@@ -37,7 +37,7 @@ def interrupted(
 ) -> subprocess.CompletedProcess[str]:
     """Start an apply, and send it signals once the first operation has ended."""
     command = [sys.executable, "-m", "reconciler", "apply", str(stack), "--auto-approve", "--log-level", "info"]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -143,7 +143,7 @@ def test_a_service_that_has_no_address_is_a_matter_of_the_endpoint_and_not_of_th
 
 
 def test_a_wrong_token_is_told_with_the_services_words_and_never_shown(tmp_path: Path) -> None:
-    with running(Settings(token="another")) as url:
+    with running(Settings(token="another")) as url:  # noqa: S106 - made up
         done = reconciler("plan", write(tmp_path, "one", endpoint=url), "--log-level", "debug")
     assert done.code == 1
     assert "status: 401" in done.err

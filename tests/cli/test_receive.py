@@ -16,14 +16,14 @@ import trustme
 
 from tests.cli.run_cli import reconciler
 
-TOKEN = "query-token-0123456789"
+TOKEN = "query-token-0123456789"  # noqa: S105 - made up
 ENV = {"RECONCILER_RECEIVER_TOKEN": TOKEN}
 
 
 @contextmanager
 def serving(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterator[str]:
     """A receiver as a process of its own; its address."""
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", "receive", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -125,7 +125,7 @@ def test_every_needs_watch_and_a_duration(stack: Path) -> None:
 def watching(stack: Path, stdout: int, *options: str) -> Iterator[subprocess.Popen[str]]:
     """``status --watch`` as a process that Ctrl-C reaches."""
     command = [sys.executable, "-m", "reconciler", "status", str(stack), "--watch", "--every", "100ms", *options]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         command,
         stdout=stdout,
         stderr=subprocess.PIPE,

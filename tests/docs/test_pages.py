@@ -40,7 +40,7 @@ SERVING = sorted({step.command for page in RUN for step in steps(page.read_text(
 @pytest.mark.parametrize("command", SERVING)
 def test_every_emulator_of_a_page_serves_as_written_but_for_its_port(command: str, tmp_path: Path) -> None:
     arguments = shlex.split(command.replace("--port 8080", "--port 0"), comments=True)[1:]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None

@@ -110,15 +110,15 @@ def chromium(profile: Path) -> Iterator[Page]:
     Its children may write there for a moment after it has gone, so the directory is not removed here. Fails where
     there is no browser (``.ci/browser`` installs it).
     """
-    found = subprocess.run([FIND], capture_output=True, text=True, check=False)
+    found = subprocess.run([FIND], capture_output=True, text=True, check=False)  # noqa: S603 - a command of ours
     assert found.returncode == 0, found.stderr
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
 
     # The browser reads commands on descriptor 3 and answers on 4.
     command = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
-    browser = subprocess.Popen(
-        ["bash", "-c", command, found.stdout.strip(), *FLAGS, f"--user-data-dir={profile}"],
+    browser = subprocess.Popen(  # noqa: S603 - a command of ours
+        ["bash", "-c", command, found.stdout.strip(), *FLAGS, f"--user-data-dir={profile}"],  # noqa: S607 - found as its user finds it
         pass_fds=(to_browser, from_browser),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ class Done(NamedTuple):
 def run_together(directory: Path, commands: Sequence[Sequence[str | Path]]) -> list[Done]:
     """Run ``reconciler ARGUMENTS`` for each of the commands, all at the same time."""
     told = [[str(part) for part in command] for command in commands]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "tests.e2e.forks", directory],
         cwd=Path(__file__).parents[2],
         input=json.dumps(told),

@@ -53,7 +53,7 @@ class Begun:
 
     def _kill(self, *command: str, once: Callable[[], object]) -> None:
         arguments = [sys.executable, "-m", "reconciler", *command, str(self.directory)]
-        with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - a command of ours
             while not once():
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.05)

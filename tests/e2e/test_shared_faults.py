@@ -70,7 +70,7 @@ def stack(emulator: Emulator, tmp_path: Path) -> Path:
 def applying(stack: Path, emulator: Emulator, url: str, patience: float = 0.5) -> Iterator[subprocess.Popen[str]]:
     """An apply that has sent some of its alarms, and has more to send."""
     command = [sys.executable, "-c", _HASTY.format(patience=patience), "apply", str(stack), "--auto-approve"]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - a command of ours
         [*command, "--ledger", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:

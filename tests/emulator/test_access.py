@@ -18,7 +18,7 @@ def status(emulator: Emulator, headers: dict[str, str]) -> int:
     return requests.post(url, json={"time_range": "-1.-1.5"}, headers=headers, timeout=10).status_code
 
 
-def ask_token(emulator: Emulator, user: str = "ann", password: str = "secret", **changes: Any) -> requests.Response:
+def ask_token(emulator: Emulator, user: str = "ann", password: str = "secret", **changes: Any) -> requests.Response:  # noqa: S107 - made up
     auth = {
         "identity": {
             "methods": ["password"],
@@ -49,7 +49,7 @@ def test_any_token_or_signature_will_do_by_default(emulator: Emulator) -> None:
     assert status(emulator, {"Authorization": "SDK-HMAC-SHA256 Access=a, SignedHeaders=host, Signature=0"}) == 200
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="the one")], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="the one")], indirect=True)  # noqa: S106 - made up
 def test_one_token_can_be_demanded(emulator: Emulator) -> None:
     assert status(emulator, {"X-Auth-Token": "the one"}) == 200
     assert status(emulator, {"X-Auth-Token": "another"}) == 401
@@ -57,7 +57,7 @@ def test_one_token_can_be_demanded(emulator: Emulator) -> None:
     assert status(emulator, {"Authorization": "SDK-HMAC-SHA256 Access=a, SignedHeaders=host, Signature=0"}) == 401
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="the one", projects={"cn-north-4": "0123"})], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="the one", projects={"cn-north-4": "0123"})], indirect=True)  # noqa: S106 - made up
 def test_a_token_of_iam_is_let_in_until_it_expires(emulator: Emulator) -> None:
     answer = ask_token(emulator)
     assert answer.status_code == 201
@@ -80,7 +80,7 @@ def test_an_expired_token_is_refused_even_where_any_other_would_do(emulator: Emu
 @pytest.mark.parametrize("emulator", [Settings(users=(User("ann", "secret", "acme"),))], indirect=True)
 def test_only_known_users_get_a_token(emulator: Emulator) -> None:
     assert ask_token(emulator).status_code == 201
-    assert ask_token(emulator, password="guess").status_code == 401
+    assert ask_token(emulator, password="guess").status_code == 401  # noqa: S106 - made up
     refused = ask_token(emulator, user="bob")
     assert refused.status_code == 401
     assert refused.json()["error"]["title"] == "Unauthorized"
@@ -116,7 +116,7 @@ def test_iam_names_the_id_of_a_project(emulator: Emulator) -> None:
 
 
 def test_no_secret_is_in_the_recorded_requests(emulator: Emulator) -> None:
-    ask_token(emulator, password="very secret")
+    ask_token(emulator, password="very secret")  # noqa: S106 - made up
     status(emulator, {"X-Auth-Token": "very secret"})
     status(emulator, {"Authorization": "very secret"})
     recorded = emulator.requests()

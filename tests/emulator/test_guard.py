@@ -56,7 +56,7 @@ def test_json_is_taken_whatever_its_charset(emulator) -> None:
     assert call(emulator.url, "POST", body=body, Content_Type="application/json; charset=utf-8") == 201
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="a-secret-token")], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="a-secret-token")], indirect=True)  # noqa: S106 - made up
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

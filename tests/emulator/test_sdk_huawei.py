@@ -38,7 +38,7 @@ KEYS = Settings(keys={"AK": "the secret key"})
 pytestmark = pytest.mark.parametrize("emulator", [KEYS], indirect=True)
 
 
-def client(kind: Any, emulator: Emulator, secret: str = "the secret key") -> Any:
+def client(kind: Any, emulator: Emulator, secret: str = "the secret key") -> Any:  # noqa: S107 - made up
     credentials = BasicCredentials("AK", secret, "project")
     return kind.new_builder().with_credentials(credentials).with_endpoint(emulator.url).build()
 

@@ -15,7 +15,7 @@ TOPIC = "urn:smn:cn-north-4:p1:alarms"
 PATH = f"/topics/{TOPIC}"
 
 
-def call(emulator: Emulator, method: str, path: str, body: object = None, token: str = "t") -> requests.Response:
+def call(emulator: Emulator, method: str, path: str, body: object = None, token: str = "t") -> requests.Response:  # noqa: S107 - made up
     url = f"{emulator.url}/v2/p1/notifications{path}"
     return requests.request(method, url, json=body, headers={"X-Auth-Token": token}, timeout=30)
 
@@ -70,10 +70,10 @@ def test_a_wrong_request_is_refused(emulator: Emulator, method: str, path: str, 
     assert {"code", "message", "request_id"} <= answer.json().keys()
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="right")], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="right")], indirect=True)  # noqa: S106 - made up
 def test_calls_need_the_token_and_links_do_not(emulator: Emulator) -> None:
-    assert call(emulator, "POST", "/topics", {"name": "alarms"}, token="wrong").status_code == 401
-    assert call(emulator, "POST", "/topics", {"name": "alarms"}, token="right").status_code == 201
+    assert call(emulator, "POST", "/topics", {"name": "alarms"}, token="wrong").status_code == 401  # noqa: S106 - made up
+    assert call(emulator, "POST", "/topics", {"name": "alarms"}, token="right").status_code == 201  # noqa: S106 - made up
     assert requests.get(f"{emulator.url}/smn/other.pem", timeout=30).status_code == 404
     confirm = f"{emulator.url}/smn/subscription/confirm?token=x&topic_urn={TOPIC}"
     assert requests.get(confirm, timeout=30).status_code == 404

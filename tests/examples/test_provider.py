@@ -24,7 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("site")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(EXAMPLE)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - a command of ours
     return target
 
 
@@ -59,7 +59,7 @@ class Shell:
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         command = [sys.executable, "-m", "reconciler", *arguments]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a command of ours
             command, cwd=self.directory, env=self.env, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == code, done.stderr

@@ -23,7 +23,7 @@ from tests.cli.run_cli import reconciler
 from tests.hostile.service import ANSWERS, BCM_ANSWERS, CES_ANSWERS, Answer
 from tests.providers.service import Asked
 
-TOKEN = "s3cr3t+t0ken/wi'th=signs&more"
+TOKEN = "s3cr3t+t0ken/wi'th=signs&more"  # noqa: S105 - made up
 FORMS = (
     TOKEN,
     quote(TOKEN, ""),

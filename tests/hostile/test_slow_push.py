@@ -38,7 +38,7 @@ def test_a_push_whose_response_trickles_is_settled_in_the_same_run(stores: bool,
 def test_ctrl_c_ends_an_apply_whose_push_trickles(tmp_path: Path) -> None:
     with running(Settings()) as emulator, trickling(emulator, slow=1, stores=False) as service:
         written = stack(tmp_path, service, "hot", "warm", timeout="3s")
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a command of ours
             [sys.executable, "-m", "reconciler", "apply", str(written), "--auto-approve"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -238,7 +238,7 @@ with begun(Path(sys.argv[1])) as (ledger, holder):
     except DiagnosticError as error:
         print(number, error)
 """
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)  # noqa: S603 - a command of ours
     number, _, message = done.stdout.partition(" ")
     assert "cannot be read or written" in message or "the disk is full" in message
     entries = open_ledger(path).entries("run-1")

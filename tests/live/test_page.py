@@ -99,7 +99,7 @@ def rehearsal(directory: Path) -> Iterator[tuple[str, str, subprocess.Popen[str]
     """A drill that is rehearsed at speed: the address to watch it at, the one to answer at, and its process."""
     (directory / "stack.yaml").write_text(STACK)
     command = ["drill", "run", "outage", str(directory), "--rehearse", "--speed", "20", "--live"]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -190,7 +190,7 @@ def test_a_page_that_lost_its_connection_shows_it_and_catches_up(browser: Page) 
         """Unlike at a drill's end nobody is told when it is over: the connection is cut."""
         board = LiveBoard(FixedClock(), lambda document: document)
         board.watch(made)
-        app = create_app(board, token="secret-token-0123456789", hosts=())
+        app = create_app(board, token="secret-token-0123456789", hosts=())  # noqa: S106 - made up
         config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=1)
         with listen("127.0.0.1", port) as listener, running_in_thread(config, listener, "page"):
             yield board

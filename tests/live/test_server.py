@@ -170,7 +170,7 @@ def test_a_drill_ends_clean_with_visitors_that_never_read_and_visitors_that_vani
     ("options", "said"),
     [
         (["--port", "1"], "--port requires --live"),
-        (["--bind", "0.0.0.0"], "--bind requires --live"),
+        (["--bind", "0.0.0.0"], "--bind requires --live"),  # noqa: S104 - compared with, not listened on
         (["--live", "--bind", "192.0.2.1"], "cannot serve the page on 192.0.2.1:0"),
         (["--hostname", "a"], "--hostname requires --listen"),
     ],

@@ -31,7 +31,7 @@ class ExactlyOnceOnPostgres(ExactlyOnce):
         super().sleep_too_long()
         address, _, schema = self.url.partition("?schema=")
         with psycopg.connect(address) as connection:
-            connection.execute(f'UPDATE "{schema}".ledger_stack SET expires_at = 0'.encode())
+            connection.execute(f'UPDATE "{schema}".ledger_stack SET expires_at = 0'.encode())  # noqa: S608 - constants
 
 
 def test_however_runs_end_the_next_apply_brings_about_what_is_declared_exactly_once() -> None:

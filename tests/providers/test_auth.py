@@ -24,13 +24,13 @@ def via_iam(url: str, iam_url: str | None = None, *, now: int | None = None, **c
     return opened(url, clock, auth={"iam": {**IAM, "endpoint": iam_url or url, **changes}})
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="very-secret-token")], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="very-secret-token")], indirect=True)  # noqa: S106 - made up
 def test_a_token_opens_the_service(emulator) -> None:
     opened(emulator.url).send([push(desired(), starts_at=emulator.now())])
     assert len(emulator.active_alarms()) == 1
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="another-token")], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="another-token")], indirect=True)  # noqa: S106 - made up
 def test_a_wrong_token_is_denied(emulator) -> None:
     with pytest.raises(ServiceError) as caught:
         opened(emulator.url).send([push(desired())])
@@ -39,7 +39,7 @@ def test_a_wrong_token_is_denied(emulator) -> None:
     assert caught.value.detail.message
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,))], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,))], indirect=True)  # noqa: S106 - made up
 def test_an_iam_user_gets_one_token_for_many_requests(emulator) -> None:
     provider = via_iam(emulator.url)
     for n in range(3):
@@ -48,18 +48,18 @@ def test_an_iam_user_gets_one_token_for_many_requests(emulator) -> None:
     assert [one["path"] for one in emulator.requests()].count("/v3/auth/tokens") == 1
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,))], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,))], indirect=True)  # noqa: S106 - made up
 def test_a_wrong_password_is_denied_and_not_shown(emulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ServiceError) as caught:
-        via_iam(emulator.url, password="wr0ng-secret").send([push(desired())])
+        via_iam(emulator.url, password="wr0ng-secret").send([push(desired())])  # noqa: S106 - made up
     assert caught.value.kind is ErrorKind.DENIED
     assert caught.value.detail.message.startswith("no token from IAM: ")
     assert "wr0ng-secret" not in f"{caught.value!r}{caught.value.detail}{caplog.text}"
     assert not emulator.alarms()
 
 
-@pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,), token_lifetime=HOUR)], indirect=True)
+@pytest.mark.parametrize("emulator", [Settings(token="x", users=(USER,), token_lifetime=HOUR)], indirect=True)  # noqa: S106 - made up
 def test_a_token_the_service_no_longer_takes_is_renewed_once(emulator) -> None:
     provider = via_iam(emulator.url)
     provider.send([push(desired("before"), starts_at=emulator.now())])

@@ -22,7 +22,7 @@ from reconciler.providers.http import Client
 from reconciler.providers.protocol import ErrorKind, ServiceError
 from tests.providers.service import Reply, in_turn, service
 
-TOKEN = "a-very-secret-token"
+TOKEN = "a-very-secret-token"  # noqa: S105 - made up
 
 
 def client(url: str, timeout_ms: int = 5000, **settings) -> Client:

@@ -122,7 +122,7 @@ def test_a_receiver_whose_database_fails_answers_503_and_is_not_healthy(
 
 def serving(path: Path) -> tuple[subprocess.Popen[str], str]:
     """The command as a process of its own, and its address."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, "-m", "reconciler", "receive", "--listen", "127.0.0.1:0", "--db", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -26,7 +26,7 @@ START_S = 30.0
 @cache
 def port() -> int:
     """The port of the one pooler of this process; it ends with the process."""
-    found = subprocess.run([FIND], capture_output=True, text=True, timeout=600, check=False)
+    found = subprocess.run([FIND], capture_output=True, text=True, timeout=600, check=False)  # noqa: S603 - a command of ours
     assert found.returncode == 0, found.stderr
     directory = Path(tempfile.mkdtemp(prefix="pgb", dir="/tmp"))
     user = postgres.unprivileged_user()
@@ -50,7 +50,7 @@ logfile = {directory / "log"}
     if user is not None:
         for path in (directory, *directory.iterdir()):
             os.chown(path, user.pw_uid, user.pw_gid)
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a command of ours
         [found.stdout.strip(), "--quiet", directory / "pgbouncer.ini"],
         stderr=subprocess.PIPE,
         cwd=directory,

@@ -50,7 +50,7 @@ class House:
             return ids
 
 
-def serve(file: Path, port: int = 0, token: str = "open-sesame") -> ThreadingHTTPServer:
+def serve(file: Path, port: int = 0, token: str = "open-sesame") -> ThreadingHTTPServer:  # noqa: S107 - made up
     """A server on loopback that is ready to serve."""
     house = House(file)
 

@@ -146,19 +146,19 @@ class Store:
 
     def select(self, tail: str, parameters: dict[str, object]) -> Iterator[Row]:
         """The rows of ``SELECT COLUMNS FROM aom_event`` and a tail of our own making."""
-        yield from self._database.connection.execute(f"SELECT {COLUMNS} FROM aom_event {tail}", parameters)  # noqa: S608
+        yield from self._database.connection.execute(f"SELECT {COLUMNS} FROM aom_event {tail}", parameters)  # noqa: S608 - constants
 
     def select_keyed(
         self, keys: Sequence[str], tail: str, parameters: dict[str, object]
     ) -> Iterator[tuple[Row, list[object]]]:
         """Like ``select``, each row with the values of further expressions."""
-        sql = f"SELECT {COLUMNS}, {', '.join(keys)} FROM aom_event {tail}"  # noqa: S608
+        sql = f"SELECT {COLUMNS}, {', '.join(keys)} FROM aom_event {tail}"  # noqa: S608 - constants
         for row in self._database.connection.execute(sql, parameters):
             yield row[:9], list(row[9:])
 
     def severities(self, tail: str, parameters: dict[str, object]) -> Iterator[tuple[str, int, int]]:
         """Severity, start and arrival of the rows a tail of our own making picks."""
-        sql = f"SELECT severity, starts_at, arrives_at FROM aom_event {tail}"  # noqa: S608
+        sql = f"SELECT severity, starts_at, arrives_at FROM aom_event {tail}"  # noqa: S608 - constants
         yield from self._database.connection.execute(sql, parameters)
 
     def pending(self) -> list[dict[str, object]]:
@@ -183,7 +183,7 @@ class Store:
 
     def standing(self, now: int) -> list[tuple[str, bool]]:
         """Project, and whether it is an active alarm, of everything stored, oldest first."""
-        rows = self._database.connection.execute(f"SELECT project, {OPEN} FROM aom_event ORDER BY seq", {"now": now})  # noqa: S608
+        rows = self._database.connection.execute(f"SELECT project, {OPEN} FROM aom_event ORDER BY seq", {"now": now})  # noqa: S608 - constants
         return [(project, bool(active)) for project, active in rows]
 
     def reset(self) -> None:
@@ -306,13 +306,13 @@ class Store:
         here = f"{OPEN} AND project = :project AND enterprise_project = :enterprise_project"
         if self._settings.merge_on == "metadata":
             found: tuple[int, int] | None = connection.execute(
-                f"SELECT seq, starts_at FROM aom_event WHERE {here} AND identity = :identity ORDER BY seq DESC LIMIT 1",  # noqa: S608
+                f"SELECT seq, starts_at FROM aom_event WHERE {here} AND identity = :identity ORDER BY seq DESC LIMIT 1",  # noqa: S608 - constants
                 {**parameters, "identity": report.identity},
             ).fetchone()
             return found
         wanted = mandatory_identity(report.metadata)
         rows = connection.execute(
-            f"SELECT seq, starts_at, metadata FROM aom_event WHERE {here} ORDER BY seq DESC",  # noqa: S608
+            f"SELECT seq, starts_at, metadata FROM aom_event WHERE {here} ORDER BY seq DESC",  # noqa: S608 - constants
             parameters,
         )
         for seq, starts_at, metadata in rows:
@@ -348,7 +348,7 @@ class Store:
         else:
             which = "seq = :seq AND identity = :identity"
         ended = connection.execute(
-            f"UPDATE aom_event SET cleared_at = :ended WHERE {OPEN} AND project = :project AND {which}"  # noqa: S608
+            f"UPDATE aom_event SET cleared_at = :ended WHERE {OPEN} AND project = :project AND {which}"  # noqa: S608 - constants
             " RETURNING seq, starts_at, cleared_at, metadata, annotations",
             parameters,
         ).fetchall()

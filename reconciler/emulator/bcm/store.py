@@ -253,7 +253,7 @@ class BcmStore:
         """One page of alarms, and how many there are."""
         direction = "ASC" if listing.ascending else "DESC"
         rows = self._database.connection.execute(
-            "SELECT shown FROM bcm_alarm WHERE type = ? AND start BETWEEN ? AND ? AND (user IS NULL OR user = ?)"  # noqa: S608
+            "SELECT shown FROM bcm_alarm WHERE type = ? AND start BETWEEN ? AND ? AND (user IS NULL OR user = ?)"  # noqa: S608 - constants
             f" ORDER BY start {direction}, id {direction}",
             (listing.type, listing.start, listing.end, listing.user),
         )

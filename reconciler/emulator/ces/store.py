@@ -202,10 +202,10 @@ class CesStore:
         """One page of event names with count and latest occurrence, the latest first; and how many names there are."""
         where, values = wanted.where()
         connection = self._database.connection
-        total = connection.execute(f"SELECT count(DISTINCT name) FROM ces_event {where}", values).fetchone()[0]  # noqa: S608
+        total = connection.execute(f"SELECT count(DISTINCT name) FROM ces_event {where}", values).fetchone()[0]  # noqa: S608 - constants
         # SQLite takes the bare column from the row that holds the maximum.
         rows = connection.execute(
-            f"SELECT name, count(*), max(time), source FROM ces_event {where}"  # noqa: S608
+            f"SELECT name, count(*), max(time), source FROM ces_event {where}"  # noqa: S608 - constants
             " GROUP BY name ORDER BY max(time) DESC, name LIMIT ? OFFSET ?",
             [*values, limit, start],
         )
@@ -225,9 +225,9 @@ class CesStore:
         """One page of events, the latest first; and how many there are."""
         where, values = wanted.where()
         connection = self._database.connection
-        total = connection.execute(f"SELECT count(*) FROM ces_event {where}", values).fetchone()[0]  # noqa: S608
+        total = connection.execute(f"SELECT count(*) FROM ces_event {where}", values).fetchone()[0]  # noqa: S608 - constants
         rows = connection.execute(
-            f"SELECT name, source, time, event_id, detail FROM ces_event {where}"  # noqa: S608
+            f"SELECT name, source, time, event_id, detail FROM ces_event {where}"  # noqa: S608 - constants
             " ORDER BY time DESC, seq DESC LIMIT ? OFFSET ?",
             [*values, limit, start],
         )
@@ -239,9 +239,9 @@ class CesStore:
     def users_and_sources(self, wanted: Filter) -> tuple[list[str], list[str]]:
         where, values = wanted.where()
         connection = self._database.connection
-        users = connection.execute(f"SELECT DISTINCT user FROM ces_event {where} AND user <> '' ORDER BY 1", values)  # noqa: S608
+        users = connection.execute(f"SELECT DISTINCT user FROM ces_event {where} AND user <> '' ORDER BY 1", values)  # noqa: S608 - constants
         names = [user for (user,) in users]
-        sources = connection.execute(f"SELECT DISTINCT source FROM ces_event {where} ORDER BY 1", values)  # noqa: S608
+        sources = connection.execute(f"SELECT DISTINCT source FROM ces_event {where} ORDER BY 1", values)  # noqa: S608 - constants
         return names, [source for (source,) in sources]
 
     def everything(self) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconciler.core.diagnostic import DiagnosticError
 from tests.config.loading import load, problems
 
-SECRET = "hunter22-xyzzy"
+SECRET = "hunter22-xyzzy"  # noqa: S105 - made up
 
 
 @pytest.mark.parametrize(

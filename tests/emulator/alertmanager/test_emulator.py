@@ -180,7 +180,7 @@ def test_newer_releases_take_any_name(start_emulator: Start) -> None:
     ],
 )
 def test_users_and_a_token_are_asked_for(start_emulator: Start, headers: dict[str, str], status: int) -> None:
-    emulator = start_emulator(Settings(users=(User("u", "p"),), token="secret"))
+    emulator = start_emulator(Settings(users=(User("u", "p"),), token="secret"))  # noqa: S106 - made up
     for path in ("/-/healthy", "/api/v2/alerts"):
         answer = requests.get(f"{emulator.url}/alertmanager{path}", headers=headers, timeout=10)
         assert answer.status_code == status

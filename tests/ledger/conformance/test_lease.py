@@ -127,7 +127,7 @@ except LeaseHeldError:
 def test_of_many_processes_racing_for_a_lease_exactly_one_wins(place: Place) -> None:
     kind = "url" if isinstance(place.where, str) else "file"
     racers = [
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 - a command of ours
             [sys.executable, "-c", RACER, str(place.where), kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -124,7 +124,7 @@ def test_instances_that_show_two_beginnings_show_one_alert(emulator) -> None:
     ("settings", "auth"),
     [
         (Settings(users=(User("ops", "pässword"),)), {"basic": {"username": "ops", "password": "pässword"}}),
-        (Settings(token="a-token"), {"bearer": "a-token"}),
+        (Settings(token="a-token"), {"bearer": "a-token"}),  # noqa: S106 - made up
     ],
 )
 def test_who_proves_who_he_is_is_let_in(start_emulator, settings: Settings, auth: dict[str, object]) -> None:

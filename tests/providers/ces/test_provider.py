@@ -162,10 +162,10 @@ def test_an_event_out_of_the_window_is_refused_by_the_service_too(emulator, prov
 @pytest.mark.parametrize(
     ("emulator", "auth"),
     [
-        (Settings(token="very-secret-token"), {"token": "very-secret-token"}),
+        (Settings(token="very-secret-token"), {"token": "very-secret-token"}),  # noqa: S106 - made up
         (Settings(keys={"AK": "sk"}, check_signature_time=True), {"ak": "AK", "sk": "sk"}),
         (
-            Settings(token="x", users=(User("u", "p", "d"),)),
+            Settings(token="x", users=(User("u", "p", "d"),)),  # noqa: S106 - made up
             {"iam": {"user": "u", "password": "p", "domain": "d", "project": "demo"}},
         ),
     ],
