@@ -31,6 +31,8 @@ class Trigger(StrEnum):
     """An apply or destroy did not do all it was to do."""
     CHECK_FAILED = "check-failed"
     """A check failed, or could not be queried."""
+    RECOVERED = "recovered"
+    """A check that failed holds again; told by what tells changes alone."""
     DRILL_FAILED = "drill-failed"
     """A drill did not end well: a step, a check, or an alarm that may be left."""
     ERROR = "error"

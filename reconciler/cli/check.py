@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from reconciler.app.check import run_stack_checks
+from reconciler.app.check_states import check_states
 from reconciler.app.webhook import WebhookFormat
 from reconciler.checks.poll import CheckStatus
+from reconciler.checks.result import Report
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.heartbeat import duration_option, run_rounds
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import FormatOption, VarFileOption, VarOption
 from reconciler.cli.progress import checking
 from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.views.json.check import check_document
 from reconciler.views.junit.check import check_junit
 from reconciler.views.markdown.check import check_markdown
 from reconciler.views.text.check import check_lines
-
-if TYPE_CHECKING:
-    from reconciler.checks.poll import CheckStatus
 
 app = command_app()
 
@@ -36,6 +37,7 @@ app = command_app()
         "reconciler check nothing_critical canary",
         "reconciler check stacks/checkout --junit checks.xml --format markdown",
         "reconciler check --listen 127.0.0.1:8090",
+        "reconciler check --every 1m --notify https://hooks.example.com/alarms",
     )
 )
 def check(
@@ -58,6 +60,25 @@ def check(
     notify_format: NotifyFormatOption = WebhookFormat.JSON,
     notify_on: NotifyOnOption = None,
     metrics: MetricsOption = None,
+    only_changes: Annotated[
+        bool,
+        typer.Option("--only-changes", help="Tell webhooks only which checks began to fail, or pass again."),
+    ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every",
+            metavar="DURATION",
+            help="Run again and again, with --only-changes, until Ctrl-C or SIGTERM.",
+            show_default=False,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds", metavar="N", min=1, help="With --every: end after so many rounds.", show_default=False
+        ),
+    ] = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -70,30 +91,45 @@ def check(
     terminal = Terminal.of(ctx)
     terminal.check_file(junit, parents=True)
     path, names = _split(what or [])
+    pause = None if every is None else duration_option("--every", every)
+    if rounds is not None and pause is None:
+        raise DiagnosticError(Diagnostic("--rounds is for --every"))
     stop = Event()
+
+    def show(report: Report) -> None:
+        if junit is not None:
+            terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
+        if junit == Path("-"):
+            terminal.message(check_lines(report))  # standard output gets the JUnit document
+        else:
+            terminal.result(
+                format,
+                text=lambda: check_lines(report),
+                document=lambda: check_document(report),
+                markdown=lambda: check_markdown(report),
+            )
+
     with (
         reporting(terminal, "check", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, hostname) as receiver,
         opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
-        checking(terminal, stop) as progress,
     ):
         reporter.opened(workspace)
-        report = run_stack_checks(workspace, names, stop, progress)
-        try:
-            if junit is not None:
-                terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
-            if junit == Path("-"):
-                terminal.message(check_lines(report))  # standard output gets the JUnit document
-            else:
-                terminal.result(
-                    format,
-                    text=lambda: check_lines(report),
-                    document=lambda: check_document(report),
-                    markdown=lambda: check_markdown(report),
-                )
-        finally:
-            reporter.checks(report)
-    return exit_code(report.counts)
+        if only_changes or pause is not None:
+            reporter.tell_changes(check_states(workspace))
+
+        def run_round() -> ExitCode:
+            with checking(terminal, stop) as progress:
+                report = run_stack_checks(workspace, names, stop, progress)
+            try:
+                show(report)
+            finally:
+                reporter.checks(report)
+            return exit_code(report.counts)
+
+        if pause is None:
+            return run_round()
+        return run_rounds(terminal, run_round, reporter.error, pause, rounds, workspace.clock, stop)
 
 
 def exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:

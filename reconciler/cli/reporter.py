@@ -16,6 +16,7 @@ from reconciler.cli.command import now
 from reconciler.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.app.check_states import CheckStates
     from reconciler.app.status import StackStatus
     from reconciler.apply.result import Result
     from reconciler.checks.result import Report
@@ -113,10 +114,15 @@ class RunReporter:
         self._only_changes = only_changes
         self._last: dict[str, tuple[object, ...]] = {}
         self._stack = str(where.absolute())  # until its name is known
+        self._states: CheckStates | None = None
 
     def opened(self, workspace: Workspace) -> None:
         """Name the stack in what is told from now on."""
         self._stack = workspace.stack.name
+
+    def tell_changes(self, states: CheckStates) -> None:
+        """From now on tell of checks only what changes, also against earlier runs."""
+        self._states = states
 
     @_harmless
     def plan(self, plan: Plan, workspace: Workspace | None = None) -> None:
@@ -163,13 +169,23 @@ class RunReporter:
 
     @_harmless
     def checks(self, report: Report) -> None:
-        """Tell how checks ended."""
+        """Tell how checks ended; with their states only which began to fail, and which passed again.
+
+        What no webhook took is told again the next time.
+        """
         if self._trace is not None:
             self._trace.checks(report)
         if self._urls:
-            from reconciler.views.notification import check_event
+            from reconciler.app.check_states import compare
+            from reconciler.views.notification import change_events, check_event
 
-            self.send(check_event(report, self._origin()))
+            if self._states is None:
+                self.send(check_event(report, self._origin()))
+            else:
+                change = compare(self._states.failing, report)
+                taken = [self.send(event) for event in change_events(report, change, self._origin())]
+                if all(taken):
+                    self._states.keep(change.failing)
         if self._outlets.metrics is not None:
             from reconciler.views.metrics import check_metrics
 
@@ -191,27 +207,32 @@ class RunReporter:
 
     @_harmless
     def error(self, error: Exception) -> None:
-        """Tell that the command ended with an error."""
-        if self._urls:
-            from reconciler.cli.errors import failure
-            from reconciler.views.notification import error_event
-
-            self.send(error_event(failure(error).diagnostics, self._stack, self._command, now(), self._origin()))
-
-    def send(self, event: RunEvent) -> None:
-        """Post an event to every webhook, if it is one of those to tell."""
-        if not self._urls:
+        """Tell that the command ended with an error; with the states of checks unless it did so the last time too."""
+        if not self._urls or (self._states is not None and self._states.has_error):
             return
+        from reconciler.cli.errors import failure
+        from reconciler.views.notification import error_event
+
+        event = error_event(failure(error).diagnostics, self._stack, self._command, now(), self._origin())
+        if self.send(event) and self._states is not None:
+            self._states.keep_error(event.at)
+
+    def send(self, event: RunEvent) -> bool:
+        """Post an event to every webhook, if it is one of those to tell; False if none of them took it."""
+        if not self._urls:
+            return True
         said = (event.trigger, event.summary, tuple(detail.subject for detail in event.details))
         repeated = self._only_changes and self._last.get(event.stack) == said
         self._last[event.stack] = said
         if event.trigger not in self._triggers or repeated:
-            return
+            return True
         from reconciler.app.webhook import post_all
         from reconciler.views.notification import message
 
         made = message(event, self._outlets.format, self._terminal.redactor.hide, self._token)
-        self._warn(post_all(dict.fromkeys(self._urls, made)))
+        problems = post_all(dict.fromkeys(self._urls, made))
+        self._warn(problems)
+        return len(problems) < len(self._urls)
 
     def _write(self, samples: Sequence[Sample]) -> None:
         """Put samples into the file of metrics."""

@@ -37,12 +37,15 @@ _HELP = {
     "reconciler_canary_visible_seconds": "How long a canary took to be visible.",
     "reconciler_canary_cleared_seconds": "How long a canary took to be gone after its clear.",
     "reconciler_canary_delivered_seconds": "How long a canary's notification took to arrive.",
+    "reconciler_canary_end_delivered_seconds": "How long the notification of a canary's end took to arrive.",
     "reconciler_last_drill_timestamp_seconds": "When a drill last ended.",
     "reconciler_drill_passed": "Whether every step and check of a drill's last run went well, and nothing was left.",
     "reconciler_drill_duration_seconds": "How long a drill's last run took.",
     "reconciler_drill_alarm_visible_seconds": "How long an alarm of a drill took to be visible.",
     "reconciler_drill_alarm_notified_seconds": "How long an alarm of a drill took to be notified.",
     "reconciler_drill_alarm_delivered_seconds": "How long an alarm's notification took to arrive at a receiver.",
+    "reconciler_drill_alarm_cleared_seconds": "How long an alarm of a drill took to be gone after its end.",
+    "reconciler_drill_alarm_end_delivered_seconds": "How long the notification of an alarm's end took to arrive.",
 }
 
 _STATES = {
@@ -116,12 +119,14 @@ def check_metrics(report: Report) -> list[Sample]:
         found.append(Sample("reconciler_check_duration_seconds", labels, (result.ended_at - result.started_at) / 1000))
         outcome = result.outcome
         delivered = None if outcome.delivery is None else outcome.delivery.delivered_after
+        resolved = None if outcome.delivery is None else outcome.delivery.resolved_after
         found += _latencies(
             labels,
             {
                 "reconciler_canary_visible_seconds": outcome.visible_after,
                 "reconciler_canary_cleared_seconds": outcome.gone_after,
                 "reconciler_canary_delivered_seconds": delivered,
+                "reconciler_canary_end_delivered_seconds": resolved,
             },
         )
     return found
@@ -143,6 +148,8 @@ def drill_metrics(record: Record, passed: bool) -> list[Sample]:
                 "reconciler_drill_alarm_visible_seconds": sent.visible_after,
                 "reconciler_drill_alarm_notified_seconds": sent.notified_after,
                 "reconciler_drill_alarm_delivered_seconds": sent.delivered_after,
+                "reconciler_drill_alarm_cleared_seconds": sent.gone_after,
+                "reconciler_drill_alarm_end_delivered_seconds": sent.resolved_after,
             },
         )
     return found

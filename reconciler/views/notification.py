@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from reconciler import __version__
+from reconciler.app.check_states import StateChange
 from reconciler.app.webhook import Detail, Message, RunEvent, Trigger, WebhookFormat
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.duration import format_instant
+from reconciler.core.duration import format_instant, rough_duration
 from reconciler.core.origin import Origin
 from reconciler.core.text import printable
 from reconciler.drill.record import DrillStatus, Record
@@ -22,7 +23,7 @@ from reconciler.plan.plan import Plan
 from reconciler.views.json.document import FORMAT_VERSION
 from reconciler.views.json.ledger import origin_member
 from reconciler.views.phrases.drill import headline
-from reconciler.views.phrases.plan import drift_summary
+from reconciler.views.phrases.plan import count, drift_summary
 from reconciler.views.phrases.result import ending, remaining, status_counts, summary_line
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _HEADS = {
     Trigger.DRIFT: "Drift",
     Trigger.APPLY_FAILED: "Apply failed",
     Trigger.CHECK_FAILED: "Check failed",
+    Trigger.RECOVERED: "Recovered",
     Trigger.DRILL_FAILED: "Drill failed",
     Trigger.ERROR: "Error",
     Trigger.DONE: "Done",
@@ -85,6 +87,28 @@ def check_event(report: Report, origin: Origin) -> RunEvent:
         origin,
         details=[Detail(result.name, f"{result.status}: {result.outcome.reason}") for result in bad],
     )
+
+
+def change_events(report: Report, change: StateChange, origin: Origin) -> list[RunEvent]:
+    """What changed with a round of checks: those that began to fail, and those that hold again."""
+    events = []
+    if change.failed:
+        told = [Detail(result.name, f"{result.status}: {result.outcome.reason}") for result in change.failed]
+        summary = f"{count(len(change.failed), 'check')} began to fail."
+        events.append(
+            _event(Trigger.CHECK_FAILED, report.stack, "check", report.ended_at, summary, origin, details=told)
+        )
+    if change.recovered or change.error_over:
+        told = [
+            Detail(result.name, f"failed for {rough_duration(failed_for)}: now {result.outcome.reason}")
+            for result, failed_for in change.recovered
+        ]
+        again = [f"{count(len(change.recovered), 'check')} passed again."] if change.recovered else []
+        again += ["The checks run again after an error."] if change.error_over else []
+        events.append(
+            _event(Trigger.RECOVERED, report.stack, "check", report.ended_at, " ".join(again), origin, details=told)
+        )
+    return events
 
 
 def drill_event(record: Record, origin: Origin) -> RunEvent:

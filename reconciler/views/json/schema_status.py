@@ -75,7 +75,7 @@ class NotificationOutput(TypedDict):
 
     format_version: Version
     id: Annotated[str, Field(description="The same for every webhook and every attempt.")]
-    trigger: Literal["drift", "apply-failed", "check-failed", "drill-failed", "error", "done"]
+    trigger: Literal["drift", "apply-failed", "check-failed", "recovered", "drill-failed", "error", "done"]
     stack: Annotated[str, Field(description="Its name; the path, if its configuration could not be read.")]
     command: str
     at: Instant
