@@ -56,7 +56,7 @@ audit: $(STAMP)
 # What a release consists of: the wheel, and its bill of materials (CycloneDX).
 dist: $(STAMP)
 	$(BIN)/python -m hatchling build --directory dist
-	$(BIN)/python -m cyclonedx_py requirements .ci/requirements/image.txt --of JSON -o dist/sbom.json
+	$(BIN)/python -m cyclonedx_py requirements .ci/requirements/image.txt --output-reproducible --of JSON -o dist/sbom.json
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
@@ -55,3 +57,27 @@ def test_alarms_that_the_stack_pushed_are_cleared_without_a_word(tmp_path: Path,
     shutil.rmtree(directory / ".reconciler")
     [warning] = json.loads(reconciler("plan", directory, "--format", "json").out)["warnings"]
     assert warning["summary"].startswith("1 of 1 alarm to clear was never pushed by this stack")
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(own=st.integers(0, 8), strange=st.integers(1, 30))
+def test_a_flood_of_any_size_is_counted_and_more_than_half_of_it_needs_force(
+    emulator: Emulator, tmp_path: Path, own: int, strange: int
+) -> None:
+    emulator.reset()
+    for directory in (tmp_path / "elsewhere", tmp_path / "here"):
+        shutil.rmtree(directory, ignore_errors=True)
+    here = write(tmp_path / "here", *(f"own{number}" for number in range(own)), endpoint=emulator.url)
+    elsewhere = write(tmp_path / "elsewhere", *(f"strange{number}" for number in range(strange)), endpoint=emulator.url)
+    assert not own or reconciler("apply", here, "--auto-approve", "--no-verify").code == 0
+    forced = ("--auto-approve", "--no-verify", "--force")
+    assert reconciler("apply", elsewhere, "--target", "aom_alarm.strange0", *forced).code == 0
+    rest = [word for number in range(1, strange) for word in ("--target", f"aom_alarm.strange{number}")]
+    assert not rest or reconciler("apply", elsewhere, *rest, *forced).code == 0
+    told = " ".join(reconciler("plan", here).out.split())
+    were = "alarm to clear was" if strange == 1 else "alarms to clear were"
+    assert f"{strange} of {strange} {were} never pushed by this stack" in told
+    stopped = own + strange >= 10 and strange * 2 > own + strange
+    done = reconciler("apply", here, "--auto-approve", "--no-verify")
+    assert done.code == stopped, done
+    assert len(emulator.active_alarms()) == (own + strange if stopped else own)

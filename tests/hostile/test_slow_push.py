@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
-from tests.hostile.trickle import Trickle, trickling
+from tests.emulator.handle import Emulator
+from tests.hostile.trickle import HEAD, Trickle, trickling
 
 
 def stack(directory: Path, service: Trickle, *names: str, timeout: str = "300ms") -> Path:
@@ -33,6 +38,37 @@ def test_a_push_whose_response_trickles_is_settled_in_the_same_run(stores: bool,
         done = reconciler("apply", written, "--auto-approve", "--format", "json")
         assert (done.code, service.pushes) == (0, pushes), done
         assert "1 alarm is as declared" in reconciler("plan", written).out
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    whole=st.integers(0, len(HEAD)),
+    stores=st.booleans(),
+    count=st.integers(1, 3),
+    command=st.sampled_from(["apply", "destroy"]),
+)
+def test_wherever_a_response_begins_to_trickle_the_push_is_ambiguous_and_settled(
+    module_emulator: str, tmp_path: Path, whole: int, stores: bool, count: int, command: str
+) -> None:
+    Emulator(module_emulator).reset()
+    shutil.rmtree(tmp_path / "stack", ignore_errors=True)
+    names = [f"a{number}" for number in range(count)]
+    if command == "destroy":
+        written = write(tmp_path / "stack", *names, endpoint=module_emulator)
+        assert reconciler("apply", written, "--auto-approve", "--no-verify").code == 0
+        shutil.rmtree(written / ".reconciler")
+    with trickling(module_emulator, slow=1, stores=stores, whole=whole) as service:
+        written = stack(tmp_path / "stack", service, *names)
+        done = reconciler(command, written, "--auto-approve", "--no-verify", "--format", "json")
+        assert done.code == 0, (done, whole, stores)
+        assert len(Emulator(module_emulator).active_alarms()) == (count if command == "apply" else 0)
+        assert service.pushes == count + (not stores)
+
+
+@pytest.fixture(scope="module")
+def module_emulator() -> Iterator[str]:
+    with running(Settings()) as url:
+        yield url
 
 
 def test_ctrl_c_ends_an_apply_whose_push_trickles(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from urllib.parse import urlsplit
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
@@ -22,8 +23,11 @@ class Trickle:
 
 
 @contextmanager
-def trickling(emulator: str, *, slow: int, stores: bool) -> Iterator[Trickle]:
-    """Trickle the responses to the first ``slow`` pushes; ``stores`` says whether those reach the emulator."""
+def trickling(emulator: str, *, slow: int, stores: bool, whole: int = len(HEAD)) -> Iterator[Trickle]:
+    """Trickle the responses to the first ``slow`` pushes, from their byte number ``whole`` on.
+
+    ``stores`` says whether those pushes reach the emulator.
+    """
     seen = Trickle()
     over = threading.Event()
     lock = threading.Lock()
@@ -57,10 +61,12 @@ def trickling(emulator: str, *, slow: int, stores: bool) -> Iterator[Trickle]:
 
         def _trickle(self) -> None:
             self.close_connection = True
-            self.wfile.write(HEAD)
+            self.wfile.write(HEAD[:whole])
             seen.begun.set()
-            while not over.wait(0.01):
-                self.wfile.write(b" ")
+            for byte in chain(HEAD[whole:], repeat(0x20)):
+                if over.wait(0.01):
+                    return
+                self.wfile.write(bytes([byte]))
 
         do_GET = do_POST = do_PUT = _serve  # noqa: N815 - the names http.server calls
 
