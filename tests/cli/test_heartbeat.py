@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from reconciler.session.workspace import SystemClock
 from tests.cli.run_cli import Done, reconciler
 from tests.emulator.handle import Emulator
 from tests.receive.receivers import HOOK_TOKEN, TOKEN
+from tests.servers import postgres
 from tests.servers.ports import free_port
 from tests.servers.webhook import WebhookReceiver, webhook_receiver
 
@@ -125,6 +127,18 @@ def test_a_receiver_that_is_down_is_told_too_and_only_once(path: WriteStack, hoo
     assert "not provable: the receiver could not be queried" in unknown["details"][0]["text"]
 
 
+def test_with_a_shared_ledger_a_run_elsewhere_knows_what_was_told(
+    path: WriteStack, hook: WebhookReceiver, tmp_path: Path
+) -> None:
+    ledger = postgres.server().schema()
+    for number, delivered in enumerate((False, False, True, True)):
+        pod = tmp_path / f"pod-{number}"
+        pod.mkdir()
+        shutil.copy(path(delivered), pod)
+        beat(pod, hook.url, "--ledger", ledger)
+    assert [each["trigger"] for each in told(hook)] == ["check-failed", "recovered"]
+
+
 def test_a_damaged_state_is_begun_anew(path: WriteStack, hook: WebhookReceiver, tmp_path: Path) -> None:
     stack = path(False)
     assert beat(stack, hook.url).code == ExitCode.CHECK_FAILED
@@ -135,8 +149,12 @@ def test_a_damaged_state_is_begun_anew(path: WriteStack, hook: WebhookReceiver, 
 
 
 def test_a_signal_ends_it_with_the_code_of_the_last_round_and_nothing_left(path: WriteStack, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reconciler", "check", str(path(True)), "--every", "1h"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - a command of ours
+    with subprocess.Popen(  # noqa: S603 - our own command, with arguments of the test
+        [sys.executable, "-m", "reconciler", "check", str(path(True)), "--every", "1h"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         while "1 passed" not in process.stdout.readline():
             pass
