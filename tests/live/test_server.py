@@ -179,3 +179,25 @@ def test_options_of_the_page_that_do_not_fit_are_refused(play: Rig, options: lis
     play.write()
     done = reconciler("drill", "run", "outage", play.directory, "--rehearse", *options)
     assert (done.code, said in done.err) == (1, True), done.err
+
+
+PAUSED = """\
+    steps:
+      - {name: one, at: 0s, raise: aom_alarm.slow}
+      - {name: asked, at: 10s, pause: 'Go on?'}
+      - {name: two, at: 20s, raise: aom_alarm.broken}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "steps"), [("yes", 0, ["done"] * 3), ("no", 130, ["done"] + ["skipped"] * 2)]
+)
+def test_a_pause_of_a_run_with_a_page_is_answered_in_the_terminal_too(
+    play: Rig, answer: str, code: int, steps: list[str]
+) -> None:
+    play.write(steps=PAUSED)
+    options = ["--rehearse", "--speed", "100", "--live", "--format", "json"]
+    done = reconciler("drill", "run", "outage", play.directory, *options, answers=f"{answer}\n")
+    assert (done.code, [step["state"] for step in json.loads(done.out)["steps"]]) == (code, steps), done
+    assert "Watch the drill at http://127.0.0.1:" in done.err
+    assert "/#token=" in done.err

@@ -24,6 +24,8 @@ _HEAD = 64
 _BAR = 12
 _ROW = 16
 _AREA = 40
+_AREA_PARTS = 300
+"""In how many parts of the width the number of active alarms is drawn."""
 MARGIN = 1.5
 """Room (per cent of the width) at each side, which keeps what stands on the edge inside."""
 _HOLD = 15 * SECOND
@@ -242,13 +244,14 @@ def _group(record: Record, lane: Lane, scale: Scale, key: str) -> Iterator[str]:
 def _area(record: Record, lane: Lane, scale: Scale, *, solid: bool) -> str:
     """The outline of how many alarms of a lane there are at each time: those that show, or all."""
     changes: dict[int, int] = {}
+    part = max(1, scale.end // _AREA_PARTS)
     for sent in lane.emissions:
         begin = sent.seen_at if solid else sent.sent_at
         end = sent.ended_at if solid or sent.gone_at is None else sent.gone_at
         if sent.unsent or begin is None:
             continue
-        first = record.at(begin)
-        last = scale.now if end is None else max(first, record.at(end))
+        first = record.at(begin) // part * part
+        last = scale.now if end is None else max(first, record.at(end) // part * part)
         changes[first] = changes.get(first, 0) + 1
         changes[last] = changes.get(last, 0) - 1
     height, level, points = _AREA - 2, 0, [f"M{MARGIN * 10:.1f} {_AREA}"]
