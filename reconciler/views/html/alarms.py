@@ -36,13 +36,13 @@ def alarms_html(record: Record) -> tuple[str, dict[str, str]]:
 def _row(record: Record, sent: Emission) -> list[Cell]:
     name = f'<span class="sev {_hue(sent)}"></span><code>{text(sent.address)}</code>'
     name += f"<br><small>{text(' '.join(filter(None, (sent.severity, sent.name))))}</small>"
-    raised = f"{text(offset(record.at(sent.sent_at)))}<br><small>{text(sent.step)}</small>"
+    raised = f"{text(offset(record.at(sent.sent_at)))} <br><small>{text(sent.step)}</small>"
     cells = [Cell("Alarm or event", name, "head"), Cell("Pushed", raised, "tight")]
     cells.append(_after("Shown after", sent.visible_after))
     cells.append(_after("Notified after", sent.notified_after, sent.notified))
     if _is_proved(record):
         cells.append(_after("Delivered after", sent.delivered_after, sent.delivered))
-    cells.append(Cell("Ended", "<br>".join(_end(record, sent))))
+    cells.append(Cell("Ended", " <br>".join(_end(record, sent))))
     cells.append(_after("Gone after", sent.gone_after))
     if _is_proved(record):
         cells.append(_after("End delivered after", sent.resolved_after, sent.resolved))
