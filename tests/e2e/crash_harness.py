@@ -134,6 +134,7 @@ def _live(told: Mapping[str, Any]) -> None:
     from reconciler.cli.app import run
     from reconciler.ledger.shared import SharedLedger
     from reconciler.ledger.sqlite import SqliteLedger
+    from reconciler.providers.alertmanager.provider import AlertmanagerProvider
     from reconciler.providers.aom.provider import AomProvider
     from reconciler.providers.ces.provider import CesProvider
 
@@ -145,7 +146,7 @@ def _live(told: Mapping[str, Any]) -> None:
         fate.wrap(ledger, "begin_attempts", 2, None, Step.AFTER_BEGIN)
         fate.wrap(ledger, "record_outcomes", 1, Step.BEFORE_OUTCOME, Step.AFTER_OUTCOME)
         fate.wrap(ledger, "confirm", 1, Step.BEFORE_CONFIRMING, None)
-    for provider in (AomProvider, CesProvider):
+    for provider in (AlertmanagerProvider, AomProvider, CesProvider):
         fate.wrap(provider, "send", 1, None, Step.AFTER_SENDING)
     code = run(told["arguments"])
     sys.stdout.flush()
@@ -162,6 +163,8 @@ def import_commands() -> None:
     import reconciler.emulator.server
     import reconciler.ledger.postgres
     import reconciler.ledger.shared
+    import reconciler.providers.alertmanager.cluster
+    import reconciler.providers.alertmanager.provider
     import reconciler.providers.aom.provider
     import reconciler.providers.ces.provider  # noqa: F401  # what a command imports when it runs
 
