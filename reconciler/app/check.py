@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from threading import Event
 
 from reconciler.app.ledger import owner
@@ -32,7 +33,7 @@ def run_stack_checks(
         hint = "declare some under checks, or name the stack that has them: reconciler check DIR"
         raise DiagnosticError(Diagnostic(f"the stack {workspace.stack.name} has no checks to pass", hint=hint))
     _open_providers(workspace, checks)
-    return run_checks(
+    report = run_checks(
         workspace.stack.name,
         checks,
         workspace.query,
@@ -42,6 +43,7 @@ def run_stack_checks(
         progress,
         workspace.deliveries,
     )
+    return replace(report, targets=workspace.targets)
 
 
 def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | UnresolvedCheck]:

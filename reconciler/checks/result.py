@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.checks.delivery import DeliveryStatus
 from reconciler.checks.poll import CheckStatus
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Position
+from reconciler.core.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,13 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How all checks of a run ended, in the order of the configuration."""
+    """How all checks of a run ended, in the order of the configuration; ``targets`` is where each provider points."""
 
     stack: str
     started_at: int
     ended_at: int
     results: tuple[CheckResult, ...]
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[CheckStatus, int]:

@@ -128,7 +128,7 @@ def _approved(terminal: Terminal, question: str, plan: Plan) -> bool:
         BLANK,
         line((question, Style.BOLD)),
         line("  reconciler will do exactly what is shown above, at:"),
-        *(line(f"    {printable(text)}") for text in pointing(plan)),
+        *(line(f"    {printable(text)}") for text in pointing(plan.targets)),
         line("  Only 'yes' will be accepted to approve."),
         BLANK,
     ]

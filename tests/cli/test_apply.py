@@ -33,7 +33,8 @@ def test_apply_shows_the_plan_does_it_and_says_so(stack: Path) -> None:
 
 def test_a_second_apply_has_nothing_to_do(stack: Path) -> None:
     reconciler("apply", stack, "--auto-approve")
-    assert reconciler("apply", stack, "--auto-approve") == (0, "No changes. 2 alarms are as declared.\n", "")
+    told = "Target aom: aom embedded, project p1\nNo changes. 2 alarms are as declared.\n"
+    assert reconciler("apply", stack, "--auto-approve") == (0, told, "")
 
 
 def test_without_a_terminal_nothing_is_done_unless_approved_beforehand(stack: Path) -> None:
@@ -186,7 +187,7 @@ def test_destroy_clears_what_the_stack_owns_and_nothing_else(tmp_path: Path) -> 
             assert reconciler("apply", each, "--auto-approve").code == 0
         assert reconciler("destroy", mine, "--auto-approve").out.endswith("Destroy complete: 1 cleared.\n")
         again = reconciler("destroy", mine, "--auto-approve").out
-        assert again == "No changes. No alarm of this stack is firing, and none should be.\n"
+        assert again.endswith("project p1\nNo changes. No alarm of this stack is firing, and none should be.\n")
         assert "No changes." in reconciler("plan", other).out
 
 

@@ -191,7 +191,7 @@ def test_the_report_as_junit_shows_failures_and_errors_apart(run: Run, emulator:
         "errors": "2",
         "skipped": "0",
     }
-    quiet, calm, path = suite
+    quiet, calm, path = suite.iter("testcase")
     [failure] = quiet
     assert (failure.tag, failure.get("type")) == ("failure", "expectation")
     assert "id a1" in (failure.text or "")
@@ -202,7 +202,7 @@ def test_the_report_as_junit_shows_failures_and_errors_apart(run: Run, emulator:
 
 def test_the_latencies_of_a_canary_are_properties(run: Run, tmp_path: Path) -> None:
     run(PATH, "--junit", tmp_path / "checks.xml")
-    [case] = ElementTree.parse(tmp_path / "checks.xml").getroot()[0]  # noqa: S314 - XML of ours
+    [case] = ElementTree.parse(tmp_path / "checks.xml").getroot().iter("testcase")  # noqa: S314 - XML of ours
     assert {each.get("name") for each in case.iter("property")} == {"visible_after_ms", "gone_after_ms"}
 
 

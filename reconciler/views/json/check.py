@@ -8,6 +8,7 @@ from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Delivery, Report
 from reconciler.core.duration import format_instant
 from reconciler.views.json.document import FORMAT_VERSION
+from reconciler.views.json.plan import target_member
 
 if TYPE_CHECKING:
     from reconciler.views.json.schema import CheckOutput, CheckShape, DeliveryShape
@@ -18,6 +19,7 @@ def check_document(report: Report) -> CheckOutput:
     return {
         "format_version": FORMAT_VERSION,
         "stack": report.stack,
+        "targets": {key: target_member(target) for key, target in report.targets.items()},
         "passed": report.passed,
         "counts": {status.value: report.counts[status] for status in CheckStatus},
         "started_at": format_instant(report.started_at),

@@ -231,6 +231,7 @@ class CheckOutput(TypedDict):
 
     format_version: Version
     stack: str
+    targets: Annotated[dict[str, TargetShape], Field(description="Where each provider points, by its key.")]
     passed: bool
     counts: dict[str, int]
     started_at: Instant

@@ -34,6 +34,10 @@ def check_junit(report: Report, redact: Redact) -> str:
     root = Element("testsuites", {"name": "reconciler check", **totals})
     timestamp = format_instant(report.started_at).removesuffix("Z")
     suite = SubElement(root, "testsuite", {"name": text(report.stack), "timestamp": timestamp, **totals})
+    if report.targets:
+        properties = SubElement(suite, "properties")
+        for key, target in report.targets.items():
+            SubElement(properties, "property", {"name": text(f"target.{key}"), "value": text(str(target))})
     for result in report.results:
         _case(suite, report.stack, result, text)
     indent(root)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
-from reconciler.views.markdown.text import LIMIT, code, escape
+from reconciler.views.markdown.text import LIMIT, code, escape, target_items
 from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.result import status_counts
 
@@ -18,6 +18,7 @@ _LONGEST_REASON = 1000
 def check_markdown(report: Report, limit: int = LIMIT) -> str:
     """The report in at most ``limit`` characters; those that did not pass come first."""
     head = [f"### Checks of {code(report.stack)}", "", f"**{escape(status_counts(report))}**", ""]
+    head += target_items(report.targets)
     lines = [*head, "| | check | looks at | took | result |", "|---|---|---|---|---|"] if report.results else head
     room = limit - sum(len(text) + 1 for text in lines) - 100
     left = 0

@@ -10,8 +10,8 @@ from reconciler.core.text import printable
 from reconciler.plan.plan import Change, Plan
 from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
 from reconciler.views.markdown.diagnostic import diagnostic_items
-from reconciler.views.markdown.text import LIMIT, code, details, fenced
-from reconciler.views.phrases.plan import DONE, as_declared, count, due, pointing
+from reconciler.views.markdown.text import LIMIT, code, details, fenced, target_items
+from reconciler.views.phrases.plan import DONE, as_declared, count, due
 
 _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 """What colours a line in a block of the language ``diff``; other actions get ``!``."""
@@ -20,8 +20,7 @@ _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> str:
     """The plan in at most ``limit`` characters; counts include what is left out. ``told`` replaces its summary."""
     head = [f"### Plan for {code(plan.stack)}", "", f"**{told or _summary(plan)}**", ""]
-    if plan.targets:
-        head += [*(f"- Target {code(text)}" for text in pointing(plan)), ""]
+    head += target_items(plan.targets)
     if plan.problems:
         head += ["This plan cannot be applied:", "", *diagnostic_items(plan.problems), ""]
     if plan.warnings:

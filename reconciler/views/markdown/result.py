@@ -9,7 +9,7 @@ from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Entry, Run, RunState
 from reconciler.views.markdown.diagnostic import diagnostic_items
-from reconciler.views.markdown.text import LIMIT, code, details, escape
+from reconciler.views.markdown.text import LIMIT, code, details, escape, target_items
 from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.result import (
     command_words,
@@ -30,6 +30,7 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
         "",
         f"**{escape(summary_line(result))}**",
         "",
+        *target_items(result.plan.targets),
     ]
     if not result.plan.pending and result.plan.warnings:  # the plan was not shown
         lines += [*diagnostic_items(result.plan.warnings), ""]

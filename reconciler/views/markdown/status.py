@@ -17,7 +17,7 @@ def status_markdown(status: StackStatus, limit: int = LIMIT) -> str:
         "",
         f"**{escape(status_summary(status))}**",
         "",
-        *(f"- Target {code(text)}" for text in pointing(status.plan)),
+        *(f"- Target {code(text)}" for text in pointing(status.plan.targets)),
         f"- At {format_instant(status.at)}",
     ]
     if status.holder is not None:

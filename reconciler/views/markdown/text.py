@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.core.target import Target
 from reconciler.core.text import printable
+from reconciler.views.phrases.plan import pointing
 
 LIMIT = 65_536
 """The most characters a comment on a pull request may have."""
@@ -32,6 +34,12 @@ def code(text: str) -> str:
     fence = "`" * (_longest_run(shown) + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{space}{shown}{space}{fence}"
+
+
+def target_items(targets: Mapping[str, Target]) -> list[str]:
+    """A list of where each provider points, and the empty line after it; nothing if there are none."""
+    items = [f"- Target {code(text)}" for text in pointing(targets)]
+    return [*items, ""] if items else []
 
 
 def fenced(language: str, lines: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from reconciler.config.stack import Stack
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
+from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Plan
 
 ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE, Action.CLEAR, Action.RECORD)
@@ -34,11 +35,9 @@ MEANING = {
 PUSH_FIRST = "replace: push, then clear"
 
 
-def pointing(plan: Plan) -> list[str]:
-    """Where the providers concerned point: ``aom: aom cn-north-4, project 0a1b``; all of them if none is."""
-    concerned = {change.provider for change in plan.changes} | {operation.provider for operation in plan.operations}
-    keys = [key for key in plan.targets if key in concerned] or list(plan.targets)
-    return [f"{key}: {plan.targets[key].label}" for key in keys]
+def pointing(targets: Mapping[str, Target]) -> list[str]:
+    """Where each provider points, also one that has nothing to do: ``aom: aom cn-north-4, project 0a1b``."""
+    return [f"{key}: {target.label}" for key, target in targets.items()]
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -11,6 +11,7 @@ from reconciler.core.duration import rough_duration
 from reconciler.core.text import printable
 from reconciler.views.phrases.result import status_counts
 from reconciler.views.text.line import BLANK, Line, Style, line, pad, width
+from reconciler.views.text.plan import target_lines
 
 STYLES = {
     CheckStatus.PASSED: Style.GOOD,
@@ -45,6 +46,7 @@ def check_lines(report: Report) -> Iterator[Line]:
             yield from _culprits(result)
     if report.results:
         yield BLANK
+    yield from target_lines(report.targets)
     worst = Style.GOOD if report.passed else Style.ERROR if report.counts[CheckStatus.FAILED] else Style.WARNING
     yield line((status_counts(report), worst))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
+from reconciler.core.target import Target
 from reconciler.core.text import printable
 from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
 from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
@@ -65,9 +66,14 @@ def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True) -> Ite
     if plan.pending:
         yield from changes_lines(plan, full=full)
     yield from warning_lines(plan)
-    for text in pointing(plan):
-        yield line(("Target ", Style.DIM), printable(text))
+    yield from target_lines(plan.targets)
     yield line((told or summary(plan), Style.BOLD))
+
+
+def target_lines(targets: Mapping[str, Target]) -> Iterator[Line]:
+    """Where each provider points."""
+    for text in pointing(targets):
+        yield line(("Target ", Style.DIM), printable(text))
 
 
 def warning_lines(plan: Plan) -> Iterator[Line]:

@@ -19,7 +19,7 @@ from reconciler.views.phrases.result import (
     unconfirmed,
 )
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.plan import ALIKE, STYLES, more_line, warning_lines
+from reconciler.views.text.plan import ALIKE, STYLES, more_line, target_lines, warning_lines
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
@@ -32,6 +32,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
     left = list(remaining(result))
     if not result.plan.pending:  # so the plan was not shown
         yield from warning_lines(result.plan)
+        yield from target_lines(result.plan.targets)
     if left:
         yield line(("Not done:", Style.BOLD))
         by_address = [list(group) for _, group in groupby(left, key=lambda item: item.change.address)]
