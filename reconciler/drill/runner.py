@@ -8,7 +8,7 @@ from threading import Event
 
 from reconciler.apply.verify import DeniedError
 from reconciler.core.clock import Clock
-from reconciler.core.duration import MINUTE
+from reconciler.core.duration import MINUTE, SECOND
 from reconciler.drill.cleanup import clear_all
 from reconciler.drill.context import DrillStopped, RunContext, StepFailed, StopConditions
 from reconciler.drill.drill import Drill
@@ -24,6 +24,8 @@ TICK = 1.0
 """How often (s) a waiting drill looks whether it was asked to stop."""
 END_WINDOW = MINUTE
 """How long (ms) a drill waits at its end for the notifications of the last clears."""
+REAL_WINDOW = 10 * SECOND
+"""How long (ms) a rehearsal waits for them at least, by the real clock."""
 THE_END = "the end of the drill"
 
 
@@ -77,7 +79,8 @@ class DrillRunner:
     def _await_ends(self) -> None:
         """Wait a while for the notifications of the end of alarms whose beginning was delivered."""
         self._observer.look_again()
-        until = self._clock.now() + END_WINDOW
+        # In a rehearsal time runs faster than requests do.
+        until = self._clock.now() + max(END_WINDOW, round(REAL_WINDOW * (self._journal.record.speed - 1)))
         with suppress(DrillStopped):
             while self._observer.undelivered_ends() and self._clock.now() < until:
                 self._end.check()

@@ -223,6 +223,21 @@ def test_a_page_of_many_instances_opens_one_lane(browser: Page) -> None:
         assert browser.ask("document.documentElement.scrollWidth") <= 400
 
 
+def test_whoever_has_the_token_aborts_the_drill_with_two_clicks(browser: Page) -> None:
+    page = LivePage()
+    with serving_page(page, FixedClock(), lambda document: document) as (board, url):
+        board.watch(running())
+        browser.open(f"{url}/#token={page.token}", width=400)
+        browser.wait("document.getElementById('clock').textContent == '+01:10'")
+        assert not browser.ask("document.querySelector('button[data-do=abort]').checkVisibility()")
+        browser.ask("document.querySelector('.abort summary').click()")
+        assert browser.ask("document.querySelector('button[data-do=abort]').checkVisibility()")
+        assert not board.aborted()
+        browser.ask("document.querySelector('button[data-do=abort]').click()")
+        browser.wait("document.getElementById('said').textContent == 'Sent.'")
+        assert board.aborted()
+
+
 def test_secrets_do_not_reach_the_page(browser: Page) -> None:
     def hide(document: object) -> object:
         assert isinstance(document, dict)
