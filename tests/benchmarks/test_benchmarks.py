@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import alternatives, applying, commands, emulating, loading, planning, receiving, recovering
+from tests.benchmarks import (
+    alerting,
+    alternatives,
+    applying,
+    commands,
+    emulating,
+    loading,
+    planning,
+    receiving,
+    recovering,
+)
 from tests.benchmarks.report import missed, page, table
 from tests.benchmarks.row import alone, compared, incomparable
 
@@ -26,6 +36,14 @@ def test_applying_is_compared_with_the_vendors_sdk_and_with_a_run_without_journa
     rows = applying.run(quick=True)
     assert [(row.target, row.at_least) for row in rows] == [(2.0, True), (0.7, True), (8.0, True)]
     assert all(row.ours and row.theirs and row.ratio for row in rows)
+
+
+@pytest.mark.slow
+def test_applying_alerts_is_compared_with_a_bare_loop_of_posts_and_with_amtool() -> None:
+    rows = alerting.run(quick=True)
+    assert [(row.target, row.at_least) for row in rows] == [(0.7, True), (None, False), (None, False), (None, False)]
+    assert all(row.ours for row in rows)
+    assert [row.note for row in rows if row.work.startswith("requests")] == ["1 GET alerts, 1 GET silences"]
 
 
 def test_an_apply_after_a_kill_or_with_a_refused_alarm_is_compared_with_an_undisturbed_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,6 +283,19 @@ def test_an_alert_that_one_instance_lost_is_drift_that_names_it_and_apply_heals_
     stack.apply("1 updated")
     assert [len(stack.firing(peer)) for peer in (0, 1)] == [1, 1]
     assert "No changes." in stack.plan()
+
+
+@pytest.mark.slow
+def test_a_plan_of_10_000_alerts_gets_them_from_the_real_server_at_once(tmp_path: Path) -> None:
+    with target("real", tmp_path / "server") as servers:
+        each = [f"host-{number}" for number in range(10_000)]
+        stack = Stack(tmp_path, servers)
+        stack.declare(Down={"for_each": each, "labels": {"instance": "${each.value}"}, "timeout": "1h"})
+        stack.apply("10,000 created")
+        done = stack.run("plan", "--log-level", "debug")
+        assert done.out.endswith("No changes. 10,000 alarms are as declared.\n")
+        asked = re.findall(r"(GET|POST|DELETE) http://[^ ]*/api/v2/([a-z]+)", done.err)
+        assert sorted(asked) == [("GET", "alerts"), ("GET", "silences")]
 
 
 @pytest.mark.parametrize("fault", ["store-then-cut", "store-then-500", "cut", "status=500", "status=503"])
