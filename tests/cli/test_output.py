@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -14,10 +15,12 @@ from xml.etree import ElementTree
 import pytest
 
 from reconciler.cli.terminal import COMMENT_LIMIT, SUMMARY_LIMIT
+from reconciler.drill.store import RunStore
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from tests.cli.process import reconciler as process
-from tests.cli.run_cli import reconciler
+from tests.cli.run_cli import Done, reconciler
+from tests.drill.records import record
 
 FORMATS = ["text", "json", "markdown"]
 STACK = """\
@@ -191,3 +194,109 @@ def test_a_junit_report_at_a_dash_is_alone_on_standard_output(tmp_path: Path, ur
     done = reconciler("check", stack, "--junit", "-")
     assert ElementTree.fromstring(done.out).get("tests") == "1"  # noqa: S314 - XML of ours
     assert "1 check: 1 passed." in done.err
+
+
+@pytest.fixture
+def checked(tmp_path: Path, url: str) -> Path:
+    """A stack with a check, and a record of a drill."""
+    stack = write(tmp_path, url)
+    (stack / "checks.yaml").write_text(
+        "data: {aom_alarms: {q: {event_name: absent}}}\nchecks: {calm: {data: aom_alarms.q, expect: {count: 0}}}\n"
+    )
+    RunStore(stack / ".reconciler").save(record())
+    return stack
+
+
+WRITERS = {
+    "plan --out": ("plan", "--out"),
+    "check --junit": ("check", "--junit"),
+    "drill report --junit": ("drill", "report", "--junit"),
+    "drill report --html": ("drill", "report", "--html"),
+}
+
+
+def written_to(file: Path | str, writer: str, stack: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
+    monkeypatch.chdir(stack)
+    return reconciler(*WRITERS[writer], file)
+
+
+def is_report(text: str, writer: str) -> bool:
+    if writer.endswith("--out"):
+        return json.loads(text)["stack"] == "out"
+    return text.startswith("<!doctype html" if writer.endswith("--html") else "<?xml")
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_is_written_to_dev_null_leaves_the_device_there(
+    checked: Path, writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    null = checked / "null"
+    null.symlink_to(os.devnull)
+    for name in (null, os.devnull):
+        assert written_to(name, writer, checked, monkeypatch).code == 0
+        assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_device_is_an_error_that_names_it(checked: Path, writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = written_to("/dev/full", writer, checked, monkeypatch)
+    assert done.code == 1
+    assert "cannot write /dev/full: No space left on device" in done.err
+    assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_fifo_gets_the_report_and_stays_a_fifo(checked: Path, writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fifo = checked / "fifo"
+    os.mkfifo(fifo)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(fifo.read_text()))
+    reader.start()
+    assert written_to(fifo, writer, checked, monkeypatch).code == 0
+    reader.join(timeout=30)
+    assert is_report(read[0], writer)
+    assert fifo.is_fifo()
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_an_open_descriptor_gets_the_report_at_its_place(
+    checked: Path, writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (checked / "copy").open("w+") as copy:
+        copy.write("before\n")
+        copy.flush()
+        assert written_to(f"/dev/fd/{copy.fileno()}", writer, checked, monkeypatch).code == 0
+    before, report = (checked / "copy").read_text().split("\n", 1)
+    assert before == "before"
+    assert is_report(report, writer)
+
+
+@pytest.mark.parametrize("error", [errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_file_that_cannot_be_replaced_is_written_in_place(
+    checked: Path, writer: str, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bind mount refuses to be renamed onto (EBUSY), as other mounts and directories do in words of their own."""
+    mounted = checked / "mounted"
+    mounted.write_text("x" * 100_000)
+    inode = mounted.stat().st_ino
+
+    def refuse(self: Path, target: Path) -> Path:
+        raise OSError(error, os.strerror(error), str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert written_to(mounted, writer, checked, monkeypatch).code == 0
+    assert is_report(mounted.read_text(), writer)
+    assert mounted.stat().st_ino == inode
+    assert [file.name for file in checked.iterdir() if file.name.startswith(".mounted")] == []
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, link = checked / "real.json", checked / "link.json"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    assert written_to(link, "plan --out", checked, monkeypatch).code == 0
+    assert link.is_symlink()
+    assert is_report(real.read_text(), "plan --out")
+    assert real.stat().st_mode & 0o777 == 0o640
