@@ -1,5 +1,6 @@
 """Targets: where a provider block points. What is known of a service is known per target (rule 14)."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol, Self, runtime_checkable
@@ -7,7 +8,13 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
+_EUROPEAN_REGION = re.compile(r"eu-west-1\d\d")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def domain_of(region: str) -> str:
+    """The domain under which Huawei Cloud serves a region."""
+    return "myhuaweicloud.eu" if _EUROPEAN_REGION.fullmatch(region) else "myhuaweicloud.com"
 
 
 class Target(NamedTuple):

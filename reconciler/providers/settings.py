@@ -8,13 +8,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND, Duration, Instant, format_duration
-from reconciler.core.target import canonical_endpoint
+from reconciler.core.target import canonical_endpoint, domain_of
 
 EMBEDDED = "embedded"
 """The endpoint that stands for the emulator inside the process."""
 
 _PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.(?P<domain>myhuaweicloud\.(?:com|eu))")
-_EUROPEAN_REGION = re.compile(r"eu-west-1\d\d")
 """Regions of Huawei Cloud Europe, whose services live in a domain of their own."""
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
@@ -62,11 +61,6 @@ def _untrimmed(value: str) -> str:
     if value.strip() != value or not value:
         raise ValueError("must not be empty, nor begin or end with white space")
     return value
-
-
-def domain_of(region: str) -> str:
-    """The domain under which Huawei Cloud serves a region."""
-    return "myhuaweicloud.eu" if _EUROPEAN_REGION.fullmatch(region) else "myhuaweicloud.com"
 
 
 def _positive(value: int) -> int:

@@ -23,6 +23,7 @@ from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.parser import resolve
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, Value, kind
 from reconciler.core.diagnostic import Severity, did_you_mean
+from reconciler.core.text import SHORTEST_SECRET
 
 
 class VariableType(StrEnum):
@@ -97,11 +98,21 @@ def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnost
         try:
             scope.values["var"][name] = _value(name, node, block, inputs, files, scope, diagnostics)
             blocks[name] = (node, block)
+            _warn_of_short_secret(name, node, scope, diagnostics)
         except UnresolvedError:
             scope.failed.add(reference)
     for name, (node, block) in blocks.items():
         if block.validation is not None:
             _check_condition(name, node, block.validation.message, scope, diagnostics)
+
+
+def _warn_of_short_secret(name: str, node: Node, scope: Scope, diagnostics: DiagnosticCollector) -> None:
+    reference = Reference(("var", name))
+    value = scope.values["var"][name]
+    if reference in scope.sensitive and isinstance(value, str) and 0 < len(value) < SHORTEST_SECRET:
+        summary = f"variable {name} is sensitive and shorter than {SHORTEST_SECRET} characters: its value is not masked"
+        hint = "a mask for so few characters would eat parts of words; take a longer secret"
+        diagnostics.add(node.key_offset, summary, hint, severity=Severity.WARNING)
 
 
 def is_sensitive(node: Node) -> bool:

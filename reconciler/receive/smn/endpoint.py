@@ -19,6 +19,7 @@ from cryptography import x509
 from requests.utils import get_environ_proxies
 
 from reconciler.core.duration import HOUR, MINUTE, parse_instant
+from reconciler.core.target import domain_of
 from reconciler.receive.intake import TokenBucket
 from reconciler.receive.settings import Settings, smn_region
 from reconciler.receive.smn.message import SmnError, SmnMessage, SmnType, read_certificate, read_message, verify
@@ -36,7 +37,8 @@ class UnreachableError(Exception):
 
 def allowed_hosts(topics: Iterable[str], more: Iterable[str]) -> frozenset[str]:
     """``HOST:PORT`` of the topics' regions, and of others named."""
-    hosts = {f"smn.{smn_region(topic)}.myhuaweicloud.com" for topic in topics} | set(more)
+    regions = {smn_region(topic) for topic in topics}
+    hosts = {f"smn.{region}.{domain_of(region)}" for region in regions} | set(more)
     return frozenset((host if ":" in host else f"{host}:443").lower() for host in hosts)
 
 
