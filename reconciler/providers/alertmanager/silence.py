@@ -97,14 +97,9 @@ def _duration(value: int) -> int:
 class SilenceFields(BaseModel):
     """A silence in Alertmanager: alerts that match it notify nobody until it ends."""
 
+    # That one of ends_at and duration is needed is no part of the schema: either may stand under defaults.
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        allow_inf_nan=False,
-        defer_build=True,
-        title="alertmanager_silence",
-        json_schema_extra={"oneOf": [{"required": ["ends_at"]}, {"required": ["duration"]}]},
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True, title="alertmanager_silence"
     )
 
     matchers: Annotated[list[Annotated[Text, AfterValidator(_matcher)]], Field(min_length=1)] = Field(
