@@ -169,6 +169,33 @@ def test_what_amtool_added_unmarked_is_never_touched(one: Target, tmp_path: Path
     assert alert["endsAt"] > one.time()
 
 
+def test_a_saved_plan_of_alerts_and_silences_is_applied_once(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one)
+    stack.silences = {"disk": quiet(), "gone": quiet()}
+    stack.declare(Shorter=down(), Gone=down(), Relabelled=down()).apply("5 created")
+    stack.silences = {"disk": quiet(comment="later"), "made": quiet()}
+    stack.declare(Shorter=down(timeout="10m"), Relabelled=down("warning"), New=down())
+    saved = str(tmp_path / "plan.json")
+    done = stack.run("plan", "--out", saved)
+    assert done.out.endswith("Plan: 2 to create, 1 to update, 2 to replace, 2 to clear.\n"), done.out
+    assert stack.run("apply", saved, "--auto-approve").code == 0
+    before = [stack.firing(), stack.shown()]
+    assert [len(found) for found in before] == [3, 2]
+    again = stack.run("apply", saved, "--auto-approve")
+    assert (again.code, again.out.startswith("Already applied")) == (0, True), again
+    assert [stack.firing(), stack.shown()] == before
+    assert "No changes." in stack.plan()
+
+
+def test_a_silence_that_prevents_its_clear_stays(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).silence(disk=quiet(lifecycle={"prevent_clear": True}))
+    stack.apply("1 created")
+    stack.silence(disk=quiet(lifecycle={"prevent_clear": True}, state="cleared"))
+    assert "has lifecycle.prevent_clear" in stack.run("plan").err
+    stack.silence(disk=quiet(state="cleared")).apply("1 cleared")
+    assert stack.shown() == []
+
+
 def test_a_restart_keeps_silences_and_apply_doubles_none(one: Target, tmp_path: Path) -> None:
     stack = Stack(tmp_path, one).silence(disk=quiet())
     stack.apply("1 created")
