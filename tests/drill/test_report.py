@@ -250,7 +250,8 @@ def test_a_run_whose_process_holds_no_lease_has_died() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"), [(0, "+00:00"), (125_400, "+02:05"), (3_600_000, "+1:00:00"), (-3000, "-00:03"), (None, "–")]
+    ("given", "shown"),
+    [(0, "+00:00"), (125_400, "+02:05"), (3_600_000, "+1:00:00"), (-3000, "-00:03"), (-400, "+00:00"), (None, "–")],
 )
 def test_offsets_are_short(given: int | None, shown: str) -> None:
     assert offset(given) == shown

@@ -8,7 +8,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tests.cli.run_cli import reconciler
-from tests.servers.alertmanager import alertmanager
+from tests.servers.alertmanager import alertmanager, amtool
 from tests.servers.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "delivery"
@@ -47,3 +47,12 @@ def test_the_example_of_alertmanager_proves_a_page_of_a_real_one(tmp_path: Path)
         checked = reconciler("check", stack, *options)
     assert checked.code == 0, checked
     assert "notification of its end arrived at oncall after" in checked.out
+
+
+def test_the_configuration_of_alertmanager_routes_pages_and_canaries_to_the_receiver_too(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("sender-token-0123456789")
+    text = (EXAMPLE / "alertmanager.yml").read_text().replace("/etc/alertmanager/sender-token", str(tmp_path / "token"))
+    (tmp_path / "alertmanager.yml").write_text(text)
+    file = f"--config.file={tmp_path / 'alertmanager.yml'}"
+    for label in ("alertname=reconciler_canary", "severity=critical"):
+        assert amtool("http://127.0.0.1:9", "config", "routes", "test", file, label).strip() == "oncall"

@@ -27,7 +27,7 @@
     const seconds = Math.floor(Math.abs(ms) / 1000);
     const pad = (number) => String(number).padStart(2, "0");
     const hours = Math.floor(seconds / 3600);
-    return `${ms < 0 ? "-" : "+"}${hours ? `${hours}:` : ""}${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
+    return `${ms < 0 && seconds ? "-" : "+"}${hours ? `${hours}:` : ""}${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
   };
   const span = (ms) => {
     const seconds = Math.ceil(ms / 1000);

@@ -118,7 +118,7 @@ def offset(milliseconds: int | None) -> str:
     seconds = abs(milliseconds) // SECOND
     hours, rest = divmod(seconds, 3600)
     clock = f"{rest // 60:02}:{rest % 60:02}"
-    return f"{'-' if milliseconds < 0 else '+'}{f'{hours}:' if hours else ''}{clock}"
+    return f"{'-' if milliseconds < 0 and seconds else '+'}{f'{hours}:' if hours else ''}{clock}"
 
 
 def latency(milliseconds: int | None) -> str:
