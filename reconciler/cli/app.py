@@ -33,8 +33,9 @@ COMMANDS = {
     "receive": "Serve a receiver that proves that notifications arrive.",
     "emulator": "Serve emulated services, to work without a cloud.",
     "providers": "List the installed providers, and what each manages.",
+    "completion": "Print the script that completes commands in a shell.",
     "schema": "Show the JSON Schema of a stack, for editors and checkers.",
-    "version": "Show which version this is.",
+    "version": "Show which version this is, and which extras are installed.",
 }
 """The commands with the first line of their help, in the order of ``--help``.
 
@@ -104,7 +105,8 @@ def _load(name: str) -> Any:
     return command
 
 
-def _app() -> Any:
+def command_line() -> Any:
+    """The command line as a whole; each command is loaded when it is named."""
     app = typer.Typer(
         name="reconciler",
         cls=Root,
@@ -155,7 +157,7 @@ def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
 
 def _run(argv: Sequence[str], terminal: Terminal) -> int:
     try:
-        code = _app().main([*argv] or ["--help"], prog_name="reconciler", standalone_mode=False, obj=terminal)
+        code = command_line().main([*argv] or ["--help"], prog_name="reconciler", standalone_mode=False, obj=terminal)
         return int(code or ExitCode.DONE)
     except Interrupted:
         terminal.message([line("Interrupted.")])

@@ -14,6 +14,7 @@ from reconciler.app.check_states import check_states
 from reconciler.app.webhook import WebhookFormat
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
+from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.heartbeat import duration_option, run_rounds
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
@@ -48,6 +49,7 @@ def check(
             metavar="DIR|FILE|NAME",
             help="The stack, if it is not in the current directory, and the checks to run; all by default.",
             show_default=False,
+            autocompletion=completers.checks,
         ),
     ] = None,
     junit: Annotated[

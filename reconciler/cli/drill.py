@@ -18,6 +18,7 @@ from reconciler.app.drill import (
     run_store,
 )
 from reconciler.app.webhook import WebhookFormat
+from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.drill_operator import check_approvable, drill_hooks
 from reconciler.cli.drill_report import REPORT_EXAMPLES, command_lines, report
@@ -54,7 +55,12 @@ if TYPE_CHECKING:
 
 app = command_app()
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The drill, as under `drills`.", show_default=False)]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The drill, as under `drills`.", show_default=False, autocompletion=completers.drills
+    ),
+]
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="Start without asking for the drill's name; pauses confirm themselves.")
 ]
@@ -216,7 +222,12 @@ def abort(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="The drill; without it, every drill of the stack.", show_default=False),
+        typer.Argument(
+            metavar="NAME",
+            help="The drill; without it, every drill of the stack.",
+            show_default=False,
+            autocompletion=completers.drills,
+        ),
     ] = None,
     path: PathArgument = HERE,
     var: VarOption = None,

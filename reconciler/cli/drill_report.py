@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.app.drill import recorded, recorded_history
+from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, examples
 from reconciler.cli.options import HERE, FormatOption, PathArgument, next_command
 from reconciler.cli.terminal import Format, Terminal
@@ -41,6 +42,7 @@ def report(
         str | None,
         typer.Argument(
             metavar="RUN",
+            autocompletion=completers.drill_runs,
             help="The run, or the beginning of its id; the last real one by default. With --history: the drill.",
             show_default=False,
         ),

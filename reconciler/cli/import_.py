@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.app.import_ import filters, imports, known_filters, unadoptable_warnings
+from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption, next_command
 from reconciler.cli.plan import save
@@ -42,7 +43,11 @@ def import_(
     provider: Annotated[
         str | None,
         typer.Option(
-            "--provider", metavar="KEY", help="Query only this one of the stack's providers.", show_default=False
+            "--provider",
+            metavar="KEY",
+            help="Query only this one of the stack's providers.",
+            show_default=False,
+            autocompletion=completers.providers,
         ),
     ] = None,
     filter: Annotated[

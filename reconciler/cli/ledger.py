@@ -12,6 +12,7 @@ import typer
 
 from reconciler.app.ledger import Asked, find, locate, owner, past_run, shared_place
 from reconciler.app.settle import settle_stack
+from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, now
 from reconciler.cli.options import (
     HERE,
@@ -93,7 +94,11 @@ def show(
     ctx: typer.Context,
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="The id of a run, or its beginning; or the `reconciler_run` of an alarm."),
+        typer.Argument(
+            metavar="RUN",
+            help="The id of a run, or its beginning; or the `reconciler_run` of an alarm.",
+            autocompletion=completers.runs,
+        ),
     ],
     where: WhereArgument = ".",
     stack: StackOption = None,
@@ -172,9 +177,10 @@ def copy(
     target: Annotated[str, typer.Argument(metavar="TO", help="A directory for the ledger file, or a URL.")],
     stack: StackOption = None,
 ) -> ExitCode:
-    """Copy a stack's ledger to another place, and verify the copy; what is there already is not copied again.
+    """Copy a stack's ledger to another place, and verify the copy.
 
-    Refused while a run works on the stack. The ledger at FROM stays as it is: use TO from then on.
+    What is there already is not copied again. Refused while a run works on the stack. The ledger at FROM stays as it
+    is: use TO from then on.
     """
     terminal = Terminal.of(ctx)
     for place in (source, target):

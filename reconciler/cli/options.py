@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli import completers
 from reconciler.cli.terminal import DataFormat, Format, Terminal
 
 HERE = Path()
@@ -70,7 +71,13 @@ VarFileOption = Annotated[
 ]
 TargetOption = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="ADDRESS", help="Only this address; may be repeated.", show_default=False),
+    typer.Option(
+        "--target",
+        metavar="ADDRESS",
+        help="Only this address; may be repeated.",
+        show_default=False,
+        autocompletion=completers.addresses,
+    ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Proceed even if the stack's guards would refuse.")]
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask before applying.")]

@@ -9,6 +9,7 @@ import typer
 
 from reconciler.app.ledger import past_run
 from reconciler.app.planfiles import load_plan
+from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples, now
 from reconciler.cli.options import FormatOption, FullOption, StackOption, WhereArgument
 from reconciler.cli.plan_output import show_plan
@@ -37,6 +38,7 @@ def show(
         str,
         typer.Argument(
             metavar="FILE|RUN",
+            autocompletion=completers.runs,
             help="A plan saved with `reconciler plan --out FILE`; or the id of a run, or its beginning; or the "
             "`reconciler_run` of an alarm.",
         ),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -40,10 +42,27 @@ def test_the_list_of_commands_shows_the_first_line_of_each_help(name: str) -> No
     assert str(Commands()[name].help).partition("\n")[0] == COMMANDS[name]
 
 
-def test_version_is_one_line() -> None:
+def test_version_tells_of_the_extras_and_their_versions() -> None:
     from reconciler import __version__
 
-    assert reconciler("version").stdout == f"reconciler {__version__}\n"
+    first, python, *told = reconciler("version").stdout.splitlines()
+    assert (first, python.split()[0]) == (f"reconciler {__version__}", "Python")
+    assert any(re.match(r"extra postgres +psycopg \d", line) for line in told)
+    extras = json.loads(reconciler("version", "--format", "json").stdout)["extras"]
+    assert extras["server"]["installed"] is True
+    assert set(extras["server"]["packages"]) == {"fastapi", "uvicorn", "httptools", "cryptography"}
+    assert extras["emulator"] == extras["server"]
+    assert "dev" not in extras
+
+
+def test_an_extra_that_is_not_installed_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ['psycopg[binary]>=3.2; extra == "postgres"', 'no-such-package>=1; extra == "odd"', "requests>=2"]
+    monkeypatch.setattr("reconciler.cli.version.metadata.requires", lambda _: wanted)
+    lines = inside("version").out.splitlines()
+    assert lines[2:] == [
+        "extra odd          no-such-package not installed: pip install 'alarm-reconciler[odd]'",
+        f"extra postgres     psycopg {metadata.version('psycopg')}",
+    ]
 
 
 def test_version_as_json_has_a_format_version() -> None:
@@ -61,7 +80,7 @@ def test_every_command_has_help_that_says_what_it_does(name: str) -> None:
 def test_the_version_is_told_by_a_command_and_by_the_option_that_everybody_tries() -> None:
     asked, tried = reconciler("version"), reconciler("--version")
     assert tried.returncode == 0
-    assert tried.stdout == asked.stdout
+    assert tried.stdout == asked.stdout.splitlines()[0] + "\n"
 
 
 def test_without_arguments_the_help_is_shown() -> None:
@@ -95,15 +114,6 @@ def test_the_list_of_commands_cuts_no_sentence_off(group: list[str]) -> None:
     done = reconciler(*group, "--help", env={"COLUMNS": "100"})
     _, commands = done.stdout.split("Commands:\n")
     assert "..." not in commands
-
-
-def test_a_shell_completes_the_names_of_commands_and_options() -> None:
-    def completed(words: str) -> list[str]:
-        environ = {"_RECONCILER_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        return reconciler(env=environ).stdout.split()
-
-    assert completed("reconciler va") == ["validate"]
-    assert "--detailed-exitcode" in completed("reconciler plan --d")
 
 
 def test_a_fault_of_ours_is_one_line_and_its_detail_a_debug_record(monkeypatch: pytest.MonkeyPatch) -> None:
