@@ -55,6 +55,24 @@ def test_a_greedy_expression_ends(template: str, items: str, container: str, pic
             assert "not a" in error.message or "too much work" in error.message or "evaluated" in error.message
 
 
+OPERANDS = st.sampled_from(["var.number", "2 ** 8000", "10 ** 2400 - 1", "7", "1e308", "-3", "var.text | length"])
+OPERATORS = st.sampled_from(["//", "%", "*", "**", "-", "/", "+", "~"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=OPERANDS, rest=st.lists(st.tuples(OPERATORS, OPERANDS), min_size=1, max_size=60), times=st.integers(1, 3))
+def test_a_chain_of_huge_numbers_ends_with_a_json_value_or_a_diagnostic(
+    first: str, rest: list[tuple[str, str]], times: int
+) -> None:
+    chain = " ".join([first, *(f"{operator} ({operand})" for operator, operand in rest * times)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "MAX_SECONDS", 0.05)
+        try:
+            json.dumps(_evaluate(chain), allow_nan=False)
+        except ExpressionError as error:
+            assert error.message
+
+
 @pytest.mark.parametrize(
     "expression",
     [
