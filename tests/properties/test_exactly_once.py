@@ -234,7 +234,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(
         at=TARGETS,
         desired=STACKS,
-        step=st.integers(1, 12),
+        step=st.sampled_from([1, 2, 3, 5]),
         how=st.sampled_from(["unlock", "lapse", "unlock in a request"]),
         then=TARGETS,
         verify=st.booleans(),
@@ -268,7 +268,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(
         at=TARGETS,
         desired=STACKS,
-        step=st.integers(1, 12),
+        step=st.integers(1, 8),
         by=st.sampled_from([-2 * HOUR, -2 * MINUTE, 2 * MINUTE, 2 * HOUR]),
         verify=st.booleans(),
     )
@@ -431,7 +431,7 @@ def _raise(error: BaseException) -> None:
 
 
 ExactlyOnce.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=60,
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
