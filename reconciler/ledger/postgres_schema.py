@@ -38,6 +38,8 @@ _FIRST: tuple[LiteralString, ...] = (
   digest    text NOT NULL,
   PRIMARY KEY (stack, number)
 )""",
+    # Compressing rows costs the server more time than writing them as they are.
+    "ALTER TABLE {journal} ALTER COLUMN body SET STORAGE EXTERNAL, ALTER COLUMN payloads SET STORAGE EXTERNAL",
     # The state that the journal makes up to a row: a compressed SQLite database.
     """CREATE TABLE {snapshot} (
   stack  text PRIMARY KEY REFERENCES {stack} ON DELETE CASCADE,

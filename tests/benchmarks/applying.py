@@ -55,11 +55,11 @@ def run(quick: bool) -> list[Row]:
 def _against_the_sdk(
     server: Server, alarms: int, rounds: int, parallelism: int, target: float, where: str
 ) -> list[Row]:
-    plan = _plan(server.url, alarms)
+    plan = planned(server.url, alarms)
     options = Options(verify=False, parallelism=parallelism)
     work = f"apply {alarms:,} alarms, batches of {_BATCH}, journal on, {parallelism} requests at once{where}"
     against = "the vendor's SDK in a loop, same batches"
-    sides: dict[str, Callable[[], float]] = {"ours": lambda: _apply(plan, server.url, options)}
+    sides: dict[str, Callable[[], float]] = {"ours": lambda: apply_once(plan, server.url, options)}
     try:
         push = pusher(server.url, [operation.payload for operation in plan.operations], _BATCH)
     except MissingError as error:
@@ -73,11 +73,11 @@ def _against_the_sdk(
 
 
 def _journal(server: Server, alarms: int, rounds: int) -> list[Row]:
-    plan = _plan(server.url, alarms)
+    plan = planned(server.url, alarms)
     options = Options(verify=False, parallelism=_NEAR)
     sides = {
-        "with": lambda: _apply(plan, server.url, options),
-        "without": lambda: _apply(plan, server.url, options, journal=False),
+        "with": lambda: apply_once(plan, server.url, options),
+        "without": lambda: apply_once(plan, server.url, options, lambda _: _NoLedger()),
     }
     taken = take_turns(sides, rounds)
     rates = {side: [alarms / each for each in seconds] for side, seconds in taken.items()}
@@ -91,10 +91,14 @@ def _seconds(work: Callable[[], object]) -> float:
     return perf_counter() - begun
 
 
-def _apply(plan: Plan, url: str, options: Options, *, journal: bool = True) -> float:
+def _open_file(directory: Path) -> Ledger:
+    return open_ledger(directory / "bench.db")
+
+
+def apply_once(plan: Plan, url: str, options: Options, opened: Callable[[Path], Ledger] = _open_file) -> float:
     """Seconds from a plan, its providers and its ledger at hand, to its result; everything is sent and journalled."""
     with tempfile.TemporaryDirectory() as directory:
-        ledger: Ledger = open_ledger(Path(directory) / "bench.db") if journal else _NoLedger()
+        ledger = opened(Path(directory))
         provider = _open(url, options.parallelism or _NEAR)
         clock = SystemClock()
         with closing(provider), closing(ledger):
@@ -107,7 +111,7 @@ def _apply(plan: Plan, url: str, options: Options, *, journal: bool = True) -> f
         return taken
 
 
-def _plan(url: str, alarms: int) -> Plan:
+def planned(url: str, alarms: int) -> Plan:
     registry = Registry()
     stack = load_stack([Source("stack.yaml", for_each(alarms, url))], Path(), tuple(registry), Inputs())
     return make_plan("bench", stack.desired, [], SystemClock().now(), types=registry.resource_types())

@@ -33,7 +33,7 @@ class _Seconds(NamedTuple):
 def run(quick: bool) -> list[Row]:
     """Journal intents and outcomes, batch by batch; ``quick`` takes a tenth of the operations and fewer rounds."""
     count, rounds = (2_000, 2) if quick else (20_000, 5)
-    operations = [_operation(number) for number in range(count)]
+    operations = [sample(number) for number in range(count)]
     seconds = [_round(operations) for _ in range(rounds)]
     budget = count / _RATE
     against = f"the time to send them at {_RATE:,} a second"
@@ -78,7 +78,7 @@ def _round(operations: list[Operation]) -> _Seconds:
         return _Seconds(journalled - begun, processor, closed - journalled, perf_counter() - closed)
 
 
-def _operation(number: int) -> Operation:
+def sample(number: int) -> Operation:
     """An alarm as it is pushed, marks and all: half a kB of JSON."""
     address = Address("aom_alarm", "latency", f"ecs-{number}")
     key = digest(["key", number])

@@ -27,7 +27,8 @@ _USERS = ("postgres", "nobody")
 class Server:
     """A running server; ``database`` makes an empty database and gives its URL."""
 
-    def __init__(self, programs: Path, directory: Path) -> None:
+    def __init__(self, programs: Path, directory: Path, *, durable: bool = False) -> None:
+        self._fsync = "on" if durable else "off"
         self.port = free_port()
         self._programs = programs
         self._directory = directory
@@ -53,7 +54,7 @@ class Server:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        options = f"-p {self.port} -h 127.0.0.1 -k {self._directory} -c fsync=off -c max_connections=60"
+        options = f"-p {self.port} -h 127.0.0.1 -k {self._directory} -c fsync={self._fsync} -c max_connections=60"
         self._control("--log", self._directory / "log", "--options", options, "start")
 
     def kill(self) -> None:
@@ -75,12 +76,12 @@ class Server:
 
 
 @cache
-def server() -> Server:
-    """The one server of this process; it ends with the process."""
+def server(*, durable: bool = False) -> Server:
+    """The one server of this process; it ends with the process. What it writes is on the disk if it is ``durable``."""
     found = subprocess.run([FIND], capture_output=True, text=True, timeout=600, check=False)  # noqa: S603 - a command of ours
     assert found.returncode == 0, found.stderr
     directory = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a short path: it holds a socket
-    made = Server(Path(found.stdout.strip()), directory)
+    made = Server(Path(found.stdout.strip()), directory, durable=durable)
     made.start()
 
     def stop() -> None:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
 from tests.servers.ports import free_port
 
 _CHUNK = 1 << 20
+
+
+@contextmanager
+def distant(port: int, milliseconds: float) -> Iterator[int]:
+    """A port from which a round trip to a server takes so much longer; the proxy is a process of its own."""
+    command = [sys.executable, "-m", "tests.servers.proxy", str(port), str(milliseconds / 2000)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 class Proxy:
@@ -97,3 +112,9 @@ class Proxy:
         with self._lock:
             self._open -= {source, target}
         source.close()
+
+
+if __name__ == "__main__":
+    with Proxy(int(sys.argv[1]), delay=float(sys.argv[2])) as proxy:
+        print(proxy.port, flush=True)
+        sys.stdin.read()
