@@ -21,7 +21,9 @@ _CHUNK = 1 << 20
 def distant(port: int, milliseconds: float) -> Iterator[int]:
     """A port from which a round trip to a server takes so much longer; the proxy is a process of its own."""
     command = [sys.executable, "-m", "tests.servers.proxy", str(port), str(milliseconds / 2000)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(  # noqa: S603 - a command of ours
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline())
