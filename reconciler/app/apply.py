@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import Enum, auto
 from threading import Event
@@ -16,11 +16,10 @@ from reconciler.apply.lease import leased
 from reconciler.apply.options import Options, Progress
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.settle import Settlement
-from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger, RunState
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import ALL, Plan, Selection
 from reconciler.plan.stale import moved_targets
 from reconciler.session import saved_plan  # most applies make their plan themselves
 from reconciler.session.workspace import Workspace
@@ -66,23 +65,23 @@ class NotRun(Enum):
 
 
 def apply_stack(
-    workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
+    workspace: Workspace, request: Request, operator: Operator, selection: Selection = ALL
 ) -> Result | FailedRun | NotRun:
     """Plan what the stack declares and apply it. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
-        workspace, request, operator, lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), targets)
+        workspace, request, operator, lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), selection)
     )
 
 
 def destroy_stack(
-    workspace: Workspace, request: Request, operator: Operator, targets: Sequence[Address] = ()
+    workspace: Workspace, request: Request, operator: Operator, selection: Selection = ALL
 ) -> Result | FailedRun | NotRun:
     """Clear every alarm the stack owns. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
         workspace,
         request,
         operator,
-        lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), targets, destroy=True),
+        lambda ledger: plan_view(workspace, workspace.ledger_view(ledger), selection, destroy=True),
     )
 
 
@@ -105,7 +104,7 @@ def _execute(
     """
     ledger = workspace.open_ledger()
     stop = Event()
-    with leased(ledger, owner(), workspace.clock, stop) as holder:
+    with leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait) as holder:
         with operator.working(stop) as progress:
             destroy = request.command == "destroy"
             # An event that was renamed may be in doubt under its old name: that must be known before it is planned.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.apply.options import DEADLINE, Options
@@ -13,23 +13,30 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, di
 from reconciler.core.duration import parse_duration
 from reconciler.core.ledger_url import VARIABLE, scheme
 from reconciler.ledger.protocol import LedgerView
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import ALL, Plan, Selection
 from reconciler.session.stack_source import read_source
 from reconciler.session.workspace import Workspace
 
 
-def plan_stack(workspace: Workspace, targets: Sequence[Address] = ()) -> Plan:
-    """What apply would do now. Raises DiagnosticError if the stack has no object at a target, and ServiceError."""
-    return plan_view(workspace, workspace.read_ledger_view(), targets)
+def plan_stack(workspace: Workspace, selection: Selection = ALL) -> Plan:
+    """What apply would do now. Raises DiagnosticError if the stack has no object at a selected address, and
+    ServiceError.
+    """
+    return plan_view(workspace, workspace.read_ledger_view(), selection)
 
 
-def plan_view(
-    workspace: Workspace, view: LedgerView, targets: Sequence[Address] = (), *, destroy: bool = False
-) -> Plan:
+def plan_view(workspace: Workspace, view: LedgerView, selection: Selection = ALL, *, destroy: bool = False) -> Plan:
     """A plan from what the ledger knows. What a target depends on is planned too, and a warning names it."""
-    brought = [] if destroy else dependencies(workspace.stack.desired, targets)
-    plan = workspace.plan(view, targets=[*targets, *brought], destroy=destroy)
-    check_targets(plan, targets, [item.address for item in workspace.stack.desired])
+    desired = workspace.stack.desired
+    brought = [] if destroy else dependencies(desired, selection.targets)
+    chosen = selection._replace(targets=(*selection.targets, *brought))
+    observed = workspace.observe()
+    plan = workspace.plan(view, selection=chosen, destroy=destroy, observed=observed)
+    declared = [item.address for item in desired]
+    known = {change.address for change in plan.changes}
+    check_known("--target", selection.targets, known, declared)
+    check_known("--replace", selection.replace, known, declared)
+    check_known("--exclude", selection.exclude, {*declared, *(found.marks.address for found in observed)}, declared)
     pending = {change.address for change in plan.pending}
     named = [address for address in brought if any(address.covers(one) for one in pending)]
     if not named:
@@ -54,21 +61,30 @@ def dependencies(desired: Sequence[Desired], targets: Sequence[Address]) -> list
     return found
 
 
-def check_targets(plan: Plan, targets: Sequence[Address], declared: Sequence[Address]) -> None:
-    """Raise DiagnosticError for each target that the plan does not know; a hint names a similar declared address."""
-    known = {change.address for change in plan.changes}
-    missed = [target for target in targets if not any(target.covers(address) for address in known)]
+def check_known(
+    option: str, addresses: Sequence[Address], known: Collection[Address], declared: Sequence[Address]
+) -> None:
+    """Raise DiagnosticError for each address of an option that nothing known is at; a hint names a similar one."""
+    missed = [address for address in addresses if not any(address.covers(one) for one in known)]
     if missed:
-        hint = "`reconciler plan` without --target shows the addresses there are"
+        hint = f"`reconciler plan` without {option} shows the addresses there are"
         names = dict.fromkeys(str(name) for address in declared for name in (address._replace(key=None), address))
         raise DiagnosticError(
             *(
                 Diagnostic(
-                    f"--target {target}: this stack has no such object", hint=did_you_mean(str(target), names) or hint
+                    f"{option} {address}: this stack has no such object",
+                    hint=did_you_mean(str(address), names) or hint,
                 )
-                for target in missed
+                for address in missed
             )
         )
+
+
+def selected(targets: Sequence[str] | None, exclude: Sequence[str] | None, replace: Sequence[str] | None) -> Selection:
+    """The addresses that options name. Raises DiagnosticError for each text that is not one."""
+    return Selection(
+        tuple(addresses(targets)), tuple(addresses(exclude, "--exclude")), tuple(addresses(replace, "--replace"))
+    )
 
 
 def inputs(
@@ -106,6 +122,14 @@ def addresses(texts: Sequence[str] | None, option: str = "--target") -> list[Add
     if problems:
         raise DiagnosticError(*problems)
     return found
+
+
+def lock_timeout_ms(text: str | None) -> int:
+    """How long (ms) to wait for the stack's lease. Raises DiagnosticError if the text is not a duration."""
+    try:
+        return 0 if text is None else parse_duration(text)
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(f"--lock-timeout: {error}")) from None
 
 
 def run_options(parallelism: int | None, no_verify: bool, deadline: str | None) -> Options:

@@ -24,7 +24,7 @@ def settle_stack(
     if path is not None and not path.exists():
         return Settlement()
     ledger = workspace.open_ledger()
-    with leased(ledger, owner(), workspace.clock, stop), working(stop) as progress:
+    with leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait), working(stop) as progress:
         _check_targets(workspace, ledger)
         return settle_open(workspace, ledger, stop, progress)
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.origin import Origin
-from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger
+from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger
 
 _log = logging.getLogger(__name__)
 
@@ -32,15 +32,28 @@ class Owner(NamedTuple):
         return Origin(self.name, self.host, self.pipeline, self.commit)
 
 
+def _ignore(_: Holder) -> None:
+    pass
+
+
+class LeaseWait(NamedTuple):
+    """How long (ms) to wait for a lease that another run holds, and whom to tell, once for each holder."""
+
+    timeout: int = 0
+    told: Callable[[Holder], object] = _ignore
+
+
+NO_WAIT = LeaseWait()
+_POLL_S = 1.0
+
+
 @contextmanager
-def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event) -> Iterator[Holder]:
-    """Hold the stack's lease; raises LeaseHeldError at once where another does.
+def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseWait = NO_WAIT) -> Iterator[Holder]:
+    """Hold the stack's lease; raises LeaseHeldError if another run does, after waiting for it as long as ``wait`` says.
 
     A thread renews it; should it be lost all the same, ``stop`` is set: the ledger refuses every further intent.
     """
-    holder = ledger.acquire(
-        owner.name, owner.host, owner.pid, clock.now(), LIFETIME, pipeline=owner.pipeline, commit=owner.commit
-    )
+    holder = _acquire(ledger, owner, clock, stop, wait)
     ended = Event()
 
     def keep() -> None:
@@ -64,3 +77,22 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event) -> Iterator[
             ledger.release(holder)
         except DiagnosticError as error:  # it lapses by itself; what the run did must still be reported
             _log.warning("the lease could not be given back: %s", error)
+
+
+def _acquire(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseWait) -> Holder:
+    until = clock.monotonic() + wait.timeout
+    fence = None
+    while True:
+        try:
+            return ledger.acquire(
+                owner.name, owner.host, owner.pid, clock.now(), LIFETIME, pipeline=owner.pipeline, commit=owner.commit
+            )
+        except LeaseHeldError as error:
+            left = (until - clock.monotonic()) / 1000
+            if left <= 0:
+                raise
+            if error.holder.fence != fence:
+                fence = error.holder.fence
+                wait.told(error.holder)
+            if clock.wait(min(_POLL_S, left), stop):
+                raise

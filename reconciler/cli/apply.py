@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from reconciler.app.apply import Request, apply_saved, apply_stack
-from reconciler.app.plan import addresses, run_options
+from reconciler.app.plan import run_options, selected
 from reconciler.app.planfiles import load_plan
 from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
@@ -18,11 +18,14 @@ from reconciler.cli.options import (
     HERE,
     AutoApproveOption,
     DeadlineOption,
+    ExcludeOption,
     ForceOption,
     FormatOption,
     FullOption,
+    LockTimeoutOption,
     NoVerifyOption,
     ParallelismOption,
+    ReplaceOption,
     TargetOption,
     VarFileOption,
     VarOption,
@@ -69,7 +72,10 @@ def apply(
     parallelism: ParallelismOption = None,
     no_verify: NoVerifyOption = False,
     deadline: DeadlineOption = None,
+    lock_timeout: LockTimeoutOption = None,
     target: TargetOption = None,
+    exclude: ExcludeOption = None,
+    replace: ReplaceOption = None,
     force: ForceOption = False,
     notify: NotifyOption = None,
     notify_format: NotifyFormatOption = WebhookFormat.JSON,
@@ -86,26 +92,26 @@ def apply(
     stack or the service has moved on. Interrupt it at any time: running it again continues, and sends nothing twice.
     """
     terminal = Terminal.of(ctx)
-    targets = addresses(target)
+    selection = selected(target, exclude, replace)
     if saved is None and not path.is_dir() and path.suffix not in (".yaml", ".yml"):
         path, saved = HERE, path
     if verify and saved is None:
         raise DiagnosticError(Diagnostic("--verify verifies the signature of a saved plan", hint="name its file"))
     key = signing_key(environ) if verify else None
     approved = load_plan(saved, key) if saved is not None else None
-    if approved is not None and targets:
-        hint = "leave --target out, or make a plan with it: reconciler plan --target ... --out FILE"
+    if approved is not None and any(selection):
+        hint = "leave --target, --exclude and --replace out, or make a plan with them: reconciler plan ... --out FILE"
         raise DiagnosticError(Diagnostic("a saved plan is applied as a whole", hint=hint))
     request = Request("apply", run_options(parallelism, no_verify, deadline), force)
     question = "Do you want to perform these actions?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve or approved is not None)
     with (
         reporting(terminal, "apply", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
-        opened(terminal, path, var, var_file, parallelism=parallelism) as workspace,
+        opened(terminal, path, var, var_file, parallelism=parallelism, lock_timeout=lock_timeout) as workspace,
     ):
         reporter.opened(workspace)
         if approved is not None:
             result = apply_saved(workspace, request, operator, approved)
         else:
-            result = apply_stack(workspace, request, operator, targets)
+            result = apply_stack(workspace, request, operator, selection)
         return show_result(terminal, result, format, reporter, approved)

@@ -18,7 +18,7 @@ from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.heartbeat import duration_option, run_rounds
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
-from reconciler.cli.options import FormatOption, VarFileOption, VarOption
+from reconciler.cli.options import FormatOption, LockTimeoutOption, VarFileOption, VarOption
 from reconciler.cli.progress import checking
 from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
@@ -81,6 +81,7 @@ def check(
             "--rounds", metavar="N", min=1, help="With --every: end after so many rounds.", show_default=False
         ),
     ] = None,
+    lock_timeout: LockTimeoutOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -114,7 +115,7 @@ def check(
     with (
         reporting(terminal, "check", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, hostname) as receiver,
-        opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
+        opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
     ):
         reporter.opened(workspace)
         if only_changes or pause is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from reconciler.app.apply import Request, destroy_stack
-from reconciler.app.plan import addresses, run_options
+from reconciler.app.plan import run_options, selected
 from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.operator import TerminalOperator, show_result
@@ -13,9 +13,11 @@ from reconciler.cli.options import (
     HERE,
     AutoApproveOption,
     DeadlineOption,
+    ExcludeOption,
     ForceOption,
     FormatOption,
     FullOption,
+    LockTimeoutOption,
     NoVerifyOption,
     ParallelismOption,
     PathArgument,
@@ -38,7 +40,9 @@ def destroy(
     parallelism: ParallelismOption = None,
     no_verify: NoVerifyOption = False,
     deadline: DeadlineOption = None,
+    lock_timeout: LockTimeoutOption = None,
     target: TargetOption = None,
+    exclude: ExcludeOption = None,
     force: ForceOption = False,
     notify: NotifyOption = None,
     notify_format: NotifyFormatOption = WebhookFormat.JSON,
@@ -54,13 +58,15 @@ def destroy(
     Recorded events stay: they are facts. Alarms of other stacks and unmanaged alarms are not touched.
     """
     terminal = Terminal.of(ctx)
-    targets = addresses(target)
+    selection = selected(target, exclude, None)
     request = Request("destroy", run_options(parallelism, no_verify, deadline), force)
     question = "Do you really want to clear all of these alarms?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve)
     with (
         reporting(terminal, "destroy", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
-        opened(terminal, path, var, var_file, data=False, parallelism=parallelism) as workspace,
+        opened(
+            terminal, path, var, var_file, data=False, parallelism=parallelism, lock_timeout=lock_timeout
+        ) as workspace,
     ):
         reporter.opened(workspace)
-        return show_result(terminal, destroy_stack(workspace, request, operator, targets), format, reporter)
+        return show_result(terminal, destroy_stack(workspace, request, operator, selection), format, reporter)

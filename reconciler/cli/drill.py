@@ -31,7 +31,15 @@ from reconciler.cli.listen import (
     listening,
     live_page,
 )
-from reconciler.cli.options import HERE, ForceOption, FormatOption, PathArgument, VarFileOption, VarOption
+from reconciler.cli.options import (
+    HERE,
+    ForceOption,
+    FormatOption,
+    LockTimeoutOption,
+    PathArgument,
+    VarFileOption,
+    VarOption,
+)
 from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
@@ -152,6 +160,7 @@ def run(
     notify_format: NotifyFormatOption = WebhookFormat.JSON,
     notify_on: NotifyOnOption = None,
     metrics: MetricsOption = None,
+    lock_timeout: LockTimeoutOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -176,7 +185,7 @@ def run(
     with (
         reporting(terminal, "drill", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, None if listen is None and live else hostname) as receiver,
-        opened(terminal, path, var, var_file, data=False, receiver=receiver) as workspace,
+        opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
     ):
         reporter.opened(workspace)
         store = run_store(workspace, terminal.redactor.hide_tree)
@@ -200,6 +209,7 @@ def resume(
     bind: BindOption = None,
     hostname: RunHostnameOption = None,
     yes: YesOption = False,
+    lock_timeout: LockTimeoutOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
@@ -209,7 +219,7 @@ def resume(
     Settles what is open, executes the remaining steps, and clears.
     """
     terminal = Terminal.of(ctx)
-    with opened(terminal, path, var, var_file, data=False) as workspace:
+    with opened(terminal, path, var, var_file, data=False, lock_timeout=lock_timeout) as workspace:
         store = run_store(workspace, terminal.redactor.hide_tree)
         page = live_page(live, port, bind, hostname)
         hooks = drill_hooks(terminal, command_lines(path, var, var_file), automatic=yes, page=page)

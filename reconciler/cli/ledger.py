@@ -17,6 +17,7 @@ from reconciler.cli.command import ExitCode, command_app, now
 from reconciler.cli.options import (
     HERE,
     DataFormatOption,
+    LockTimeoutOption,
     PathArgument,
     StackOption,
     VarFileOption,
@@ -114,6 +115,7 @@ def show(
 def settle(
     ctx: typer.Context,
     path: PathArgument = HERE,
+    lock_timeout: LockTimeoutOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: DataFormatOption = DataFormat.TEXT,
@@ -124,7 +126,7 @@ def settle(
     an operation stays open.
     """
     terminal, stop = Terminal.of(ctx), Event()
-    with opened(terminal, path, var, var_file, data=False) as workspace:
+    with opened(terminal, path, var, var_file, data=False, lock_timeout=lock_timeout) as workspace:
         found = settle_stack(workspace, stop, partial(working, terminal))
     terminal.result(format, text=lambda: settled_lines(found), document=lambda: settlement_document(found))
     if stop.is_set():

@@ -79,6 +79,33 @@ TargetOption = Annotated[
         autocompletion=completers.addresses,
     ),
 ]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="ADDRESS", help="Leave this address as it is; may be repeated.", show_default=False
+    ),
+]
+ReplaceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replace",
+        metavar="ADDRESS",
+        help="Raise this alarm again, as declared: clear it, then push it; may be repeated.",
+        show_default=False,
+    ),
+]
+CompactOption = Annotated[
+    bool, typer.Option("--compact", help="Show one line for each change, without its attributes.")
+]
+LockTimeoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lock-timeout",
+        metavar="DURATION",
+        help="Wait so long for another run of the stack to end, such as 90s or 10m.",
+        show_default="0s",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Proceed even if the stack's guards would refuse.")]
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask before applying.")]
 ParallelismOption = Annotated[

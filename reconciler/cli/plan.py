@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.app.plan import addresses, plan_stack
+from reconciler.app.plan import plan_stack, selected
 from reconciler.app.planfiles import plan_file
 from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
+    CompactOption,
+    ExcludeOption,
     ForceOption,
     FormatOption,
     FullOption,
     PathArgument,
+    ReplaceOption,
     TargetOption,
     VarFileOption,
     VarOption,
@@ -68,6 +71,8 @@ def plan(
         typer.Option("--sign", help="Sign the saved plan with the key in RECONCILER_PLAN_KEY, for `apply --verify`."),
     ] = False,
     target: TargetOption = None,
+    exclude: ExcludeOption = None,
+    replace: ReplaceOption = None,
     force: ForceOption = False,
     notify: NotifyOption = None,
     notify_format: NotifyFormatOption = WebhookFormat.JSON,
@@ -76,6 +81,7 @@ def plan(
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
+    compact: CompactOption = False,
     full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Show what apply would do.
@@ -84,7 +90,7 @@ def plan(
     and cleared. Changes nothing.
     """
     terminal = Terminal.of(ctx)
-    targets = addresses(target)
+    selection = selected(target, exclude, replace)
     if refresh_only and out is not None:
         hint = "leave --refresh-only out to save what would be sent"
         raise DiagnosticError(Diagnostic("--refresh-only shows drift: there is no plan to save", hint=hint))
@@ -97,14 +103,15 @@ def plan(
         opened(terminal, path, var, var_file) as workspace,
     ):
         reporter.opened(workspace)
-        made = whole = plan_stack(workspace, targets)
+        made = whole = plan_stack(workspace, selection)
         told = drift_summary(made) if refresh_only else None
         if refresh_only:
             made = drift_only(made)
         if out == Path("-"):
-            terminal.message(plan_lines(made, full=terminal.full))  # standard output gets the plan file
+            # Standard output gets the plan file.
+            terminal.message(plan_lines(made, full=terminal.full, compact=compact))
         else:
-            show_plan(terminal, made, format, told)
+            show_plan(terminal, made, format, told, compact=compact)
         reporter.plan(whole, workspace)
         if made.problems:
             if format != Format.JSON:

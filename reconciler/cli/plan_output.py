@@ -9,11 +9,13 @@ from reconciler.views.markdown.plan import plan_markdown
 from reconciler.views.text.plan import plan_lines
 
 
-def show_plan(terminal: Terminal, plan: Plan, format: Format, told: str | None = None) -> None:
-    """Write a plan as a command's result; ``told`` replaces its summary."""
+def show_plan(
+    terminal: Terminal, plan: Plan, format: Format, told: str | None = None, *, compact: bool = False
+) -> None:
+    """Write a plan as a command's result; ``told`` replaces its summary, ``compact`` leaves out attributes."""
     terminal.result(
         format,
-        text=lambda: plan_lines(plan, told, full=terminal.full),
+        text=lambda: plan_lines(plan, told, full=terminal.full, compact=compact),
         document=lambda: plan_document(plan),
-        markdown=lambda: plan_markdown(plan, told=told),
+        markdown=lambda: plan_markdown(plan, told=told, compact=compact),
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from reconciler.config.blocks.providers import Providers
 from reconciler.config.expressions.scope import Reference, Scope
 from reconciler.config.yaml.source_map import Node
+from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.digest import digest
 from reconciler.core.guards import Guards
@@ -22,6 +23,7 @@ def config_digest(
     used: Collection[Reference],
     scope: Scope,
     moves: Moves = NO_MOVES,
+    removed: Sequence[Address] = (),
 ) -> str:
     """A digest of what a configuration asks for: not of comments, order, files, or names that end up in nothing.
 
@@ -31,6 +33,7 @@ def config_digest(
     return digest(
         {
             **({"moved": renamed} if renamed else {}),
+            **({"removed": sorted(map(str, removed))} if removed else {}),
             "stack": name,
             "desired": sorted(_facts(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},

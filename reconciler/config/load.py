@@ -107,6 +107,11 @@ def _load(
     moves = NO_MOVES
     if "moved" in found.lists:
         moves = read_moves(found, _resource_types(schemas), desired, diagnostics)
+    removed: tuple[Address, ...] = ()
+    if "removed" in found.lists:
+        from reconciler.config.blocks.moved import read_removed
+
+        removed = read_removed(found, _resource_types(schemas), desired, diagnostics)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
@@ -118,7 +123,7 @@ def _load(
         providers=providers.configs,
         desired=desired,
         guards=guards,
-        digest=config_digest(name, desired, providers, guards, later, used, scope, moves),
+        digest=config_digest(name, desired, providers, guards, later, used, scope, moves, removed),
         scope=scope,
         ledger=ledger,
         secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | secrets_of(ledger or "")),
@@ -128,6 +133,7 @@ def _load(
         unresolved=frozenset(unresolved),
         kept=frozenset(kept),
         moves=moves,
+        removed=removed,
     )
 
 

@@ -19,7 +19,7 @@ from reconciler.config.blocks.common import (
 )
 from reconciler.config.blocks.data import DataCommon
 from reconciler.config.blocks.defaults import NOT_IN_DEFAULTS
-from reconciler.config.blocks.moved import Moved
+from reconciler.config.blocks.moved import Moved, Removed
 from reconciler.config.blocks.variables import Variable
 from reconciler.config.stack import ProviderSchema
 from reconciler.core.data_source import sources_of
@@ -59,7 +59,7 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
     models += later.values()
     evaluated, definitions = _definitions(models)
     definitions = {name: _with_expressions(found) for name, found in definitions.items()}
-    plain, plain_definitions = _definitions([Variable, Moved])
+    plain, plain_definitions = _definitions([Variable, Moved, Removed])
     for name, found in plain_definitions.items():
         if definitions.setdefault(name, found) != found:
             raise ValueError(f"two models are called {name}")
@@ -114,6 +114,7 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
             "additionalProperties": False,
         },
         "moved": _list_of(plain[Moved], "What was renamed, and goes on firing under its new address."),
+        "removed": _list_of(plain[Removed], "What is declared no more, and goes on firing."),
         "guards": {**evaluated[Guards], "description": "How much a plan may do without --force."},
         **{section: _named(NAME, evaluated[model], _about(model)) for section, model in later.items()},
     }

@@ -104,6 +104,8 @@ class Stack(NamedTuple):
     """Resources among those left out that have lifecycle.prevent_clear."""
     moves: Moves = NO_MOVES
     """What was renamed."""
+    removed: tuple[Address, ...] = ()
+    """What goes on firing though it is declared no more."""
 
     def __repr__(self) -> str:
         return f"Stack({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets

@@ -14,6 +14,7 @@ class Action(StrEnum):
     RENEW = "renew"
     MOVE = "move"
     CLEAR = "clear"
+    FORGET = "forget"
     RECORD = "record"
     NO_OP = "no-op"
 
@@ -34,6 +35,7 @@ _SIGNS = {
     Action.RENEW: "^",
     Action.MOVE: ">",
     Action.CLEAR: "-",
+    Action.FORGET: ".",
     Action.RECORD: "*",
     Action.NO_OP: " ",
 }

@@ -16,6 +16,10 @@ SEVERITY_FIELDS = ("event_severity", "event_level", "severity")
 """What the services call the severity of an alarm (AOM), the level of an event (CES), the severity of an alert."""
 
 
+FREE_KEYS = ("metadata", "labels")
+"""Fields of a configuration whose keys are part of an alarm's identity under their own names."""
+
+
 def severity_of(identity: Mapping[str, str]) -> str | None:
     """The severity of an object by its identity; None if it has none."""
     return next((identity[name] for name in SEVERITY_FIELDS if name in identity), None)
@@ -38,6 +42,15 @@ class Lifecycle(BaseModel):
     create_before_clear: bool = Field(False, description="A replace pushes the new alarm before it clears the old.")
     renew_before: Duration | None = Field(
         None, gt=0, description="Push the alarm again when it would expire within this time."
+    )
+    on_remove: Literal["clear", "forget"] = Field(
+        "clear",
+        description="What becomes of the alarm when it is no longer declared: it is cleared, or left firing.",
+    )
+    ignore_changes: tuple[str, ...] = Field(
+        (),
+        description="Attributes that stay as the service shows them, whatever is declared, as plans name them: "
+        "`timeout`, `annotations.message`, `event_severity`.",
     )
 
 

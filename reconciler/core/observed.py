@@ -13,12 +13,16 @@ OCCURRENCE = "reconciler_occurrence"
 DIGEST = "reconciler_digest"
 KEY = "reconciler_key"
 RUN = "reconciler_run"
+ON_REMOVE = "reconciler_on_remove"
+FORGET = "forget"
+"""The value of the mark ``reconciler_on_remove`` of an alarm that goes on firing when it is declared no more."""
 
 
 class Marks(NamedTuple):
     """What an object we pushed says of itself; how a service carries it is its provider's matter.
 
-    ``run`` is the id of the plan that pushed it, so that a payload is known to the byte when it is planned.
+    ``run`` is the id of the plan that pushed it, so that a payload is known to the byte when it is planned. ``forget``
+    says that it goes on firing when it is declared no more.
     """
 
     stack: str
@@ -27,6 +31,13 @@ class Marks(NamedTuple):
     key: str
     run: str
     occurrence: str | None = None
+    forget: bool = False
+
+
+def content_marks(marks: Marks) -> dict[str, str]:
+    """The marks that an object carries beside what it is found by: where a service cannot filter on them."""
+    told = {DIGEST: marks.digest, KEY: marks.key, RUN: marks.run}
+    return {**told, ON_REMOVE: FORGET} if marks.forget else told
 
 
 class State(StrEnum):

@@ -1,6 +1,6 @@
 """Changes: which action is due at one address, and why (rules 2, 3 and 5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -9,9 +9,9 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration, format_instant, rough_duration
 from reconciler.core.observed import Observed, State
 from reconciler.ledger.protocol import Entry
-from reconciler.plan.difference import differences, is_altered, is_edited
+from reconciler.plan.difference import differences, is_altered, is_edited, keep_ignored, shown_differences
 from reconciler.plan.plan import Change, Difference
-from reconciler.plan.state import KnownState, dedupe
+from reconciler.plan.state import KnownState, dedupe, is_forgotten
 
 _NAMED = 3
 """How many attributes a reason names before it only counts them."""
@@ -23,6 +23,7 @@ def decide(desired: Desired, known: KnownState, now: int) -> Change:
     if desired.kind is Kind.EVENT:
         return _fact(desired, known, now)
     active = dedupe(desired.provider, known.active.get(desired.address, ()))
+    desired = keep_ignored(desired, active)
     if desired.until is not None and desired.until <= now:
         return _over(desired, active, desired.until)
     pending = known.pending.get(desired.address)
@@ -35,7 +36,7 @@ def decide(desired: Desired, known: KnownState, now: int) -> Change:
     if not active:
         reason, drift = _why_absent(desired, known)
         return _decision(desired, Action.CREATE, reason, begins_at=now, drift=drift)
-    return _firing(desired, active, known.ledger.shown, now)
+    return _firing(desired, active, known, now)
 
 
 def _over(desired: Desired, active: tuple[Observed, ...], until: int) -> Change:
@@ -64,24 +65,26 @@ def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: 
         return _contested(desired, held)
     source = held[0]
     active = dedupe(desired.provider, known.active[source])
+    desired = keep_ignored(desired, active)
     if not desired.firing or (desired.until is not None and desired.until <= now):
         desired = desired._replace(firing=False)
         reason = f"moved from {source}, and declared cleared"
         return _decision(desired, Action.CLEAR, reason, before=active, clears=active)._replace(moved_from=source)
-    shown = known.ledger.shown
-    change = _firing(desired, active, shown, now)
+    change = _firing(desired, active, known, now)
     if change.action is Action.REPLACE:
         return change._replace(reason=f"moved from {source}; {change.reason}", moved_from=source)
-    kept = change.refreshes or _match(desired, active, shown)
+    kept = change.refreshes or _match(desired, active, known.ledger.shown)
     assert kept is not None
-    return change._replace(
+    change = change._replace(
         action=Action.MOVE,
         reason=f"from {source}" if change.action is Action.NO_OP else f"from {source}; {change.reason}",
         refreshes=kept,
+        before=(kept, *(found for found in active if found is not kept)),
         begins_at=change.begins_at or kept.starts_at,
         drift=False,
         moved_from=source,
     )
+    return change._replace(differences=shown_differences(change))
 
 
 def _moved_fact(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
@@ -114,6 +117,27 @@ def undeclared(address: Address, known: KnownState, reason: str) -> Change:
     return Change(address, Action.CLEAR, reason, provider, before=active, clears=active)
 
 
+def undeclared_changes(
+    address: Address, known: KnownState, reason: str, removed: Sequence[Address], destination: Address
+) -> Iterator[Change]:
+    """What becomes of what fires at an address that is not declared: it is cleared, or forgotten, once.
+
+    ``destination`` is where the address was moved to, or itself. What is forgotten already is left alone.
+    """
+    active = dedupe(known.active[address][0].provider, known.active[address])
+    told = [found for found in active if not is_forgotten(found, known)]
+    if not told:
+        return
+    if any(one.covers(address) or one.covers(destination) for one in removed):
+        reason = "left firing, as `removed` says"
+    elif any(found.marks.forget for found in told):
+        reason = "left firing, as its lifecycle.on_remove says"
+    else:
+        yield undeclared(address, known, reason)
+        return
+    yield Change(address, Action.FORGET, reason, told[0].provider, before=active)
+
+
 def _fact(desired: Desired, known: KnownState, now: int, sources: Sequence[Address] = ()) -> Change:
     identity = (desired.address, desired.occurrence or "")
     if identity in known.recorded:
@@ -124,12 +148,12 @@ def _fact(desired: Desired, known: KnownState, now: int, sources: Sequence[Addre
     return _decision(desired, Action.RECORD, reason, begins_at=begun)
 
 
-def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, str], now: int) -> Change:
+def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, now: int) -> Change:
     """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
     matching = _matching(desired, active)
     if not matching:
         return _differing(desired, active, now)
-    match = _match(desired, active, shown)
+    match = _match(desired, active, known.ledger.shown)
     if match is None:
         edited = matching[0]
         change = _differing(desired, (edited, *(found for found in active if found is not edited)), now)
@@ -167,7 +191,20 @@ def _firing(desired: Desired, active: tuple[Observed, ...], shown: Mapping[str, 
         return _decision(
             desired, Action.UPDATE, reason, before=shown_first, clears=others, differences=found, drift=True
         )
+    remark = _remarked(desired, match, known)
+    if remark is not None:
+        change = _decision(desired, Action.UPDATE, remark, before=shown_first, differences=found)
+        return change._replace(refreshes=match, begins_at=match.starts_at)
     return _decision(desired, Action.NO_OP, "as declared", before=active)
+
+
+def _remarked(desired: Desired, match: Observed, known: KnownState) -> str | None:
+    """Why an alarm that is as declared is pushed again, for the sake of its marks alone."""
+    if is_forgotten(match, known):
+        return "it was forgotten, and is managed again"
+    if match.marks.forget != (desired.lifecycle.on_remove == "forget"):
+        return "lifecycle.on_remove differs"
+    return None
 
 
 def _matching(desired: Desired, active: Sequence[Observed]) -> list[Observed]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TypeGuard
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
-from reconciler.core.desired import Desired
+from reconciler.core.desired import FREE_KEYS, Desired
 from reconciler.core.digest import content_digest
 from reconciler.core.observed import Observed
 from reconciler.ledger.protocol import AS_SENT
@@ -33,6 +33,37 @@ def shown_differences(change: Change) -> tuple[Difference, ...]:
         return ()
     here = [found for found in change.before if found.provider == desired.provider]
     return differences(desired, (here or change.before)[0])
+
+
+def keep_ignored(desired: Desired, active: Sequence[Observed]) -> Desired:
+    """What is declared, with the attributes under lifecycle.ignore_changes as the newest alarm shows them."""
+    shown = next((found for found in active if found.provider == desired.provider), None)
+    if shown is None or not desired.lifecycle.ignore_changes:
+        return desired
+    identity, attributes = dict(desired.identity), dict(desired.attributes)
+    for path in desired.lifecycle.ignore_changes:
+        head, _, key = path.partition(".")
+        if head in attributes or head in shown.attributes:
+            _carry(attributes, shown.attributes, path)
+        else:
+            _carry(identity, shown.identity, key if head in FREE_KEYS and key else path)
+    kept = desired._replace(identity=identity, attributes=attributes)
+    if not differences(kept, shown):
+        return kept._replace(digest=shown.marks.digest)
+    return kept._replace(digest=content_digest(desired.address.type, identity, attributes))
+
+
+def _carry(to: dict[str, Any], source: Mapping[str, object], path: str) -> None:
+    """Make what stands at a path in one mapping that of the other; its keys may hold dots."""
+    head, _, rest = path.partition(".")
+    nested, shown = to.get(head, {}), source.get(head, {})
+    if rest and path not in to and path not in source and isinstance(nested, dict) and isinstance(shown, dict):
+        to[head] = {**nested}
+        _carry(to[head], shown, rest)
+    elif path in source:
+        to[path] = source[path]
+    else:
+        to.pop(path, None)
 
 
 def is_altered(desired: Desired, observed: Observed) -> bool:

@@ -14,6 +14,7 @@ from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import EndsFirst, ResourceType
 from reconciler.plan.difference import shown_differences
 from reconciler.plan.plan import Change, Difference, Plan
+from reconciler.plan.state import forgotten_mark
 
 
 def plan_id(plan: Plan) -> str:
@@ -32,6 +33,8 @@ def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType])
 
     Raises ValueError if its type cannot express what is declared.
     """
+    if change.action is Action.FORGET:
+        return tuple(_forget(change, found, number, plan) for number, found in enumerate(change.before))
     resource = types[change.address.type]
     push = _push(change, plan, resource)
     clears = [_clear(change, found, number, plan, resource) for number, found in enumerate(change.clears)]
@@ -101,7 +104,8 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
         return None
     now = plan.planned_at
     key = _key(plan.id, change.address, Verb.PUSH, 0)
-    marks = Marks(plan.stack, change.address, desired.digest, key, plan.id, desired.occurrence)
+    forget = desired.lifecycle.on_remove == "forget"
+    marks = Marks(plan.stack, change.address, desired.digest, key, plan.id, desired.occurrence, forget)
     begins_at = change.begins_at
     ended = change.refreshes if change.action is Action.REPLACE else None
     if change.action is Action.MOVE and desired.kind is Kind.EVENT:
@@ -128,6 +132,13 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
         send_by=send_by,
         begins_at=begins_at,
     )
+
+
+def _forget(change: Change, found: Observed, number: int, plan: Plan) -> Operation:
+    """The note in the ledger that an alarm is left firing; nothing is sent."""
+    key = _key(plan.id, change.address, Verb.PUSH, number)
+    noted = Operation(key, change.address, found.provider, Verb.PUSH, "{}", occurrence=forgotten_mark(found))
+    return noted._replace(is_recorded=True)
 
 
 def _clear(change: Change, found: Observed, number: int, plan: Plan, resource: ResourceType) -> Operation:

@@ -19,6 +19,19 @@ PUSH_FIRST_SIGN = "+/-"
 """The sign of a replace that pushes before it clears."""
 
 
+class Selection(NamedTuple):
+    """Which addresses a plan is about: only ``targets`` (all, if there are none), without ``exclude``; what fires at
+    ``replace`` is raised again.
+    """
+
+    targets: tuple[Address, ...] = ()
+    exclude: tuple[Address, ...] = ()
+    replace: tuple[Address, ...] = ()
+
+
+ALL = Selection()
+
+
 class Difference(NamedTuple):
     """One attribute that differs; a path like ``metadata.event_severity``, None where a side has no such attribute."""
 

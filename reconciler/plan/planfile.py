@@ -35,6 +35,8 @@ class DesiredDocument(_Document):
     prevent_clear: bool
     create_before_clear: bool
     renew_before: int | None = Field(description="Milliseconds.")
+    on_remove: Literal["clear", "forget"]
+    ignore_changes: list[str]
     depends_on: list[str] = Field(description="The addresses that are pushed before it.")
 
 
@@ -189,6 +191,8 @@ def _desired_document(desired: Desired) -> DesiredDocument:
         prevent_clear=desired.lifecycle.prevent_clear,
         create_before_clear=desired.lifecycle.create_before_clear,
         renew_before=desired.lifecycle.renew_before,
+        on_remove=desired.lifecycle.on_remove,
+        ignore_changes=list(desired.lifecycle.ignore_changes),
         depends_on=[str(address) for address in desired.depends_on],
     )
 
@@ -264,6 +268,8 @@ def _desired_of(address: Address, provider: str, document: DesiredDocument) -> D
         prevent_clear=document.prevent_clear,
         create_before_clear=document.create_before_clear,
         renew_before=document.renew_before,
+        on_remove=document.on_remove,
+        ignore_changes=tuple(document.ignore_changes),
     )
     return Desired(
         address,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
-from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.moves import NO_MOVES, Moves
@@ -16,8 +16,8 @@ from reconciler.core.operation import Operation
 from reconciler.core.resource_type import EndsFirst, NotesUpdates, ResourceType
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
-from reconciler.plan.decision import decide, moved, undeclared
-from reconciler.plan.difference import differences
+from reconciler.plan.decision import decide, moved, undeclared_changes
+from reconciler.plan.difference import differences, shown_differences
 from reconciler.plan.operations import operations_of, plan_id
 from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
@@ -38,20 +38,29 @@ def make_plan(
     providers: Mapping[str, str] | None = None,
     places: Mapping[str, Target] | None = None,
     targets: Sequence[Address] = (),
+    exclude: Sequence[Address] = (),
+    replace: Sequence[Address] = (),
     moves: Moves = NO_MOVES,
+    removed: Sequence[Address] = (),
     destroy: bool = False,
 ) -> Plan:
     """Compare what is declared with what was observed and compute every change.
 
     ``now`` is epoch milliseconds. ``history`` holds ended alarms at the addresses that ``absent_addresses`` names, and
     only colours reasons. ``places`` says where each provider points. ``targets`` limits the plan to addresses they
-    cover. ``moves`` says what was renamed. ``destroy`` clears every alarm of the stack. The order of ``observed`` does
-    not matter; changes come in the order of ``desired``, undeclared ones last. A live canary is left to its check.
+    cover, ``exclude`` leaves addresses out of it, ``replace`` raises what fires there again. ``moves`` says what was
+    renamed, ``removed`` what goes on firing undeclared. ``destroy`` clears every alarm of the stack. The order of
+    ``observed`` does not matter; changes come in the order of ``desired``, undeclared ones last. A live canary is left
+    to its check.
     """
     with gc_disabled():
         known = merge(stack, observed, ledger or LedgerView(), history)
-        decided = _decisions(desired, known, now, targets, moves, destroy)
-        changes = tuple(_noted(_ended_first(change, types, now), types) for change in decided)
+        decided = _decisions(desired, known, now, targets, moves, removed, destroy)
+        kept = [change for change in decided if not any(_is_covered(exclude, one) for one in change.addresses)]
+        ordered = (
+            _raised_again(change, types, now) if _is_covered(replace, change.address) else change for change in kept
+        )
+        changes = tuple(_noted(_ended_first(change, types, now), types) for change in ordered)
         basis = {
             str(address): fingerprint(address, change.desired, known)
             for change in changes
@@ -62,6 +71,7 @@ def make_plan(
             *orphan_warnings(known, targets, places or {}),
             *move_warnings(changes, types),
             *(() if destroy else rename_hints(changes)),
+            *_excluded_dependencies(decided, changes),
         )
         plan = Plan(
             *("", stack, now, config_digest, changes, basis, providers or {}),
@@ -90,6 +100,7 @@ def _decisions(
     now: int,
     targets: Sequence[Address],
     moves: Moves,
+    removed: Sequence[Address],
     destroy: bool,
 ) -> list[Change]:
     wanted = [item for item in desired if _targeted(item.address, targets)]
@@ -106,7 +117,10 @@ def _decisions(
         if address not in declared and address not in taken and _targeted(address, targets)
     )
     gone = sorted((address for address in undone if destroy or not is_live_canary(address, known, now)), key=str)
-    return changes + [undeclared(address, known, _why_gone(address, declared, moves, destroy)) for address in gone]
+    for address in gone:
+        why = _why_gone(address, declared, moves, destroy)
+        changes += undeclared_changes(address, known, why, removed, moves.destination(address))
+    return changes
 
 
 def _declared(item: Desired, known: KnownState, now: int, moves: Moves) -> Change:
@@ -144,6 +158,53 @@ def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) ->
     return change._replace(action=Action.REPLACE, begins_at=now)
 
 
+def _raised_again(change: Change, types: Mapping[str, ResourceType], now: int) -> Change:
+    """The change, or a replace of what fires as declared: cleared, then pushed anew, whatever differs."""
+    desired = change.desired
+    if desired is None or not desired.firing or desired.kind is Kind.EVENT or change.problem is not None:
+        return change._replace(problem=_not_replaceable(change))
+    if not change.before or change.moved_from is not None:
+        return change
+    again = change._replace(action=Action.REPLACE, reason="asked for", clears=change.before, refreshes=None)
+    again = again._replace(begins_at=now, drift=False, differences=shown_differences(change))
+    newest = next((found for found in change.before if found.identity == desired.identity), None)
+    if newest is None or not isinstance(types[change.address.type], EndsFirst):
+        return again
+    # One request, so that the service does not take the two for one and the same.
+    return again._replace(refreshes=newest, clears=tuple(found for found in change.before if found is not newest))
+
+
+def _not_replaceable(change: Change) -> Diagnostic:
+    desired = change.desired
+    if change.problem is not None:
+        return change.problem
+    if desired is None:
+        why = "it is not in the configuration"
+    elif desired.kind is Kind.EVENT:
+        why = "an event is recorded once, and never again: declare another occurrence"
+    else:
+        why = "it is declared cleared"
+    place = desired.position if desired is not None else None
+    return Diagnostic(f"--replace {change.address}: {why}", place, address=str(change.address))
+
+
+def _excluded_dependencies(decided: Sequence[Change], kept: Sequence[Change]) -> Iterator[Diagnostic]:
+    """A warning for each address that is left out although it is not as declared, and something depends on it."""
+    left = {change.address for change in kept}
+    due = (change.address for change in decided if change.action is not Action.NO_OP)
+    out = {name for address in due if address not in left for name in (address, address._replace(key=None))}
+    waiting: dict[Address, list[str]] = {}
+    for change in kept if out else ():
+        needed = change.desired.depends_on if change.desired is not None and change.action is not Action.NO_OP else ()
+        for address in needed:
+            if address in out:
+                waiting.setdefault(address, []).append(str(change.address))
+    for address, names in waiting.items():
+        verb = "depends" if len(names) == 1 else "depend"
+        told = f"--exclude leaves out {address}, on which {', '.join(names)} {verb}"
+        yield Diagnostic(told, severity=Severity.WARNING)
+
+
 def _noted(change: Change, types: Mapping[str, ResourceType]) -> Change:
     if change.action is not Action.UPDATE or not change.differences:
         return change
@@ -160,7 +221,11 @@ def _destroyed(change: Change) -> Change:
 
 
 def _targeted(address: Address, targets: Sequence[Address]) -> bool:
-    return not targets or any(target.covers(address) for target in targets)
+    return not targets or _is_covered(targets, address)
+
+
+def _is_covered(addresses: Sequence[Address], address: Address) -> bool:
+    return any(one.covers(address) for one in addresses)
 
 
 def _attempt(

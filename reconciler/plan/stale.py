@@ -15,6 +15,7 @@ from reconciler.core.moves import NO_MOVES, Moves
 from reconciler.core.observed import Observed, is_unmanaged
 from reconciler.core.operation import Verb
 from reconciler.core.target import Target
+from reconciler.plan.difference import keep_ignored
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.state import KnownState, dedupe, fingerprint
 
@@ -73,6 +74,8 @@ def _staleness(
     for change in plan.pending:
         address = str(change.address)
         wanted = desired.get(change.address)
+        if wanted is not None:
+            wanted = keep_ignored(wanted, dedupe(wanted.provider, _active(change, known)))
         if not _same(change, wanted) or not _same_name(change, desired, known, moves):
             yield Diagnostic(f"{address} is declared otherwise than when the plan was made", hint=hint, address=address)
         elif _moved(plan, change, known, done):
@@ -100,7 +103,11 @@ def _is_in_effect(change: Change, known: KnownState) -> bool:
         return (change.address, desired.occurrence or "") in known.recorded
     active = _active(change, known)
     shown = {found.marks.key for found in active}
-    pushed = all(operation.key in shown for operation in change.operations if operation.verb is Verb.PUSH)
+    pushed = all(
+        (operation.address, operation.occurrence) in known.recorded if operation.is_recorded else operation.key in shown
+        for operation in change.operations
+        if operation.verb is Verb.PUSH
+    )
     cleared = {(found.provider, found.id) for found in change.clears}
     gone = all((found.provider, found.id) not in cleared for found in active)
     return pushed and gone and (change.refreshes is None or len(active) == 1)

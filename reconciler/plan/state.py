@@ -100,6 +100,16 @@ def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history:
     )
 
 
+def forgotten_mark(found: Observed) -> str:
+    """The occurrence under which the ledger notes that an alarm is forgotten; one that is pushed again is another."""
+    return f"forgotten {found.marks.key or found.id}"
+
+
+def is_forgotten(found: Observed, known: KnownState) -> bool:
+    """Whether an alarm was left firing on purpose when it was no longer declared."""
+    return (found.marks.address, forgotten_mark(found)) in known.recorded
+
+
 def absent_addresses(desired: Sequence[Desired], past: KnownState) -> tuple[Address, ...]:
     """The addresses declared firing where nothing fires: whose history tells why."""
     return tuple(

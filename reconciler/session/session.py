@@ -126,7 +126,7 @@ def open_session(
     The session's clock never goes back. ``stop`` is set if the lease is lost. Raises LeaseHeldError.
     """
     ledger = workspace.open_ledger()
-    with leased(ledger, who, workspace.clock, stop) as holder:
+    with leased(ledger, who, workspace.clock, stop, workspace.lease_wait) as holder:
         yield StackSession(
             owner or workspace.stack.name,
             workspace.providers,

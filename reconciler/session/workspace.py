@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+from reconciler.apply.lease import NO_WAIT
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Inputs, Stack
 from reconciler.config.yaml.source_map import Source, Value
@@ -28,7 +29,7 @@ from reconciler.ledger.documents import SharedDocuments
 from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
-from reconciler.plan.plan import Change, Plan
+from reconciler.plan.plan import ALL, Change, Plan, Selection
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, compacted, merge
 from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
@@ -80,6 +81,7 @@ class Workspace:
         self.connections = connections
         self._resources = resources
         self._given = ledger
+        self.lease_wait = NO_WAIT
         self._reader: Ledger | None = None
 
     @property
@@ -211,7 +213,7 @@ class Workspace:
         self,
         ledger: LedgerView,
         *,
-        targets: Sequence[Address] = (),
+        selection: Selection = ALL,
         destroy: bool = False,
         observed: Sequence[Observed] | None = None,
     ) -> Plan:
@@ -238,8 +240,11 @@ class Workspace:
             config_digest=self.stack.digest,
             providers=self.provider_digests,
             places=self.targets,
-            targets=targets,
+            targets=selection.targets,
+            exclude=selection.exclude,
+            replace=selection.replace,
             moves=self.stack.moves,
+            removed=self.stack.removed,
             destroy=destroy,
         )
         path = self.ledger_location.path

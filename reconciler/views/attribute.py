@@ -44,6 +44,8 @@ def attributes(change: Change) -> Attributes:
     """What there is to see of a change."""
     if change.action in (Action.CREATE, Action.RECORD) and change.desired is not None:
         return Attributes(tuple([Row("+", path, None, value) for path, value in declared(change.desired)]))
+    if change.action is Action.FORGET:
+        return Attributes(())
     if change.action is Action.CLEAR:
         return Attributes((*_cleared(change), *_known(change)))
     rows = tuple(

@@ -71,6 +71,8 @@ class Service:
     def apply(self, plan: Plan) -> None:
         """Carry out every operation, in order; a conditional clear only where a second alarm stands beside."""
         for operation in plan.operations:
+            if operation.is_recorded:
+                continue
             if not operation.only_if_duplicate or self._doubled(operation):
                 self.send(operation)
 

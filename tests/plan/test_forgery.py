@@ -40,7 +40,7 @@ def _world() -> tuple[Service, list[Desired], Plan]:
     clears and records.
     """
     service = Service()
-    names = ("kept", "updated", "replaced", "turned", "renewed", "edited", "doubled", "gone", "old")
+    names = ("kept", "updated", "replaced", "turned", "renewed", "edited", "doubled", "gone", "old", "left")
     service.apply(plan_of([alarm(name, name) for name in names], service))
     for id_, item in list(service.items.items()):
         metadata, annotations = dict(item["metadata"]), dict(item["annotations"])  # type: ignore[call-overload]
@@ -62,6 +62,7 @@ def _world() -> tuple[Service, list[Desired], Plan]:
         event()._replace(depends_on=(new.address,)),
     ]
     given = {"providers": PROVIDERS, "places": TARGETS, "config_digest": "c", "moves": MOVES}
+    given["removed"] = [Address("aom_alarm", "left")]
     plan = plan_of(desired, service, LATER, **given)
     warning = Diagnostic("something to know", hint="do this", severity=Severity.WARNING)
     return service, desired, plan._replace(warnings=(warning,))
@@ -153,7 +154,8 @@ def test_a_plan_is_carried_out_once_its_effect_shows_everywhere() -> None:
     assert not is_carried_out(plan, merge("demo", service.observe(), LedgerView()))
     service.apply(plan)
     recorded = service.observe(active=False) + service.observe()
-    assert is_carried_out(plan, merge("demo", recorded, LedgerView()))
+    noted = frozenset((item.address, item.occurrence or "") for item in plan.operations if item.is_recorded)
+    assert is_carried_out(plan, merge("demo", recorded, LedgerView(recorded=noted)))
 
 
 def test_a_plan_that_is_not_signed_with_the_key_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Moved: which resources and instances were renamed, under ``moved``."""
+"""Moved and removed: what became of resources and instances that are declared no more under their address."""
 
 from __future__ import annotations
 
@@ -25,6 +25,42 @@ class Moved(Block):
 
     source: str = Field(alias="from", description="The address it had, such as `aom_alarm.latency`.")
     destination: str = Field(alias="to", description="The address it has now.")
+
+
+class Removed(Block):
+    """What is no longer declared, and goes on firing: it is forgotten and not cleared."""
+
+    source: str = Field(alias="from", description="The address it had; without a key, of every instance.")
+
+
+def read_removed(
+    sections: Sections, types: Collection[str], desired: Sequence[Desired], diagnostics: DiagnosticCollector
+) -> tuple[Address, ...]:
+    """The addresses under ``removed``; problems are noted."""
+    found: dict[Address, Node] = {}
+    for node in sections.lists.get("removed", ()):
+        try:
+            block = Removed.model_validate(node.value)
+        except ValidationError as error:
+            report(error, node, ("from",), diagnostics, model=Removed, value=node.value, what="removed")
+            continue
+        address = read_address(node, "from", block.source, types, diagnostics)
+        if address is None:
+            continue
+        if found.setdefault(address, node) is not node:
+            diagnostics.add(node.offset, f"{address} is removed twice", f"it is first at {found[address].position}")
+    written = _written(sections)
+    declared = {item.address for item in desired} if found else set()
+    for address, node in found.items():
+        if address in declared or (address.key is None and address[:2] in written):
+            hint = "take the resource out, or leave this block out"
+            diagnostics.add(node.offset, f"{address} is removed, and is still declared", hint)
+    return tuple(found)
+
+
+def _written(sections: Sections) -> set[tuple[str, str]]:
+    """The types and names of all resources, also of those without instances."""
+    return {(kind, name) for kind, node in sections.entries("resources") for name, _ in node.entries()}
 
 
 def read_moves(
@@ -135,7 +171,7 @@ def _note_declared(
     if not found:
         return
     declared = {item.address for item in desired}
-    written = {(kind, name) for kind, node in sections.entries("resources") for name, _ in node.entries()}
+    written = _written(sections)
     for move, node in found:
         if move.source in declared or (move.is_whole and move.source[:2] in written):
             diagnostics.add(

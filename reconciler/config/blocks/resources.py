@@ -22,7 +22,7 @@ from reconciler.config.stack import ProviderSchema
 from reconciler.config.yaml.parser import WrittenFloat, WrittenInt
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind
+from reconciler.core.desired import DEFAULT_LIFECYCLE, FREE_KEYS, Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.resource_type import FollowsProvider, ResourceType
 from reconciler.core.text import printable
@@ -300,7 +300,7 @@ class _Expander(NamedTuple):
                 address=shown,
                 what=str(resource.address),
             )
-        if common is None or not self._fits_kind(given) or model is None:
+        if common is None or not self._fits_kind(given) or model is None or not self._fits_lifecycle(common):
             return None
         provider = self._provider(common)
         depends_on = self._depends_on(address, common)
@@ -334,6 +334,26 @@ class _Expander(NamedTuple):
         summary, hint = _WRONG_KIND[wrong]
         self.diagnostics.add((node or self.resource.node).key_offset, f"{self.resource.type.name} {summary}", hint)
         return False
+
+    def _fits_lifecycle(self, common: Common) -> bool:
+        """Whether lifecycle.ignore_changes names attributes that there are; one that does not is a problem."""
+        ignored = common.lifecycle.ignore_changes if common.lifecycle is not None else ()
+        if not ignored:
+            return True
+        block = self.resource.node.child("lifecycle") or self.resource.node
+        offset = (block.child("ignore_changes") or block).offset
+        fields = self.resource.type.model.model_fields
+        for path in ignored:
+            head, dot, _ = path.partition(".")
+            if head not in fields:
+                hint = did_you_mean(head, fields) or "a key of the metadata is written metadata.KEY"
+                self.diagnostics.add(offset, f'lifecycle.ignore_changes: there is no attribute "{head}"', hint)
+                return False
+            if head in FREE_KEYS and not dot:
+                hint = f"name one of its keys: {head}.KEY"
+                self.diagnostics.add(offset, f"lifecycle.ignore_changes: {head} cannot be ignored as a whole", hint)
+                return False
+        return True
 
     def _provider(self, common: Common) -> str | None:
         """The key of the provider that is meant; None, with a problem noted, if it is unknown."""

@@ -16,14 +16,12 @@ from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration, format_instant
 from reconciler.core.observed import (
     ADDRESS,
-    DIGEST,
-    KEY,
     PREFIX,
-    RUN,
     STACK,
     Marks,
     Observed,
     UnmanagedAlarm,
+    content_marks,
     unmanaged_marks,
 )
 from reconciler.providers.alertmanager.settings import AlertmanagerSettings
@@ -225,7 +223,7 @@ def marked(
     if not marks.stack:
         return labels, {}
     owner = {STACK: marks.stack, ADDRESS: str(marks.address)}
-    told = {DIGEST: marks.digest, KEY: marks.key, RUN: marks.run}
+    told = content_marks(marks)
     return (labels, owner | told) if attributes.get("marks") == "annotations" else (labels | owner, told)
 
 

@@ -13,7 +13,7 @@ from reconciler.core.desired import Desired, Kind, Lifecycle
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
-from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK, Marks, Observed
+from reconciler.core.observed import ADDRESS, STACK, Marks, Observed, content_marks
 from reconciler.providers.alertmanager.resource_types import Text
 from reconciler.providers.alertmanager.wire import wire_instant
 
@@ -193,9 +193,7 @@ class SilenceType(NamedTuple):
         told = {
             STACK: marks.stack,
             ADDRESS: str(marks.address),
-            DIGEST: marks.digest,
-            KEY: marks.key,
-            RUN: marks.run,
+            **content_marks(marks),
             ENDS_AT: str(ends),
         }
         told |= {DURATION: str(duration)} if duration is not None else {}

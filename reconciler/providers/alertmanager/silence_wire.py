@@ -13,7 +13,9 @@ from reconciler.core.duration import format_instant
 from reconciler.core.observed import (
     ADDRESS,
     DIGEST,
+    FORGET,
     KEY,
+    ON_REMOVE,
     RUN,
     STACK,
     Marks,
@@ -108,7 +110,8 @@ def observed_silence(silence: Shown, provider: str, stack: str) -> Observed | No
     if address.type != SILENCE.name:
         log.warning("%s: silence %s is marked with the address of something else", address, silence.get("id"))
         return None
-    marks = Marks(stack, address, told.get(DIGEST, ""), told.get(KEY, ""), told.get(RUN, ""))
+    digest, key, run = (told.get(name, "") for name in (DIGEST, KEY, RUN))
+    marks = Marks(stack, address, digest, key, run, forget=told.get(ON_REMOVE) == FORGET)
     return _as_observed(silence, provider, marks, told)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.duration import parse_instant
-from reconciler.core.observed import ADDRESS, DIGEST, KEY, PREFIX, RUN, STACK, Marks, Observed, State
+from reconciler.core.observed import ADDRESS, DIGEST, FORGET, KEY, ON_REMOVE, PREFIX, RUN, STACK, Marks, Observed, State
 from reconciler.core.operation import Operation
 from reconciler.providers.http import Response
 from reconciler.providers.response import integer, text
@@ -91,7 +91,8 @@ def observed(alert: Alert, provider: str, stack: str, kind: str) -> Observed | N
     if address.type != kind:
         log.warning("%s: alert %s is marked with the address of something else: left alone", address, alert_id(alert))
         return None
-    marks = Marks(stack, address, annotations.get(DIGEST, ""), annotations.get(KEY, ""), annotations.get(RUN, ""))
+    digest, key, run = (annotations.get(name, "") for name in (DIGEST, KEY, RUN))
+    marks = Marks(stack, address, digest, key, run, forget=annotations.get(ON_REMOVE) == FORGET)
     return as_observed(alert, provider, marks)
 
 

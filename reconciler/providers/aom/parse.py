@@ -12,8 +12,10 @@ from reconciler.core.duration import MINUTE, SECOND, format_duration
 from reconciler.core.observed import (
     ADDRESS,
     DIGEST,
+    FORGET,
     KEY,
     OCCURRENCE,
+    ON_REMOVE,
     PREFIX,
     RUN,
     STACK,
@@ -172,6 +174,7 @@ def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed
         text(annotations.get(KEY, "")),
         text(annotations.get(RUN, "")),
         None if occurrence is None else text(occurrence),
+        annotations.get(ON_REMOVE) == FORGET,
     )
     rule = event.get("attach_rule")
     attributes: dict[str, object] = {

@@ -11,7 +11,15 @@ from reconciler.core.desired import Desired, Kind, Lifecycle, Severity
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
-from reconciler.core.observed import ADDRESS, DIGEST, KEY, OCCURRENCE, PREFIX, RUN, STACK, Marks, Observed
+from reconciler.core.observed import (
+    ADDRESS,
+    OCCURRENCE,
+    PREFIX,
+    STACK,
+    Marks,
+    Observed,
+    content_marks,
+)
 
 MANDATORY = ("event_name", "event_severity", "event_type", "resource_provider", "resource_type", "resource_id")
 """The metadata keys every alarm and event has."""
@@ -253,7 +261,7 @@ def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
 def _annotated(attributes: Mapping[str, object], marks: Marks) -> dict[str, object]:
     own = attributes["annotations"]
     assert isinstance(own, dict)
-    annotations: dict[str, object] = {**own, DIGEST: marks.digest, KEY: marks.key, RUN: marks.run}
+    annotations: dict[str, object] = {**own, **content_marks(marks)}
     if "starts_at" in attributes:
         annotations[FIXED_START] = attributes["starts_at"]
     return annotations

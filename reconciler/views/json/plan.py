@@ -63,6 +63,7 @@ def _counts(plan: Plan) -> Counts:
         "renew": counts.get(Action.RENEW, 0),
         "move": counts.get(Action.MOVE, 0),
         "clear": counts.get(Action.CLEAR, 0),
+        "forget": counts.get(Action.FORGET, 0),
         "record": counts.get(Action.RECORD, 0),
         "no-op": counts.get(Action.NO_OP, 0),
     }

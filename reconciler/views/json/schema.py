@@ -63,6 +63,7 @@ class Counts(TypedDict("Counts", {"no-op": int})):
     renew: int
     move: int
     clear: int
+    forget: int
     record: int
 
 

@@ -8,7 +8,7 @@ from html import escape as escape_html
 from reconciler.core.action import Action
 from reconciler.core.text import printable
 from reconciler.plan.plan import Change, Plan
-from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
+from reconciler.views.attribute import Attributes, Row, attributes, block, block_mark, is_block, value_text
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, fenced, target_items
 from reconciler.views.phrases.plan import DONE, as_declared, count, due
@@ -17,7 +17,7 @@ _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 """What colours a line in a block of the language ``diff``; other actions get ``!``."""
 
 
-def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> str:
+def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None, *, compact: bool = False) -> str:
     """The plan in at most ``limit`` characters; counts include what is left out. ``told`` replaces its summary."""
     head = [f"### Plan for {code(plan.stack)}", "", f"**{told or _summary(plan)}**", ""]
     head += target_items(plan.targets)
@@ -27,7 +27,7 @@ def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None) -> st
         head += [*diagnostic_items(plan.warnings), ""]
     providers = list(dict.fromkeys(change.provider for change in plan.pending))
     groups = [[change for change in plan.pending if change.provider == provider] for provider in providers]
-    rendered = [[_change(change) for change in group] for group in groups]
+    rendered = [[_change(change, compact=compact) for change in group] for group in groups]
     room = limit - sum(len(text) + 1 for text in head) - 200 * len(groups) - 50
     whole = list(head)
     for provider, group, blocks in zip(providers, groups, rendered, strict=True):
@@ -55,8 +55,8 @@ def _summary(plan: Plan) -> str:
     return f"{due(plan.counts)}{f' ({drift:,} of them drift)' if drift else ''}"
 
 
-def _change(change: Change) -> list[str]:
-    shown = attributes(change)
+def _change(change: Change, *, compact: bool) -> list[str]:
+    shown = Attributes(()) if compact else attributes(change)
     drift = " [drift]" if change.drift else ""
     order = " (push, then clear)" if change.pushes_first else ""
     lines = [
@@ -66,7 +66,7 @@ def _change(change: Change) -> list[str]:
     ]
     if shown.hidden:
         lines.append(f"      ({count(shown.hidden, 'unchanged attribute')} hidden)")
-    return [*lines, ""]
+    return lines if compact else [*lines, ""]
 
 
 def _rows(rows: Sequence[Row]) -> Iterator[str]:

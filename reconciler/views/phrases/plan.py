@@ -10,7 +10,10 @@ from reconciler.core.duration import format_instant, rough_duration
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Plan
 
-ORDER = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE, Action.CLEAR, Action.RECORD)
+ORDER = (
+    *(Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE),
+    *(Action.CLEAR, Action.FORGET, Action.RECORD),
+)
 """The order in which actions are counted."""
 
 DONE = {
@@ -20,6 +23,7 @@ DONE = {
     Action.RENEW: "renewed",
     Action.MOVE: "moved",
     Action.CLEAR: "cleared",
+    Action.FORGET: "forgotten",
     Action.RECORD: "recorded",
     Action.NO_OP: "left alone",
 }
@@ -30,6 +34,7 @@ MEANING = {
     Action.RENEW: "renew: push again before it expires",
     Action.MOVE: "move: go on firing under another address",
     Action.CLEAR: "clear",
+    Action.FORGET: "forget: leave firing, and manage no more",
     Action.RECORD: "record",
 }
 PUSH_FIRST = "replace: push, then clear"

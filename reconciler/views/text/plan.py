@@ -58,13 +58,13 @@ def _block(row: Row, indent: int) -> Iterator[Line]:
         yield line(" " * indent if shown else "", (shown, style), hang=indent + 2)
 
 
-def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True) -> Iterator[Line]:
+def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True, compact: bool = False) -> Iterator[Line]:
     """The whole plan; addresses that need nothing are only counted. ``told`` replaces its summary.
 
-    Unless ``full`` the instances of a for_each that change alike are shown as one.
+    Unless ``full`` the instances of a for_each that change alike are shown as one. ``compact`` leaves out attributes.
     """
     if plan.pending:
-        yield from changes_lines(plan, full=full)
+        yield from changes_lines(plan, full=full, compact=compact)
     yield from warning_lines(plan)
     yield from target_lines(plan.targets)
     yield line((told or summary(plan), Style.BOLD))
@@ -88,6 +88,7 @@ STYLES = {
     Action.REPLACE: Style.REPLACE,
     Action.RENEW: Style.CHANGE,
     Action.MOVE: Style.CHANGE,
+    Action.FORGET: Style.DIM,
     Action.CLEAR: Style.CLEAR,
     Action.RECORD: Style.RECORD,
     Action.NO_OP: Style.PLAIN,
@@ -100,13 +101,13 @@ ALIKE = 4
 _KEYS = 5
 
 
-def changes_lines(plan: Plan, *, full: bool = True) -> Iterator[Line]:
+def changes_lines(plan: Plan, *, full: bool = True, compact: bool = False) -> Iterator[Line]:
     """Every change, after what their signs mean; unless ``full``, of many that are alike the first and a count."""
     yield from _legend(plan)
+    yield from (BLANK,) if compact else ()
     for group in [[change] for change in plan.pending] if full else _groups(plan):
         for change in group if len(group) <= ALIKE else group[:1]:
-            yield BLANK
-            yield from _change_lines(change)
+            yield from (_head_line(change),) if compact else (BLANK, *_change_lines(change))
         if len(group) > ALIKE:
             yield more_line([change.address for change in group[1:]], _INDENT)
     yield BLANK
@@ -138,8 +139,16 @@ def _groups(plan: Plan) -> Iterable[list[Change]]:
 
 def _change_lines(change: Change) -> Iterator[Line]:
     """One change: its sign, address, what will be done and why, and the attributes concerned."""
+    yield _head_line(change)
+    shown = attributes(change)
+    yield from attribute_lines(shown.rows, _INDENT)
+    if shown.hidden:
+        yield line(" " * _INDENT, (f"({count(shown.hidden, 'unchanged attribute')} hidden)", Style.DIM))
+
+
+def _head_line(change: Change) -> Line:
     style = STYLES[change.action]
-    yield line(
+    return line(
         (f"{change.sign:>3} ", style),
         (printable(str(change.address)), Style.BOLD),
         (f" will be {DONE[change.action]}", style),
@@ -147,10 +156,6 @@ def _change_lines(change: Change) -> Iterator[Line]:
         ("  [drift]", Style.WARNING) if change.drift else "",
         hang=_INDENT,
     )
-    shown = attributes(change)
-    yield from attribute_lines(shown.rows, _INDENT)
-    if shown.hidden:
-        yield line(" " * _INDENT, (f"({count(shown.hidden, 'unchanged attribute')} hidden)", Style.DIM))
 
 
 def _legend(plan: Plan) -> Iterator[Line]:

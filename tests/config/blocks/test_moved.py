@@ -100,3 +100,36 @@ def test_what_is_still_declared_cannot_have_moved() -> None:
     each = 'resources: {siren: {new: {for_each: [a], severity: Info, host: "${each.key}"}}}\n'
     assert _told("[{from: 'siren.new[\"a\"]', to: siren.other}]", each)
     load(f"{HEAD}{each}moved: [{{from: 'siren.new[\"b\"]', to: 'siren.new[\"a\"]'}}]\n")
+
+
+def test_removed_addresses_are_read_and_are_part_of_what_a_configuration_means() -> None:
+    stack = load(f"{HEAD}{NEW}removed: [{{from: siren.gone}}, {{from: 'siren.new2[\"k\"]'}}]\n")
+    assert [str(address) for address in stack.removed] == ["siren.gone", 'siren.new2["k"]']
+    assert stack.digest != load(HEAD + NEW).digest
+
+
+@pytest.mark.parametrize(
+    ("removed", "expected"),
+    [
+        ("[{from: siren.new}]", "4:11 siren.new is removed, and is still declared"),
+        ("[{from: siren.a}, {from: siren.a}]", "4:28 siren.a is removed twice"),
+        ("[{from: sirn.a}]", '4:18 there is no resource type "sirn"'),
+        ("[{}]", '4:11 "from" is missing in removed'),
+    ],
+)
+def test_what_is_wrong_with_a_removed_block_is_told_at_its_place(removed: str, expected: str) -> None:
+    (problem,) = told(f"{HEAD}{NEW}removed: {removed}\n")
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("hots", 'lifecycle.ignore_changes: there is no attribute "hots" (did you mean "host"?)'),
+        ("labels", "lifecycle.ignore_changes: labels cannot be ignored as a whole (name one of its keys: labels.KEY)"),
+    ],
+)
+def test_an_ignored_attribute_must_be_one(path: str, problem: str) -> None:
+    resource = f"{{severity: Info, host: h, lifecycle: {{ignore_changes: [{path}]}}}}"
+    (found,) = told(f"{HEAD}resources: {{siren: {{a: {resource}}}}}\n")
+    assert found.split(" ", 1)[1] == problem
