@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Position
 
 
@@ -93,3 +94,11 @@ class Moves:
 
 
 NO_MOVES = Moves()
+
+
+def earlier_events(desired: Iterable[Desired], moves: Moves) -> Iterator[Desired]:
+    """Events under the addresses they had before: a service without room for marks is asked for each."""
+    for item in desired if moves else ():
+        if item.kind is Kind.EVENT:
+            for source in moves.sources(item.address):
+                yield item._replace(address=source)

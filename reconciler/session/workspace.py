@@ -17,11 +17,11 @@ from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
-from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.ledger_url import scheme
+from reconciler.core.moves import earlier_events
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target
@@ -191,16 +191,9 @@ class Workspace:
         with gc_disabled():
             for key, provider in self.providers.items():
                 mine = [desired for desired in self.stack.desired if desired.provider == key]
-                found += self._ask(key, partial(provider.observe, self.stack.name, [*mine, *self._earlier(mine)]))
+                mine += earlier_events(list(mine), self.stack.moves)
+                found += self._ask(key, partial(provider.observe, self.stack.name, mine))
         return found
-
-    def _earlier(self, desired: Sequence[Desired]) -> Iterator[Desired]:
-        """Events under the addresses they had before: a service without room for marks is asked for each."""
-        moves = self.stack.moves
-        for item in desired if moves else ():
-            if item.kind is Kind.EVENT:
-                for source in moves.sources(item.address):
-                    yield item._replace(address=source)
 
     def observe_owner(self, owner: str) -> list[Observed]:
         """Every alarm that carries the marks of an owner, such as one of the stack's drills. Raises ServiceError."""
