@@ -41,7 +41,7 @@ def compacted(observed: Iterable[Observed], desired: Iterable[Desired]) -> Itera
         if wanted is None:
             yield found
             continue
-        stack, _, digest_, key, run, occurrence = found.marks
+        stack, _, digest_, key, run, occurrence, forget = found.marks
         same = digest_ == wanted.digest
         marks = Marks(
             texts.setdefault(stack, stack),
@@ -50,6 +50,7 @@ def compacted(observed: Iterable[Observed], desired: Iterable[Desired]) -> Itera
             key,
             texts.setdefault(run, run),
             occurrence,
+            forget,
         )
         if same and not is_altered(wanted, found):
             yield found._replace(marks=marks, identity=wanted.identity, attributes=wanted.attributes)
