@@ -24,7 +24,7 @@ from reconciler.config.yaml.source_map import Source
 from reconciler.core.duration import parse_duration
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.sqlite import memory_ledger
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Plan, Selection
 from reconciler.session.workspace import Workspace, open_workspace
 
 MEMORY = ":memory:"
@@ -94,7 +94,7 @@ class Stack:
 
     def plan(self, *, targets: Sequence[str] = ()) -> Plan:
         """Query the services, and say what ``apply`` would do. Changes nothing."""
-        return plan_stack(self._workspace, addresses(targets, "targets"))
+        return plan_stack(self._workspace, _selection(targets))
 
     def apply(
         self,
@@ -117,7 +117,7 @@ class Stack:
         request = _request("apply", force, verify, deadline)
         if plan is not None:
             return self._result(apply_saved(self._workspace, request, _Operator(self._stops), plan), request, plan)
-        found = apply_stack(self._workspace, request, _Operator(self._stops), addresses(targets, "targets"))
+        found = apply_stack(self._workspace, request, _Operator(self._stops), _selection(targets))
         return self._result(found, request)
 
     def destroy(
@@ -125,7 +125,7 @@ class Stack:
     ) -> Result:
         """Clear every alarm the stack owns."""
         request = _request("destroy", force, verify, deadline)
-        found = destroy_stack(self._workspace, request, _Operator(self._stops), addresses(targets, "targets"))
+        found = destroy_stack(self._workspace, request, _Operator(self._stops), _selection(targets))
         return self._result(found, request)
 
     def check(self, *names: str) -> Report:
@@ -223,3 +223,7 @@ def _opened(
 def _request(command: str, force: bool, verify: bool, deadline: str | None) -> Request:
     longest = DEADLINE if deadline is None else parse_duration(deadline)
     return Request(command, Options(verify=verify, deadline=longest), force)
+
+
+def _selection(targets: Sequence[str]) -> Selection:
+    return Selection(tuple(addresses(targets, "targets")))
