@@ -16,6 +16,7 @@ from tests.cli.run_cli import reconciler
 from tests.e2e.alertmanager_stack import Stack, down, quiet
 from tests.emulator.alertmanager.target import KINDS, Emulated, Target, target
 from tests.emulator.handle import Emulator
+from tests.servers.alertmanager import amtool
 from tests.servers.webhook import webhook_receiver
 
 
@@ -49,6 +50,17 @@ def test_a_declared_alert_fires_and_is_sent_once(one: Target, tmp_path: Path) ->
     assert stack.plan().endswith("No changes. 1 alarm is as declared.\n")
     assert stack.run("apply", "--auto-approve").code == 0
     assert stack.firing() == before
+
+
+def test_amtool_shows_the_alert_that_was_pushed(one: Target, tmp_path: Path) -> None:
+    stack = Stack(tmp_path, one).declare(Down=down(generator_url="https://example.com/rule"))
+    stack.apply("1 created")
+    query = ("alert", "query", "Down", f"reconciler_stack={stack.name}", "--output=json")
+    [alert] = json.loads(amtool(one.urls[0], *query))
+    assert (alert["labels"]["severity"], alert["annotations"]["summary"]) == ("critical", "it is down")
+    assert (alert["generatorURL"], alert["status"]["state"]) == ("https://example.com/rule", "active")
+    stack.declare().apply("1 cleared")
+    assert json.loads(amtool(one.urls[0], *query)) == []
 
 
 def test_another_annotation_is_an_update_of_the_same_firing(one: Target, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ DEATHS = [
     *(Death(Step.BEFORE_OUTCOME, count) for count in range(1, OPERATIONS)),
     *(Death(Step.AFTER_OUTCOME, count) for count in range(1, OPERATIONS - 1)),
 ]
-PEER_TIMEOUT_S = 1
+PEER_TIMEOUT_S = 3
 GROUP_INTERVAL = {1: "500ms", 2: "15s"}
 """In a cluster the peer that waits for the other looks at alerts as they were before it waited. If one is cleared in
 between it tells that it fires again: so the clears of this test come long before the next look.
