@@ -22,6 +22,8 @@ BY = {"user": "ada", "host": gethostname(), "pipeline": PIPELINE, "commit": "012
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stack that is applied in a pipeline."""
+    for name in ("GITHUB_TRIGGERING_ACTOR", "RECONCILER_USER", "RECONCILER_PIPELINE", "RECONCILER_COMMIT"):
+        monkeypatch.delenv(name, raising=False)
     for name, value in GITHUB.items():
         monkeypatch.setenv(name, value)
     return write(tmp_path / "stack", "one")
