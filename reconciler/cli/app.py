@@ -110,6 +110,7 @@ def command_line() -> Any:
     app = typer.Typer(
         name="reconciler",
         cls=Root,
+        add_completion=False,  # ``completion`` has scripts of ours
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
