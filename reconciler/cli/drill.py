@@ -207,7 +207,12 @@ def resume(
     live: LiveOption = False,
     port: PortOption = None,
     bind: BindOption = None,
+    listen: ListenOption = None,
     hostname: RunHostnameOption = None,
+    notify: NotifyOption = None,
+    notify_format: NotifyFormatOption = WebhookFormat.JSON,
+    notify_on: NotifyOnOption = None,
+    metrics: MetricsOption = None,
     yes: YesOption = False,
     lock_timeout: LockTimeoutOption = None,
     var: VarOption = None,
@@ -219,12 +224,19 @@ def resume(
     Settles what is open, executes the remaining steps, and clears.
     """
     terminal = Terminal.of(ctx)
-    with opened(terminal, path, var, var_file, data=False, lock_timeout=lock_timeout) as workspace:
-        store = run_store(workspace, terminal.redactor.hide_tree)
-        page = live_page(live, port, bind, hostname)
-        hooks = drill_hooks(terminal, command_lines(path, var, var_file), automatic=yes, page=page)
-        record = resume_drill(workspace, name, store, hooks)
-    return _show(terminal, record, format, command_lines(path, var, var_file))
+    page = live_page(live, port, bind, hostname)
+    hooks = drill_hooks(terminal, command_lines(path, var, var_file), automatic=yes, page=page)
+    with (
+        reporting(terminal, "drill", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
+        listening(terminal, listen, None if listen is None and live else hostname) as receiver,
+        opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
+    ):
+        reporter.opened(workspace)
+        record = resume_drill(workspace, name, run_store(workspace, terminal.redactor.hide_tree), hooks)
+        try:
+            return _show(terminal, record, format, command_lines(path, var, var_file))
+        finally:
+            reporter.drill(record)
 
 
 @app.command(epilog=examples("reconciler drill abort checkout_outage", "reconciler drill abort"))

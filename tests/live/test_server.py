@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from reconciler.config.stack import Inputs
 from reconciler.drill.context import OperatorHooks
 from reconciler.drill.record import DrillStatus, Record, StepState
 from reconciler.drill.run import start
 from reconciler.emulator.settings import Settings
 from reconciler.live.board import LiveBoard
 from reconciler.live.server import LivePage, serving_page
+from reconciler.session.workspace import open_workspace
 from reconciler.views.html.drill import record_html
 from tests.cli.run_cli import reconciler
 from tests.drill.harness import Rig, rig
@@ -201,3 +203,27 @@ def test_a_pause_of_a_run_with_a_page_is_answered_in_the_terminal_too(
     assert (done.code, [step["state"] for step in json.loads(done.out)["steps"]]) == (code, steps), done
     assert "Watch the drill at http://127.0.0.1:" in done.err
     assert "/#token=" in done.err
+
+
+def test_a_run_that_died_is_resumed_with_a_page_and_metrics(
+    start_emulator: Callable[[Settings], Emulator], tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        """Stands for the death of the process."""
+
+    def die(made: Record) -> None:
+        if made.steps[0].state is StepState.DONE:
+            raise Killed
+
+    play = Rig(start_emulator(Settings()), tmp_path, fresh=False)
+    play.write(steps="    steps: [{at: 0s, raise: aom_alarm.slow}, {at: 1s, note: The end}]\n")
+    with open_workspace(tmp_path, Inputs(), data=False) as workspace, pytest.raises(Killed):
+        start(workspace, play.read(workspace), play.archive, play.hands(watcher=die))
+    metrics = tmp_path / "metrics.prom"
+    options = ["--yes", "--live", "--metrics", metrics, "--format", "json"]
+    done = reconciler("drill", "resume", "outage", tmp_path, *options)
+    assert (done.code, len(json.loads(done.out)["deaths"]), play.active()) == (0, 1, []), done
+    assert "Watch the drill at http://127.0.0.1:" in done.err
+    text = metrics.read_text()
+    assert 'reconciler_drill_passed{drill="outage",stack="shop"} 1' in text
+    assert 'reconciler_drill_alarm_cleared_seconds{address="aom_alarm.slow",drill="outage",stack="shop"}' in text
