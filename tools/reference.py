@@ -26,7 +26,7 @@ SECTIONS = (
     ("Resources", "`resources: TYPE: NAME:`", ["resource_", "Lifecycle"]),
     ("Renaming", "`moved:`, a list; see [Renaming](renaming.md)", ["Moved"]),
     ("Leaving out", "`removed:`, a list; see [Leaving out](leaving-out.md)", ["Removed"]),
-    ("Guards", "`guards:`", ["Guards"]),
+    ("Guards", "`guards:`", ["Guards", "TypeGuards"]),
     ("Data", "`data: TYPE: NAME:`", ["data_", "Relation", "Sort", "Dimension", "Resource"]),
 )
 REST = ("Checks and drills", "`checks: NAME:` and `drills: NAME:`")

@@ -37,7 +37,7 @@ def config_digest(
             "stack": name,
             "desired": sorted(_facts(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},
-            "guards": dict(guards),
+            "guards": guards.model_dump(mode="json"),
             "sections": {section: node.value for section, node in sections.items()},
             "values": {
                 str(reference): scope.values[reference[0]].get(reference[1])

@@ -30,6 +30,7 @@ from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, Sta
 from reconciler.config.yaml.secret_lines import safe_lines
 from reconciler.config.yaml.source_map import Source, SourceMap, Value
 from reconciler.core.address import Address
+from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
 from reconciler.core.ledger_url import VARIABLE, secrets_of
@@ -86,7 +87,7 @@ def _load(
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
     ledger = inputs.ledger or inputs.environ.get(VARIABLE) or ledger_place(found, scope, diagnostics)
-    guards = _guards(found, scope, diagnostics)
+    guards = _guards(found, _resource_types(schemas), scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
     kept: set[Address] = set()
@@ -141,14 +142,19 @@ def _resource_types(schemas: Collection[ProviderSchema]) -> frozenset[str]:
     return frozenset(name for schema in schemas for name in schema.resource_types)
 
 
-def _guards(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> Guards:
+def _guards(sections: Sections, types: frozenset[str], scope: Scope, diagnostics: DiagnosticCollector) -> Guards:
     node = sections.named.get("guards")
     if node is not None:
         try:
             value = evaluate_compiled(
                 compile_value(node, GUARDS, scope, diagnostics), Context(scope.values), diagnostics
             )
-            return Guards.model_validate(value)
+            guards = Guards.model_validate(value)
+            for name in guards.types.keys() - types:
+                place = (node.child("types") or node).child(name) or node
+                hint = did_you_mean(name, types) or f"the resource types are {', '.join(sorted(types))}"
+                diagnostics.add(place.key_offset, f'there is no resource type "{name}"', hint)
+            return guards
         except ValidationError as error:
             report(error, node, Guards.model_fields, diagnostics, value=value, what="guards")
         except UnresolvedError:

@@ -31,6 +31,15 @@ Limit = Annotated[
 """A number of alarms or changes, or a percentage of the stack's alarms."""
 
 
+class TypeGuards(BaseModel):
+    """Limits on what a plan does with one resource type; a percentage is one of the stack's alarms of that type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    max_changes: Limit | None = Field(None, description="The most changes one plan may make.")
+    max_clears: Limit | None = Field(None, description="The most alarms one plan may clear (replaces included).")
+
+
 class Guards(BaseModel):
     """Limits on a plan; one that goes past them is refused without ``--force``, with the numbers.
 
@@ -50,6 +59,12 @@ class Guards(BaseModel):
     )
     severities: tuple[str, ...] | None = Field(None, description="The severities a plan may push.")
     projects: tuple[str, ...] | None = Field(None, description="The project ids a plan may touch.")
+    endpoints: tuple[str, ...] | None = Field(
+        None,
+        description="Where a plan may push and clear: URLs, regions, or `embedded`. Of several endpoints of a provider "
+        "each must be among them.",
+    )
+    types: dict[str, TypeGuards] = Field({}, description="Further limits, by resource type.")
 
 
 def allowed(limit: int | str, alarms: int) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind, severity_of
 from reconciler.core.diagnostic import Diagnostic, Severity
-from reconciler.core.guards import Guards, allowed
+from reconciler.core.guards import Guards, TypeGuards, allowed
 from reconciler.core.operation import Verb
+from reconciler.core.target import canonical_endpoint
 from reconciler.plan.plan import Change, Plan
 
 FEW = 9
@@ -28,7 +29,7 @@ def violations(
     ``projects`` maps the keys of providers to their project ids. ``declared`` is what the stack declares, also beside
     what the plan is limited to. ``destroy`` says that all alarms are meant to be cleared; no default forbids that.
     """
-    return tuple(_violations(plan, guards, projects, alarm_count(plan, declared), destroy))
+    return tuple(_violations(plan, guards, projects, declared, destroy))
 
 
 def alarm_count(plan: Plan, declared: Sequence[Desired]) -> int:
@@ -44,8 +45,9 @@ def _is_wanted(change: Change) -> bool:
 
 
 def _violations(
-    plan: Plan, guards: Guards, projects: Mapping[str, str], alarms: int, destroy: bool
+    plan: Plan, guards: Guards, projects: Mapping[str, str], declared: Sequence[Desired], destroy: bool
 ) -> Iterator[Diagnostic]:
+    alarms = alarm_count(plan, declared)
     changes = len(plan.pending)
     if guards.max_changes is not None and changes > allowed(guards.max_changes, alarms):
         told = f"the plan makes {_count(changes, 'change')}, and guards.max_changes allows"
@@ -61,6 +63,9 @@ def _violations(
             why = "alarms; more than half needs --force or guards.max_clears"
             hint = "if this is meant, say so with --force, or set guards.max_clears"
             yield _refused(f"the plan clears {lost:,} of the stack's {alarms:,} {why}", hint=hint)
+    for name, limits in guards.types.items():
+        yield from _type_violations(plan, name, limits, declared)
+    yield from _foreign_endpoints(plan, guards.endpoints)
     if guards.severities is None and guards.projects is None:
         return
     for change in plan.pending:
@@ -73,6 +78,32 @@ def _violations(
             if guards.projects is not None and project is not None and project not in guards.projects:
                 names = ", ".join(guards.projects) or "none"
                 yield _refused(f"{change.address} is in project {project}, and guards.projects allows {names}", change)
+
+
+def _type_violations(plan: Plan, name: str, limits: TypeGuards, declared: Sequence[Desired]) -> Iterator[Diagnostic]:
+    part = plan._replace(changes=tuple(change for change in plan.changes if change.address.type == name))
+    alarms = alarm_count(part, [item for item in declared if item.address.type == name])
+    done = {
+        "max_changes": (limits.max_changes, len(part.pending), "makes", "change"),
+        "max_clears": (limits.max_clears, sum(map(_clears, part.changes)), "clears", "alarm"),
+    }
+    for guard, (limit, number, verb, noun) in done.items():
+        if limit is not None and number > allowed(limit, alarms):
+            told = f"the plan {verb} {_count(number, noun)} of type {name}, and guards.types.{name}.{guard} allows"
+            yield _refused(f"{told} {_limit(limit, alarms, whole=f'alarms of type {name}')}")
+
+
+def _foreign_endpoints(plan: Plan, endpoints: Sequence[str] | None) -> Iterator[Diagnostic]:
+    """The providers that a plan would send something to, and that point where it may not."""
+    if endpoints is None:
+        return
+    permitted = {canonical_endpoint(text) for text in endpoints}
+    for key in dict.fromkeys(operation.provider for operation in plan.operations):
+        target = plan.targets.get(key)
+        for place in target.place.split(",") if target is not None else ():
+            if place not in permitted:
+                names = ", ".join(endpoints) or "none"
+                yield _refused(f"provider {key} points at {place}, and guards.endpoints allows {names}")
 
 
 def _clears(change: Change) -> int:
@@ -89,9 +120,11 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _limit(limit: int | str, alarms: int) -> str:
+def _limit(limit: int | str, alarms: int, whole: str | None = None) -> str:
     if isinstance(limit, int):
         return f"{limit:,}"
+    if whole is not None:
+        return f"{limit} of its {alarms:,} {whole}, which is {allowed(limit, alarms):,}"
     return f"{limit} of the stack's {_count(alarms, 'alarm')}, which is {allowed(limit, alarms):,}"
 
 

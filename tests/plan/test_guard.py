@@ -6,7 +6,9 @@ import pytest
 
 from reconciler.core.desired import Desired
 from reconciler.core.guards import Guards, allowed
+from reconciler.core.target import Target
 from reconciler.plan.guard import violations
+from tests.plan.fake_service import Service
 from tests.plan.test_planner import LATER, _settled, alarm, plan_of
 
 
@@ -78,3 +80,24 @@ def test_a_percentage_is_rounded_down(limit: int | str, alarms: int, expected: i
 def test_a_limit_is_a_whole_number_or_a_percentage(value: object) -> None:
     with pytest.raises(ValueError, match="such as 10%"):
         Guards.model_validate({"max_clears": value})
+
+
+def test_a_resource_type_has_limits_of_its_own() -> None:
+    limits = {"aom_alarm": {"max_clears": "20%", "max_changes": 2}}
+    assert refused(stack(10), stack(8), types=limits) == []
+    assert refused(stack(10), stack(7), types=limits) == [
+        "the plan makes 3 changes of type aom_alarm, and guards.types.aom_alarm.max_changes allows 2",
+        "the plan clears 3 alarms of type aom_alarm, and guards.types.aom_alarm.max_clears allows 20% of its 10 "
+        "alarms of type aom_alarm, which is 2",
+    ]
+    assert refused(stack(10), stack(7), types={"aom_event": {"max_changes": 0}}) == []
+
+
+def test_a_plan_sends_nothing_to_endpoints_that_are_not_allowed() -> None:
+    places = {"aom": Target("aom", "https://aom.example.com", "p1")}
+    plan = plan_of(stack(1), Service(), places=places)
+    assert violations(plan, Guards(endpoints=("https://AOM.example.com:443/", "embedded")), {}) == ()
+    (refusal,) = violations(plan, Guards(endpoints=("cn-north-4",)), {})
+    assert refusal.summary == ("provider aom points at https://aom.example.com, and guards.endpoints allows cn-north-4")
+    settled = plan_of(stack(1), _settled(*stack(1)), LATER, places=places)
+    assert violations(settled, Guards(endpoints=()), {}) == ()
