@@ -96,3 +96,13 @@ def test_twenty_stacks_at_once_share_one_ledger(emulator: Emulator, tmp_path: Pa
     listed = json.loads(reconciler("ledger", "list", url, "--format", "json").stdout)
     assert sorted(found["stack"] for found in listed["stacks"]) == sorted(place.name for place in places)
     assert {found["holder"] for found in listed["stacks"]} == {None}
+
+
+def test_applies_that_wait_for_the_lease_all_end_well(emulator: Emulator, tmp_path: Path, url: str) -> None:
+    declared = write(tmp_path / "declared", *NAMES, endpoint=emulator.url)
+    emulator.fault("push:delay=1s,nth=1")
+    waiting = ("--auto-approve", "--lock-timeout", "2m", "--ledger", url)
+    done = run_together(tmp_path, [("apply", place, *waiting) for place in machines(declared, 5)])
+    assert [(each.code, each.err) for each in done if each.code] == []
+    assert sum("Apply complete" in each.out for each in done) == 1
+    assert len(emulator.requests("push")) == 1
