@@ -221,3 +221,59 @@ BCM_ANSWERS: Mapping[str, Answer] = {
     "a success that is a text": says({"success": "true", "result": {"alarms": []}}),
     "a total that is none": says(bcm_page(bcm_alarm(), total=[1])),
 }
+
+
+def am_alert(**changes: Any) -> dict[str, Any]:
+    """An alert as Alertmanager's API shows it, with the marks of the stack; labels and annotations are merged."""
+    labels = {
+        "alertname": "hot",
+        "severity": "critical",
+        "reconciler_stack": "hostile",
+        "reconciler_address": "alertmanager_alert.hot",
+        **changes.pop("labels", {}),
+    }
+    annotations = {"reconciler_digest": "d", "reconciler_key": "k", **changes.pop("annotations", {})}
+    fixed = {
+        "fingerprint": "f1",
+        "startsAt": "2026-11-01T12:00:00.000Z",
+        "updatedAt": "2026-11-01T12:00:00.000Z",
+        "endsAt": "2036-11-01T12:00:00.000Z",
+        "receivers": [{"name": "oncall"}],
+        "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
+        "generatorURL": "",
+    }
+    return {**fixed, "labels": labels, "annotations": annotations, **changes}
+
+
+AM_ANSWERS: Mapping[str, Answer] = {
+    **{name: ANSWERS[name] for name in ("nothing", "null", "a text", "half of the JSON", "deep JSON", "too short")},
+    **{f"{name} in an error": ANSWERS[f"{name} in an error"] for name in ODD_TEXT},
+    **{
+        f"{name} in an alert": says([am_alert(labels={"job": text}, annotations={"summary": text}, fingerprint=text)])
+        for name, text in ODD_TEXT.items()
+    },
+    **{
+        f"{name} in a key": says([am_alert(labels={text: "v"}, annotations={text: "v"})])
+        for name, text in ODD_TEXT.items()
+    },
+    **{
+        f"{name} in the marks": says(
+            [
+                am_alert(
+                    labels={"reconciler_address": f"alertmanager_alert.hot[{json.dumps(text)}]"},
+                    annotations={"reconciler_digest": text, "reconciler_key": text},
+                )
+            ]
+        )
+        for name, text in ODD_TEXT.items()
+    },
+    "everything that was sent": _echo,
+    "alerts that are no objects": says([1, None, "x", []]),
+    "labels that are a list": says([am_alert() | {"labels": [1]}]),
+    "times that are none": says([am_alert(startsAt="soon", endsAt=7, updatedAt=None)]),
+    "times beyond all years": says([am_alert(startsAt="9999-12-31T23:59:59.999Z", endsAt="9999-12-31T23:59:59.999Z")]),
+    "an address of another type": says([am_alert(labels={"reconciler_address": "aom_event.hot"})]),
+    "a thousand alerts at one address": says(
+        [am_alert(fingerprint=f"f{n}", labels={"n": str(n)}) for n in range(1000)]
+    ),
+}

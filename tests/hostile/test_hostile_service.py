@@ -20,7 +20,7 @@ from reconciler.core.retry import RetryPolicy, poll_intervals
 from reconciler.drill import cleanup, executor
 from reconciler.providers import retry
 from tests.cli.run_cli import reconciler
-from tests.hostile.service import ANSWERS, BCM_ANSWERS, CES_ANSWERS, Answer
+from tests.hostile.service import AM_ANSWERS, ANSWERS, BCM_ANSWERS, CES_ANSWERS, Answer
 from tests.providers.service import Asked
 
 TOKEN = "s3cr3t+t0ken/wi'th=signs&more"  # noqa: S105 - made up
@@ -79,6 +79,24 @@ data:
     now: {alarm_type: ALARM_TYPE_CLOUD}
 checks:
   none: {data: bcm_alarms.now, expect: {count: 0}}
+"""
+AM_STACK = """\
+stack: hostile
+guards: {max_changes: 100000, max_clears: 100000}
+providers:
+  alertmanager:
+    endpoints: ["%s"]
+    auth: {bearer: "%s"}
+    request_timeout: 1s
+    visible_within: 5ms
+resources:
+  alertmanager_alert:
+    hot: {labels: {severity: critical}, timeout: 30m}
+data:
+  alertmanager_alerts:
+    now: {}
+checks:
+  none: {data: alertmanager_alerts.now, expect: {count: 0}}
 """
 FORMATS = ("text", "markdown", "json")
 Command = tuple[str, ...]
@@ -210,6 +228,11 @@ def test_no_answer_of_aom_breaks_or_deceives_a_command(name: str, server: Hostil
 @pytest.mark.parametrize("name", CES_ANSWERS)
 def test_no_answer_of_ces_breaks_or_deceives_a_command(name: str, server: Hostile, tmp_path: Path) -> None:
     meet(server, CES_ANSWERS[name], CES_STACK, tmp_path, CES_COMMANDS)
+
+
+@pytest.mark.parametrize("name", AM_ANSWERS)
+def test_no_answer_of_alertmanager_breaks_or_deceives_a_command(name: str, server: Hostile, tmp_path: Path) -> None:
+    meet(server, AM_ANSWERS[name], AM_STACK, tmp_path, (*CES_COMMANDS, *in_every_format("destroy", "--auto-approve")))
 
 
 @pytest.mark.parametrize("name", BCM_ANSWERS)
