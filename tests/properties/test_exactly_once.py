@@ -273,7 +273,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         verify=st.booleans(),
     )
     def apply_while_the_clock_is_set(self, at: int, desired: list[Desired], step: int, by: int, verify: bool) -> None:
-        """The wall clock is set during a run, and put right after it."""
+        """The wall clock is set during a run, and put right after it.
+
+        Not before it has planned: a service may hide an alarm that begins in the future until then.
+        """
         place = self._declare(at, desired)
         place.rig.options = replace(place.rig.options, verify=verify)
         waited = self.clock.waited
@@ -281,7 +284,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         def step_clock() -> None:
             self.clock.skew = by
 
-        self.fuse = Fuse(step, ("begin", "send", "begin_attempts", "record_outcomes", "confirm", "end"), step_clock)
+        self.fuse = Fuse(step, ("begin", "send", "begin_attempts", "end"), step_clock)
         self._try(place)
         self.fuse, self.clock.skew = Fuse(), 0
         assert self.clock.waited - waited < 10 * MINUTE
