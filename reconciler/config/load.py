@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from reconciler.config.blocks.data import declare_data, results
 from reconciler.config.blocks.head import ledger_place, stack_name
 from reconciler.config.blocks.locals import define_locals
-from reconciler.config.blocks.moved import read_moves
+from reconciler.config.blocks.moved import read_moves, read_removed
 from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
@@ -110,8 +110,6 @@ def _load(
         moves = read_moves(found, _resource_types(schemas), desired, diagnostics)
     removed: tuple[Address, ...] = ()
     if "removed" in found.lists:
-        from reconciler.config.blocks.moved import read_removed
-
         removed = read_removed(found, _resource_types(schemas), desired, diagnostics)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
