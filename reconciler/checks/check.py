@@ -146,7 +146,7 @@ class Check:
         """What it looks at, in a few words."""
         if self.canary is not None:
             return f"canary through {self.canary.provider}"
-        assert self.query is not None
+        assert self.query is not None  # noqa: S101 - narrows a type
         spans = [f"within {format_duration(self.within)}"] if self.within else []
         spans += [f"for {format_duration(self.spec.hold)}"] if self.spec.hold else []
         return " ".join([self.query.label, *spans])
@@ -248,8 +248,8 @@ def _read(
     if spec.canary is not None:
         canary = _canary(name, spec.canary, node.child("canary") or node, stack, types, problems)
         return None if canary is None else Check(name, spec, canary=canary, position=position, receiver=receiver)
-    assert spec.data is not None
-    assert spec.expect is not None
+    assert spec.data is not None  # noqa: S101 - narrows a type
+    assert spec.expect is not None  # noqa: S101 - narrows a type
     query = stack.data.get(spec.data)
     if query is None:
         hint = did_you_mean(spec.data, stack.data) or "it names a query under data as TYPE.NAME"

@@ -108,8 +108,8 @@ class _Runner:
         began = self._clock.now()
         self._progress.started(check.name, check.about)
         query, expected = check.query, check.spec.expect
-        assert query is not None
-        assert expected is not None
+        assert query is not None  # noqa: S101 - narrows a type
+        assert expected is not None  # noqa: S101 - narrows a type
         fields = query.source.fields
         details = expected.details(fields)
         last = Evaluation(False, "interrupted before the first query")
@@ -141,7 +141,7 @@ class _Runner:
 
     def _delivered(self, check: Check, expected: Delivered, items: Sequence[Item]) -> tuple[Evaluation, ProbeResult]:
         """Whether a notification arrived for each item, besides all else that is expected."""
-        assert check.receiver is not None
+        assert check.receiver is not None  # noqa: S101 - narrows a type
         try:
             found = evaluate_items(items, expected, partial(self._receivers, check.receiver))
         except ServiceError as error:
@@ -168,12 +168,12 @@ class _Runner:
 
     def _run_canary(self, check: Check, canaries: CanarySession) -> CheckResult:
         began = self._clock.now()
-        assert check.canary is not None
+        assert check.canary is not None  # noqa: S101 - narrows a type
         if self._stop.is_set():
             return self._ended(check, began, CheckOutcome(CheckStatus.INTERRUPTED, "interrupted before it was pushed"))
         proof = None
         if check.delivered is not None:
-            assert check.receiver is not None
+            assert check.receiver is not None  # noqa: S101 - narrows a type
             ask = partial(self._receivers, check.receiver)
             try:
                 with suppress(ServiceError):  # one that is out of reach now may be back when it matters

@@ -240,7 +240,7 @@ class RunReporter:
         from reconciler.views.metrics import merged
 
         path = self._outlets.metrics
-        assert path is not None
+        assert path is not None  # noqa: S101 - narrows a type
         try:
             before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
             write_text(path, self._terminal.redactor.hide(merged(before, samples)), mode=0o644)

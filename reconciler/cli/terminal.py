@@ -183,7 +183,7 @@ class Terminal:
     def repaint(self, lines: Iterable[Line]) -> None:
         """Replace what the screen shows, as far as its height allows."""
         painter = self._painter(self.stdout)
-        assert painter is not None
+        assert painter is not None  # noqa: S101 - narrows a type
         shown = "".join(painter.paint(self._redacted(line)) for line in lines)
         self._write(self.stdout, f"\x1b[H\x1b[2J{painter.fitted(shown)}")
 

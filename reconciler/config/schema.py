@@ -130,7 +130,7 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         for name, field in _properties(found).items():
             if isinstance(field, dict) and SAME_AS in field:
                 same = top[str(field[SAME_AS])]
-                assert isinstance(same, dict)
+                assert isinstance(same, dict)  # noqa: S101 - narrows a type
                 found["properties"] = {**_properties(found), name: {**same, "description": field["description"]}}
     result["$defs"] = _reachable(result, definitions)
     return result
@@ -205,7 +205,7 @@ def _resource(common: Schema, fields: Schema, kind: Kind) -> Schema:
 
 def _properties(schema: Schema) -> dict[str, object]:
     found = schema.get("properties", {})
-    assert isinstance(found, dict)
+    assert isinstance(found, dict)  # noqa: S101 - narrows a type
     return found
 
 
@@ -234,7 +234,7 @@ def _or_expression(schema: Schema) -> Schema:
     if _takes_any_text(rest):
         return changed
     choices = rest["anyOf"] if set(rest) == {"anyOf"} else [rest]
-    assert isinstance(choices, list)
+    assert isinstance(choices, list)  # noqa: S101 - narrows a type
     return {**notes, "anyOf": [*choices, _OR_EXPRESSION]}
 
 

@@ -84,7 +84,7 @@ class StopConditions:
     def check(self) -> None:
         """Raise OverError where the drill is over."""
         record = self._journal.record
-        assert record.started_at is not None
+        assert record.started_at is not None  # noqa: S101 - narrows a type
         if self._stop.is_set():
             raise DrillStopped(DrillStatus.INTERRUPTED, "interrupted")
         if self._aborted():

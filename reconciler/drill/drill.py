@@ -98,7 +98,7 @@ class Drill:
 def to_raise(desired: Desired, left: int) -> Desired:
     """An alarm that the service ends by itself no later than ``left`` ms from now, with its grace."""
     timeout = desired.attributes[TIMEOUT]
-    assert isinstance(timeout, int)
+    assert isinstance(timeout, int)  # noqa: S101 - narrows a type
     return with_timeout(desired, min(timeout, left + GRACE))
 
 
@@ -113,7 +113,7 @@ def with_timeout(desired: Desired, timeout: int) -> Desired:
 
 def to_record(desired: Desired, run: str, step: str) -> Desired:
     """An event that is recorded once for each run and step."""
-    assert desired.kind is Kind.EVENT
+    assert desired.kind is Kind.EVENT  # noqa: S101 - no other kind comes here
     return desired._replace(occurrence=f"{run}/{step}")
 
 

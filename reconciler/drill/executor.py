@@ -85,7 +85,7 @@ class StepExecutor:
 
     def _raise(self, step: Step) -> str:
         record = self._journal.record
-        assert record.started_at is not None
+        assert record.started_at is not None  # noqa: S101 - narrows a type
         left = max(0, record.started_at + record.max_duration - self._clock.now())
         observed = self._observed()
         active = {found.marks.address: found for found in observed if found.state is State.ACTIVE}
@@ -214,7 +214,7 @@ class StepExecutor:
 
     def _emission(self, step: Step, change: Change, now: int) -> Emission:
         desired = change.desired
-        assert desired is not None
+        assert desired is not None  # noqa: S101 - narrows a type
         resource = next(one for one in self._drill.resources if one.desired.address == change.address)
         timeout = desired.attributes.get(TIMEOUT)
         return Emission(

@@ -55,7 +55,7 @@ def read_drill(stack: Stack, name: str, catalog: Collection[ProviderSchema], fin
         hint = did_you_mean(name, nodes) or listed
         raise DiagnosticError(Diagnostic(f'there is no drill "{name}"', hint=hint))
     drill = _Reader(stack, catalog, find, name, nodes[name]).read()
-    assert drill is not None
+    assert drill is not None  # noqa: S101 - narrows a type
     return drill
 
 

@@ -208,7 +208,7 @@ def _after_death(record: Record, owner: Owner, now: int) -> Record:
 def _shift_overdue(drill: Drill, journal: RunJournal, now: int) -> None:
     """Let the next step be due now where it is overdue, and those after it keep their distance."""
     record = journal.record
-    assert record.started_at is not None
+    assert record.started_at is not None  # noqa: S101 - narrows a type
     ended = {step.name: step.ended_at - record.started_at for step in record.steps if step.ended_at is not None}
     due = next_due(drill.timeline, ended, record.paused_for)
     late = 0 if due is None else now - record.started_at - due.offset

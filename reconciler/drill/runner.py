@@ -89,7 +89,7 @@ class DrillRunner:
 
     def _steps(self) -> tuple[DrillStatus, str]:
         record = self._journal.record
-        assert record.started_at is not None
+        assert record.started_at is not None  # noqa: S101 - narrows a type
         started_at = record.started_at
         while True:
             record = self._journal.record

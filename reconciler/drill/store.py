@@ -85,7 +85,7 @@ class RunStore:
     def save(self, record: Record) -> None:
         """Write a record durably: whole, or not at all."""
         document = self._redact(record.model_dump(mode="json", by_alias=True))
-        assert isinstance(document, dict)
+        assert isinstance(document, dict)  # noqa: S101 - narrows a type
         text = json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)
         self._documents.write(f"{record.run}.json", f"{text}\n")
 

@@ -84,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.exception_handler(HttpError)
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HttpError)
+        assert isinstance(error, HttpError)  # noqa: S101 - narrows a type
         return error.response
 
     @app.exception_handler(Exception)

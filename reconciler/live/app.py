@@ -73,7 +73,7 @@ def create_app(board: LiveBoard, *, token: str, hosts: Iterable[str]) -> ASGIApp
         return answer({"status": "aborting"})
 
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusedError)
+        assert isinstance(error, RefusedError)  # noqa: S101 - narrows a type
         return error.response
 
     routes = [

@@ -74,7 +74,7 @@ def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: 
     if change.action is Action.REPLACE:
         return change._replace(reason=f"moved from {source}; {change.reason}", moved_from=source)
     kept = change.refreshes or _match(desired, active, known.ledger.shown)
-    assert kept is not None
+    assert kept is not None  # noqa: S101 - narrows a type
     change = change._replace(
         action=Action.MOVE,
         reason=f"from {source}" if change.action is Action.NO_OP else f"from {source}; {change.reason}",

@@ -307,7 +307,7 @@ def adopt(plan: Plan, foreign: Iterable[UnmanagedAlarm], types: Mapping[str, Res
 
 def _adopted(change: Change, before: tuple[Observed, ...]) -> Change:
     desired = change.desired
-    assert desired is not None
+    assert desired is not None  # noqa: S101 - narrows a type
     return change._replace(
         action=Action.REPLACE,
         reason="fires without marks: a marked one takes its place",

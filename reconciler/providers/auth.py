@@ -98,7 +98,7 @@ class IamAuth(requests.auth.AuthBase):
         with self._lock:
             if self._token is None or self._token == refused or self._now() >= self._good_until:
                 self._fetch()
-            assert self._token is not None
+            assert self._token is not None  # noqa: S101 - narrows a type
             return self._token
 
     def _fetch(self) -> None:
@@ -272,7 +272,7 @@ def authentication(settings: HuaweiSettings, secrets: Redactor, context: Provide
         iam = _iam_client(settings, secrets, context, AkSkAuth(lambda: key, ""))
         keys = AgencyKeys(auth.agency, iam, secrets, context.now)
         return AkSkAuth(keys.current, settings.project_id, keys.close)
-    assert auth.iam is not None
+    assert auth.iam is not None  # noqa: S101 - narrows a type
     return IamAuth(auth.iam, _iam_client(settings, secrets, context, None), secrets, context.now)
 
 

@@ -91,7 +91,7 @@ def _is_webhook(value: Mapping[str, object]) -> bool:
 def _webhook(value: Mapping[str, object]) -> Payload:
     """Alertmanager's webhook payload, version 4."""
     alerts = value["alerts"]
-    assert isinstance(alerts, list)
+    assert isinstance(alerts, list)  # noqa: S101 - narrows a type
     receiver, truncated = _text(value.get("receiver")), value.get("truncatedAlerts")
     return Payload(
         tuple(_webhook_alert(alert) for alert in alerts),
@@ -105,7 +105,7 @@ def _webhook(value: Mapping[str, object]) -> Payload:
 
 def _webhook_alert(alert: dict[str, object]) -> Alert:
     labels, annotations = alert["labels"], alert.get("annotations")
-    assert isinstance(labels, dict)
+    assert isinstance(labels, dict)  # noqa: S101 - narrows a type
     found: dict[str, object] = {**annotations, **labels} if isinstance(annotations, dict) else labels
     marks = {name: _text(found.get(name)) for name in _MARKS}
     if marks[KEY] is None:

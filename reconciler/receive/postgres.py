@@ -101,7 +101,7 @@ class PostgresStore:
             alerts: list[sql.Row] = []
             for index in order:
                 row = cursor.fetchone()
-                assert row is not None
+                assert row is not None  # noqa: S101 - narrows a type
                 number, fresh[index] = row
                 if fresh[index]:
                     alerts += sql.alert_rows(number, batch[index].alerts)

@@ -110,7 +110,7 @@ class SqliteStore:
                 fresh.append(connection.execute(_REPEAT, row).rowcount == 0)
                 if fresh[-1]:
                     number = connection.execute(_ADD, row).lastrowid
-                    assert number is not None
+                    assert number is not None  # noqa: S101 - narrows a type
                     connection.executemany(_ADD_ALERT, sql.alert_rows(number, delivery.alerts))
         return fresh
 

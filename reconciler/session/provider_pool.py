@@ -85,7 +85,7 @@ class ProviderPool:
 
     def _type(self, config: ProviderConfig) -> ProviderType:
         kind = self._registry.get(config.type)
-        assert kind is not None, f"the loader let an unknown provider type pass: {config.type}"
+        assert kind is not None, f"the loader let an unknown provider type pass: {config.type}"  # noqa: S101 - narrows a type
         return kind
 
     def _open(self, config: ProviderConfig) -> Provider:

@@ -25,7 +25,7 @@ class Siren:
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
         from reconciler_siren.provider import SirenProvider
 
-        assert isinstance(settings, SirenSettings)
+        assert isinstance(settings, SirenSettings)  # noqa: S101 - narrows a type
         return SirenProvider(key, settings, context)
 
 

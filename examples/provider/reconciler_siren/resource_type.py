@@ -33,7 +33,7 @@ class SirenType:
         lifecycle: Lifecycle,
         position: Position | None,
     ) -> Desired:
-        assert isinstance(spec, SirenFields)
+        assert isinstance(spec, SirenFields)  # noqa: S101 - narrows a type
         identity = {"room": spec.room, "sound": spec.sound}
         attributes = {"loudness": spec.loudness}
         return Desired(

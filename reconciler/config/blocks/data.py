@@ -102,7 +102,7 @@ def _declare(
         value = evaluate_compiled(compile_value(node, DATA, scope, diagnostics), Context(scope.values), diagnostics)
     except UnresolvedError:
         return None
-    assert isinstance(value, dict)
+    assert isinstance(value, dict)  # noqa: S101 - narrows a type
     known = (*DataCommon.model_fields, *source.model.model_fields)
     filters = {key: item for key, item in value.items() if key not in DataCommon.model_fields}
     common: DataCommon | None = None

@@ -69,7 +69,7 @@ def configure_providers(
             value = evaluate_compiled(made, Context({**scope.values, "env": dict(scope.env)}), diagnostics)
         except UnresolvedError:
             continue
-        assert isinstance(value, dict)
+        assert isinstance(value, dict)  # noqa: S101 - narrows a type
         result.secrets |= set(_secrets(value))
         if _has_white_space(node, value, key, diagnostics):
             continue

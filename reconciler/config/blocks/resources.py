@@ -217,7 +217,7 @@ class _Expander(NamedTuple):
                 ):
                     continue
                 value = evaluate_compiled(body, evaluated, self.diagnostics, address if each is not None else None)
-                assert isinstance(value, dict)
+                assert isinstance(value, dict)  # noqa: S101 - narrows a type
                 made = self._instance(address, value)
             except UnresolvedError:
                 made = None
@@ -258,7 +258,7 @@ class _Expander(NamedTuple):
     def _check_written(self, node: Node) -> None:
         """Note what is wrong with the fields of a body that hold no expression, where those that do have no value."""
         written = node.value
-        assert isinstance(written, Map)
+        assert isinstance(written, Map)  # noqa: S101 - narrows a type
         unknown = {key for key, item in written.items() if "${" in key or templated(item)}
         fields = {key: item for key, item in written.items() if key not in COMMON_KEYS and key not in unknown}
         model = self.resource.type.model

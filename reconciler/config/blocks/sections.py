@@ -188,7 +188,7 @@ def included(
             diagnostics.add(item.offset, f'"{name}" is part of the stack already', "leave this include out")
             continue
         seen.add(path)
-        assert read is not None
+        assert read is not None  # noqa: S101 - narrows a type
         try:
             sources.append(read(path))
         except OSError as error:

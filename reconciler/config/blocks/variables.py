@@ -231,7 +231,7 @@ def _given(
 def _converted(given: _Given, wanted: VariableType | None) -> Value:
     """A text from outside as the type that is wanted; left as it is where it does not fit."""
     text = given.value
-    assert isinstance(text, str)
+    assert isinstance(text, str)  # noqa: S101 - narrows a type
     if wanted in (VariableType.NUMBER, VariableType.BOOL):
         value: Value = resolve(text.strip())
         return value if _fits(value, wanted) else text
@@ -301,7 +301,7 @@ def _read_files(inputs: Inputs, sections: Sections, names: list[str], diagnostic
 def _check_condition(name: str, node: Node, message: str, scope: Scope, diagnostics: DiagnosticCollector) -> None:
     condition = node.child("validation")
     condition = condition.child("condition") if condition is not None else None
-    assert condition is not None
+    assert condition is not None  # noqa: S101 - narrows a type
     try:
         made = compile_value(condition, CONDITION, scope, diagnostics)
         result = evaluate_compiled(made, Context(scope.values), diagnostics)

@@ -77,7 +77,7 @@ class Scope:
     def queries(self) -> Iterator[tuple[str, Collection[str]]]:
         """The types of data there are, each with its names; none is asked for."""
         for type_name, named in self.values["data"].items():
-            assert isinstance(named, dict)
+            assert isinstance(named, dict)  # noqa: S101 - narrows a type
             yield type_name, named.keys()
 
     def secret(self, references: frozenset[Reference]) -> Reference | None:

@@ -183,7 +183,7 @@ class _Reader:
             self._check_tag(event, "map")
             value = self._mapping(event, depth)
         else:
-            assert isinstance(event, SequenceStartEvent)
+            assert isinstance(event, SequenceStartEvent)  # noqa: S101 - narrows a type
             self._check_tag(event, "seq")
             value = self._sequence(event, depth)
         if event.anchor is not None:
@@ -226,7 +226,7 @@ class _Reader:
                 return None
             value = self._value(event, 0)
         else:
-            assert isinstance(event, _NODE_EVENTS)
+            assert isinstance(event, _NODE_EVENTS)  # noqa: S101 - narrows a type
             self._problem(event.start_mark.index, "a key must be text, not a mapping or a list")
             self._value(event, depth + 1)
             return None

@@ -101,7 +101,7 @@ class _Layout:
         open_before = list(self._blocks)
         start = self._enter(waiting, token)
         if not fresh:
-            assert last is not None
+            assert last is not None  # noqa: S101 - narrows a type
             self._write(_space(last, token, gap))
         if start is not None:
             above = self._blocks[-1].new + STEP if self._blocks else 0
@@ -214,7 +214,7 @@ class _Layout:
         """A literal or folded text; its lines keep their places relative to each other."""
         header, *lines = text.split("\n")
         found = _HEADER.match(header)
-        assert found is not None
+        assert found is not None  # noqa: S101 - narrows a type
         block = self._blocks[-1] if self._blocks else _Block(-1, -STEP, False)
         if found["indent"]:
             old = max(block.old, 0) + int(found["indent"])

@@ -120,7 +120,7 @@ class Peer:
             self._store.save(self.number, [self.alerts[posted.fingerprint] for posted in alerts])
 
     def _merge(self, alerts: list[Alert], now: int) -> None:
-        assert self.dispatcher is not None
+        assert self.dispatcher is not None  # noqa: S101 - narrows a type
         for posted in alerts:
             stored = self.alerts.get(posted.fingerprint)
             alert = stored.merged_with(posted, now) if stored is not None and stored.overlaps(posted) else posted
@@ -131,7 +131,7 @@ class Peer:
         """Take over what other processes have stored."""
         if self._store is None or not self._store.is_stale(self.number):
             return
-        assert self.dispatcher is not None
+        assert self.dispatcher is not None  # noqa: S101 - narrows a type
         stored = self._store.load(self.number)
         for key, alert in stored.items():
             if self.alerts.get(key) != alert:

@@ -45,7 +45,7 @@ class Group:
 
     def tick_after(self, time: int) -> int:
         """The first beat of the group interval after a time."""
-        assert self.flushed_at is not None
+        assert self.flushed_at is not None  # noqa: S101 - narrows a type
         interval = self.route.group_interval
         return self.flushed_at + (max(time - self.flushed_at, 0) // interval + 1) * interval
 

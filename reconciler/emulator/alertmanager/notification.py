@@ -71,7 +71,7 @@ class NotificationLog:
         if row is None:
             return None
         value = parse(row[0].encode())
-        assert isinstance(value, list)
+        assert isinstance(value, list)  # noqa: S101 - narrows a type
         at, firing, resolved = value
         return Entry(at, frozenset(firing), frozenset(resolved))
 

@@ -177,7 +177,7 @@ class _Api:
         now = self._cluster.now()
         suppression = self._suppression(peer, now)
         shows, receiver = self._alert_filter(request, suppression), _receiver_filter(request)
-        assert peer.dispatcher is not None
+        assert peer.dispatcher is not None  # noqa: S101 - narrows a type
         found: list[tuple[str, dict[str, str], list[Alert]]] = []
         receivers: dict[str, list[str]] = {}
         for group in peer.dispatcher.groups():

@@ -253,7 +253,7 @@ class SilenceStore:
 @lru_cache(maxsize=1_024)
 def _read(stored: str) -> Silence:
     value = parse(stored.encode())
-    assert isinstance(value, list)
+    assert isinstance(value, list)  # noqa: S101 - narrows a type
     identifier, matchers, starts_at, ends_at, updated_at, created_by, comment, annotations = value
     return Silence(
         identifier,

@@ -133,7 +133,7 @@ class NotificationLog:
         ``alarm`` is what a message shows: starts_at, ends_at (0 while it fires), metadata and annotations.
         """
         metadata = alarm["metadata"]
-        assert isinstance(metadata, dict)
+        assert isinstance(metadata, dict)  # noqa: S101 - narrows a type
         cleared = alarm["ends_at"] != 0
         for rule in rules:
             if not rule.applies_to(metadata) or (cleared and not rule.cleared):

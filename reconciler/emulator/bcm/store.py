@@ -278,5 +278,5 @@ class BcmStore:
 
 def _object(shown: str) -> dict[str, object]:
     value = parse(shown.encode())
-    assert isinstance(value, dict)
+    assert isinstance(value, dict)  # noqa: S101 - narrows a type
     return value

@@ -31,7 +31,7 @@ class Alertmanager(NamedTuple):
         from reconciler.providers.alertmanager.cluster import open_cluster
         from reconciler.providers.alertmanager.provider import AlertmanagerProvider
 
-        assert isinstance(settings, AlertmanagerSettings)
+        assert isinstance(settings, AlertmanagerSettings)  # noqa: S101 - narrows a type
         return AlertmanagerProvider(key, settings, open_cluster(key, settings, context), context.now)
 
 

@@ -161,6 +161,6 @@ def _auth(auth: AlertmanagerAuth | None) -> requests.auth.AuthBase | None:
         return None
     if auth.bearer is not None:
         return _BearerAuth(auth.bearer.get_secret_value())
-    assert auth.basic is not None
+    assert auth.basic is not None  # noqa: S101 - narrows a type
     password = auth.basic.password.get_secret_value()
     return requests.auth.HTTPBasicAuth(auth.basic.username.encode(), password.encode())

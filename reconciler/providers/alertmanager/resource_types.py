@@ -138,7 +138,7 @@ class AlertType(NamedTuple):
         lifecycle: Lifecycle,
         position: Position | None,
     ) -> Desired:
-        assert isinstance(spec, AlertFields)
+        assert isinstance(spec, AlertFields)  # noqa: S101 - narrows a type
         if occurrence is not None:
             raise ValueError("occurrence is for events: an alert is firing or not")
         if lifecycle.renew_before is not None and lifecycle.renew_before >= spec.timeout:
@@ -172,7 +172,7 @@ class AlertType(NamedTuple):
             )
         begins = fixed if isinstance(fixed, int) else starts_at
         timeout, own = attributes["timeout"], attributes["annotations"]
-        assert isinstance(timeout, int) and isinstance(own, dict)
+        assert isinstance(timeout, int) and isinstance(own, dict)  # noqa: S101 - narrows a type
         labels, told = marked(desired.identity, attributes, marks)
         annotations = {**own, **told, TIMEOUT: str(timeout)}
         if isinstance(fixed, int):
@@ -198,7 +198,7 @@ class AlertType(NamedTuple):
         With a beginning of its own it would be the same firing again, which the clear has ended.
         """
         timeout = desired.attributes["timeout"]
-        assert isinstance(timeout, int)
+        assert isinstance(timeout, int)  # noqa: S101 - narrows a type
         if desired.attributes.get("marks") != observed.attributes.get("marks"):
             return True
         is_fixed = "starts_at" in desired.attributes

@@ -147,7 +147,7 @@ class SilenceType(NamedTuple):
         lifecycle: Lifecycle,
         position: Position | None,
     ) -> Desired:
-        assert isinstance(spec, SilenceFields)
+        assert isinstance(spec, SilenceFields)  # noqa: S101 - narrows a type
         if occurrence is not None:
             raise ValueError("occurrence is for events: a silence is in place or not")
         is_rolling = spec.duration is not None and spec.starts_at is None
@@ -188,7 +188,7 @@ class SilenceType(NamedTuple):
         if isinstance(until, int):
             ends = until
         else:
-            assert isinstance(duration, int)
+            assert isinstance(duration, int)  # noqa: S101 - narrows a type
             ends = begins + duration
         told = {
             STACK: marks.stack,

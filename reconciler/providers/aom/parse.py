@@ -242,7 +242,7 @@ def active(event: Mapping[str, object], provider: str) -> Observed | None:
 def unmanaged_alarm(alarm: Item, provider: str) -> UnmanagedAlarm | None:
     """An item of ``aom_alarms`` as an unmanaged alarm; None if a stack owns it, if it has ended or has no id."""
     metadata, annotations, rule = alarm["metadata"], alarm["annotations"], alarm["attach_rule"]
-    assert isinstance(metadata, dict) and isinstance(annotations, dict) and isinstance(rule, dict)
+    assert isinstance(metadata, dict) and isinstance(annotations, dict) and isinstance(rule, dict)  # noqa: S101 - narrows a type
     id_, starts_at, timeout = alarm["id"], alarm["starts_at"], alarm["timeout"]
     if STACK in metadata or not alarm["active"] or not isinstance(id_, str) or not id_:
         return None

@@ -170,9 +170,9 @@ def _address_filter(addresses: Collection[Address]) -> Filter:
 def _sent(payload: str) -> tuple[Mapping[str, str], int]:
     """The metadata and the beginning in one of our own payloads."""
     item = decode(payload.encode())
-    assert isinstance(item, dict)
+    assert isinstance(item, dict)  # noqa: S101 - narrows a type
     metadata = item["metadata"]
-    assert isinstance(metadata, dict)
+    assert isinstance(metadata, dict)  # noqa: S101 - narrows a type
     return metadata, integer(item.get("starts_at")) or 0
 
 

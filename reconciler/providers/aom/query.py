@@ -124,7 +124,7 @@ def _page(answer: Response) -> tuple[list[Event], str]:
 def _require_complete(answer: Response, read: int, following: str, size: int) -> None:
     """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
     page = answer.json()
-    assert isinstance(page, dict)
+    assert isinstance(page, dict)  # noqa: S101 - narrows a type
     events, info = page.get("events"), page.get("page_info")
     told = integer(info.get("current_count")) if isinstance(info, dict) else None
     if "events" not in page or (events is None and told != 0):

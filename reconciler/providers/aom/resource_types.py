@@ -260,7 +260,7 @@ def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
 
 def _annotated(attributes: Mapping[str, object], marks: Marks) -> dict[str, object]:
     own = attributes["annotations"]
-    assert isinstance(own, dict)
+    assert isinstance(own, dict)  # noqa: S101 - narrows a type
     annotations: dict[str, object] = {**own, **content_marks(marks)}
     if "starts_at" in attributes:
         annotations[FIXED_START] = attributes["starts_at"]

@@ -78,7 +78,7 @@ class CesProvider:
         times = []
         for operation in operations:
             sent = decode(operation.payload.encode())
-            assert isinstance(sent, dict)
+            assert isinstance(sent, dict)  # noqa: S101 - narrows a type
             at = integer(sent.get("time")) or 0
             times.append(at)
             marks = Marks("", operation.address, operation.digest or "", "", "", operation.occurrence)

@@ -47,7 +47,7 @@ class Receiver:
                 raise ValueError("endpoint: listen needs a receiver: start it with --listen HOST:PORT")
             url, token = context.receiver
         else:
-            assert settings.auth is not None
+            assert settings.auth is not None  # noqa: S101 - narrows a type
             url, token = settings.endpoint, settings.auth.token.get_secret_value()
         check_ca_file(key, settings.ca_file)
         secrets = Redactor((token,))
