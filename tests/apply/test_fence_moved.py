@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -50,7 +51,7 @@ class Moving:
 
     def __init__(self, it: Rig, move: Callable[[Rig], None]) -> None:
         self._it, self._move, self._sent = it, move, count()
-        self.moved = False
+        self.moved = Event()
         self.begun: set[str] = set()
 
     def provider(self, provider: Provider) -> Provider:
@@ -61,12 +62,15 @@ class Moving:
 
     def _send(self, provider: Provider, operations: Sequence[Operation]) -> object:
         if next(self._sent) == 0:
-            self._move(self._it)
-            self.moved = True
+            try:
+                self._move(self._it)
+            finally:
+                self.moved.set()
+        self.moved.wait()  # requests beside it, else all might be sent before
         return provider.send(operations)
 
     def _begin(self, ledger: Ledger, holder: Holder, keys: Iterable[str], now: int) -> None:
-        before, told = not self.moved, list(keys)
+        before, told = not self.moved.is_set(), list(keys)
         ledger.begin_attempts(holder, told, now)
         if before:
             self.begun.update(told)
