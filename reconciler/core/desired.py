@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Position
-from reconciler.core.duration import Duration
+from reconciler.core.duration import Duration, format_duration
 
 SEVERITY_FIELDS = ("event_severity", "event_level", "severity")
 """What the services call the severity of an alarm (AOM), the level of an event (CES), the severity of an alert."""
@@ -52,6 +52,15 @@ class Lifecycle(BaseModel):
         description="Attributes that stay as the service shows them, whatever is declared, as plans name them: "
         "`timeout`, `annotations.message`, `event_severity`.",
     )
+
+
+def check_renewal(lifecycle: Lifecycle, field: str, span: int) -> None:
+    """Raise ValueError where an object that ends ``span`` ms after its push, as ``field`` says, is always renewed."""
+    if lifecycle.renew_before is not None and lifecycle.renew_before >= span:
+        raise ValueError(
+            f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than {field} "
+            f"({format_duration(span)}): it would be renewed all the time"
+        )
 
 
 DEFAULT_LIFECYCLE = Lifecycle.model_construct()

@@ -9,8 +9,8 @@ from threading import Event
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.poll import CheckStatus
-from reconciler.checks.result import CheckResult, Report
-from reconciler.checks.run import run_checks
+from reconciler.checks.result import Report
+from reconciler.checks.run import NullProgress, run_checks
 from reconciler.core.action import Action as PlanAction
 from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE, rough_duration
@@ -77,7 +77,7 @@ class StepExecutor:
             self._canaries,
             ObservingClock(self._clock, self._observer),
             self._stop,
-            _NullProgress(),
+            NullProgress(),
             self._context.receivers,
         )
         self._journal.checked(phase, report)
@@ -252,13 +252,3 @@ class StepExecutor:
 
     def _canaries(self) -> AbstractContextManager[CanarySession]:
         return nullcontext(self._context.canaries)
-
-
-class _NullProgress:
-    """Shows nothing: the results of checks go into the record."""
-
-    def started(self, name: str, about: str) -> None: ...
-
-    def polled(self, name: str, reason: str) -> None: ...
-
-    def ended(self, result: CheckResult) -> None: ...

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -167,6 +167,18 @@ class Auth(Strict):
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
 
 
+CA_FILE: Any = Field(None, min_length=1, description="A file of certificates to trust instead of the built-in ones.")
+
+
+def request_timeout(seconds: int) -> Any:
+    """The field of a request's time, with so many seconds by default."""
+    return Field(
+        seconds * SECOND,
+        description=f"How long one request may take, at most 1h; {seconds}s by default.",
+        json_schema_extra={"default": f"{seconds}s"},
+    )
+
+
 class ServiceSettings(Strict):
     """What every service is configured with."""
 
@@ -179,14 +191,8 @@ class ServiceSettings(Strict):
     auth: Strict = Field(description="How to prove who is calling.")
     parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
-    request_timeout: Wait = Field(
-        30 * SECOND,
-        description="How long one request may take, at most 1h; 30s by default.",
-        json_schema_extra={"default": "30s"},
-    )
-    ca_file: str | None = Field(
-        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
-    )
+    request_timeout: Wait = request_timeout(30)
+    ca_file: str | None = CA_FILE
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

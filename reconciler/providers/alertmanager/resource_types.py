@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.desired import Desired, Kind, Lifecycle, check_renewal
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration, format_instant
@@ -141,11 +141,7 @@ class AlertType(NamedTuple):
         assert isinstance(spec, AlertFields)  # noqa: S101 - narrows a type
         if occurrence is not None:
             raise ValueError("occurrence is for events: an alert is firing or not")
-        if lifecycle.renew_before is not None and lifecycle.renew_before >= spec.timeout:
-            raise ValueError(
-                f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than timeout "
-                f"({format_duration(spec.timeout)}): it would be renewed all the time"
-            )
+        check_renewal(lifecycle, "timeout", spec.timeout)
         identity = {ALERT_NAME: address.name, **spec.labels}
         attributes: dict[str, object] = {"annotations": spec.annotations, "timeout": spec.timeout}
         if spec.generator_url is not None:

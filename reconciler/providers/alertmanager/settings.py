@@ -9,7 +9,16 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validat
 
 from reconciler.core.duration import SECOND
 from reconciler.core.target import canonical_endpoint
-from reconciler.providers.settings import EMBEDDED, Credential, Secret, Strict, Wait, check_url
+from reconciler.providers.settings import (
+    CA_FILE,
+    EMBEDDED,
+    Credential,
+    Secret,
+    Strict,
+    Wait,
+    check_url,
+    request_timeout,
+)
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _RESERVED = frozenset({"authorization", "content-type", "content-length", "host", "user-agent", "accept"})
@@ -99,19 +108,13 @@ class AlertmanagerSettings(Strict):
     parallelism: int = Field(2, ge=1, le=16, description="The most requests running at once, at each instance.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")
     batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")
-    request_timeout: Wait = Field(
-        30 * SECOND,
-        description="How long one request may take, at most 1h; 30s by default.",
-        json_schema_extra={"default": "30s"},
-    )
+    request_timeout: Wait = request_timeout(30)
     visible_within: Wait = Field(
         2 * SECOND,
         description="How long an instance may take to show what was written, at most 1h; 2s by default.",
         json_schema_extra={"default": "2s"},
     )
-    ca_file: str | None = Field(
-        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
-    )
+    ca_file: str | None = CA_FILE
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
+from reconciler.core.desired import Desired, Kind, Lifecycle, check_renewal
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
@@ -154,11 +154,7 @@ class SilenceType(NamedTuple):
         if lifecycle.renew_before is not None:
             if not is_rolling:
                 raise ValueError("lifecycle.renew_before is for a duration without starts_at: its end is fixed")
-            if lifecycle.renew_before >= (spec.duration or 0):
-                raise ValueError(
-                    f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than duration "
-                    f"({format_duration(spec.duration or 0)}): it would be renewed all the time"
-                )
+            check_renewal(lifecycle, "duration", spec.duration or 0)
         identity = {"matchers": matchers_text([parse_matcher(text) for text in spec.matchers])}
         given = {"starts_at": spec.starts_at, "ends_at": spec.ends_at, "duration": spec.duration}
         if spec.duration is not None and spec.starts_at is not None:
@@ -209,7 +205,7 @@ class SilenceType(NamedTuple):
         }
         return canonical(item), ends - _MARGIN
 
-    def clear(self, observed: Observed, ends_at: int) -> str:  # noqa: ARG002  # the server ends it when it is told to
+    def clear(self, observed: Observed, ends_at: int) -> str:  # noqa: ARG002  # the server takes the instant of the request as its end
         return canonical({"id": observed.id})
 
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle, Severity
+from reconciler.core.desired import Desired, Kind, Lifecycle, Severity, check_renewal
 from reconciler.core.diagnostic import Position
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
@@ -204,7 +204,7 @@ class AomType(NamedTuple):
         attributes: dict[str, object] = {"annotations": spec.annotations, "attach_rule": spec.attach_rule}
         if isinstance(spec, AlarmFields):
             attributes["timeout"] = spec.timeout
-            _check_renewal(lifecycle, spec.timeout)
+            check_renewal(lifecycle, "timeout", spec.timeout)
         elif lifecycle.renew_before is not None:
             raise ValueError("lifecycle.renew_before is for alarms: an event does not expire")
         if spec.starts_at is not None:
@@ -273,11 +273,3 @@ def _check_mark(address: Address, occurrence: str | None) -> None:
         raise ValueError(f"its address has {len(str(address))} characters: the service takes {MAX_VALUE}")
     if occurrence is not None and not 1 <= len(occurrence) <= MAX_VALUE:
         raise ValueError(f"occurrence has {len(occurrence)} characters: the service takes 1 to {MAX_VALUE}")
-
-
-def _check_renewal(lifecycle: Lifecycle, timeout: int) -> None:
-    if lifecycle.renew_before is not None and lifecycle.renew_before >= timeout:
-        raise ValueError(
-            f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than timeout "
-            f"({format_duration(timeout)}): it would be renewed all the time"
-        )

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from reconciler.core.duration import HOUR, SECOND
-from reconciler.providers.settings import Credential, Lookback, Strict, Wait, check_url
+from reconciler.core.duration import HOUR
+from reconciler.providers.settings import CA_FILE, Credential, Lookback, Strict, Wait, check_url, request_timeout
 
 LISTEN = "listen"
 """The endpoint that stands for the receiver that ``--listen`` starts."""
@@ -49,14 +49,8 @@ class ReceiverSettings(Strict):
     )
     parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
-    request_timeout: Wait = Field(
-        10 * SECOND,
-        description="How long one request may take, at most 1h; 10s by default.",
-        json_schema_extra={"default": "10s"},
-    )
-    ca_file: str | None = Field(
-        None, min_length=1, description="A file of certificates to trust instead of the built-in ones."
-    )
+    request_timeout: Wait = request_timeout(10)
+    ca_file: str | None = CA_FILE
 
     @model_validator(mode="after")
     def _token(self) -> Self:
