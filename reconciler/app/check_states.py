@@ -1,4 +1,4 @@
-"""Check states: which checks fail now, kept over runs, so that only a change is told."""
+"""Check states: which checks fail now, kept over runs, so that only changes are reported."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def check_states(workspace: Workspace) -> CheckStates:
 
 
 def _read(text: str | bytes | None) -> dict[str, int]:
-    """What a document says; nothing if it is damaged, so that what fails is told once more."""
+    """What a document says; nothing if it is damaged, so that each failing check is reported once more."""
     try:
         document = json.loads(text or "{}")
         return {str(name): int(since) for name, since in document.get("failing", {}).items()}

@@ -42,7 +42,7 @@ class Trigger(StrEnum):
 
 
 FAILURES = tuple(trigger for trigger in Trigger if trigger is not Trigger.DONE)
-"""What is told unless something else is asked for."""
+"""The events that are sent by default."""
 
 
 class WebhookFormat(StrEnum):

@@ -232,7 +232,7 @@ class _CanaryRun:
                 proof.suppressed(why)
 
     def _suppressed(self, push: Operation) -> str | None:
-        """Why nobody is notified of the canary now, if the service says so, or could not be asked."""
+        """Why the service notifies nobody of the canary now, or why that is not known; None if it would notify."""
         if not isinstance(self._provider, TellsSuppression):
             return None
         try:

@@ -28,7 +28,7 @@ class Shell(StrEnum):
 
 
 FILES = ":files"
-"""What a script is told where a path completes."""
+"""The answer to a script where a path completes."""
 
 _SCRIPTS = {
     Shell.BASH: """\

@@ -1,4 +1,4 @@
-"""The heartbeat: rounds of checks at a steady pace, until it is told to stop."""
+"""The heartbeat: rounds of checks at a steady pace, until it is stopped."""
 
 from __future__ import annotations
 

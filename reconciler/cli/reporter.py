@@ -117,7 +117,7 @@ class RunReporter:
         self._states: CheckStates | None = None
 
     def opened(self, workspace: Workspace) -> None:
-        """Name the stack in what is told from now on."""
+        """Name the stack in what is reported from now on."""
         self._stack = workspace.stack.name
 
     def tell_changes(self, states: CheckStates) -> None:
@@ -171,7 +171,7 @@ class RunReporter:
     def checks(self, report: Report) -> None:
         """Tell how checks ended; with their states only which began to fail, and which passed again.
 
-        What no webhook took is told again the next time.
+        What no webhook accepted is sent again the next time.
         """
         if self._trace is not None:
             self._trace.checks(report)
@@ -263,7 +263,7 @@ class RunReporter:
 def reporting(
     terminal: Terminal, command: str, where: Path, outlets: Outlets, *, only_changes: bool = False
 ) -> Iterator[RunReporter]:
-    """The reporter of a command; an error that ends the command is told, and rises. Raises DiagnosticError."""
+    """The reporter of a command; an error that ends the command is reported, and rises. Raises DiagnosticError."""
     reporter = RunReporter(terminal, command, where, outlets, only_changes=only_changes)
     try:
         yield reporter

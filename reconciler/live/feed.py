@@ -16,7 +16,7 @@ TICK_S = 1.0
 PACE_S = 0.2
 """How long changes are gathered."""
 HEARTBEAT_S = 5.0
-"""How often a visitor is told the time; one that has gone is noticed then."""
+"""How often a visitor is sent the time; one that has gone is noticed then."""
 
 
 class Feed:

@@ -67,7 +67,7 @@ class Crash(BaseException):
 
 
 class Fragile:
-    """Passes every call on, and crashes before or after the one it is told to."""
+    """Passes every call on, and crashes before or after a chosen one."""
 
     def __init__(self, real: object, burn: Callable[[], None]) -> None:
         self._real, self._burn = real, burn

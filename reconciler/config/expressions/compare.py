@@ -63,7 +63,7 @@ def _charged(function: Callable[[Any, Any], object]) -> Callable[[object, object
 
 
 def ordered(items: Iterable[object]) -> list[object]:
-    """The items as a list, charged for being sorted or told apart, and for the keys that are made for it."""
+    """The items as a list, charged for being sorted or compared, and for the keys that are made for it."""
     made = items if isinstance(items, list) else list(each(items))
     total = weigh(made, 1)
     charge(total)
