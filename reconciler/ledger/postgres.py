@@ -67,10 +67,11 @@ _FENCES: Mapping[bool | None, LiteralString] = {
 
 _COLUMNS: LiteralString = "step, run, at, body, payloads, digest"
 
-# One row more, without a number, has the clock: also where there is nothing to read.
+# One row more, without a number, has the clock and the last number given: also where there is nothing to read.
 _READ: LiteralString = f"""
 SELECT number, stored_at, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number > %s
-UNION ALL SELECT NULL, {_NOW}, '', NULL, 0, '', NULL, NULL ORDER BY 1
+UNION ALL
+SELECT NULL, {_NOW}, '', NULL, COALESCE((SELECT last FROM {{stack}} WHERE stack = %s), 0), '', NULL, NULL ORDER BY 1
 """  # noqa: S608 - constants
 
 
@@ -121,10 +122,10 @@ class PostgresStore:
 
     def read(self, after: int) -> Reading:
         if not self._exists:
-            return Reading(self._link.now(), ())
-        found = self._rows(_READ, self._stack, after)
-        *rows, (_, now, *_) = found
-        return Reading(now, [Stored(number, at, Row(*row)) for number, at, *row in rows])
+            return Reading(self._link.now(), (), 0)
+        found = self._rows(_READ, self._stack, after, self._stack)
+        *rows, (_, now, _, _, last, *_) = found
+        return Reading(now, [Stored(number, at, Row(*row)) for number, at, *row in rows], last)
 
     def fetch(self, numbers: Collection[int]) -> Mapping[int, Row]:
         found = self._rows(

@@ -20,7 +20,7 @@ from reconciler.ledger.lease import BootTime, Present, boot_time, check_holder, 
 from reconciler.ledger.protocol import Entry, Holder, InFlight, LeaseHeldError, LedgerView, Run, RunState
 from reconciler.ledger.queries import ThinRowsError
 from reconciler.ledger.replica import Replica, end_row, run_row
-from reconciler.ledger.store import Claim, Fence, JournalStore, Lease, Stored
+from reconciler.ledger.store import Claim, Fence, JournalStore, Lease, Reading, Stored
 
 _ATTEMPTS = 30
 """How often rows are offered while others add theirs at the same time."""
@@ -275,6 +275,7 @@ class SharedLedger:
         with self._checked():
             reading = self._store.read(replica.last)
             self._ahead = reading.now - _wall_clock()
+            _check_complete(replica.last, reading)
             self._take_over(replica, reading.rows)
             return reading.rows
 
@@ -315,6 +316,16 @@ class SharedLedger:
 
     def _error(self, what: str, hint: str | None) -> DiagnosticError:
         return DiagnosticError(Diagnostic(f"the ledger {self._store.label} {what}", hint=hint))
+
+
+def _check_complete(after: int, reading: Reading) -> None:
+    """Raise ValueError where one of the rows that follow is missing: only those before a snapshot are ever removed."""
+    expected = after
+    for expected, (number, _, _) in enumerate(reading.rows, after + 1):
+        if number != expected:
+            raise ValueError(f"row {expected} of the journal is missing")
+    if expected < reading.last:
+        raise ValueError(f"row {expected + 1} of the journal is missing")
 
 
 def _wall_clock() -> int:

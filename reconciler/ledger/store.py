@@ -53,10 +53,11 @@ class Stored(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Rows in the order of their numbers, and the store's clock when they were read."""
+    """Rows in the order of their numbers, the store's clock when they were read, and the ``last`` number it gave."""
 
     now: int
     rows: Sequence[Stored]
+    last: int
 
 
 class Snapshot(NamedTuple):

@@ -1,4 +1,4 @@
-"""Damage: a shared ledger with altered rows is told as damaged or reads as it was written, and nothing else happens."""
+"""Damage: a shared ledger with altered rows is reported as damaged or reads as it was written."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.servers import postgres
 ALTERED = st.one_of(
     st.tuples(st.sampled_from(["step", "run", "body", "payloads", "digest"]), st.text("ab{}[]\"',:019 é", max_size=8)),
     st.tuples(st.just("at"), st.integers(-(2**62), 2**62)),
+    st.tuples(st.just("number"), st.integers(100, 10_000)),
+    st.just(("gone", 0)),
 )
 
 
@@ -40,14 +42,19 @@ def sound() -> str:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 3), altered=ALTERED)
-def test_a_row_that_was_altered_is_told_as_damaged(sound: str, place: int, altered: tuple[str, str | int]) -> None:
+def test_an_altered_or_missing_row_is_reported_as_damage(
+    sound: str, place: int, altered: tuple[str, str | int]
+) -> None:
     split = urlsplit(sound)
     journal = sql.Identifier(parse_qs(split.query)["schema"][0], "ledger_journal")
     with psycopg.connect(split._replace(query="").geturl(), autocommit=True) as server:
         kept = server.execute(sql.SQL("SELECT * FROM {} ORDER BY number").format(journal)).fetchall()
         number, (column, value) = kept[place % len(kept)][1], altered
         where = sql.SQL(" WHERE number = {}").format(number)
-        server.execute(sql.SQL("UPDATE {} SET {} = {}").format(journal, sql.Identifier(column), value) + where)
+        if column == "gone":
+            server.execute(sql.SQL("DELETE FROM {}").format(journal) + where)
+        else:
+            server.execute(sql.SQL("UPDATE {} SET {} = {}").format(journal, sql.Identifier(column), value) + where)
         try:
             same = server.execute(sql.SQL("SELECT * FROM {} ORDER BY number").format(journal)).fetchall() == kept
             for opening in (read_at, open_at):
