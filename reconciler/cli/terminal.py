@@ -48,9 +48,9 @@ def without_commands_json(text: str) -> str:
 COMMENT_LIMIT = 65_536
 """How many characters a comment on a pull request may have."""
 SUMMARY_LIMIT = 1024 * 1024
+"""How many bytes the summary of a job of GitHub Actions may have."""
 _AT_ONCE = 500
 """Lines that are made before they are written."""
-"""How many bytes the summary of a job of GitHub Actions may have."""
 
 _log = logging.getLogger(__name__)
 
@@ -136,10 +136,7 @@ class Terminal:
         In a job of GitHub Actions, what has Markdown also goes to the job's summary.
         """
         if format == Format.JSON and document is not None:
-            from reconciler.views.json.document import encode
-
-            text_ = encode(self.redactor.hide_tree(document()), ascii=not _holds_unicode(self.stdout))
-            self._write(self.stdout, without_commands_json(text_) if self._in_ci else text_, raw=True)
+            self._document(document())
         elif format == Format.MARKDOWN and markdown is not None:
             self._write(self.stdout, self._fitted(markdown(), COMMENT_LIMIT))
         else:
@@ -235,6 +232,14 @@ class Terminal:
         from reconciler.views.markdown.text import fitted
 
         return fitted(self.redactor.hide(text), limit)
+
+    def _document(self, document: Mapping[str, object]) -> None:
+        """Write a JSON document as it is made, some hundred pieces at a time."""
+        from reconciler.views.json.document import encode_parts
+
+        parts = encode_parts(document, self.redactor.hide_tree, ascii=not _holds_unicode(self.stdout))
+        while some := "".join(islice(parts, _AT_ONCE)):
+            self._write(self.stdout, without_commands_json(some) if self._in_ci else some, raw=True)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         """Write lines as they are made, some hundreds at a time."""

@@ -11,7 +11,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Difference, Plan
 from reconciler.views.json.diagnostic import diagnostic_member
-from reconciler.views.json.document import FORMAT_VERSION
+from reconciler.views.json.document import FORMAT_VERSION, LazyArray
 
 if TYPE_CHECKING:
     from reconciler.views.json.schema import (
@@ -44,7 +44,7 @@ def plan_members(plan: Plan) -> PlanMembers:
         "planned_at": format_instant(plan.planned_at),
         "send_by": format_instant(plan.send_by) if plan.send_by is not None else None,
         "counts": _counts(plan),
-        "changes": [_change(change) for change in plan.pending],
+        "changes": LazyArray(_change, plan.pending),
         "warnings": [diagnostic_member(warning) for warning in plan.warnings],
     }
 

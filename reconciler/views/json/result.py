@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import ServiceErrorDetail
-from reconciler.views.json.document import FORMAT_VERSION
+from reconciler.views.json.document import FORMAT_VERSION, LazyArray
 from reconciler.views.json.ledger import origin_member
 from reconciler.views.json.plan import plan_members
 from reconciler.views.phrases.result import (
@@ -37,7 +37,7 @@ def result_document(result: Result, again: str) -> ApplyOutput:
         "ended_at": format_instant(result.ended_at),
         "by": origin_member(result.origin),
         "cause": _error(result.cause) if result.cause is not None else None,
-        "remaining": [_remaining(item) for item in left],
+        "remaining": LazyArray(_remaining, left),
         "unconfirmed": list(dict.fromkeys(str(operation.address) for operation in unconfirmed(result))),
         "undecided": possible_duplicates(result),
         "continue_with": again if left else None,

@@ -6,6 +6,7 @@ Views import this module for type checking only, since pydantic would slow the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
@@ -127,7 +128,7 @@ class PlanMembers(TypedDict):
     planned_at: Instant
     send_by: Annotated[Instant | None, Field(description="The last instant at which all of it can be sent.")]
     counts: Counts
-    changes: Annotated[list[ChangeShape], Field(description="Those that do something.")]
+    changes: Annotated[Sequence[ChangeShape], Field(description="Those that do something.")]
     warnings: Annotated[list[DiagnosticShape], Field(description="What does not forbid applying it.")]
 
 
@@ -185,7 +186,7 @@ class ApplyOutput(TypedDict):
     ended_at: NotRequired[Instant]
     by: NotRequired[Annotated[OriginShape | None, Field(description="Null where there was nothing to send.")]]
     cause: NotRequired[Answer | None]
-    remaining: NotRequired[list[RemainingShape]]
+    remaining: NotRequired[Sequence[RemainingShape]]
     unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses the service did not show in time.")]]
     undecided: NotRequired[
         Annotated[

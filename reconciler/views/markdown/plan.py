@@ -27,13 +27,12 @@ def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None, *, co
         head += [*diagnostic_items(plan.warnings), ""]
     providers = list(dict.fromkeys(change.provider for change in plan.pending))
     groups = [[change for change in plan.pending if change.provider == provider] for provider in providers]
-    rendered = [[_change(change, compact=compact) for change in group] for group in groups]
     room = limit - sum(len(text) + 1 for text in head) - 200 * len(groups) - 50
     whole = list(head)
-    for provider, group, blocks in zip(providers, groups, rendered, strict=True):
+    for provider, group in zip(providers, groups, strict=True):
         lines: list[str] = []
         shown = 0
-        for changed in blocks:
+        for changed in (_change(change, compact=compact) for change in group):  # made as long as there is room
             size = sum(len(text) + 1 for text in changed)
             if size > room:
                 break
