@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,11 +25,23 @@ SLOW = ("benchmarks", "chaostoolkit", "docs", "e2e", "examples", "properties", "
 """Directories of tests that take long: ``make test-fast`` skips them."""
 
 
+LONGEST = ("properties", "e2e")
+"""Directories with the longest tests: they begin first, so that no worker is left alone with one at the end."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each core: half of the time, tests wait for servers."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 * cores
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(root).parts[0] in SLOW:
+    directories = {item: item.path.relative_to(root).parts[0] for item in items}
+    for item, directory in directories.items():
+        if directory in SLOW:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: LONGEST.index(directories[item]) if directories[item] in LONGEST else len(LONGEST))
 
 
 @pytest.fixture
