@@ -17,6 +17,7 @@ from reconciler.apply.options import Options, Progress
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.settle import Settlement
 from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Ledger, RunState
 from reconciler.plan.plan import ALL, Plan, Selection
@@ -93,6 +94,15 @@ def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan
     if moved:
         raise DiagnosticError(*moved)
     return _execute(workspace, request, operator, lambda ledger: _still_due(workspace, ledger, plan))
+
+
+def apply_exit_code(result: Result) -> ExitCode:
+    """What a script learns from a result."""
+    if result.ending is ApplyStatus.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if result.ending is ApplyStatus.COMPLETE and not result.remaining:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if result.may_have_sent else ExitCode.ERROR
 
 
 def _execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event
@@ -11,9 +11,11 @@ from reconciler.app.ledger import owner
 from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.check import Check, UnresolvedCheck, read_checks
+from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
 from reconciler.checks.run import Progress, run_checks
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.exit_code import ExitCode
 from reconciler.ledger.protocol import CHECK
 from reconciler.session.session import open_session
 from reconciler.session.workspace import Workspace
@@ -44,6 +46,15 @@ def run_stack_checks(
         workspace.deliveries,
     )
     return replace(report, targets=workspace.targets)
+
+
+def check_exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:
+    """What a script learns: a failed check outweighs one whose query failed."""
+    if counts.get(CheckStatus.INTERRUPTED):
+        return ExitCode.INTERRUPTED
+    if counts.get(CheckStatus.FAILED):
+        return ExitCode.CHECK_FAILED
+    return ExitCode.ERROR if counts.get(CheckStatus.UNKNOWN) else ExitCode.DONE
 
 
 def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check | UnresolvedCheck]:

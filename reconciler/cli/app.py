@@ -180,7 +180,8 @@ def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[N
 
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     """Tell what went wrong: on standard error, and as the answer where JSON or Markdown was asked for."""
-    from reconciler.cli.errors import failure, usage_error
+    from reconciler.app.failure import failure
+    from reconciler.cli.errors import usage_error
     from reconciler.core.diagnostic import DiagnosticError
 
     failed = usage_error(error) if isinstance(error, TyperException) else failure(error)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 from typing import Annotated
 
 import typer
 
-from reconciler.app.check import run_stack_checks
+from reconciler.app.check import check_exit_code, run_stack_checks
 from reconciler.app.check_states import check_states
 from reconciler.app.webhook import WebhookFormat
-from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
 from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
@@ -128,20 +126,11 @@ def check(
                 show(report)
             finally:
                 reporter.checks(report)
-            return exit_code(report.counts)
+            return check_exit_code(report.counts)
 
         if pause is None:
             return run_round()
         return run_rounds(terminal, run_round, reporter.error, pause, rounds, workspace.clock, stop)
-
-
-def exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:
-    """What a script learns: a failed check outweighs one whose query failed."""
-    if counts.get(CheckStatus.INTERRUPTED):
-        return ExitCode.INTERRUPTED
-    if counts.get(CheckStatus.FAILED):
-        return ExitCode.CHECK_FAILED
-    return ExitCode.ERROR if counts.get(CheckStatus.UNKNOWN) else ExitCode.DONE
 
 
 def _split(what: list[str]) -> tuple[Path, list[str]]:

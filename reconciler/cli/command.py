@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from enum import IntEnum
 
 import typer
+
+from reconciler.core.exit_code import ExitCode
+
+__all__ = ["ExitCode", "command_app", "examples", "now"]
 
 
 def examples(*commands: str) -> str:
@@ -22,25 +25,6 @@ def command_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-
-
-class ExitCode(IntEnum):
-    """The exit codes of every command; documented, and stable."""
-
-    DONE = 0
-    """Done, or nothing to do."""
-    ERROR = 1
-    """An error; nothing was applied."""
-    CHANGES = 2
-    """There are changes (only with ``--detailed-exitcode``)."""
-    CHECK_FAILED = 3
-    """A check failed."""
-    PARTIAL = 4
-    """Applied in part: some operations failed, or their outcome is unknown."""
-    LEASE_HELD = 5
-    """Another run holds the stack's lease."""
-    INTERRUPTED = 130
-    """Stopped by Ctrl-C or a termination signal."""
 
 
 def now() -> int:

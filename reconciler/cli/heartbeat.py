@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event
 
+from reconciler.app.failure import failure
 from reconciler.cli.command import ExitCode
-from reconciler.cli.errors import failure
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock

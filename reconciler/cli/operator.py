@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from threading import Event
 
-from reconciler.app.apply import FailedRun, NotRun
+from reconciler.app.apply import FailedRun, NotRun, apply_exit_code
+from reconciler.app.failure import failure
 from reconciler.apply.options import Progress
-from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement
 from reconciler.cli.command import ExitCode
-from reconciler.cli.errors import failure
 from reconciler.cli.plan_output import show_plan
 from reconciler.cli.progress import working
 from reconciler.cli.reporter import RunReporter
@@ -84,13 +84,13 @@ def show_result(
         finally:
             terminal.report(failure(result.error).diagnostics)
             reporter.result(result.result)
-        return exit_code(result.result)
+        return apply_exit_code(result.result)
     terminal.changed = result.may_have_sent
     try:
         _show(terminal, result, format)
     finally:
         reporter.result(result)
-    return exit_code(result)
+    return apply_exit_code(result)
 
 
 def _show(terminal: Terminal, result: Result, format: Format) -> None:
@@ -100,15 +100,6 @@ def _show(terminal: Terminal, result: Result, format: Format) -> None:
         document=lambda: result_document(result, terminal.command),
         markdown=lambda: result_markdown(result, terminal.command),
     )
-
-
-def exit_code(result: Result) -> ExitCode:
-    """What a script learns from a result."""
-    if result.ending is ApplyStatus.INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    if result.ending is ApplyStatus.COMPLETE and not result.remaining:
-        return ExitCode.DONE
-    return ExitCode.PARTIAL if result.may_have_sent else ExitCode.ERROR
 
 
 def _check_approvable(terminal: Terminal, format: Format) -> None:

@@ -210,7 +210,7 @@ class RunReporter:
         """Tell that the command ended with an error; with the states of checks unless it did so the last time too."""
         if not self._urls or (self._states is not None and self._states.has_error):
             return
-        from reconciler.cli.errors import failure
+        from reconciler.app.failure import failure
         from reconciler.views.notification import error_event
 
         event = error_event(failure(error).diagnostics, self._stack, self._command, now(), self._origin())

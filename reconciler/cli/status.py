@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.app.failure import failure
 from reconciler.app.status import stack_status
 from reconciler.cli.command import ExitCode, command_app, examples
-from reconciler.cli.errors import failure
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.reporter import MetricsOption, Outlets, RunReporter
 from reconciler.cli.signals import stop_on_signal

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from reconciler.app.check import check_exit_code
 from reconciler.checks.poll import CheckStatus
-from reconciler.cli.check import exit_code
 from reconciler.cli.command import ExitCode
 from reconciler.core.duration import SECOND
 from reconciler.emulator.settings import Settings
@@ -135,10 +135,10 @@ def test_a_missing_extra_is_told_with_how_to_get_it(run: Run, monkeypatch: pytes
 
 
 def test_a_failure_outweighs_what_could_not_be_asked_about() -> None:
-    assert exit_code({CheckStatus.FAILED: 1, CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.CHECK_FAILED
-    assert exit_code({CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.ERROR
-    assert exit_code({CheckStatus.PASSED: 5}) is ExitCode.DONE
-    assert exit_code({CheckStatus.FAILED: 1, CheckStatus.INTERRUPTED: 1}) is ExitCode.INTERRUPTED
+    assert check_exit_code({CheckStatus.FAILED: 1, CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.CHECK_FAILED
+    assert check_exit_code({CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.ERROR
+    assert check_exit_code({CheckStatus.PASSED: 5}) is ExitCode.DONE
+    assert check_exit_code({CheckStatus.FAILED: 1, CheckStatus.INTERRUPTED: 1}) is ExitCode.INTERRUPTED
 
 
 def test_names_choose_the_checks(run: Run, emulator: Emulator) -> None:
