@@ -135,7 +135,9 @@ def test_a_missing_extra_is_told_with_how_to_get_it(run: Run, monkeypatch: pytes
 
 
 def test_a_failure_outweighs_what_could_not_be_asked_about() -> None:
-    assert check_exit_code({CheckStatus.FAILED: 1, CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.CHECK_FAILED
+    assert (
+        check_exit_code({CheckStatus.FAILED: 1, CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.CHECK_FAILED
+    )
     assert check_exit_code({CheckStatus.UNKNOWN: 1, CheckStatus.PASSED: 5}) is ExitCode.ERROR
     assert check_exit_code({CheckStatus.PASSED: 5}) is ExitCode.DONE
     assert check_exit_code({CheckStatus.FAILED: 1, CheckStatus.INTERRUPTED: 1}) is ExitCode.INTERRUPTED

@@ -1,0 +1,48 @@
+"""Activities: what was last done with a stack, kept beside its ledger for the status of a fleet.
+
+The ledger itself records what was sent; plans, looks for drift and checks send nothing, and leave a document each.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.app.unit import Activity, UnitKind
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.drill.store import Documents, Files
+from reconciler.session.workspace import Workspace
+
+DIRECTORY = "activities"
+KINDS = (UnitKind.PLAN, UnitKind.DRIFT, UnitKind.CHECK)
+"""What leaves a document; an apply is in the ledger."""
+
+_activity = TypeAdapter(Activity)
+_log = logging.getLogger(__name__)
+
+
+def record_activity(workspace: Workspace, kind: UnitKind, activity: Activity) -> None:
+    """Keep what was just done. Whoever may only read the ledger leaves no record, and that is no error."""
+    try:
+        _documents(workspace).write(_name(workspace, kind), _activity.dump_json(activity).decode())
+    except (OSError, DiagnosticError) as error:
+        _log.info("the %s of %s is not recorded: %s", kind, workspace.stack.name, error)
+
+
+def last_activity(workspace: Workspace, kind: UnitKind) -> Activity | None:
+    """What was last done of a kind; None if that is not known, or its document is damaged. Raises DiagnosticError."""
+    try:
+        text = _documents(workspace).read(_name(workspace, kind))
+        return None if text is None else _activity.validate_json(text)
+    except (OSError, ValidationError):
+        return None
+
+
+def _documents(workspace: Workspace) -> Documents:
+    return workspace.drill_documents() or Files(Path(workspace.ledger_location.place) / DIRECTORY)
+
+
+def _name(workspace: Workspace, kind: UnitKind) -> str:
+    return f"{workspace.stack.name}.last-{kind}"

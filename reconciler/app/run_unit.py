@@ -1,0 +1,301 @@
+"""Running a unit of a fleet: in a worker process, on a Dask worker, or right here. No error leaves it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from reconciler.app.activity import KINDS, last_activity, record_activity
+from reconciler.app.apply import FailedRun, NotRun, Request, apply_exit_code, apply_saved, apply_stack
+from reconciler.app.check import check_exit_code, run_stack_checks
+from reconciler.app.failure import failure
+from reconciler.app.ledger import owner
+from reconciler.app.plan import inputs, plan_stack
+from reconciler.app.planfiles import load_plan, plan_file
+from reconciler.app.status import last_apply
+from reconciler.app.unit import MAX_CHANGES, Activity, Unit, UnitChange, UnitKind, UnitResult, UnitState
+from reconciler.apply.lease import LeaseWait
+from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
+from reconciler.apply.result import Result
+from reconciler.apply.settle import Settlement
+from reconciler.checks.poll import CheckStatus
+from reconciler.checks.run import NullProgress as NullCheckProgress
+from reconciler.config.stack import Inputs
+from reconciler.config.yaml.source_map import Source
+from reconciler.core.action import Action
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.exit_code import ExitCode
+from reconciler.core.files import write_text
+from reconciler.core.ledger_url import VARIABLE, secrets_of
+from reconciler.core.operation import Status
+from reconciler.core.text import Redactor
+from reconciler.ledger.protocol import Run, RunState
+from reconciler.plan.plan import Change, Plan, drift_only
+from reconciler.session.workspace import Workspace, open_workspace
+
+Listening = Callable[[Event], AbstractContextManager[None]]
+"""Called around each part of a unit that heeds the event: a request to stop sets it meanwhile."""
+
+_ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
+
+
+@contextmanager
+def never(_: Event) -> Iterator[None]:
+    """Listen to nobody: the unit cannot be asked to stop."""
+    yield
+
+
+def run_unit(unit: Unit, listening: Listening = never, environ: Mapping[str, str] = os.environ) -> UnitResult:
+    """Run a unit and say how it ended; an error of any kind is a result, too.
+
+    ``listening`` is entered around the parts that stop by themselves when their event is set. Elsewhere a request to
+    stop may raise KeyboardInterrupt, as Ctrl-C does: leases are released on the way, and the result says so.
+    """
+    began = _now()
+    redactor = Redactor()
+    try:
+        found = _run(unit, listening, environ, redactor)
+    except KeyboardInterrupt:
+        found = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - one stack must not end the others
+        failed = failure(error)
+        state = UnitState.LEASED if failed.exit_code is ExitCode.LEASE_HELD else UnitState.FAILED
+        found = UnitResult(unit, state, failed.exit_code, diagnostics=failed.diagnostics)
+    return _redacted(replace(found, started_at=began, ended_at=_now()), redactor)
+
+
+def _run(unit: Unit, listening: Listening, environ: Mapping[str, str], redactor: Redactor) -> UnitResult:
+    values = _inputs(unit, environ, redactor)
+    needs_data = unit.kind in (UnitKind.PLAN, UnitKind.APPLY, UnitKind.DRIFT)
+    with open_workspace(Path(unit.path), values, data=needs_data) as workspace:
+        for secret in workspace.stack.secrets:
+            redactor.add(secret)
+        workspace.lease_wait = LeaseWait(unit.lock_timeout)
+        found = _COMMANDS[unit.kind](unit, workspace, listening)
+        found = replace(found, stack=workspace.stack.name, diagnostics=(*workspace.stack.warnings, *found.diagnostics))
+        if unit.kind in KINDS:
+            by = str(owner().origin)
+            activity = Activity(workspace.clock.now(), by, found.state, found.counts, found.plan_id)
+            record_activity(workspace, unit.kind, activity)
+        return found
+
+
+def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
+    plan = plan_stack(workspace)
+    found = _planned(unit, plan)
+    if plan.problems:
+        return found
+    if unit.plan_file is not None:
+        write_text(Path(unit.plan_file), plan_file(plan))
+    refusals = () if unit.force else workspace.refusals(plan)
+    told = [refusal._replace(severity=Severity.WARNING) for refusal in refusals]
+    return replace(found, diagnostics=(*found.diagnostics, *told))
+
+
+def _drift(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
+    return _planned(unit, drift_only(plan_stack(workspace)))
+
+
+def _planned(unit: Unit, plan: Plan) -> UnitResult:
+    code = ExitCode.ERROR if plan.problems else ExitCode.CHANGES if plan.pending else ExitCode.DONE
+    return UnitResult(
+        unit,
+        UnitState.FAILED if plan.problems else UnitState.DONE,
+        code,
+        counts=_counts(plan.changes),
+        drift=sum(change.drift for change in plan.pending),
+        changes=_named(plan.pending),
+        diagnostics=(*plan.problems, *plan.warnings),
+        plan_id=plan.id,
+    )
+
+
+def _apply(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
+    options = Options(deadline=DEADLINE if unit.deadline is None else unit.deadline)
+    request = Request("apply", options, unit.force)
+    operator = _Operator(listening)
+    saved = None if unit.plan_file is None else load_plan(Path(unit.plan_file))
+    if saved is None:
+        result = apply_stack(workspace, request, operator)
+    else:
+        result = apply_saved(workspace, request, operator, saved)
+    if result is NotRun.INTERRUPTED:
+        return UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
+    if isinstance(result, NotRun):
+        found = UnitResult(unit, UnitState.DONE, ExitCode.DONE, plan_id=None if saved is None else saved.id)
+        return _repeated(found, workspace, lambda run: saved is not None and run.plan_id == saved.id)
+    if isinstance(result, FailedRun):
+        found = _applied(unit, result.result)
+        told = failure(result.error).diagnostics
+        return replace(found, state=UnitState.FAILED, diagnostics=(*told, *found.diagnostics))
+    found = _applied(unit, result)
+    if unit.since and not result.plan.pending:
+        return _repeated(found, workspace, lambda run: run.command == "apply" and run.started_at >= unit.since)
+    return found
+
+
+def _applied(unit: Unit, result: Result) -> UnitResult:
+    code = apply_exit_code(result)
+    state = UnitState.FAILED if code else UnitState.DONE
+    remaining = result.remaining
+    left = set(map(id, remaining))
+    done = [change for change in result.plan.changes if id(change) not in left]
+    return UnitResult(
+        unit,
+        UnitState.INTERRUPTED if code is ExitCode.INTERRUPTED else state,
+        code,
+        counts=_counts(done),
+        drift=sum(change.drift for change in result.plan.pending),
+        changes=_named([change for change in done if change.action is not Action.NO_OP]),
+        remaining=len(remaining),
+        diagnostics=(*_undone(result, remaining[:MAX_CHANGES]), *result.plan.warnings),
+        run=result.run or None,
+        plan_id=result.plan.id,
+    )
+
+
+def _repeated(found: UnitResult, workspace: Workspace, is_ours: Callable[[Run], bool]) -> UnitResult:
+    """What an earlier run of the same work did, as the ledger has it; the result as it is if there was none."""
+    with workspace.reading_ledger() as ledger:
+        run = next((run for run in ledger.runs() if is_ours(run) and run.state is RunState.DONE), None)
+        if run is None:
+            return found
+        done = [entry.operation for entry in ledger.entries(run.id) if entry.status is Status.DONE]
+    counts = Counter(operation.verb.value for operation in done)
+    return replace(found, counts=counts, run=run.id, plan_id=run.plan_id, repeated=True)
+
+
+def _check(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
+    stop = Event()
+    with listening(stop):
+        report = run_stack_checks(workspace, (), stop, NullCheckProgress())
+    code = check_exit_code(report.counts)
+    state = UnitState.FAILED if code else UnitState.DONE
+    bad = [found for found in report.results if found.status is not CheckStatus.PASSED]
+    return UnitResult(
+        unit,
+        UnitState.INTERRUPTED if code is ExitCode.INTERRUPTED else state,
+        code,
+        counts={status.value: number for status, number in report.counts.items()},
+        diagnostics=tuple(
+            Diagnostic(f"check {found.name}: {found.status}: {found.outcome.reason}", found.position) for found in bad
+        ),
+    )
+
+
+def _status(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
+    """What was last done with the stack, from its ledger; no service is queried."""
+    known = {kind: last_activity(workspace, kind) for kind in KINDS}
+    run = last_apply(workspace)
+    if run is not None and run.ended_at is not None:
+        state = UnitState.DONE if run.state is RunState.DONE else UnitState.FAILED
+        known[UnitKind.APPLY] = Activity(run.ended_at, str(run.origin) if run.origin else "", state, id=run.id)
+    holder = workspace.lease_holder()
+    return UnitResult(
+        unit,
+        UnitState.DONE,
+        ExitCode.DONE,
+        activities={kind: found for kind, found in known.items() if found is not None},
+        holder=None if holder is None else str(holder),
+    )
+
+
+_COMMANDS: Mapping[UnitKind, Callable[[Unit, Workspace, Listening], UnitResult]] = {
+    UnitKind.PLAN: _plan,
+    UnitKind.APPLY: _apply,
+    UnitKind.CHECK: _check,
+    UnitKind.DRIFT: _drift,
+    UnitKind.STATUS: _status,
+}
+
+
+class _Operator:
+    """Approves what the fleet was told to apply, and passes requests to stop on."""
+
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+
+    def settled(self, settlement: Settlement) -> None: ...
+
+    def review(self, plan: Plan) -> None: ...
+
+    def approve(self, plan: Plan) -> bool:  # noqa: ARG002 - whoever started the fleet has decided
+        return True
+
+    @contextmanager
+    def working(self, stop: Event) -> Iterator[Progress]:
+        with self._listening(stop):
+            yield NullProgress()
+
+
+def _inputs(unit: Unit, environ: Mapping[str, str], redactor: Redactor) -> Inputs:
+    ledger = _ledger(unit.ledger, environ)
+    for secret in secrets_of(ledger or environ.get(VARIABLE, "")):
+        redactor.add(secret)
+    found = inputs(environ, (), [Path(file) for file in unit.var_files], ledger)
+    texts = {name: value for name, value in unit.variables.items() if isinstance(value, str)}
+    others = {name: value for name, value in unit.variables.items() if name not in texts}
+    files = (*found.files, Source("variables", json.dumps(others).encode())) if others else found.files
+    return found._replace(variables=texts, files=files)
+
+
+def _ledger(text: str | None, environ: Mapping[str, str]) -> str | None:
+    """The place of the ledger with variables of the environment put in. Raises DiagnosticError if one is not set."""
+    if text is None:
+        return None
+    missing = [name for name in _ENV.findall(text) if not environ.get(name)]
+    if missing:
+        summary = f"ledger: the environment variable {missing[0]} is not set"
+        raise DiagnosticError(Diagnostic(summary, hint="set it where the workers of the fleet run"))
+    return _ENV.sub(lambda match: environ[match[1]], text)
+
+
+def _counts(changes: Iterable[Change]) -> Mapping[str, int]:
+    return Counter(change.action.value for change in changes)
+
+
+def _named(changes: Sequence[Change]) -> tuple[UnitChange, ...]:
+    return tuple(
+        UnitChange(change.action, str(change.address), change.reason, change.drift) for change in changes[:MAX_CHANGES]
+    )
+
+
+def _undone(result: Result, changes: Sequence[Change]) -> Iterator[Diagnostic]:
+    """Why changes are not done, each by its worst operation."""
+    for change in changes:
+        status = result.status(change)
+        outcomes = [result.outcomes.get(operation.key) for operation in change.operations]
+        errors = [outcome.error for outcome in outcomes if outcome is not None and outcome.error is not None]
+        reason = f": {errors[0].message}" if errors else ""
+        text = f"{change.action} {change.address}: {'not started' if status is None else status}{reason}"
+        yield Diagnostic(text, address=str(change.address))
+
+
+def _redacted(result: UnitResult, redactor: Redactor) -> UnitResult:
+    hide = redactor.hide
+    return replace(
+        result,
+        changes=tuple(
+            replace(change, address=hide(change.address), reason=hide(change.reason)) for change in result.changes
+        ),
+        diagnostics=tuple(
+            found._replace(
+                summary=hide(found.summary),
+                hint=None if found.hint is None else hide(found.hint),
+                source=None if found.source is None else hide(found.source),
+            )
+            for found in result.diagnostics
+        ),
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,167 @@
+"""The unit of work of a fleet as a value, and its result: one command on one stack in one environment.
+
+Both can be pickled and written as JSON. ``reconciler.app.run_unit`` runs a unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+
+from pydantic import JsonValue, TypeAdapter
+
+from reconciler.core.action import Action
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.exit_code import ExitCode
+
+MAX_CHANGES = 20
+"""How many changes a result names; its counts include the others."""
+
+
+class UnitKind(StrEnum):
+    """What is done with a stack."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    CHECK = "check"
+    DRIFT = "drift"
+    STATUS = "status"
+
+
+class UnitState(StrEnum):
+    """How a unit ended."""
+
+    DONE = "done"
+    """It ran to its end: nothing was left undone, whatever it found."""
+    FAILED = "failed"
+    """An error, a failed check, or an apply that is not complete."""
+    LEASED = "leased"
+    """Another run holds the stack's lease."""
+    TIMED_OUT = "timed out"
+    """It did not end by its deadline, and was stopped."""
+    INTERRUPTED = "interrupted"
+    """It was asked to stop."""
+    NOT_RUN = "not run"
+    """It was never begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One command on one stack in one environment.
+
+    ``path`` is the stack: a directory or a file. ``variables`` override those of ``var_files``; texts are converted to
+    the type of the variable. ``ledger`` overrides what the stack says and may hold ``${env.NAME}``, which is replaced
+    where the unit runs, so that no credentials travel with it. ``plan_file`` is where a plan is saved, or the saved
+    plan that is applied. ``deadline`` and ``lock_timeout`` are milliseconds. ``since`` is when the fleet began
+    (epoch ms): what runs of the same stack have sent since belongs to this unit, in case an engine runs it twice.
+    ``rate_limits`` maps the text of a target to the requests a second that the whole fleet may send to it.
+    """
+
+    kind: UnitKind
+    path: str
+    environment: str = ""
+    variables: Mapping[str, JsonValue] = field(default_factory=dict)
+    var_files: tuple[str, ...] = ()
+    ledger: str | None = None
+    plan_file: str | None = None
+    deadline: int | None = None
+    lock_timeout: int = 0
+    force: bool = False
+    since: int = 0
+    rate_limits: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The name of the unit in reports: its stack's path, and its environment if it has one."""
+        return f"{self.path}@{self.environment}" if self.environment else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class UnitChange:
+    """One change of a plan, in a few words."""
+
+    action: Action
+    address: str
+    reason: str
+    drift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One thing done with a stack: when it ended (epoch ms), by whom, what came of it, and the id of its plan or run.
+
+    ``counts`` are changes by action, or checks by status.
+    """
+
+    at: int
+    by: str
+    state: UnitState = UnitState.DONE
+    counts: Mapping[str, int] = field(default_factory=dict)
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """How a unit ended: small, free of secrets, and as easily sent as the unit.
+
+    ``counts`` are changes by action (of a run that had been carried out before: operations by verb), or checks by
+    status. ``changes`` are the first of the changes, ``remaining`` counts those of an apply that are not done.
+    ``activities`` is what a status found, by kind, and ``holder`` who holds the stack's lease. ``worker`` is who ran
+    it. Instants are epoch milliseconds; both are 0 for a unit that was not begun.
+    """
+
+    unit: Unit
+    state: UnitState
+    exit_code: ExitCode
+    stack: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    drift: int = 0
+    changes: tuple[UnitChange, ...] = ()
+    remaining: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
+    run: str | None = None
+    plan_id: str | None = None
+    repeated: bool = False
+    """Whether an apply found all done by an earlier run of the same plan, or of the same fleet."""
+    activities: Mapping[UnitKind, Activity] = field(default_factory=dict)
+    holder: str | None = None
+    worker: str = ""
+    started_at: int = 0
+    ended_at: int = 0
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it counts towards the failures that a fleet may have."""
+        return self.state in (UnitState.FAILED, UnitState.LEASED, UnitState.TIMED_OUT)
+
+
+@cache
+def _units() -> TypeAdapter[Unit]:
+    return TypeAdapter(Unit)
+
+
+@cache
+def _results() -> TypeAdapter[UnitResult]:
+    return TypeAdapter(UnitResult)
+
+
+def unit_json(unit: Unit) -> str:
+    """A unit as one line of JSON."""
+    return _units().dump_json(unit).decode()
+
+
+def parse_unit(text: str | bytes) -> Unit:
+    """The unit of a line of JSON."""
+    return _units().validate_json(text)
+
+
+def result_json(result: UnitResult) -> str:
+    """A result as one line of JSON."""
+    return _results().dump_json(result).decode()
+
+
+def parse_result(text: str | bytes) -> UnitResult:
+    """The result of a line of JSON."""
+    return _results().validate_json(text)

@@ -1,0 +1,94 @@
+"""A worker process of the processes engine: reads units from standard input, writes results to standard output.
+
+Both are lines of JSON. Ctrl-C is the parent's to handle; SIGTERM asks the unit that runs to stop cleanly, and so does
+the end of standard input, which comes when the parent dies.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from types import FrameType
+from typing import TextIO
+
+from reconciler.app.run_unit import run_unit
+from reconciler.app.unit import UnitResult, UnitState, parse_unit, result_json
+from reconciler.core.exit_code import ExitCode
+
+BEGAN = "began"
+"""What a worker writes when it begins a unit, before the line with its result."""
+
+
+class Interrupts:
+    """Requests to stop: they set the events that are listened to, or interrupt what does not listen."""
+
+    def __init__(self) -> None:
+        self._events: list[threading.Event] = []
+        self._asked = False
+        self.running = False
+
+    def handle(self, _signal: int, _frame: FrameType | None) -> None:
+        """Handle the signal."""
+        again, self._asked = self._asked, True
+        if self._events:
+            for event in self._events:
+                event.set()
+        elif self.running and not again:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def listening(self, event: threading.Event) -> Iterator[None]:
+        """Let a request to stop, also an earlier one, set the event meanwhile."""
+        self._events.append(event)
+        try:
+            if self._asked:
+                event.set()
+            yield
+        finally:
+            self._events.remove(event)
+
+
+def serve(lines: TextIO, out: TextIO) -> None:
+    """Run unit after unit until the input ends."""
+    waiting: SimpleQueue[str | None] = SimpleQueue()
+    interrupts = Interrupts()
+    signal.signal(signal.SIGTERM, interrupts.handle)
+
+    def read() -> None:
+        for text in lines:
+            waiting.put(text)
+        waiting.put(None)
+        if interrupts.running:  # the parent is gone, and nobody waits for the rest
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=read, name="units", daemon=True).start()
+    while (text := waiting.get()) is not None:
+        unit = parse_unit(text)
+        print(BEGAN, file=out, flush=True)
+        try:
+            interrupts.running = True
+            result = run_unit(unit, interrupts.listening)
+            interrupts.running = False
+        except KeyboardInterrupt:  # it came just before or after the unit's own work
+            interrupts.running = False
+            result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
+        print(result_json(result), file=out, flush=True)
+
+
+def main() -> None:
+    """Serve on the standard streams; what libraries print goes to standard error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(200_000, 20, 20)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(sys.stdin, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The protocol of engines: units run by an engine of ten lines, and by processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.app.run_unit import run_unit
+from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, parse_unit, result_json, unit_json
+from reconciler.core.exit_code import ExitCode
+from reconciler.fleet.engine import Engine, Event, Finished, Limits, Started
+from reconciler.fleet.processes import ProcessEngine
+from tests.cli.stacks import write
+from tests.emulator.handle import Emulator
+
+
+class InlineEngine:
+    """Runs one unit after the other, right here."""
+
+    stopped = False
+
+    def run(self, units: Iterable[Unit], limits: Limits) -> Iterator[Event]:
+        for unit in units:
+            yield Started(unit, "here")
+            yield Finished(run_unit(unit))
+            if self.stopped:
+                return
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def units(tmp_path: Path, emulator: Emulator, kind: UnitKind, *names: str) -> list[Unit]:
+    return [Unit(kind, str(write(tmp_path / name, "a", "b", stack=name, endpoint=emulator.url))) for name in names]
+
+
+def results(engine: Engine, work: Iterable[Unit]) -> dict[str, UnitResult]:
+    found = [event.result for event in engine.run(work, Limits(max_parallel=2)) if isinstance(event, Finished)]
+    return {Path(result.unit.path).name: result for result in found}
+
+
+def test_units_and_results_travel_as_json_and_as_pickles() -> None:
+    unit = Unit(UnitKind.PLAN, "stacks/a", "eu", {"size": 3}, ("eu.yaml",), "${env.LEDGER}", deadline=5000)
+    result = UnitResult(unit, UnitState.DONE, ExitCode.CHANGES, counts={"create": 2})
+    assert parse_unit(unit_json(unit)) == unit == pickle.loads(pickle.dumps(unit))  # noqa: S301 - our own bytes
+    assert parse_result(result_json(result)) == result == pickle.loads(pickle.dumps(result))  # noqa: S301 - our own
+
+
+def test_an_engine_of_ten_lines_is_enough(tmp_path: Path, emulator: Emulator) -> None:
+    done = results(InlineEngine(), units(tmp_path, emulator, UnitKind.APPLY, "a", "b"))
+    assert [done["a"].counts, done["b"].counts] == [{"create": 2}, {"create": 2}]
+    assert done["a"].run is not None
+
+
+def test_processes_run_units_and_an_error_in_one_is_a_result(tmp_path: Path, emulator: Emulator) -> None:
+    work = units(tmp_path, emulator, UnitKind.PLAN, "a", "b", "c")
+    (tmp_path / "b/stack.yaml").write_text("stack: b\nresorces: {}\n")
+    with ProcessEngine() as engine:
+        done = results(engine, work)
+        again = results(engine, [replace(work[0], kind=UnitKind.APPLY)])
+    assert done["a"].counts == done["c"].counts == {"create": 2}
+    assert done["a"].exit_code is ExitCode.CHANGES
+    assert done["b"].state is UnitState.FAILED
+    assert 'did you mean "resources"?' in (done["b"].diagnostics[0].hint or "")
+    assert again["a"].state is UnitState.DONE
+    assert again["a"].worker in {result.worker for result in done.values()}
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The URL of a service that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_unit_that_exceeds_its_deadline_stops_cleanly(tmp_path: Path, emulator: Emulator, silent: str) -> None:
+    hangs, other = units(tmp_path, emulator, UnitKind.APPLY, "hangs", "other")
+    write(tmp_path / "hangs", "a", stack="hangs", endpoint=silent)
+    with ProcessEngine() as engine:
+        done = results(engine, [replace(hangs, deadline=50), other])
+    assert done["hangs"].state is UnitState.TIMED_OUT
+    assert done["hangs"].diagnostics[0].summary == "it did not end within 50ms: it was asked to stop, and did"
+    assert done["other"].counts == {"create": 2}
+    assert run_unit(replace(hangs, kind=UnitKind.STATUS)).holder is None
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
+def test_a_worker_that_does_not_stop_is_killed_and_the_others_go_on(
+    tmp_path: Path, emulator: Emulator, silent: str
+) -> None:
+    first, *work = units(tmp_path, emulator, UnitKind.PLAN, "first", "hangs", "a", "b")
+    write(tmp_path / "hangs", "a", stack="hangs", endpoint=silent)
+    work[0] = replace(work[0], deadline=50)
+    done: dict[str, UnitResult] = {}
+    with ProcessEngine() as engine:
+        results(engine, [first])
+        for event in engine.run(work, Limits(max_parallel=2, grace=50)):
+            if isinstance(event, Finished):
+                done[Path(event.result.unit.path).name] = event.result
+            elif event.unit is work[0]:
+                os.kill(int(event.worker.removeprefix("process ")), signal.SIGSTOP)
+    assert done["hangs"].state is UnitState.TIMED_OUT
+    assert "was killed" in done["hangs"].diagnostics[0].summary
+    assert done["a"].counts == done["b"].counts == {"create": 2}
