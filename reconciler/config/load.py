@@ -47,19 +47,23 @@ def load_stack(
     read: Callable[[str], Source] | None = None,
     sections: Collection[str] = (),
     ask: Ask | None = None,
+    locate: Callable[[str | None], None] | None = None,
 ) -> Stack:
     """Read, evaluate, expand and validate a configuration; raises DiagnosticError with all its problems, by place.
 
     ``read`` serves the files an ``include`` names, relative to ``root``; it may raise OSError. ``sections`` are those
     of ``checks`` and ``drills`` that the caller will read itself, from ``Stack.sections``. ``ask`` makes a query of
     ``data`` when the expressions of a resource need it; without it those resources are left out
-    (``Stack.unresolved``). What it raises rises from here.
+    (``Stack.unresolved``). What it raises rises from here. ``locate`` is told where the ledger is before ``ask`` is
+    called.
     """
     unknown = set(sections) - set(DEFERRED)
     if unknown:
         raise ValueError(f"sections that can be accepted are {', '.join(DEFERRED)}, not {', '.join(sorted(unknown))}")
     with gc_disabled(), stack_budget():
-        return _load(sources, root, catalog, inputs, read, tuple(name for name in DEFERRED if name in sections), ask)
+        return _load(
+            sources, root, catalog, inputs, read, tuple(name for name in DEFERRED if name in sections), ask, locate
+        )
 
 
 def _load(
@@ -70,6 +74,7 @@ def _load(
     read: Callable[[str], Source] | None,
     accepted: Sequence[str],
     ask: Ask | None,
+    locate: Callable[[str | None], None] | None,
 ) -> Stack:
     source_map = SourceMap()
     diagnostics = DiagnosticCollector(source_map)
@@ -87,6 +92,8 @@ def _load(
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
     ledger = inputs.ledger or inputs.environ.get(VARIABLE) or ledger_place(found, scope, diagnostics)
+    if locate is not None:
+        locate(ledger)
     guards = _guards(found, _resource_types(schemas), scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()

@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import mask, scheme
 from reconciler.ledger.protocol import Ledger
-from reconciler.ledger.store import JournalStore, StackState
+from reconciler.ledger.store import JournalStore, Rates, StackState
 
 DIRECTORY = ".reconciler"
 """The directory of ledgers beside a configuration that names none."""
@@ -72,6 +72,13 @@ def list_stacks(url: str) -> Sequence[StackState]:
         return _kind(url).stacks(url)
 
 
+def rates_at(url: str) -> Rates | None:
+    """Where processes with this ledger can share rates; None if the store cannot do that."""
+    with _extra_needed(url):
+        make = _kind(url).rates
+        return None if make is None else make(url)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """A kind of shared ledger, and the extra that has what it needs."""
@@ -79,6 +86,7 @@ class _Kind:
     extra: str
     open: Callable[[str, str, bool], JournalStore]
     stacks: Callable[[str], Sequence[StackState]]
+    rates: Callable[[str], Rates] | None = None
 
 
 def _open_postgres(url: str, stack: str, reading: bool) -> JournalStore:
@@ -93,7 +101,13 @@ def _list_postgres(url: str) -> Sequence[StackState]:
     return postgres.list_stacks(url)
 
 
-_POSTGRES = _Kind("postgres", _open_postgres, _list_postgres)
+def _postgres_rates(url: str) -> Rates:
+    from reconciler.ledger.postgres_rate import PostgresRates
+
+    return PostgresRates(url)
+
+
+_POSTGRES = _Kind("postgres", _open_postgres, _list_postgres, _postgres_rates)
 _KINDS = {"postgresql": _POSTGRES, "postgres": _POSTGRES}
 
 

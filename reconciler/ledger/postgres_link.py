@@ -30,7 +30,7 @@ FIRST_S = 2.0
 """Seconds in which the first connection is tried."""
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
-_TABLES = ("version", "stack", "journal", "snapshot", "document")
+_TABLES = ("version", "stack", "journal", "snapshot", "document", "rate")
 _RESUMED = ("08", "57P")
 """What SQLSTATEs begin with that tell of a connection, or of a server that stops or starts."""
 

@@ -56,7 +56,16 @@ _FIRST: tuple[LiteralString, ...] = (
 )""",
 )
 
-MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST,)
+_RATES: tuple[LiteralString, ...] = (
+    # One row for each service that has a rate limit: when the next request to it may begin (epoch seconds). It is
+    # written often, and what it says is of no use after a crash.
+    """CREATE UNLOGGED TABLE {rate} (
+  name    text PRIMARY KEY,
+  free_at double precision NOT NULL
+) WITH (fillfactor = 10)""",
+)
+
+MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES)
 """The n-th group brings a schema of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

@@ -155,3 +155,21 @@ class JournalStore(Protocol):
         """Remove the stack with everything that is kept of it."""
 
     def close(self) -> None: ...
+
+
+class Rates(Protocol):
+    """Rates that processes share: for each service, by name, when the next request to it may begin.
+
+    Any number of threads may use one instance.
+    """
+
+    def check(self) -> None:
+        """Try whether rates can be shared. Raises DiagnosticError."""
+
+    def buy(self, name: str, rate: float, count: int) -> float:
+        """Buy the next ``count`` instants of a service, 1/``rate`` seconds apart; no two processes get the same.
+
+        In how many seconds the first comes, by the store's clock. Raises DiagnosticError.
+        """
+
+    def close(self) -> None: ...

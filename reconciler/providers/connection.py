@@ -17,6 +17,7 @@ from reconciler.providers.auth import authentication, check_allowed_endpoint
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import Limits, ProviderContext
 from reconciler.providers.settings import HuaweiSettings
+from reconciler.providers.throttle import throttle
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,11 @@ def make_client(
     context: ProviderContext,
 ) -> Client:
     """A client for one service, not yet connected."""
+    rate = settings.rate_limit
+    if context.rate_limiter is not None:
+        turns = context.rate_limiter(base_url, rate)
+    else:
+        turns = None if rate is None else throttle(rate)
     return Client(
         base_url,
         auth=auth,
@@ -110,7 +116,7 @@ def make_client(
         parallelism=settings.parallelism,
         timeout_ms=settings.request_timeout,
         ca_file=settings.ca_file,
-        rate_limit=settings.rate_limit,
+        throttle=turns,
     )
 
 

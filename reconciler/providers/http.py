@@ -1,4 +1,4 @@
-"""HTTP: requests to a service, their rate and retries, and what their failures mean; shared by all providers.
+"""HTTP: requests to a service, and what their failures mean; shared by all providers.
 
 Loads ``requests``, so it is imported only where a provider is opened.
 """
@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http.client import HTTPException
-from math import ceil
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -32,12 +31,9 @@ from urllib3.exceptions import (
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.target import is_loopback
 from reconciler.core.text import Redactor, sanitize
-from reconciler.providers.protocol import ErrorKind, ServiceError, about_to_send
+from reconciler.providers.protocol import ErrorKind, ServiceError, Throttle, about_to_send
 from reconciler.providers.response import NestedTooDeeplyError, decode, parse_error
 from reconciler.providers.transport import DeadlineAdapter, ReceivedTooMuchError, exchange
-
-if TYPE_CHECKING:
-    from pyrate_limiter import Limiter
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +96,8 @@ class Response(NamedTuple):
 class Client:
     """Kept-alive connections to one service; ``parallelism`` is the most requests at once, of all threads together.
 
-    ``timeout_ms`` bounds the whole of an exchange. ``rate_limit`` is the most requests a second, of all threads
-    together. ``now`` gives the present in epoch milliseconds,
-    for a ``Retry-After`` that names a date.
+    ``timeout_ms`` bounds the whole of an exchange. ``throttle`` says when a request may begin. ``now`` gives the
+    present in epoch milliseconds, for a ``Retry-After`` that names a date.
     """
 
     def __init__(
@@ -116,14 +111,14 @@ class Client:
         timeout_ms: int,
         now: Callable[[], int],
         ca_file: str | None = None,
-        rate_limit: float | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self._base_url = base_url
         self._auth = auth
         self._secrets = secrets
         self._headers = {"User-Agent": user_agent, "Accept": _JSON}
         self._timeout = timeout_ms / 1000
-        self._throttle = None if rate_limit is None else throttle(rate_limit)
+        self._throttle = throttle
         self._slots = BoundedSemaphore(parallelism)
         self._now = now
         self._verify = ca_file or _trusted_by_environment()
@@ -301,17 +296,3 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
 def _system(reasons: list[BaseException]) -> str | None:
     """The operating system's words among them."""
     return next((reason.strerror for reason in reasons if isinstance(reason, OSError) and reason.strerror), None)
-
-
-def throttle(rate: float) -> Limiter:
-    """Lets one request begin every 1/``rate`` seconds: ``try_acquire`` returns when the next one may.
-
-    No burst, for a service may count by less than the second; only what falls within 10 ms may come together, since the
-    library's clock ticks in whole milliseconds.
-    """
-    from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # not loaded where no rate is set
-
-    limit = max(1, int(rate * 1000))
-    even = Rate(limit, ceil(limit / rate * 1000), burst=max(1, ceil(rate / 100)))
-    # One number is all it keeps, so there is nothing for the library's cleaning thread to do.
-    return Limiter(SingleBucketFactory(StateBucket([even], algorithm=GCRA()), schedule_leak=False), buffer_ms=0)

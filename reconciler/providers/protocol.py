@@ -221,6 +221,17 @@ class ReceiverEndpoint(NamedTuple):
     token: str
 
 
+class Throttle(Protocol):
+    """Lets requests begin at a rate; any number of threads may use it."""
+
+    def try_acquire(self) -> object:
+        """Return when the next request may begin; what it returns means nothing. Raises ServiceError."""
+
+
+RateLimiter = Callable[[str, float | None], Throttle | None]
+"""Gives the throttle of a service by its URL and the ``rate_limit`` of its provider; None: there is no limit."""
+
+
 class ProviderContext(NamedTuple):
     """What the edges hand to a provider when it is opened."""
 
@@ -231,6 +242,8 @@ class ProviderContext(NamedTuple):
     """The base URL of the running embedded emulator, if ``endpoint: embedded`` is configured."""
     receiver: "ReceiverEndpoint | None" = None
     """The receiver of notifications that runs for the length of the command."""
+    rate_limiter: RateLimiter | None = None
+    """Who keeps the rate limits, if others ask the service at the same time; None: the provider alone does."""
 
 
 class ProviderType(Protocol):

@@ -170,6 +170,12 @@ class Auth(Strict):
 CA_FILE: Any = Field(None, min_length=1, description="A file of certificates to trust instead of the built-in ones.")
 
 
+SHARE_RATE_LIMIT: Any = Field(
+    False,
+    description="Whether all runs with the same PostgreSQL ledger keep `rate_limit` together; a fleet's always do.",
+)
+
+
 def request_timeout(seconds: int) -> Any:
     """The field of a request's time, with so many seconds by default."""
     return Field(
@@ -191,6 +197,7 @@ class ServiceSettings(Strict):
     auth: Strict = Field(description="How to prove who is calling.")
     parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
+    share_rate_limit: bool = SHARE_RATE_LIMIT
     request_timeout: Wait = request_timeout(30)
     ca_file: str | None = CA_FILE
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reconciler import __version__
@@ -14,9 +15,10 @@ from reconciler.config.yaml.source_map import Value
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
-from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError
+from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError, Throttle
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
+from reconciler.session.rate_limits import RateLimits
 from reconciler.session.receiver import EMBEDDED_HOOK, RunReceiver
 
 
@@ -25,7 +27,8 @@ class ProviderPool:
 
     ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
     That one keeps its data in ``directory``, or in memory, and notifies ``receiver``, a receiver that runs with the
-    command, of all its alarms. ``parallelism`` overrides that of every provider.
+    command, of all its alarms. ``parallelism`` overrides that of every provider. ``rate_limits`` are those of the
+    process.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class ProviderPool:
         embedded: str | None = None,
         receiver: RunReceiver | None = None,
         parallelism: int | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self._parallelism = parallelism
         self._registry = registry
@@ -47,6 +51,14 @@ class ProviderPool:
         self._clock = clock
         self._embedded = embedded
         self._receiver = receiver
+        self._ledger: str | None = None
+        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
+        if rate_limits is None:
+            resources.callback(self._rate_limits.close)
+
+    def keep_rates_at(self, ledger: str | None) -> None:
+        """Say where the stack's ledger is, in which rates may be shared; before any provider is opened."""
+        self._ledger = ledger
 
     def provider(self, config: ProviderConfig) -> Provider:
         """The provider of a block of the configuration; no request is made to open it."""
@@ -98,6 +110,7 @@ class ProviderPool:
             self._clock.now,
             self._emulator(config) if wanted else None,
             None if self._receiver is None else self._receiver.endpoint,
+            partial(self._throttle, config),
         )
         try:
             provider = self._type(config).open(config.key, settings, context)
@@ -105,6 +118,10 @@ class ProviderPool:
             raise DiagnosticError(Diagnostic(f"provider {config.key}: {error}", config.position)) from None
         self._resources.callback(provider.close)
         return provider
+
+    def _throttle(self, config: ProviderConfig, base_url: str, rate: float | None) -> Throttle | None:
+        share = bool(getattr(config.settings, "share_rate_limit", False))
+        return self._rate_limits.throttle(config.target, base_url, rate, ledger=self._ledger, share=share)
 
     def _emulator(self, config: ProviderConfig) -> str:
         """The base URL of the emulator inside this process, started for the first provider that asks for it."""

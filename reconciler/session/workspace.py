@@ -37,6 +37,7 @@ from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
+from reconciler.session.rate_limits import RateLimits
 from reconciler.session.receiver import RunReceiver
 from reconciler.session.renamed import renamed_warnings
 from reconciler.session.stack_source import read_source, read_sources
@@ -113,7 +114,7 @@ class Workspace:
     def provider_digests(self) -> Mapping[str, str]:
         """A digest of each provider's settings; credentials are no part of it."""
         return {
-            key: digest([config.type, config.settings.model_dump(mode="json", exclude={"auth"})])
+            key: digest([config.type, config.settings.model_dump(mode="json", exclude={"auth", "share_rate_limit"})])
             for key, config in self.stack.providers.items()
         }
 
@@ -351,6 +352,7 @@ def open_workspace(
     parallelism: int | None = None,
     text: str | None = None,
     ledger: Ledger | None = None,
+    rate_limits: RateLimits | None = None,
 ) -> Iterator[Workspace]:
     """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml`` and ``*.yml``) and open it.
 
@@ -359,14 +361,17 @@ def open_workspace(
 
     With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
     destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. ``parallelism`` overrides that
-    of every provider. Raises DiagnosticError with everything that is wrong with it.
+    of every provider. ``rate_limits`` are those of a process that opens several stacks. Raises DiagnosticError with
+    everything that is wrong with it.
     """
     registry = registry or Registry()
     clock = clock or SystemClock()
     sources, root = read_sources(path) if text is None else ([Source("stack.yaml", text.encode())], path)
     state = root / STATE_DIRECTORY if text is None else None
     with ExitStack() as resources:
-        connections = ProviderPool(registry, state, resources, clock, receiver=receiver, parallelism=parallelism)
+        connections = ProviderPool(
+            registry, state, resources, clock, receiver=receiver, parallelism=parallelism, rate_limits=rate_limits
+        )
         stack = load_stack(
             sources,
             root,
@@ -375,6 +380,7 @@ def open_workspace(
             read=lambda name: read_source(root / name),
             sections=SECTIONS,
             ask=connections.ask if data else None,
+            locate=connections.keep_rates_at if ledger is None else None,
         )
         yield Workspace(stack, registry, clock, resources, connections, ledger)
 

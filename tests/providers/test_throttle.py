@@ -11,8 +11,8 @@ import pytest
 from reconciler.emulator.settings import wall_clock
 from reconciler.providers.aom import PROVIDER as AOM
 from reconciler.providers.ces import PROVIDER as CES
-from reconciler.providers.http import throttle
 from reconciler.providers.protocol import ProviderContext
+from reconciler.providers.throttle import throttle
 from tests.providers.ces.objects import desired
 
 

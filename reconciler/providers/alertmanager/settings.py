@@ -12,6 +12,7 @@ from reconciler.core.target import canonical_endpoint
 from reconciler.providers.settings import (
     CA_FILE,
     EMBEDDED,
+    SHARE_RATE_LIMIT,
     Credential,
     Secret,
     Strict,
@@ -107,6 +108,7 @@ class AlertmanagerSettings(Strict):
     )
     parallelism: int = Field(2, ge=1, le=16, description="The most requests running at once, at each instance.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")
+    share_rate_limit: bool = SHARE_RATE_LIMIT
     batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")
     request_timeout: Wait = request_timeout(30)
     visible_within: Wait = Field(

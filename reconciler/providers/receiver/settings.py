@@ -7,7 +7,16 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from reconciler.core.duration import HOUR
-from reconciler.providers.settings import CA_FILE, Credential, Lookback, Strict, Wait, check_url, request_timeout
+from reconciler.providers.settings import (
+    CA_FILE,
+    SHARE_RATE_LIMIT,
+    Credential,
+    Lookback,
+    Strict,
+    Wait,
+    check_url,
+    request_timeout,
+)
 
 LISTEN = "listen"
 """The endpoint that stands for the receiver that ``--listen`` starts."""
@@ -49,6 +58,7 @@ class ReceiverSettings(Strict):
     )
     parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
     rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
+    share_rate_limit: bool = SHARE_RATE_LIMIT
     request_timeout: Wait = request_timeout(10)
     ca_file: str | None = CA_FILE
 

@@ -1,0 +1,45 @@
+"""Rates in PostgreSQL: for each service one row, which says when the next request to it may begin."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import LiteralString
+
+from reconciler.ledger.postgres_link import Link
+from reconciler.ledger.postgres_schema import prepare
+
+_NOW = "extract(epoch FROM clock_timestamp())::double precision"
+
+# One statement, and so one transaction: it suits a pooler, and the row is locked for no longer than it runs. The row is
+# read again after the lock, and the clock with it.
+_BUY: LiteralString = f"""
+INSERT INTO {{rate}} AS r (name, free_at) VALUES (%(name)s, {_NOW} + %(span)s)
+ON CONFLICT (name) DO UPDATE SET free_at = GREATEST(r.free_at, {_NOW}) + %(span)s
+RETURNING GREATEST(0, free_at - %(span)s - {_NOW})
+"""  # noqa: S608 - constants
+
+_TRY: LiteralString = (
+    "INSERT INTO {rate} SELECT name, free_at FROM {rate} WHERE false ON CONFLICT (name) DO UPDATE SET free_at = 0"
+)
+
+
+class PostgresRates:
+    """See ``reconciler.ledger.store.Rates``: those of one schema, over one connection."""
+
+    def __init__(self, url: str) -> None:
+        self._link = Link(url)
+        self._lock = Lock()
+
+    def check(self) -> None:
+        with self._lock:
+            prepare(self._link, create=True)
+            self._link.count(self._link.statement(_TRY), ())
+
+    def buy(self, name: str, rate: float, count: int) -> float:
+        values = {"name": name, "span": count / rate}
+        with self._lock:
+            return float(self._link.rows(self._link.statement(_BUY), values)[0][0])
+
+    def close(self) -> None:
+        with self._lock:
+            self._link.close()
