@@ -148,9 +148,13 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
     return encode({"done": done, "told": told})
 
 
-def encode_begin(keys: Iterable[str], boot: BootTime | None, process: str | None) -> str:
-    """The row for operations that are being sent, by which process, and when by the machine's own clock."""
-    return encode({"key": list(keys), "boot": boot, "process": process, "pid": os.getpid()})
+def encode_begin(keys: Iterable[str], boot: BootTime | None, process: str | None, fence: int | None = None) -> str:
+    """The row for operations that are being sent, by which process, and when by the machine's own clock.
+
+    The ``fence`` tells the rows of two holders apart in a shared ledger.
+    """
+    held = {} if fence is None else {"fence": fence}
+    return encode({"key": list(keys), "boot": boot, "process": process, "pid": os.getpid(), **held})
 
 
 def encode_keys(keys: Iterable[str]) -> str:

@@ -126,7 +126,7 @@ class SharedLedger:
             self._add(Row("intend", run, now, *intent), holder)
 
     def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
-        body = encode_begin(keys, self._boot_time(), self._process)
+        body = encode_begin(keys, self._boot_time(), self._process, holder.fence)
         self._add(Row("begin", None, now, body), holder, running=True)
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
