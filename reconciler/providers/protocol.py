@@ -131,6 +131,18 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class SharesQueries(Protocol):
+    """A provider that can observe several stacks with the queries of one."""
+
+    def observe_stacks(self, declared: Mapping[str, Sequence[Desired]]) -> Mapping[str, Sequence[Observed]]:
+        """What ``observe`` yields for each of these stacks, object for object; ``declared`` is what each declares.
+
+        A stack whose query differs from that of the others is left out: it has to be observed by itself. Raises
+        ServiceError, as ``observe`` does.
+        """
+
+
+@runtime_checkable
 class Queryable(Protocol):
     """A provider that also answers the data sources of its type."""
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 from reconciler.apply.lease import NO_WAIT
 from reconciler.config.load import load_stack
@@ -17,6 +15,7 @@ from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
+from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
@@ -35,6 +34,7 @@ from reconciler.plan.state import KnownState, absent_addresses, altered_keys, co
 from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
+from reconciler.session.clock import SystemClock
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.rate_limits import RateLimits
@@ -47,21 +47,6 @@ SECTIONS = ("checks", "drills")
 
 STATE_DIRECTORY = ".reconciler"
 """Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def monotonic(self) -> int:
-        if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine sleeps, as the leases of ledgers do
-            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-        return time.monotonic_ns() // 1_000_000
-
-    def wait(self, seconds: float, stop: Event) -> bool:
-        return stop.wait(seconds)
 
 
 class Workspace:
@@ -84,6 +69,8 @@ class Workspace:
         self._given = ledger
         self.lease_wait = NO_WAIT
         self._reader: Ledger | None = None
+        self.given: dict[str, Sequence[Observed] | ServiceError] = {}
+        """What a query for several stacks found of this one, by provider: it is observed once."""
 
     @property
     def state_directory(self) -> Path:
@@ -187,14 +174,22 @@ class Workspace:
         return ledger.view(self.clock.now(), self.visible_within, self.target_texts)
 
     def observe(self) -> list[Observed]:
-        """Ask every provider once what carries the stack's marks. Raises ServiceError."""
+        """Ask every provider what carries the stack's marks, unless that was given. Raises ServiceError."""
         found: list[Observed] = []
         with gc_disabled():
             for key, provider in self.providers.items():
-                mine = [desired for desired in self.stack.desired if desired.provider == key]
-                mine += earlier_events(list(mine), self.stack.moves)
-                found += self._ask(key, partial(provider.observe, self.stack.name, mine))
+                given = self.given.pop(key, None)
+                if isinstance(given, ServiceError):
+                    with self._asking(key):
+                        raise given
+                query = partial(provider.observe, self.stack.name, self.declared(key))
+                found += self._ask(key, query if given is None else partial(iter, given))
         return found
+
+    def declared(self, key: str) -> list[Desired]:
+        """What the stack declares for a provider, events under their earlier names too: what it is observed by."""
+        mine = [desired for desired in self.stack.desired if desired.provider == key]
+        return [*mine, *earlier_events(mine, self.stack.moves)]
 
     def observe_owner(self, owner: str) -> list[Observed]:
         """Every alarm that carries the marks of an owner, such as one of the stack's drills. Raises ServiceError."""

@@ -24,7 +24,7 @@ from reconciler.plan.planner import make_plan
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import Provider, ProviderContext
 from reconciler.providers.registry import Registry
-from reconciler.session.workspace import SystemClock
+from reconciler.session.clock import SystemClock
 from tests.benchmarks.rounds import take_turns
 from tests.benchmarks.row import Row, alone, compared
 from tests.servers.alertmanager import alertmanager, alertmanager_config, amtool

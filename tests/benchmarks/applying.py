@@ -24,7 +24,7 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.protocol import ProviderContext
 from reconciler.providers.registry import Registry
-from reconciler.session.workspace import SystemClock
+from reconciler.session.clock import SystemClock
 from tests.benchmarks.alternatives import MissingError
 from tests.benchmarks.no_content import Server, distant, no_content
 from tests.benchmarks.rounds import take_turns

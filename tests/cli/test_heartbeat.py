@@ -22,7 +22,7 @@ from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
 from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings as ReceiverSettings
-from reconciler.session.workspace import SystemClock
+from reconciler.session.clock import SystemClock
 from tests.cli.run_cli import Done, reconciler
 from tests.emulator.handle import Emulator
 from tests.receive.receivers import HOOK_TOKEN, TOKEN

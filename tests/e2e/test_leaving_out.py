@@ -13,7 +13,7 @@ from reconciler.apply.lease import Owner, leased
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.sqlite import open_ledger
-from reconciler.session.workspace import SystemClock
+from reconciler.session.clock import SystemClock
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.alertmanager.target import KINDS, target

@@ -29,7 +29,7 @@ from reconciler.providers.receiver import PROVIDER
 from reconciler.providers.receiver.provider import ReceiverProvider
 from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings
-from reconciler.session.workspace import SystemClock
+from reconciler.session.clock import SystemClock
 from tests.cli.run_cli import reconciler
 from tests.receive.receivers import TOKEN
 from tests.servers.alertmanager import Alertmanager, alertmanager, alertmanager_cluster

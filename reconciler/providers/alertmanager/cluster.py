@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -13,10 +13,10 @@ from typing import NamedTuple, TypeVar
 import requests.auth
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.observed import KEY, Observed
+from reconciler.core.observed import KEY, STACK, Observed
 from reconciler.core.text import Redactor
 from reconciler.providers.alertmanager.settings import AlertmanagerAuth, AlertmanagerSettings
-from reconciler.providers.alertmanager.wire import Alert, annotations_of, observed, read_instant
+from reconciler.providers.alertmanager.wire import Alert, annotations_of, observed, owner_of, read_instant
 from reconciler.providers.connection import check_ca_file, make_client, resolve_base_url
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
@@ -111,6 +111,26 @@ def as_one(
         if count[keys[best]] < quorum:
             found = found._replace(missing_at=tuple(name for name in instances if keys.get(name) != keys[best]))
         yield found
+
+
+def by_owner(
+    shown: Mapping[str, Sequence[Alert]], stacks: Collection[str]
+) -> Mapping[str, Mapping[str, Sequence[Alert]]]:
+    """What each instance answered, by stack, for ``as_one``.
+
+    An alert that instances show as the property of different stacks is passed to each of these.
+    """
+    owners: dict[str, set[str]] = {}
+    for alerts in shown.values():
+        for alert in alerts:
+            owners.setdefault(text(alert.get("fingerprint")), set()).add(owner_of(alert).get(STACK, ""))
+    found: dict[str, dict[str, list[Alert]]] = {stack: {} for stack in stacks}
+    for name, alerts in shown.items():
+        for alert in alerts:
+            for stack in owners[text(alert.get("fingerprint"))]:
+                if stack in found:
+                    found[stack].setdefault(name, []).append(alert)
+    return found
 
 
 EMBEDDED_PREFIX = "/alertmanager"

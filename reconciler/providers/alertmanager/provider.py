@@ -14,7 +14,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm
 from reconciler.core.operation import Operation, ServiceErrorDetail
-from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one
+from reconciler.providers.alertmanager.cluster import Cluster, Instance, as_one, by_owner
 from reconciler.providers.alertmanager.data_sources import (
     AlertsQuery,
     GroupsQuery,
@@ -59,6 +59,10 @@ MAX_FILTERED = 20
 """Up to so many addresses the server is asked for just these; for more, for all of the stack."""
 
 
+MAX_MATCHER = 3_000
+"""How many characters of names one query holds: proxies take URLs of 8,000."""
+
+
 class AlertmanagerProvider:
     """Every instance of one Alertmanager cluster; ``now`` gives the present in epoch milliseconds."""
 
@@ -83,6 +87,19 @@ class AlertmanagerProvider:
         self._check_names(desired)
         yield from self._stack_alerts(stack, ())
         yield from (found for found in self._silences.observe(self.key, stack) if found.state is State.ACTIVE)
+
+    def observe_stacks(self, declared: Mapping[str, Sequence[Desired]]) -> Mapping[str, Sequence[Observed]]:
+        """See ``SharesQueries``; a stack with names that the server may reject is left out."""
+        stacks = [stack for stack, desired in declared.items() if not any(map(odd_names, desired))]
+        names = [instance.name for instance in self._cluster.instances]
+        found: dict[str, list[Observed]] = {}
+        for some in [stacks] if self._reads_all else _several(stacks):
+            answers = self._answers([] if self._reads_all else [_one_of(STACK, some)])
+            for stack, shown in by_owner(answers, some).items():
+                found[stack] = list(as_one(shown, names, self._cluster.quorum, self.key, stack, ALERT.name))
+        for stack, silences in self._silences.observe_stacks(self.key, stacks).items():
+            found[stack] += [silence for silence in silences if silence.state is State.ACTIVE]
+        return found
 
     def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
         """Silences that have ended, as long as the server keeps them; it keeps no history of alerts."""
@@ -284,6 +301,18 @@ class AlertmanagerProvider:
         return instance.client.send(
             "GET", f"{self._path}/{what}", params=params, headers=instance.headers, reading=True
         )
+
+
+def _several(stacks: Sequence[str]) -> Iterator[list[str]]:
+    """The stacks, as many at a time as one URL may name."""
+    some: list[str] = []
+    for stack in stacks:
+        if sum(map(len, some)) + len(some) + len(stack) > MAX_MATCHER:
+            yield some
+            some = []
+        some.append(stack)
+    if some:
+        yield some
 
 
 def _matchers(query: AlertsQuery) -> list[str]:

@@ -70,14 +70,21 @@ class SilenceCalls:
 
     def observe(self, provider: str, stack: str) -> Iterator[Observed]:
         """The stack's silences, each once, ended ones too; an instance that does not show it so is named."""
+        yield from self.observe_stacks(provider, [stack])[stack]
+
+    def observe_stacks(self, provider: str, stacks: Collection[str]) -> Mapping[str, Sequence[Observed]]:
+        """The silences of each stack, as ``observe`` yields them, from one listing."""
         names = [instance.name for instance in self._cluster.instances]
+        shown: dict[str, list[Observed]] = {stack: [] for stack in stacks}
         for found in newest(self._listed()):
-            seen = observed_silence(found.silence, provider, stack)
+            owner = told_by(found.silence).get(STACK, "")
+            seen = observed_silence(found.silence, provider, owner) if owner in shown else None
             if seen is None:
                 continue
             if seen.state is State.ACTIVE and len(found.instances) < self._cluster.quorum:
                 seen = seen._replace(missing_at=tuple(name for name in names if name not in found.instances))
-            yield seen
+            shown[owner].append(seen)
+        return shown
 
     def read_back(self, provider: str, operations: Sequence[Operation]) -> Iterator[Observed]:
         """What shows at the addresses of the operations, and the targets of clears, while an instance shows them."""

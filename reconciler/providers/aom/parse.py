@@ -129,6 +129,13 @@ _LATE = MINUTE
 """How far from its due instant the service may clear an alarm for it still to count as expired."""
 
 
+def owner_of(event: Mapping[str, object]) -> str | None:
+    """The stack whose mark the event carries."""
+    metadata = event.get("metadata")
+    owner = metadata.get(STACK) if isinstance(metadata, dict) else None
+    return owner if isinstance(owner, str) else None
+
+
 def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed | None:
     """What the event is to us; None where it is not this stack's, or too odd to be handled (logged then)."""
     metadata = event.get("metadata")

@@ -16,7 +16,7 @@ from reconciler.providers.aom.data_sources import (
     ALARMS,
     AomQuery,  # models that plans and applies do without
 )
-from reconciler.providers.aom.parse import active, observed, unmanaged_alarm
+from reconciler.providers.aom.parse import active, observed, owner_of, unmanaged_alarm
 from reconciler.providers.aom.query import DataQuery, body, paginate, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, MANDATORY, AomType
 from reconciler.providers.aom.settings import AomSettings
@@ -26,6 +26,9 @@ from reconciler.providers.response import decode, integer
 
 MAX_FILTERED = 50
 """Up to so many addresses the service is asked for just these; for more, for all of the stack."""
+
+MAX_STACKS = 100
+"""How many stacks one query names; the query page sets no limit."""
 
 Span = tuple[str, int]
 Filter = Mapping[str, Collection[str]]
@@ -51,17 +54,31 @@ class AomProvider:
         self._query_headers = {} if project is None else {"Enterprise-Project-Id": project}
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
-        starts = [item.attributes.get("starts_at") for item in desired]
-        span = self._span(start for start in starts if isinstance(start, int))
-        yield from self._active(stack, span)
-        if any(item.address.type == EVENT.name for item in desired):
-            yield from self._query(stack, EVENT, None, span)
+        span = self._span(_starts(desired))
+        yield from self._active([stack], span)
+        if _has_events(desired):
+            yield from self._query([stack], EVENT, None, span)
+
+    def observe_stacks(self, declared: Mapping[str, Sequence[Desired]]) -> Mapping[str, Sequence[Observed]]:
+        """See ``SharesQueries``; a stack that names a beginning before the lookback is left out."""
+        span = self._span(())
+        found: dict[str, list[Observed]] = {
+            stack: [] for stack, desired in declared.items() if self._span(_starts(desired)) == span
+        }
+        with_events = [stack for stack in found if _has_events(declared[stack])]
+        for stacks in _several(sorted(found)):
+            for alarm in self._active(stacks, span):
+                found[alarm.marks.stack].append(alarm)
+        for stacks in _several(sorted(with_events)):
+            for event in self._query(stacks, EVENT, None, span):
+                found[event.marks.stack].append(event)
+        return found
 
     def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
         wanted = frozenset(addresses)
         if not wanted:
             return
-        found = self._query(stack, ALARM, _HISTORY, self._span(()), _address_filter(wanted))
+        found = self._query([stack], ALARM, _HISTORY, self._span(()), _address_filter(wanted))
         ended = [alarm for alarm in found if alarm.marks.address in wanted and alarm.state is not State.ACTIVE]
         yield from sorted(ended, key=lambda alarm: alarm.ended_at or 0, reverse=True)
 
@@ -93,10 +110,10 @@ class AomProvider:
         span = self._span(starts)
         for stack in sorted(stacks):
             if any(address.type == ALARM.name for address in wanted):
-                found = self._active(stack, span, _address_filter(wanted))
+                found = self._active([stack], span, _address_filter(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
             if any(address.type == EVENT.name for address in wanted):
-                found = self._query(stack, EVENT, None, span, _address_filter(wanted))
+                found = self._query([stack], EVENT, None, span, _address_filter(wanted))
                 yield from (item for item in found if item.marks.address in wanted)
         if unmanaged_alarm:
             yield from self._unmarked(unmanaged_alarm, span)
@@ -118,17 +135,18 @@ class AomProvider:
     def close(self) -> None:
         self._client.close()
 
-    def _active(self, stack: str, span: Span, narrow: Filter | None = None) -> Iterator[Observed]:
-        found = self._query(stack, ALARM, _ACTIVE, span, narrow)
+    def _active(self, stacks: Sequence[str], span: Span, narrow: Filter | None = None) -> Iterator[Observed]:
+        found = self._query(stacks, ALARM, _ACTIVE, span, narrow)
         return (alarm for alarm in found if alarm.state is State.ACTIVE)
 
     def _query(
-        self, stack: str, kind: AomType, state: str | None, span: Span, narrow: Filter | None = None
+        self, stacks: Sequence[str], kind: AomType, state: str | None, span: Span, narrow: Filter | None = None
     ) -> Iterator[Observed]:
-        """Objects of the stack, checked once more on this side: a service may ignore a filter."""
-        text = body(*span, {"event_type": [kind.event_type], STACK: [stack], **(narrow or {})})
+        """Objects of the stacks, checked once more on this side: a service may ignore a filter."""
+        text = body(*span, {"event_type": [kind.event_type], STACK: stacks, **(narrow or {})})
         for event in paginate(self._asking(state, text)):
-            found = observed(event, self.key, stack)
+            owner = owner_of(event)
+            found = observed(event, self.key, owner) if owner is not None and owner in stacks else None
             if found is not None and found.identity["event_type"] == kind.event_type:
                 yield found
 
@@ -161,6 +179,21 @@ class AomProvider:
     def _span(self, starts: Iterable[int]) -> Span:
         """As far back as configured, stretched to the beginnings that the configuration itself names."""
         return window(self._now(), self._settings.lookback, starts)
+
+
+def _starts(desired: Sequence[Desired]) -> Iterator[int]:
+    """The beginnings that a configuration names."""
+    starts = (item.attributes.get("starts_at") for item in desired)
+    return (start for start in starts if isinstance(start, int))
+
+
+def _has_events(desired: Sequence[Desired]) -> bool:
+    return any(item.address.type == EVENT.name for item in desired)
+
+
+def _several(stacks: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The stacks, as many at a time as one query names."""
+    return (stacks[start : start + MAX_STACKS] for start in range(0, len(stacks), MAX_STACKS))
 
 
 def _address_filter(addresses: Collection[Address]) -> Filter:

@@ -43,18 +43,27 @@ class CesProvider:
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
         """The declared events that are on record within the lookback: no other event can be known as the stack's."""
-        wanted = []
-        for one in desired:
-            if one.address.type == EVENT.name:
-                marks = Marks(stack, one.address, one.digest, "", "", one.occurrence)
-                fixed = one.attributes.get("time")
-                at = fixed if isinstance(fixed, int) else None
-                wanted.append(Wanted(item(one.identity, one.attributes, marks, at or 0), marks, at))
+        wanted = _wanted(stack, desired)
         now = self._now()
         fixed_times = [one.time for one in wanted if one.time is not None]
         since = min([now - self._settings.lookback, *(at - _TIME_SLACK for at in fixed_times)])
         until = max([now + AHEAD, *(at + _TIME_SLACK for at in fixed_times)])
         return self._find(wanted, since, until)
+
+    def observe_stacks(self, declared: Mapping[str, Sequence[Desired]]) -> Mapping[str, Sequence[Observed]]:
+        """See ``SharesQueries``: the names are listed once, and the events of each are read once.
+
+        A stack with an event of a fixed time is left out, since its query may reach further.
+        """
+        now = self._now()
+        wanted = {stack: _wanted(stack, desired) for stack, desired in declared.items()}
+        together = {stack: some for stack, some in wanted.items() if all(one.time is None for one in some)}
+        found: dict[str, list[Observed]] = {stack: [] for stack in together}
+        for one in self._find(
+            [one for some in together.values() for one in some], now - self._settings.lookback, now + AHEAD
+        ):
+            found[one.marks.stack].append(one)
+        return found
 
     def history(
         self,
@@ -131,6 +140,18 @@ class CesProvider:
             return self._client.send("GET", f"{self._path}/{path}", params=page, reading=True)
 
         return paginate(ask, items, key)
+
+
+def _wanted(stack: str, desired: Sequence[Desired]) -> list[Wanted]:
+    """The events that a stack declares."""
+    wanted = []
+    for one in desired:
+        if one.address.type == EVENT.name:
+            marks = Marks(stack, one.address, one.digest, "", "", one.occurrence)
+            fixed = one.attributes.get("time")
+            at = fixed if isinstance(fixed, int) else None
+            wanted.append(Wanted(item(one.identity, one.attributes, marks, at or 0), marks, at))
+    return wanted
 
 
 def _ids(answer: Response, count: int) -> Sequence[str | None]:

@@ -1,0 +1,21 @@
+"""The clock of the machine."""
+
+from __future__ import annotations
+
+import time
+from threading import Event
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> int:
+        if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine sleeps, as the leases of ledgers do
+            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        return time.monotonic_ns() // 1_000_000
+
+    def wait(self, seconds: float, stop: Event) -> bool:
+        return stop.wait(seconds)

@@ -1,0 +1,84 @@
+"""Shared queries: what the services show of several stacks, found by one query for all that ask the same service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from pydantic import BaseModel
+
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.target import Target
+from reconciler.providers.protocol import ErrorKind, ServiceError, SharesQueries
+from reconciler.providers.retry import retry_read
+from reconciler.providers.settings import EMBEDDED
+from reconciler.session.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_SERVICES = 8
+"""How many services are queried at once."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Stacks whose providers of one key have the same settings, credentials included."""
+
+    key: str
+    settings: BaseModel
+    workspaces: list[Workspace] = field(default_factory=list)
+
+
+def share_queries(workspaces: Sequence[Workspace]) -> None:
+    """Query each service once for all of these stacks that ask it with the same settings.
+
+    The next time one of the workspaces observes, it gets what was found for it, or the error that the query met. A
+    query that the service rejects is left to each stack: its own may be accepted. Two stacks of one name are not
+    distinguished by a service: only the first shares.
+    """
+    groups = [group for group in _groups(workspaces) if len(group.workspaces) > 1]
+    if groups:
+        with ThreadPoolExecutor(min(_SERVICES, len(groups)), "shared-query") as pool:
+            list(pool.map(_query, groups))
+
+
+def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
+    known: dict[tuple[str, Target], list[_Group]] = {}
+    for workspace in workspaces:
+        for key, config in workspace.stack.providers.items():
+            if config.target.place == EMBEDDED or not workspace.connections.manages(config):
+                continue
+            groups = known.setdefault((key, config.target), [])
+            group = next((group for group in groups if group.settings == config.settings), None)
+            if group is None:
+                group = _Group(key, config.settings)
+                groups.append(group)
+            if all(other.stack.name != workspace.stack.name for other in group.workspaces):
+                group.workspaces.append(workspace)
+    return (group for groups in known.values() for group in groups)
+
+
+def _query(group: _Group) -> None:
+    first = group.workspaces[0]
+    try:
+        provider = first.connections.provider(first.stack.providers[group.key])
+    except DiagnosticError:
+        return  # each stack tells of it, at its own place
+    if not isinstance(provider, SharesQueries):
+        return
+    declared = {workspace.stack.name: workspace.declared(group.key) for workspace in group.workspaces}
+    try:
+        found = retry_read(group.key, partial(provider.observe_stacks, declared), first.clock)
+    except ServiceError as error:
+        if error.kind is ErrorKind.REJECTED:
+            log.info("%s: the query for %d stacks was rejected: %s", group.key, len(declared), error)
+            return
+        for workspace in group.workspaces:
+            workspace.given[group.key] = error
+        return
+    for workspace in group.workspaces:
+        if workspace.stack.name in found:
+            workspace.given[group.key] = found[workspace.stack.name]
