@@ -82,21 +82,6 @@ def test_a_lease_given_back_is_free_and_the_next_fence_is_higher(place: Place) -
         assert take(ledger, pid=HERE, now=now()).fence == first.fence + 1
 
 
-def test_an_attempt_of_the_next_holder_is_not_taken_for_ones_own(place: Place) -> None:
-    """Both attempts are alike but for their holder, as those of one plan may be."""
-    with place.opened() as first, place.opened() as second:
-        at = now()
-        lost = take(first, pid=HERE, now=at)
-        first.begin(lost, run())
-        first.record_intents(lost, "run-1", operations("a"), at)
-        second.unlock()
-        holder = take(second, pid=HERE, now=at)
-        second.begin_attempts(holder, ["a"], at)
-        second.release(holder)
-        with pytest.raises(LeaseLostError):
-            first.begin_attempts(lost, ["a"], at)
-
-
 def test_giving_back_a_lease_that_was_taken_over_leaves_the_new_holder_alone(place: Place) -> None:
     with place.opened() as ledger:
         first = take(ledger, pid=HERE, now=now())

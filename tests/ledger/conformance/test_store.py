@@ -12,10 +12,12 @@ from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.codec import Row
 from reconciler.ledger.location import Location, list_stacks, open_store
 from reconciler.ledger.probe import examine_shared, probe
+from reconciler.ledger.protocol import LeaseLostError
+from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Claim, Fence, JournalStore, Snapshot, Stored
 from tests.ledger.conformance.conftest import SHARED
 from tests.ledger.conformance.place import Place, now
-from tests.ledger.samples import NOW, event, operations
+from tests.ledger.samples import NOW, event, operations, run, take
 
 Open = Callable[[], JournalStore]
 
@@ -83,6 +85,21 @@ def test_compaction_replaces_rows_and_never_gives_a_number_again(store: JournalS
     assert not store.append([row("z")], 0, None)
     assert not store.append([row("z")], 2, None)
     assert store.append([row("d")], 3, None)
+
+
+def test_an_attempt_of_the_next_holder_is_not_taken_for_ones_own(url: str) -> None:
+    """Both attempts are alike but for their holder, as those of one plan are where no clock tells them apart."""
+    opened = (SharedLedger(open_store(Location(url, "shop")), clock=lambda: None) for _ in range(2))
+    with closing(next(opened)) as first, closing(next(opened)) as second:
+        lost = take(first)
+        first.begin(lost, run())
+        first.record_intents(lost, "run-1", operations("a"), NOW)
+        second.unlock()
+        holder = take(second)
+        second.begin_attempts(holder, ["a"], NOW)
+        second.release(holder)
+        with pytest.raises(LeaseLostError):
+            first.begin_attempts(lost, ["a"], NOW)
 
 
 def test_documents_are_kept_by_name(store: JournalStore) -> None:
