@@ -88,7 +88,7 @@ def _drill_session(workspace: Workspace, name: str, who: Owner) -> Iterator[Stac
     """A session of a drill in which every intent that an earlier run left open is resolved."""
     stop = Event()
     with open_session(workspace, who, stop, owner=drill_stack(workspace.stack.name, name)) as session:
-        session.settle(stop)
+        session.resolve_open_intents(stop)
         yield session
 
 

@@ -280,7 +280,7 @@ def _undone(result: Result, changes: Sequence[Change]) -> Iterator[Diagnostic]:
 
 
 def _redacted(result: UnitResult, redactor: Redactor) -> UnitResult:
-    hide = redactor.hide
+    hide = redactor.redact
     return replace(
         result,
         changes=tuple(

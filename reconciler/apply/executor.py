@@ -396,5 +396,5 @@ class PlanExecutor:
             self.options.draw,
             self.events.put,
             self.gate.begin,
-            self.progress.note,
+            self.progress.report,
         )

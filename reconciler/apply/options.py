@@ -40,7 +40,7 @@ class Progress(Protocol):
     def verifying(self, waiting: int) -> None:
         """Everything is sent; the effect of this many operations is not visible yet."""
 
-    def note(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Something worth a line: a wait the service asked for, a batch being narrowed."""
 
 
@@ -53,4 +53,4 @@ class NullProgress:
 
     def verifying(self, waiting: int) -> None: ...
 
-    def note(self, text: str) -> None: ...
+    def report(self, text: str) -> None: ...

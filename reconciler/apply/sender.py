@@ -72,7 +72,7 @@ class SendContext(NamedTuple):
     draw: Callable[[], float]
     emit: Callable[[Sequence[Outcome]], None]
     begin: Callable[[Sequence[Operation]], None]
-    note: Callable[[str], None]
+    report: Callable[[str], None]
 
 
 class Sender:
@@ -133,7 +133,7 @@ class Sender:
         if len(operations) == 1:
             self._end(operations, Status.FAILED, error.detail)
             return []
-        self.context.note(f"{self.provider.key} rejected a batch of {len(operations)}: searching for the bad item")
+        self.context.report(f"{self.provider.key} rejected a batch of {len(operations)}: searching for the bad item")
         if self.rejects_whole:
             return _narrowed(operations)
         events = [item for item in operations if item.occurrence is not None]
@@ -164,7 +164,7 @@ class Sender:
         if RETRY.is_last(attempt.number) or pause > left:
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
-        self.context.note(f"{self.provider.key}: {error.detail}; again in {rough_duration(round(pause * 1000))}")
+        self.context.report(f"{self.provider.key}: {error.detail}; again in {rough_duration(round(pause * 1000))}")
         if self.context.clock.wait(pause, self.context.stop):
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
@@ -172,7 +172,7 @@ class Sender:
 
     def _ambiguous(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """It may have been stored: ask, and send again only what is not there."""
-        self.context.note(f"{self.provider.key}: {error.detail}; looking what was stored")
+        self.context.report(f"{self.provider.key}: {error.detail}; looking what was stored")
         shown = self._await(attempt.operations)
         if shown is None:
             self._end(attempt.operations, Status.UNKNOWN, error.detail)

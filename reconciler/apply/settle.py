@@ -78,7 +78,7 @@ def poll_events(
     operations = [doubt.operation for doubt in doubts]
     until = max(doubt.until for doubt in doubts)
     if until > clock.monotonic():
-        progress.note(waiting_note(len(doubts), provider.key, clock.now() + until - clock.monotonic()))
+        progress.report(waiting_note(len(doubts), provider.key, clock.now() + until - clock.monotonic()))
     for pause in poll_intervals():
         now = clock.monotonic()
         shown = read_back(provider, operations)
@@ -266,7 +266,7 @@ def _look(
         if left and not told:
             end = max(left.values())
             recorded, raised = (len(left.keys() & events), len(left.keys() - events))
-            progress.note(waiting_note(recorded, provider.key, clock.now() + end - now, raised))
+            progress.report(waiting_note(recorded, provider.key, clock.now() + end - now, raised))
             told = True
         progress.verifying(len(left))
         if clock.wait(pause, stop):

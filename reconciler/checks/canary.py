@@ -39,7 +39,7 @@ class CanarySession:
 
     def prepare(self, stop: Event) -> None:
         """Resolve what earlier runs left open, and clear the canaries they left. Raises ServiceError, DeniedError."""
-        self.session.settle(stop)
+        self.session.resolve_open_intents(stop)
         left = [found for found in self.session.observe(stop=stop) if found.marks.address.name == NAME]
         if left and not stop.is_set():
             for address in sorted({found.marks.address for found in left}):
@@ -61,7 +61,7 @@ class CanarySession:
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], target: Address) -> Plan:
         """What turns the observed into the desired at one address."""
-        ours = LedgerView(flown=frozenset(found.marks.run for found in observed))
+        ours = LedgerView(canary_plans=frozenset(found.marks.run for found in observed))
         now = self.session.clock.now()
         return make_plan(
             self.session.owner, desired, observed, now, types=self.session.types, ledger=ours, targets=[target]
@@ -77,12 +77,12 @@ class _Confirmation(NamedTuple):
 
     status: CheckStatus
     within: int
-    trouble: ServiceErrorDetail | None = None
+    error: ServiceErrorDetail | None = None
     at: int | None = None
 
     def reason(self, missed: str) -> str:
         if self.status is CheckStatus.UNKNOWN:
-            return f"the query for it failed: {self.trouble}"
+            return f"the query for it failed: {self.error}"
         if self.status is CheckStatus.INTERRUPTED:
             return "the check was interrupted"
         return f"it {missed} within {rough_duration(self.within)}"
@@ -251,13 +251,13 @@ class _CanaryRun:
 
     def _await(self, operations: Sequence[Operation], within: int, stop: Event) -> _Confirmation:
         """Poll until the effect of the operations is visible, then confirm it in the ledger."""
-        trouble: list[ServiceErrorDetail] = []
+        failures: list[ServiceErrorDetail] = []
 
         def probe() -> ProbeResult:
             try:
                 shown = visible_operations(operations, self._provider.read_back(operations))
             except ServiceError as error:
-                trouble[:] = [error.detail]
+                failures[:] = [error.detail]
                 return probe_failure(error)
             return ProbeResult(len(shown) == len(operations))
 
@@ -265,7 +265,7 @@ class _CanaryRun:
         began = clock.now()
         polled = poll_until(probe, clock, stop, within=within)
         if polled.status is not CheckStatus.PASSED:
-            return _Confirmation(polled.status, within, trouble[0] if trouble else None)
+            return _Confirmation(polled.status, within, failures[0] if failures else None)
         self._session.ledger.confirm([operation.key for operation in operations], clock.now())
         return _Confirmation(CheckStatus.PASSED, within, at=began + (polled.held_after or 0))
 

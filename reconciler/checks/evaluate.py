@@ -25,16 +25,16 @@ def evaluate(expected: Expectation, items: Sequence[Item], fields: Mapping[str, 
     if failures:
         failing_items = tuple({id(item): item for failure in failures for item in failure.failing_items}.values())
         return Evaluation(False, "; ".join(failure.reason for failure in failures), failing_items)
-    return Evaluation(True, f"found {len(items)}" + (f": {listed(items)}" if items else ""))
+    return Evaluation(True, f"found {len(items)}" + (f": {summarize_items(items)}" if items else ""))
 
 
-def listed(items: Sequence[Item]) -> str:
+def summarize_items(items: Sequence[Item]) -> str:
     """The first items, each in a few words."""
     more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(label(item) for item in items[:SHOWN]) + more
+    return ", ".join(describe_item(item) for item in items[:SHOWN]) + more
 
 
-def label(item: Item) -> str:
+def describe_item(item: Item) -> str:
     """An item in a few words: its name, how severe it is, what it is about."""
     name = _first(item, "event_name", "policy", "policy_id", "alertname", "id") or "an item without a name"
     severity = _first(item, "event_severity", "level", "event_level", "severity")
@@ -54,16 +54,18 @@ def _failures(expected: Expectation, items: Sequence[Item], fields: Mapping[str,
     }
     wrong = [item for item, truth in zip(items, truths.get("all", ()), strict=False) if truth is not True]
     if wrong:
-        yield Evaluation(False, f"{len(wrong)} of {len(items)} items do not match `all`: {listed(wrong)}", tuple(wrong))
+        yield Evaluation(
+            False, f"{len(wrong)} of {len(items)} items do not match `all`: {summarize_items(wrong)}", tuple(wrong)
+        )
     if "any" in truths and not any(truth is True for truth in truths["any"]):
         yield Evaluation(
-            False, f"no item matches `any` ({len(items)} checked)" + (f": {listed(items)}" if items else "")
+            False, f"no item matches `any` ({len(items)} checked)" + (f": {summarize_items(items)}" if items else "")
         )
     wrong = [item for item, truth in zip(items, truths.get("none", ()), strict=False) if truth is not False]
     if wrong:
         unknown = ", or may match it" if None in truths["none"] else ""
         yield Evaluation(
-            False, f"{len(wrong)} of {len(items)} items match `none`{unknown}: {listed(wrong)}", tuple(wrong)
+            False, f"{len(wrong)} of {len(items)} items match `none`{unknown}: {summarize_items(wrong)}", tuple(wrong)
         )
     if expected.notification is not None:
         yield from _notified(expected.notification, items)
@@ -79,7 +81,7 @@ def _count(wanted: int | Count, items: Sequence[Item]) -> Iterator[Evaluation]:
     ]
     for bound, words, holds in bounds:
         if not holds:
-            reason = f"found {found}, expected {words} {bound}" + (f": {listed(items)}" if items else "")
+            reason = f"found {found}, expected {words} {bound}" + (f": {summarize_items(items)}" if items else "")
             yield Evaluation(False, reason, tuple(items))
 
 
@@ -98,7 +100,7 @@ def _notified(wanted: Notification, items: Sequence[Item]) -> Iterator[Evaluatio
     if silent:
         given = ", ".join(f"{key} {value}" for key, value in wanted.model_dump(exclude_none=True).items())
         which = f" ({given})" if given else ""
-        reason = f"no notification{which} was delivered for {len(silent)} of {len(items)}: {listed(silent)}"
+        reason = f"no notification{which} was delivered for {len(silent)} of {len(items)}: {summarize_items(silent)}"
         yield Evaluation(False, reason, tuple(silent))
 
 

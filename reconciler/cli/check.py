@@ -17,7 +17,7 @@ from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.heartbeat import duration_option, run_rounds
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
 from reconciler.cli.options import FormatOption, LockTimeoutOption, VarFileOption, VarOption
-from reconciler.cli.progress import checking
+from reconciler.cli.progress import check_progress
 from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
@@ -97,9 +97,9 @@ def check(
         raise DiagnosticError(Diagnostic("--rounds is for --every"))
     stop = Event()
 
-    def show(report: Report) -> None:
+    def show_report(report: Report) -> None:
         if junit is not None:
-            terminal.write_file(junit, check_junit(report, terminal.redactor.hide), parents=True)
+            terminal.write_file(junit, check_junit(report, terminal.redactor.redact), parents=True)
         if junit == Path("-"):
             terminal.message(check_lines(report))  # standard output gets the JUnit document
         else:
@@ -120,10 +120,10 @@ def check(
             reporter.tell_changes(check_states(workspace))
 
         def run_round() -> ExitCode:
-            with checking(terminal, stop) as progress:
+            with check_progress(terminal, stop) as progress:
                 report = run_stack_checks(workspace, names, stop, progress)
             try:
-                show(report)
+                show_report(report)
             finally:
                 reporter.checks(report)
             return check_exit_code(report.counts)

@@ -94,7 +94,7 @@ def list_(
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
         drills = validate_drills(workspace.stack, list(workspace.registry))
-        last = latest_runs(workspace, run_store(workspace, terminal.redactor.hide_tree))
+        last = latest_runs(workspace, run_store(workspace, terminal.redactor.redact_tree))
     terminal.result(format, text=lambda: list_lines(drills, last), document=lambda: list_document(drills, last))
     return ExitCode.DONE
 
@@ -188,7 +188,7 @@ def run(
         opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
     ):
         reporter.opened(workspace)
-        store = run_store(workspace, terminal.redactor.hide_tree)
+        store = run_store(workspace, terminal.redactor.redact_tree)
         if rehearse:
             record = rehearse_drill(workspace, name, store, hooks, speed=speed or 60.0, force=force)
         else:
@@ -232,7 +232,7 @@ def resume(
         opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
     ):
         reporter.opened(workspace)
-        record = resume_drill(workspace, name, run_store(workspace, terminal.redactor.hide_tree), hooks)
+        record = resume_drill(workspace, name, run_store(workspace, terminal.redactor.redact_tree), hooks)
         try:
             return _show(terminal, record, format, command_lines(path, var, var_file))
         finally:
@@ -266,7 +266,7 @@ def abort(
         terminal.message([line(f"Run {record.run} is running in process {record.pid}; asking it to stop.")])
 
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        store = run_store(workspace, terminal.redactor.hide_tree)
+        store = run_store(workspace, terminal.redactor.redact_tree)
         records = abort_drills(
             workspace, name, store, drill_hooks(terminal, command_lines(path, var, var_file), automatic=True), waiting
         )
@@ -292,14 +292,14 @@ def status(
     """Show the last run of each drill, and which alarms of drills are active now."""
     terminal = Terminal.of(ctx)
     with opened(terminal, path, var, var_file, data=False) as workspace:
-        records = list(latest_runs(workspace, run_store(workspace, terminal.redactor.hide_tree)).values())
-        active, trouble = active_alarms(workspace, [record.drill for record in records])
+        records = list(latest_runs(workspace, run_store(workspace, terminal.redactor.redact_tree)).values())
+        active, query_error = active_alarms(workspace, [record.drill for record in records])
     terminal.result(
         format,
-        text=lambda: status_lines(records, active, trouble, command_lines(path, var, var_file)),
-        document=lambda: status_document(records, active, trouble),
+        text=lambda: status_lines(records, active, query_error, command_lines(path, var, var_file)),
+        document=lambda: status_document(records, active, query_error),
     )
-    return ExitCode.DONE if trouble is None else ExitCode.ERROR
+    return ExitCode.DONE if query_error is None else ExitCode.ERROR
 
 
 app.command(epilog=REPORT_EXAMPLES)(report)

@@ -24,7 +24,7 @@ from reconciler.views.phrases.drill import places
 from reconciler.views.text.line import BLANK, Style, line
 
 if TYPE_CHECKING:
-    from reconciler.live.board import LiveBoard
+    from reconciler.live.live_run import LiveRun
     from reconciler.live.server import LivePage
 
 INTERRUPTED = "Interrupted: the drill clears its alarms, then ends. Ctrl-C again exits at once."
@@ -61,38 +61,38 @@ def drill_hooks(
         with (
             DrillWatcher(terminal, workspace.clock) as watcher,
             stop_on_signal(stop, lambda: terminal.message([message])),
-            _shown_live(terminal, page, workspace) as board,
+            _shown_live(terminal, page, workspace) as live_run,
         ):
 
-            def watch(record: Record) -> None:
-                watcher.watch(record)
-                if board is not None:
-                    board.watch(record)
+            def update(record: Record) -> None:
+                watcher.update(record)
+                if live_run is not None:
+                    live_run.update(record)
 
             def approve(drill: Drill) -> bool:
                 with watcher.away():
                     return approved or _name_typed(terminal, drill, workspace)
 
-            confirm = _confirmation(terminal, watcher.away, board, automatic=automatic)
-            aborted = board.aborted if board is not None else lambda: False
-            yield OperatorHooks(owner(), confirm, approve, watch, stop, command, aborted)
+            confirm = _confirmation(terminal, watcher.away, live_run, automatic=automatic)
+            aborted = live_run.aborted if live_run is not None else lambda: False
+            yield OperatorHooks(owner(), confirm, approve, update, stop, command, aborted)
 
     return hooks
 
 
 @contextmanager
-def _shown_live(terminal: Terminal, page: LivePage | None, workspace: Workspace) -> Iterator[LiveBoard | None]:
-    """The board of the page of a run while it is served; None without a page."""
+def _shown_live(terminal: Terminal, page: LivePage | None, workspace: Workspace) -> Iterator[LiveRun | None]:
+    """The live_run of the page of a run while it is served; None without a page."""
     if page is None:
         yield None
         return
     from reconciler.live.server import serving_page
 
     try:
-        with serving_page(page, workspace.clock, terminal.redactor.hide_tree) as (board, url):
+        with serving_page(page, workspace.clock, terminal.redactor.redact_tree) as (live_run, url):
             terminal.message([line("Watch the drill at ", (f"{url}/", Style.BOLD))])
             terminal.message([line("Answer and abort at ", (f"{url}/#token={page.token}", Style.BOLD))])
-            yield board
+            yield live_run
     except OSError as error:
         hint = "choose another --port or --bind"
         summary = f"cannot serve the page on {page.host}:{page.port}: {error.strerror or error}"
@@ -115,12 +115,12 @@ def _name_typed(terminal: Terminal, drill: Drill, workspace: Workspace) -> bool:
 
 
 def _confirmation(
-    terminal: Terminal, away: Callable[[], AbstractContextManager[None]], board: LiveBoard | None, *, automatic: bool
+    terminal: Terminal, away: Callable[[], AbstractContextManager[None]], live_run: LiveRun | None, *, automatic: bool
 ) -> Confirm:
     """Answers a pause, typed or on the page: only ``yes`` continues; after ``no`` the drill clears and ends."""
 
     def confirm(record: Record, question: str, attend: Callable[[], bool]) -> str | None:
-        if automatic or (board is None and not terminal.interactive):
+        if automatic or (live_run is None and not terminal.interactive):
             return AUTOMATIC
         step = next(step.name for step in record.steps if step.state is StepState.RUNNING)
         with away():
@@ -130,7 +130,7 @@ def _confirmation(
                 _discard_typed_ahead(terminal)
                 terminal.prompt(_PROMPT)
             while attend():
-                on_page = None if board is None else board.answered(step)
+                on_page = None if live_run is None else live_run.answered(step)
                 if on_page is not None:
                     terminal.message([BLANK, line("Answered on the page.")])
                 answer = _typed_answer(terminal) if on_page is None else "yes" if on_page else "no"

@@ -77,7 +77,7 @@ def report(
     if html is not None:
         terminal.write_file(html, record_html(found), parents=True)
     if junit is not None:
-        terminal.write_file(junit, record_junit(found, terminal.redactor.hide), parents=True)
+        terminal.write_file(junit, record_junit(found, terminal.redactor.redact), parents=True)
     if Path("-") in (html, junit):
         return ExitCode.DONE  # standard output got that document
     for file in filter(None, (html, junit)):

@@ -90,7 +90,7 @@ def import_(
     with opened(terminal, path, var, var_file) as workspace:
         found = workspace.unmanaged(known_filters(wanted, workspace.resource_types), provider)
         if adopt:
-            return _adopt(terminal, workspace, found, out, path, var, var_file, format)
+            return _plan_adoption(terminal, workspace, found, out, path, var, var_file, format)
         made = imports(workspace.stack, found, workspace.registry)
         adopting = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
         applying = next_command("apply", path, "adoption.json", var=var, var_file=var_file)
@@ -117,7 +117,7 @@ def _declare(
         return
     head = (
         f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
-        terminal.redactor.hide(f"To take them over: {', then '.join(map(printable, following))}"),
+        terminal.redactor.redact(f"To take them over: {', then '.join(map(printable, following))}"),
     )
     text = yaml_export(imported.resources, head)
     if out is None:
@@ -133,7 +133,7 @@ def _declare(
     )
 
 
-def _adopt(
+def _plan_adoption(
     terminal: Terminal,
     workspace: Workspace,
     found: list[UnmanagedAlarm],

@@ -25,7 +25,7 @@ from reconciler.cli.options import (
     WhereArgument,
 )
 from reconciler.cli.progress import working
-from reconciler.cli.stack import located, opened
+from reconciler.cli.stack import find_ledger, opened
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import scheme, secrets_of
@@ -80,7 +80,7 @@ def list_(
         stacks = list_stacks(where)
         terminal.result(format, text=lambda: stack_lines(stacks), document=lambda: stacks_document(stacks))
         return ExitCode.DONE
-    with closing(read_at(located(terminal, where, stack))) as opened:
+    with closing(read_at(find_ledger(terminal, where, stack))) as opened:
         runs, holder = opened.runs(), opened.holder(now())
     terminal.result(
         format,
@@ -106,7 +106,7 @@ def show(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """Show the operations of one run, and what became of each."""
-    found = past_run(run, located(Terminal.of(ctx), where, stack), now())
+    found = past_run(run, find_ledger(Terminal.of(ctx), where, stack), now())
     Terminal.of(ctx).result(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
 
@@ -205,7 +205,7 @@ def unlock(
 ) -> ExitCode:
     """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
     terminal = Terminal.of(ctx)
-    with closing(_unlocking(located(Terminal.of(ctx), where, stack))) as opened:
+    with closing(_unlocking(find_ledger(Terminal.of(ctx), where, stack))) as opened:
         holder = opened.holder(now())
         if holder is not None and not yes:
             if not terminal.interactive:

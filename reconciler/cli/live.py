@@ -115,8 +115,8 @@ class ApplyProgress:
         shown = self._waited_for - waiting
         self._progress.update(self._verifying, total=self._waited_for, completed=shown, visible=True)
 
-    def note(self, text: str) -> None:
-        self._above.print(Text(self._terminal.redactor.hide(printable(text)), style="dim"))
+    def report(self, text: str) -> None:
+        self._above.print(Text(self._terminal.redactor.redact(printable(text)), style="dim"))
 
 
 class CheckProgress:
@@ -155,7 +155,7 @@ class CheckProgress:
             self._progress.update(self._tasks[result.name], description=head, completed=1, told=told)
 
     def _text(self, text: str) -> str:
-        shown = self._terminal.redactor.hide(printable(text))
+        shown = self._terminal.redactor.redact(printable(text))
         return escape(shown if len(shown) <= _MAX_REASON else f"{shown[:_MAX_REASON]}…")
 
 
@@ -176,7 +176,7 @@ class DrillProgress:
     def __exit__(self, *_: object) -> None:
         self._drawing.stop()
 
-    def watch(self, record: Record) -> None:
+    def update(self, record: Record) -> None:
         """Show the newest state of the run from now on."""
         self._record = record
 
@@ -246,5 +246,5 @@ class DrillProgress:
         return Text(f"\nnext: {waiting.action} {self._text(waiting.name)} {when}", "dim")
 
     def _text(self, text: str) -> str:
-        shown = self._terminal.redactor.hide(printable(text))
+        shown = self._terminal.redactor.redact(printable(text))
         return shown if len(shown) <= _MAX_TEXT else f"{shown[:_MAX_TEXT]}…"

@@ -39,8 +39,8 @@ class _Formatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         detail = None
         if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
-            detail = redact.hide(self.formatException(record.exc_info))
-        message = redact.hide(record.getMessage())
+            detail = redact.redact(self.formatException(record.exc_info))
+        message = redact.redact(record.getMessage())
         if self.terminal.json_logs:
             members = {"time": moment, "level": record.levelname.lower(), "logger": record.name, "message": message}
             if detail:

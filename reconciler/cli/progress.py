@@ -41,7 +41,7 @@ def working(terminal: Terminal, stop: Event) -> Iterator[Progress]:
 
 
 @contextmanager
-def checking(terminal: Terminal, stop: Event) -> Iterator[CheckWatcher]:
+def check_progress(terminal: Terminal, stop: Event) -> Iterator[CheckWatcher]:
     """The watcher of running checks; Ctrl-C and a termination signal set ``stop`` meanwhile, and say so."""
     with stop_on_signal(stop, lambda: terminal.message([line((CHECKS_INTERRUPTED, Style.WARNING))])):
         if not terminal.watched:
@@ -58,12 +58,12 @@ class DrillWatcher:
 
     def __init__(self, terminal: Terminal, clock: Clock) -> None:
         self._shown: AbstractContextManager[object] = nullcontext()
-        self.watch: Watcher = _LogLines(terminal).watch
+        self.update: Watcher = _LogLines(terminal).update
         if terminal.watched:
             from reconciler.cli.live import DrillProgress
 
             self._display = DrillProgress(terminal, clock)
-            self._shown, self.watch = self._display, self._display.watch
+            self._shown, self.update = self._display, self._display.update
 
     def __enter__(self) -> DrillWatcher:
         self._shown.__enter__()
@@ -98,7 +98,7 @@ class ApplyLogProgress:
     def verifying(self, waiting: int) -> None:
         _apply_log.info("verifying: the effect of %d operations is not visible yet", waiting)
 
-    def note(self, text: str) -> None:
+    def report(self, text: str) -> None:
         _apply_log.info("%s", printable(text))
 
 
@@ -130,7 +130,7 @@ class _LogLines:
         self._terminal = terminal
         self._shown = 0
 
-    def watch(self, record: Record) -> None:
+    def update(self, record: Record) -> None:
         new = record.log[self._shown :]
         self._shown = len(record.log)
         if new:

@@ -229,7 +229,7 @@ class RunReporter:
         from reconciler.app.webhook import post_all
         from reconciler.views.notification import message
 
-        made = message(event, self._outlets.format, self._terminal.redactor.hide, self._token)
+        made = message(event, self._outlets.format, self._terminal.redactor.redact, self._token)
         problems = post_all(dict.fromkeys(self._urls, made))
         self._warn(problems)
         return len(problems) < len(self._urls)
@@ -243,7 +243,7 @@ class RunReporter:
         assert path is not None  # noqa: S101 - narrows a type
         try:
             before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-            write_text(path, self._terminal.redactor.hide(merged(before, samples)), mode=0o644)
+            write_text(path, self._terminal.redactor.redact(merged(before, samples)), mode=0o644)
         except OSError as error:
             self._warn([f"cannot write metrics to {path}: {error.strerror or error}"])
 

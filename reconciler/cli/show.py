@@ -13,7 +13,7 @@ from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples, now
 from reconciler.cli.options import FormatOption, FullOption, StackOption, WhereArgument
 from reconciler.cli.plan_output import show_plan
-from reconciler.cli.stack import located
+from reconciler.cli.stack import find_ledger
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.views.json.ledger import run_document
@@ -62,7 +62,7 @@ def show(
         summary = f"there is no file {what}, and no id of a run looks like that: it is hexadecimal"
         raise DiagnosticError(Diagnostic(summary, hint=hint))
 
-    found = past_run(what, located(terminal, where, stack), now())
+    found = past_run(what, find_ledger(terminal, where, stack), now())
     terminal.result(
         format,
         text=lambda: entry_lines(*found),

@@ -54,7 +54,7 @@ def _tell_waiting(terminal: Terminal, holder: Holder) -> None:
     terminal.message([line(printable(f"Waiting for the lease on this stack: held by {holder}."))])
 
 
-def located(terminal: Terminal, where: str, stack: str | None) -> Location:
+def find_ledger(terminal: Terminal, where: str, stack: str | None) -> Location:
     """The ledger that a command means. Raises DiagnosticError where there is none, or more than one."""
     terminal.redact(secrets_of(where))
     return locate(Asked(where, stack, terminal.ledger), terminal.environ)

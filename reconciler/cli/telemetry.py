@@ -221,7 +221,7 @@ class Trace:
         return self._hide(value) if isinstance(value, str) else value
 
     def _hide(self, text: str) -> str:
-        return self._terminal.redactor.hide(text).encode("utf-8", "backslashreplace").decode()
+        return self._terminal.redactor.redact(text).encode("utf-8", "backslashreplace").decode()
 
 
 class _Records(logging.Handler):

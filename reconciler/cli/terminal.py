@@ -146,7 +146,7 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Write a text that is the result itself to standard output, as it is but for secrets."""
-        self._write(self.stdout, self.redactor.hide(text))
+        self._write(self.stdout, self.redactor.redact(text))
 
     def write_file(self, path: Path, text: str | Iterable[str], *, parents: bool = False) -> None:
         """Write a file that the user named, whole or in pieces; ``-`` is standard output. The caller redacts secrets.
@@ -196,7 +196,7 @@ class Terminal:
         if self.environ.get("GITHUB_ACTIONS") == "true":
             from reconciler.views.github import workflow_commands
 
-            commands = "".join(f"{self.redactor.hide(text)}\n" for text in workflow_commands(diagnostics))
+            commands = "".join(f"{self.redactor.redact(text)}\n" for text in workflow_commands(diagnostics))
             self._write(self.stderr, commands, raw=True)
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
@@ -207,7 +207,7 @@ class Terminal:
 
     def prompt(self, text: str) -> None:
         """Write a prompt to standard error, without ending its line."""
-        self._write(self.stderr, self.redactor.hide(text))
+        self._write(self.stderr, self.redactor.redact(text))
 
     def log(self, text: str) -> None:
         """Write a record, which is free of secrets, to standard error."""
@@ -231,19 +231,19 @@ class Terminal:
         """Redacted Markdown in at most ``limit`` characters: a mask may be longer than what it hides."""
         from reconciler.views.markdown.text import fitted
 
-        return fitted(self.redactor.hide(text), limit)
+        return fitted(self.redactor.redact(text), limit)
 
     def _document(self, document: Mapping[str, object]) -> None:
         """Write a JSON document as it is made, some hundred pieces at a time."""
         from reconciler.views.json.document import encode_parts
 
-        parts = encode_parts(document, self.redactor.hide_tree, ascii=not _holds_unicode(self.stdout))
+        parts = encode_parts(document, self.redactor.redact_tree, ascii=not _holds_unicode(self.stdout))
         while some := "".join(islice(parts, _AT_ONCE)):
             self._write(self.stdout, without_commands_json(some) if self._in_ci else some, raw=True)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         """Write lines as they are made, some hundreds at a time."""
-        painter, hide = self._painter(stream), self.redactor.hide
+        painter, hide = self._painter(stream), self.redactor.redact
         rest = iter(lines)
         while some := list(islice(rest, _AT_ONCE)):
             if painter is None:
@@ -253,7 +253,7 @@ class Terminal:
             self._write(stream, text)
 
     def _redacted(self, line: Line) -> Line:
-        return line._replace(spans=tuple(Span(self.redactor.hide(span.text), span.style) for span in line.spans))
+        return line._replace(spans=tuple(Span(self.redactor.redact(span.text), span.style) for span in line.spans))
 
     def _painter(self, stream: TextIO) -> AnsiRenderer | None:
         if id(stream) not in self._painters:

@@ -35,7 +35,7 @@ def config_digest(
             **({"moved": renamed} if renamed else {}),
             **({"removed": sorted(map(str, removed))} if removed else {}),
             "stack": name,
-            "desired": sorted(_facts(item) for item in desired),
+            "desired": sorted(_desired_fields(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},
             "guards": guards.model_dump(mode="json"),
             "sections": {section: node.value for section, node in sections.items()},
@@ -48,7 +48,7 @@ def config_digest(
     )
 
 
-def _facts(desired: Desired) -> list[str]:
+def _desired_fields(desired: Desired) -> list[str]:
     lifecycle = desired.lifecycle
     return [
         str(desired.address),

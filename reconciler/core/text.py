@@ -109,22 +109,22 @@ class Redactor:
             found = [form for form in (*secret_forms(secret), *self._more(secret)) if len(form) >= SHORTEST_SECRET]
             self._forms = tuple(sorted({*found, *self._forms}, key=lambda form: (-len(form), form)))
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """The text with every secret replaced, whatever form it has."""
         for form in self._forms:
             text = text.replace(form, MASK)
         return text
 
-    def hide_tree(self, value: object) -> object:
+    def redact_tree(self, value: object) -> object:
         """The same for every string of a JSON document, keys included; its shape stays."""
         if not self._forms:
             return value
         if isinstance(value, str):
-            return self.hide(value)
+            return self.redact(value)
         if isinstance(value, dict):
-            return {self.hide(str(key)): self.hide_tree(item) for key, item in value.items()}
+            return {self.redact(str(key)): self.redact_tree(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.hide_tree(item) for item in value]
+            return [self.redact_tree(item) for item in value]
         return value
 
 

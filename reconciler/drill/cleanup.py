@@ -33,12 +33,12 @@ def clear_all(
     polled for as long as they may take to show a write: for a run whose ledger is not at hand.
     """
     clearing = _Cleanup(session, journal, why, stop)
-    trouble = clearing.work(wait_for_late)
+    problem = clearing.work(wait_for_late)
     clearing.account()
     now = session.clock.now()
-    leftovers = tuple(_described(sent, trouble) for sent in journal.record.emissions if sent.active)
-    if trouble and not leftovers:
-        leftovers = (f"could not query active alarms: {trouble}",)
+    leftovers = tuple(_described(sent, problem) for sent in journal.record.emissions if sent.active)
+    if problem and not leftovers:
+        leftovers = (f"could not query active alarms: {problem}",)
     journal.write(cleared_at=now, leftovers=leftovers)
 
 
@@ -57,29 +57,29 @@ class _Cleanup:
         clock = self._session.clock
         began = clock.now()
         pauses = poll_intervals()
-        trouble = ""
+        problem = ""
         while True:
             final = False
             try:
-                trouble, again = self._round()
+                problem, again = self._round()
                 due = wait_for_late or self._unconfirmed()
-                if not trouble and not again and not (due and clock.now() < began + self._session.visible_within):
+                if not problem and not again and not (due and clock.now() < began + self._session.visible_within):
                     return ""
             except ServiceError as error:
-                trouble = str(error.detail)
+                problem = str(error.detail)
             except DeniedError as error:
-                trouble, final = str(error.detail), True
+                problem, final = str(error.detail), True
             except LeaseLostError as error:
-                trouble, final = str(error), True
+                problem, final = str(error), True
             if final or clock.now() >= began + CLEAR_DEADLINE:
-                return trouble or "they still show after they were cleared"
+                return problem or "they still show after they were cleared"
             if clock.wait(next(pauses), self._stop):
-                return trouble or "the clearing was interrupted"
+                return problem or "the clearing was interrupted"
 
     def _round(self) -> tuple[str, bool]:
         """Settle, look, clear what shows; what went wrong, and whether another look is needed."""
         session = self._session
-        settlement = session.settle(self._stop)
+        settlement = session.resolve_open_intents(self._stop)
         active = session.active()
         self._import_leftovers(active)
         self._note_gone(active)
@@ -167,7 +167,7 @@ def account_for(session: StackSession, journal: RunJournal) -> None:
             by = _ENDED_BY.get(found.state, "somebody else")
             return sent.model_copy(update={"ended_at": found.ended_at, "gone_at": found.ended_at, "ended_by": by})
         if all(statuses.get(key) is not Status.DONE for key in sent.keys):
-            return sent.model_copy(update={"unsent": True, "trouble": sent.trouble or "it never arrived"})
+            return sent.model_copy(update={"unsent": True, "push_error": sent.push_error or "it never arrived"})
         now = session.clock.now()
         if sent.until is not None and sent.until <= now:
             by = "the service, its timeout having passed"
@@ -206,7 +206,7 @@ def _leftover(found: Observed, drill: str, now: int) -> Emission:
     )
 
 
-def _described(sent: Emission, trouble: str) -> str:
+def _described(sent: Emission, problem: str) -> str:
     until = f"; the service ends it by {format_instant(sent.until)} at the latest" if sent.until is not None else ""
-    why = trouble or ("it still shows" if sent.seen_at is not None else "it was pushed, and has never shown")
+    why = problem or ("it still shows" if sent.seen_at is not None else "it was pushed, and has never shown")
     return f"{sent.address} ({sent.marked_address}): {why}{until}"

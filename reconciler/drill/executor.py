@@ -244,8 +244,8 @@ class StepExecutor:
             outcomes = [result.outcomes[key] for key in sent.keys if key in result.outcomes]
             if outcomes and outcomes[0].status is not Status.DONE:
                 failed = outcomes[0].status is Status.FAILED
-                trouble = f"{outcomes[0].status}: {outcomes[0].error or 'no answer'}"
-                return sent.model_copy(update={"trouble": trouble, "unsent": failed})
+                push_error = f"{outcomes[0].status}: {outcomes[0].error or 'no answer'}"
+                return sent.model_copy(update={"push_error": push_error, "unsent": failed})
             return sent
 
         self._journal.update(change)

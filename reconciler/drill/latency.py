@@ -15,22 +15,30 @@ BOUNDS = (SECOND // 2, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND,
 """The upper bounds (ms) of a histogram's buckets; one more bucket has what is above."""
 
 
-class Stage(NamedTuple):
+class LatencyStage(NamedTuple):
     """A stage of the way; ``key`` names it in documents and metrics."""
 
     key: str
     name: str
     about: str
-    after: Callable[[Emission], int | None]
+    measure: Callable[[Emission], int | None]
     """How long (ms) it took: from the push, or from the alarm's end."""
 
 
-STAGES = (
-    Stage("visible_after", "shown", "from the push until a query shows the alarm", lambda sent: sent.visible_after),
-    Stage("notified_after", "notified", "from the push until the service notified", lambda sent: sent.notified_after),
-    Stage("delivered_after", "delivered", "from the push until a receiver got it", lambda sent: sent.delivered_after),
-    Stage("gone_after", "cleared", "from the end until no query shows the alarm", lambda sent: sent.gone_after),
-    Stage("resolved_after", "end delivered", "from the end until a receiver got it", lambda sent: sent.resolved_after),
+LATENCY_STAGES = (
+    LatencyStage(
+        "visible_after", "shown", "from the push until a query shows the alarm", lambda sent: sent.visible_after
+    ),
+    LatencyStage(
+        "notified_after", "notified", "from the push until the service notified", lambda sent: sent.notified_after
+    ),
+    LatencyStage(
+        "delivered_after", "delivered", "from the push until a receiver got it", lambda sent: sent.delivered_after
+    ),
+    LatencyStage("gone_after", "cleared", "from the end until no query shows the alarm", lambda sent: sent.gone_after),
+    LatencyStage(
+        "resolved_after", "end delivered", "from the end until a receiver got it", lambda sent: sent.resolved_after
+    ),
 )
 
 
@@ -66,11 +74,11 @@ class History:
     drill: str
     runs: tuple[RunLatencies, ...]
 
-    def known(self, stage: Stage) -> list[tuple[RunLatencies, Spread]]:
+    def known(self, stage: LatencyStage) -> list[tuple[RunLatencies, Spread]]:
         """The runs in which a stage was measured."""
         return [(run, run.spreads[stage.key]) for run in self.runs if stage.key in run.spreads]
 
-    def histogram(self, stage: Stage) -> list[int]:
+    def histogram(self, stage: LatencyStage) -> list[int]:
         """How many alarms of all runs took up to each bound, and above the last one."""
         counts = [0] * (len(BOUNDS) + 1)
         for _, spread in self.known(stage):
@@ -78,7 +86,7 @@ class History:
                 counts[bisect_left(BOUNDS, value)] += 1
         return counts
 
-    def moved(self, stage: Stage) -> int | None:
+    def moved(self, stage: LatencyStage) -> int | None:
         """By how much (ms) the median of the last run is above that of the one before; None without two."""
         known = self.known(stage)
         return known[-1][1].median - known[-2][1].median if len(known) > 1 else None
@@ -88,8 +96,8 @@ def latencies(record: Record) -> RunLatencies:
     """The latencies of a run, without what was never sent."""
     sent = [each for each in record.alarms if not each.unsent]
     spreads = {}
-    for stage in STAGES:
-        values = sorted(value for each in sent if (value := stage.after(each)) is not None)
+    for stage in LATENCY_STAGES:
+        values = sorted(value for each in sent if (value := stage.measure(each)) is not None)
         if values:
             spreads[stage.key] = Spread(tuple(values))
     return RunLatencies(record, spreads)

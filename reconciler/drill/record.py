@@ -87,7 +87,7 @@ class Emission(Part):
     what ended it, ``gone_at`` when no query showed it any more. ``delivered_at`` is when its notification arrived at a
     receiver, ``delivered`` that receiver's name; ``resolved_at`` and ``resolved`` are those of the notification of its
     end.
-    ``trouble`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
+    ``push_error`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
     """
 
     address: str
@@ -99,7 +99,7 @@ class Emission(Part):
     keys: tuple[str, ...]
     sent_at: int
     until: int | None = None
-    trouble: str | None = None
+    push_error: str | None = Field(None, alias="trouble")
     unsent: bool = False
     id: str | None = None
     seen_at: int | None = None

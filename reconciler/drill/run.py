@@ -46,7 +46,7 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
         raise DiagnosticError(*found, *guards, *plan.problems)
     with open_session(workspace, hooks.owner, hooks.stop, owner=drill.owner) as session:
         _check_nothing_left(session, drill, store, rehearsal, hooks.command)
-        session.settle(hooks.stop)
+        session.resolve_open_intents(hooks.stop)
         clock = session.clock
         record = new_record(drill, hooks.owner, workspace.targets, workspace.clock)
         journal = RunJournal(record, store, clock, hooks.watcher)
@@ -103,7 +103,7 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
         if record.started_at is None:
             _refuse(journal, "did not start: its process died first")
             return journal.record
-        session.settle(hooks.stop)
+        session.resolve_open_intents(hooks.stop)
         _shift_overdue(drill, journal, clock.now())
         runner.run()
         return journal.record

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.database import Database
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.wire import answer
+from reconciler.emulator.wire import json_response
 from reconciler.serving import LOOPBACK_HOSTS, foreign_header
 
 HUAWEI = "SDK-HMAC-SHA256"
@@ -193,20 +193,20 @@ class GuardMiddleware:
         headers = Headers(scope=scope)
         match foreign_header(headers, self._hosts):
             case "host":
-                return answer({"error": "this emulator is not reached under that name: see --hostname"}, 421)
+                return json_response({"error": "this emulator is not reached under that name: see --hostname"}, 421)
             case "origin":
-                return answer({"error": "requests of other web sites are refused"}, 403)
+                return json_response({"error": "requests of other web sites are refused"}, 403)
         path: str = scope["path"]
         if path != "/admin" and not path.startswith("/admin/"):
             return None
         if self._token is not None and not self._has_token(headers):
-            return answer({"error": "admin calls need the emulator's token, in X-Auth-Token"}, 401)
+            return json_response({"error": "admin calls need the emulator's token, in X-Auth-Token"}, 401)
         written = headers.get("content-type")
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         if (written is not None or has_body) and (written or "").partition(";")[
             0
         ].strip().lower() != "application/json":
-            return answer({"error": "admin calls have the content type application/json"}, 415)
+            return json_response({"error": "admin calls have the content type application/json"}, 415)
         return None
 
     def _has_token(self, headers: Headers) -> bool:

@@ -17,7 +17,7 @@ from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.record import Recorder
 from reconciler.emulator.services import Services
 from reconciler.emulator.smn.service import SmnService
-from reconciler.emulator.wire import HttpError, answer, is_integer, parse
+from reconciler.emulator.wire import HttpError, is_integer, json_response, parse
 
 MAX_SPEED = 1_000_000
 
@@ -41,11 +41,11 @@ def admin_routes(admin: Admin) -> APIRouter:
     clock = admin.services.clock
 
     def show_clock() -> Response:
-        return answer({"now": clock.now(), "speed": clock.speed(), "offset": clock.offset()})
+        return json_response({"now": clock.now(), "speed": clock.speed(), "offset": clock.offset()})
 
     @router.get("/faults")
     async def list_faults() -> Response:
-        return answer({"faults": admin.faults.listing()})
+        return json_response({"faults": admin.faults.listing()})
 
     @router.post("/faults", status_code=201)
     async def add_fault(request: Request) -> Response:
@@ -58,7 +58,7 @@ def admin_routes(admin: Admin) -> APIRouter:
             parsed = [parse_fault(each) for each in several]
         except ValueError as error:
             raise _refuse(str(error)) from None
-        return answer({"ids": [admin.faults.add(fault) for fault in parsed]}, 201)
+        return json_response({"ids": [admin.faults.add(fault) for fault in parsed]}, 201)
 
     @router.delete("/faults", status_code=204)
     async def clear_faults() -> Response:
@@ -95,7 +95,7 @@ def admin_routes(admin: Admin) -> APIRouter:
                 raise _refuse(f"{key} is a whole number of milliseconds")
             now = value + {"now": 0, "advance": clock.now(), "offset": clock.underlying()}[key]
         clock.set(now=now, speed=speed)
-        await admin.cluster.settle()
+        await admin.cluster.drain()
         return show_clock()
 
     @router.delete("/clock")
@@ -106,7 +106,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.get("/requests")
     async def list_requests(operation: str | None = None, after: int = 0) -> Response:
-        return answer({"requests": [asdict(each) for each in admin.recorder.listing(operation, after)]})
+        return json_response({"requests": [asdict(each) for each in admin.recorder.listing(operation, after)]})
 
     @router.delete("/requests", status_code=204)
     async def clear_requests() -> Response:
@@ -123,11 +123,11 @@ def admin_routes(admin: Admin) -> APIRouter:
             {**_event(as_json(row)), "project_id": project, "active": active}
             for row, (project, active) in zip(rows, admin.alarms.standing(now), strict=True)
         ]
-        return answer({"alarms": stored, "pending": admin.alarms.pending()})
+        return json_response({"alarms": stored, "pending": admin.alarms.pending()})
 
     @router.get("/notifications")
     async def list_rules() -> Response:
-        return answer({"rules": [asdict(rule) for rule in admin.alarms.notifications.rules()]})
+        return json_response({"rules": [asdict(rule) for rule in admin.alarms.notifications.rules()]})
 
     @router.post("/notifications", status_code=201)
     async def add_rule(request: Request) -> Response:
@@ -137,7 +137,7 @@ def admin_routes(admin: Admin) -> APIRouter:
         except ValueError as error:
             raise _refuse(str(error)) from None
         admin.alarms.notifications.add([rule])
-        return answer(asdict(rule), 201)
+        return json_response(asdict(rule), 201)
 
     @router.delete("/notifications", status_code=204)
     async def remove_rules() -> Response:
@@ -147,11 +147,11 @@ def admin_routes(admin: Admin) -> APIRouter:
     @router.get("/ces/events")
     async def list_events() -> Response:
         """All that CES holds, oldest first, each with its project and when it shows."""
-        return answer({"events": admin.events.everything()})
+        return json_response({"events": admin.events.everything()})
 
     @router.get("/bcm/alarms")
     async def list_histories() -> Response:
-        return answer({"alarms": admin.histories.everything()})
+        return json_response({"alarms": admin.histories.everything()})
 
     @router.post("/bcm/alarms", status_code=201)
     async def put_histories(request: Request) -> Response:
@@ -161,7 +161,7 @@ def admin_routes(admin: Admin) -> APIRouter:
         except ValueError as error:
             raise _refuse(str(error)) from None
         admin.histories.put(alarms)
-        return answer({"ids": [alarm.id for alarm in alarms]}, 201)
+        return json_response({"ids": [alarm.id for alarm in alarms]}, 201)
 
     @router.delete("/bcm/alarms", status_code=204)
     async def remove_histories() -> Response:
@@ -171,7 +171,7 @@ def admin_routes(admin: Admin) -> APIRouter:
     @router.get("/smn/attempts")
     async def list_attempts() -> Response:
         """What was sent to SMN's endpoints, oldest first, and how each was answered."""
-        return answer({"attempts": admin.smn.attempts()})
+        return json_response({"attempts": admin.smn.attempts()})
 
     @router.post("/reset", status_code=204)
     async def reset() -> Response:
@@ -207,4 +207,4 @@ def _event(text: str) -> dict[str, object]:
 
 
 def _refuse(message: str, status: int = 400) -> HttpError:
-    return HttpError(answer({"error": message}, status))
+    return HttpError(json_response({"error": message}, status))

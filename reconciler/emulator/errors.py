@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from reconciler.emulator.fault import OPERATIONS
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.wire import answer
+from reconciler.emulator.wire import json_response
 
 _AOM = {
     400: ("AOM.0400", "SC_BAD_REQUEST"),
@@ -35,19 +35,19 @@ def aom_error(settings: Settings, operation: str, status: int, message: str | No
     if kind:
         body["error_type"] = kind
     body["trace_id"] = None if status in (401, 403) else secrets.token_hex(16)
-    return answer(body, status)
+    return json_response(body, status)
 
 
 def ces_error(status: int, message: str | None = None) -> Response:
     """The error body of CES; its page names the statuses only, so the shape is an assumption."""
     details = {"code": _CES.get(status, f"ces.{status}"), "details": message or _phrase(status)}
-    return answer({"http_code": status, "message": details, "encoded_authorization_message": None}, status)
+    return json_response({"http_code": status, "message": details, "encoded_authorization_message": None}, status)
 
 
 def iam_error(status: int, message: str | None = None) -> Response:
     """The error body of a Keystone-like token service (an assumption: no page is at hand)."""
     title = _phrase(status)
-    return answer({"error": {"code": status, "message": message or title, "title": title}}, status)
+    return json_response({"error": {"code": status, "message": message or title, "title": title}}, status)
 
 
 def bcm_error(status: int, message: str | None = None) -> Response:
@@ -60,7 +60,7 @@ def bcm_error(status: int, message: str | None = None) -> Response:
     if status >= 400:
         code = {401: "AccessDenied", 403: "SignatureDoesNotMatch"}.get(status, _phrase(status).replace(" ", ""))
         body |= {"code": code, "message": reason, "requestId": secrets.token_hex(16)}
-    return answer(body, status)
+    return json_response(body, status)
 
 
 def alertmanager_error(status: int, message: str | None = None, code: int | None = None) -> Response:
@@ -68,8 +68,8 @@ def alertmanager_error(status: int, message: str | None = None, code: int | None
     if status in (401, 403, 429, 502, 503, 504):
         return Response(f"{message or _phrase(status)}\n", status, media_type="text/plain")
     if status >= 500:
-        return answer(message or _phrase(status), status)
-    return answer({"code": code or status, "message": message or _phrase(status)}, status)
+        return json_response(message or _phrase(status), status)
+    return json_response({"code": code or status, "message": message or _phrase(status)}, status)
 
 
 def error_of(settings: Settings, operation: str, status: int) -> Response:

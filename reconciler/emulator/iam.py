@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from reconciler.emulator.errors import iam_error
 from reconciler.emulator.services import Services
-from reconciler.emulator.wire import HttpError, answer, parse
+from reconciler.emulator.wire import HttpError, json_response, parse
 
 
 def iam_routes(services: Services) -> APIRouter:
@@ -40,7 +40,7 @@ def iam_routes(services: Services) -> APIRouter:
         if project_id is None:
             project_id = settings.projects.get(project_name or "", project_name)
         account = {"id": domain, "name": domain}
-        response = answer(
+        response = json_response(
             {
                 "token": {
                     "expires_at": _iso(expires_at),
@@ -64,7 +64,7 @@ def iam_routes(services: Services) -> APIRouter:
         name = request.query_params.get("name")
         named = {name: settings.projects.get(name, name)} if name else settings.projects
         listed = [{"id": project, "name": each, "enabled": True} for each, project in named.items()]
-        return answer({"projects": listed, "links": {}})
+        return json_response({"projects": listed, "links": {}})
 
     return router
 

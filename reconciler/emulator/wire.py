@@ -36,7 +36,7 @@ def text(value: object) -> str:
     return to_json(value).decode()
 
 
-def answer(value: object, status: int = 200) -> Response:
+def json_response(value: object, status: int = 200) -> Response:
     return Response(dump(value), status, media_type=JSON)
 
 

@@ -184,7 +184,7 @@ def _states(location: Location) -> list[tuple[object, ...]]:
                 return connection.execute(_STATES).fetchall()
     with closing(open_store(location, reading=True)) as store, closing(Replica()) as replica:
         replica.add(store.read(0).rows)
-        replica.fold()
+        replica.project()
         return replica.connection.execute(_STATES).fetchall()
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import RLock
 
 from reconciler.ledger import schema, wal
-from reconciler.ledger.errors import damaged, explain, foreign, newer
+from reconciler.ledger.errors import damaged, newer, not_a_ledger, to_diagnostic
 
 _BUSY_TIMEOUT = 10.0  # seconds another process may keep us waiting
 _CHECKED_BYTES = 256_000_000  # a larger file is not checked as a whole when it is opened, which takes 2 ms a MB
@@ -80,7 +80,7 @@ def explained(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise damaged(path, f"a text in it is not UTF-8 ({error})") from error
     except (sqlite3.Error, OSError) as error:
-        raise explain(error, path) from error
+        raise to_diagnostic(error, path) from error
 
 
 def open_file(path: Path) -> Database:
@@ -131,7 +131,7 @@ def open_surveyed(path: Path) -> Database:
         connection = _connect_reading(path)
         with _closed_on_error(connection):
             if schema.is_foreign(connection):
-                raise foreign(path)
+                raise not_a_ledger(path)
             found = schema.version(connection)
             if found > schema.VERSION:
                 raise newer(path, found, schema.VERSION)
@@ -206,7 +206,7 @@ def _check_log(path: Path) -> None:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     if schema.is_foreign(connection):
-        raise foreign(path)
+        raise not_a_ledger(path)
     _check_consistency(connection, path)
     found = schema.version(connection)
     if found > schema.VERSION:

@@ -41,7 +41,7 @@ _SYSTEM = {
 }
 
 
-def explain(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError:
+def to_diagnostic(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError:
     """The diagnostic for an error met while opening, reading or writing the ledger at ``path``."""
     if isinstance(error, OSError):
         why, hint = _SYSTEM.get(error.errno or 0, (error.strerror or str(error), None))
@@ -60,7 +60,7 @@ def newer(path: Path, found: int, known: int) -> DiagnosticError:
     )
 
 
-def foreign(path: Path) -> DiagnosticError:
+def not_a_ledger(path: Path) -> DiagnosticError:
     """The file is a SQLite database of another program."""
     return ledger_error(
         path, "is not a ledger: it is another program's SQLite database", "check the path, or move the file away"

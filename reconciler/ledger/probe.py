@@ -111,12 +111,12 @@ def _examine(rows: Sequence[Stored], snapshot: Snapshot | None) -> Iterator[str]
     with closing(replayed):
         try:
             replayed.add(rows)
-            replayed.fold()
+            replayed.project()
             if snapshot is None:
                 return
             with closing(Replica(snapshot)) as shortcut:
                 shortcut.add([stored for stored in rows if stored.number > snapshot.number])
-                shortcut.fold()
+                shortcut.project()
                 if _states(shortcut) != _states(replayed):
                     yield "the snapshot is not what the journal adds up to"
         except _UNSOUND as error:

@@ -76,10 +76,10 @@ class LedgerView(NamedTuple):
     ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
     service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
     our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
-    ``begins_at`` of their first attempt. ``orphans`` are alarms at targets that nobody queries any more. ``flown`` are
-    the ids of the plans by which checks of this ledger sent canaries; ``busy`` says that another run holds the lease
-    now, so that a canary may be up. ``shown`` maps keys of pushes that were asked for to the digest of what the service
-    showed when they were verified.
+    ``begins_at`` of their first attempt. ``orphans`` are alarms at targets that nobody queries any more.
+    ``canary_plans`` are the ids of the plans by which checks of this ledger sent canaries; ``lease_held`` says that
+    another run holds the lease now, so that a canary may be up. ``shown`` maps keys of pushes that were asked for to
+    the digest of what the service showed when they were verified.
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
@@ -87,8 +87,8 @@ class LedgerView(NamedTuple):
     cleared: Mapping[str, int] = MappingProxyType({})
     attempted: Mapping[tuple[Address, str], int] = MappingProxyType({})
     orphans: tuple[Orphan, ...] = ()
-    flown: frozenset[str] = frozenset()
-    busy: bool = False
+    canary_plans: frozenset[str] = frozenset()
+    lease_held: bool = False
     shown: Mapping[str, str] = MappingProxyType({})
 
 

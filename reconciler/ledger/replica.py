@@ -50,7 +50,7 @@ class Replica:
         self.connection.execute("PRAGMA foreign_keys = OFF")
         found = self.connection.execute("SELECT id, number FROM runs")
         self.runs: dict[str, int] = dict(found.fetchall())
-        self.unfolded_bytes = 0
+        self.unprojected_bytes = 0
 
     def _load(self, snapshot: Snapshot) -> None:
         try:
@@ -90,11 +90,11 @@ class Replica:
             body = f'{row.body[:-1]},"stored":{stored_at:d}}}' if begun else row.body
             kept = row._replace(run=self._number(row), body=body).sealed()
             connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *kept))
-            self.unfolded_bytes += len(row.body) + len(row.payloads or "")
+            self.unprojected_bytes += len(row.body) + len(row.payloads or "")
         else:
             raise ValueError(f"row {number} has an unknown step: a newer reconciler wrote it")
 
-    def fill(self, rows: Mapping[int, Row]) -> None:
+    def restore(self, rows: Mapping[int, Row]) -> None:
         """Put back what thin rows lack."""
         for number, row in rows.items():
             row.check()
@@ -111,7 +111,7 @@ class Replica:
             raise ValueError(f"the run {row.run} of a row is missing")
         return self.runs[str(row.run)]
 
-    def fold(self) -> None:
+    def project(self) -> None:
         """Replay what was added, and make it thin."""
         if not is_behind(self.connection):
             return
@@ -124,11 +124,11 @@ class Replica:
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
-        self.unfolded_bytes = 0
+        self.unprojected_bytes = 0
 
     def snapshot(self) -> Snapshot:
         """The state of all rows so far."""
-        self.fold()
+        self.project()
         self.connection.execute(_THIN)
         self.connection.execute("VACUUM")
         return Snapshot(self.last, zlib.compress(self.connection.serialize(), 1))

@@ -246,7 +246,7 @@ class SharedLedger:
         with self._lock, self._checked():
             replica = self._opened()
             self._refresh(replica)
-            replica.fold()
+            replica.project()
             while True:
                 try:
                     return query(replica)
@@ -255,7 +255,7 @@ class SharedLedger:
                     missing = thin.numbers - found.keys()
                     if missing:
                         raise ValueError(f"row {min(missing)} of the journal is missing") from None
-                    replica.fill(found)
+                    replica.restore(found)
 
     def _replayed(self) -> Replica:
         """The replica as far as it is known; read once."""
@@ -282,8 +282,8 @@ class SharedLedger:
     def _take_over(self, replica: Replica, rows: Sequence[Stored]) -> None:
         replica.add(rows)
         self._unsaved += sum(len(row.body) + len(row.payloads or "") for _, _, row in rows)
-        if replica.unfolded_bytes > _FOLD_BYTES:
-            replica.fold()
+        if replica.unprojected_bytes > _FOLD_BYTES:
+            replica.project()
 
     def _save_snapshot(self) -> None:
         if self._replica is not None and self._unsaved >= self._worth():

@@ -14,9 +14,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reconciler.live.board import LiveBoard
 from reconciler.live.feed import Feed
-from reconciler.receive.access import HEADERS, RefusedError, answer, check_bearer
+from reconciler.live.live_run import LiveRun
+from reconciler.receive.access import HEADERS, RefusedError, check_bearer, json_response
 from reconciler.serving import LOOPBACK_HOSTS, foreign_header
 from reconciler.views.html.live import live_policy
 
@@ -32,9 +32,9 @@ class PauseAnswer(BaseModel):
     answer: str
 
 
-def create_app(board: LiveBoard, *, token: str, hosts: Iterable[str]) -> ASGIApp:
+def create_app(live_run: LiveRun, *, token: str, hosts: Iterable[str]) -> ASGIApp:
     """The page of a run. It can be read without the token; an answer and an abort need it."""
-    feed = Feed(board)
+    feed = Feed(live_run)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -63,14 +63,14 @@ def create_app(board: LiveBoard, *, token: str, hosts: Iterable[str]) -> ASGIApp
             raise RefusedError(400, "body", "expected a step and an answer") from None
         if given.answer not in ("yes", "no"):
             raise RefusedError(400, "body", "the answer is yes or no")
-        if not board.answer(given.step, confirmed=given.answer == "yes"):
+        if not live_run.record_answer(given.step, confirmed=given.answer == "yes"):
             raise RefusedError(409, "late", "that pause does not wait for an answer")
-        return answer({"status": "answered"})
+        return json_response({"status": "answered"})
 
     async def abort(request: Request) -> Response:
         check_bearer(request.headers, token)
-        board.abort()
-        return answer({"status": "aborting"})
+        live_run.abort()
+        return json_response({"status": "aborting"})
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, RefusedError)  # noqa: S101 - narrows a type
@@ -107,9 +107,9 @@ class _Guard:
     def _refusal(self, headers: Headers, *, is_page: bool) -> Response | None:
         match foreign_header(headers, self._hosts):
             case "host":
-                return answer({"error": "this page is not served under that name: see --hostname"}, 421)
+                return json_response({"error": "this page is not served under that name: see --hostname"}, 421)
             case "origin" if not is_page:
-                return answer({"error": "requests of other web sites are refused"}, 403)
+                return json_response({"error": "requests of other web sites are refused"}, 403)
         return None
 
 

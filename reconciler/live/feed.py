@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from reconciler.live.board import LiveBoard
+from reconciler.live.live_run import LiveRun
 from reconciler.views.html.live import clock, live_html, live_sections
 from reconciler.views.phrases.drill import headline
 
@@ -22,8 +22,8 @@ HEARTBEAT_S = 5.0
 class Feed:
     """Draws the page while somebody watches. A slow visitor skips states, so that nothing piles up."""
 
-    def __init__(self, board: LiveBoard) -> None:
-        self._board = board
+    def __init__(self, live_run: LiveRun) -> None:
+        self._live_run = live_run
         self._sections: dict[str, tuple[int, str]] = {}
         self._version = 0
         self._visitors = 0
@@ -33,8 +33,8 @@ class Feed:
 
     def page(self) -> str | None:
         """The page as it is now; None before the run has a record."""
-        record = self._board.record()
-        return None if record is None else live_html(record, self._board.clock.now())
+        record = self._live_run.record()
+        return None if record is None else live_html(record, self._live_run.clock.now())
 
     async def run(self) -> None:
         """Draw until the run is over."""
@@ -44,9 +44,9 @@ class Feed:
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._changed.set)
 
-        self._board.listen(listener)
+        self._live_run.listen(listener)
         while not self._ended:
-            finished = self._board.finished
+            finished = self._live_run.finished
             if self._visitors or finished:
                 self._draw()
             async with self._news:
@@ -82,21 +82,21 @@ class Feed:
                 await self._news.wait_for(lambda: self._version > seen or self._ended)
 
     def _draw(self) -> None:
-        record = self._board.record()
+        record = self._live_run.record()
         if record is None:
             return
-        main, inside = live_sections(record, self._board.clock.now())
+        main, inside = live_sections(record, self._live_run.clock.now())
         changed = {key: html for key, html in (main | inside).items() if self._sections.get(key, (0, None))[1] != html}
         if changed:
             self._version += 1
             self._sections |= {key: (self._version, html) for key, html in changed.items()}
 
     def _message(self, seen: int, *, end: bool) -> str:
-        record = self._board.record()
+        record = self._live_run.record()
         news = {
             "clock": {"at": None, "speed": 1, "over": False}
             if record is None
-            else clock(record, self._board.clock.now()),
+            else clock(record, self._live_run.clock.now()),
             "title": None if record is None else f"{record.drill} · {headline(record)}",
             "sections": {key: html for key, (version, html) in self._sections.items() if version > seen},
             "end": end,

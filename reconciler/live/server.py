@@ -11,7 +11,7 @@ import uvicorn
 
 from reconciler.core.clock import Clock
 from reconciler.live.app import create_app
-from reconciler.live.board import LiveBoard
+from reconciler.live.live_run import LiveRun
 from reconciler.serving import listen, running_in_thread, url_of
 
 GRACE_S = 2
@@ -30,12 +30,12 @@ class LivePage:
 
 
 @contextmanager
-def serving_page(page: LivePage, clock: Clock, redact: Callable[[object], object]) -> Iterator[tuple[LiveBoard, str]]:
-    """Serve the page while the block runs; the board that it shows, and its URL. OSError if it cannot listen."""
-    board = LiveBoard(clock, redact)
+def serving_page(page: LivePage, clock: Clock, redact: Callable[[object], object]) -> Iterator[tuple[LiveRun, str]]:
+    """Serve the page while the block runs; the live_run that it shows, and its URL. OSError if it cannot listen."""
+    live_run = LiveRun(clock, redact)
     with listen(page.host, page.port) as listener:
         config = uvicorn.Config(
-            create_app(board, token=page.token, hosts=page.hostnames | {page.host}),
+            create_app(live_run, token=page.token, hosts=page.hostnames | {page.host}),
             http="httptools",
             loop="asyncio",
             ws="none",
@@ -50,6 +50,6 @@ def serving_page(page: LivePage, clock: Clock, redact: Callable[[object], object
         )
         with running_in_thread(config, listener, "page of the drill"):
             try:
-                yield board, url_of(listener, tls=False)
+                yield live_run, url_of(listener, tls=False)
             finally:
-                board.finish()
+                live_run.finish()

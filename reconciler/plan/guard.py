@@ -12,7 +12,7 @@ from reconciler.core.operation import Verb
 from reconciler.core.target import canonical_endpoint
 from reconciler.plan.plan import Change, Plan
 
-FEW = 9
+SMALL_STACK = 9
 """How many alarms a stack may have at the most for the default guard to let it clear all of them."""
 
 
@@ -57,7 +57,7 @@ def _violations(
         if clears > allowed(guards.max_clears, alarms):
             told = f"the plan clears {_count(clears, 'alarm')}, and guards.max_clears allows"
             yield _refused(f"{told} {_limit(guards.max_clears, alarms)}")
-    elif alarms > FEW and not destroy:
+    elif alarms > SMALL_STACK and not destroy:
         lost = sum(_lost(change) for change in plan.changes)
         if lost > alarms // 2:
             why = "alarms; more than half needs --force or guards.max_clears"

@@ -1,4 +1,4 @@
-"""The past as the planner sees it: what a query found, corrected by what the ledger knows and the service hides."""
+"""The known as the planner sees it: what a query found, corrected by what the ledger knows and the service hides."""
 
 from __future__ import annotations
 
@@ -111,15 +111,15 @@ def is_forgotten(found: Observed, known: KnownState) -> bool:
     return (found.marks.address, forgotten_mark(found)) in known.recorded
 
 
-def absent_addresses(desired: Sequence[Desired], past: KnownState) -> tuple[Address, ...]:
+def absent_addresses(desired: Sequence[Desired], known: KnownState) -> tuple[Address, ...]:
     """The addresses declared firing where nothing fires: whose history tells why."""
     return tuple(
         wanted.address
         for wanted in desired
         if wanted.kind is not Kind.EVENT
         and wanted.firing
-        and wanted.address not in past.active
-        and wanted.address not in past.pending
+        and wanted.address not in known.active
+        and wanted.address not in known.pending
     )
 
 
@@ -136,11 +136,11 @@ def altered_keys(desired: Sequence[Desired], known: KnownState) -> list[str]:
     ]
 
 
-def fingerprint(address: Address, desired: Desired | None, past: KnownState) -> str:
+def fingerprint(address: Address, desired: Desired | None, known: KnownState) -> str:
     """A digest of what is known to be at an address: a plan made from another one is stale there (rule 10)."""
     if desired is not None and desired.kind is Kind.EVENT:
-        return digest((address, desired.occurrence or "") in past.recorded)
-    return digest(sorted({(found.id, found.marks.digest, found.marks.key) for found in past.active.get(address, ())}))
+        return digest((address, desired.occurrence or "") in known.recorded)
+    return digest(sorted({(found.id, found.marks.digest, found.marks.key) for found in known.active.get(address, ())}))
 
 
 def dedupe(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]:
@@ -165,13 +165,13 @@ GRACE = 10 * MINUTE
 """How long (ms) a canary that is not of this ledger is left to whoever sent it: as long as it fires by default."""
 
 
-def is_live_canary(address: Address, past: KnownState, now: int) -> bool:
+def is_live_canary(address: Address, known: KnownState, now: int) -> bool:
     """Whether what fires at an address that nothing declares is a canary whose check takes it back itself.
 
     One of this ledger flies only while another run holds the lease: a run that holds it itself, or a plan while nobody
     does, sees what a crash left behind. Of any other canary only its age can tell.
     """
     return address.name == NAME and all(
-        past.ledger.busy if found.marks.run in past.ledger.flown else now - found.starts_at < GRACE
-        for found in past.active[address]
+        known.ledger.lease_held if found.marks.run in known.ledger.canary_plans else now - found.starts_at < GRACE
+        for found in known.active[address]
     )

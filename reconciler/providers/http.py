@@ -217,7 +217,7 @@ class Client:
 
     def _failed(self, failure: Exception, request: str, reading: bool) -> ServiceError:
         kind, text, cut = _meaning(failure, urlsplit(self._base_url).netloc)
-        text = sanitize(self._secrets.hide(text))
+        text = sanitize(self._secrets.redact(text))
         log.debug("%s: %s", request, text)
         return ServiceError(kind, ServiceErrorDetail(text, request=request), reading=reading, cut=cut)
 

@@ -107,10 +107,10 @@ def parse_error(
         if 300 <= status < 400:
             message = f"it redirects to {headers.get('Location', 'nowhere')}: check the endpoint"
     detail = ServiceErrorDetail(
-        sanitize(secrets.hide(message)),
+        sanitize(secrets.redact(message)),
         status,
-        code and sanitize(secrets.hide(code), _SHORT),
-        trace and sanitize(secrets.hide(trace), _SHORT),
+        code and sanitize(secrets.redact(code), _SHORT),
+        trace and sanitize(secrets.redact(trace), _SHORT),
         request,
     )
     return ServiceError(classify(status), detail, retry_after(headers, now), reading=reading, cut=status in (502, 504))

@@ -18,7 +18,7 @@ from reconciler.serving import LOOPBACK_HOSTS, foreign_header
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(to_json(value), status, media_type="application/json", headers={**HEADERS, **(headers or {})})
 
 
@@ -28,10 +28,10 @@ class RefusedError(Exception):
     def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.reason = reason
-        self.response = answer({"error": message}, status, headers)
+        self.response = json_response({"error": message}, status, headers)
 
 
-def busy(reason: str, message: str) -> RefusedError:
+def busy_refusal(reason: str, message: str) -> RefusedError:
     """A refusal that makes a sender try again: Alertmanager and SMN do so after 5xx only, not after 429."""
     return RefusedError(503, reason, message, {"Retry-After": "1"})
 

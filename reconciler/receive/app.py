@@ -23,11 +23,11 @@ from reconciler.receive.access import (
     HEADERS,
     HostMiddleware,
     RefusedError,
-    answer,
-    busy,
+    busy_refusal,
     check_bearer,
     check_sender,
     hook_of,
+    json_response,
 )
 from reconciler.receive.intake import Intake
 from reconciler.receive.metrics import CONTENT_TYPE, Metrics
@@ -73,13 +73,13 @@ def create_app(settings: Settings) -> FastAPI:
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows a type
         names = sorted({str(each["loc"][-1]) for each in error.errors()})
-        return answer({"error": f"query parameters that are not valid: {', '.join(names)}"}, 400)
+        return json_response({"error": f"query parameters that are not valid: {', '.join(names)}"}, 400)
 
     @app.exception_handler(HTTPException)
     async def unknown(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - narrows a type
         metrics.refused("path")
-        return answer({"error": error.detail}, error.status_code, error.headers)
+        return json_response({"error": error.detail}, error.status_code, error.headers)
 
     return app
 
@@ -126,9 +126,9 @@ def _add_smn(router: APIRouter, settings: Settings, intake: Intake) -> None:
             except SmnError as error:
                 raise RefusedError(403, "smn", str(error)) from None
             except UnreachableError as error:
-                raise busy("smn", str(error)) from None
+                raise busy_refusal("smn", str(error)) from None
             if message.type is not SmnType.NOTIFY:
-                return answer({"status": "confirmed" if message.type is SmnType.CONFIRM else "noted"})
+                return json_response({"status": "confirmed" if message.type is SmnType.CONFIRM else "noted"})
             payload = await intake.payload(message.message.encode("utf-8", "replace"))
             delivery = intake.delivery(
                 request,
@@ -150,7 +150,7 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         try:
             return await asyncio.to_thread(work)
         except StoreError:
-            raise busy("store", "the database cannot be read now") from None
+            raise busy_refusal("store", "the database cannot be read now") from None
 
     @router.get("/deliveries")
     async def deliveries(
@@ -175,7 +175,7 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         now = settings.clock()
         until = {each: each.until for each in stored}
         until |= {each: now for each in stored if each.since == writer.started and writer.healthy}
-        return answer(
+        return json_response(
             {
                 "format_version": FORMAT_VERSION,
                 "now": now,
@@ -193,7 +193,7 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         content = await asked(partial(store.body, number)) if 0 < number < 2**63 else None
         if content is None:
             raise RefusedError(404, "path", "there is no such delivery, or its body is not kept any more")
-        return answer({"format_version": FORMAT_VERSION, "id": number, "body": b64encode(content).decode()})
+        return json_response({"format_version": FORMAT_VERSION, "id": number, "body": b64encode(content).decode()})
 
     return router
 
@@ -209,8 +209,8 @@ def _operator_routes(writer: GroupWriter, metrics: Metrics) -> APIRouter:
     @router.get("/healthz")
     async def healthz() -> Response:
         if not writer.healthy:
-            return answer({"status": "cannot store deliveries"}, 503)
-        return answer({"status": "ok"})
+            return json_response({"status": "cannot store deliveries"}, 503)
+        return json_response({"status": "ok"})
 
     return router
 

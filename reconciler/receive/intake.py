@@ -12,7 +12,7 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from reconciler.receive.access import RefusedError, answer, busy
+from reconciler.receive.access import RefusedError, busy_refusal, json_response
 from reconciler.receive.metrics import Metrics
 from reconciler.receive.payload import Payload, PayloadError, read_payload
 from reconciler.receive.settings import Settings
@@ -30,7 +30,7 @@ class TokenBucket:
         self._level = capacity
         self._filled_at = monotonic()
 
-    def take(self) -> bool:
+    def take_token(self) -> bool:
         """Take one token if there is one."""
         now = self._monotonic()
         self._level = min(self._capacity, self._level + (now - self._filled_at) * self._rate)
@@ -61,8 +61,8 @@ class Intake:
     @asynccontextmanager
     async def body(self, request: Request, source: Source) -> AsyncIterator[bytes]:
         """The body, held until the block ends; RefusedError if it is too large, too slow or one too many."""
-        if not self._buckets[source].take():
-            raise busy("rate", "too many requests")
+        if not self._buckets[source].take_token():
+            raise busy_refusal("rate", "too many requests")
         declared = request.headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > self._settings.max_body:
             raise _too_large()
@@ -84,7 +84,7 @@ class Intake:
                     if size > self._settings.max_body:
                         raise _too_large()
                     if self._held > self._settings.max_pending_bytes:
-                        raise busy("memory", "too much is being received")
+                        raise busy_refusal("memory", "too much is being received")
         except TimeoutError:
             raise RefusedError(408, "slow", "the body took too long") from None
         except ClientDisconnect:
@@ -95,11 +95,11 @@ class Intake:
         try:
             fresh = await self._writer.add(delivery)
         except BusyError:
-            raise busy("pending", "too many deliveries wait to be stored") from None
+            raise busy_refusal("pending", "too many deliveries wait to be stored") from None
         except StoreError:
-            raise busy("store", "the delivery cannot be stored now") from None
+            raise busy_refusal("store", "the delivery cannot be stored now") from None
         self._metrics.delivered(delivery, fresh)
-        return answer({"status": "stored" if fresh else "repeated"})
+        return json_response({"status": "stored" if fresh else "repeated"})
 
     async def payload(self, text: bytes) -> Payload:
         return await self.parsed(lambda: read_payload(text, self._settings.max_depth), len(text))

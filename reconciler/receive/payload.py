@@ -127,11 +127,11 @@ def _webhook_alert(alert: dict[str, object]) -> Alert:
     )
 
 
-Group = dict[str, str]
+GroupPayload = dict[str, str]
 """Marks, and beside them ``status`` and ``fingerprint``, that belong to one alert."""
 
 
-def _search(value: object, status: str | None, depth: int) -> list[Group]:
+def _search(value: object, status: str | None, depth: int) -> list[GroupPayload]:
     """The alerts in a value: the marks of an object and of the objects in it are one alert's if none differs."""
     if depth < 0:
         return []
@@ -142,10 +142,10 @@ def _search(value: object, status: str | None, depth: int) -> list[Group]:
     if not isinstance(value, dict):
         return []
     status = _object_status(value) or status
-    own: Group = {name: text for name in _MARKS if (text := _text(value.get(name)))}
+    own: GroupPayload = {name: text for name in _MARKS if (text := _text(value.get(name)))}
     if fingerprint := _text(value.get("fingerprint")):
         own["fingerprint"] = fingerprint
-    apart: list[Group] = []
+    apart: list[GroupPayload] = []
     for name, child in value.items():
         if name in _MARKS:
             continue
@@ -159,7 +159,7 @@ def _search(value: object, status: str | None, depth: int) -> list[Group]:
     return apart
 
 
-def _in_string(text: str, depth: int) -> list[Group]:
+def _in_string(text: str, depth: int) -> list[GroupPayload]:
     if text[:1] in ("{", "[") and "reconciler_" in text:
         try:
             return _search(parse_json(text, depth), None, depth - 1)
@@ -168,11 +168,11 @@ def _in_string(text: str, depth: int) -> list[Group]:
     return _in_text(text)
 
 
-def _in_text(text: str) -> list[Group]:
+def _in_text(text: str) -> list[GroupPayload]:
     """Marks written like ``reconciler_key=KEY``, ``reconciler_key: "KEY"``; a mark that comes again begins an alert."""
     if "reconciler_" not in text:
         return []
-    groups: list[Group] = [{}]
+    groups: list[GroupPayload] = [{}]
     for match in _IN_TEXT.finditer(html.unescape(text) if "&" in text else text):
         name, value = (match[1], _unescaped(match[2])) if match[1] else (match[3], match[4])
         if groups[-1].get(name, value) != value:
@@ -194,11 +194,11 @@ def _unescaped(address: str) -> str:
     return address
 
 
-def _agree(one: Group, other: Group) -> bool:
+def _agree(one: GroupPayload, other: GroupPayload) -> bool:
     return all(one.get(name, value) == value for name, value in other.items())
 
 
-def _without_repeats(groups: list[Group]) -> list[Group]:
+def _without_repeats(groups: list[GroupPayload]) -> list[GroupPayload]:
     """Groups that say something: marks common to several alerts are often written once more beside them."""
     distinct = list({frozenset(group.items()): group for group in groups[:MAX_SEARCHED]}.values())
     keyed = [group for group in distinct if KEY in group]
@@ -207,7 +207,7 @@ def _without_repeats(groups: list[Group]) -> list[Group]:
     ]
 
 
-def _alert(group: Group) -> Alert:
+def _alert(group: GroupPayload) -> Alert:
     return Alert(
         status=group.get("status"),
         fingerprint=group.get("fingerprint"),

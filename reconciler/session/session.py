@@ -110,7 +110,7 @@ class StackSession:
             targets=self.target_texts,
         )
 
-    def settle(self, stop: Event) -> Settlement:
+    def resolve_open_intents(self, stop: Event) -> Settlement:
         """Give every open intent its outcome, and wait until the last writes show. Raises DeniedError."""
         return resolve_open_intents(
             self.ledger, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts

@@ -162,7 +162,7 @@ class Workspace:
     def read_ledger_view(self) -> LedgerView:
         """What the ledger knows, for commands that only read: no ledger is created."""
         with self.reading_ledger() as ledger:
-            return self.ledger_view(ledger)._replace(busy=ledger.holder(self.clock.now()) is not None)
+            return self.ledger_view(ledger)._replace(lease_held=ledger.holder(self.clock.now()) is not None)
 
     def lease_holder(self) -> Holder | None:
         """Who holds the stack's lease now; no ledger is created."""

@@ -89,7 +89,7 @@ class Notes(NullProgress):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def report(self, text: str) -> None:
         self.notes.append(text)
 
 

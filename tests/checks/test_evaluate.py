@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.checks.comparison import compare, comparison
-from reconciler.checks.evaluate import evaluate, label
+from reconciler.checks.evaluate import describe_item, evaluate
 from reconciler.checks.expectation import Expectation
 from reconciler.providers.aom.data_sources import ALARM_FIELDS
 from reconciler.providers.bcm.query import FIELDS, LEVELS
@@ -167,7 +167,7 @@ def test_the_reason_names_the_first_few_and_how_many_there_are() -> None:
 
 
 def test_an_item_that_tells_nothing_still_has_a_label() -> None:
-    assert label({"id": None}) == "an item without a name"
+    assert describe_item({"id": None}) == "an item without a name"
 
 
 @pytest.mark.parametrize(

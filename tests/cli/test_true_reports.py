@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from reconciler.ledger.errors import explain
+from reconciler.ledger.errors import to_diagnostic
 from reconciler.ledger.sqlite import SqliteLedger
 from reconciler.providers.aom.provider import AomProvider
 from tests.cli.run_cli import reconciler
@@ -126,7 +126,7 @@ def test_a_run_that_fails_in_its_middle_names_what_it_did_and_exits_with_4(
     assert "stopped by an internal error" in done.out
 
 
-@pytest.mark.parametrize("error", [RuntimeError("out of cheese"), explain(OSError(ENOSPC, ""), Path("shop.db"))])
+@pytest.mark.parametrize("error", [RuntimeError("out of cheese"), to_diagnostic(OSError(ENOSPC, ""), Path("shop.db"))])
 def test_a_run_that_fails_before_its_first_request_exits_with_1_and_says_that_nothing_is_applied(
     tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
-from reconciler.ledger.errors import explain
+from reconciler.ledger.errors import to_diagnostic
 from reconciler.ledger.protocol import LedgerView
 from reconciler.ledger.schema import VERSION
 from reconciler.ledger.sqlite import open_ledger, read_ledger
@@ -209,7 +209,7 @@ def test_a_directory_of_that_name_is_told(tmp_path: Path) -> None:
 
 
 def test_a_read_only_file_system_is_told_with_what_still_works(path: Path) -> None:
-    (diagnostic,) = explain(OSError(errno.EROFS, "Read-only file system"), path).diagnostics
+    (diagnostic,) = to_diagnostic(OSError(errno.EROFS, "Read-only file system"), path).diagnostics
     assert "the file system is read-only" in diagnostic.summary
     assert "plan works without a ledger" in (diagnostic.hint or "")
 
@@ -220,7 +220,7 @@ def test_a_full_disk_is_told(path: Path) -> None:
         small.execute("CREATE TABLE t (x)")
         with pytest.raises(sqlite3.OperationalError) as full:
             small.execute("CREATE TABLE u AS SELECT zeroblob(100000)")
-    (diagnostic,) = explain(full.value, path).diagnostics
+    (diagnostic,) = to_diagnostic(full.value, path).diagnostics
     assert "the disk is full" in diagnostic.summary
     assert "free some space, then run the command again" in (diagnostic.hint or "")
 

@@ -21,7 +21,7 @@ from reconciler.cli.command import ExitCode
 from reconciler.drill.record import DrillStatus, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.live.app import create_app
-from reconciler.live.board import LiveBoard
+from reconciler.live.live_run import LiveRun
 from reconciler.live.server import LivePage, serving_page
 from reconciler.serving import listen, running_in_thread
 from tests.cli.run_cli import reconciler
@@ -182,8 +182,8 @@ def test_what_a_service_said_is_text_in_the_live_page_and_nothing_else(browser: 
     harmful = nasty().model_copy(update={"ending": DrillStatus.RUNNING, "ended_at": None})
     waiting = harmful.steps[1].model_copy(update={"state": StepState.RUNNING})
     harmful = harmful.model_copy(update={"steps": (harmful.steps[0], waiting)})
-    with serving_page(LivePage(), FixedClock(), lambda document: document) as (board, url):
-        board.watch(harmful)
+    with serving_page(LivePage(), FixedClock(), lambda document: document) as (live_run, url):
+        live_run.update(harmful)
         browser.open(url, width=400)
         browser.wait("document.getElementById('clock').textContent != 'before the beginning'")
         assert browser.ask("document.querySelectorAll('script').length") == 1
@@ -196,14 +196,14 @@ def test_a_page_that_lost_its_connection_shows_it_and_catches_up(browser: Page) 
     port = free_port()
 
     @contextmanager
-    def served(made: Record) -> Iterator[LiveBoard]:
+    def served(made: Record) -> Iterator[LiveRun]:
         """Unlike at a drill's end nobody is told when it is over: the connection is cut."""
-        board = LiveBoard(FixedClock(), lambda document: document)
-        board.watch(made)
-        app = create_app(board, token="secret-token-0123456789", hosts=())  # noqa: S106 - made up
+        live_run = LiveRun(FixedClock(), lambda document: document)
+        live_run.update(made)
+        app = create_app(live_run, token="secret-token-0123456789", hosts=())  # noqa: S106 - made up
         config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=1)
         with listen("127.0.0.1", port) as listener, running_in_thread(config, listener, "page"):
-            yield board
+            yield live_run
 
     with served(running()):
         browser.open(f"http://127.0.0.1:{port}/", width=400)
@@ -221,8 +221,8 @@ def test_a_page_of_many_instances_opens_one_lane(browser: Page) -> None:
         made.emissions[0].model_copy(update={"address": f'aom_alarm.slow["ecs-{number}"]', "keys": (str(number),)})
         for number in range(300)
     )
-    with serving_page(LivePage(), FixedClock(), lambda document: document) as (board, url):
-        board.watch(made.model_copy(update={"emissions": (*many, *made.emissions[1:])}))
+    with serving_page(LivePage(), FixedClock(), lambda document: document) as (live_run, url):
+        live_run.update(made.model_copy(update={"emissions": (*many, *made.emissions[1:])}))
         browser.open(url, width=400)
         browser.wait("document.querySelectorAll('.group .lane').length == 300")
         assert browser.ask("document.querySelectorAll('.timeline > .lane').length") == 4
@@ -235,17 +235,17 @@ def test_a_page_of_many_instances_opens_one_lane(browser: Page) -> None:
 
 def test_whoever_has_the_token_aborts_the_drill_with_two_clicks(browser: Page) -> None:
     page = LivePage()
-    with serving_page(page, FixedClock(), lambda document: document) as (board, url):
-        board.watch(running())
+    with serving_page(page, FixedClock(), lambda document: document) as (live_run, url):
+        live_run.update(running())
         browser.open(f"{url}/#token={page.token}", width=400)
         browser.wait("document.getElementById('clock').textContent == '+01:10'")
         assert not browser.ask("document.querySelector('button[data-do=abort]').checkVisibility()")
         browser.ask("document.querySelector('.abort summary').click()")
         assert browser.ask("document.querySelector('button[data-do=abort]').checkVisibility()")
-        assert not board.aborted()
+        assert not live_run.aborted()
         browser.ask("document.querySelector('button[data-do=abort]').click()")
         browser.wait("document.getElementById('said').textContent == 'Sent.'")
-        assert board.aborted()
+        assert live_run.aborted()
 
 
 def test_secrets_do_not_reach_the_page(browser: Page) -> None:
@@ -253,8 +253,8 @@ def test_secrets_do_not_reach_the_page(browser: Page) -> None:
         assert isinstance(document, dict)
         return {**document, "description": "***"}
 
-    with serving_page(LivePage(), FixedClock(), hide) as (board, url):
-        board.watch(running(description="s3cret"))
+    with serving_page(LivePage(), FixedClock(), hide) as (live_run, url):
+        live_run.update(running(description="s3cret"))
         browser.open(url, width=400)
         assert "***" in browser.wait("document.querySelector('.about') && document.body.innerText")
         assert "s3cret" not in browser.ask("document.documentElement.outerHTML")

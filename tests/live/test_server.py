@@ -16,7 +16,7 @@ from reconciler.drill.context import OperatorHooks
 from reconciler.drill.record import DrillStatus, Record, StepState
 from reconciler.drill.run import start
 from reconciler.emulator.settings import Settings
-from reconciler.live.board import LiveBoard
+from reconciler.live.live_run import LiveRun
 from reconciler.live.server import LivePage, serving_page
 from reconciler.session.workspace import open_workspace
 from reconciler.views.html.drill import record_html
@@ -26,7 +26,7 @@ from tests.drill.records import record
 from tests.emulator.handle import Emulator
 from tests.live.test_page import FixedClock, running
 
-Served = tuple[LiveBoard, str]
+Served = tuple[LiveRun, str]
 PAGE = LivePage(hostnames=frozenset({"drill.example.com"}))
 TOKEN = {"Authorization": f"Bearer {PAGE.token}"}
 
@@ -34,9 +34,9 @@ TOKEN = {"Authorization": f"Bearer {PAGE.token}"}
 @pytest.fixture
 def served() -> Iterator[Served]:
     """The page of a run that waits for the answer to a pause."""
-    with serving_page(PAGE, FixedClock(), lambda document: document) as (board, url):
-        board.watch(running())
-        yield board, url
+    with serving_page(PAGE, FixedClock(), lambda document: document) as (live_run, url):
+        live_run.update(running())
+        yield live_run, url
 
 
 def get(url: str, **headers: str) -> requests.Response:
@@ -60,9 +60,9 @@ def test_a_page_is_read_without_a_token_and_permits_nothing_from_elsewhere(serve
 @pytest.mark.parametrize("path", ["/answer", "/abort"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {PAGE.token}"}])
 def test_without_the_token_nothing_is_answered_or_aborted(served: Served, path: str, headers: dict[str, str]) -> None:
-    board, url = served
+    live_run, url = served
     assert post(f"{url}{path}", {"step": "asked", "answer": "yes"}, **headers).status_code == 401
-    assert (board.answered("asked"), board.aborted()) == (None, False)
+    assert (live_run.answered("asked"), live_run.aborted()) == (None, False)
 
 
 @pytest.mark.parametrize("path", ["/", "/events", "/answer", "/abort"])
@@ -74,23 +74,23 @@ def test_a_name_that_is_not_ours_is_refused(served: Served, path: str) -> None:
 
 
 def test_another_web_site_can_link_to_the_page_and_no_more(served: Served) -> None:
-    board, url = served
+    live_run, url = served
     assert get(f"{url}/", **{"Sec-Fetch-Site": "cross-site"}).status_code == 200
     assert get(f"{url}/events", **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert post(f"{url}/abort", {}, Origin="https://evil.example.com", **TOKEN).status_code == 403
-    assert not board.aborted()
+    assert not live_run.aborted()
 
 
 def test_a_pause_is_answered_once_and_only_while_it_waits(served: Served) -> None:
-    board, url = served
+    live_run, url = served
     assert post(f"{url}/answer", {"step": "later", "answer": "yes"}, **TOKEN).status_code == 409
     assert post(f"{url}/answer", {"step": "asked", "answer": "perhaps"}, **TOKEN).status_code == 400
     assert post(f"{url}/answer", {"step": "asked"}, **TOKEN).status_code == 400
     assert post(f"{url}/answer", {"step": "a" * 5000, "answer": "no"}, **TOKEN).status_code == 413
-    assert board.answered("asked") is None
+    assert live_run.answered("asked") is None
     assert post(f"{url}/answer", {"step": "asked", "answer": "no"}, **TOKEN).status_code == 200
     assert post(f"{url}/answer", {"step": "asked", "answer": "yes"}, **TOKEN).status_code == 409
-    assert board.answered("asked") is False
+    assert live_run.answered("asked") is False
 
 
 def test_before_there_is_a_record_the_page_says_so_and_loads_again() -> None:
@@ -100,13 +100,13 @@ def test_before_there_is_a_record_the_page_says_so_and_loads_again() -> None:
 
 
 def test_the_last_event_holds_the_report_and_ends_the_stream() -> None:
-    with serving_page(LivePage(), FixedClock(), lambda document: document) as (board, url):
-        board.watch(running())
+    with serving_page(LivePage(), FixedClock(), lambda document: document) as (live_run, url):
+        live_run.update(running())
         stream = requests.get(f"{url}/events", stream=True, timeout=30)
         lines = stream.iter_lines(decode_unicode=True)
         first = next(line for line in lines if line.startswith("data: "))
-        board.watch(record())
-        board.finish()
+        live_run.update(record())
+        live_run.finish()
         rest = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     sections = json.loads(first.removeprefix("data: "))["sections"]
     for news in rest:
@@ -126,16 +126,16 @@ def run_watched(play: Rig, visit: Callable[[Record, str], None]) -> Record:
     play.write()
     with (
         play.open() as workspace,
-        serving_page(PAGE, play.clock, lambda document: document) as (board, url),
+        serving_page(PAGE, play.clock, lambda document: document) as (live_run, url),
     ):
 
         def watch(made: Record) -> None:
-            board.watch(made)
+            live_run.update(made)
             visit(made, url)
 
         hands = play.hands(watcher=watch)
         operator = OperatorHooks(
-            hands.owner, hands.confirm, hands.approve, watch, hands.stop, hands.command, board.aborted
+            hands.owner, hands.confirm, hands.approve, watch, hands.stop, hands.command, live_run.aborted
         )
         return start(workspace, play.read(workspace), play.archive, operator)
 

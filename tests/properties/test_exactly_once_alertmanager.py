@@ -26,8 +26,8 @@ from reconciler.emulator.settings import Settings
 from reconciler.providers.protocol import ServiceError
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
+from tests.providers.alertmanager.harness import AlertmanagerRig
 from tests.providers.alertmanager.objects import desired as alert
-from tests.providers.alertmanager.rig import AlertmanagerRig
 from tests.providers.alertmanager.test_silence import silence
 
 FAULTS = [

@@ -21,7 +21,7 @@ from reconciler.plan.plan import Plan
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
 from tests.properties.test_exactly_once_alertmanager import STACKS
-from tests.providers.alertmanager.rig import AlertmanagerRig
+from tests.providers.alertmanager.harness import AlertmanagerRig
 
 NUMBERS = count(1)
 law = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -32,25 +32,26 @@ def test_a_long_text_is_cut() -> None:
     "quoted", ['to"k/en', 'to\\"k/en', "to%22k%2Fen", "to%22k/en", "to&quot;k/en", "to&#34;k/en", "'to\"k/en'"]
 )
 def test_a_secret_is_hidden_however_it_is_quoted(quoted: str) -> None:
-    assert Redactor(['to"k/en']).hide(f"bad token {quoted}!") == "bad token (sensitive)!"
+    assert Redactor(['to"k/en']).redact(f"bad token {quoted}!") == "bad token (sensitive)!"
 
 
 def test_a_secret_within_another_leaves_nothing_of_the_longer_one() -> None:
     secrets = Redactor(["abcdef"])
     secrets.add("abcdefghi")
-    assert secrets.hide("abcdefghi abcdef") == "(sensitive) (sensitive)"
+    assert secrets.redact("abcdefghi abcdef") == "(sensitive) (sensitive)"
 
 
 @pytest.mark.parametrize("around", ["{}", "user:{}", "u:{}", "us:{}@host", "{} and more"])
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
 def test_a_secret_is_hidden_within_base64(around: str, encode) -> None:
     secret = "p4ss?word>>/with~sign"  # noqa: S105 - made up
-    shown = Redactor([secret]).hide(encode(around.format(secret).encode()).decode())
+    shown = Redactor([secret]).redact(encode(around.format(secret).encode()).decode())
     assert "(sensitive)" in shown
     assert encode(secret.encode()).decode()[4:12] not in shown
 
 
 def test_a_short_secret_eats_no_words() -> None:
     assert (
-        Redactor(["t", "ab", "token"]).hide("there is no host: check the token") == "there is no host: check the token"
+        Redactor(["t", "ab", "token"]).redact("there is no host: check the token")
+        == "there is no host: check the token"
     )

@@ -32,7 +32,7 @@ def test_no_form_of_a_secret_gets_through(secret: str) -> None:
         repr(secret),
         escape(secret),
     ):
-        shown = redact.hide(f"before {text} after")
+        shown = redact.redact(f"before {text} after")
         assert MASK in shown
         assert not any(part in shown for part in secret.split("\n") if len(part) > 5)
         assert shown.startswith("before ")
@@ -41,13 +41,13 @@ def test_no_form_of_a_secret_gets_through(secret: str) -> None:
 
 def test_a_document_keeps_its_shape() -> None:
     document = {"format_version": "1.0", "hunter2": ["x hunter2", 2, None, {"a": "hunter2"}]}
-    shown = json.loads(encode(Redactor(["hunter2"]).hide_tree(document)))
+    shown = json.loads(encode(Redactor(["hunter2"]).redact_tree(document)))
     assert shown == {"format_version": "1.0", MASK: [f"x {MASK}", 2, None, {"a": MASK}]}
 
 
 def test_a_secret_inside_a_longer_one_leaves_no_rest() -> None:
-    assert Redactor(["abcdef", "abcdefghi"]).hide("abcdefghi") == MASK
+    assert Redactor(["abcdef", "abcdefghi"]).redact("abcdefghi") == MASK
 
 
 def test_an_empty_secret_masks_nothing() -> None:
-    assert Redactor(["", "a", "ban"]).hide("a banana") == "a banana"
+    assert Redactor(["", "a", "ban"]).redact("a banana") == "a banana"

@@ -202,7 +202,7 @@ def _flow(text: str, start: int, signs: dict[int, str]) -> tuple[str, int]:
             end = text.find("\n", position)
             piece = text[position : len(text) if end < 0 else end]
         elif kind == "word":
-            piece, in_plain = _word(piece, in_plain, after_json, signs)
+            piece, in_plain = _translate_word(piece, in_plain, after_json, signs)
         elif kind != "space":
             in_plain = False
         pieces.append(piece)
@@ -214,7 +214,7 @@ def _flow(text: str, start: int, signs: dict[int, str]) -> tuple[str, int]:
     return "".join(pieces), max(position, start + 1)
 
 
-def _word(word: str, in_plain: bool, after_json: bool, signs: dict[int, str]) -> tuple[str, bool]:
+def _translate_word(word: str, in_plain: bool, after_json: bool, signs: dict[int, str]) -> tuple[str, bool]:
     """A word with the signs in it replaced, and whether the plain scalar it is part of may go on."""
     if word == ":" or (not in_plain and (word == "?" or word[0] in "&*!|>%@`")):
         return word, False

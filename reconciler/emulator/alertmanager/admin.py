@@ -10,18 +10,18 @@ from reconciler.emulator.alertmanager.cluster import Cluster, Peer
 from reconciler.emulator.alertmanager.config import parse_config
 from reconciler.emulator.alertmanager.routes import alert_item
 from reconciler.emulator.alertmanager.suppression import Suppression
-from reconciler.emulator.wire import HttpError, answer, parse
+from reconciler.emulator.wire import HttpError, json_response, parse
 
 
 def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
     router = APIRouter(prefix="/admin/alertmanager", tags=["admin"])
 
     @router.get("")
-    async def show() -> Response:
+    async def show_cluster() -> Response:
         """All peers, each with the alerts it holds, resolved ones too."""
         now = cluster.catch_up()
         quiet = Suppression((), (), (), now)
-        return answer(
+        return json_response(
             {
                 "peers": [
                     {
@@ -47,14 +47,14 @@ def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
         return Response(status_code=204)
 
     @router.post("/stop")
-    async def stop(request: Request) -> Response:
+    async def stop_peer(request: Request) -> Response:
         """Stop a peer (``{"peer": 1, "kill": false}``): it cuts every connection until it is started again."""
         peer, killed = await _order(request)
         cluster.stop(peer, killed=killed)
         return Response(status_code=204)
 
     @router.post("/restart")
-    async def restart(request: Request) -> Response:
+    async def restart_peer(request: Request) -> Response:
         """Stop and start a peer, or start one that is down (``{"peer": 1, "kill": false}``): its alerts are lost."""
         peer, killed = await _order(request)
         if peer.dispatcher is not None:
@@ -84,4 +84,4 @@ def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
 
 
 def _refuse(message: str, status: int = 400) -> HttpError:
-    return HttpError(answer({"error": message}, status))
+    return HttpError(json_response({"error": message}, status))

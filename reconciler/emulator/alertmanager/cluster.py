@@ -11,7 +11,7 @@ from reconciler.emulator.alertmanager.alert import Alert, AlertStore
 from reconciler.emulator.alertmanager.config import DEFAULT, Config, parse_config
 from reconciler.emulator.alertmanager.dispatch import Dispatcher, Pipeline
 from reconciler.emulator.alertmanager.instant import MS, SECOND
-from reconciler.emulator.alertmanager.notification import NotificationLog
+from reconciler.emulator.alertmanager.notifications import NotificationLog
 from reconciler.emulator.alertmanager.silence import SilenceStore
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.database import Database
@@ -62,7 +62,7 @@ class Peer:
         self._hidden.clear()
 
     def redispatch(self, dispatcher: Callable[[], Dispatcher], now: int) -> None:
-        """Group all alerts anew: the configuration has changed."""
+        """AggregationGroup all alerts anew: the configuration has changed."""
         if self.dispatcher is None:
             return
         self.dispatcher.stop()
@@ -104,7 +104,7 @@ class Peer:
         shown = self._hidden[0][0] if self._hidden else None
         return min((each for each in (following, shown) if each is not None), default=None)
 
-    def unresolved(self, now: int) -> list[Alert]:
+    def unresolved_alerts(self, now: int) -> list[Alert]:
         """The alerts that the API shows, by fingerprint."""
         return sorted(
             (alert for alert in self.alerts.values() if not alert.is_resolved(now)), key=lambda alert: alert.fingerprint
@@ -141,7 +141,7 @@ class Peer:
 
 LONGEST_SLEEP_S = 1.0
 """How long a clock that is moved by others goes unnoticed."""
-LONGEST_SETTLING_S = 5.0
+LONGEST_DRAIN_S = 5.0
 
 
 class Cluster:
@@ -232,10 +232,10 @@ class Cluster:
             for peer in self.peers:
                 peer.stop()
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Wait until all that is due now is done and said; not longer than a few seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_SETTLING_S):
+            async with asyncio.timeout(LONGEST_DRAIN_S):
                 while True:
                     self.catch_up()
                     deliveries = [task for peer in self.peers if peer.dispatcher for task in peer.dispatcher.deliveries]
@@ -258,8 +258,8 @@ class Cluster:
                     await self._wake.wait()
 
     def _write_snapshots(self, now: int) -> None:
-        self.silences.snapshot.take(now)
-        self.log.snapshot.take(now)
+        self.silences.snapshot.capture(now)
+        self.log.snapshot.capture(now)
 
     def _dispatcher(self, peer: Peer, now: int) -> Dispatcher:
         def turn() -> int:

@@ -12,7 +12,7 @@ from reconciler.emulator.alertmanager.alert import Alert
 from reconciler.emulator.alertmanager.config import Config, Route, Webhook
 from reconciler.emulator.alertmanager.instant import SECOND
 from reconciler.emulator.alertmanager.matcher import Version, alert_order, group_order, written
-from reconciler.emulator.alertmanager.notification import Entry, Flush, NotificationLog, deliver, is_due, payload
+from reconciler.emulator.alertmanager.notifications import Entry, Flush, NotificationLog, deliver, is_due, payload
 from reconciler.emulator.alertmanager.silence import SilenceStore
 from reconciler.emulator.alertmanager.suppression import Suppression
 
@@ -22,7 +22,7 @@ LEAST_TIMEOUT = 10 * SECOND
 
 
 @dataclass(eq=False, slots=True)
-class Group:
+class AggregationGroup:
     """The alerts of one route with the same group labels; times are nanoseconds."""
 
     route: Route
@@ -75,8 +75,8 @@ class Dispatcher:
     def __init__(self, pipeline: Pipeline, now: int) -> None:
         self._pipeline = pipeline
         self._started_at = now
-        self._groups: dict[tuple[int, tuple[tuple[str, str], ...]], Group] = {}
-        self._agenda: list[tuple[int, int, Group]] = []
+        self._groups: dict[tuple[int, tuple[tuple[str, str], ...]], AggregationGroup] = {}
+        self._agenda: list[tuple[int, int, AggregationGroup]] = []
         self._ids = count()
         self.deliveries: set[asyncio.Task[None]] = set()
 
@@ -108,7 +108,7 @@ class Dispatcher:
             if group.flushed_at is not None and group.alerts:
                 self._flush_again(group, now)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[AggregationGroup]:
         """The groups that hold alerts, as the API sorts them."""
         held = [group for group in self._groups.values() if group.alerts]
         return sorted(held, key=lambda group: (group_order(group.labels), group.route.receiver))
@@ -119,28 +119,28 @@ class Dispatcher:
         self._groups.clear()
         self._agenda.clear()
 
-    def _group(self, route: Route, alert: Alert, now: int) -> Group:
+    def _group(self, route: Route, alert: Alert, now: int) -> AggregationGroup:
         labels = route.group_labels(alert.labels)
         place = id(route), tuple(sorted(labels.items()))
         group = self._groups.get(place)
         if group is None or (group.forgotten_at is not None and group.forgotten_at <= now):
-            group = self._groups[place] = Group(route, labels, due=-1)
+            group = self._groups[place] = AggregationGroup(route, labels, due=-1)
             self._schedule(group, now + route.group_wait)
         return group
 
-    def _flush_again(self, group: Group, now: int) -> None:
+    def _flush_again(self, group: AggregationGroup, now: int) -> None:
         """Flush at the next beat; a flush that is not finished sees to it itself."""
         if group.is_busy or group.waiting is not None:
             group.is_changed = True
         else:
             self._schedule(group, group.tick_after(now))
 
-    def _schedule(self, group: Group, due: int) -> None:
+    def _schedule(self, group: AggregationGroup, due: int) -> None:
         if group.due != due:
             group.due = due
             heappush(self._agenda, (due, next(self._ids), group))
 
-    def _step(self, group: Group, due: int) -> None:
+    def _step(self, group: AggregationGroup, due: int) -> None:
         if group.forgotten_at is not None:
             place = id(group.route), tuple(sorted(group.labels.items()))
             if self._groups.get(place) is group:
@@ -157,7 +157,7 @@ class Dispatcher:
                 return
         self._notify(group, flush, due)
 
-    def _flush(self, group: Group, now: int) -> Flush:
+    def _flush(self, group: AggregationGroup, now: int) -> Flush:
         pipeline = self._pipeline
         silences = pipeline.silences.unexpired(now)
         suppression = Suppression(silences, pipeline.config.inhibit_rules, pipeline.alerts().values(), now)
@@ -168,7 +168,7 @@ class Dispatcher:
             resolved=tuple(alert for alert in alerts if alert.is_resolved(now)),
         )
 
-    def _notify(self, group: Group, flush: Flush, now: int) -> None:
+    def _notify(self, group: AggregationGroup, flush: Flush, now: int) -> None:
         receiver, log = self._pipeline.config.receivers[group.route.receiver], self._pipeline.log
         wanted = [
             (number, webhook)
@@ -189,7 +189,9 @@ class Dispatcher:
         self.deliveries.add(task)
         task.add_done_callback(self.deliveries.discard)
 
-    async def _deliver(self, group: Group, flush: Flush, wanted: list[tuple[int, Webhook]], now: int) -> None:
+    async def _deliver(
+        self, group: AggregationGroup, flush: Flush, wanted: list[tuple[int, Webhook]], now: int
+    ) -> None:
         results = await asyncio.gather(*(self._send(group, flush, *each, now) for each in wanted))
         group.is_busy = False
         if all(results):
@@ -198,7 +200,7 @@ class Dispatcher:
             self._schedule(group, group.tick_after(flush.at))
         self._pipeline.wake()
 
-    async def _send(self, group: Group, flush: Flush, number: int, webhook: Webhook, now: int) -> bool:
+    async def _send(self, group: AggregationGroup, flush: Flush, number: int, webhook: Webhook, now: int) -> bool:
         pipeline, receiver = self._pipeline, group.route.receiver
         body = payload(
             flush,
@@ -215,7 +217,7 @@ class Dispatcher:
         pipeline.log.put(group.key, receiver, number, Entry(now, flush.firing(), flush.ended()))
         return True
 
-    def _finish(self, group: Group, flush: Flush) -> None:
+    def _finish(self, group: AggregationGroup, flush: Flush) -> None:
         """Forget the alerts whose end was handled, unless they were posted again meanwhile; schedule the next flush."""
         for alert in flush.resolved:
             current = group.alerts.get(alert.fingerprint)
@@ -232,7 +234,7 @@ class Dispatcher:
             after = max(after, min(self._changes(group, flush.at)) - 1)
         self._schedule(group, group.tick_after(after))
 
-    def _changes(self, group: Group, now: int) -> Iterator[int]:
+    def _changes(self, group: AggregationGroup, now: int) -> Iterator[int]:
         """The times after ``now`` at which, if nobody posts anything, a flush may find something to say."""
         for alert in group.alerts.values():
             yield max(alert.ends_at.ns, now)

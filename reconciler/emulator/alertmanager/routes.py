@@ -21,7 +21,7 @@ from reconciler.emulator.alertmanager.suppression import Suppression
 from reconciler.emulator.errors import alertmanager_error
 from reconciler.emulator.middleware import ABORT
 from reconciler.emulator.services import Services, hidden_for
-from reconciler.emulator.wire import JSON, HttpError, answer, text
+from reconciler.emulator.wire import JSON, HttpError, json_response, text
 
 
 def alert_item(alert: Alert, receivers: Iterable[str], suppression: Suppression) -> dict[str, object]:
@@ -160,18 +160,18 @@ class _Api:
             return alertmanager_error(400, f'parsing alerts body from "" failed, because {error}')
         peer.post(good, now, hidden_for(request) * MS)
         cluster.wake()
-        return answer("; ".join(bad), 400) if bad else Response()
+        return json_response("; ".join(bad), 400) if bad else Response()
 
     async def _query(self, request: Request, peer: Peer) -> Response:
         now, config = self._cluster.now(), self._cluster.config
         suppression = self._suppression(peer, now)
         shows, receiver = self._alert_filter(request, suppression), _receiver_filter(request)
         items = []
-        for alert in peer.unresolved(now):
+        for alert in peer.unresolved_alerts(now):
             receivers = [route.receiver for route in config.route.find(alert.labels)]
             if (receiver is None or any(map(receiver.fullmatch, receivers))) and shows(alert):
                 items.append(alert_item(alert, receivers, suppression))
-        return answer(items)
+        return json_response(items)
 
     async def _groups(self, request: Request, peer: Peer) -> Response:
         now = self._cluster.now()
@@ -188,7 +188,7 @@ class _Api:
                 found.append((group.route.receiver, dict(group.labels), alerts))
             for alert in alerts:
                 receivers.setdefault(alert.fingerprint, []).append(group.route.receiver)
-        return answer(
+        return json_response(
             [
                 {
                     "alerts": [alert_item(each, sorted(receivers[each.fingerprint]), suppression) for each in alerts],
@@ -200,15 +200,15 @@ class _Api:
         )
 
     async def _receivers(self, _request: Request, _peer: Peer) -> Response:
-        return answer([{"name": name} for name in self._cluster.config.receivers])
+        return json_response([{"name": name} for name in self._cluster.config.receivers])
 
     async def _status(self, _request: Request, peer: Peer) -> Response:
-        return answer(status_item(self._cluster, peer))
+        return json_response(status_item(self._cluster, peer))
 
     async def _silences(self, request: Request, _peer: Peer) -> Response:
         now, matchers = self._cluster.now(), self._matchers(request)
         listed = self._cluster.silences.listing(now)
-        return answer([silence_item(each, now) for each in listed if each.has_all(matchers)])
+        return json_response([silence_item(each, now) for each in listed if each.has_all(matchers)])
 
     async def _put_silence(self, request: Request, _peer: Peer) -> Response:
         body = await _json_body(request)
@@ -217,30 +217,30 @@ class _Api:
         except SchemaError:
             raise
         except PatternError as error:
-            return answer(str(error), 400)
+            return json_response(str(error), 400)
         except ValueError as error:
             return alertmanager_error(400, f'parsing silence body from "" failed, because {error}')
         try:
             identifier = self._cluster.silences.put(silence, self._cluster.now())
         except UnknownSilenceError as error:
-            return answer(str(error), 404)
+            return json_response(str(error), 404)
         except ValueError as error:
-            return answer(str(error), 400)
+            return json_response(str(error), 400)
         self._cluster.silences_changed()
-        return answer({"silenceID": identifier})
+        return json_response({"silenceID": identifier})
 
     async def _silence(self, request: Request, _peer: Peer) -> Response:
         try:
             silence = self._cluster.silences.get(_silence_id(request))
         except UnknownSilenceError:
             return Response(status_code=404)
-        return answer(silence_item(silence, self._cluster.now()))
+        return json_response(silence_item(silence, self._cluster.now()))
 
     async def _expire(self, request: Request, _peer: Peer) -> Response:
         try:
             self._cluster.silences.expire(_silence_id(request), self._cluster.now())
         except UnknownSilenceError as error:
-            return answer(str(error), 500) if self._cluster.version == "0.25.0" else Response(status_code=404)
+            return json_response(str(error), 500) if self._cluster.version == "0.25.0" else Response(status_code=404)
         self._cluster.silences_changed()
         return Response()
 
@@ -291,7 +291,7 @@ class _Api:
         try:
             return [parse_matcher(text, self._cluster.version) for text in request.query_params.getlist("filter")]
         except ValueError as error:
-            raise HttpError(answer(str(error), 400)) from None
+            raise HttpError(json_response(str(error), 400)) from None
 
 
 async def _json_body(request: Request) -> bytes:
@@ -317,7 +317,7 @@ def _receiver_filter(request: Request) -> re.Pattern[str] | None:
     try:
         return compile_pattern(pattern, f"^(?:{pattern})$")
     except PatternError as error:
-        raise HttpError(answer(f"failed to parse receiver param: {error}", 400)) from None
+        raise HttpError(json_response(f"failed to parse receiver param: {error}", 400)) from None
 
 
 def _silence_id(request: Request) -> str:

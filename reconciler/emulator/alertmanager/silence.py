@@ -232,7 +232,7 @@ class SilenceStore:
             connection.execute("DELETE FROM alertmanager_silence")
 
     def _store(self, silence: Silence) -> None:
-        self.snapshot.take_if_due(silence.updated_at)
+        self.snapshot.capture_if_due(silence.updated_at)
         stored = [
             silence.id,
             [[each.name, each.value, each.is_regex, each.is_equal] for each in silence.matchers],

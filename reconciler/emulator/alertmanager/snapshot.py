@@ -10,7 +10,7 @@ INTERVAL = 900 * SECOND
 
 
 class Snapshot:
-    """The rows of a table as they were last written to disk; ``take_if_due`` comes before every change."""
+    """The rows of a table as they were last written to disk; ``capture_if_due`` comes before every change."""
 
     def __init__(self, database: Database, table: str) -> None:
         self._database = database
@@ -18,17 +18,17 @@ class Snapshot:
         self._taken_at = 0
         self._rows: list[tuple[object, ...]] = []
 
-    def take(self, now: int) -> None:
+    def capture(self, now: int) -> None:
         self._taken_at = now
         self._rows = self._database.connection.execute(f"SELECT * FROM {self._table}").fetchall()  # noqa: S608 - ours
 
-    def take_if_due(self, now: int) -> None:
+    def capture_if_due(self, now: int) -> None:
         if now - self._taken_at >= INTERVAL:
-            self.take(now - (now - self._taken_at) % INTERVAL if self._taken_at else now)
+            self.capture(now - (now - self._taken_at) % INTERVAL if self._taken_at else now)
 
     def restore(self, now: int) -> None:
         """Lose what was not written."""
-        self.take_if_due(now)
+        self.capture_if_due(now)
         with self._database.write() as connection:
             connection.execute(f"DELETE FROM {self._table}")  # noqa: S608 - ours
             if self._rows:

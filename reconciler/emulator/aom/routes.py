@@ -6,12 +6,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reconciler.emulator.aom.query import Query, read_marker, read_search, write_marker
 from reconciler.emulator.aom.report import count_by_step, read_reports
-from reconciler.emulator.aom.search import Search, read_marker, read_search, write_marker
 from reconciler.emulator.aom.store import Store, as_json, seq_of_sn, sn_of
 from reconciler.emulator.errors import aom_error
 from reconciler.emulator.services import Services, hidden_for
-from reconciler.emulator.wire import JSON, HttpError, answer, is_json, text
+from reconciler.emulator.wire import JSON, HttpError, is_json, json_response, text
 
 ALL_ENTERPRISE_PROJECTS = "all_granted_eps"
 
@@ -31,7 +31,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
             raise refuse(operation, 400, "Content-Type must be application/json")
         return body
 
-    def search_of(request: Request, body: bytes, operation: str) -> Search:
+    def search_of(request: Request, body: bytes, operation: str) -> Query:
         now = clock.now()
         store.catch_up(now)
         enterprise = request.headers.get("enterprise-project-id")
@@ -97,7 +97,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
         by_start = settings.time_range_on == "start"
         found = store.severities(f"WHERE {search.where}", search.parameters)
         times = ((severity, starts_at if by_start else arrives_at) for severity, starts_at, arrives_at in found)
-        return answer(count_by_step(times, search.start, search.end, search.step))
+        return json_response(count_by_step(times, search.start, search.end, search.step))
 
     @router.get("/v2/{project_id}/alarm-notified-histories")
     async def notified(request: Request) -> Response:
@@ -109,7 +109,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
         store.catch_up(now)
         seq = seq_of_sn(serial)
         if store.project_of(seq) != request.path_params["project_id"]:
-            return answer({"notified_histories": []})
+            return json_response({"notified_histories": []})
         notifications = [
             {
                 "action_rule": rule,
@@ -132,7 +132,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
             for sent_at, rule, topic, code, request_id in store.notifications.sent(seq, now)
         ]
         histories = [{"event_sn": serial, "notifications": notifications}] if notifications else []
-        return answer({"notified_histories": histories})
+        return json_response({"notified_histories": histories})
 
     return router
 

@@ -10,7 +10,7 @@ from reconciler.emulator.bcm.store import BcmStore, read_listing
 from reconciler.emulator.errors import bcm_error
 from reconciler.emulator.services import Services
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.wire import HttpError, answer
+from reconciler.emulator.wire import HttpError, json_response
 
 
 def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
@@ -42,7 +42,7 @@ def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
             "pageSize": wanted.size,
             "totalCount": total,
         }
-        return answer({"success": True, "msg": "", "result": result})
+        return json_response({"success": True, "msg": "", "result": result})
 
     @router.get("/ah-api/v1/alarmhouse/alarm")
     async def detail(request: Request) -> Response:
@@ -53,7 +53,7 @@ def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
         alarm = store.get(identifier, user)
         if alarm is None:
             raise refuse(f"alarm {identifier} does not exist")
-        return answer({"success": True, "msg": "", "result": shown(alarm, settings, detailed=True)})
+        return json_response({"success": True, "msg": "", "result": shown(alarm, settings, detailed=True)})
 
     return router
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from reconciler.emulator.ces.store import CUSTOM, LEVELS, NAME, STATES, SUB_CUSTOM, CesStore, Filter, read_items
 from reconciler.emulator.errors import ces_error
 from reconciler.emulator.services import Services, hidden_for
-from reconciler.emulator.wire import HttpError, answer
+from reconciler.emulator.wire import HttpError, json_response
 
 EVENT_TYPES = ("EVENT.SYS", CUSTOM)
 SUB_EVENT_TYPES = ("SUB_EVENT.OPS", "SUB_EVENT.PLAN", SUB_CUSTOM)
@@ -44,7 +44,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
             raise HttpError(ces_error(400, str(error))) from None
         ids = store.add(items, project, now + max(hidden_for(request), settings.visible_after))
         answers = [{"event_id": event_id, "event_name": item.name} for event_id, item in zip(ids, items, strict=True)]
-        return answer(answers, settings.ces_status)
+        return json_response(answers, settings.ces_status)
 
     @router.get("/V1.0/{project_id}/events")
     async def listing(request: Request) -> Response:
@@ -59,7 +59,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
             raise HttpError(ces_error(400, str(error))) from None
         wanted = Filter(project, clock.now(), name=name, start=start, end=end)
         events, total = ([], 0) if none_of_ours else store.summaries(wanted, first, limit)
-        return answer({"events": events, "meta_data": {"total": total}})
+        return json_response({"events": events, "meta_data": {"total": total}})
 
     @router.get("/V1.0/{project_id}/event/{event_name}")
     async def details(request: Request) -> Response:
@@ -89,7 +89,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
                 detail = event["detail"]
                 if isinstance(detail, dict) and isinstance(detail.get("content"), str):
                     detail["content"] = detail["content"].replace("\n", "\\n")
-        return answer(
+        return json_response(
             {
                 "event_name": wanted.name,
                 "event_type": CUSTOM,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from reconciler.emulator.services import Services
 from reconciler.emulator.smn.service import SmnService, Subscription
-from reconciler.emulator.wire import HttpError, answer, parse
+from reconciler.emulator.wire import HttpError, json_response, parse
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _TOPICS = "/v2/{project_id}/notifications/topics"
@@ -118,8 +118,8 @@ def _text(body: dict[str, object], name: str) -> str:
 
 
 def _done(fields: dict[str, object], status: int = 200) -> Response:
-    return answer({"request_id": secrets.token_hex(16), **fields}, status)
+    return json_response({"request_id": secrets.token_hex(16), **fields}, status)
 
 
 def _refuse(code: str, message: str, status: int = 400) -> HttpError:
-    return HttpError(answer({"request_id": secrets.token_hex(16), "code": code, "message": message}, status))
+    return HttpError(json_response({"request_id": secrets.token_hex(16), "code": code, "message": message}, status))

@@ -44,8 +44,8 @@ from reconciler.providers.alertmanager.wire import (
     end_of,
     ended_push,
     labels_of,
-    listed,
     owner_of,
+    parse_list,
     pushed_item,
     read_instant,
 )
@@ -288,7 +288,7 @@ class AlertmanagerProvider:
         return found
 
     def _list(self, what: str, params: Sequence[tuple[str, str]], instance: Instance) -> list[Alert]:
-        return list(listed(self._get(what, params, instance), what))
+        return list(parse_list(self._get(what, params, instance), what))
 
     def _status(self, instance: Instance) -> Alert:
         response = self._get("status", (), instance)

@@ -40,7 +40,7 @@ def read_instant(value: object) -> int | None:
         return None
 
 
-def listed(response: Response, what: str) -> Iterator[Alert]:
+def parse_list(response: Response, what: str) -> Iterator[Alert]:
     """The items of an answer that is a list; ServiceError where it is no list of objects."""
     found = response.json()
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):

@@ -12,7 +12,7 @@ from reconciler.providers.aom.settings import MAX_STEPS
 from reconciler.providers.settings import PositiveDuration, Window
 
 Text = Annotated[str, Field(min_length=1)]
-Texts = Text | Annotated[list[Text], Field(min_length=1)]
+TextOrList = Text | Annotated[list[Text], Field(min_length=1)]
 
 
 class Relation(BaseModel):
@@ -37,12 +37,16 @@ class Sort(BaseModel):
 class AomQuery(Window):
     """The filters that alarms, events and statistics have in common."""
 
-    event_name: Texts | None = Field(None, description="Their name, or several.")
-    event_severity: Texts | None = Field(None, description="Their severity, or several: Critical, Major, Minor, Info.")
-    resource_provider: Texts | None = Field(None, description="The cloud service they are about, or several.")
-    resource_type: Texts | None = Field(None, description="The type of resource they are about, or several.")
-    resource_id: Texts | None = Field(None, description="The id of the resource they are about, or several.")
-    metadata: dict[Text, Texts] = Field({}, description="Further keys of the metadata, each with its value or several.")
+    event_name: TextOrList | None = Field(None, description="Their name, or several.")
+    event_severity: TextOrList | None = Field(
+        None, description="Their severity, or several: Critical, Major, Minor, Info."
+    )
+    resource_provider: TextOrList | None = Field(None, description="The cloud service they are about, or several.")
+    resource_type: TextOrList | None = Field(None, description="The type of resource they are about, or several.")
+    resource_id: TextOrList | None = Field(None, description="The id of the resource they are about, or several.")
+    metadata: dict[Text, TextOrList] = Field(
+        {}, description="Further keys of the metadata, each with its value or several."
+    )
     metadata_relation: list[Relation] = Field(
         [], description="Conditions on the metadata as the service takes them, with OR and NOT."
     )

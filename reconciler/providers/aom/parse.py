@@ -124,7 +124,7 @@ def _text(value: object) -> str | None:
 
 log = logging.getLogger(__name__)
 
-_EARLY = SECOND
+_CLOCK_SLACK = SECOND
 _LATE = MINUTE
 """How far from its due instant the service may clear an alarm for it still to count as expired."""
 
@@ -235,7 +235,7 @@ def _due(starts_at: int, arrives_at: int | None, timeout: int | None) -> tuple[i
 def _state(ended_at: int | None, due: tuple[int, int] | None) -> State:
     if ended_at is None:
         return State.ACTIVE
-    if due is not None and (due[0] - _EARLY <= ended_at <= due[0] + _LATE or ended_at >= due[1] - _EARLY):
+    if due is not None and (due[0] - _CLOCK_SLACK <= ended_at <= due[0] + _LATE or ended_at >= due[1] - _CLOCK_SLACK):
         return State.EXPIRED
     return State.CLEARED
 

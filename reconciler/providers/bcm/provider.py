@@ -142,7 +142,7 @@ class BcmProvider:
         if not value["success"]:
             reason = value.get("msg")
             text = reason if isinstance(reason, str) and reason.strip() else "the service gave no reason"
-            raise answer.unreadable(self._secrets.hide(text), ErrorKind.REJECTED)
+            raise answer.unreadable(self._secrets.redact(text), ErrorKind.REJECTED)
         return value.get("result")
 
     def _page(self, answer: Response) -> tuple[list[Alarm], int | None]:

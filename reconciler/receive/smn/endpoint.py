@@ -62,7 +62,7 @@ class SmnClient:
         """The body of a 2xx answer; SmnError if the URL or the answer is refused, UnreachableError if none comes."""
         check_url(url, self._hosts, field)
         with self._lock:
-            if not self._bucket.take():
+            if not self._bucket.take_token():
                 raise UnreachableError("too many requests to SMN within a minute")
         with requests.Session() as session:
             session.trust_env = False  # no credentials of a .netrc; proxies are taken from the environment below

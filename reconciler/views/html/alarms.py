@@ -50,8 +50,8 @@ def _row(record: Record, sent: Emission) -> list[Cell]:
 
 
 def _end(record: Record, sent: Emission) -> Iterator[str]:
-    if sent.trouble:
-        yield f'<span class="bad">{text(state_of(sent))}: {text(sent.trouble)}</span>'
+    if sent.push_error:
+        yield f'<span class="bad">{text(state_of(sent))}: {text(sent.push_error)}</span>'
     elif sent.active:
         yield f'<span class="chip {"bad" if record.over else "running"}">{text(state_of(sent))}</span>'
     elif sent.ended_at is None:

@@ -13,7 +13,7 @@ from reconciler.views.html.alarms import alarms_html
 from reconciler.views.html.evidence import evidence_html
 from reconciler.views.html.lanes import known_values
 from reconciler.views.html.table import Cell, table
-from reconciler.views.html.text import asset, fill, slot, source_hash, text
+from reconciler.views.html.text import asset, fill_slots, slot, source_hash, text
 from reconciler.views.html.timeline import hue_of, timeline_html
 from reconciler.views.phrases.drill import (
     Status,
@@ -41,8 +41,8 @@ class Sections(NamedTuple):
 def record_html(record: Record) -> str:
     """The whole page."""
     sections = record_sections(record, record.last_at)
-    main = "\n".join(fill(slot(key), {key: content}) for key, content in sections.main.items())
-    return document_html(record, f"<main>\n{fill(main, sections.inside)}\n</main>")
+    main = "\n".join(fill_slots(slot(key), {key: content}) for key, content in sections.main.items())
+    return document_html(record, f"<main>\n{fill_slots(main, sections.inside)}\n</main>")
 
 
 def document_html(record: Record, body: str, *, script: str = "") -> str:
@@ -89,7 +89,7 @@ def record_sections(record: Record, now: int, *, growing: bool = False) -> Secti
     begun = record.started_at is not None or bool(record.emissions)
     main: dict[str, Iterable[str]] = {
         "header": _header(record),
-        "facts": _facts(record, now),
+        "facts": _key_figures(record, now),
         "left": _left(record),
         "timeline": _timeline(record, timeline) if begun else (),
         "alarms": [alarms],
@@ -118,7 +118,7 @@ def _header(record: Record) -> Iterator[str]:
     yield "</header>"
 
 
-def _facts(record: Record, now: int) -> Iterator[str]:
+def _key_figures(record: Record, now: int) -> Iterator[str]:
     alarms = [sent for sent in record.alarms if not sent.unsent]
     cleared = sum(not sent.active for sent in alarms)
     passed = len(record.checks) - len(record.failed_checks)

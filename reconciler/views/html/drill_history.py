@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.drill.latency import BOUNDS, STAGES, History, Spread, Stage
+from reconciler.drill.latency import BOUNDS, LATENCY_STAGES, History, LatencyStage, Spread
 from reconciler.views.html.drill import page_html
 from reconciler.views.html.text import text
 from reconciler.views.html.timeline import MARGIN
@@ -22,11 +22,11 @@ def history_html(histories: Sequence[History]) -> str:
     names = ", ".join(history.drill for history in histories)
     parts = ["<main>", f'<header><p class="eyebrow">Latencies over the last runs</p><h1>{text(names)}</h1></header>']
     for history in histories:
-        parts += (part for stage in STAGES if history.known(stage) for part in _stage(history, stage))
+        parts += (part for stage in LATENCY_STAGES if history.known(stage) for part in _stage(history, stage))
     return page_html(f"Latencies of {names}", "\n".join([*parts, "</main>"]))
 
 
-def _stage(history: History, stage: Stage) -> Iterator[str]:
+def _stage(history: History, stage: LatencyStage) -> Iterator[str]:
     known = history.known(stage)
     longest = max(max(spread.most for _, spread in known), 1)
     moved = history.moved(stage)
@@ -48,15 +48,15 @@ def _stage(history: History, stage: Stage) -> Iterator[str]:
 def _lane(spread: Spread, longest: int) -> Iterator[str]:
     """From the least to the most, with each alarm as a stroke and the median as a ring; from 0 to ``longest``."""
 
-    def share(value: int) -> float:
+    def percent(value: int) -> float:
         return MARGIN + (100 - 2 * MARGIN) * value / longest
 
     yield '<svg class="row" height="16"><rect class="track" x="0" width="100%" y="2" height="12" rx="6"/>'
-    width = max(share(spread.most) - share(spread.least), 0.25)
-    yield f'<rect class="range" x="{share(spread.least):.3f}%" width="{width:.3f}%" y="2" height="12" rx="3"/>'
+    width = max(percent(spread.most) - percent(spread.least), 0.25)
+    yield f'<rect class="range" x="{percent(spread.least):.3f}%" width="{width:.3f}%" y="2" height="12" rx="3"/>'
     for value in sorted(set(spread.values)):
-        yield f'<line class="one" x1="{share(value):.3f}%" x2="{share(value):.3f}%" y1="3" y2="13"/>'
-    yield f'<circle class="bell" cx="{share(spread.median):.3f}%" cy="8" r="5"><title>median</title></circle></svg>'
+        yield f'<line class="one" x1="{percent(value):.3f}%" x2="{percent(value):.3f}%" y1="3" y2="13"/>'
+    yield f'<circle class="bell" cx="{percent(spread.median):.3f}%" cy="8" r="5"><title>median</title></circle></svg>'
 
 
 def _histogram(counts: Sequence[int]) -> Iterator[str]:

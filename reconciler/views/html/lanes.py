@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from reconciler.drill.latency import STAGES
+from reconciler.drill.latency import LATENCY_STAGES
 from reconciler.drill.record import Emission
 from reconciler.views.phrases.drill import latency, state_of
 from reconciler.views.phrases.plan import count
@@ -57,7 +57,7 @@ def _resource(sent: Emission) -> str:
 
 
 def _summary(sent: Emission) -> str:
-    if sent.unsent or (sent.trouble and sent.seen_at is None):
+    if sent.unsent or (sent.push_error and sent.seen_at is None):
         return state_of(sent)
     if sent.is_event:
         return f"event, {state_of(sent)}"
@@ -73,8 +73,8 @@ def _group_summary(emissions: Sequence[Emission]) -> str:
     told = [count(len(emissions), kind)]
     lost = sum(sent.unsent for sent in emissions)
     told += [f"{lost} not sent"] if lost else []
-    for stage in STAGES[:3]:
-        known = known_values(map(stage.after, emissions))
+    for stage in LATENCY_STAGES[:3]:
+        known = known_values(map(stage.measure, emissions))
         if known:
             number = f"{len(known)} " if len(known) < len(emissions) else ""
             told.append(f"{number}{stage.name} {latency(round(median(known)))}")

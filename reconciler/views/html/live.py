@@ -8,7 +8,7 @@ from itertools import islice
 from reconciler.drill.record import Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.html.drill import Sections, document_html, policy, record_sections
-from reconciler.views.html.text import asset, fill, slot, text
+from reconciler.views.html.text import asset, fill_slots, slot, text
 from reconciler.views.phrases.drill import latency, offset
 
 _UPCOMING = 3
@@ -28,9 +28,9 @@ _BAR = """\
 def live_html(record: Record, now: int) -> str:
     """The whole page as it is now; its script fetches what changes."""
     main, inside = record_sections(record, now, growing=True)
-    report = fill("\n".join(map(slot, main)), main)
+    report = fill_slots("\n".join(map(slot, main)), main)
     bar = _BAR.format(next=slot("next"), ask=slot("ask"))
-    body = fill(f"{bar}\n<main>\n{report}\n</main>", {**inside, **_watched(record, now)})
+    body = fill_slots(f"{bar}\n<main>\n{report}\n</main>", {**inside, **_watched(record, now)})
     return document_html(record, body, script=asset("live.js"))
 
 

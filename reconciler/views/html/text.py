@@ -30,7 +30,7 @@ def slot(key: str) -> str:
     return f'<div data-slot="{text(key)}"></div>'
 
 
-def fill(html: str, contents: dict[str, str]) -> str:
+def fill_slots(html: str, contents: dict[str, str]) -> str:
     """The same with the content of each slot in its place."""
     for key, content in contents.items():
         empty = slot(key)

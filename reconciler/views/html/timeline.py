@@ -52,7 +52,7 @@ def timeline_html(record: Record, now: int, *, growing: bool = False) -> tuple[s
     inside: dict[str, str] = {}
     parts = [
         f'<div class="timeline" data-end="{scale.end}" role="group" aria-label="{text(told)}">',
-        *_back(record, scale),
+        *_background(record, scale),
         *_head(record, scale),
     ]
     for lane in lanes_of(record.emissions):
@@ -86,16 +86,16 @@ class Scale:
         self.growing = growing and not record.over
 
     def __call__(self, milliseconds: int) -> str:
-        return f"{self.share(milliseconds):.3f}%"
+        return f"{self.percent(milliseconds):.3f}%"
 
-    def share(self, milliseconds: int) -> float:
+    def percent(self, milliseconds: int) -> float:
         return MARGIN + (100 - 2 * MARGIN) * min(max(milliseconds, 0), self.end) / self.end
 
     def bar(self, kind: str, begin: int, end: int | None, y: str | int, height: str | int, *, title: str = "") -> str:
         """A bar from one offset to another (None: to the present), wide enough to be seen."""
         grows = end is None and self.growing
         until = self.now if end is None else end
-        width = 0.25 if grows else max(self.share(until) - self.share(begin), 0.25)
+        width = 0.25 if grows else max(self.percent(until) - self.percent(begin), 0.25)
         inner = f"<title>{text(title)}</title>" if title else ""
         more = f' data-from="{begin}"' if grows else ""
         place = f'x="{self(begin)}" width="{width:.3f}%" y="{y}" height="{height}"'
@@ -116,7 +116,7 @@ def _held_now(record: Record, now: int) -> int:
     return -(-max(0, now - waiting.started_at) // _HOLD) * _HOLD
 
 
-def _back(record: Record, scale: Scale) -> Iterator[str]:
+def _background(record: Record, scale: Scale) -> Iterator[str]:
     """What stands behind all lanes: the grid, pauses, crashes, and where each step began."""
     yield '<svg class="back" aria-hidden="true">'
     for tick in scale.ticks():
@@ -143,7 +143,7 @@ def _head(record: Record, scale: Scale) -> Iterator[str]:
     """The axis, and a mark for each step."""
     yield f'<svg class="head" height="{_HEAD}">'
     for number, tick in enumerate(scale.ticks()):
-        share = scale.share(tick)
+        share = scale.percent(tick)
         anchor = "start" if share < 5 else "end" if share > 93 else "middle"
         second = " second" if number % 2 else ""
         yield f'<text class="soft{second}" x="{share:.3f}%" y="12" text-anchor="{anchor}">{text(offset(tick))}</text>'
@@ -170,7 +170,7 @@ def _marks(record: Record, scale: Scale) -> Iterator[tuple[float, int, StepRecor
     last: float | None = None
     for step in record.steps:
         at = record.at(step.started_at) if step.started_at is not None else step.planned + scale.held
-        share = scale.share(at)
+        share = scale.percent(at)
         low = last is not None and share - last < 4.4
         last = None if low else share
         yield share, 50 if low else 34, step
@@ -234,7 +234,8 @@ def _group(record: Record, lane: Lane, scale: Scale, key: str) -> Iterator[str]:
     yield f'<rect class="track" x="0" width="1000" y="0" height="{_AREA}" rx="3"/>'
     if sent.is_event:
         for each in lane.emissions:
-            yield f'<rect class="bar" x="{scale.share(record.at(each.sent_at)) * 10:.2f}" y="4" width="2" height="32"/>'
+            left = scale.percent(record.at(each.sent_at)) * 10
+            yield f'<rect class="bar" x="{left:.2f}" y="4" width="2" height="32"/>'
     else:
         yield f'<path class="pending" d="{_area(record, lane, scale, solid=False)}"/>'
         yield f'<path class="area" d="{_area(record, lane, scale, solid=True)}"/>'
@@ -256,7 +257,7 @@ def _area(record: Record, lane: Lane, scale: Scale, *, solid: bool) -> str:
         changes[last] = changes.get(last, 0) - 1
     height, level, points = _AREA - 2, 0, [f"M{MARGIN * 10:.1f} {_AREA}"]
     for at in sorted(changes):
-        x = scale.share(at) * 10
+        x = scale.percent(at) * 10
         points.append(f"L{x:.1f} {_AREA - height * level / len(lane.emissions):.1f}")
         level += changes[at]
         points.append(f"L{x:.1f} {_AREA - height * level / len(lane.emissions):.1f}")
@@ -286,5 +287,5 @@ def _title(record: Record, sent: Emission) -> str:
     told = [f"{sent.address} ({sent.severity or 'no severity'}): sent {moment(sent.sent_at)} by {by}"]
     told += [f"shown after {latency(sent.visible_after)}"] if sent.seen_at is not None else []
     told += [f"ended at {offset(record.at(sent.ended_at))} by {sent.ended_by}"] if sent.ended_at is not None else []
-    told += [sent.trouble] if sent.trouble else []
+    told += [sent.push_error] if sent.push_error else []
     return ", ".join(told)

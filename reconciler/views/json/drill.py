@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.app.drill import DrillPreview
 from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
-from reconciler.drill.latency import BOUNDS, STAGES, History
+from reconciler.drill.latency import BOUNDS, LATENCY_STAGES, History
 from reconciler.drill.record import Record
 from reconciler.views.json.document import document
 from reconciler.views.phrases.drill import headline, status_of
@@ -29,7 +29,7 @@ def record_document(record: Record) -> dict[str, object]:
         {**shown, "slip": step.slip} for shown, step in zip(members["steps"], record.steps, strict=True)
     ]
     members["sent"] = [
-        {**shown, **{stage.key: stage.after(sent) for stage in STAGES}}
+        {**shown, **{stage.key: stage.measure(sent) for stage in LATENCY_STAGES}}
         for shown, sent in zip(members["sent"], record.emissions, strict=True)
     ]
     return document(summary=headline(record), standing=status_of(record).value, **members)
@@ -51,7 +51,7 @@ def history_document(histories: Sequence[History]) -> dict[str, object]:
 
 
 def _history(history: History) -> dict[str, object]:
-    stages = [stage for stage in STAGES if history.known(stage)]
+    stages = [stage for stage in LATENCY_STAGES if history.known(stage)]
     return {
         "drill": history.drill,
         "runs": [
@@ -138,7 +138,7 @@ def list_document(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str,
 
 
 def status_document(
-    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], trouble: str | None
+    records: Sequence[Record], active: Mapping[str, Sequence[Observed]], query_error: str | None
 ) -> dict[str, object]:
     """``{"runs": [...], "active": {DRILL: [{"address", "id", "starts_at"}]}, "trouble"}``."""
     return document(
@@ -147,7 +147,7 @@ def status_document(
             name: [{"address": str(one.marks.address), "id": one.id, "starts_at": one.starts_at} for one in alarms]
             for name, alarms in active.items()
         },
-        trouble=trouble,
+        trouble=query_error,
     )
 
 

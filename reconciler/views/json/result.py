@@ -20,7 +20,7 @@ from reconciler.views.phrases.result import (
 )
 
 if TYPE_CHECKING:
-    from reconciler.views.json.schema import Answer, ApplyOutput, RemainingShape
+    from reconciler.views.json.schema import ApplyOutput, RemainingShape, ServiceErrorShape
 
 
 def result_document(result: Result, again: str) -> ApplyOutput:
@@ -66,7 +66,7 @@ def _remaining(item: Remaining) -> RemainingShape:
     }
 
 
-def _error(error: ServiceErrorDetail) -> Answer:
+def _error(error: ServiceErrorDetail) -> ServiceErrorShape:
     return {
         "message": error.message,
         "status": error.status,

@@ -139,7 +139,7 @@ class PlanOutput(PlanMembers):
     diagnostics: Annotated[list[DiagnosticShape], Field(description="What forbids applying it.")]
 
 
-class Answer(TypedDict):
+class ServiceErrorShape(TypedDict):
     """An error as the service said it."""
 
     message: str
@@ -156,7 +156,7 @@ class RemainingShape(TypedDict):
     action: Action
     verb: Verb
     status: Literal["failed", "unknown", "not started"]
-    error: Answer | None
+    error: ServiceErrorShape | None
 
 
 class OriginShape(TypedDict):
@@ -185,7 +185,7 @@ class ApplyOutput(TypedDict):
     started_at: NotRequired[Instant]
     ended_at: NotRequired[Instant]
     by: NotRequired[Annotated[OriginShape | None, Field(description="Null where there was nothing to send.")]]
-    cause: NotRequired[Answer | None]
+    cause: NotRequired[ServiceErrorShape | None]
     remaining: NotRequired[Sequence[RemainingShape]]
     unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses the service did not show in time.")]]
     undecided: NotRequired[

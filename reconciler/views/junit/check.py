@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from reconciler.checks.evaluate import label
+from reconciler.checks.evaluate import describe_item
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import format_instant
@@ -79,11 +79,11 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
         SubElement(case, "system-out").text = text(found.reason)
         return
     tags = {CheckStatus.FAILED: "failure", CheckStatus.UNKNOWN: "error", CheckStatus.INTERRUPTED: "skipped"}
-    trouble = SubElement(case, tags[found.status], {"message": text(found.reason)})
+    problem = SubElement(case, tags[found.status], {"message": text(found.reason)})
     if found.status is not CheckStatus.INTERRUPTED:
-        trouble.set("type", "expectation" if found.status is CheckStatus.FAILED else "unasked")
-    listed = [f"{label(item)}  id {item.get('id')}" for item in found.failing_items]
-    trouble.text = "\n".join(map(text, [found.reason, *listed]))
+        problem.set("type", "expectation" if found.status is CheckStatus.FAILED else "unasked")
+    listed = [f"{describe_item(item)}  id {item.get('id')}" for item in found.failing_items]
+    problem.text = "\n".join(map(text, [found.reason, *listed]))
 
 
 def _seconds(milliseconds: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.core.duration import format_instant
-from reconciler.drill.latency import STAGES
+from reconciler.drill.latency import LATENCY_STAGES
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.junit.check import Redact, xml_text
@@ -73,7 +73,7 @@ def _check(suite: Element, record: Record, check: CheckRecord, text: Redact) -> 
 
 def _cleared(suite: Element, record: Record, sent: Emission, text: Redact) -> None:
     case = _case(suite, record, "clearing", f"{sent.address} is cleared", 0, text)
-    told = {f"{stage.key}_ms": took for stage in STAGES if (took := stage.after(sent)) is not None}
+    told = {f"{stage.key}_ms": took for stage in LATENCY_STAGES if (took := stage.measure(sent)) is not None}
     if told:
         properties = SubElement(case, "properties")
         for name, value in told.items():

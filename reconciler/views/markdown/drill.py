@@ -97,8 +97,8 @@ def _body(record: Record, command: Command) -> Iterator[str]:
         yield f"| alarm or event | pushed | {' | '.join(stage.name for stage in stages)} | ended by |"
         yield f"|---|---|{'---|' * len(stages)}---|"
         for sent in record.emissions:
-            took = " | ".join(latency(stage.after(sent)) for stage in stages)
-            end = sent.trouble or sent.ended_by or state_of(sent)
+            took = " | ".join(latency(stage.measure(sent)) for stage in stages)
+            end = sent.push_error or sent.ended_by or state_of(sent)
             at = f" {offset(record.at(sent.ended_at))}" if sent.ended_at is not None else ""
             name = code(sent.address).replace("|", "¦")
             yield (

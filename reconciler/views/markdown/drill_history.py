@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.drill.latency import BOUNDS, STAGES, History
+from reconciler.drill.latency import BOUNDS, LATENCY_STAGES, History
 from reconciler.views.markdown.text import code
 from reconciler.views.phrases.drill import bucket, latency, moment, movement
 
@@ -15,7 +15,7 @@ def history_markdown(histories: Sequence[History]) -> str:
 
 
 def _history(history: History) -> Iterator[str]:
-    stages = [stage for stage in STAGES if history.known(stage)]
+    stages = [stage for stage in LATENCY_STAGES if history.known(stage)]
     yield f"## Latencies of {code(history.drill)}"
     yield ""
     yield f"| run | {' | '.join(stage.name for stage in stages)} |"

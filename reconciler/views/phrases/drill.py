@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from reconciler.core.duration import SECOND, rough_duration
 from reconciler.core.target import Target
-from reconciler.drill.latency import STAGES, Stage
+from reconciler.drill.latency import LATENCY_STAGES, LatencyStage
 from reconciler.drill.record import Death, DrillStatus, Emission, Record, StepRecord
-from reconciler.views.phrases.plan import count, listed
+from reconciler.views.phrases.plan import count, join_words
 
 
 class Status(StrEnum):
@@ -87,7 +87,7 @@ def facts(record: Record) -> list[str]:
         told.append(f"{count(passed, 'check')} passed")
     if record.failed_checks:
         names = list(dict.fromkeys(check.name for check in record.failed_checks))
-        told.append(f"{count(len(record.failed_checks), 'check')} NOT passed ({listed(names)})")
+        told.append(f"{count(len(record.failed_checks), 'check')} NOT passed ({join_words(names)})")
     undone = [step.name for step in record.steps if step.name in record.undone]
     if undone and record.over:
         told.append(f"{count(len(undone), 'step')} not done")
@@ -151,10 +151,10 @@ def moment(instant: int | None) -> str:
     return datetime.fromtimestamp(instant / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def stages_shown(record: Record) -> list[Stage]:
+def stages_shown(record: Record) -> list[LatencyStage]:
     """The stages to show of a run: deliveries only if any receiver got one."""
     proved = any(sent.delivered_at is not None or sent.resolved_at is not None for sent in record.emissions)
-    return [stage for stage in STAGES if proved or stage.key not in ("delivered_after", "resolved_after")]
+    return [stage for stage in LATENCY_STAGES if proved or stage.key not in ("delivered_after", "resolved_after")]
 
 
 def death_told(record: Record, death: Death) -> str:

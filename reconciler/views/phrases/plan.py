@@ -56,7 +56,7 @@ def section_size(stack: Stack, name: str) -> int:
     return sum(1 for _ in section.entries()) if section is not None else 0
 
 
-def listed(parts: Sequence[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
@@ -121,7 +121,7 @@ def kinds_listed(kinds: Mapping[Kind, int] | Mapping[Kind | None, int]) -> str:
     """``12 alarms, 1 silence and 1 event``."""
     nouns = {Kind.ALARM: "alarm", Kind.SILENCE: "silence", Kind.EVENT: "event", None: "object"}
     numbers = dict(kinds.items())
-    return listed([count(numbers[kind], noun) for kind, noun in nouns.items() if numbers.get(kind)])
+    return join_words([count(numbers[kind], noun) for kind, noun in nouns.items() if numbers.get(kind)])
 
 
 def _quiet(desired: Desired) -> bool:

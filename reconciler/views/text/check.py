@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.checks.evaluate import label
+from reconciler.checks.evaluate import describe_item
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
@@ -14,7 +14,7 @@ from reconciler.views.text.line import BLANK, Line, Style, line, pad, width
 from reconciler.views.text.plan import target_lines
 
 STYLES = {
-    CheckStatus.PASSED: Style.GOOD,
+    CheckStatus.PASSED: Style.OK,
     CheckStatus.FAILED: Style.ERROR,
     CheckStatus.UNKNOWN: Style.WARNING,
     CheckStatus.INTERRUPTED: Style.WARNING,
@@ -47,7 +47,7 @@ def check_lines(report: Report) -> Iterator[Line]:
     if report.results:
         yield BLANK
     yield from target_lines(report.targets)
-    worst = Style.GOOD if report.passed else Style.ERROR if report.counts[CheckStatus.FAILED] else Style.WARNING
+    worst = Style.OK if report.passed else Style.ERROR if report.counts[CheckStatus.FAILED] else Style.WARNING
     yield line((status_counts(report), worst))
 
 
@@ -58,6 +58,6 @@ def _culprits(result: CheckResult) -> Iterator[Line]:
     )
     failing_items = result.outcome.failing_items
     for item in failing_items[:_SHOWN]:
-        yield line("  ", printable(label(item)), (f"  id {printable(str(item.get('id')))}", Style.DIM), hang=4)
+        yield line("  ", printable(describe_item(item)), (f"  id {printable(str(item.get('id')))}", Style.DIM), hang=4)
     if len(failing_items) > _SHOWN:
         yield line(f"  and {len(failing_items) - _SHOWN} more")

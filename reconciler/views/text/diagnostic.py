@@ -9,7 +9,7 @@ from reconciler.config.stack import Stack
 from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.text import printable
-from reconciler.views.phrases.plan import count, listed, section_size
+from reconciler.views.phrases.plan import count, join_words, section_size
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, width
 
 _STYLES = {Severity.ERROR: Style.ERROR, Severity.WARNING: Style.WARNING}
@@ -111,5 +111,5 @@ def validation_lines(stack: Stack) -> Iterator[Line]:
         )
         if number
     ]
-    declares = listed(parts) if parts else "nothing"
-    yield line(("Valid.", Style.GOOD), f" The stack {stack.name} declares {declares}.")
+    declares = join_words(parts) if parts else "nothing"
+    yield line(("Valid.", Style.OK), f" The stack {stack.name} declares {declares}.")

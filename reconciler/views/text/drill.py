@@ -44,12 +44,12 @@ ACTIONS = {
 STATES = {
     StepState.WAITING: ("·", Style.DIM),
     StepState.RUNNING: ("▸", Style.WARNING),
-    StepState.DONE: ("✓", Style.GOOD),
+    StepState.DONE: ("✓", Style.OK),
     StepState.FAILED: ("✗", Style.ERROR),
     StepState.SKIPPED: ("-", Style.WARNING),
 }
 STATUS_STYLES = {
-    Status.OK: Style.GOOD,
+    Status.OK: Style.OK,
     Status.FAILED: Style.ERROR,
     Status.STOPPED: Style.WARNING,
     Status.RUNNING: Style.WARNING,
@@ -197,13 +197,13 @@ def sent_lines(record: Record) -> Iterator[Line]:
     hang = first + sum(len(stage.name) + 2 for stage in stages)
     yield line((" " * first + "".join(f"{stage.name}  " for stage in stages) + "ended by", Style.DIM))
     for sent in record.emissions:
-        took = "".join(f"{latency(stage.after(sent)):<{len(stage.name) + 2}}" for stage in stages)
+        took = "".join(f"{latency(stage.measure(sent)):<{len(stage.name) + 2}}" for stage in stages)
         yield line(pad(printable(sent.address), first), took, printable(_end(record, sent)), hang=hang)
 
 
 def _end(record: Record, sent: Emission) -> str:
-    if sent.trouble:
-        return f"{state_of(sent)}: {sent.trouble}"
+    if sent.push_error:
+        return f"{state_of(sent)}: {sent.push_error}"
     if sent.ended_by is None:
         return state_of(sent)
     gone = "" if sent.gone_at is not None else ", not confirmed"
@@ -213,7 +213,7 @@ def _end(record: Record, sent: Emission) -> str:
 def status_lines(
     records: Sequence[Record],
     active: Mapping[str, Sequence[Observed]],
-    trouble: str | None,
+    query_error: str | None,
     command: Command = bare_command,
 ) -> Iterator[Line]:
     """The last run of each drill, and the alarms of each drill that are active now."""
@@ -242,7 +242,7 @@ def status_lines(
         yield line((f"{count(len(alarms), 'alarm')} of drill {printable(name)} active now:", Style.WARNING))
         for alarm in alarms:
             yield line("  ", printable(str(alarm.marks.address)), f"  since {moment(alarm.starts_at)}", hang=4)
-    if trouble is not None:
-        yield line(("Could not query active alarms: ", Style.ERROR), printable(trouble))
+    if query_error is not None:
+        yield line(("Could not query active alarms: ", Style.ERROR), printable(query_error))
     elif not found:
         yield line("No alarm of a drill is active.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.core.text import printable
-from reconciler.drill.latency import BOUNDS, STAGES, History, Stage
+from reconciler.drill.latency import BOUNDS, LATENCY_STAGES, History, LatencyStage
 from reconciler.views.phrases.drill import bucket, latency, moment, movement
 from reconciler.views.phrases.plan import count
 from reconciler.views.text.line import BLANK, Line, Style, line
@@ -20,13 +20,13 @@ def history_lines(histories: Sequence[History]) -> Iterator[Line]:
             yield BLANK
         kind = "rehearsal" if history.runs[0].record.rehearsal else "run"
         yield line("Drill ", (printable(history.drill), Style.BOLD), f": {count(len(history.runs), kind)}")
-        for stage in STAGES:
+        for stage in LATENCY_STAGES:
             if history.known(stage):
                 yield BLANK
                 yield from _stage(history, stage)
 
 
-def _stage(history: History, stage: Stage) -> Iterator[Line]:
+def _stage(history: History, stage: LatencyStage) -> Iterator[Line]:
     moved = history.moved(stage)
     style = Style.PLAIN if moved is None or moved <= 0 else Style.WARNING
     yield line((stage.name, Style.BOLD), (f", {stage.about}", Style.DIM), (movement(moved), style))

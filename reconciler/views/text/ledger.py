@@ -21,7 +21,7 @@ from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lin
 
 _STATES = {
     RunState.RUNNING: Style.CHANGE,
-    RunState.DONE: Style.GOOD,
+    RunState.DONE: Style.OK,
     RunState.PARTIAL: Style.ERROR,
     RunState.INTERRUPTED: Style.WARNING,
 }
@@ -137,7 +137,7 @@ def examined_lines(found: Findings) -> Iterator[Line]:
     """What `ledger doctor` found."""
     path = printable(str(found.path))
     if found.is_sound:
-        yield line((f"{path} is sound: {_amount(found.survey)}.", Style.GOOD))
+        yield line((f"{path} is sound: {_amount(found.survey)}.", Style.OK))
         return
     yield line((f"{path} is damaged.", Style.ERROR))
     for text in found.complaints:
@@ -152,7 +152,7 @@ def copied_lines(source: Location, target: Location, copied: Copied) -> Iterator
     """What `ledger copy` did."""
     rows = f"{count(copied.rows, 'row')} of the stack {target.stack}"
     there = f", {copied.there:,} of them there before" if copied.there else ""
-    yield line((f"Copied {rows} to {printable(str(target))}{there}; the copy was verified.", Style.GOOD))
+    yield line((f"Copied {rows} to {printable(str(target))}{there}; the copy was verified.", Style.OK))
     yield line(f"Use it from now on: what is applied with {printable(str(source))} is not known there.")
 
 
@@ -160,19 +160,19 @@ def probed_lines(found: SharedFindings) -> Iterator[Line]:
     """What `ledger doctor` found of a shared ledger."""
     for probe in found.probes:
         if probe.problem is None:
-            yield line(("kept", Style.GOOD), f"    {probe.promise}", hang=8)
+            yield line(("kept", Style.OK), f"    {probe.promise}", hang=8)
         else:
             yield line(("broken", Style.ERROR), f"  {probe.promise}: {probe.problem}", hang=8)
     for text in found.complaints:
         yield line(("damaged", Style.ERROR), f" {printable(text)}", hang=8)
     if found.is_sound:
         amount = f"{count(found.stacks, 'stack')}, {count(found.rows, 'row')}"
-        yield line((f"{printable(found.label)} is sound: {amount}.", Style.GOOD))
+        yield line((f"{printable(found.label)} is sound: {amount}.", Style.OK))
 
 
 def salvaged_lines(path: Path, to: Path, found: Survey) -> Iterator[Line]:
     """What `ledger salvage` copied, and what it left out."""
-    yield line((f"Copied to {printable(str(to))}: {_amount(found)}.", Style.GOOD))
+    yield line((f"Copied to {printable(str(to))}: {_amount(found)}.", Style.OK))
     if found.is_whole:
         yield line("Nothing was left out.")
     else:

@@ -18,7 +18,7 @@ class Style(StrEnum):
     CLEAR = "red"
     REPLACE = "magenta"
     RECORD = "cyan"
-    GOOD = "bold green"
+    OK = "bold green"
     WARNING = "bold yellow"
     ERROR = "bold red"
     PLACE = "blue"

@@ -66,7 +66,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
         yield line((printable(why), Style.WARNING))
     if result.origin is not None:
         yield line((printable(f"Run {result.run} by {result.origin}"), Style.DIM), hang=4)
-    yield line((printable(summary_line(result)), Style.BOLD if left else Style.GOOD))
+    yield line((printable(summary_line(result)), Style.BOLD if left else Style.OK))
     for provider, share in per_provider(result).items():
         yield line("  ", printable(f"{provider}: {share}"), hang=4)
     if left:

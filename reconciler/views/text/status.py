@@ -17,7 +17,7 @@ _STATES = {
     AlarmState.FIRING: Style.ERROR,
     AlarmState.SUPPRESSED: Style.WARNING,
     AlarmState.NOT_FIRING: Style.DIM,
-    AlarmState.IN_FORCE: Style.GOOD,
+    AlarmState.IN_FORCE: Style.OK,
     AlarmState.NOT_IN_FORCE: Style.DIM,
 }
 _TITLES = ("ADDRESS", "STATE", "SINCE", "UNTIL", "RAISED BY", "REMARKS")

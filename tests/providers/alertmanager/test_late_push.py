@@ -12,8 +12,8 @@ from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
+from tests.providers.alertmanager.harness import AlertmanagerRig
 from tests.providers.alertmanager.objects import desired, opened
-from tests.providers.alertmanager.rig import AlertmanagerRig
 from tests.providers.alertmanager.test_silence import silence
 
 

@@ -76,7 +76,7 @@ class NotificationLog:
         return Entry(at, frozenset(firing), frozenset(resolved))
 
     def put(self, group_key: str, receiver: str, integration: int, entry: Entry) -> None:
-        self.snapshot.take_if_due(entry.at)
+        self.snapshot.capture_if_due(entry.at)
         stored = text([entry.at, sorted(entry.firing), sorted(entry.resolved)])
         with self._database.write() as connection:
             connection.execute(

@@ -27,22 +27,22 @@ def planned(service: Service, after: int, memory: LedgerView, *, destroy: bool =
     return make_plan("demo", [], service.observe(), NOW + after, types=TYPES, ledger=memory, destroy=destroy)
 
 
-def ours(service: Service, *, busy: bool) -> LedgerView:
+def ours(service: Service, *, lease_held: bool) -> LedgerView:
     [canary] = service.observe()
-    return LedgerView(flown=frozenset({canary.marks.run}), busy=busy)
+    return LedgerView(canary_plans=frozenset({canary.marks.run}), lease_held=lease_held)
 
 
 def test_a_canary_of_this_ledger_is_left_alone_while_another_run_is_at_work(service: Service) -> None:
-    assert actions(planned(service, 20 * MINUTE, ours(service, busy=True))) == {}
+    assert actions(planned(service, 20 * MINUTE, ours(service, lease_held=True))) == {}
 
 
 def test_a_canary_of_this_ledger_that_no_run_takes_back_is_cleared_at_once(service: Service) -> None:
-    assert actions(planned(service, 0, ours(service, busy=False))) == {ADDRESS: "clear"}
+    assert actions(planned(service, 0, ours(service, lease_held=False))) == {ADDRESS: "clear"}
 
 
-@pytest.mark.parametrize("busy", [True, False])
-def test_a_canary_of_another_ledger_is_left_alone_while_it_is_young(service: Service, busy: bool) -> None:
-    memory = LedgerView(busy=busy)
+@pytest.mark.parametrize("lease_held", [True, False])
+def test_a_canary_of_another_ledger_is_left_alone_while_it_is_young(service: Service, lease_held: bool) -> None:
+    memory = LedgerView(lease_held=lease_held)
     assert actions(planned(service, 10 * MINUTE - 1, memory)) == {}
     assert actions(planned(service, 10 * MINUTE, memory)) == {ADDRESS: "clear"}
 

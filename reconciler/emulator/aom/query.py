@@ -18,7 +18,7 @@ _SORTABLE = {"starts_at": "starts_at", "ends_at": ENDS_AT, "arrives_at": "arrive
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class Query:
     """A checked query: ``where`` with its parameters, and ``order`` (expressions, all in one direction)."""
 
     start: int
@@ -45,7 +45,7 @@ class Search:
 
 def read_search(
     body: bytes, kind: str | None, project: str, enterprise: str | None, now: int, settings: Settings
-) -> Search:
+) -> Query:
     """The search a body asks for, ValueError saying what is wrong with it.
 
     ``kind`` is the query parameter ``type``; ``enterprise`` the one enterprise project to look in, None for all.
@@ -75,7 +75,7 @@ def read_search(
     terms += _fuzzy(value.get("search"), settings, parameters)
     terms += _relations(value.get("metadata_relation"), parameters)
     order, descending = _sort(value.get("sort"), parameters)
-    return Search(start, end, step, " AND ".join(terms), parameters, order, descending)
+    return Query(start, end, step, " AND ".join(terms), parameters, order, descending)
 
 
 def read_range(value: object, step: int, now: int) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def read_range(value: object, step: int, now: int) -> tuple[int, int]:
     return start, end
 
 
-def read_marker(marker: str | None, search: Search) -> list[object] | None:
+def read_marker(marker: str | None, search: Query) -> list[object] | None:
     """The sort values after which a page begins, None for the first page."""
     if marker in (None, "", "0"):
         return None

@@ -1,4 +1,4 @@
-"""The board: what a drill tells its page, and what the page's visitors tell the drill. Safe to use from any thread."""
+"""A live run: the state that a drill shows on its page, and what visitors asked of it. Safe to use from any thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.drill.record import Record
 from reconciler.views.html.live import pending_pause
 
 
-class LiveBoard:
+class LiveRun:
     """The newest record of a run, and the answers and the abort that visitors with the token sent.
 
     ``redact`` takes secrets out of a record before anything of it is shown.
@@ -31,7 +31,7 @@ class LiveBoard:
         """Call this whenever something has changed."""
         self._listener = listener
 
-    def watch(self, record: Record) -> None:
+    def update(self, record: Record) -> None:
         """Show this state of the run from now on."""
         self._record = record
         self._listener()
@@ -51,7 +51,7 @@ class LiveBoard:
             self._shown = record, Record.model_validate(document)
         return self._shown[1]
 
-    def answer(self, step: str, *, confirmed: bool) -> bool:
+    def record_answer(self, step: str, *, confirmed: bool) -> bool:
         """Answer a pause; whether that pause waits and was not answered yet."""
         with self._lock:
             record = self.record()
