@@ -41,7 +41,7 @@ def test_the_items_of_a_lazy_array_are_made_while_they_are_written() -> None:
 
 
 def test_secrets_in_the_items_of_a_lazy_array_are_hidden() -> None:
-    hide = Redactor(["hunter2"]).hide_tree
+    hide = Redactor(["hunter2"]).redact_tree
     array = LazyArray(lambda text: {"hunter2": [text]}, ["the password is hunter2"])
     assert json.loads("".join(encode_parts({"items": array}, hide))) == {
         "items": [{"(sensitive)": ["the password is (sensitive)"]}]
