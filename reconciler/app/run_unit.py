@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from threading import Event
 
@@ -39,6 +40,7 @@ from reconciler.core.operation import Status
 from reconciler.core.text import Redactor
 from reconciler.ledger.protocol import Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
+from reconciler.session.rate_limits import RateLimits, RatePolicy
 from reconciler.session.workspace import Workspace, open_workspace
 
 Listening = Callable[[Event], AbstractContextManager[None]]
@@ -53,16 +55,28 @@ def never(_: Event) -> Iterator[None]:
     yield
 
 
-def run_unit(unit: Unit, listening: Listening = never, environ: Mapping[str, str] = os.environ) -> UnitResult:
-    """Run a unit and say how it ended; an error of any kind is a result, too.
+def run_unit(
+    unit: Unit, listening: Listening = never, environ: Mapping[str, str] = os.environ, *, workers: int = 1
+) -> UnitResult:
+    """Run a unit and say how it ended; an error of any kind is a result, too. ``workers`` processes share the work.
 
     ``listening`` is entered around the parts that stop by themselves when their event is set. Elsewhere a request to
     stop may raise KeyboardInterrupt, as Ctrl-C does: leases are released on the way, and the result says so.
     """
-    began = _now()
     redactor = Redactor()
+
+    def run() -> UnitResult:
+        with open_unit(unit, environ, redactor, workers) as workspace:
+            return run_opened(unit, workspace, listening)
+
+    return ended(unit, redactor, run)
+
+
+def ended(unit: Unit, redactor: Redactor, run: Callable[[], UnitResult]) -> UnitResult:
+    """How a unit ended that ``run`` runs; no error leaves it, and no secret."""
+    began = _now()
     try:
-        found = _run(unit, listening, environ, redactor)
+        found = run()
     except KeyboardInterrupt:
         found = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - one stack must not end the others
@@ -72,20 +86,34 @@ def run_unit(unit: Unit, listening: Listening = never, environ: Mapping[str, str
     return _redacted(replace(found, started_at=began, ended_at=_now()), redactor)
 
 
-def _run(unit: Unit, listening: Listening, environ: Mapping[str, str], redactor: Redactor) -> UnitResult:
+@contextmanager
+def open_unit(unit: Unit, environ: Mapping[str, str], redactor: Redactor, workers: int) -> Iterator[Workspace]:
+    """The stack of a unit, opened; the redactor gets its secrets. ``workers`` processes share rate limits."""
     values = _inputs(unit, environ, redactor)
     needs_data = unit.kind in (UnitKind.PLAN, UnitKind.APPLY, UnitKind.DRIFT)
-    with open_workspace(Path(unit.path), values, data=needs_data) as workspace:
+    limits = _rate_limits(workers, tuple(unit.rate_limits.items()))
+    with open_workspace(Path(unit.path), values, data=needs_data, rate_limits=limits) as workspace:
         for secret in workspace.stack.secrets:
             redactor.add(secret)
         workspace.lease_wait = LeaseWait(unit.lock_timeout)
-        found = _COMMANDS[unit.kind](unit, workspace, listening)
-        found = replace(found, stack=workspace.stack.name, diagnostics=(*workspace.stack.warnings, *found.diagnostics))
-        if unit.kind in KINDS:
-            by = str(owner().origin)
-            activity = Activity(workspace.clock.now(), by, found.state, found.counts, found.plan_id)
-            record_activity(workspace, unit.kind, activity)
-        return found
+        yield workspace
+
+
+def run_opened(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
+    """Run the command of a unit on its stack."""
+    found = _COMMANDS[unit.kind](unit, workspace, listening)
+    found = replace(found, stack=workspace.stack.name, diagnostics=(*workspace.stack.warnings, *found.diagnostics))
+    if unit.kind in KINDS:
+        by = str(owner().origin)
+        activity = Activity(workspace.clock.now(), by, found.state, found.counts, found.plan_id)
+        record_activity(workspace, unit.kind, activity)
+    return found
+
+
+@cache
+def _rate_limits(workers: int, limits: tuple[tuple[str, float], ...]) -> RateLimits:
+    """The rate limits of this process as a worker of a fleet: they outlive the unit."""
+    return RateLimits(RatePolicy(workers, shared=True, limits=dict(limits)))
 
 
 def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:

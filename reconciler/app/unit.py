@@ -5,7 +5,7 @@ Both can be pickled and written as JSON. ``reconciler.app.run_unit`` runs a unit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -28,6 +28,10 @@ class UnitKind(StrEnum):
     CHECK = "check"
     DRIFT = "drift"
     STATUS = "status"
+
+
+BATCHED = frozenset((UnitKind.PLAN, UnitKind.DRIFT))
+"""What only queries services, so that stacks can share their queries."""
 
 
 class UnitState(StrEnum):
@@ -138,8 +142,8 @@ class UnitResult:
 
 
 @cache
-def _units() -> TypeAdapter[Unit]:
-    return TypeAdapter(Unit)
+def _units() -> TypeAdapter[list[Unit]]:
+    return TypeAdapter(list[Unit])
 
 
 @cache
@@ -147,13 +151,13 @@ def _results() -> TypeAdapter[UnitResult]:
     return TypeAdapter(UnitResult)
 
 
-def unit_json(unit: Unit) -> str:
-    """A unit as one line of JSON."""
-    return _units().dump_json(unit).decode()
+def units_json(units: Sequence[Unit]) -> str:
+    """Units as one line of JSON."""
+    return _units().dump_json([*units]).decode()
 
 
-def parse_unit(text: str | bytes) -> Unit:
-    """The unit of a line of JSON."""
+def parse_units(text: str | bytes) -> list[Unit]:
+    """The units of a line of JSON."""
     return _units().validate_json(text)
 
 

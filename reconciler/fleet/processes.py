@@ -22,12 +22,12 @@ from types import TracebackType
 from typing import IO, NamedTuple
 
 import reconciler
-from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, unit_json
+from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, units_json
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.text import sanitize
-from reconciler.fleet.engine import Event, Finished, Limits, Started
+from reconciler.fleet.engine import Event, Finished, Limits, Started, take
 from reconciler.fleet.worker import BEGAN
 
 _STARTING_S = 60.0
@@ -43,11 +43,17 @@ class _Message(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A worker process, and the unit it runs; ``due`` is when (monotonic) something must be done about that unit."""
+    """A worker process, and the units it runs; ``due`` is when (monotonic) something must be done about them.
+
+    ``batch`` is what it was given, ``units`` are those of them that have not ended, ``current`` is the one it works on
+    if it works on one alone.
+    """
 
     process: subprocess.Popen[str]
     errors: IO[bytes]
-    unit: Unit | None = None
+    batch: list[Unit] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+    current: Unit | None = None
     due: float | None = None
     began_at: int = 0
     timed_out: bool = False
@@ -66,6 +72,7 @@ class ProcessEngine:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _workers: list[_Worker] = field(default_factory=list)
     _news: SimpleQueue[_Message | None] = field(default_factory=SimpleQueue)
+    _again: list[Unit] = field(default_factory=list)
     _stopping: bool = False
 
     def __enter__(self) -> ProcessEngine:
@@ -81,7 +88,7 @@ class ProcessEngine:
         source = iter(units)
         while True:
             yield from self._begin(source, limits)
-            busy = [worker for worker in self._workers if worker.unit is not None]
+            busy = [worker for worker in self._workers if worker.units]
             if not busy:
                 return
             if self._stopping:
@@ -91,7 +98,7 @@ class ProcessEngine:
             if message is not None:
                 yield from self._handle(message)
             for worker in busy:
-                if worker.unit is not None and worker.due is not None and worker.due <= time.monotonic():
+                if worker.units and worker.due is not None and worker.due <= time.monotonic():
                     self._overdue(worker, limits)
 
     def stop(self) -> None:
@@ -102,7 +109,7 @@ class ProcessEngine:
     def close(self, patience: float = 5.0) -> None:
         """End the workers: those that are idle leave at once, the others are asked to, then killed."""
         for worker in self._workers:
-            if worker.unit is not None:
+            if worker.units:
                 _signal(worker)
             with suppress(OSError):
                 worker.process.stdin.close()  # type: ignore[union-attr]  # it has one
@@ -117,28 +124,30 @@ class ProcessEngine:
 
     def _begin(self, source: Iterator[Unit], limits: Limits) -> Iterator[Event]:
         """Hand out units while there is room."""
-        while not self._stopping and sum(worker.unit is not None for worker in self._workers) < limits.max_parallel:
-            unit = next(source, None)
-            if unit is None:
+        while not self._stopping and sum(bool(worker.units) for worker in self._workers) < limits.max_parallel:
+            units = [self._again.pop()] if self._again else take(source, limits)
+            if not units:
                 return
-            idle = next((worker for worker in self._workers if worker.unit is None and not worker.asked), None)
-            worker = idle or self._start()
-            worker.unit, worker.began_at = unit, time.time_ns() // 1_000_000
-            starting = _STARTING_S if idle is None else 0.0
-            worker.due = None if unit.deadline is None else time.monotonic() + starting + unit.deadline / 1000
+            idle = next((worker for worker in self._workers if not worker.units and not worker.asked), None)
+            worker = idle or self._start(limits.max_parallel)
+            worker.batch, worker.units, worker.current = units, list(units), units[0] if len(units) == 1 else None
+            worker.began_at = time.time_ns() // 1_000_000
+            starting, deadline = _STARTING_S if idle is None else 0.0, units[0].deadline
+            worker.due = None if deadline is None else time.monotonic() + starting + deadline / 1000
             with suppress(OSError):  # it is dead: its output has ended, and says so
                 assert worker.process.stdin is not None  # noqa: S101 - narrows a type
-                worker.process.stdin.write(unit_json(unit) + "\n")
+                worker.process.stdin.write(units_json(units) + "\n")
                 worker.process.stdin.flush()
-            yield Started(unit, worker.name)
+            for unit in units:
+                yield Started(unit, worker.name)
 
-    def _start(self) -> _Worker:
+    def _start(self, workers: int) -> _Worker:
         # A session of its own: Ctrl-C reaches the parent alone.
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
         package = str(Path(reconciler.__file__).parents[1])
         path = os.pathsep.join(filter(None, [self.environ.get("PYTHONPATH"), package]))
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "reconciler.fleet.worker"],
+            [sys.executable, "-P", "-m", "reconciler.fleet.worker", str(workers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -172,17 +181,31 @@ class ProcessEngine:
         if message.line is None:
             self._workers.remove(worker)
             worker.process.wait()
-            if worker.unit is not None:
-                yield Finished(_died(worker))
+            for unit in worker.units:
+                yield from self._end(worker, unit, None)
             worker.errors.close()
-        elif message.line.strip() == BEGAN:
-            if worker.unit is not None and worker.unit.deadline is not None and not worker.asked:
-                worker.due = time.monotonic() + worker.unit.deadline / 1000
+        elif message.line.startswith(BEGAN):
+            number = message.line.removeprefix(BEGAN).strip()
+            worker.current = worker.batch[int(number)] if number else worker.current
+            deadline = (worker.current or worker.batch[0]).deadline
+            if deadline is not None and not worker.asked:
+                worker.due = time.monotonic() + deadline / 1000
         else:
-            yield Finished(_told(worker, parse_result(message.line)))
-            worker.unit, worker.due = None, None
-            if worker.asked:  # the request may still be on its way
-                self._retire(worker)
+            result = parse_result(message.line)
+            worker.units.remove(result.unit)
+            yield from self._end(worker, result.unit, result)
+            if not worker.units:
+                worker.due = None
+                if worker.asked:  # the request may still be on its way
+                    self._retire(worker)
+
+    def _end(self, worker: _Worker, unit: Unit, result: UnitResult | None) -> Iterator[Event]:
+        """Tell how a unit ended, None: with its worker. One that only waited for others of its batch is run again."""
+        has_waited = len(worker.batch) > 1 and unit != worker.current and not self._stopping
+        if has_waited and (result is None or result.state is UnitState.INTERRUPTED):
+            self._again.append(unit)
+        else:
+            yield Finished(_died(worker, unit) if result is None else _told(worker, result))
 
     def _overdue(self, worker: _Worker, limits: Limits) -> None:
         """Ask a worker to stop whose unit should have ended; kill one that was asked in vain."""
@@ -221,10 +244,8 @@ def _told(worker: _Worker, result: UnitResult) -> UnitResult:
     return replace(result, state=UnitState.TIMED_OUT, exit_code=code, diagnostics=told)
 
 
-def _died(worker: _Worker) -> UnitResult:
+def _died(worker: _Worker, unit: Unit) -> UnitResult:
     """The result of a unit whose worker is gone."""
-    unit = worker.unit
-    assert unit is not None  # noqa: S101 - narrows a type
     after = "; what it had sent is settled by the next apply" if unit.kind in (UnitKind.APPLY, UnitKind.CHECK) else ""
     if worker.killed:
         how = f"it was asked to stop and did not, so {worker.name} was killed{after}"

@@ -17,12 +17,15 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TextIO
 
-from reconciler.app.run_unit import run_unit
-from reconciler.app.unit import UnitResult, UnitState, parse_unit, result_json
+from reconciler.app.run_batch import run_batch
+from reconciler.app.unit import Unit, UnitResult, UnitState, parse_units, result_json
 from reconciler.core.exit_code import ExitCode
 
 BEGAN = "began"
-"""What a worker writes when it begins a unit, before the line with its result."""
+"""What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
+
+For each of them a line with its result follows.
+"""
 
 
 class Interrupts:
@@ -54,8 +57,8 @@ class Interrupts:
             self._events.remove(event)
 
 
-def serve(lines: TextIO, out: TextIO) -> None:
-    """Run unit after unit until the input ends."""
+def serve(lines: TextIO, out: TextIO, workers: int) -> None:
+    """Run unit after unit until the input ends; ``workers`` processes do so."""
     waiting: SimpleQueue[str | None] = SimpleQueue()
     interrupts = Interrupts()
     signal.signal(signal.SIGTERM, interrupts.handle)
@@ -69,25 +72,33 @@ def serve(lines: TextIO, out: TextIO) -> None:
 
     threading.Thread(target=read, name="units", daemon=True).start()
     while (text := waiting.get()) is not None:
-        unit = parse_unit(text)
+        units = parse_units(text)
+        left = list(units)
+
+        def began(unit: Unit, units: list[Unit] = units) -> None:
+            print(BEGAN, units.index(unit), file=out, flush=True)
+
         print(BEGAN, file=out, flush=True)
         try:
             interrupts.running = True
-            result = run_unit(unit, interrupts.listening)
+            for result in run_batch(units, interrupts.listening, began=began, workers=workers):
+                left.remove(result.unit)
+                print(result_json(result), file=out, flush=True)
             interrupts.running = False
-        except KeyboardInterrupt:  # it came just before or after the unit's own work
+        except KeyboardInterrupt:  # it came just before or after the work on a unit
             interrupts.running = False
-            result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
-        print(result_json(result), file=out, flush=True)
+            for unit in left:
+                result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
+                print(result_json(result), file=out, flush=True)
 
 
 def main() -> None:
-    """Serve on the standard streams; what libraries print goes to standard error."""
+    """Serve on the standard streams, as one of so many; what libraries print goes to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(200_000, 20, 20)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(sys.stdin, out)
+    serve(sys.stdin, out, int(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.run_unit import run_unit
-from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, parse_unit, result_json, unit_json
+from reconciler.app.unit import (
+    Unit,
+    UnitKind,
+    UnitResult,
+    UnitState,
+    parse_result,
+    parse_units,
+    result_json,
+    units_json,
+)
 from reconciler.core.exit_code import ExitCode
 from reconciler.fleet.engine import Engine, Event, Finished, Limits, Started
 from reconciler.fleet.processes import ProcessEngine
@@ -49,7 +58,7 @@ def results(engine: Engine, work: Iterable[Unit]) -> dict[str, UnitResult]:
 def test_units_and_results_travel_as_json_and_as_pickles() -> None:
     unit = Unit(UnitKind.PLAN, "stacks/a", "eu", {"size": 3}, ("eu.yaml",), "${env.LEDGER}", deadline=5000)
     result = UnitResult(unit, UnitState.DONE, ExitCode.CHANGES, counts={"create": 2})
-    assert parse_unit(unit_json(unit)) == unit == pickle.loads(pickle.dumps(unit))  # noqa: S301 - our own bytes
+    assert parse_units(units_json([unit])) == [unit] == [pickle.loads(pickle.dumps(unit))]  # noqa: S301 - our own bytes
     assert parse_result(result_json(result)) == result == pickle.loads(pickle.dumps(result))  # noqa: S301 - our own
 
 
