@@ -129,7 +129,9 @@ def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
 
 
 def _drift(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
-    return _planned(unit, drift_only(plan_stack(workspace)))
+    whole = plan_stack(workspace)
+    found = _planned(unit, drift_only(whole))
+    return replace(found, others=len(whole.pending) - found.drift)
 
 
 def _planned(unit: Unit, plan: Plan) -> UnitResult:
@@ -150,7 +152,7 @@ def _apply(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult
     options = Options(deadline=DEADLINE if unit.deadline is None else unit.deadline)
     request = Request("apply", options, unit.force)
     operator = _Operator(listening)
-    saved = None if unit.plan_file is None else load_plan(Path(unit.plan_file))
+    saved = None if unit.plan_file is None else _saved(unit.plan_file, unit.plan_id)
     if saved is None:
         result = apply_stack(workspace, request, operator)
     else:
@@ -168,6 +170,15 @@ def _apply(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult
     if unit.since and not result.plan.pending:
         return _repeated(found, workspace, lambda run: run.command == "apply" and run.started_at >= unit.since)
     return found
+
+
+def _saved(file: str, id: str | None) -> Plan:
+    """The saved plan in a file. Raises DiagnosticError if it is not the one with this id."""
+    plan = load_plan(Path(file))
+    if id is not None and plan.id != id:
+        summary = f"{file} is not the plan that was saved with its fleet"
+        raise DiagnosticError(Diagnostic(summary, hint="make all plans anew: reconciler fleet plan --out DIR"))
+    return plan
 
 
 def _applied(unit: Unit, result: Result) -> UnitResult:

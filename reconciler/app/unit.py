@@ -58,9 +58,9 @@ class Unit:
     ``path`` is the stack: a directory or a file. ``variables`` override those of ``var_files``; texts are converted to
     the type of the variable. ``ledger`` overrides what the stack says and may hold ``${env.NAME}``, which is replaced
     where the unit runs, so that no credentials travel with it. ``plan_file`` is where a plan is saved, or the saved
-    plan that is applied. ``deadline`` and ``lock_timeout`` are milliseconds. ``since`` is when the fleet began
-    (epoch ms): what runs of the same stack have sent since belongs to this unit, in case an engine runs it twice.
-    ``rate_limits`` maps the text of a target to the requests a second that the whole fleet may send to it.
+    plan that is applied; then ``plan_id`` is the id it must have. ``deadline`` and ``lock_timeout`` are milliseconds.
+    ``since`` is when the fleet began (epoch ms): what runs of the same stack have sent since belongs to this unit, in
+    case an engine runs it twice. ``rate_limits`` maps targets to the requests a second that the whole fleet may send.
     """
 
     kind: UnitKind
@@ -70,6 +70,7 @@ class Unit:
     var_files: tuple[str, ...] = ()
     ledger: str | None = None
     plan_file: str | None = None
+    plan_id: str | None = None
     deadline: int | None = None
     lock_timeout: int = 0
     force: bool = False
@@ -111,7 +112,8 @@ class UnitResult:
     """How a unit ended: small, free of secrets, and as easily sent as the unit.
 
     ``counts`` are changes by action (of a run that had been carried out before: operations by verb), or checks by
-    status. ``changes`` are the first of the changes, ``remaining`` counts those of an apply that are not done.
+    status. ``changes`` are the first of the changes, ``remaining`` counts those of an apply that are not done, and
+    ``others`` those that a look for drift leaves out.
     ``activities`` is what a status found, by kind, and ``holder`` who holds the stack's lease. ``worker`` is who ran
     it. Instants are epoch milliseconds; both are 0 for a unit that was not begun.
     """
@@ -122,6 +124,7 @@ class UnitResult:
     stack: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     drift: int = 0
+    others: int = 0
     changes: tuple[UnitChange, ...] = ()
     remaining: int = 0
     diagnostics: tuple[Diagnostic, ...] = ()

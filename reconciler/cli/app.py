@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "Run the stack's checks: may I deploy?",
     "import": "Write the YAML of alarms that are firing already.",
     "drill": "Run game days: alarms on a timeline, checked, always cleared.",
+    "fleet": "Plan, apply and check many stacks at once.",
     "ledger": "Inspect, settle and repair the journal of what was sent.",
     "receive": "Serve a receiver that proves that notifications arrive.",
     "emulator": "Serve emulated services, to work without a cloud.",
@@ -174,7 +175,7 @@ def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[N
     from reconciler.cli.telemetry import tracing
 
     start = next((place for place, word in enumerate(argv) if word in COMMANDS), len(argv))
-    words = argv[start : start + (2 if argv[start : start + 1] in (["drill"], ["ledger"]) else 1)]
+    words = argv[start : start + (2 if argv[start : start + 1] in (["drill"], ["ledger"], ["fleet"]) else 1)]
     return tracing(terminal, " ".join(words))
 
 

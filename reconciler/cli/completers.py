@@ -103,8 +103,20 @@ def _drill_runs(ctx: typer.Context) -> Iterator[tuple[str, str]]:
     yield from ((run, "run of a drill") for run in store.runs())
 
 
+def _environments(ctx: typer.Context) -> Iterator[tuple[str, str]]:
+    from reconciler.fleet.fleet import fleet_file
+    from reconciler.fleet.spec import parse_fleet
+    from reconciler.session.stack_source import read_source
+
+    for path in ctx.params.get("what") or [_path(ctx)]:
+        file = fleet_file(Path(str(path)))
+        if file is not None:
+            yield from ((name, "environment") for name in parse_fleet(read_source(file)).environments if name)
+
+
 addresses = _harmless(_addresses)
 checks = _harmless(_checks)
+environments = _harmless(_environments)
 drill_runs = _harmless(_drill_runs)
 drills = _harmless(_drills)
 providers = _harmless(_providers)

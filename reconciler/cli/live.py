@@ -48,7 +48,7 @@ class LiveRenderable(Protocol):
     def stop(self) -> None: ...
 
 
-def _console(terminal: Terminal) -> Console:
+def live_console(terminal: Terminal) -> Console:
     """The console to draw on."""
     return Console(file=terminal.stderr, no_color=not terminal.color)
 
@@ -77,7 +77,7 @@ class ApplyProgress:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._above = _console(terminal)
+        self._above = live_console(terminal)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -129,7 +129,7 @@ class CheckProgress:
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[told]}", style="dim"),
-            console=_console(terminal),
+            console=live_console(terminal),
             transient=True,
         )
         self._drawing = LiveDisplay(terminal, self._progress)
@@ -166,7 +166,9 @@ class DrillProgress:
         self._terminal = terminal
         self._clock = clock
         self._record: Record | None = None
-        self._live = Live(console=_console(terminal), get_renderable=self._drawn, refresh_per_second=4, transient=True)
+        self._live = Live(
+            console=live_console(terminal), get_renderable=self._drawn, refresh_per_second=4, transient=True
+        )
         self._drawing = LiveDisplay(terminal, self._live)
 
     def __enter__(self) -> DrillProgress:

@@ -10,6 +10,7 @@ import typer
 from reconciler.app.schemas import schemas
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.fleet.spec import fleet_schema
 from reconciler.views.json.document import encode
 from reconciler.views.json.published import DOCUMENTS
 from reconciler.views.text.line import line
@@ -27,10 +28,11 @@ def schema(
 ) -> ExitCode:
     """Show the JSON Schema of a stack, for editors and checkers.
 
-    It covers the providers that are installed. With --out it is written beside the schema of saved plans.
+    It covers the providers that are installed. With --out it is written beside the schemas of fleets, of saved plans
+    and of JSON output.
     """
     terminal = Terminal.of(ctx)
-    made = schemas(DOCUMENTS)
+    made = {**schemas(DOCUMENTS), "fleet": fleet_schema()}
     if out is None:
         terminal.result(Format.JSON, text=list, document=lambda: made["stack"])
         return ExitCode.DONE

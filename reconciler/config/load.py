@@ -188,6 +188,7 @@ _CONTENT = re.compile(rb"^(?!#|%|---|\.\.\.)[ \t]*([^\s#])", re.M)
 _KNOWN = frozenset((*BUILT_IN, *DEFERRED))
 _NEAR = 0.85
 """How close a key is to a known one to be a misspelled one."""
+_FLEET = re.compile(rb"^stacks[ \t]*:[ \t]*(\[|#|\r?$)", re.MULTILINE)
 _OBJECT = frozenset(["apiVersion", "kind"])
 """The keys of a Kubernetes object, which may have ``data`` too."""
 
@@ -207,6 +208,11 @@ def select_stack_files(sources: Sequence[Source]) -> list[Source]:
     return selected
 
 
+def is_fleet_text(text: bytes) -> bool:
+    """Whether a file lists stacks, and so is no part of one."""
+    return _FLEET.search(text) is not None
+
+
 def _keys(text: bytes) -> set[str]:
     return {found.decode() for found in _KEY.findall(text)}
 
@@ -220,6 +226,8 @@ def _may_be_stack(text: bytes) -> bool:
     if _is_stack(text):
         return True
     keys = _keys(text)
+    if is_fleet_text(text):
+        return False
     if not keys:
         first = _CONTENT.search(text.removeprefix(b"\xef\xbb\xbf"))
         return first is not None and first[1] != b"-"

@@ -28,8 +28,12 @@ from reconciler.core.duration import format_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.text import sanitize
 from reconciler.fleet.engine import Event, Finished, Limits, Started, take
-from reconciler.fleet.worker import BEGAN
 
+BEGAN = "began"
+"""What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
+
+For each of them a line with its result follows.
+"""
 _STARTING_S = 60.0
 """How long a new worker may take to begin its first unit, on top of the unit's deadline."""
 
@@ -146,7 +150,7 @@ class ProcessEngine:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
         package = str(Path(reconciler.__file__).parents[1])
         path = os.pathsep.join(filter(None, [self.environ.get("PYTHONPATH"), package]))
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-P", "-m", "reconciler.fleet.worker", str(workers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

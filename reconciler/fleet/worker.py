@@ -20,12 +20,7 @@ from typing import TextIO
 from reconciler.app.run_batch import run_batch
 from reconciler.app.unit import Unit, UnitResult, UnitState, parse_units, result_json
 from reconciler.core.exit_code import ExitCode
-
-BEGAN = "began"
-"""What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
-
-For each of them a line with its result follows.
-"""
+from reconciler.fleet.processes import BEGAN
 
 
 class Interrupts:

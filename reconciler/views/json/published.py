@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.views.json.schema import ApplyOutput, CheckOutput, Diagnostics, PlanOutput, RunOutput, SettlementOutput
+from reconciler.views.json.schema_fleet import FleetOutput
 from reconciler.views.json.schema_status import NotificationOutput, StatusOutput
 
 DOCUMENTS = {
@@ -11,6 +12,7 @@ DOCUMENTS = {
     "check-output": CheckOutput,
     "run-output": RunOutput,
     "status-output": StatusOutput,
+    "fleet-output": FleetOutput,
     "settlement-output": SettlementOutput,
     "notification": NotificationOutput,
     "diagnostics": Diagnostics,

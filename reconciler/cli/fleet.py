@@ -1,0 +1,389 @@
+"""``reconciler fleet``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, NamedTuple
+
+import typer
+
+from reconciler.app.plan import inputs, lock_timeout_ms
+from reconciler.app.unit import UnitKind, UnitState
+from reconciler.cli import completers
+from reconciler.cli.command import ExitCode, command_app, examples, now
+from reconciler.cli.fleet_progress import stopping, watching
+from reconciler.cli.heartbeat import duration_option
+from reconciler.cli.options import (
+    AutoApproveOption,
+    ForceOption,
+    FullOption,
+    LockTimeoutOption,
+    VarFileOption,
+    VarOption,
+)
+from reconciler.cli.terminal import Format, Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import printable
+from reconciler.fleet.engine import Limits, batch_size
+from reconciler.fleet.fleet import Fleet, Request, open_fleet
+from reconciler.fleet.processes import ProcessEngine
+from reconciler.fleet.report import FleetReport, has_changes
+from reconciler.fleet.run import FleetRun
+from reconciler.fleet.saved import is_saved_fleet, load, prepare, save, with_plan_files
+from reconciler.views.json.fleet import fleet_document
+from reconciler.views.junit.fleet import fleet_junit
+from reconciler.views.markdown.fleet import fleet_markdown
+from reconciler.views.phrases.plan import count
+from reconciler.views.text.fleet import fleet_lines
+from reconciler.views.text.line import BLANK, Style, line
+
+app = command_app()
+
+
+class FleetFormat(StrEnum):
+    """How the report of a fleet is written."""
+
+    TEXT = Format.TEXT.value
+    JSON = Format.JSON.value
+    MARKDOWN = Format.MARKDOWN.value
+    JUNIT = "junit"
+
+
+def _remember(ctx: typer.Context, value: str) -> str:
+    """Let the terminal know the format, so that a failure is reported in it too; JUnit has no place for one."""
+    Terminal.of(ctx).format = Format.TEXT if value == FleetFormat.JUNIT else Format(value)
+    return value
+
+
+WhatArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="DIR|FILE",
+        help="A fleet file, or its directory; or directories with stacks in and below them.  [default: here]",
+        show_default=False,
+    ),
+]
+EnvOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Only in this environment of the fleet file; may be repeated.",
+        show_default=False,
+        autocompletion=completers.environments,
+    ),
+]
+ChangedSinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--changed-since",
+        metavar="REF",
+        help="Only stacks whose files, includes or var-files changed in Git since this branch left REF.",
+        show_default=False,
+    ),
+]
+ParallelOption = Annotated[
+    int | None,
+    typer.Option(
+        "--parallelism",
+        metavar="N",
+        min=1,
+        max=256,
+        help="Stacks worked on at once.",
+        show_default="8, or max_parallel",
+    ),
+]
+MaxFailuresOption = Annotated[
+    int | None,
+    typer.Option("--max-failures", metavar="N", min=1, help="After so many failures begin no further stack."),
+]
+UnitDeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline", metavar="DURATION", help="How long one stack may take, such as 90s or 10m.", show_default="1h"
+    ),
+]
+DetailedOption = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes.")]
+FleetFormatOption = Annotated[
+    FleetFormat, typer.Option("--format", help="How to write the report.", callback=_remember)
+]
+
+
+class _Options(NamedTuple):
+    """The options that all commands of a fleet have."""
+
+    env: Sequence[str] | None
+    changed_since: str | None
+    parallelism: int | None
+    max_failures: int | None
+    deadline: str | None
+    var: Sequence[str] | None
+    var_file: Sequence[Path] | None
+    lock_timeout: str | None = None
+    force: bool = False
+
+
+@app.callback()
+def fleet() -> None:
+    """Plan, apply and check many stacks at once.
+
+    The stacks are those of a fleet file (fleet.yaml), or all in and below directories. They are worked on side by side;
+    one that fails never keeps the others from their end, and the exit code is the worst of all.
+    """
+
+
+@app.command(
+    epilog=examples(
+        "reconciler fleet plan",
+        "reconciler fleet plan stacks --changed-since origin/main --format markdown",
+        "reconciler fleet plan --env production --out plans",
+    )
+)
+def plan(
+    ctx: typer.Context,
+    what: WhatArgument = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Save the plans, for `reconciler fleet apply DIR`.", show_default=False
+        ),
+    ] = None,
+    detailed_exitcode: DetailedOption = False,
+    env: EnvOption = None,
+    changed_since: ChangedSinceOption = None,
+    parallelism: ParallelOption = None,
+    max_failures: MaxFailuresOption = None,
+    deadline: UnitDeadlineOption = None,
+    force: ForceOption = False,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FleetFormatOption = FleetFormat.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
+) -> ExitCode:
+    """Show what an apply of every stack would do."""
+    terminal = Terminal.of(ctx)
+    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, force=force)
+    request = _request(terminal, UnitKind.PLAN, options)
+    opened = _open(terminal, what, request)
+    if out is not None:
+        prepare(out)
+        opened = with_plan_files(opened, out)
+    report = _run(terminal, opened)
+    _show(terminal, report, format, detailed=detailed_exitcode)
+    if out is not None:
+        save(out, opened, report, request.variables or ())
+        planned = sum(result.state is UnitState.DONE for result in report.results)
+        command = (f"reconciler fleet apply {printable(str(out))}", Style.BOLD)
+        terminal.message([line(f"Saved {count(planned, 'plan')}. To apply exactly these: ", command)])
+    return report.exit_code(detailed=detailed_exitcode)
+
+
+@app.command(
+    epilog=examples(
+        "reconciler fleet apply --auto-approve",
+        "reconciler fleet apply plans",
+        "reconciler fleet apply --env production --max-failures 3 --auto-approve --format json",
+    )
+)
+def apply(
+    ctx: typer.Context,
+    what: WhatArgument = None,
+    auto_approve: AutoApproveOption = False,
+    env: EnvOption = None,
+    changed_since: ChangedSinceOption = None,
+    parallelism: ParallelOption = None,
+    max_failures: MaxFailuresOption = None,
+    deadline: UnitDeadlineOption = None,
+    lock_timeout: LockTimeoutOption = None,
+    force: ForceOption = False,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FleetFormatOption = FleetFormat.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
+) -> ExitCode:
+    """Push and clear what the plans of every stack show, wave by wave.
+
+    Plans, shows the plans, asks, and carries them out. Plans saved with `reconciler fleet plan --out DIR` are carried
+    out as they were shown. Interrupt it at any time: running it again continues, and sends nothing twice.
+    """
+    terminal = Terminal.of(ctx)
+    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, lock_timeout, force)
+    request = _request(terminal, UnitKind.APPLY, options)
+    directory = what[0] if what and is_saved_fleet(what[0]) else None
+    if directory is not None:
+        if len(what or ()) > 1 or env or changed_since or var_file:
+            hint = "leave other directories, --env, --changed-since and --var-file out, or plan with them"
+            raise DiagnosticError(Diagnostic("saved plans are applied as a whole", hint=hint))
+        opened = load(directory, request)
+    elif auto_approve:
+        opened = _open(terminal, what, request)
+    else:
+        _check_approvable(terminal, format)
+        with TemporaryDirectory(prefix="reconciler-fleet-") as temporary:
+            return _apply_reviewed(terminal, what, request, Path(temporary), format)
+    return _apply(terminal, opened, format)
+
+
+@app.command(epilog=examples("reconciler fleet check", "reconciler fleet check stacks --format junit > checks.xml"))
+def check(
+    ctx: typer.Context,
+    what: WhatArgument = None,
+    env: EnvOption = None,
+    changed_since: ChangedSinceOption = None,
+    parallelism: ParallelOption = None,
+    max_failures: MaxFailuresOption = None,
+    deadline: UnitDeadlineOption = None,
+    lock_timeout: LockTimeoutOption = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FleetFormatOption = FleetFormat.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
+) -> ExitCode:
+    """Run the checks of every stack."""
+    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, lock_timeout)
+    return _look(Terminal.of(ctx), UnitKind.CHECK, what, options, format)
+
+
+@app.command(epilog=examples("reconciler fleet drift", "reconciler fleet drift --detailed-exitcode --format json"))
+def drift(
+    ctx: typer.Context,
+    what: WhatArgument = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there is drift.")
+    ] = False,
+    env: EnvOption = None,
+    changed_since: ChangedSinceOption = None,
+    parallelism: ParallelOption = None,
+    max_failures: MaxFailuresOption = None,
+    deadline: UnitDeadlineOption = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FleetFormatOption = FleetFormat.TEXT,
+    full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
+) -> ExitCode:
+    """Show what moved at the services, and not in the configurations."""
+    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file)
+    return _look(Terminal.of(ctx), UnitKind.DRIFT, what, options, format, detailed=detailed_exitcode)
+
+
+@app.command(epilog=examples("reconciler fleet status", "reconciler fleet status --env production --format markdown"))
+def status(
+    ctx: typer.Context,
+    what: WhatArgument = None,
+    env: EnvOption = None,
+    parallelism: ParallelOption = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    format: FleetFormatOption = FleetFormat.TEXT,
+) -> ExitCode:
+    """Show what was last planned, applied and checked, when and by whom.
+
+    Reads the ledgers; no service is queried.
+    """
+    options = _Options(env, None, parallelism, None, None, var, var_file)
+    return _look(Terminal.of(ctx), UnitKind.STATUS, what, options, format)
+
+
+def _look(
+    terminal: Terminal,
+    kind: UnitKind,
+    what: Sequence[Path] | None,
+    options: _Options,
+    format: FleetFormat,
+    *,
+    detailed: bool = False,
+) -> ExitCode:
+    """Run a command that changes nothing, and show its report."""
+    report = _run(terminal, _open(terminal, what, _request(terminal, kind, options)))
+    _show(terminal, report, format, detailed=detailed)
+    return report.exit_code(detailed=detailed)
+
+
+def _apply(terminal: Terminal, opened: Fleet, format: FleetFormat) -> ExitCode:
+    report = _run(terminal, opened)
+    terminal.changed = any(result.run for result in report.results)
+    _show(terminal, report, format)
+    return report.exit_code()
+
+
+def _apply_reviewed(
+    terminal: Terminal, what: Sequence[Path] | None, request: Request, directory: Path, format: FleetFormat
+) -> ExitCode:
+    """Plan, show the plans, ask, and apply exactly these."""
+    planning = _open(terminal, what, replace(request, kind=UnitKind.PLAN))
+    planned = with_plan_files(planning, directory)
+    report = _run(terminal, planned)
+    _show(terminal, report, format)
+    pending = sum(result.state is UnitState.DONE and has_changes(result) for result in report.results)
+    if not pending or any(result.state is UnitState.INTERRUPTED for result in report.results):
+        return report.exit_code()
+    question = f"Do you want to apply the plans of {count(pending, 'stack')}?"
+    shown = [BLANK, line((question, Style.BOLD)), line("  Only 'yes' will be accepted to approve."), BLANK]
+    if terminal.ask(shown, "  Enter a value: ") != "yes":
+        terminal.message([line("Nothing was done.")])
+        return ExitCode.ERROR
+    save(directory, planned, report, request.variables or ())
+    return _apply(terminal, load(directory, request), format)
+
+
+def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> Request:
+    """What the options ask for. Raises DiagnosticError for an invalid one."""
+    values = inputs({}, options.var, None, terminal.ledger)
+    return Request(
+        kind,
+        now(),
+        tuple(options.env or ()),
+        options.changed_since,
+        dict(values.variables),
+        tuple(options.var_file or ()),
+        values.ledger,
+        options.parallelism,
+        options.max_failures,
+        None if options.deadline is None else duration_option("--deadline", options.deadline),
+        lock_timeout_ms(options.lock_timeout),
+        options.force,
+    )
+
+
+def _open(terminal: Terminal, what: Sequence[Path] | None, request: Request) -> Fleet:
+    opened = open_fleet(what or [Path()], request)
+    terminal.report(opened.warnings)
+    return opened
+
+
+def _run(terminal: Terminal, opened: Fleet) -> FleetReport:
+    """Run all units in processes of this machine; Ctrl-C stops them cleanly."""
+    with ProcessEngine(terminal.environ) as engine, watching(terminal, len(opened.units)) as watcher:
+        batch = batch_size(len(opened.units), opened.max_parallel)
+        run = FleetRun(opened, engine, Limits(opened.max_parallel, batch=batch), watcher)
+        with stopping(terminal, run.stop):
+            return run.report()
+
+
+def _show(terminal: Terminal, report: FleetReport, format: FleetFormat, *, detailed: bool = False) -> None:
+    if format is FleetFormat.JUNIT:
+        terminal.write(fleet_junit(report, terminal.redactor.redact, detailed=detailed))
+        return
+    terminal.result(
+        Format(format.value),
+        text=lambda: fleet_lines(report, full=terminal.full),
+        document=lambda: fleet_document(report, detailed=detailed),
+        markdown=lambda: fleet_markdown(report),
+    )
+
+
+def _check_approvable(terminal: Terminal, format: FleetFormat) -> None:
+    """Raise DiagnosticError if nobody could answer the question, before any service is queried."""
+    if format is not FleetFormat.TEXT:
+        hint = "add --auto-approve; `reconciler fleet plan` shows beforehand what would be done"
+        raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
+    if not terminal.interactive:
+        hint = (
+            "add --auto-approve; or save the plans with `reconciler fleet plan --out DIR`, have them reviewed, "
+            "and apply exactly these with `reconciler fleet apply DIR`"
+        )
+        raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))

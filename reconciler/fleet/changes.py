@@ -1,0 +1,107 @@
+"""Changes in Git: which stacks have files that changed since a commit."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from reconciler.config.blocks.sections import read_sections
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.yaml.source_map import Source, SourceMap
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import sanitize
+
+_INCLUDE = re.compile(rb"""^["']?include["']?[ \t]*:""", re.MULTILINE)
+
+
+def changed_files(directory: Path, ref: str) -> frozenset[Path]:
+    """The absolute paths of all files that changed on this branch since it left ``ref``: committed or not, untracked
+    ones, both names of one that was renamed, and deleted ones. Raises DiagnosticError if Git cannot tell.
+    """
+    top = Path(_git(directory, "rev-parse", "--show-toplevel")[0])
+    if _run(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").returncode:
+        raise DiagnosticError(_unknown_ref(top, ref))
+    base = _run(top, "merge-base", ref, "HEAD")
+    if base.returncode:
+        hint = (
+            "fetch more of the history: git fetch --unshallow" if _is_shallow(top) else "name a commit of its history"
+        )
+        raise DiagnosticError(Diagnostic(f"--changed-since {ref}: it has no commit in common with HEAD", hint=hint))
+    changed = _git(top, "diff", "--name-only", "--no-renames", "-z", base.stdout.decode().strip())
+    untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
+    return frozenset(top / name for name in (*changed, *untracked))
+
+
+def is_changed(stack: Path, extra: Collection[Path], changed: Collection[Path]) -> bool:
+    """Whether files of a stack changed: its own, those it includes, or ``extra`` ones, such as its var-files."""
+    if any(file.resolve() in changed for file in extra):
+        return True
+    root = (stack if stack.is_dir() else stack.parent).resolve()
+    if stack.is_dir():
+        own = any(file.parent == root and file.suffix in (".yaml", ".yml") for file in changed)
+    else:
+        own = stack.resolve() in changed
+    return own or any((root / name).resolve() in changed for name in _includes(stack))
+
+
+def _includes(stack: Path) -> Iterator[str]:
+    """The files that a stack includes, as it names them; what cannot be read names none."""
+    files = sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]
+    sources = [Source(str(file), file.read_bytes()) for file in files if file.is_file()]
+    root = stack if stack.is_dir() else stack.parent
+    if not any(_INCLUDE.search(source.text) for source in sources):
+        return
+    names: list[str] = []
+    source_map = SourceMap()
+    read_sections(sources, (), _reader(root, names), source_map, DiagnosticCollector(source_map))
+    yield from names
+
+
+def _reader(root: Path, names: list[str]) -> Callable[[str], Source]:
+    def read(name: str) -> Source:
+        names.append(str(PurePosixPath(name)))
+        return Source(name, (root / name).read_bytes())
+
+    return read
+
+
+def _unknown_ref(top: Path, ref: str) -> Diagnostic:
+    summary = f"--changed-since {ref}: there is no such commit in this clone"
+    if _is_shallow(top):
+        return Diagnostic(
+            f"{summary}, which is shallow",
+            hint=f"fetch it: git fetch --depth 100 origin {ref.removeprefix('origin/')}, or check out with the whole "
+            "history (actions/checkout: fetch-depth: 0; GitLab: GIT_DEPTH: 0)",
+        )
+    return Diagnostic(summary, hint="check its name, or fetch it: git fetch origin")
+
+
+def _is_shallow(top: Path) -> bool:
+    return _git(top, "rev-parse", "--is-shallow-repository") == ["true"]
+
+
+def _git(directory: Path, *arguments: str) -> list[str]:
+    """What Git answers, item by item. Raises DiagnosticError if it fails."""
+    done = _run(directory, *arguments)
+    if done.returncode:
+        reason = sanitize(done.stderr.decode("utf-8", "replace")).removeprefix("fatal: ")
+        raise DiagnosticError(
+            Diagnostic(f"--changed-since needs a Git repository: {reason}", hint="run it in a clone of the stacks")
+        )
+    separator = "\0" if "-z" in arguments else "\n"
+    return [item for item in done.stdout.decode("utf-8", "surrogateescape").split(separator) if item]
+
+
+def _run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(  # noqa: S603 - a program of the user's own
+            ["git", "-C", str(directory), *arguments],  # noqa: S607 - wherever it is installed
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise DiagnosticError(
+            Diagnostic("--changed-since needs Git, and there is no git command", hint="install it")
+        ) from None

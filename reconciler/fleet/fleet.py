@@ -1,0 +1,279 @@
+"""The fleet: its units of work in waves, from a fleet file or from directories of stacks."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import relpath
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from reconciler.app.unit import Unit, UnitKind, UnitResult
+from reconciler.config.load import is_fleet_text
+from reconciler.config.yaml.source_map import Node
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
+from reconciler.core.duration import HOUR
+from reconciler.core.ledger_url import scheme
+from reconciler.fleet.changes import changed_files, is_changed
+from reconciler.fleet.engine import MAX_PARALLEL
+from reconciler.fleet.spec import FILES, EnvironmentSpec, FleetFile, WaveSpec, parse_fleet
+from reconciler.fleet.stacks import is_match, matching_stacks, stacks_below
+from reconciler.session.stack_source import read_source
+
+_LITERAL_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([a-z0-9-]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, beside the fleet itself.
+
+    What is None is as the fleet file says. ``environments`` names those to work on, all if empty. ``variables`` and
+    ``var_files`` are for every stack, and win over those of the file. ``since`` is now, in epoch milliseconds;
+    times are milliseconds.
+    """
+
+    kind: UnitKind
+    since: int
+    environments: Sequence[str] = ()
+    changed_since: str | None = None
+    variables: Mapping[str, JsonValue] | None = None
+    var_files: Sequence[Path] = ()
+    ledger: str | None = None
+    max_parallel: int | None = None
+    max_failures: int | None = None
+    deadline: int | None = None
+    lock_timeout: int = 0
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Units that are applied side by side; with ``stop_on_failure`` no later wave begins if one of them fails.
+
+    ``settled`` are results of further units, which need not or cannot be run.
+    """
+
+    name: str
+    units: tuple[Unit, ...]
+    stop_on_failure: bool = True
+    settled: tuple[UnitResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Many stacks, and how they are worked on. ``unchanged`` counts those that ``--changed-since`` left out."""
+
+    name: str
+    kind: UnitKind
+    waves: tuple[Wave, ...]
+    max_parallel: int = MAX_PARALLEL
+    max_failures: int | None = None
+    unchanged: int = 0
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """All units, wave after wave."""
+        return tuple(unit for wave in self.waves for unit in wave.units)
+
+
+def open_fleet(paths: Sequence[Path], request: Request) -> Fleet:
+    """The fleet of a fleet file (or its directory), or of all stacks in directories and below.
+
+    Raises DiagnosticError with everything that is wrong with the file; what is wrong with a stack is told by its unit.
+    """
+    places = list(paths) or [Path()]
+    files = [file for path in places if (file := fleet_file(path)) is not None]
+    if not files:
+        return _of_directories(places, request)
+    if len(places) > 1:
+        hint = "run the command once for each, or list all stacks in one file"
+        raise DiagnosticError(Diagnostic(f"{files[0]} is a fleet by itself, and stands beside others", hint=hint))
+    return _of_file(parse_fleet(read_source(files[0])), request)
+
+
+def fleet_file(path: Path) -> Path | None:
+    """The fleet file that a path means: itself, or that of a directory; None if it is a stack, or has stacks below."""
+    if path.is_dir():
+        return next((path / name for name in FILES if (path / name).is_file()), None)
+    return path if path.name in FILES or is_fleet_text(read_source(path).text) else None
+
+
+def select_stacks(file: FleetFile) -> list[Path]:
+    """The stacks of a fleet file. Raises DiagnosticError for globs that match none."""
+    stacks, unmatched = matching_stacks(file.root, file.spec.stacks)
+    problems = [_unmatched(file.node.child("stacks"), file.spec.stacks.index(glob), glob) for glob in unmatched]
+    environments = file.node.child("environments") or file.node
+    for name, spec in file.environments.items():
+        problems += _check_globs(file, stacks, spec.stacks, environments.child(name))
+    for index, wave in enumerate(file.spec.waves):
+        waves = file.node.child("waves") or file.node
+        problems += _check_globs(file, stacks, wave.stacks, waves.child(index))
+    if problems:
+        raise DiagnosticError(*problems)
+    return stacks
+
+
+def _check_globs(
+    file: FleetFile, stacks: Sequence[Path], globs: Sequence[str] | None, node: Node | None
+) -> Iterator[Diagnostic]:
+    for index, glob in enumerate(globs or ()):
+        if not any(is_match(file.root, stack, [glob.removeprefix("!")]) for stack in stacks):
+            yield _unmatched(None if node is None else node.child("stacks"), index, glob)
+
+
+def _unmatched(globs: Node | None, index: int, glob: str) -> Diagnostic:
+    node = None if globs is None else globs.child(index)
+    position = None if node is None else node.position
+    source = None if node is None else node.source_map.line(node.offset)
+    hint = "paths are relative to the fleet file; a stack is a directory with *.yaml files, or one such file"
+    return Diagnostic(f'"{glob}" matches no stack', position, hint, source)
+
+
+def _of_file(file: FleetFile, request: Request) -> Fleet:
+    spec, stacks = file.spec, select_stacks(file)
+    chosen = _chosen(file.environments, request.environments)
+    changed = None if request.changed_since is None else changed_files(file.root, request.changed_since)
+    if changed is not None and file.path.resolve() in changed:
+        changed = None  # what it says of any stack may have changed
+    units: list[Unit] = []
+    unchanged = 0
+    for name, environment in chosen.items():
+        var_files = [file.root / written for written in environment.var_files]
+        for stack in stacks:
+            if environment.stacks is not None and not is_match(file.root, stack, environment.stacks):
+                continue
+            if changed is not None and not is_changed(stack, (*var_files, *request.var_files), changed):
+                unchanged += 1
+                continue
+            units.append(_unit(file, stack, name, environment, var_files, request))
+    return Fleet(
+        file.name,
+        request.kind,
+        tuple(_waves(file, units)),
+        request.max_parallel or spec.max_parallel,
+        request.max_failures or spec.max_failures,
+        unchanged,
+        tuple(_same_names(units)),
+    )
+
+
+def _of_directories(paths: Sequence[Path], request: Request) -> Fleet:
+    if request.environments:
+        hint = f"declare environments in {FILES[0]}, or set a variable: --var NAME=VALUE"
+        raise DiagnosticError(Diagnostic("--env names an environment, and there is no fleet file", hint=hint))
+    found: dict[Path, None] = {}
+    for path in paths:
+        found.update(dict.fromkeys(stacks_below(path) if path.is_dir() else [path]))
+    stacks = list(found)
+    if request.changed_since is not None:
+        changed = changed_files(paths[0] if paths[0].is_dir() else paths[0].parent, request.changed_since)
+        stacks = [stack for stack in stacks if is_changed(stack, request.var_files, changed)]
+    units = tuple(_plain_unit(stack, request) for stack in stacks)
+    name = (paths[0] if paths[0].is_dir() else paths[0].parent).absolute().name
+    return Fleet(
+        name,
+        request.kind,
+        (Wave("", units),),
+        request.max_parallel or MAX_PARALLEL,
+        request.max_failures,
+        len(found) - len(stacks),
+    )
+
+
+def _chosen(environments: Mapping[str, EnvironmentSpec], names: Sequence[str]) -> Mapping[str, EnvironmentSpec]:
+    """The environments that ``--env`` names, in the order of the file. Raises DiagnosticError for unknown ones."""
+    known = [name for name in environments if name]
+    problems = [
+        Diagnostic(
+            f'--env {name}: there is no environment "{name}"',
+            hint=did_you_mean(name, known) or f"the environments are: {', '.join(known) or 'none'}",
+        )
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise DiagnosticError(*problems)
+    return {name: spec for name, spec in environments.items() if not names or name in names}
+
+
+def _unit(
+    file: FleetFile, stack: Path, name: str, environment: EnvironmentSpec, var_files: Sequence[Path], request: Request
+) -> Unit:
+    unit = _plain_unit(stack, request)
+    return replace(
+        unit,
+        environment=name,
+        variables={**environment.variables, **unit.variables},
+        var_files=(*map(str, var_files), *unit.var_files),
+        ledger=request.ledger or _ledger(file),
+        deadline=request.deadline or file.spec.deadline,
+        rate_limits=file.spec.rate_limits,
+    )
+
+
+def _plain_unit(stack: Path, request: Request) -> Unit:
+    return Unit(
+        request.kind,
+        str(stack),
+        variables=dict(request.variables or {}),
+        var_files=tuple(map(str, request.var_files)),
+        ledger=request.ledger,
+        deadline=request.deadline or HOUR,
+        lock_timeout=request.lock_timeout,
+        force=request.force,
+        since=request.since,
+    )
+
+
+def _ledger(file: FleetFile) -> str | None:
+    """The place of the ledgers as units take it: a directory is one of the fleet file's."""
+    place = file.spec.ledger
+    if place is None or scheme(place) or "${" in place:
+        return place
+    return str((file.root / place).absolute())
+
+
+def _waves(file: FleetFile, units: Sequence[Unit]) -> Iterator[Wave]:
+    """The units by the first wave that takes each; what none takes comes last."""
+    left = list(units)
+    for wave in file.spec.waves:
+        taken = [unit for unit in left if _takes(file.root, wave, unit)]
+        left = [unit for unit in left if not _takes(file.root, wave, unit)]
+        yield Wave(wave.name, tuple(taken), wave.stop_on == "failure")
+    if left:
+        yield Wave("rest" if file.spec.waves else "", tuple(left))
+
+
+def _takes(root: Path, wave: WaveSpec, unit: Unit) -> bool:
+    if wave.environments is not None and unit.environment not in wave.environments:
+        return False
+    return wave.stacks is None or is_match(root, Path(unit.path), wave.stacks)
+
+
+def _same_names(units: Sequence[Unit]) -> Iterator[Diagnostic]:
+    """A warning for each stack whose name is the same in several environments."""
+    environments: dict[str, list[str]] = defaultdict(list)
+    for unit in units:
+        environments[unit.path].append(unit.environment)
+    for path, names in environments.items():
+        name = _literal_name(Path(path)) if len(names) > 1 else None
+        if name is not None:
+            yield Diagnostic(
+                f"the stack {name} in {relpath(path)} has the same name in {', '.join(names)}: unless these point at "
+                "different targets, each clears what the other raised",
+                hint=f"put a variable into its name: stack: {name}-${{var.environment}}",
+                severity=Severity.WARNING,
+            )
+
+
+def _literal_name(stack: Path) -> str | None:
+    """The name of a stack, if no expression is part of it."""
+    for file in sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]:
+        found = _LITERAL_NAME.search(file.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            return found[1]
+    return None

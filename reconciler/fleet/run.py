@@ -1,0 +1,111 @@
+"""Running a fleet on an engine: wave after wave, within the limits on failures, to one report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from reconciler.app.ledger import owner
+from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.exit_code import ExitCode
+from reconciler.fleet.engine import Engine, Finished, Limits
+from reconciler.fleet.fleet import Fleet, Wave
+from reconciler.fleet.report import FleetReport, WaveReport
+
+
+class Watcher(Protocol):
+    """Whoever sees what happens while a fleet runs; called from one thread."""
+
+    def started(self, unit: Unit, worker: str) -> None:
+        """A unit has begun on a worker."""
+
+    def finished(self, result: UnitResult) -> None:
+        """A unit has ended, or will not be begun."""
+
+
+class FleetRun:
+    """One run of a fleet; ``stop`` may be called from a signal handler while ``report`` works."""
+
+    def __init__(self, fleet: Fleet, engine: Engine, limits: Limits, watcher: Watcher) -> None:
+        self._fleet = fleet
+        self._engine = engine
+        self._limits = limits
+        self._watcher = watcher
+        self._results: dict[str, UnitResult] = {}
+        self._failures = 0
+        self._interrupted = False
+        self._reason: str | None = None
+
+    def stop(self) -> None:
+        """Begin no further unit, and ask those that run to stop cleanly."""
+        self._interrupted = True
+        self._engine.stop()
+
+    def report(self) -> FleetReport:
+        """Run all units, and say how each ended.
+
+        An apply goes wave by wave; what changes nothing needs no order.
+        """
+        began = _now()
+        fleet = self._fleet
+        if fleet.kind is UnitKind.APPLY:
+            for wave in fleet.waves:
+                self._run(wave.units)
+                self._settle(wave)
+        else:
+            self._run(fleet.units)
+        waves = tuple(WaveReport(wave.name, tuple(self._in_order(wave))) for wave in fleet.waves)
+        return FleetReport(
+            fleet.name, fleet.kind, waves, began, _now(), str(owner().origin), fleet.unchanged, fleet.warnings
+        )
+
+    def _run(self, units: Sequence[Unit]) -> None:
+        for event in self._engine.run(self._hand_out(units), self._limits):
+            if isinstance(event, Finished):
+                self._end(event.result)
+            else:
+                self._watcher.started(event.unit, event.worker)
+        for unit in units:
+            if unit.id not in self._results:
+                self._results[unit.id] = self._left_out(unit)
+
+    def _settle(self, wave: Wave) -> None:
+        """Let a failure in a wave keep the later ones from beginning."""
+        failed = any(self._results[unit.id].is_failure for unit in wave.units)
+        failed = failed or any(result.exit_code for result in wave.settled)
+        if failed and wave.stop_on_failure and self._reason is None:
+            self._reason = f"a stack of {f'the wave {wave.name}' if wave.name else 'the wave before'} failed"
+
+    def _in_order(self, wave: Wave) -> Iterator[UnitResult]:
+        yield from (self._results[unit.id] for unit in wave.units)
+        yield from wave.settled
+
+    def _hand_out(self, units: Sequence[Unit]) -> Iterator[Unit]:
+        for unit in units:
+            if self._interrupted or self._reason is not None:
+                return
+            yield unit
+
+    def _end(self, result: UnitResult) -> None:
+        again = self._results.get(result.unit.id)
+        self._results[result.unit.id] = result
+        self._watcher.finished(result)
+        self._failures += result.is_failure and not (again is not None and again.is_failure)
+        most = self._fleet.max_failures
+        if most is not None and self._failures >= most and self._reason is None:
+            self._reason = f"{self._failures} failed, and at most {most} may"
+
+    def _left_out(self, unit: Unit) -> UnitResult:
+        if self._interrupted:
+            result = UnitResult(unit, UnitState.NOT_RUN, ExitCode.INTERRUPTED)
+        else:
+            told = Diagnostic(self._reason or "the engine did not take it")
+            result = UnitResult(unit, UnitState.NOT_RUN, ExitCode.ERROR, diagnostics=(told,))
+        self._watcher.finished(result)
+        return result
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,199 @@
+"""Saved plans of a fleet: a directory with a plan file for each stack, and a manifest that lists them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
+from reconciler.core.action import Action
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.exit_code import ExitCode
+from reconciler.core.files import write_text
+from reconciler.fleet.fleet import Fleet, Request, Wave
+from reconciler.fleet.report import FleetReport
+
+MANIFEST = "manifest.json"
+VERSION = "1.0"
+_MAX_NAME = 80
+
+
+class SavedUnit(BaseModel):
+    """One stack of the fleet: its unit, and how planning it ended. Without a ``plan_id`` there is no plan of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: Unit
+    plan_id: str | None
+    changes: int
+    problem: str | None = None
+
+
+class SavedWave(BaseModel):
+    """One wave of the fleet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    stop_on_failure: bool
+    units: tuple[SavedUnit, ...]
+
+
+class Manifest(BaseModel):
+    """What `fleet plan --out` writes beside the plans: which plan is of which stack, and the order of their apply."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Annotated[str, Field(pattern=r"^1\.[0-9]+$")]
+    fleet: str
+    planned_at: int
+    by: str
+    max_parallel: int
+    max_failures: int | None
+    waves: tuple[SavedWave, ...]
+
+
+def is_saved_fleet(directory: Path) -> bool:
+    """Whether a directory holds saved plans of a fleet."""
+    return (directory / MANIFEST).is_file()
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory for plans. Raises DiagnosticError if it holds anything but plans saved before."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        old = list(directory.iterdir())
+        if old and not is_saved_fleet(directory):
+            summary = f"{directory} is not empty, and holds no saved plans"
+            raise DiagnosticError(Diagnostic(summary, hint="name a new directory, or an empty one"))
+        for file in [directory / MANIFEST, *directory.glob("*.plan.json")]:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiagnosticError(
+            Diagnostic(f"cannot write {directory}: {error.strerror}", hint="check the path")
+        ) from None
+
+
+def with_plan_files(fleet: Fleet, directory: Path) -> Fleet:
+    """The fleet with a file in the directory for the plan of each unit."""
+    names = _names(fleet)
+    waves = [
+        replace(
+            wave, units=tuple(replace(unit, plan_file=str(directory.absolute() / next(names))) for unit in wave.units)
+        )
+        for wave in fleet.waves
+    ]
+    return replace(fleet, waves=tuple(waves))
+
+
+def save(directory: Path, fleet: Fleet, report: FleetReport, given: Collection[str] = ()) -> Manifest:
+    """Write the manifest of a fleet whose planning ``report`` is about. Raises DiagnosticError.
+
+    Variables that were ``given`` on the command line are not written, since their values may be secret.
+    """
+    results = {result.unit.id: result for result in report.results}
+    waves = tuple(
+        SavedWave(
+            name=wave.name,
+            stop_on_failure=wave.stop_on_failure,
+            units=tuple(_saved(results[unit.id], given) for unit in wave.units),
+        )
+        for wave in fleet.waves
+    )
+    manifest = Manifest(
+        format_version=VERSION,
+        fleet=report.fleet,
+        planned_at=report.ended_at,
+        by=report.by,
+        max_parallel=fleet.max_parallel,
+        max_failures=fleet.max_failures,
+        waves=waves,
+    )
+    try:
+        write_text(directory / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise DiagnosticError(Diagnostic(f"cannot write {directory / MANIFEST}: {error.strerror}")) from None
+    return manifest
+
+
+def load(directory: Path, request: Request) -> Fleet:
+    """The fleet that applies the saved plans in a directory.
+
+    Stacks without changes, and those whose planning failed, are settled already. Raises DiagnosticError if the manifest
+    is missing or damaged.
+    """
+    file = directory / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise DiagnosticError(Diagnostic(f"cannot read {file}: {error.strerror}")) from None
+    except ValidationError as error:
+        at = ".".join(map(str, error.errors()[0]["loc"])) or "its beginning"
+        hint = "make the plans anew: reconciler fleet plan --out DIR"
+        raise DiagnosticError(Diagnostic(f"{file} is not a manifest of saved plans, at {at}", hint=hint)) from None
+    return Fleet(
+        manifest.fleet,
+        UnitKind.APPLY,
+        tuple(_wave(directory, wave, request) for wave in manifest.waves),
+        request.max_parallel or manifest.max_parallel,
+        request.max_failures or manifest.max_failures,
+    )
+
+
+def _wave(directory: Path, saved: SavedWave, request: Request) -> Wave:
+    units = [(each, _due(directory, each, request)) for each in saved.units]
+    return Wave(
+        saved.name,
+        tuple(unit for each, unit in units if each.plan_id is not None and each.changes),
+        saved.stop_on_failure,
+        tuple(_settled(unit, each) for each, unit in units if each.plan_id is None or not each.changes),
+    )
+
+
+def _due(directory: Path, saved: SavedUnit, request: Request) -> Unit:
+    """The unit that applies a saved plan, wherever its directory is now."""
+    name = Path(saved.unit.plan_file or "").name
+    return replace(
+        saved.unit,
+        kind=UnitKind.APPLY,
+        plan_file=str(directory.absolute() / name),
+        plan_id=saved.plan_id,
+        variables={**saved.unit.variables, **(request.variables or {})},
+        deadline=request.deadline or saved.unit.deadline,
+        lock_timeout=request.lock_timeout,
+        force=request.force,
+        since=request.since,
+    )
+
+
+def _saved(result: UnitResult, given: Collection[str]) -> SavedUnit:
+    unit = result.unit
+    kept = {name: value for name, value in unit.variables.items() if name not in given}
+    is_planned = result.state is UnitState.DONE
+    changes = sum(number for action, number in result.counts.items() if action != Action.NO_OP)
+    problem = next((found.summary for found in result.diagnostics), result.state.value)
+    return SavedUnit(
+        unit=replace(unit, variables=kept),
+        plan_id=result.plan_id if is_planned else None,
+        changes=changes if is_planned else 0,
+        problem=None if is_planned else problem,
+    )
+
+
+def _settled(unit: Unit, saved: SavedUnit) -> UnitResult:
+    if saved.plan_id is not None:
+        return UnitResult(unit, UnitState.DONE, ExitCode.DONE, plan_id=saved.plan_id)
+    told = Diagnostic(f"there is no plan to apply: {saved.problem}", hint="mend it, then plan it anew")
+    return UnitResult(unit, UnitState.NOT_RUN, ExitCode.ERROR, diagnostics=(told,))
+
+
+def _names(fleet: Fleet) -> Iterator[str]:
+    """A file name for each unit, that tells a reader which one it is."""
+    for number, unit in enumerate(fleet.units, 1):
+        readable = re.sub(r"[^A-Za-z0-9@]+", "-", unit.id).strip("-")[-_MAX_NAME:]
+        yield f"{number:04}-{readable}.plan.json"

@@ -1,0 +1,193 @@
+"""The fleet file: which stacks there are, in which environments, in which order; read and validated as stacks are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+
+from reconciler.config.blocks.common import LEDGER, NAME, STACK_NAME, STACK_NAME_LENGTH, WORD, Block
+from reconciler.config.blocks.validation import report
+from reconciler.config.diagnostics import DiagnosticCollector
+from reconciler.config.schema import DIALECT
+from reconciler.config.yaml.document import read_document
+from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
+from reconciler.core.diagnostic import did_you_mean
+from reconciler.core.duration import HOUR, Duration
+from reconciler.fleet.engine import MAX_PARALLEL
+
+FILES = ("fleet.yaml", "fleet.yml")
+"""What a fleet file is called where a directory is named."""
+
+Glob = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class EnvironmentSpec(Block):
+    """One environment: every stack is worked on once in each, with its variables."""
+
+    variables: dict[Annotated[str, Field(pattern=WORD)], JsonValue] = Field(
+        {},
+        description="Variables of the stacks; texts are converted to the type of the variable.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    var_files: list[str] = Field(
+        [], description="Files of variables, relative to this file; later ones win, `variables` win over all."
+    )
+    stacks: list[Glob] | None = Field(None, description="Only these stacks are in it; all by default.")
+
+
+class WaveSpec(Block):
+    """One wave: what it takes is applied, and ended, before the next wave begins."""
+
+    name: Name = Field(description="Its name in reports.")
+    stacks: list[Glob] | None = Field(None, description="Which stacks it takes; all by default.")
+    environments: list[Name] | None = Field(None, description="In which environments; in all by default.")
+    stop_on: Literal["failure", "never"] = Field(
+        "failure", description="Whether a failure in this wave keeps the later ones from beginning."
+    )
+
+
+class FleetSpec(Block):
+    """Many stacks that are planned, applied and checked together."""
+
+    fleet: Annotated[str, Field(pattern=STACK_NAME, max_length=STACK_NAME_LENGTH)] | None = Field(
+        None, description="The name of the fleet in reports; that of its directory by default."
+    )
+    stacks: list[Glob] = Field(
+        min_length=1,
+        description="The stacks: directories or files, relative to this file, or globs such as `stacks/*`; `**` is any "
+        "number of directories, and what follows a `!` is left out.",
+    )
+    environments: dict[Name, EnvironmentSpec | None] = Field(
+        {},
+        description="The environments by name; without any, each stack is worked on once.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    waves: list[WaveSpec] = Field(
+        [], description="The order of an apply; what no wave takes comes last. One wave by default."
+    )
+    ledger: str | None = Field(
+        None,
+        description="Where the ledgers are, instead of what the stacks say: a URL or a directory, relative to this "
+        "file; `${env.NAME}` is replaced where the stack is worked on.",
+    )
+    rate_limits: dict[Glob, Annotated[float, Field(gt=0, strict=False)]] = Field(
+        {},
+        description="The most requests a second to a target, from the whole fleet: the target as a plan shows it, such "
+        "as `aom cn-north-4 0a1b`, or a glob.",
+    )
+    max_parallel: int = Field(MAX_PARALLEL, ge=1, le=256, description="How many stacks are worked on at once.")
+    max_failures: int | None = Field(
+        None, ge=1, description="After so many failures no further stack is begun; no limit by default."
+    )
+    deadline: Annotated[Duration, Field(gt=0)] = Field(
+        HOUR,
+        description="How long one stack may take before it is stopped.",
+        json_schema_extra={"default": "1h"},
+    )
+
+
+class FleetFile(NamedTuple):
+    """A fleet file without errors; ``node`` has the places of what it says."""
+
+    path: Path
+    spec: FleetSpec
+    node: Node
+
+    @property
+    def root(self) -> Path:
+        """The directory that its paths are relative to."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        return self.spec.fleet or self.root.absolute().name
+
+    @property
+    def environments(self) -> Mapping[str, EnvironmentSpec]:
+        """The environments by name; one without a name if none is declared."""
+        found = {name: spec or EnvironmentSpec() for name, spec in self.spec.environments.items()}
+        return found or {"": EnvironmentSpec()}
+
+
+def parse_fleet(source: Source) -> FleetFile:
+    """Read a fleet file. Raises DiagnosticError with all its problems, by place."""
+    source_map = SourceMap()
+    diagnostics = DiagnosticCollector(source_map)
+    node = read_document(source, source_map, diagnostics)
+    spec = None
+    if node is None or node.value is None:
+        if not len(diagnostics):
+            diagnostics.add(None, f"{source.name} is empty", "list the stacks: stacks: [stacks/*]")
+    elif not isinstance(node.value, Map):
+        diagnostics.add(node.offset, f"a fleet file is a mapping, not {kind(node.value)}", "begin with: stacks: [...]")
+    else:
+        spec = _validated(node, diagnostics)
+        if spec is not None:
+            _check_names(spec, node, diagnostics)
+    secret = _secret_lines(node)
+    diagnostics.raise_if_errors(lambda offset: source_map.position(offset).line not in secret)
+    assert spec is not None and node is not None  # noqa: S101 - narrows types: there was no error
+    return FleetFile(Path(source.name), spec, node)
+
+
+def fleet_schema() -> dict[str, object]:
+    """JSON Schema 2020-12 of a fleet file, for editors and checkers."""
+    return {"$schema": DIALECT, **FleetSpec.model_json_schema(), "title": "A fleet of reconciler"}
+
+
+def _validated(node: Node, diagnostics: DiagnosticCollector) -> FleetSpec | None:
+    try:
+        return FleetSpec.model_validate(node.value)
+    except ValidationError as error:
+        known = FleetSpec.model_fields
+        report(error, node, known, diagnostics, model=FleetSpec, what="the fleet", hidden=_is_secret)
+        return None
+
+
+def _is_secret(location: tuple[int | str, ...]) -> bool:
+    return "variables" in location[:-1] or location[:1] == ("ledger",)
+
+
+def _secret_lines(node: Node | None) -> frozenset[int]:
+    """The lines that may hold a password: values of variables, and the ledger."""
+    found: set[int] = set()
+    if node is not None:
+        ledger = node.child("ledger")
+        hidden = [] if ledger is None else [ledger]
+        for _, environment in (node.child("environments") or node).entries():
+            variables = environment.child("variables")
+            hidden += [] if variables is None else list(variables.walk())
+        found |= {each.position.line for each in hidden}
+    return frozenset(found)
+
+
+def _check_names(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector) -> None:
+    """Note waves that name no environment there is, or have the same name, and a ledger that is none."""
+    ledger = node.child("ledger")
+    if ledger is not None and not re.fullmatch(LEDGER, spec.ledger or ""):
+        hint = "write postgresql://HOST/DATABASE, a directory, or ${env.NAME}"
+        diagnostics.add(ledger.offset, "this is no place for a ledger", hint)
+    names: set[str] = set()
+    for wave, place in zip(spec.waves, _items(node, "waves"), strict=True):
+        if wave.name in names:
+            diagnostics.add((place.child("name") or place).offset, f'there are two waves called "{wave.name}"')
+        names.add(wave.name)
+        for name, written in zip(wave.environments or (), _items(place, "environments"), strict=True):
+            if name not in spec.environments:
+                known = ", ".join(spec.environments) or "none"
+                hint = did_you_mean(name, spec.environments) or f"the environments are: {known}"
+                diagnostics.add(written.offset, f'there is no environment "{name}"', hint)
+
+
+def _items(node: Node, key: str) -> Iterator[Node]:
+    child = node.child(key)
+    return iter(()) if child is None else child.items()
+
+
+MODELS: tuple[type[BaseModel], ...] = (FleetSpec, WaveSpec, EnvironmentSpec)
+"""The models of the file, for the pages that are generated from them."""

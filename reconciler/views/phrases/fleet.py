@@ -1,0 +1,99 @@
+"""What every view of a fleet's report says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.app.unit import Activity, UnitKind, UnitResult, UnitState
+from reconciler.checks.poll import CheckStatus
+from reconciler.core.action import Action
+from reconciler.fleet.report import FleetReport, has_changes
+from reconciler.views.phrases.plan import DONE, ORDER, count, due, join_words
+
+_VERBS = {"push": "pushed", "clear": "cleared"}
+_WORDS = {
+    UnitKind.PLAN: "planned",
+    UnitKind.APPLY: "applied",
+    UnitKind.CHECK: "passed",
+    UnitKind.DRIFT: "compared",
+    UnitKind.STATUS: "found",
+}
+_BAD = (UnitState.FAILED, UnitState.LEASED, UnitState.TIMED_OUT, UnitState.INTERRUPTED, UnitState.NOT_RUN)
+
+
+def is_quiet(result: UnitResult) -> bool:
+    """Whether a unit ended well and found nothing that anybody need look at."""
+    if result.unit.kind is UnitKind.STATUS:
+        return False
+    found_something = result.others or (has_changes(result) and result.unit.kind is not UnitKind.CHECK)
+    return result.state is UnitState.DONE and not (found_something or result.diagnostics)
+
+
+def outcome(result: UnitResult) -> str:
+    """What a unit came to, in a few words; why, if it did not end well."""
+    told = _counted(result.unit.kind, result.counts, repeated=result.repeated)
+    if result.state is UnitState.DONE:
+        others = f"; {count(result.others, 'other change')} due" if result.others else ""
+        return told + others
+    reason = next((found.summary for found in result.diagnostics), "")
+    if result.unit.kind is UnitKind.APPLY and result.remaining:
+        left = f"{count(result.remaining, 'change')} not done"
+        told = f"{told}, {left}" if has_changes(result) else left
+        return f"{told}: {reason}" if reason else told
+    if result.unit.kind is UnitKind.CHECK and result.counts:
+        return told
+    return reason
+
+
+def _counted(kind: UnitKind, counts: Mapping[str, int], *, repeated: bool = False) -> str:
+    if kind is UnitKind.CHECK:
+        return ", ".join(f"{counts[status]:,} {status.value}" for status in CheckStatus if counts.get(status))
+    if repeated:
+        done = [f"{counts[verb]:,} {word}" for verb, word in _VERBS.items() if counts.get(verb)]
+        return f"applied already: {join_words(done)}" if done else "applied already"
+    by_action = {Action(name): number for name, number in counts.items()}
+    if kind is UnitKind.APPLY:
+        done = [f"{by_action[action]:,} {DONE[action]}" for action in ORDER if by_action.get(action)]
+        return ", ".join(done) or "no changes"
+    return due(by_action) or ("no drift" if kind is UnitKind.DRIFT else "no changes")
+
+
+def activity(kind: UnitKind, found: Activity) -> str:
+    """What came of an earlier plan, apply, check or look for drift."""
+    if kind is UnitKind.APPLY:
+        return "done" if found.state is UnitState.DONE else "not complete"
+    told = _counted(kind, found.counts)
+    return told if found.state is UnitState.DONE or kind is UnitKind.CHECK else found.state.value
+
+
+def summary_line(report: FleetReport) -> str:
+    """``12 stacks: 10 planned (3 to create), 1 failed, 1 not run.``"""
+    units = len(report.results)
+    if not units:
+        return f"No stack changed: {count(report.unchanged, 'stack')} left out." if report.unchanged else "No stacks."
+    states = report.states
+    parts = []
+    if states.get(UnitState.DONE):
+        totals = _totals(report)
+        parts.append(f"{states[UnitState.DONE]:,} {_WORDS[report.kind]}{f' ({totals})' if totals else ''}")
+    parts += [f"{states[state]:,} {_state(state)}" for state in _BAD if states.get(state)]
+    left_out = f" {count(report.unchanged, 'unchanged stack')} left out." if report.unchanged else ""
+    return f"{count(units, 'stack')}: {', '.join(parts)}.{left_out}"
+
+
+def _totals(report: FleetReport) -> str:
+    """The changes of all stacks together."""
+    if report.kind in (UnitKind.CHECK, UnitKind.STATUS):
+        return ""
+    repeated = sum(result.repeated for result in report.results)
+    done = [result for result in report.results if not result.repeated]
+    total: dict[str, int] = {}
+    for result in done:
+        for name, number in result.counts.items():
+            total[name] = total.get(name, 0) + number
+    parts = [_counted(report.kind, total)] if done else []
+    return ", ".join([*parts, f"{repeated:,} applied already"] if repeated else parts)
+
+
+def _state(state: UnitState) -> str:
+    return "leased by another run" if state is UnitState.LEASED else state.value
