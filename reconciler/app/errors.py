@@ -1,4 +1,4 @@
-"""Failures: every error that can end a command or a unit of a fleet, as diagnostics and an exit code."""
+"""Errors: each one that can end a command or a unit of a fleet, as diagnostics and an exit code."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Failure(NamedTuple):
     exit_code: ExitCode = ExitCode.ERROR
 
 
-def failure(error: Exception) -> Failure:
-    """Tell an error to its reader; one nobody foresaw becomes an internal error, its traceback a debug record."""
+def describe_error(error: Exception) -> Failure:
+    """Describe an error to its reader. An unforeseen one becomes an internal error; its traceback is a debug record."""
     if isinstance(error, DiagnosticError):
         return Failure(error.diagnostics)
     if isinstance(error, OSError) and error.strerror:
@@ -37,9 +37,9 @@ def failure(error: Exception) -> Failure:
 
 def _service(error: Exception) -> Failure | None:
     if isinstance(error, DeniedError):
-        verdict = ErrorKind.DENIED
+        kind = ErrorKind.DENIED
     elif isinstance(error, ServiceError):
-        verdict = error.kind
+        kind = error.kind
     else:
         return None
     answer = error.detail
@@ -62,13 +62,13 @@ def _service(error: Exception) -> Failure | None:
     facts += [f"trace: {answer.trace_id}"] if answer.trace_id else []
     summary = "\n".join(((answer.message or "the service gave no reason").removesuffix("."), *facts))
     position = error.position if isinstance(error, ServiceError) else None
-    return Failure((Diagnostic(summary, position, _emulator_hint(verdict, answer.request) or hints[verdict]),))
+    return Failure((Diagnostic(summary, position, _emulator_hint(kind, answer.request) or hints[kind]),))
 
 
-def _emulator_hint(verdict: ErrorKind, request: str | None) -> str | None:
+def _emulator_hint(kind: ErrorKind, request: str | None) -> str | None:
     """What to do where nothing on this machine takes the request: the emulator has not been started."""
     url = (request or "").partition(" ")[2]
-    if verdict is not ErrorKind.UNSENT or not is_loopback(url):
+    if kind is not ErrorKind.UNSENT or not is_loopback(url):
         return None
     port = urlsplit(url).port
     start = f"reconciler emulator --port {port}" if port else "reconciler emulator"

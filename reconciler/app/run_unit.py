@@ -17,7 +17,7 @@ from threading import Event
 from reconciler.app.activity import KINDS, last_activity, record_activity
 from reconciler.app.apply import FailedRun, NotRun, Request, apply_exit_code, apply_saved, apply_stack
 from reconciler.app.check import check_exit_code, run_stack_checks
-from reconciler.app.failure import failure
+from reconciler.app.errors import describe_error
 from reconciler.app.ledger import owner
 from reconciler.app.plan import inputs, plan_stack
 from reconciler.app.planfiles import load_plan, plan_file
@@ -80,7 +80,7 @@ def ended(unit: Unit, redactor: Redactor, run: Callable[[], UnitResult]) -> Unit
     except KeyboardInterrupt:
         found = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - one stack must not end the others
-        failed = failure(error)
+        failed = describe_error(error)
         state = UnitState.LEASED if failed.exit_code is ExitCode.LEASE_HELD else UnitState.FAILED
         found = UnitResult(unit, state, failed.exit_code, diagnostics=failed.diagnostics)
     return _redacted(replace(found, started_at=began, ended_at=_now()), redactor)
@@ -164,7 +164,7 @@ def _apply(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult
         return _repeated(found, workspace, lambda run: saved is not None and run.plan_id == saved.id)
     if isinstance(result, FailedRun):
         found = _applied(unit, result.result)
-        told = failure(result.error).diagnostics
+        told = describe_error(result.error).diagnostics
         return replace(found, state=UnitState.FAILED, diagnostics=(*told, *found.diagnostics))
     found = _applied(unit, result)
     if unit.since and not result.plan.pending:

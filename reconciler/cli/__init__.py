@@ -24,7 +24,7 @@ project that does the work, hand the result to a view. The pattern::
 - Options that several commands share are in ``reconciler.cli.options``; ``--log-level``, ``--log-format`` and
   ``--no-color`` are given to every command by ``reconciler.cli.app`` and need no code in it.
 - It returns an ``ExitCode`` and never calls ``sys.exit``. It catches no errors of the user's or a service's making:
-  it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.app.failure`` turns them
+  it lets ``DiagnosticError``, ``ServiceError`` or ``LeaseHeldError`` rise, and ``reconciler.app.errors`` turns them
   into diagnostics and an exit code, in the format asked for.
 - It writes only through its ``Terminal``: ``result`` for the result (standard output), ``message`` for what goes
   beside it (standard error), ``report`` for diagnostics, ``write_file`` for a file that the user names, ``ask`` for a

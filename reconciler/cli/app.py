@@ -181,11 +181,11 @@ def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[N
 
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     """Tell what went wrong: on standard error, and as the answer where JSON or Markdown was asked for."""
-    from reconciler.app.failure import failure
+    from reconciler.app.errors import describe_error
     from reconciler.cli.errors import usage_error
     from reconciler.core.diagnostic import DiagnosticError
 
-    failed = usage_error(error) if isinstance(error, TyperException) else failure(error)
+    failed = usage_error(error) if isinstance(error, TyperException) else describe_error(error)
     if terminal.format is Format.JSON:
         from reconciler.views.json.diagnostic import diagnostics_document
 

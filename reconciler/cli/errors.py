@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typer.exceptions import TyperException
 
-from reconciler.app.failure import Failure
+from reconciler.app.errors import Failure
 from reconciler.core.diagnostic import Diagnostic
 
 

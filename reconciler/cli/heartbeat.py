@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event
 
-from reconciler.app.failure import failure
+from reconciler.app.errors import describe_error
 from reconciler.cli.command import ExitCode
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
@@ -48,7 +48,7 @@ def run_rounds(
             except Exception as error:  # the pulse must not stop for what the next round may find mended
                 if last is None:
                     raise
-                terminal.report(failure(error).diagnostics)
+                terminal.report(describe_error(error).diagnostics)
                 failed(error)
                 code = ExitCode.ERROR
             last = last if code is ExitCode.INTERRUPTED else code

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from threading import Event
 
 from reconciler.app.apply import FailedRun, NotRun, apply_exit_code
-from reconciler.app.failure import failure
+from reconciler.app.errors import describe_error
 from reconciler.apply.options import Progress
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement
@@ -82,7 +82,7 @@ def show_result(
         try:
             _show(terminal, result.result, format)
         finally:
-            terminal.report(failure(result.error).diagnostics)
+            terminal.report(describe_error(result.error).diagnostics)
             reporter.result(result.result)
         return apply_exit_code(result.result)
     terminal.changed = result.may_have_sent

@@ -210,10 +210,10 @@ class RunReporter:
         """Tell that the command ended with an error; with the states of checks unless it did so the last time too."""
         if not self._urls or (self._states is not None and self._states.has_error):
             return
-        from reconciler.app.failure import failure
+        from reconciler.app.errors import describe_error
         from reconciler.views.notification import error_event
 
-        event = error_event(failure(error).diagnostics, self._stack, self._command, now(), self._origin())
+        event = error_event(describe_error(error).diagnostics, self._stack, self._command, now(), self._origin())
         if self.send(event) and self._states is not None:
             self._states.keep_error(event.at)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.app.failure import failure
+from reconciler.app.errors import describe_error
 from reconciler.app.status import stack_status
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
@@ -107,7 +107,7 @@ def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Forma
                     found = stack_status(workspace)
                     break
                 except ServiceError as error:
-                    terminal.report(failure(error).diagnostics)
+                    terminal.report(describe_error(error).diagnostics)
             if not repaints and format is Format.TEXT:
                 terminal.result(Format.TEXT, text=lambda: [BLANK])
 

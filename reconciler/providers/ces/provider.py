@@ -18,7 +18,7 @@ from reconciler.core.operation import Operation
 from reconciler.providers.ces.data_source import CesEventsQuery
 from reconciler.providers.ces.match import Matcher, Wanted
 from reconciler.providers.ces.query import AHEAD, EARLIEST, PAGE, DataQuery, Event, paginate
-from reconciler.providers.ces.resource_type import CUSTOM, EVENT, item
+from reconciler.providers.ces.resource_type import CUSTOM, EVENT, to_item
 from reconciler.providers.ces.settings import CesSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.http import Client, Response
@@ -150,7 +150,7 @@ def _wanted(stack: str, desired: Sequence[Desired]) -> list[Wanted]:
             marks = Marks(stack, one.address, one.digest, "", "", one.occurrence)
             fixed = one.attributes.get("time")
             at = fixed if isinstance(fixed, int) else None
-            wanted.append(Wanted(item(one.identity, one.attributes, marks, at or 0), marks, at))
+            wanted.append(Wanted(to_item(one.identity, one.attributes, marks, at or 0), marks, at))
     return wanted
 
 

@@ -202,13 +202,15 @@ class CesEventType:
                 f"its time, {format_instant(time)}, lies {rough_duration(ahead)} ahead: the service takes at most "
                 f"{rough_duration(NEWEST)}; it can be planned in {rough_duration(ahead - NEWEST)}"
             )
-        return canonical(item(desired.identity, desired.attributes, marks, time)), time + OLDEST
+        return canonical(to_item(desired.identity, desired.attributes, marks, time)), time + OLDEST
 
     def clear(self, observed: Observed, ends_at: int) -> str:
         raise ValueError(f"{observed.marks.address} is an event: what happened cannot be cleared (at {ends_at})")
 
 
-def item(identity: Mapping[str, str], attributes: Mapping[str, object], marks: Marks, time: int) -> dict[str, object]:
+def to_item(
+    identity: Mapping[str, str], attributes: Mapping[str, object], marks: Marks, time: int
+) -> dict[str, object]:
     """The EventItem of an event at ``time`` (epoch ms), with the short mark where no event_user is written."""
     detail: dict[str, object] = {key: identity[key] for key in IN_DETAIL if key in identity}
     detail.setdefault("event_user", short_mark(marks.stack, marks.address, marks.occurrence or ""))
