@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import mask, scheme
 from reconciler.ledger.protocol import Ledger
-from reconciler.ledger.store import JournalStore, Rates, StackState
+from reconciler.ledger.store import JournalStore, Rates, Shards, StackState
 
 DIRECTORY = ".reconciler"
 """The directory of ledgers beside a configuration that names none."""
@@ -79,6 +79,16 @@ def rates_at(url: str) -> Rates | None:
         return None if make is None else make(url)
 
 
+def shards_at(location: Location) -> Shards | None:
+    """The shards of a stack; None if its ledger cannot be written by several workers at once."""
+    if location.path is not None:
+        return None
+    url = str(location.place)
+    with _extra_needed(url):
+        make = _kind(url).shards
+        return None if make is None else make(url, location.stack)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """A kind of shared ledger, and the extra that has what it needs."""
@@ -87,6 +97,7 @@ class _Kind:
     open: Callable[[str, str, bool], JournalStore]
     stacks: Callable[[str], Sequence[StackState]]
     rates: Callable[[str], Rates] | None = None
+    shards: Callable[[str, str], Shards] | None = None
 
 
 def _open_postgres(url: str, stack: str, reading: bool) -> JournalStore:
@@ -107,7 +118,13 @@ def _postgres_rates(url: str) -> Rates:
     return PostgresRates(url)
 
 
-_POSTGRES = _Kind("postgres", _open_postgres, _list_postgres, _postgres_rates)
+def _postgres_shards(url: str, stack: str) -> Shards:
+    from reconciler.ledger.postgres_shards import PostgresShards
+
+    return PostgresShards(url, stack)
+
+
+_POSTGRES = _Kind("postgres", _open_postgres, _list_postgres, _postgres_rates, _postgres_shards)
 _KINDS = {"postgresql": _POSTGRES, "postgres": _POSTGRES}
 
 

@@ -11,32 +11,34 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.codec import Row
-from reconciler.ledger.postgres_link import Link
+from reconciler.ledger.postgres_absorb import absorb, is_cut, running
+from reconciler.ledger.postgres_link import NOW, Link
 from reconciler.ledger.postgres_schema import prepare
-from reconciler.ledger.protocol import Holder
-from reconciler.ledger.store import Claim, Fence, Lease, Reading, Snapshot, StackState, Stored
+from reconciler.ledger.protocol import Holder, LeaseLostError
+from reconciler.ledger.store import Claim, Fence, Lease, Reading, Shard, Snapshot, StackState, Stored
 
-_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _HOLDER = "owner, host, pid, acquired_at, expires_at, fence, pipeline, commit_id"
 
 _TAKE: LiteralString = f"""
 UPDATE {{stack}} SET fence = fence + 1, claim = %(id)s, owner = %(owner)s, host = %(host)s, pid = %(pid)s,
-  process = %(process)s, pipeline = %(pipeline)s, commit_id = %(commit)s, acquired_at = {_NOW},
-  expires_at = {_NOW} + %(lifetime)s
+  process = %(process)s, pipeline = %(pipeline)s, commit_id = %(commit)s, acquired_at = {NOW},
+  expires_at = {NOW} + %(lifetime)s
 WHERE stack = %(stack)s AND claim IS DISTINCT FROM %(id)s
-  AND (owner IS NULL OR expires_at <= {_NOW} OR fence = %(over)s)
+  AND (owner IS NULL OR expires_at <= {NOW} OR fence = %(over)s) AND {{running}}
 RETURNING {_HOLDER}
 """  # noqa: S608 - constants
 
 _MINE: LiteralString = f"SELECT {_HOLDER} FROM {{stack}} WHERE stack = %s AND claim = %s AND owner IS NOT NULL"  # noqa: S608 - constants
 
-_LEASE: LiteralString = (
-    f"SELECT {_HOLDER}, process, expires_at <= {_NOW} FROM {{stack}} WHERE stack = %s AND owner IS NOT NULL"  # noqa: S608 - constants
-)
+_LEASE: LiteralString = f"""
+SELECT {_HOLDER}, process, expires_at <= {NOW} FROM {{stack}} WHERE stack = %s AND owner IS NOT NULL AND {{running}}
+"""  # noqa: S608 - constants
 
 _RENEW: LiteralString = f"""
-UPDATE {{stack}} SET expires_at = {_NOW} + %s WHERE stack = %s AND fence = %s AND owner IS NOT NULL RETURNING {_HOLDER}
+UPDATE {{stack}} SET expires_at = {NOW} + %s WHERE stack = %s AND fence = %s AND owner IS NOT NULL AND {{running}}
+RETURNING {_HOLDER}
 """  # noqa: S608 - constants
 
 _RELEASE: LiteralString = "UPDATE {stack} SET owner = NULL, claim = NULL WHERE stack = %s AND fence = %s"
@@ -55,14 +57,14 @@ WITH held AS (
   UPDATE {{stack}} SET last = last + %s WHERE stack = %s AND last = %s AND {{fence}} RETURNING last - %s AS before
 )
 INSERT INTO {{journal}} (stack, number, stored_at, step, run, at, body, payloads, digest)
-SELECT %s, held.before + r.place, {_NOW}, r.step, r.run, r.at, r.body, r.payloads, r.digest
+SELECT %s, held.before + r.place, {NOW}, r.step, r.run, r.at, r.body, r.payloads, r.digest
 FROM held, (VALUES {{rows}}) AS r (place, step, run, at, body, payloads, digest)
 """  # noqa: S608 - constants
 
 _FENCES: Mapping[bool | None, LiteralString] = {
     None: "TRUE",
-    False: "fence = %s AND owner IS NOT NULL",
-    True: f"fence = %s AND owner IS NOT NULL AND expires_at > {_NOW}",
+    False: "fence = %s AND owner IS NOT NULL AND {running}",
+    True: f"fence = %s AND owner IS NOT NULL AND expires_at > {NOW} AND {{running}}",
 }
 
 _COLUMNS: LiteralString = "step, run, at, body, payloads, digest"
@@ -71,28 +73,39 @@ _COLUMNS: LiteralString = "step, run, at, body, payloads, digest"
 _READ: LiteralString = f"""
 SELECT number, stored_at, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number > %s
 UNION ALL
-SELECT NULL, {_NOW}, '', NULL, COALESCE((SELECT last FROM {{stack}} WHERE stack = %s), 0), '', NULL, NULL ORDER BY 1
+SELECT NULL, {NOW}, '', NULL, COALESCE((SELECT last FROM {{stack}} WHERE stack = %s), 0), '', NULL, NULL ORDER BY 1
 """  # noqa: S608 - constants
 
 
 class PostgresStore:
     """See ``reconciler.ledger.store.JournalStore``; ``url`` is a libpq URL, whose ``schema`` names the schema.
 
-    With ``reading`` nothing is made: where the tables or the stack are missing, there is nothing to read.
+    With ``reading`` nothing is made: where the tables or the stack are missing, there is nothing to read. Nor is
+    anything made for a ``shard``: it exists until it is absorbed.
     """
 
-    def __init__(self, url: str, stack: str, *, reading: bool = False) -> None:
+    def __init__(self, url: str, stack: str, *, reading: bool = False, shard: Shard | None = None) -> None:
         self._link = Link(url)
         self.label = self._link.label
         self._stack = stack
+        self._shard = shard
+        self._running = running(self._link, shard)
         self._exists = prepare(self._link, create=not reading)
-        if not reading:
+        if not reading and shard is None:
             self._run("INSERT INTO {stack} (stack) VALUES (%s) ON CONFLICT DO NOTHING", stack)
 
     def take(self, claim: Claim, lifetime: int, over: int | None = None) -> Holder | None:
         values = {**claim._asdict(), "lifetime": lifetime, "over": over, "stack": self._stack}
-        taken = self._link.rows(self._link.statement(_TAKE), values) or self._rows(_MINE, self._stack, claim.id)
-        return Holder(*taken[0]) if taken else None
+        statement = self._link.statement(_TAKE, running=self._running)
+        taken = self._link.rows(statement, values) or self._rows(_MINE, self._stack, claim.id)
+        if not taken:
+            if self._shard is not None and not self._link.rows(sql.SQL("SELECT 1 WHERE ") + self._running, ()):
+                raise LeaseLostError(f"the lease on the stack {self._shard.stack} was lost")
+            return None
+        holder = Holder(*taken[0])
+        if self._shard is None and is_cut(self._link, self._stack):
+            absorb(self._link, self._stack, holder.fence)
+        return holder
 
     def lease(self) -> Lease | None:
         found = self._rows(_LEASE, self._stack)
@@ -113,12 +126,23 @@ class PostgresStore:
         count = len(rows)
         statement = self._link.statement(
             _APPEND,
-            fence=sql.SQL(_FENCES[None if fence is None else fence.running]),
+            fence=self._fence(fence),
             rows=sql.SQL(", ").join(sql.SQL(_ROW).format(place) for place in range(1, count + 1)),
         )
         fenced = () if fence is None else (fence.number,)
         values = (count, self._stack, after, *fenced, count, self._stack, *(value for row in rows for value in row))
-        return self._link.count(statement, values) > 0
+        added = self._link.count(statement, values) > 0
+        if not added and fence is None and self._shard is not None and not self._is_there():
+            summary = f"the ledger {self.label} has no shard {self._stack} any more"
+            raise DiagnosticError(Diagnostic(summary, hint="another run of the stack has taken over what it had begun"))
+        return added
+
+    def _is_there(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM {stack} WHERE stack = %s", self._stack))
+
+    def _fence(self, fence: Fence | None) -> sql.Composable:
+        condition = _FENCES[None if fence is None else fence.running]
+        return self._link.statement(condition, running=self._running)
 
     def read(self, after: int) -> Reading:
         if not self._exists:
@@ -154,7 +178,7 @@ class PostgresStore:
             held = connection.execute(
                 link.statement(
                     "SELECT 1 FROM {stack} WHERE stack = %s AND {fence} FOR UPDATE",
-                    fence=sql.SQL(_FENCES[fence.running]),
+                    fence=self._fence(fence),
                 ),
                 (self._stack, fence.number),
             ).fetchone()
@@ -207,13 +231,13 @@ class PostgresStore:
         self._run("DELETE FROM {document} WHERE stack = %s AND name = %s", self._stack, name)
 
     def drop(self) -> None:
-        self._run("DELETE FROM {stack} WHERE stack = %s", self._stack)
+        self._run("DELETE FROM {stack} WHERE stack = %s OR parent = %s", self._stack, self._stack)
 
     def close(self) -> None:
         self._link.close()
 
     def _rows(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        return self._link.rows(self._link.statement(statement), values) if self._exists else []
+        return self._link.rows(self._link.statement(statement, running=self._running), values) if self._exists else []
 
     def _run(self, statement: LiteralString, *values: object) -> None:
         self._link.count(self._link.statement(statement), values)
@@ -227,9 +251,9 @@ def list_stacks(url: str) -> list[StackState]:
             return []
         found = link.rows(
             link.statement(
-                f"SELECT stack, last, {_HOLDER}, process, expires_at <= {_NOW},"  # noqa: S608 - constants
+                f"SELECT stack, last, {_HOLDER}, process, expires_at <= {NOW},"  # noqa: S608 - constants
                 " (SELECT stored_at FROM {journal} j WHERE j.stack = s.stack AND j.number = s.last)"
-                " FROM {stack} s ORDER BY stack"
+                " FROM {stack} s WHERE parent IS NULL ORDER BY stack"
             ),
             (),
         )

@@ -29,6 +29,9 @@ RESUME_S = 15.0
 FIRST_S = 2.0
 """Seconds in which the first connection is tried."""
 
+NOW: LiteralString = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+"""The database's clock in epoch milliseconds, as SQL."""
+
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _TABLES = ("version", "stack", "journal", "snapshot", "document", "rate")
 _RESUMED = ("08", "57P")
@@ -98,7 +101,7 @@ class Link:
 
     def now(self) -> int:
         """The database's clock."""
-        return int(self.rows(sql.SQL("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"), ())[0][0])
+        return int(self.rows(sql.SQL("SELECT {}").format(sql.SQL(NOW)), ())[0][0])
 
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:

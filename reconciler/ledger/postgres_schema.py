@@ -65,7 +65,13 @@ _RATES: tuple[LiteralString, ...] = (
 ) WITH (fillfactor = 10)""",
 )
 
-MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES)
+_SHARDS: tuple[LiteralString, ...] = (
+    # A shard of a run is a stack whose journal becomes part of that of its parent; NULL for a stack itself.
+    "ALTER TABLE {stack} ADD COLUMN parent text",
+    "CREATE INDEX ON {stack} (parent) WHERE parent IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES, _SHARDS)
 """The n-th group brings a schema of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

@@ -44,13 +44,17 @@ class SharedLedger:
         reading: bool = False,
         clock: Callable[[], BootTime | None] = boot_time,
         snapshot_bytes: int = SNAPSHOT_BYTES,
+        keeps: bool = True,
     ) -> None:
+        """Without ``keeps`` rows that this ledger adds are read back if a query needs them, and no snapshot is made."""
         self._store = store
         self._reading = reading
         self._boot_time = clock
         self._process = fingerprint(os.getpid())
         self._lock = RLock()
         self._replica: Replica | None = None
+        self._last = 0
+        self._keeps = keeps
         self._ahead = 0
         self._batch: list[tuple[Row, Holder | None, bool]] | None = None
         self._unsaved = 0
@@ -216,16 +220,18 @@ class SharedLedger:
         replica = self._opened()
         fence = None if holder is None else Fence(holder.fence, running)
         for _ in range(_ATTEMPTS):
-            if self._store.append(sealed, replica.last, fence):
-                now = _wall_clock() + self._ahead
-                self._take_over(replica, [Stored(replica.last + n, now, row) for n, row in enumerate(sealed, 1)])
+            known = self._last
+            if self._store.append(sealed, known, fence):
+                self._last += len(sealed)
+                if self._keeps:
+                    now = _wall_clock() + self._ahead
+                    self._take_over(replica, [Stored(known + n, now, row) for n, row in enumerate(sealed, 1)])
                 return
-            known = replica.last
             if self._was_added(sealed, self._refresh(replica)):
                 return
             if holder is not None:
                 self._check(holder, running=running)
-            if replica.last == known:
+            if self._last == known:
                 time.sleep(0.01)
         raise self._error("is written by too many others at once", "try again in a moment")
 
@@ -277,6 +283,7 @@ class SharedLedger:
             self._ahead = reading.now - _wall_clock()
             _check_complete(replica.last, reading)
             self._take_over(replica, reading.rows)
+            self._last = replica.last
             return reading.rows
 
     def _take_over(self, replica: Replica, rows: Sequence[Stored]) -> None:
@@ -286,7 +293,7 @@ class SharedLedger:
             replica.project()
 
     def _save_snapshot(self) -> None:
-        if self._replica is not None and self._unsaved >= self._worth():
+        if self._replica is not None and self._keeps and self._unsaved >= self._worth():
             self._store.save_snapshot(self._replica.snapshot())
 
     def _worth(self) -> int:

@@ -157,6 +157,39 @@ class JournalStore(Protocol):
     def close(self) -> None: ...
 
 
+class Shard(NamedTuple):
+    """A part of a run that has a journal and a lease of its own; ``name`` is unique to the run.
+
+    It may be worked on while the lease of its ``stack`` has this ``fence`` and has not lapsed.
+    """
+
+    name: str
+    stack: str
+    fence: int
+
+
+class Shards(Protocol):
+    """The shards of one stack, for whoever holds its lease. One instance is used by one thread at a time."""
+
+    def cut(self, shard: Shard, rows: Sequence[Row]) -> bool:
+        """Make the journal of a shard from these rows, all or none; False if the fence does not hold."""
+
+    def open(self, shard: Shard) -> JournalStore | None:
+        """The store of a shard; None if there is no such shard any more.
+
+        No lease is taken (``take`` raises LeaseLostError) and no fenced row is added unless the fence of the stack
+        holds in the same transaction. Once the shard was absorbed nothing is added at all.
+        """
+
+    def absorb(self, fence: int, rows: Sequence[Row] = ()) -> bool:
+        """Move the rows of every shard behind those of the stack, and add these; False if the fence does not hold.
+
+        The next holder of the stack's lease does so when it takes it, whether or not this was called.
+        """
+
+    def close(self) -> None: ...
+
+
 class Rates(Protocol):
     """Rates that processes share: for each service, by name, when the next request to it may begin.
 

@@ -1,0 +1,77 @@
+"""Absorbing shards in PostgreSQL: moving the journals that workers wrote side by side into that of their stack.
+
+A shard is a row of the table of stacks that names its parent. Rows of its journal are moved by giving them another
+stack and number, so that their texts are not written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from psycopg import Connection, sql
+
+from reconciler.ledger.codec import Row
+from reconciler.ledger.postgres_link import NOW, Link
+from reconciler.ledger.store import Shard
+
+HOLDS: LiteralString = "stack = %s AND fence = %s AND owner IS NOT NULL"
+"""The condition that a fence is that of a stack's lease."""
+
+_COPY: LiteralString = "COPY {journal} (stack, number, stored_at, step, run, at, body, payloads, digest) FROM STDIN"
+
+
+def running(link: Link, shard: Shard | None) -> sql.Composable:
+    """The condition that the lease of the stack still is the one that a shard was cut under."""
+    if shard is None:
+        return sql.SQL("TRUE")
+    return link.statement(
+        "EXISTS (SELECT FROM {stack} AS whole WHERE whole.stack = {name} AND whole.fence = {fence}"
+        " AND whole.owner IS NOT NULL AND whole.expires_at > {now})",
+        name=sql.Literal(shard.stack),
+        fence=sql.Literal(shard.fence),
+        now=sql.SQL(NOW),
+    )
+
+
+def absorb(link: Link, stack: str, fence: int, rows: Sequence[Row] = ()) -> bool:
+    """See ``reconciler.ledger.store.Shards.absorb``."""
+    with link.transaction() as connection:
+        held = connection.execute(
+            link.statement(f"SELECT last FROM {{stack}} WHERE {HOLDS} FOR UPDATE"),  # noqa: S608 - constants
+            (stack, fence),
+        ).fetchone()
+        if held is None:
+            return False
+        last = held[0]
+        found = connection.execute(
+            link.statement(
+                "SELECT stack, last FROM {stack} WHERE parent = %s ORDER BY length(stack), stack FOR UPDATE"
+            ),
+            (stack,),
+        ).fetchall()
+        for name, count in found:
+            connection.execute(
+                link.statement("UPDATE {journal} SET stack = %s, number = number + %s WHERE stack = %s"),
+                (stack, last, name),
+            )
+            last += count
+        connection.execute(link.statement("DELETE FROM {stack} WHERE parent = %s"), (stack,))
+        add_rows(connection, link, stack, rows, last)
+        connection.execute(link.statement("UPDATE {stack} SET last = %s WHERE stack = %s"), (last + len(rows), stack))
+    return True
+
+
+def is_cut(link: Link, stack: str) -> bool:
+    """Whether a stack has shards."""
+    return bool(link.rows(link.statement("SELECT 1 FROM {stack} WHERE parent = %s LIMIT 1"), (stack,)))
+
+
+def add_rows(connection: Connection[tuple[Any, ...]], link: Link, name: str, rows: Sequence[Row], after: int) -> None:
+    """Add rows behind the number ``after``, in the caller's transaction."""
+    if not rows:
+        return
+    ((now,),) = connection.execute(sql.SQL("SELECT {}").format(sql.SQL(NOW)))
+    with connection.cursor() as cursor, cursor.copy(link.statement(_COPY)) as copying:
+        for number, row in enumerate(rows, after + 1):
+            copying.write_row((name, number, now, *row))

@@ -1,0 +1,45 @@
+"""Shards of a stack in PostgreSQL: cut by whoever holds its lease, each with a journal and a lease of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import LiteralString
+
+from reconciler.ledger.codec import Row
+from reconciler.ledger.postgres import PostgresStore
+from reconciler.ledger.postgres_absorb import HOLDS, absorb, add_rows
+from reconciler.ledger.postgres_link import NOW, Link
+from reconciler.ledger.store import JournalStore, Shard
+
+# Whoever takes the lease waits until the shard is committed.
+_RUNNING: LiteralString = f"SELECT 1 FROM {{stack}} WHERE {HOLDS} AND expires_at > {NOW} FOR SHARE"  # noqa: S608 - constants
+
+
+class PostgresShards:
+    """See ``reconciler.ledger.store.Shards``."""
+
+    def __init__(self, url: str, stack: str) -> None:
+        self._url, self._stack = url, stack
+        self._link = Link(url)
+
+    def cut(self, shard: Shard, rows: Sequence[Row]) -> bool:
+        link = self._link
+        with link.transaction() as connection:
+            if connection.execute(link.statement(_RUNNING), (shard.stack, shard.fence)).fetchone() is None:
+                return False
+            connection.execute(
+                link.statement("INSERT INTO {stack} (stack, parent, last) VALUES (%s, %s, %s)"),
+                (shard.name, shard.stack, len(rows)),
+            )
+            add_rows(connection, link, shard.name, rows, 0)
+        return True
+
+    def open(self, shard: Shard) -> JournalStore | None:
+        found = self._link.rows(self._link.statement("SELECT 1 FROM {stack} WHERE stack = %s"), (shard.name,))
+        return PostgresStore(self._url, shard.name, shard=shard) if found else None
+
+    def absorb(self, fence: int, rows: Sequence[Row] = ()) -> bool:
+        return absorb(self._link, self._stack, fence, rows)
+
+    def close(self) -> None:
+        self._link.close()

@@ -1,0 +1,128 @@
+"""What a store promises of shards: they are written side by side, under the fence of their stack, and absorbed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.operation import Outcome, Status
+from reconciler.ledger.location import Location, list_stacks, shards_at
+from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger
+from reconciler.ledger.shard_rows import shard_name, shard_rows
+from reconciler.ledger.shared import SharedLedger
+from reconciler.ledger.store import Shard, Shards
+from tests.ledger.conformance.conftest import SHARED
+from tests.ledger.conformance.place import Place, now, wait_until_free
+from tests.ledger.samples import HOST, LIFETIME, operations, run, take
+
+HERE = os.getpid()
+
+
+@pytest.fixture(params=SHARED)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(SHARED[request.param](tmp_path))
+
+
+@pytest.fixture
+def shards(place: Place) -> Iterator[Shards]:
+    found = shards_at(Location(place.where, "shop"))
+    if found is None:
+        pytest.fail("this store has no shards")
+    with closing(found):
+        yield found
+
+
+def cut(shards: Shards, holder: Holder, number: int, *keys: str) -> Shard:
+    shard = Shard(shard_name("shop", "run-1", number), "shop", holder.fence)
+    assert shards.cut(shard, shard_rows(run(), operations(*keys), now()))
+    return shard
+
+
+def opened(shards: Shards, shard: Shard) -> Ledger:
+    store = shards.open(shard)
+    assert store is not None
+    return SharedLedger(store, keeps=False)
+
+
+def test_shards_are_written_side_by_side_and_become_part_of_the_journal(place: Place, shards: Shards) -> None:
+    with place.begun() as (ledger, holder):
+        ledger.record_intents(holder, "run-1", operations("a"), now())
+        pair = [cut(shards, holder, 1, "b", "c"), cut(shards, holder, 2, "d", "e")]
+        for worker, done in zip([opened(shards, shard) for shard in pair], "bd", strict=True):
+            with closing(worker):
+                held = take(worker, pid=HERE, now=now())
+                worker.begin_attempts(held, [done], now())
+                worker.record_outcomes([Outcome(done, Status.DONE)], now())
+                assert list(worker.statuses(["b", "c", "d", "e"])) == [done]
+        assert [found.stack for found in list_stacks(str(place.where))] == ["shop"]
+        assert shards.absorb(holder.fence)
+        assert [entry.operation.key for entry in ledger.open_intents()] == ["a", "c", "e"]
+        assert [entry.operation.key for entry in ledger.entries("run-1")] == ["a", "b", "c", "d", "e"]
+        assert [shards.open(shard) for shard in pair] == [None, None]
+        ledger.record_intents(holder, "run-1", operations("f"), now())
+
+
+def test_a_shard_has_one_worker_at_a_time(place: Place, shards: Shards) -> None:
+    with place.begun() as (_, holder):
+        shard = cut(shards, holder, 1, "a")
+        with closing(opened(shards, shard)) as first, closing(opened(shards, shard)) as second:
+            held = take(first, pid=HERE, now=now())
+            with pytest.raises(LeaseHeldError):
+                take(second, "another", HERE, now())
+            first.release(held)
+            assert take(second, pid=HERE, now=now()).fence > held.fence
+            with pytest.raises(LeaseLostError):
+                first.begin_attempts(held, ["a"], now())
+
+
+def test_a_shard_may_begin_nothing_once_the_lease_of_its_stack_is_gone(place: Place, shards: Shards) -> None:
+    with place.opened() as ledger:
+        holder = ledger.acquire("ci-17", HOST, HERE, now(), 300)
+        ledger.begin(holder, run())
+        shard = cut(shards, holder, 1, "a", "b")
+        with closing(opened(shards, shard)) as worker:
+            held = take(worker, pid=HERE, now=now())
+            worker.begin_attempts(held, ["a"], now())
+            wait_until_free(ledger)
+            with pytest.raises(LeaseLostError):
+                worker.begin_attempts(held, ["b"], now())
+            with pytest.raises(LeaseLostError):
+                worker.renew(held, now(), LIFETIME)
+            ledger.renew(holder, now(), LIFETIME)
+            worker.begin_attempts(held, ["a"], now())
+            ledger.unlock()
+            with pytest.raises(LeaseLostError):
+                worker.begin_attempts(held, ["b"], now())
+            worker.record_outcomes([Outcome("a", Status.DONE)], now())
+            with closing(opened(shards, shard)) as late, pytest.raises(LeaseLostError):
+                take(late, pid=HERE, now=now())
+
+
+def test_the_next_holder_of_the_stack_has_what_shards_had_begun(place: Place, shards: Shards) -> None:
+    with place.opened() as ledger:
+        holder = take(ledger, pid=HERE, now=now())
+        ledger.begin(holder, run())
+        shard = cut(shards, holder, 1, "a", "b", "c")
+        with closing(opened(shards, shard)) as worker:
+            held = take(worker, pid=HERE, now=now())
+            worker.begin_attempts(held, ["a", "b"], now())
+            worker.record_outcomes([Outcome("a", Status.DONE)], now())
+            ledger.unlock()
+            with place.opened() as following:
+                taken = take(following, "ci-18", HERE, now())
+                assert taken.fence > holder.fence
+                assert set(following.in_flight(now())) == {"b"}
+                assert [entry.operation.key for entry in following.open_intents()] == ["b", "c"]
+            with pytest.raises(LeaseLostError):
+                worker.begin_attempts(held, ["c"], now())
+            with pytest.raises(DiagnosticError, match="has no shard"):
+                worker.record_outcomes([Outcome("b", Status.DONE)], now())
+        assert shards.open(shard) is None
+        stale = Shard(shard_name("shop", "run-1", 2), "shop", holder.fence)
+        assert not shards.cut(stale, shard_rows(run(), operations("z"), now()))
+        assert not shards.absorb(holder.fence)
