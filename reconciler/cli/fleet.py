@@ -357,8 +357,8 @@ def _open(terminal: Terminal, what: Sequence[Path] | None, request: Request) -> 
 
 def _run(terminal: Terminal, opened: Fleet) -> FleetReport:
     """Run all units in processes of this machine; Ctrl-C stops them cleanly."""
-    with ProcessEngine(terminal.environ) as engine, watching(terminal, len(opened.units)) as watcher:
-        batch = batch_size(len(opened.units), opened.max_parallel)
+    with ProcessEngine(terminal.environ) as engine, watching(terminal, len(opened.due)) as watcher:
+        batch = batch_size(len(opened.due), opened.max_parallel)
         run = FleetRun(opened, engine, Limits(opened.max_parallel, batch=batch), watcher)
         with stopping(terminal, run.stop):
             return run.report()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os.path import relpath
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from reconciler.core.duration import HOUR
 from reconciler.core.ledger_url import scheme
 from reconciler.fleet.changes import changed_files, is_changed
 from reconciler.fleet.engine import MAX_PARALLEL
-from reconciler.fleet.spec import FILES, EnvironmentSpec, FleetFile, WaveSpec, parse_fleet
+from reconciler.fleet.spec import EnvironmentSpec, FleetFile, WaveSpec, parse_fleet
 from reconciler.fleet.stacks import is_match, matching_stacks, stacks_below
-from reconciler.session.stack_source import read_source
+from reconciler.session.stack_source import FLEET_FILES, read_source
 
 _LITERAL_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([a-z0-9-]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
 
@@ -53,13 +53,18 @@ class Request:
 class Wave:
     """Units that are applied side by side; with ``stop_on_failure`` no later wave begins if one of them fails.
 
-    ``settled`` are results of further units, which need not or cannot be run.
+    ``settled`` has the results, by the id of the unit, of those that need not or cannot be run.
     """
 
     name: str
     units: tuple[Unit, ...]
     stop_on_failure: bool = True
-    settled: tuple[UnitResult, ...] = ()
+    settled: Mapping[str, UnitResult] = field(default_factory=dict)
+
+    @property
+    def due(self) -> tuple[Unit, ...]:
+        """The units to run."""
+        return tuple(unit for unit in self.units if unit.id not in self.settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,9 @@ class Fleet:
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
-    def units(self) -> tuple[Unit, ...]:
-        """All units, wave after wave."""
-        return tuple(unit for wave in self.waves for unit in wave.units)
+    def due(self) -> tuple[Unit, ...]:
+        """The units to run, wave after wave."""
+        return tuple(unit for wave in self.waves for unit in wave.due)
 
 
 def open_fleet(paths: Sequence[Path], request: Request) -> Fleet:
@@ -98,8 +103,8 @@ def open_fleet(paths: Sequence[Path], request: Request) -> Fleet:
 def fleet_file(path: Path) -> Path | None:
     """The fleet file that a path means: itself, or that of a directory; None if it is a stack, or has stacks below."""
     if path.is_dir():
-        return next((path / name for name in FILES if (path / name).is_file()), None)
-    return path if path.name in FILES or is_fleet_text(read_source(path).text) else None
+        return next((path / name for name in FLEET_FILES if (path / name).is_file()), None)
+    return path if path.name in FLEET_FILES or is_fleet_text(read_source(path).text) else None
 
 
 def select_stacks(file: FleetFile) -> list[Path]:
@@ -163,7 +168,7 @@ def _of_file(file: FleetFile, request: Request) -> Fleet:
 
 def _of_directories(paths: Sequence[Path], request: Request) -> Fleet:
     if request.environments:
-        hint = f"declare environments in {FILES[0]}, or set a variable: --var NAME=VALUE"
+        hint = f"declare environments in {FLEET_FILES[0]}, or set a variable: --var NAME=VALUE"
         raise DiagnosticError(Diagnostic("--env names an environment, and there is no fleet file", hint=hint))
     found: dict[Path, None] = {}
     for path in paths:

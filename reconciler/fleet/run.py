@@ -52,10 +52,10 @@ class FleetRun:
         fleet = self._fleet
         if fleet.kind is UnitKind.APPLY:
             for wave in fleet.waves:
-                self._run(wave.units)
+                self._run(wave.due)
                 self._settle(wave)
         else:
-            self._run(fleet.units)
+            self._run(fleet.due)
         waves = tuple(WaveReport(wave.name, tuple(self._in_order(wave))) for wave in fleet.waves)
         return FleetReport(
             fleet.name, fleet.kind, waves, began, _now(), str(owner().origin), fleet.unchanged, fleet.warnings
@@ -73,14 +73,12 @@ class FleetRun:
 
     def _settle(self, wave: Wave) -> None:
         """Let a failure in a wave keep the later ones from beginning."""
-        failed = any(self._results[unit.id].is_failure for unit in wave.units)
-        failed = failed or any(result.exit_code for result in wave.settled)
+        failed = any(result.exit_code for result in self._in_order(wave))
         if failed and wave.stop_on_failure and self._reason is None:
             self._reason = f"a stack of {f'the wave {wave.name}' if wave.name else 'the wave before'} failed"
 
     def _in_order(self, wave: Wave) -> Iterator[UnitResult]:
-        yield from (self._results[unit.id] for unit in wave.units)
-        yield from wave.settled
+        return (wave.settled.get(unit.id) or self._results[unit.id] for unit in wave.units)
 
     def _hand_out(self, units: Sequence[Unit]) -> Iterator[Unit]:
         for unit in units:

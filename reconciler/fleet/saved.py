@@ -146,12 +146,16 @@ def load(directory: Path, request: Request) -> Fleet:
 
 
 def _wave(directory: Path, saved: SavedWave, request: Request) -> Wave:
-    units = [(each, _due(directory, each, request)) for each in saved.units]
+    units = tuple(_due(directory, each, request) for each in saved.units)
     return Wave(
         saved.name,
-        tuple(unit for each, unit in units if each.plan_id is not None and each.changes),
+        units,
         saved.stop_on_failure,
-        tuple(_settled(unit, each) for each, unit in units if each.plan_id is None or not each.changes),
+        {
+            unit.id: _settled(unit, each)
+            for unit, each in zip(units, saved.units, strict=True)
+            if each.plan_id is None or not each.changes
+        },
     )
 
 
@@ -194,6 +198,6 @@ def _settled(unit: Unit, saved: SavedUnit) -> UnitResult:
 
 def _names(fleet: Fleet) -> Iterator[str]:
     """A file name for each unit, that tells a reader which one it is."""
-    for number, unit in enumerate(fleet.units, 1):
+    for number, unit in enumerate(fleet.due, 1):
         readable = re.sub(r"[^A-Za-z0-9@]+", "-", unit.id).strip("-")[-_MAX_NAME:]
         yield f"{number:04}-{readable}.plan.json"

@@ -17,10 +17,8 @@ from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.duration import HOUR, Duration
+from reconciler.core.target import Target
 from reconciler.fleet.engine import MAX_PARALLEL
-
-FILES = ("fleet.yaml", "fleet.yml")
-"""What a fleet file is called where a directory is named."""
 
 Glob = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -75,10 +73,10 @@ class FleetSpec(Block):
         description="Where the ledgers are, instead of what the stacks say: a URL or a directory, relative to this "
         "file; `${env.NAME}` is replaced where the stack is worked on.",
     )
-    rate_limits: dict[Glob, Annotated[float, Field(gt=0, strict=False)]] = Field(
+    rate_limits: dict[str, Annotated[float, Field(gt=0, strict=False)]] = Field(
         {},
-        description="The most requests a second to a target, from the whole fleet: the target as a plan shows it, such "
-        "as `aom cn-north-4 0a1b`, or a glob.",
+        description="The most requests a second to a target, from the whole fleet, instead of the `rate_limit` of its "
+        "providers. A target is `TYPE PLACE PROJECT`, such as `aom cn-north-4 0a1b`; its place is a region or an URL.",
     )
     max_parallel: int = Field(MAX_PARALLEL, ge=1, le=256, description="How many stacks are worked on at once.")
     max_failures: int | None = Field(
@@ -128,7 +126,7 @@ def parse_fleet(source: Source) -> FleetFile:
     else:
         spec = _validated(node, diagnostics)
         if spec is not None:
-            _check_names(spec, node, diagnostics)
+            _check_meaning(spec, node, diagnostics)
     secret = _secret_lines(node)
     diagnostics.raise_if_errors(lambda offset: source_map.position(offset).line not in secret)
     assert spec is not None and node is not None  # noqa: S101 - narrows types: there was no error
@@ -166,12 +164,17 @@ def _secret_lines(node: Node | None) -> frozenset[int]:
     return frozenset(found)
 
 
-def _check_names(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector) -> None:
-    """Note waves that name no environment there is, or have the same name, and a ledger that is none."""
+def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector) -> None:
+    """Note what no single field shows: unknown environments, waves of the same name, what is no ledger or target."""
     ledger = node.child("ledger")
     if ledger is not None and not re.fullmatch(LEDGER, spec.ledger or ""):
         hint = "write postgresql://HOST/DATABASE, a directory, or ${env.NAME}"
         diagnostics.add(ledger.offset, "this is no place for a ledger", hint)
+    for text, place in (node.child("rate_limits") or node).entries() if spec.rate_limits else ():
+        try:
+            Target.parse(text)
+        except ValueError as error:
+            diagnostics.add(place.key_offset, f"rate_limits: {error}", "such as: aom cn-north-4 0a1b")
     names: set[str] = set()
     for wave, place in zip(spec.waves, _items(node, "waves"), strict=True):
         if wave.name in names:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.config.load import select_stack_files
+from reconciler.config.load import is_fleet_text, select_stack_files
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
 CHECK_PATH = "check the path, and who may read it"
+
+
+FLEET_FILES = ("fleet.yaml", "fleet.yml")
+"""What a fleet file is called where a directory is named."""
+
+
+def is_fleet(path: Path) -> bool:
+    """Whether a path means a fleet file, and no stack: one such file, or a directory that has no other YAML files."""
+    if not path.is_dir():
+        return path.name in FLEET_FILES or (path.is_file() and is_fleet_text(path.read_bytes()))
+    files = [file.name for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern) if file.name[0] != "."]
+    return bool(files) and all(name in FLEET_FILES for name in files)
 
 
 def read_sources(path: Path) -> tuple[list[Source], Path]:

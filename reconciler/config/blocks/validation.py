@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -130,10 +130,15 @@ def _at(location: Location, given: Value) -> Value:
 
 def _nested(model: object, location: Location) -> list[str]:
     """The fields of the model that stands at a location inside another; none if that is unknown."""
+    is_key = False
     for part in location:
+        if is_key or isinstance(part, int):  # a key of a mapping, or a place in a list, of models
+            is_key = False
+            continue
         if not isinstance(model, type) or not issubclass(model, BaseModel) or part not in model.model_fields:
             return []
-        pending: list[object] = [model.model_fields[str(part)].annotation]
+        is_key = get_origin(model.model_fields[part].annotation) is dict
+        pending: list[object] = [model.model_fields[part].annotation]
         model = None
         while pending and model is None:
             kind_of = pending.pop(0)

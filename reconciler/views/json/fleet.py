@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from reconciler.app.unit import Activity, UnitResult
 from reconciler.core.duration import format_instant
 from reconciler.fleet.report import FleetReport
-from reconciler.views.json.diagnostic import diagnostic_member
+from reconciler.fleet.spec import FleetFile
+from reconciler.views.json.diagnostic import diagnostic_member, diagnostics_document
 from reconciler.views.json.document import FORMAT_VERSION
 from reconciler.views.phrases.fleet import outcome, summary_line
 
 if TYPE_CHECKING:
+    from reconciler.views.json.schema import Diagnostics
     from reconciler.views.json.schema_fleet import ActivityShape, FleetOutput, FleetStackShape
 
 
@@ -31,6 +33,11 @@ def fleet_document(report: FleetReport, *, detailed: bool = False) -> FleetOutpu
         "stacks": [_stack(result, wave.name) for wave in report.waves for result in wave.results],
         "warnings": [diagnostic_member(warning) for warning in report.warnings],
     }
+
+
+def fleet_validation_document(file: FleetFile, stacks: int) -> Diagnostics:
+    """The document of a valid fleet file."""
+    return {**diagnostics_document(()), "fleet": file.name, "stacks": stacks}
 
 
 def _stack(result: UnitResult, wave: str) -> FleetStackShape:

@@ -53,6 +53,8 @@ class Diagnostics(TypedDict):
     queries: NotRequired[Annotated[int, Field(description="How many queries are declared under data.")]]
     checks: NotRequired[int]
     drills: NotRequired[int]
+    fleet: NotRequired[Annotated[str, Field(description="Of a fleet file: its name.")]]
+    stacks: NotRequired[Annotated[int, Field(description="Of a fleet file: how many stacks it lists.")]]
 
 
 class Counts(TypedDict("Counts", {"no-op": int})):

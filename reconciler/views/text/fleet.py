@@ -10,8 +10,9 @@ from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.duration import rough_duration
 from reconciler.core.text import printable
 from reconciler.fleet.report import FleetReport, has_changes
+from reconciler.fleet.spec import FleetFile
 from reconciler.views.phrases.fleet import activity, is_quiet, outcome, summary_line
-from reconciler.views.phrases.plan import DONE, count
+from reconciler.views.phrases.plan import DONE, count, join_words
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lines
 
@@ -52,6 +53,14 @@ def fleet_lines(report: FleetReport, *, full: bool = False) -> Iterator[Line]:
                 yield BLANK
     yield from _trouble_lines(report.results)
     yield line((summary_line(report), _style(report)))
+
+
+def fleet_validation_lines(file: FleetFile, stacks: int) -> Iterator[Line]:
+    """One line: that a fleet file is valid, and what it declares."""
+    parts = [count(stacks, "stack")]
+    parts += [count(len(file.spec.environments), "environment")] if file.spec.environments else []
+    parts += [count(len(file.spec.waves), "wave")] if file.spec.waves else []
+    yield line(("Valid.", Style.OK), f" The fleet {printable(file.name)} has {join_words(parts)}.")
 
 
 def change_lines(result: UnitResult) -> Iterator[Line]:
