@@ -1,0 +1,142 @@
+"""A fleet goes to its end whatever becomes of one stack; waves, limits on failures, interrupts (rule 13)."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.apply.lease import LIFETIME
+from reconciler.ledger.sqlite import open_ledger
+from tests.cli.run_cli import reconciler
+from tests.cli.stacks import write
+from tests.emulator.handle import Emulator
+from tests.fleet.fleets import Gate, by_name, fleet_json, silent_service, write_fleet
+from tests.servers.ports import free_port
+
+GOOD = ("a", "b", "c")
+
+
+def active(emulator: Emulator) -> list[str]:
+    """The stacks whose alarm is active, by its metadata."""
+    return sorted(alarm["metadata"]["reconciler_stack"] for alarm in emulator.active_alarms())
+
+
+def test_what_is_wrong_with_some_stacks_is_told_and_the_others_are_applied(tmp_path: Path, emulator: Emulator) -> None:
+    with silent_service() as silent:
+        root = write_fleet(tmp_path, emulator.url, *GOOD, "broken", "leased")
+        write(root / "stacks/down", "a", stack="down", endpoint=f"http://127.0.0.1:{free_port()}")
+        write(root / "stacks/hangs", "a", stack="hangs", endpoint=silent)
+        file = root / "stacks/broken/stack.yaml"
+        file.write_text(file.read_text().replace("resources:", "resorces:"))
+        state = root / "stacks/leased/.reconciler"
+        state.mkdir()
+        with closing(open_ledger(state / "leased.db")) as ledger:
+            ledger.acquire("bob", "elsewhere", 1, int(time.time() * 1000), 60 * LIFETIME)
+            done, report = fleet_json("apply", root, "--auto-approve", "--parallelism", "3", "--deadline", "5s")
+    states = by_name(report)
+    assert {name: states[name] for name in GOOD} == dict.fromkeys(GOOD, "done")
+    assert active(emulator) == sorted(GOOD)
+    assert {name: states[name] for name in states if name not in GOOD} == {
+        "broken": "failed",
+        "down": "failed",
+        "hangs": "timed out",
+        "leased": "leased",
+    }
+    told = {name: found[0]["summary"] for name, found in by_name(report, "diagnostics").items() if found}
+    assert told["broken"] == 'unknown key "resorces"'
+    assert told["hangs"] == "it did not end within 5s: it was asked to stop, and did"
+    assert told["leased"].startswith("another run holds the lease on this stack: bob on elsewhere")
+    assert "request: GET http://127.0.0.1" in told["down"] or "request: POST http://127.0.0.1" in told["down"]
+    codes = {"broken": 1, "down": 1, "hangs": 1, "leased": 5}
+    assert by_name(report, "exit_code") == {**dict.fromkeys(GOOD, 0), **codes}
+    assert done.code == report["exit_code"] == 1
+    assert f"[{len(states)}/{len(states)}] " in done.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_fleet_stops_cleanly_and_is_continued_by_the_next(
+    tmp_path: Path, emulator: Emulator, number: signal.Signals
+) -> None:
+    with Gate(emulator.url) as gate:
+        root = write_fleet(tmp_path, gate.url, *"abcd")
+        command = ["fleet", "apply", str(root), "--auto-approve", "--parallelism", "2"]
+        process = subprocess.Popen(  # noqa: S603 - a command of ours
+            [sys.executable, "-m", "reconciler", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        assert process.stderr is not None
+        assert gate.arrived.acquire(timeout=60)
+        assert gate.arrived.acquire(timeout=60)  # both workers are sending
+        process.send_signal(number)
+        assert process.stderr.readline().startswith("Interrupted: stacks under way stop cleanly")
+        gate.open.set()
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "2 not run.\n" in out
+        assert active(emulator) == ["a", "b"]
+        _, status = fleet_json("status", root)
+        assert set(by_name(status, "holder").values()) == {None}
+        again, _ = fleet_json("apply", root, "--auto-approve")
+        assert again.code == 0
+    assert active(emulator) == [*"abcd"]
+    assert len(emulator.requests("push")) == 4
+
+
+def test_a_wave_begins_when_the_one_before_has_ended(tmp_path: Path, emulator: Emulator) -> None:
+    waves = "waves: [{name: canary, stacks: [stacks/z]}, {name: half, stacks: [stacks/b, stacks/c]}]\n"
+    root = write_fleet(tmp_path, emulator.url, "a", "b", "c", "z", file=waves)
+    done, report = fleet_json("apply", root, "--auto-approve")
+    assert done.code == 0
+    order = [body[0]["metadata"]["reconciler_stack"] for body in map(_events, emulator.bodies("push"))]
+    assert order[0] == "z"
+    assert sorted(order[1:3]) == ["b", "c"]
+    assert order[3] == "a"
+    assert by_name(report, "wave") == {"z": "canary", "b": "half", "c": "half", "a": "rest"}
+
+
+@pytest.mark.parametrize(("stop_on", "state"), [("failure", "not run"), ("never", "done")])
+def test_a_failure_in_a_wave_keeps_later_waves_from_beginning_unless_told_otherwise(
+    tmp_path: Path, emulator: Emulator, stop_on: str, state: str
+) -> None:
+    waves = f"waves: [{{name: canary, stacks: [stacks/bad, stacks/good], stop_on: {stop_on}}}]\n"
+    root = write_fleet(tmp_path, emulator.url, "bad", "good", "later", file=waves)
+    (root / "stacks/bad/stack.yaml").write_text("stack: [\n")
+    done, report = fleet_json("apply", root, "--auto-approve", "--parallelism", "1")
+    assert by_name(report) == {"bad": "failed", "good": "done", "later": state}
+    assert done.code == 1
+
+
+def test_after_max_failures_no_further_stack_begins(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, *"abcdef", file="max_failures: 2\nmax_parallel: 1\n")
+    for name in "bcd":
+        (root / "stacks" / name / "stack.yaml").write_text("stack: [\n")
+    _, report = fleet_json("apply", root, "--auto-approve")
+    assert [*by_name(report).values()] == ["done", "failed", "failed", "not run", "not run", "not run"]
+    assert by_name(report, "diagnostics")["d"][0]["summary"] == "2 failed, and at most 2 may"
+    _, report = fleet_json("apply", root, "--auto-approve", "--max-failures", "9")
+    assert [*by_name(report).values()] == ["done", "failed", "failed", "failed", "done", "done"]
+
+
+def test_an_unwatched_fleet_tells_a_line_for_each_stack(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    done = reconciler("fleet", "plan", root, "--parallelism", "1", "--detailed-exitcode")
+    assert done.code == 2
+    lines = done.err.splitlines()
+    assert lines[0].startswith(f"[1/2] {root}/stacks/a: changes: 1 to create  (")
+    assert ", process " in lines[0]
+    assert done.out.endswith("2 stacks: 2 planned (2 to create).\n")
+
+
+def _events(body: object) -> list[dict[str, dict[str, str]]]:
+    assert isinstance(body, dict)
+    events: list[dict[str, dict[str, str]]] = body["events"]
+    return events

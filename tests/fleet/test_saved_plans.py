@@ -1,0 +1,110 @@
+"""Saved plans of a fleet, applied as they were shown; and plans that are approved at a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run_cli import reconciler
+from tests.cli.stacks import write
+from tests.emulator.handle import Emulator
+from tests.fleet.fleets import by_name, fleet_json, write_fleet
+
+
+@pytest.fixture
+def saved(tmp_path: Path, emulator: Emulator) -> Path:
+    """A directory with the plans of three stacks, one of which needs nothing and one of which could not be planned."""
+    root = write_fleet(tmp_path / "fleet", emulator.url, "a", "b", "bad", "quiet")
+    assert reconciler("apply", root / "stacks/quiet", "--auto-approve").code == 0
+    (root / "stacks/bad/stack.yaml").write_text("stack: [\n")
+    emulator.forget_requests()
+    done = reconciler("fleet", "plan", root, "--out", tmp_path / "plans")
+    assert done.code == 1
+    assert f"Saved 3 plans. To apply exactly these: reconciler fleet apply {tmp_path}/plans" in done.err
+    return tmp_path / "plans"
+
+
+def test_saved_plans_are_applied_as_shown_and_once(saved: Path, emulator: Emulator) -> None:
+    done, report = fleet_json("apply", saved)
+    assert by_name(report) == {"a": "done", "b": "done", "bad": "not run", "quiet": "done"}
+    assert by_name(report, "diagnostics")["bad"][0]["summary"].startswith("there is no plan to apply: this is not YAML")
+    assert done.code == 1
+    assert len(emulator.requests("push")) == 2
+    _, report = fleet_json("apply", saved)
+    assert by_name(report, "repeated") == {"a": True, "b": True, "bad": False, "quiet": False}
+    assert by_name(report, "summary")["a"] == "applied already: 1 pushed"
+    assert len(emulator.requests("push")) == 2
+
+
+def test_a_saved_plan_is_refused_where_its_stack_has_moved_on_and_the_others_are_applied(
+    saved: Path, emulator: Emulator
+) -> None:
+    write(saved.parent / "fleet/stacks/a", "a", severity="Minor", stack="a", endpoint=emulator.url)
+    done, report = fleet_json("apply", saved)
+    assert by_name(report)["a"] == "failed"
+    assert by_name(report)["b"] == "done"
+    summary = by_name(report, "diagnostics")["a"][0]["summary"]
+    assert summary == "aom_alarm.a is declared otherwise than when the plan was made"
+    assert done.code == 1
+
+
+def test_a_plan_that_was_swapped_for_another_is_refused(saved: Path, emulator: Emulator) -> None:
+    manifest = json.loads((saved / "manifest.json").read_text())
+    files = {
+        Path(unit["unit"]["path"]).name: Path(unit["unit"]["plan_file"])
+        for wave in manifest["waves"]
+        for unit in wave["units"]
+    }
+    files["a"].write_bytes(files["b"].read_bytes())
+    _, report = fleet_json("apply", saved)
+    assert by_name(report, "diagnostics")["a"][0]["summary"] == (
+        f"{files['a']} is not the plan that was saved with its fleet"
+    )
+    assert by_name(report)["b"] == "done"
+
+
+def test_saved_plans_keep_no_variable_of_the_command_line(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path / "fleet", emulator.url, "a")
+    stack = root / "stacks/a/stack.yaml"
+    stack.write_text(
+        f"variables: {{token: {{sensitive: true}}}}\n{stack.read_text()}".replace("s3cr3t-t0ken", '"${var.token}"')
+    )
+    plans = tmp_path / "plans"
+    assert reconciler("fleet", "plan", root, "--out", plans, "--var", "token=hunter2hunter2").code == 0
+    assert not any("hunter2" in file.read_text() for file in plans.iterdir())
+    assert reconciler("fleet", "apply", plans).code == 1
+    done, report = fleet_json("apply", plans, "--var", "token=hunter2hunter2")
+    assert (done.code, by_name(report)) == (0, {"a": "done"})
+
+
+def test_a_directory_that_holds_something_else_is_no_place_for_plans(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path / "fleet", emulator.url, "a")
+    done = reconciler("fleet", "plan", root, "--out", root)
+    assert done.code == 1
+    assert f"{root} is not empty, and holds no saved plans" in done.err
+    (tmp_path / "manifest.json").write_text("{}")
+    assert "is not a manifest of saved plans" in reconciler("fleet", "apply", tmp_path).err
+
+
+@pytest.mark.parametrize(("answer", "pushed", "code"), [("yes\n", 2, 0), ("no\n", 0, 1)])
+def test_an_apply_shows_all_plans_and_asks_once(
+    tmp_path: Path, emulator: Emulator, answer: str, pushed: int, code: int
+) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    done = reconciler("fleet", "apply", root, answers=answer)
+    assert done.code == code
+    assert "+ aom_alarm.a will be created: not firing yet" in done.out
+    assert "Do you want to apply the plans of 2 stacks?" in done.err
+    assert len(emulator.requests("push")) == pushed
+
+
+def test_an_apply_that_nobody_can_approve_is_refused_before_anything_is_asked(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a")
+    done = reconciler("fleet", "apply", root)
+    assert done.code == 1
+    assert "approval is needed, and standard input is not a terminal" in done.err
+    assert emulator.requests() == []
