@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -20,10 +21,16 @@ _PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _RFC3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 
 
+@cache
+def _milliseconds(text: str) -> int:
+    """One number for all who write the same."""
+    return sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(text))
+
+
 def parse_duration(value: object) -> int:
     """Milliseconds of ``90s``, ``30m``, ``12h``, ``15d`` or a sum like ``1h30m``; ValueError on anything else."""
     if isinstance(value, str) and _DURATION.fullmatch(value):
-        return sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(value))
+        return _milliseconds(value)
     if re.fullmatch("[0-9]+", str(value)):
         raise ValueError(f"{value} is not a duration: it has no unit; write {value}s, {value}m, {value}h or {value}d")
     raise ValueError(f"{value!r} is not a duration: write it like 90s, 30m, 12h or 15d")

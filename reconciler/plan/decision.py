@@ -1,6 +1,7 @@
 """Changes: which action is due at one address, and why (rules 2, 3 and 5)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from sys import intern
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -256,7 +257,7 @@ def _why_absent(desired: Desired, known: KnownState) -> tuple[str, bool]:
     absent = _ABSENT[desired.kind]
     ended = known.ended.get(desired.address)
     if ended is None:
-        return f"{absent} yet", False
+        return intern(f"{absent} yet"), False  # said of a million alarms at once
     when = format_instant(ended.ended_at or 0)
     if ended.id in known.ledger.cleared:
         return f"{absent}: this stack cleared it at {when}", False

@@ -78,20 +78,24 @@ def make_plan(
             warnings=warnings,
             targets=places or {},
         )
-        return with_operations(plan, types)
+        plan = plan._replace(id=plan_id(plan), changes=())
+        pending = list(changes)
+        del decided, kept, changes  # each change goes as the one with its operations comes
+        return _with_operations(plan, pending, types)
 
 
 def with_operations(plan: Plan, types: Mapping[str, ResourceType]) -> Plan:
     """The plan with its id, the operations of each change, and the problems that forbid sending them."""
-    plan = plan._replace(id=plan_id(plan))
+    return _with_operations(plan._replace(id=plan_id(plan)), list(plan.changes), types)
+
+
+def _with_operations(plan: Plan, changes: list[Change], types: Mapping[str, ResourceType]) -> Plan:
+    """The plan with these changes, once they have their operations; the list is used up."""
     problems: list[Diagnostic] = []
-    changes = tuple(
-        change
-        if change.action is Action.NO_OP and change.problem is None
-        else change._replace(operations=_attempt(change, plan, types, problems))
-        for change in plan.changes
-    )
-    return plan._replace(changes=changes, problems=tuple(problems))
+    for place, change in enumerate(changes):
+        if change.action is not Action.NO_OP or change.problem is not None:
+            changes[place] = change._replace(operations=_attempt(change, plan, types, problems))
+    return plan._replace(changes=tuple(changes), problems=tuple(problems))
 
 
 def _decisions(

@@ -140,7 +140,11 @@ def fingerprint(address: Address, desired: Desired | None, known: KnownState) ->
     """A digest of what is known to be at an address: a plan made from another one is stale there (rule 10)."""
     if desired is not None and desired.kind is Kind.EVENT:
         return digest((address, desired.occurrence or "") in known.recorded)
-    return digest(sorted({(found.id, found.marks.digest, found.marks.key) for found in known.active.get(address, ())}))
+    found = known.active.get(address, ())
+    return digest(sorted({(item.id, item.marks.digest, item.marks.key) for item in found})) if found else _NOTHING
+
+
+_NOTHING = digest([])  # one text for all the addresses where nothing is
 
 
 def dedupe(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]:

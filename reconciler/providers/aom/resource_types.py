@@ -104,6 +104,9 @@ Annotations = Annotated[
     dict[Annotated[str, AfterValidator(_unreserved)], JsonValue],
     AfterValidator(_json),
 ]
+_NO_RULE: dict[str, JsonValue] = {}
+"""What a million alarms without a rule share."""
+
 Rule = Annotated[dict[str, JsonValue], AfterValidator(_json)]
 
 _METADATA = "Further keys that identify it, text to text; with the fields above at most 30, marks included."
@@ -201,7 +204,7 @@ class AomType(NamedTuple):
             "resource_id": spec.resource_id,
             **spec.metadata,
         }
-        attributes: dict[str, object] = {"annotations": spec.annotations, "attach_rule": spec.attach_rule}
+        attributes: dict[str, object] = {"annotations": spec.annotations, "attach_rule": spec.attach_rule or _NO_RULE}
         if isinstance(spec, AlarmFields):
             attributes["timeout"] = spec.timeout
             check_renewal(lifecycle, "timeout", spec.timeout)
