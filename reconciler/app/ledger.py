@@ -19,6 +19,7 @@ from reconciler.ledger.location import DIRECTORY, Location, list_stacks, read_at
 from reconciler.ledger.protocol import Entry, Run, matching_runs
 
 _KEY = re.compile(r"""^(stack|ledger)[ \t]*:[ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|([^#\r\n]*))""", re.MULTILINE)
+_NAMED = 8
 _ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
 
 
@@ -44,8 +45,29 @@ def locate(asked: Asked, environ: Mapping[str, str]) -> Location:
     names = [found.stack for found in list_stacks(url)]
     if len(names) == 1:
         return Location(url, names[0])
-    summary = f"the ledger {mask(url)} holds {len(names)} stacks"
-    raise DiagnosticError(Diagnostic(summary, hint="name one with --stack; `reconciler ledger list URL` shows them"))
+    raise _no_stack(
+        f"the ledger {mask(url)} holds {len(names)} stacks" if names else f"the ledger {mask(url)} is empty", names
+    )
+
+
+def require(location: Location) -> Location:
+    """The location, if a ledger of the stack is there. Raises DiagnosticError otherwise; nothing is made."""
+    if isinstance(location.place, str):
+        names = [found.stack for found in list_stacks(location.place)]
+        if location.stack not in names:
+            raise _no_stack(f"the ledger {location} has no stack {location.stack}", names)
+    elif location.path is not None and not location.path.exists():
+        raise DiagnosticError(Diagnostic(f"there is no ledger {location}", hint="check the path"))
+    return location
+
+
+def _no_stack(summary: str, names: Sequence[str]) -> DiagnosticError:
+    if not names:
+        return DiagnosticError(
+            Diagnostic(summary, hint="`reconciler apply` makes the ledger of a stack when it first runs")
+        )
+    some = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    return DiagnosticError(Diagnostic(summary, hint=f"name one with --stack: {some}"))
 
 
 def shared_place(asked: Asked, environ: Mapping[str, str]) -> tuple[str | None, Mapping[str, str]]:

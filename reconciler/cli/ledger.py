@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.app.ledger import Asked, find, locate, owner, past_run, shared_place
+from reconciler.app.ledger import Asked, find, locate, owner, past_run, require, shared_place
+from reconciler.app.prune import older_than_ms, preview
+from reconciler.app.prune import prune as remove
 from reconciler.app.settle import settle_stack
 from reconciler.cli import completers
-from reconciler.cli.command import ExitCode, command_app, now
+from reconciler.cli.command import ExitCode, command_app, examples, now
 from reconciler.cli.options import (
     HERE,
     DataFormatOption,
@@ -35,21 +37,30 @@ from reconciler.ledger.doctor import salvage as write
 from reconciler.ledger.location import Location, list_stacks, open_at, read_at
 from reconciler.ledger.probe import examine_shared
 from reconciler.ledger.sqlite import open_ledger
-from reconciler.views.json.ledger import run_document, runs_document, settlement_document, stacks_document
+from reconciler.views.json.ledger import (
+    pruned_document,
+    run_document,
+    runs_document,
+    settlement_document,
+    stacks_document,
+)
 from reconciler.views.text.ledger import (
     copied_lines,
     entry_lines,
     examined_lines,
     holder_lines,
     probed_lines,
+    pruned_lines,
     run_lines,
     salvaged_lines,
     settled_lines,
     stack_lines,
     unlocked_lines,
 )
+from reconciler.views.text.line import line
 
 if TYPE_CHECKING:
+    from reconciler.app.prune import Pruned
     from reconciler.ledger.protocol import Ledger
 
 app = command_app()
@@ -196,6 +207,59 @@ def copy(
     return ExitCode.DONE
 
 
+@app.command(
+    epilog=examples(
+        "reconciler ledger prune --dry-run",
+        "reconciler ledger prune --older-than 7d --auto-approve",
+        "reconciler ledger prune postgresql://db.example.com/reconciler --stack checkout",
+    )
+)
+def prune(
+    ctx: typer.Context,
+    where: WhereArgument = ".",
+    stack: StackOption = None,
+    older_than: Annotated[
+        str,
+        typer.Option("--older-than", metavar="DURATION", help="Keep everything that is younger, at least 1d."),
+    ] = "90d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
+    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask before removing.")] = False,
+    format: DataFormatOption = DataFormat.TEXT,
+) -> ExitCode:
+    """Remove old runs, operations and drill records that are not needed any more.
+
+    What a later plan or apply needs is kept, whatever its age: recorded events, operations without a known outcome,
+    alarms that may still fire, plans that could still be applied, and everything of the last 31 days but what checks
+    sent. Refused while a run works on the stack.
+    """
+    terminal = Terminal.of(ctx)
+    asked, limit = Asked(where, stack, terminal.ledger), older_than_ms(older_than)
+    require(find_ledger(terminal, where, stack))
+    if dry_run or not auto_approve:
+        found = preview(asked, terminal.environ, limit, now())
+        if dry_run or found.is_empty:
+            _show_pruned(terminal, format, found, older_than, done=False)
+            return ExitCode.DONE
+        if format != DataFormat.TEXT or not terminal.interactive:
+            hint = "add --auto-approve; --dry-run shows beforehand what would be removed"
+            raise DiagnosticError(Diagnostic("approval is needed, and nobody can be asked", hint=hint))
+        if terminal.ask(pruned_lines(found, older_than, done=False), "Remove this? Only 'yes' does it: ") != "yes":
+            terminal.message([line("Nothing was removed.")])
+            return ExitCode.ERROR
+    removed = remove(asked, terminal.environ, limit, now(), owner())
+    terminal.changed = not removed.is_empty
+    _show_pruned(terminal, format, removed, older_than, done=True)
+    return ExitCode.DONE
+
+
+def _show_pruned(terminal: Terminal, format: DataFormat, found: Pruned, older_than: str, *, done: bool) -> None:
+    terminal.result(
+        format,
+        text=lambda: pruned_lines(found, older_than, done=done),
+        document=lambda: pruned_document(found, done=done),
+    )
+
+
 @app.command()
 def unlock(
     ctx: typer.Context,
@@ -227,4 +291,4 @@ def unlock(
 
 def _unlocking(location: Location) -> Ledger:
     """The ledger for breaking its lease; none is made."""
-    return open_at(location) if location.path is None else open_ledger(location.path, create=False)
+    return open_at(require(location)) if location.path is None else open_ledger(location.path, create=False)

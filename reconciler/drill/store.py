@@ -89,6 +89,11 @@ class RunStore:
         text = json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)
         self._documents.write(f"{record.run}.json", f"{text}\n")
 
+    def delete(self, run: str) -> None:
+        """Remove a record."""
+        self._documents.delete(f"{run}.json")
+        self.clear_abort(run)
+
     def load(self, run: str) -> Record:
         """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
         runs = matching_runs(run, self.runs())

@@ -177,25 +177,22 @@ class PostgresStore:
         with link.transaction() as connection:
             held = connection.execute(
                 link.statement(
-                    "SELECT 1 FROM {stack} WHERE stack = %s AND {fence} FOR UPDATE",
+                    "UPDATE {stack} SET last = %s WHERE stack = %s AND last = %s AND {fence}",
                     fence=self._fence(fence),
                 ),
-                (self._stack, fence.number),
-            ).fetchone()
-            if held is None:
-                return False
-            connection.execute(
-                link.statement("DELETE FROM {journal} WHERE stack = %s AND number <= %s"),
-                (self._stack, snapshot.number),
+                (snapshot.number, self._stack, snapshot.number - 1, fence.number),
             )
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    link.statement(
-                        "INSERT INTO {journal} (stack, number, stored_at, step, run, at, body, payloads, digest)"
-                        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-                    ),
-                    [(self._stack, number, stored_at, *row) for number, stored_at, row in rows],
-                )
+            if held.rowcount == 0:
+                return False
+            connection.execute(link.statement("DELETE FROM {journal} WHERE stack = %s"), (self._stack,))
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(
+                    link.statement(f"COPY {{journal}} (stack, number, stored_at, {_COLUMNS}) FROM STDIN")
+                ) as copy,
+            ):
+                for number, stored_at, row in rows:
+                    copy.write_row((self._stack, number, stored_at, *row))
             connection.execute(
                 link.statement(
                     "INSERT INTO {snapshot} (stack, number, data) VALUES (%s, %s, %s)"
@@ -252,7 +249,7 @@ def list_stacks(url: str) -> list[StackState]:
         found = link.rows(
             link.statement(
                 f"SELECT stack, last, {_HOLDER}, process, expires_at <= {NOW},"  # noqa: S608 - constants
-                " (SELECT stored_at FROM {journal} j WHERE j.stack = s.stack AND j.number = s.last)"
+                " (SELECT stored_at FROM {journal} j WHERE j.stack = s.stack ORDER BY number DESC LIMIT 1)"
                 " FROM {stack} s WHERE parent IS NULL ORDER BY stack"
             ),
             (),

@@ -35,13 +35,13 @@ def orphans(done: Iterable[Entry], targets: Mapping[str, str], now: int, lifetim
     """
     found = (
         _orphan(entry, lifetime)
-        for entry in _standing(done)
+        for entry in standing_pushes(done)
         if entry.operation.provider not in targets or not is_at(entry, targets)
     )
     return tuple(sorted((item for item in found if item.over_by > now), key=lambda item: str(item.address)))
 
 
-def _standing(done: Iterable[Entry]) -> list[Entry]:
+def standing_pushes(done: Iterable[Entry]) -> list[Entry]:
     """The last push of each alarm that no later clear took away.
 
     A provider has one alarm at an address of a target. One that begins when another provider's did is that very alarm,
@@ -75,11 +75,19 @@ def _standing(done: Iterable[Entry]) -> list[Entry]:
 
 def _orphan(entry: Entry, lifetime: int) -> Orphan:
     operation = entry.operation
-    at = entry.ended_at or entry.intended_at
+    over_by = expiry(entry, lifetime)
+    return Orphan(operation.key, operation.address, operation.provider, over_by, entry.target)
+
+
+def expiry(entry: Entry, lifetime: int) -> int:
+    """The instant (epoch ms) by which an alarm that was pushed fires no more; ``lifetime`` (ms) is how long it fires at
+    the most if the push does not tell.
+    """
+    operation = entry.operation
     if operation.send_by is not None and operation.begins_at is not None:
         # It may be sent as long as it would not be over on arrival; a service may count from the arrival.
         lifetime = operation.send_by - operation.begins_at
-    return Orphan(operation.key, operation.address, operation.provider, at + lifetime, entry.target)
+    return (entry.ended_at or entry.intended_at) + lifetime
 
 
 REMEMBERED = 30 * DAY
@@ -185,6 +193,11 @@ def entries(connection: sqlite3.Connection, run: str) -> list[Entry]:
     order = {key: place for place, (key,) in enumerate(reversed(keys.fetchall()))}
     rows = (row for chunk in _chunks(order) for row in connection.execute(f"{_STANDING} {_AMONG}", (chunk,)))
     return sorted(_entries(connection, rows), key=lambda entry: order[entry.operation.key], reverse=True)
+
+
+def all_entries(connection: sqlite3.Connection) -> list[Entry]:
+    """Every operation; those that ended in the order they did."""
+    return list(_entries(connection, connection.execute(f"{_STANDING} TRUE ORDER BY ended_at, intent, position")))
 
 
 def statuses(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Status]:

@@ -41,6 +41,14 @@ class Replica:
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         """Raises ValueError where the snapshot is not whole, or is of a newer version."""
+        self._begin(snapshot)
+
+    def restart(self, snapshot: Snapshot) -> None:
+        """Begin anew from a snapshot. Raises ValueError as for a new replica."""
+        self.connection.close()
+        self._begin(snapshot)
+
+    def _begin(self, snapshot: Snapshot | None) -> None:
         self.connection = connect(":memory:")
         self.last = 0
         if snapshot is not None:

@@ -281,7 +281,15 @@ class SharedLedger:
         with self._checked():
             reading = self._store.read(replica.last)
             self._ahead = reading.now - _wall_clock()
-            _check_complete(replica.last, reading)
+            try:
+                _check_complete(replica.last, reading)
+            except ValueError:
+                snapshot = self._store.snapshot()
+                if snapshot is None or snapshot.number <= replica.last:
+                    raise
+                replica.restart(snapshot)  # a prune took rows out meanwhile
+                reading = self._store.read(replica.last)
+                _check_complete(replica.last, reading)
             self._take_over(replica, reading.rows)
             self._last = replica.last
             return reading.rows

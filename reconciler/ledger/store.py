@@ -134,9 +134,11 @@ class JournalStore(Protocol):
         """Keep a snapshot unless there is one of a later row."""
 
     def compact(self, rows: Sequence[Stored], snapshot: Snapshot, fence: Fence) -> bool:
-        """Replace all rows up to the snapshot's number by these, and the snapshot, if the fence holds; whether it did.
+        """Replace all rows by these and the snapshot, if its number follows the last one given, and the fence holds;
+        whether it did.
 
-        The rows have ascending numbers with gaps. A number that was given to a row once is never given again.
+        The rows have ascending numbers with gaps. The snapshot's number is never given to a row: whoever knows the rows
+        as they were finds one missing, and begins anew from the snapshot.
         """
 
     def document(self, name: str) -> str | None:

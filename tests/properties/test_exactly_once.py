@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import requests
@@ -21,20 +22,23 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reconciler.apply.lease import LIFETIME
+from reconciler.apply.lease import LIFETIME, leased
 from reconciler.apply.verify import DeniedError
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.core.duration import HOUR, MINUTE, SECOND
+from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND
 from reconciler.core.operation import Status
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.lease import BootTime
+from reconciler.ledger.location import Location
 from reconciler.ledger.protocol import LeaseLostError, Ledger
+from reconciler.ledger.pruning import prune_ledger
+from reconciler.ledger.retention import Limit
 from reconciler.plan.plan import Plan
 from reconciler.plan.saved import dump_plan, parse_plan
 from reconciler.providers.protocol import ServiceError
-from tests.apply.harness import FakeClock, RefusedError, Rig
+from tests.apply.harness import OWNER, FakeClock, RefusedError, Rig
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm
 from tests.plan.tampering import leaves, other_values, similar_values, value_at, with_value
@@ -150,8 +154,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.on_the_way: Callable[[], None] | None = None
         self.begun_late: list[str] = []
         self.begun_at = 0
+        self.pruned = False
         self.places: list[Place] = []
         self.open_store: Callable[[Callable[[], BootTime]], Ledger] | None = None
+        self.shared: Location | None = None
 
     @initialize(
         on_repeat=st.sampled_from(["merge", "duplicate"]),
@@ -173,6 +179,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         )
         emulator = Emulator(self.resources.enter_context(running(emulated)))
         directory = Path(self.resources.enter_context(tempfile.TemporaryDirectory()))
+        self.location = self.shared or Location(directory, "ledger")
         for project in ("staging", "production"):
             shared = {"batch_size": batch_size}
             rig = Rig(emulator, self.clock, directory / "ledger.db", project=project, settings=shared)
@@ -304,6 +311,45 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert self._sent_by(place, text) <= planned
         assert self._sent_by(place, dump_plan(plan, "1")) <= planned
 
+    @rule(
+        at=TARGETS,
+        desired=STACKS,
+        days=st.sampled_from([0, 2, 40]),
+        older_than=st.sampled_from([DAY, 60 * DAY]),
+    )
+    def prune(self, at: int, desired: list[Desired], days: int, older_than: int) -> None:
+        """Pruning changes nothing that a plan is made from, and lets no saved plan do again what it has done."""
+        place = self._declare(at, desired)
+        plan = self._plan(place)
+        text = None if plan is None or plan.problems else dump_plan(plan, "1")
+        self._sent_by(place, text)
+        if days:
+            self.clock.time += days * DAY
+            self.neighbour.apply([alarm(name, timeout="15d") for name in "abcde"])
+            self.clock.time += 5 * SECOND
+        limit = Limit(self.clock.now(), older_than)
+        before = self._known(plan)
+        with closing(place.rig.ledger()) as ledger, leased(ledger, OWNER, self.clock, Event()) as holder:
+            prune_ledger(self.location, holder, ledger, limit)
+        assert self._known(plan) == before
+        self.pruned |= days == 40
+        done = {item.payload for item in plan.operations if before[0].get(item.key) is Status.DONE} if plan else set()
+        assert not self._sent_by(place, text) & done
+
+    def _known(self, plan: Plan | None) -> tuple[Mapping[str, Status], *tuple[object, ...]]:
+        """What plans of both targets are made from, and what is known of a plan that could still be applied."""
+        firing = [
+            item["annotations"]["reconciler_key"]
+            for place in self.places
+            for item in place.rig.items()
+            if item["active"]
+        ]
+        with closing(self.places[0].rig.ledger()) as ledger:
+            views = [ledger.view(self.clock.now(), 10 * SECOND, place.rig.targets()) for place in self.places]
+            valid = plan is not None and (plan.send_by is None or plan.send_by > self.clock.now())
+            planned = [item.key for item in plan.operations] if plan and valid else []
+            return ledger.statuses([*firing, *planned]), views, ledger.shown(firing), ledger.open_intents()
+
     @rule(at=TARGETS)
     def apply_again(self, at: int) -> None:
         self._try(self.places[at])
@@ -390,7 +436,7 @@ class ExactlyOnce(RuleBasedStateMachine):
                 if item["metadata"]["event_type"] == "event" or item["active"]:
                     assert statuses.get(key) is Status.DONE or key in waiting
                 else:
-                    assert statuses.get(key) in (Status.DONE, Status.FAILED)
+                    assert statuses.get(key) in (Status.DONE, Status.FAILED, *([None] if self.pruned else []))
             view = ledger.view(self.clock.now(), 0, rig.targets())
             assert {(str(address), occurrence) for address, occurrence in view.recorded} <= set(rig.recorded())
 

@@ -22,6 +22,7 @@ class ExactlyOnceOnPostgres(ExactlyOnce):
     def __init__(self) -> None:
         super().__init__()
         self.url = postgres.server().schema()
+        self.shared = Location(self.url, "demo")
         self.open_store = self.opened
 
     def opened(self, clock: Callable[[], BootTime]) -> Ledger:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.app.prune import Pruned
 from reconciler.apply.settle import Settlement
 from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
@@ -48,6 +49,21 @@ def stacks_document(stacks: Sequence[StackState]) -> dict[str, object]:
             }
             for found in stacks
         ]
+    )
+
+
+def pruned_document(found: Pruned, *, done: bool) -> dict[str, object]:
+    """``{"format_version", "stack", "before", "done", "removed": {"runs", "operations", "drills"}, "kept": {"runs",
+    "operations"}}``: what `ledger prune` removed, or would remove where ``done`` is false.
+
+    ``drills`` are the ids of the runs whose records go, the others are numbers.
+    """
+    return document(
+        stack=found.location.stack,
+        before=found.before,
+        done=done,
+        removed={**found.ledger.removed._asdict(), "drills": list(found.drills)},
+        kept=found.ledger.kept._asdict(),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reconciler.app.prune import Pruned
 from reconciler.apply.settle import Settlement
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
@@ -72,7 +73,8 @@ def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Lin
     yield line(f"  command  {printable(run.command)}", hang=11)
     if run.origin is not None:
         yield from origin_lines(run.origin)
-    yield line(f"  plan     {printable(run.plan_id)}", hang=11)
+    if run.plan_id:
+        yield line(f"  plan     {printable(run.plan_id)}", hang=11)
     yield line(f"  started  {format_instant(run.started_at)}")
     if run.ended_at is not None:
         yield line(f"  ended    {format_instant(run.ended_at)}")
@@ -154,6 +156,25 @@ def copied_lines(source: Location, target: Location, copied: Copied) -> Iterator
     there = f", {copied.there:,} of them there before" if copied.there else ""
     yield line((f"Copied {rows} to {printable(str(target))}{there}; the copy was verified.", Style.OK))
     yield line(f"Use it from now on: what is applied with {printable(str(source))} is not known there.")
+
+
+def pruned_lines(found: Pruned, older_than: str, *, done: bool) -> Iterator[Line]:
+    """What `ledger prune` removed, or would remove, and what it keeps."""
+    runs, operations = found.ledger.removed
+    kept = found.ledger.kept
+    left = f"{count(kept.runs, 'run')} and {count(kept.operations, 'operation')}"
+    of = f"the stack {found.location.stack}"
+    if found.is_empty:
+        yield line(f"Nothing of {of} is older than {older_than} and not needed any more: {left} are kept.")
+        return
+    parts = [count(runs, "run"), count(operations, "operation"), *_drills(found)]
+    what = f"{', '.join(parts[:-1])} and {parts[-1]} of {of}, older than {older_than}"
+    yield line((f"Removed {what}.", Style.OK) if done else f"Would remove {what}.")
+    yield line(f"{'Kept' if done else 'Would keep'} {left}, which are younger or still needed.")
+
+
+def _drills(found: Pruned) -> list[str]:
+    return [count(len(found.drills), "drill record")] if found.drills else []
 
 
 def probed_lines(found: SharedFindings) -> Iterator[Line]:

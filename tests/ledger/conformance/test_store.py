@@ -77,14 +77,15 @@ def test_compaction_replaces_rows_and_never_gives_a_number_again(store: JournalS
     holder = store.take(claim("a"), 60_000)
     assert holder is not None
     store.append([row(text) for text in "abc"], 0, None)
-    kept = [Stored(2, NOW, row("B"))]
-    assert not store.compact(kept, Snapshot(2, b"s"), Fence(holder.fence + 1, running=True))
-    assert store.compact(kept, Snapshot(2, b"s"), Fence(holder.fence, running=True))
-    assert [(found.number, found.row) for found in store.read(0).rows] == [(2, row("B")), (3, row("c"))]
-    assert store.snapshot() == Snapshot(2, b"s")
-    assert not store.append([row("z")], 0, None)
-    assert not store.append([row("z")], 2, None)
-    assert store.append([row("d")], 3, None)
+    kept, fence = [Stored(2, NOW, row("B"))], Fence(holder.fence, running=True)
+    assert not store.compact(kept, Snapshot(4, b"s"), fence._replace(number=holder.fence + 1))
+    assert not store.compact(kept, Snapshot(3, b"s"), fence)
+    assert store.compact(kept, Snapshot(4, b"s"), fence)
+    assert [(found.number, found.row) for found in store.read(0).rows] == [(2, row("B"))]
+    assert (store.snapshot(), store.read(2).last) == (Snapshot(4, b"s"), 4)
+    assert not any(store.append([row("z")], after, None) for after in (0, 2, 3))
+    assert store.append([row("d")], 4, None)
+    assert [found.number for found in store.read(4).rows] == [5]
 
 
 def test_an_attempt_of_the_next_holder_is_not_taken_for_ones_own(url: str) -> None:
