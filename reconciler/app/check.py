@@ -10,10 +10,11 @@ from threading import Event
 from reconciler.app.ledger import owner
 from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
-from reconciler.checks.check import Check, UnresolvedCheck, read_checks
+from reconciler.checks.load import read_checks
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
 from reconciler.checks.run import Progress, run_checks
+from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.exit_code import ExitCode
 from reconciler.ledger.protocol import CHECK

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
-from reconciler.checks.check import CheckSpec
+from reconciler.checks.spec import CheckSpec
 from reconciler.config.schema import DIALECT, stack_schema
 from reconciler.drill.spec import DrillSpec
 from reconciler.plan.planfile import PlanDocument

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from reconciler.apply.verify import DeniedError
 from reconciler.checks.canary import CanarySession
-from reconciler.checks.check import Check, UnresolvedCheck
 from reconciler.checks.delivery import AskReceiver, DeliveryProof, evaluate_items
 from reconciler.checks.evaluate import Evaluation, evaluate
 from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
 from reconciler.checks.result import CheckOutcome, CheckResult, Report
+from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from reconciler.checks.check import validate_checks
+from reconciler.checks.load import validate_checks
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import HERE, DataFormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.stack import opened

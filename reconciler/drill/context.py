@@ -8,8 +8,8 @@ from threading import Event
 
 from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
-from reconciler.checks.check import Check, UnresolvedCheck
 from reconciler.checks.delivery import AskReceiver
+from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item

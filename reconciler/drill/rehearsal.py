@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
-from reconciler.checks.check import RECEIVER_TYPE
+from reconciler.checks.spec import RECEIVER_TYPE
 from reconciler.config.stack import ProviderConfig
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command

@@ -10,7 +10,8 @@ from threading import Event
 
 from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
-from reconciler.checks.check import RECEIVER_TYPE, Check, UnresolvedCheck, read_checks
+from reconciler.checks.load import read_checks
+from reconciler.checks.spec import RECEIVER_TYPE, Check, UnresolvedCheck
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.checks.check import CheckSpec
+from reconciler.checks.spec import CheckSpec
 from reconciler.config.schema import schema_text, stack_schema
 from reconciler.drill.spec import DrillSpec
 from reconciler.providers.registry import Registry

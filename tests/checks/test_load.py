@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checks.check import Check, UnresolvedCheck, read_checks, validate_checks
+from reconciler.checks.load import read_checks, validate_checks
+from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Inputs, Stack
 from reconciler.config.yaml.source_map import Source, Value

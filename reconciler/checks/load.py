@@ -1,12 +1,19 @@
-"""Checks: what stands under ``checks``, evaluated, validated, and tied to the queries it speaks of."""
+"""Loading of checks: each one is evaluated, validated, and tied to the query or the provider that it needs."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from reconciler.checks.expectation import Delivered, Expectation, Strict
+from reconciler.checks.expectation import Delivered
+from reconciler.checks.spec import (
+    CANARY_FIELDS,
+    CANARY_TYPES,
+    RECEIVER_TYPE,
+    CanarySpec,
+    Check,
+    CheckSpec,
+    UnresolvedCheck,
+)
 from reconciler.config.blocks.data import results
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
@@ -14,151 +21,9 @@ from reconciler.config.expressions.compiled import evaluate
 from reconciler.config.stack import DataConfig, Stack
 from reconciler.config.yaml.source_map import Node, Value, kind
 from reconciler.core.address import canary_address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Severity
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
-from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.resource_type import FollowsProvider, ResourceType
-
-Text = Annotated[str, Field(min_length=1, max_length=2048)]
-
-
-class CanarySpec(Strict):
-    """An alarm that is raised, awaited, taken back and awaited again, to prove that the alarm path is alive."""
-
-    type: Literal["aom_alarm", "alertmanager_alert"] | None = Field(
-        None, description="What it is; by default what the configured providers allow, `aom_alarm` if both."
-    )
-    provider: str | None = Field(None, description="The provider it goes through, where several could be meant.")
-    labels: dict[str, str] = Field(
-        {}, description="The labels of an alert, such as those that route it; `alertname` is `reconciler_canary`."
-    )
-    event_name: Text = Field("reconciler_canary", description="The name of an AOM alarm, as people see it.")
-    event_severity: Severity = Field("Info", description="How severe an AOM alarm says it is.")
-    resource_provider: Text = Field("reconciler", description="The cloud service an AOM alarm says it is about.")
-    resource_type: Text = Field("canary", description="The type of resource an AOM alarm says it is about.")
-    resource_id: Text | None = Field(
-        None, description="The id of the resource an AOM alarm says it is about; by default the name of the check."
-    )
-    metadata: dict[str, str] = Field({}, description="Further keys of an AOM alarm, such as those that route it.")
-    annotations: dict[str, str] = Field({}, description="Further details, such as message or summary.")
-    timeout: Annotated[Duration, Field(gt=0)] = Field(
-        10 * MINUTE,
-        description="After how long the service takes it back by itself, should all else fail; 10m by default.",
-        json_schema_extra={"default": "10m"},
-    )
-
-    def fields(self, check: str, kind: str) -> dict[str, Value]:
-        """The fields of the resource that it raises."""
-        told = f"canary of the check {check}"
-        if kind == ALERT_TYPE:
-            return {
-                "labels": {"alertname": "reconciler_canary", **self.labels},
-                "annotations": {"summary": told, **self.annotations},
-                "timeout": format_duration(self.timeout),
-            }
-        return {
-            "event_name": self.event_name,
-            "event_severity": self.event_severity,
-            "resource_provider": self.resource_provider,
-            "resource_type": self.resource_type,
-            "resource_id": self.resource_id or check,
-            "metadata": dict(self.metadata),
-            "annotations": {"message": told, **self.annotations},
-            "timeout": format_duration(self.timeout),
-        }
-
-
-ALERT_TYPE = "alertmanager_alert"
-CANARY_TYPES = {"aom_alarm": "aom", ALERT_TYPE: "alertmanager"}
-"""What a canary can be, and the type of the providers that raise it: what can be taken back."""
-_COMMON_FIELDS = frozenset({"type", "provider", "annotations", "timeout"})
-_OWN_FIELDS = {
-    ALERT_TYPE: _COMMON_FIELDS | {"labels"},
-    "aom_alarm": frozenset(CanarySpec.model_fields) - {"labels"},
-}
-
-
-class CheckSpec(Strict):
-    """What the services must show, or that a canary alarm comes and goes; `reconciler check` tells whether it is so."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": ["data", "expect"]}, {"required": ["canary"], "not": {"required": ["data"]}}]
-        }
-    )
-
-    description: str | None = Field(None, description="What it is for, shown beside its result.")
-    data: str | None = Field(None, description="The query it looks at: TYPE.NAME, as under `data`.")
-    expect: Expectation | None = Field(
-        None, description="What must hold of everything the query finds; of a canary, that it is delivered."
-    )
-    within: Duration = Field(
-        0,
-        description="How long it may take until it holds (a canary: until it shows, and again until it is gone; 60s).",
-        json_schema_extra={"default": "0s"},
-    )
-    hold: Duration = Field(
-        0,
-        alias="for",
-        description="How long it must go on holding from then on.",
-        json_schema_extra={"default": "0s"},
-    )
-    canary: CanarySpec | None = Field(None, description="Raise an alarm and take it back, instead of a query.")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if self.canary is not None:
-            if self.data is not None or self.hold:
-                raise ValueError("a check with a canary has no data or for")
-            if self.expect is not None and self.expect.model_fields_set != {"delivered"}:
-                raise ValueError("a canary can be expected to be delivered, and nothing else")
-        elif self.data is None or self.expect is None:
-            raise ValueError("give data and expect, or a canary")
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check of a stack, ready to run: a query and an expectation, or a canary."""
-
-    name: str
-    spec: CheckSpec
-    query: DataConfig | None = None
-    canary: Desired | None = None
-    position: Position | None = None
-    receiver: str | None = None
-    """The key of the provider that tells what was delivered; None if nothing is expected to be."""
-
-    @property
-    def within(self) -> int:
-        """How long it may take (ms) until it holds."""
-        if self.spec.canary is not None:
-            return self.spec.within or 60 * SECOND
-        return max(self.spec.within, self.delivered.within if self.delivered is not None else 0)
-
-    @property
-    def delivered(self) -> Delivered | None:
-        """The notifications that are expected to arrive."""
-        return None if self.spec.expect is None else self.spec.expect.delivered
-
-    @property
-    def about(self) -> str:
-        """What it looks at, in a few words."""
-        if self.canary is not None:
-            return f"canary through {self.canary.provider}"
-        assert self.query is not None  # noqa: S101 - narrows a type
-        spans = [f"within {format_duration(self.within)}"] if self.within else []
-        spans += [f"for {format_duration(self.spec.hold)}"] if self.spec.hold else []
-        return " ".join([self.query.label, *spans])
-
-
-@dataclass(frozen=True, slots=True)
-class UnresolvedCheck:
-    """A check whose own expressions need a query that failed: what it expects is unknown."""
-
-    name: str
-    diagnostics: tuple[Diagnostic, ...]
-
 
 Find = Callable[[DataConfig], Value]
 
@@ -270,10 +135,6 @@ def _place(node: Node, path: tuple[str, ...]) -> int:
     return node.key_offset
 
 
-RECEIVER_TYPE = "receiver"
-"""The type of provider that knows what was delivered."""
-
-
 def _receiver(expected: Delivered, node: Node, stack: Stack, problems: DiagnosticCollector) -> str | None:
     """The key of the receiver to ask; None, with a problem noted, if there is none or several."""
     keys = [key for key, config in stack.providers.items() if config.type == RECEIVER_TYPE]
@@ -305,10 +166,10 @@ def _canary(
     if provider is None:
         return None
     type_name = next(name for name, owner in CANARY_TYPES.items() if owner == stack.providers[provider].type)
-    foreign = sorted(spec.model_fields_set - _OWN_FIELDS[type_name])
+    foreign = sorted(spec.model_fields_set - CANARY_FIELDS[type_name])
     if foreign:
         offset = (node.child(foreign[0]) or node).key_offset
-        hint = f"its own fields are {', '.join(sorted(_OWN_FIELDS[type_name]))}"
+        hint = f"its own fields are {', '.join(sorted(CANARY_FIELDS[type_name]))}"
         problems.add(offset, f"a canary of type {type_name} has no {foreign[0]}", hint)
         return None
     kind = types[type_name]
