@@ -15,7 +15,7 @@ from reconciler.app.plan import inputs, lock_timeout_ms
 from reconciler.app.unit import UnitKind, UnitState
 from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples, now
-from reconciler.cli.fleet_progress import stopping, watching
+from reconciler.cli.fleet_progress import stop_on_interrupt, watching
 from reconciler.cli.heartbeat import duration_option
 from reconciler.cli.options import (
     AutoApproveOption,
@@ -360,7 +360,7 @@ def _run(terminal: Terminal, opened: Fleet) -> FleetReport:
     with ProcessEngine(terminal.environ) as engine, watching(terminal, len(opened.due)) as watcher:
         batch = batch_size(len(opened.due), opened.max_parallel)
         run = FleetRun(opened, engine, Limits(opened.max_parallel, batch=batch), watcher)
-        with stopping(terminal, run.stop):
+        with stop_on_interrupt(terminal, run.stop):
             return run.report()
 
 

@@ -34,7 +34,7 @@ def watching(terminal: Terminal, total: int) -> Iterator[Watcher]:
 
 
 @contextmanager
-def stopping(terminal: Terminal, stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_interrupt(terminal: Terminal, stop: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C and a termination signal call ``stop`` meanwhile, and say so."""
 
     def interrupted() -> None:

@@ -38,7 +38,7 @@ def batch_size(units: int, workers: int) -> int:
     return max(1, min(MAX_BATCH, -(-units // workers)))
 
 
-def take(units: Iterator[Unit], limits: Limits) -> list[Unit]:
+def next_units(units: Iterator[Unit], limits: Limits) -> list[Unit]:
     """The next units for one worker: one, or a batch of those that can share queries; empty at the end."""
     first = next(units, None)
     if first is None:

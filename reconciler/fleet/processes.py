@@ -27,7 +27,7 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.text import sanitize
-from reconciler.fleet.engine import Event, Finished, Limits, Started, take
+from reconciler.fleet.engine import Event, Finished, Limits, Started, next_units
 
 BEGAN = "began"
 """What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
@@ -129,7 +129,7 @@ class ProcessEngine:
     def _begin(self, source: Iterator[Unit], limits: Limits) -> Iterator[Event]:
         """Hand out units while there is room."""
         while not self._stopping and sum(bool(worker.units) for worker in self._workers) < limits.max_parallel:
-            units = [self._again.pop()] if self._again else take(source, limits)
+            units = [self._again.pop()] if self._again else next_units(source, limits)
             if not units:
                 return
             idle = next((worker for worker in self._workers if not worker.units and not worker.asked), None)

@@ -53,7 +53,7 @@ class FleetRun:
         if fleet.kind is UnitKind.APPLY:
             for wave in fleet.waves:
                 self._run(wave.due)
-                self._settle(wave)
+                self._hold_back_after_failure(wave)
         else:
             self._run(fleet.due)
         waves = tuple(WaveReport(wave.name, tuple(self._in_order(wave))) for wave in fleet.waves)
@@ -71,7 +71,7 @@ class FleetRun:
             if unit.id not in self._results:
                 self._results[unit.id] = self._left_out(unit)
 
-    def _settle(self, wave: Wave) -> None:
+    def _hold_back_after_failure(self, wave: Wave) -> None:
         """Let a failure in a wave keep the later ones from beginning."""
         failed = any(result.exit_code for result in self._in_order(wave))
         if failed and wave.stop_on_failure and self._reason is None:
