@@ -25,6 +25,7 @@ SECTIONS = (
     ("Providers", "`providers: KEY:`, the key being the type or `TYPE.NAME`", ["provider_", "Auth", "BcmAuth", "Iam"]),
     ("Resources", "`resources: TYPE: NAME:`", ["resource_", "Lifecycle"]),
     ("Renaming", "`moved:`, a list; see [Renaming](renaming.md)", ["Moved"]),
+    ("Importing", "`import:`, a list; see [Importing](importing.md)", ["ImportBlock"]),
     ("Leaving out", "`removed:`, a list; see [Leaving out](leaving-out.md)", ["Removed"]),
     ("Guards", "`guards:`", ["Guards", "TypeGuards"]),
     ("Data", "`data: TYPE: NAME:`", ["data_", "Relation", "Sort", "Dimension", "Resource"]),

@@ -19,13 +19,14 @@ Resources = dict[str, dict[str, dict[str, object]]]
 
 class Imports(NamedTuple):
     """What to declare, by type and name, and how much of each kind; how many alarms are declared already; what is left
-    out, and why.
+    out, and why. ``ids`` are the services' ids of what can be taken over, by address.
     """
 
     resources: Resources
     kinds: Mapping[Kind, int]
     declared: int
     warnings: tuple[Diagnostic, ...]
+    ids: Mapping[Address, str]
 
 
 def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -73,6 +74,7 @@ def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -
     warnings: list[Diagnostic] = []
     declared = 0
     written: list[UnmanagedAlarm] = []
+    ids: dict[Address, str] = {}
     for item in found:
         observed = item.observed
         identity = (observed.provider, frozenset(observed.identity.items()))
@@ -87,6 +89,8 @@ def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -
         written.append(item)
         kind, name = _free(observed.marks.address, taken)
         taken.add((kind, name))
+        if item.unadoptable is None:
+            ids[Address(kind, name)] = item.id
         fields = dict(item.fields)
         if fields.get("event_name") == name:
             del fields["event_name"]  # what it is by default
@@ -94,7 +98,7 @@ def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -
             fields = {"provider": observed.provider, **fields}
         resources.setdefault(kind, {})[name] = fields
     kinds = Counter(types[item.observed.marks.address.type].kind for item in written)
-    return Imports(resources, kinds, declared, (*warnings, *unadoptable_warnings(written)))
+    return Imports(resources, kinds, declared, (*warnings, *unadoptable_warnings(written)), ids)
 
 
 def unadoptable_warnings(found: Iterable[UnmanagedAlarm]) -> Iterator[Diagnostic]:

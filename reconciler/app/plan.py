@@ -14,6 +14,7 @@ from reconciler.core.duration import parse_duration
 from reconciler.core.ledger_url import VARIABLE, scheme
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import ALL, Plan, Selection
+from reconciler.session.importing import with_duplicates
 from reconciler.session.stack_source import read_source
 from reconciler.session.workspace import Workspace
 
@@ -32,6 +33,8 @@ def plan_view(workspace: Workspace, view: LedgerView, selection: Selection = ALL
     chosen = selection._replace(targets=(*selection.targets, *brought))
     observed = workspace.observe()
     plan = workspace.plan(view, selection=chosen, destroy=destroy, observed=observed)
+    if not destroy:
+        plan = with_duplicates(workspace, plan)
     declared = [item.address for item in desired]
     known = {change.address for change in plan.changes}
     check_known("--target", selection.targets, known, declared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +17,9 @@ from reconciler.cli.plan_output import show_plan
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.observed import is_unmanaged
 from reconciler.core.text import printable
-from reconciler.plan.planner import adopt
+from reconciler.session.importing import adoption
 from reconciler.views.phrases.plan import count, kinds_listed
 from reconciler.views.text.line import Style, line
 from reconciler.views.yaml_export import yaml_export
@@ -34,6 +36,7 @@ app = command_app()
     epilog=examples(
         "reconciler import --filter event_severity=Critical > imported.yaml",
         "reconciler import stacks/checkout --provider aom.eu --out stacks/checkout/imported.yaml",
+        "reconciler import --blocks --out imported.yaml",
         "reconciler import --adopt --out adoption.json",
     )
 )
@@ -60,12 +63,14 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Write `import` blocks too, so that plan and apply take them over.")
+    ] = False,
     adopt: Annotated[
         bool,
         typer.Option(
             "--adopt",
-            help="Instead of YAML make a plan: each of them that the stack declares by now is replaced by one of its "
-            "own.",
+            help="Instead of YAML make a plan: it takes over those of them that the stack declares by now.",
         ),
     ] = False,
     out: Annotated[
@@ -78,10 +83,13 @@ def import_(
 ) -> ExitCode:
     """Write the YAML of alarms that are firing already.
 
-    Looks for active alarms that no stack has raised, and writes the YAML that declares them. With --adopt it plans
-    their replacement: the stack's own alarm is pushed, then the other is cleared. Changes nothing itself.
+    Looks for active alarms that no stack has raised, and writes the YAML that declares them; with --blocks also the
+    `import` blocks by which a plan takes them over. With --adopt it makes that plan: the stack's own alarm is pushed,
+    then the other is cleared. Changes nothing itself.
     """
     terminal = Terminal.of(ctx)
+    if blocks and adopt:
+        raise DiagnosticError(Diagnostic("--blocks writes YAML, and --adopt a plan", hint="leave one of them out"))
     wanted = filters(filter or ())
     terminal.check_file(out)
     if out is not None and out.is_file() and not adopt:
@@ -92,9 +100,13 @@ def import_(
         if adopt:
             return _plan_adoption(terminal, workspace, found, out, path, var, var_file, format)
         made = imports(workspace.stack, found, workspace.registry)
-        adopting = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
-        applying = next_command("apply", path, "adoption.json", var=var, var_file=var_file)
-        _declare(terminal, workspace, made, out, (adopting, applying), filtered=bool(wanted))
+        if blocks:
+            following = [next_command(name, path, var=var, var_file=var_file) for name in ("plan", "apply")]
+        else:
+            made = made._replace(ids={})
+            adopting = next_command("import --adopt --out adoption.json", path, var=var, var_file=var_file)
+            following = [adopting, next_command("apply", path, "adoption.json", var=var, var_file=var_file)]
+        _declare(terminal, workspace, made, out, following, filtered=bool(wanted))
         return ExitCode.DONE
 
 
@@ -103,7 +115,7 @@ def _declare(
     workspace: Workspace,
     imported: Imports,
     out: Path | None,
-    following: tuple[str, str],
+    following: Sequence[str],
     *,
     filtered: bool,
 ) -> None:
@@ -119,7 +131,7 @@ def _declare(
         f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
         terminal.redactor.redact(f"To take them over: {', then '.join(map(printable, following))}"),
     )
-    text = yaml_export(imported.resources, head)
+    text = yaml_export(imported.resources, head, imported.ids)
     if out is None:
         terminal.write(text)
     else:
@@ -147,13 +159,13 @@ def _plan_adoption(
     if len(adoptable) < len(found):
         terminal.report(tuple(unadoptable_warnings(found)))
     found = adoptable
-    plan = adopt(workspace.plan(workspace.read_ledger_view()), found, workspace.registry.resource_types())
+    plan = adoption(workspace, found)
     show_plan(terminal, plan, format)
     if plan.problems:
         if format != Format.JSON:
             terminal.report(plan.problems)
         return ExitCode.ERROR  # what was shown has them
-    left = len(found) - sum(len(change.before) for change in plan.changes)
+    left = len(found) - sum(is_unmanaged(seen.marks) for change in plan.changes for seen in change.before)
     if left:
         are = "is" if left == 1 else "are"
         again = next_command("import", stack, var=var, var_file=var_file)

@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.digest import digest
 from reconciler.core.guards import Guards
+from reconciler.core.imports import Import
 from reconciler.core.moves import NO_MOVES, Moves
 
 
@@ -24,6 +25,7 @@ def config_digest(
     scope: Scope,
     moves: Moves = NO_MOVES,
     removed: Sequence[Address] = (),
+    imports: Sequence[Import] = (),
 ) -> str:
     """A digest of what a configuration asks for: not of comments, order, files, or names that end up in nothing.
 
@@ -34,6 +36,7 @@ def config_digest(
         {
             **({"moved": renamed} if renamed else {}),
             **({"removed": sorted(map(str, removed))} if removed else {}),
+            **({"import": sorted([str(item.destination), item.id] for item in imports)} if imports else {}),
             "stack": name,
             "desired": sorted(_desired_fields(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from reconciler.config.blocks.data import declare_data, results
 from reconciler.config.blocks.head import ledger_place, stack_name
+from reconciler.config.blocks.imports import read_imports
 from reconciler.config.blocks.locals import define_locals
 from reconciler.config.blocks.moved import read_moves, read_removed
 from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
@@ -33,6 +34,7 @@ from reconciler.core.address import Address
 from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.guards import Guards
+from reconciler.core.imports import Import
 from reconciler.core.ledger_url import VARIABLE, secrets_of
 from reconciler.core.moves import NO_MOVES
 
@@ -118,6 +120,10 @@ def _load(
     removed: tuple[Address, ...] = ()
     if "removed" in found.lists:
         removed = read_removed(found, _resource_types(schemas), desired, diagnostics)
+    imports: tuple[Import, ...] = ()
+    if "import" in found.lists:
+        kinds = {name: kind.kind for schema in schemas for name, kind in schema.resource_types.items()}
+        imports = read_imports(found, kinds, desired, scope, diagnostics, is_whole=not unresolved)
     later = {section: found.named[section] for section in accepted if section in found.named}
     used: set[Reference] = set()
     for section, node in later.items():
@@ -129,7 +135,7 @@ def _load(
         providers=providers.configs,
         desired=desired,
         guards=guards,
-        digest=config_digest(name, desired, providers, guards, later, used, scope, moves, removed),
+        digest=config_digest(name, desired, providers, guards, later, used, scope, moves, removed, imports),
         scope=scope,
         ledger=ledger,
         secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | secrets_of(ledger or "")),
@@ -140,6 +146,7 @@ def _load(
         kept=frozenset(kept),
         moves=moves,
         removed=removed,
+        imports=imports,
     )
 
 

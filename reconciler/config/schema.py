@@ -19,6 +19,7 @@ from reconciler.config.blocks.common import (
 )
 from reconciler.config.blocks.data import DataCommon
 from reconciler.config.blocks.defaults import NOT_IN_DEFAULTS
+from reconciler.config.blocks.imports import ImportBlock
 from reconciler.config.blocks.moved import Moved, Removed
 from reconciler.config.blocks.variables import Variable
 from reconciler.config.stack import ProviderSchema
@@ -53,7 +54,13 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
     types = {name: kind for schema in providers for name, kind in sorted(schema.resource_types.items())}
     sources = {name: source for schema in providers for name, source in sorted(sources_of(schema).items())}
     later = sections or {}
-    models: list[type[BaseModel]] = [Common, DataCommon, Guards, *(schema.settings for schema in providers)]
+    models: list[type[BaseModel]] = [
+        Common,
+        DataCommon,
+        Guards,
+        ImportBlock,
+        *(schema.settings for schema in providers),
+    ]
     models += [kind.model for kind in types.values()]
     models += [source.model for source in sources.values()]
     models += later.values()
@@ -115,6 +122,7 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         },
         "moved": _list_of(plain[Moved], "What was renamed, and goes on firing under its new address."),
         "removed": _list_of(plain[Removed], "What is declared no more, and goes on firing."),
+        "import": _list_of(evaluated[ImportBlock], "What fires unmanaged, and is taken over under a declared address."),
         "guards": {**evaluated[Guards], "description": "How much a plan may do without --force."},
         **{section: _named(NAME, evaluated[model], _about(model)) for section, model in later.items()},
     }

@@ -14,6 +14,7 @@ from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.guards import Guards
+from reconciler.core.imports import Import
 from reconciler.core.moves import NO_MOVES, Moves
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target, target_of
@@ -106,6 +107,8 @@ class Stack(NamedTuple):
     """What was renamed."""
     removed: tuple[Address, ...] = ()
     """What goes on firing though it is declared no more."""
+    imports: tuple[Import, ...] = ()
+    """What exists at a service, and is taken over."""
 
     def __repr__(self) -> str:
         return f"Stack({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets

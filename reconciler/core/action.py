@@ -13,6 +13,7 @@ class Action(StrEnum):
     REPLACE = "replace"
     RENEW = "renew"
     MOVE = "move"
+    IMPORT = "import"
     CLEAR = "clear"
     FORGET = "forget"
     RECORD = "record"
@@ -34,6 +35,7 @@ _SIGNS = {
     Action.REPLACE: "-/+",
     Action.RENEW: "^",
     Action.MOVE: ">",
+    Action.IMPORT: "<",
     Action.CLEAR: "-",
     Action.FORGET: ".",
     Action.RECORD: "*",

@@ -78,12 +78,19 @@ class UnmanagedAlarm(NamedTuple):
     """One of them; ``fields`` are those of its resource type, as a user would write them (plain JSON values).
 
     ``observed`` is without marks (see ``NO_OWNER``), its address a proposal that need not be unique. ``unadoptable`` is
-    why a stack cannot take it over, None if it can.
+    why a stack cannot take it over, None if it can. ``known_as`` is the id under which the service shows it, where
+    ``observed`` has another.
     """
 
     fields: Mapping[str, object]
     observed: Observed
     unadoptable: str | None = None
+    known_as: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id that a user knows it by."""
+        return self.known_as or self.observed.id
 
 
 NO_OWNER = Marks("", Address("", ""), "", "", "")

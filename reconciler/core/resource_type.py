@@ -81,6 +81,15 @@ class NotesUpdates(Protocol):
 
 
 @runtime_checkable
+class NotesImports(Protocol):
+    """A resource type of a service that may notify when an unmanaged alarm is taken over."""
+
+    @property
+    def import_note(self) -> str:
+        """What the service does then, in a sentence for the reader of a plan."""
+
+
+@runtime_checkable
 class NotesMoves(Protocol):
     """A resource type of a service that may notify of an alarm that goes on firing under another address."""
 

@@ -8,6 +8,7 @@ from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind, severity_of
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.guards import Guards, TypeGuards, allowed
+from reconciler.core.observed import is_unmanaged
 from reconciler.core.operation import Verb
 from reconciler.core.target import canonical_endpoint
 from reconciler.plan.plan import Change, Plan
@@ -148,8 +149,9 @@ def _refused(
 
 
 def keys_to_clear(plan: Plan) -> list[str]:
-    """The keys in the marks of each alarm that a plan clears."""
-    return [found.marks.key for change in plan.changes if change.operations for found in change.clears]
+    """The keys in the marks of each alarm of the stack that a plan clears."""
+    cleared = (found for change in plan.changes if change.operations for found in change.clears)
+    return [found.marks.key for found in cleared if not is_unmanaged(found.marks)]
 
 
 def provenance_warning(cleared: int, unknown: int) -> Diagnostic | None:

@@ -47,6 +47,8 @@ def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType])
     if change.refreshes is not None:
         second = _clear(change, change.refreshes, len(clears), plan, resource)
         clears.append(second._replace(depends_on=push.key, only_if_duplicate=True))
+    if change.action is Action.IMPORT:  # nothing ends before what takes its place is there
+        clears = [operation._replace(depends_on=push.key) for operation in clears]
     return (push, *clears)
 
 
@@ -69,10 +71,12 @@ def forgeries(plan: Plan, types: Mapping[str, ResourceType]) -> Iterator[Diagnos
             yield _forged(f"the differences it shows of {change.address} are not those it has", change)
 
 
+_COMPARED = (Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE, Action.IMPORT)
+
+
 def _differences(change: Change) -> tuple[Difference, ...]:
     """What a change must show to differ: a push of what is there already says all of it, any other change nothing."""
-    pushes_again = change.action in (Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE)
-    return shown_differences(change) if pushes_again else ()
+    return shown_differences(change) if change.action in _COMPARED else ()
 
 
 def _forged(why: str, change: Change | None = None) -> Diagnostic:
@@ -84,12 +88,12 @@ def _forged(why: str, change: Change | None = None) -> Diagnostic:
 
 
 def _pushes_first(change: Change) -> bool:
-    """Whether the new alarm is pushed before the old is cleared: if asked for, and always if it takes the place of an
-    unmanaged one, or of one of another address. Never if the clear would end the new one too, both being the same to
+    """Whether the new alarm is pushed before the old is cleared: if asked for, and always if it takes the place of one
+    of another address. Never if the clear would end the new one too, both being the same to
     the service.
     """
     desired = change.desired
-    if change.moved_from is not None or all(is_unmanaged(found.marks) for found in change.clears):
+    if change.moved_from is not None:
         return True
     if desired is None or any(
         (found.provider, found.identity) == (desired.provider, desired.identity) for found in change.clears

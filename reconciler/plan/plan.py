@@ -73,6 +73,11 @@ class Change(NamedTuple):
         return (self.address,) if self.moved_from is None else (self.address, self.moved_from)
 
     @property
+    def takes_over(self) -> bool:
+        """Whether what it pushes again is known at the service as something else: at another address, or unmanaged."""
+        return self.moved_from is not None or self.action is Action.IMPORT
+
+    @property
     def pushes_first(self) -> bool:
         """Whether a replace pushes the new alarm before it clears the old one."""
         if self.action is not Action.REPLACE or self.refreshes is not None or not self.operations:

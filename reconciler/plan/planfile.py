@@ -16,7 +16,8 @@ from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Difference, Plan
 
-FORMAT_VERSION: Literal["2.1"] = "2.1"
+FORMAT_VERSION: Literal["2.2"] = "2.2"
+"""What is written; 2.1, which has no imports, is read too."""
 
 
 class _Document(BaseModel):
@@ -116,7 +117,7 @@ class WarningDocument(_Document):
 class PlanDocument(_Document):
     """A saved plan of `reconciler plan --out`."""
 
-    format_version: Literal["2.1"]
+    format_version: Literal["2.1", "2.2"]
     tool_version: str
     id: str
     stack: str
@@ -254,7 +255,7 @@ def _observed_of(stack: str, address: Address, found: ObservedDocument) -> Obser
     return Observed(
         found.provider,
         found.id,
-        marks if found.run or found.key else unmanaged_marks(address),
+        marks if found.run or found.key or found.digest else unmanaged_marks(address),
         found.state,
         found.identity,
         found.attributes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -10,14 +11,16 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
+from reconciler.core.imports import Lookup
 from reconciler.core.moves import NO_MOVES, Moves
-from reconciler.core.observed import Observed, UnmanagedAlarm
+from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
 from reconciler.core.resource_type import EndsFirst, NotesUpdates, ResourceType
 from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.decision import decide, moved, undeclared_changes
-from reconciler.plan.difference import differences, shown_differences
+from reconciler.plan.difference import shown_differences
+from reconciler.plan.imports import import_warnings, imported, takes_unmanaged
 from reconciler.plan.operations import operations_of, plan_id
 from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
@@ -42,6 +45,7 @@ def make_plan(
     replace: Sequence[Address] = (),
     moves: Moves = NO_MOVES,
     removed: Sequence[Address] = (),
+    imports: Mapping[Address, Lookup] = MappingProxyType({}),
     destroy: bool = False,
 ) -> Plan:
     """Compare what is declared with what was observed and compute every change.
@@ -49,7 +53,8 @@ def make_plan(
     ``now`` is epoch milliseconds. ``history`` holds ended alarms at the addresses that ``absent_addresses`` names, and
     only colours reasons. ``places`` says where each provider points. ``targets`` limits the plan to addresses they
     cover, ``exclude`` leaves addresses out of it, ``replace`` raises what fires there again. ``moves`` says what was
-    renamed, ``removed`` what goes on firing undeclared. ``destroy`` clears every alarm of the stack. The order of
+    renamed, ``removed`` what goes on firing undeclared, ``imports`` what is taken over at declared addresses.
+    ``destroy`` clears every alarm of the stack. The order of
     ``observed`` does not matter; changes come in the order of ``desired``, undeclared ones last. A live canary is left
     to its check.
     """
@@ -60,7 +65,11 @@ def make_plan(
         ordered = (
             _raised_again(change, types, now) if _is_covered(replace, change.address) else change for change in kept
         )
-        changes = tuple(_noted(_ended_first(change, types, now), types) for change in ordered)
+        with_imports = (
+            imported(change, imports[change.address], stack) if change.address in imports else change
+            for change in ordered
+        )
+        changes = tuple(_noted(_ended_first(change, types, now), types) for change in with_imports)
         basis = {
             str(address): fingerprint(address, change.desired, known)
             for change in changes
@@ -70,6 +79,7 @@ def make_plan(
         warnings = (
             *orphan_warnings(known, targets, places or {}),
             *move_warnings(changes, types),
+            *import_warnings(changes, types),
             *(() if destroy else rename_hints(changes)),
             *_excluded_dependencies(decided, changes),
         )
@@ -154,7 +164,7 @@ def _why_gone(address: Address, declared: Container[Address], moves: Moves, dest
 def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) -> Change:
     """The change, or a replace where its type says that a repeated push would not do."""
     old, desired = change.refreshes, change.desired
-    if old is None or desired is None or change.begins_at is None or change.moved_from is not None:
+    if old is None or desired is None or change.begins_at is None or change.takes_over:
         return change
     resource = types[change.address.type]
     if not isinstance(resource, EndsFirst) or not resource.must_end_first(desired, old, change.begins_at):
@@ -285,37 +295,9 @@ def _too_late(change: Change, operations: tuple[Operation, ...], now: int) -> It
             )
 
 
-def adopt(plan: Plan, foreign: Iterable[UnmanagedAlarm], types: Mapping[str, ResourceType]) -> Plan:
-    """The part of a plan that creates what fires already without marks, each create now a replace.
-
-    What is known by the very same identity at the same provider is the same alarm. The marked one is pushed first, so
-    that it never stops firing; then the other is cleared, by id. Everything else of the plan is left out.
-    """
-    unmarked: dict[tuple[str, str, frozenset[tuple[str, str]]], list[Observed]] = {}
-    for found in (item.observed for item in foreign):
-        key = (found.provider, found.marks.address.type, frozenset(found.identity.items()))
-        unmarked.setdefault(key, []).append(found)
-    changes = []
-    for change in plan.changes:
-        desired = change.desired
-        if change.action is not Action.CREATE or desired is None:
-            continue
-        key = (change.provider, change.address.type, frozenset(desired.identity.items()))
-        before = sorted(unmarked.pop(key, ()), key=lambda found: (-found.starts_at, found.id))
-        if before:
-            changes.append(_adopted(change, tuple(before)))
+def only_imports(plan: Plan, types: Mapping[str, ResourceType]) -> Plan:
+    """The part of a plan that takes unmanaged alarms over."""
+    changes = tuple(change for change in plan.changes if takes_unmanaged(change))
     addresses = {str(change.address) for change in changes}
     basis = {address: known for address, known in plan.basis.items() if address in addresses}
-    return with_operations(plan._replace(changes=tuple(changes), basis=basis), types)
-
-
-def _adopted(change: Change, before: tuple[Observed, ...]) -> Change:
-    desired = change.desired
-    assert desired is not None  # noqa: S101 - narrows a type
-    return change._replace(
-        action=Action.REPLACE,
-        reason="fires without marks: a marked one takes its place",
-        before=before,
-        clears=before,
-        differences=differences(desired, before[0]),
-    )
+    return with_operations(plan._replace(changes=changes, basis=basis), types)

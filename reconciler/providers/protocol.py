@@ -170,6 +170,17 @@ class Importable(Protocol):
         """
 
 
+@runtime_checkable
+class TellsOwners(Protocol):
+    """A provider that knows which stacks own active objects, so that a plan can say why one cannot be imported."""
+
+    def owners(self, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
+        """The stack and the address in the marks of each active object among these that carries any, by id.
+
+        Raises ServiceError.
+        """
+
+
 class LastPush(NamedTuple):
     """The last push of an alarm, and when it was done (epoch ms)."""
 

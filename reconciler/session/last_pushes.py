@@ -33,3 +33,17 @@ def last_pushes(ledger: Ledger, addresses: Collection[Address], targets: Mapping
         for entry in last.values()
         if entry.operation.verb is Verb.PUSH
     ]
+
+
+def pushed_addresses(ledger: Ledger, addresses: Collection[Address], targets: Mapping[str, str]) -> frozenset[Address]:
+    """Those of these addresses to which this stack has pushed at the present targets, whatever became of it."""
+    found: set[Address] = set()
+    for run in ledger.runs()[:MOST_RUNS]:
+        if len(found) == len(addresses):
+            break
+        for entry in ledger.entries(run.id):
+            operation = entry.operation
+            is_done = operation.verb is Verb.PUSH and entry.status is Status.DONE and not operation.is_recorded
+            if is_done and operation.address in addresses and is_at(entry, targets):
+                found.add(operation.address)
+    return frozenset(found)

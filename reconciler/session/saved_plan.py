@@ -9,6 +9,7 @@ from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Plan
 from reconciler.plan.stale import is_carried_out, staleness
 from reconciler.plan.state import merge
+from reconciler.session.importing import altered_imports, has_imported
 from reconciler.session.workspace import Workspace
 
 
@@ -19,7 +20,8 @@ def shows_effects(workspace: Workspace, plan: Plan, ledger: Ledger) -> bool:
     here = workspace.targets
     if any(plan.targets.get(item.provider) != here.get(item.provider) for item in plan.operations):
         return False
-    return is_carried_out(plan, merge(workspace.stack.name, workspace.observe(), workspace.ledger_view(ledger)))
+    known = merge(workspace.stack.name, workspace.observe(), workspace.ledger_view(ledger))
+    return is_carried_out(plan, known) and has_imported(workspace, plan)
 
 
 def refusals(workspace: Workspace, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
@@ -32,7 +34,8 @@ def refusals(workspace: Workspace, plan: Plan, ledger: Ledger) -> tuple[Diagnost
     if forged:
         return forged
     statuses = ledger.statuses([operation.key for operation in plan.operations])
-    return staleness(
+    done = [key for key, status in statuses.items() if status is Status.DONE]
+    moved = staleness(
         plan,
         workspace.stack.desired,
         merge(name, workspace.observe(), workspace.ledger_view(ledger)),
@@ -40,5 +43,6 @@ def refusals(workspace: Workspace, plan: Plan, ledger: Ledger) -> tuple[Diagnost
         providers=workspace.provider_digests,
         targets=workspace.targets,
         moves=workspace.stack.moves,
-        done=[key for key, status in statuses.items() if status is Status.DONE],
+        done=done,
     )
+    return (*moved, *altered_imports(workspace, plan, done))

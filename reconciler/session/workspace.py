@@ -19,6 +19,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
+from reconciler.core.imports import Lookup
 from reconciler.core.ledger_url import scheme
 from reconciler.core.moves import earlier_events
 from reconciler.core.observed import Observed, UnmanagedAlarm
@@ -35,6 +36,7 @@ from reconciler.providers.protocol import Importable, InfersHistory, ProvesDeliv
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.clock import SystemClock
+from reconciler.session.importing import find_imports
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.rate_limits import RateLimits
@@ -205,8 +207,10 @@ class Workspace:
         selection: Selection = ALL,
         destroy: bool = False,
         observed: Sequence[Observed] | None = None,
+        imports: Mapping[Address, Lookup] | None = None,
     ) -> Plan:
-        """Query, compare, and say what would be done; ``observed`` is what ``observe`` just found, if it was called.
+        """Query, compare, and say what would be done; ``observed`` is what ``observe`` just found, if it was called,
+        ``imports`` what is taken over; without it, what ``import`` blocks say.
         Raises ServiceError where a service cannot be queried.
 
         A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
@@ -218,6 +222,8 @@ class Workspace:
         past = merge(self.stack.name, observed, ledger)
         ledger = ledger._replace(shown=self._shown(altered_keys(self.stack.desired, past)))
         history = () if destroy else self._history(past)
+        if imports is None and self.stack.imports and not destroy:
+            imports = find_imports(self, observed)
         plan = make_plan(
             self.stack.name,
             self.stack.desired,
@@ -234,6 +240,7 @@ class Workspace:
             replace=selection.replace,
             moves=self.stack.moves,
             removed=self.stack.removed,
+            imports=imports or {},
             destroy=destroy,
         )
         path = self.ledger_location.path
@@ -275,7 +282,7 @@ class Workspace:
         found: list[UnmanagedAlarm] = []
         for name in able if key is None else [key]:
             with self._asking(name):
-                found += able[name].unmanaged(filters)
+                found += retry_read(name, partial(_unmanaged, able[name], filters), self.clock)
         return found
 
     def refusals(self, plan: Plan, *, destroy: bool = False) -> tuple[Diagnostic, ...]:
@@ -378,6 +385,10 @@ def open_workspace(
             locate=connections.keep_rates_at if ledger is None else None,
         )
         yield Workspace(stack, registry, clock, resources, connections, ledger)
+
+
+def _unmanaged(provider: Importable, filters: Mapping[str, Collection[str]]) -> list[UnmanagedAlarm]:
+    return list(provider.unmanaged(filters))
 
 
 def _protected(change: Change) -> Diagnostic:

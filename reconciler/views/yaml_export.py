@@ -5,16 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from reconciler.core.address import Address
 from reconciler.core.text import printable_json
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ .-][A-Za-z0-9_]+)*|[0-9]+(?:ms|s|m|h|d)(?:[0-9]+(?:ms|s|m|h|d))*")
 _WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"])
 
 
-def yaml_export(resources: Mapping[str, Mapping[str, Mapping[str, object]]], head: Sequence[str] = ()) -> str:
-    """A file of a stack that declares these, by type and name; ``head`` are lines of comment above."""
+def yaml_export(
+    resources: Mapping[str, Mapping[str, Mapping[str, object]]],
+    head: Sequence[str] = (),
+    imports: Mapping[Address, str] = MappingProxyType({}),
+) -> str:
+    """A file of a stack that declares these, by type and name; ``head`` are lines of comment above.
+
+    ``imports`` are ids of objects that it takes over, by address.
+    """
     lines = [f"# {line}".rstrip() for line in head]
+    if imports:
+        lines += ["import:", *(f"  - {{to: {address}, id: {json.dumps(id_)}}}" for address, id_ in imports.items())]
     lines += ["resources:", *_mapping(resources, 1)]
     return "\n".join(lines) + "\n"
 

@@ -53,8 +53,8 @@ def test_an_imported_alarm_is_taken_over_and_never_stops_firing(stack: Path, emu
     assert f"adoption.json {stack}, then reconciler apply {stack} adoption.json\n" in head
     adoption = stack.parent / "adoption.json"
     shown = imported(stack, "--adopt", "--out", adoption)
-    assert "aom_alarm.Disk_full will be replaced: fires without marks" in shown.out
-    assert shown.out.endswith("Plan: 1 to replace.\n")
+    assert "aom_alarm.Disk_full will be imported: fires unmanaged as" in shown.out
+    assert shown.out.endswith("Plan: 1 to import.\n")
     applied = reconciler("apply", stack, adoption)
     assert applied.code == 0, applied.err
     old, new = (alarm for alarm in emulator.alarms() if alarm["metadata"]["event_name"] == "Disk full!")

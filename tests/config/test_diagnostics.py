@@ -158,7 +158,7 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
             "stack: a\nchecks: {}\n",
             [
                 '2:1 unknown key "checks" (the sections are stack, ledger, include, variables, locals, providers, '
-                "defaults, data, resources, moved, removed, guards)"
+                "defaults, data, resources, moved, removed, import, guards)"
             ],
         ),
         ("stack: a\nresources: [a]\n", ["2:12 resources must be a mapping, not a list"]),

@@ -10,7 +10,7 @@ from itertools import count
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
 from reconciler.core.duration import MINUTE
-from reconciler.core.observed import Marks, Observed, State
+from reconciler.core.observed import Marks, Observed, State, UnmanagedAlarm, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
@@ -64,6 +64,8 @@ class Service:
     """Alarms and events as a service keeps them; ``merges`` says whether a repeated push refreshes the one alarm."""
 
     merges: bool = True
+    merges_on: tuple[str, ...] | None = None
+    """The metadata by which it knows a repeated push; all of them if none are named."""
     items: dict[str, dict[str, object]] = field(default_factory=dict)
     ids: Iterable[int] = field(default_factory=lambda: count(1))
     touched: set[str] = field(default_factory=set)
@@ -85,7 +87,7 @@ class Service:
         same = [
             id_
             for id_, other in self.items.items()
-            if other["metadata"] == item["metadata"] and other["ends_at"] == 0 and self.merges
+            if self._known(other) == self._known(item) and other["ends_at"] == 0 and self.merges
         ]
         self.items[same[0] if same else str(next(self.ids))] = {**item, "ends_at": 0}
 
@@ -97,9 +99,40 @@ class Service:
             if (found := parse(id_, item)) is not None and (found.ended_at is None) == active
         ]
 
+    def unmanaged(self) -> list[UnmanagedAlarm]:
+        """The active alarms that carry no marks."""
+        return [
+            UnmanagedAlarm({}, bare(id_, item))
+            for id_, item in self.items.items()
+            if "reconciler_stack" not in item["metadata"] and not item["ends_at"]
+        ]
+
+    def fire(self, desired: Desired, at: int = NOW) -> str:
+        """Raise an alarm as anything but this project would; its id."""
+        push = next(plan_of([desired], Service(), at).operations)
+        item = json.loads(push.payload)
+        item["metadata"] = {key: text for key, text in item["metadata"].items() if not key.startswith("reconciler_")}
+        item["annotations"] = dict(desired.attributes["annotations"])
+        id_ = str(next(self.ids))
+        self.items[id_] = {**item, "ends_at": 0}
+        return id_
+
+    def _known(self, item: dict[str, object]) -> object:
+        metadata = item["metadata"]
+        return metadata if self.merges_on is None else [metadata.get(name) for name in self.merges_on]
+
     def _doubled(self, operation: Operation) -> bool:
-        found = {item.id: item.marks.key for item in self.observe()}
+        found = {item.observed.id: "" for item in self.unmanaged()}
+        found |= {item.id: item.marks.key for item in self.observe()}
         return found.get(operation.target or "") not in (None, operation.depends_on)
+
+
+def bare(id_: str, item: dict[str, object]) -> Observed:
+    """An alarm without marks as a provider would show it."""
+    metadata = dict(item["metadata"])
+    attributes = {name: item[name] for name in ("annotations", "attach_rule", "timeout")}
+    marks = unmanaged_marks(Address("aom_alarm", metadata["event_name"]))
+    return Observed("aom", id_, marks, State.ACTIVE, metadata, attributes, item["starts_at"])
 
 
 def parse(id_: str, item: dict[str, object]) -> Observed | None:

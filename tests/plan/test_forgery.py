@@ -11,6 +11,7 @@ from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Lifecycle
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.imports import Lookup
 from reconciler.core.moves import Move, Moves
 from reconciler.core.operation import Operation
 from reconciler.core.target import Target
@@ -37,7 +38,7 @@ MOVES = Moves((Move(Address("aom_alarm", "old"), Address("aom_alarm", "moved")),
 
 def _world() -> tuple[Service, list[Desired], Plan]:
     """A service, what is declared, and a plan that creates, updates, replaces in both orders, renews, mends drift,
-    clears and records.
+    imports, clears and records.
     """
     service = Service()
     names = ("kept", "updated", "replaced", "turned", "renewed", "edited", "doubled", "gone", "old", "left")
@@ -48,7 +49,8 @@ def _world() -> tuple[Service, list[Desired], Plan]:
             service.items["second"] = {**item, "starts_at": LATER - 1}
         elif metadata["event_name"] == "edited":
             service.items[id_] = {**item, "annotations": {**annotations, "message": "all is well"}}
-    new = alarm("new", "new")
+    new, taken = alarm("new", "new"), alarm("taken", "taken", message="slower")
+    service.fire(alarm("taken", "taken"))
     desired = [
         alarm("kept", "kept"),
         alarm("updated", "updated", message="slower"),
@@ -58,11 +60,13 @@ def _world() -> tuple[Service, list[Desired], Plan]:
         alarm("edited", "edited"),
         alarm("doubled", "doubled"),
         new,
+        taken,
         MOVED,
         event()._replace(depends_on=(new.address,)),
     ]
     given = {"providers": PROVIDERS, "places": TARGETS, "config_digest": "c", "moves": MOVES}
     given["removed"] = [Address("aom_alarm", "left")]
+    given["imports"] = {taken.address: Lookup(tuple(service.unmanaged()))}
     plan = plan_of(desired, service, LATER, **given)
     warning = Diagnostic("something to know", hint="do this", severity=Severity.WARNING)
     return service, desired, plan._replace(warnings=(warning,))
@@ -175,7 +179,7 @@ def test_a_key_that_protects_nothing_is_refused(environment: dict[str, str]) -> 
 
 def test_a_plan_file_of_the_previous_format_is_refused_by_name() -> None:
     document = {**json.loads(dump_plan(_world()[2], "1")), "format_version": "1.0"}
-    with pytest.raises(DiagnosticError, match=r"reads plan format 2\.1, and the file says '1\.0'"):
+    with pytest.raises(DiagnosticError, match=r"reads plan format 2\.2, and the file says '1\.0'"):
         parse_plan(json.dumps(document), "plan.json")
 
 

@@ -49,7 +49,7 @@ def read_removed(
             continue
         if found.setdefault(address, node) is not node:
             diagnostics.add(node.offset, f"{address} is removed twice", f"it is first at {found[address].position}")
-    written = _written(sections)
+    written = written_resources(sections)
     declared = {item.address for item in desired} if found else set()
     for address, node in found.items():
         if address in declared or (address.key is None and address[:2] in written):
@@ -58,7 +58,7 @@ def read_removed(
     return tuple(found)
 
 
-def _written(sections: Sections) -> set[tuple[str, str]]:
+def written_resources(sections: Sections) -> set[tuple[str, str]]:
     """The types and names of all resources, also of those without instances."""
     return {(kind, name) for kind, node in sections.entries("resources") for name, _ in node.entries()}
 
@@ -171,7 +171,7 @@ def _note_declared(
     if not found:
         return
     declared = {item.address for item in desired}
-    written = _written(sections)
+    written = written_resources(sections)
     for move, node in found:
         if move.source in declared or (move.is_whole and move.source[:2] in written):
             diagnostics.add(

@@ -13,7 +13,7 @@ from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
 
-LISTS = ("moved", "removed")
+LISTS = ("moved", "removed", "import")
 """Sections that are lists; those of several files are put together."""
 BUILT_IN = (
     *("stack", "ledger", "include", "variables", "locals", "providers", "defaults", "data", "resources"),

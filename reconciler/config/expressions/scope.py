@@ -139,6 +139,7 @@ CONDITION = ExpressionSite("the validation of a variable", frozenset(["var"]), s
 LOCALS = ExpressionSite("locals", frozenset(["var", "local", "stack"]), secrets=True)
 PROVIDERS = ExpressionSite("providers", frozenset(["var", "local", "stack", "env"]), secrets=True)
 GUARDS = ExpressionSite("guards", frozenset(["var", "local", "stack"]))
+IMPORTS = ExpressionSite("import", GUARDS.roots)
 DATA = ExpressionSite("data", frozenset(["var", "local", "stack"]))
 RESOURCES = ExpressionSite("resources", DATA.roots | {"data"})
 INSTANCES = ExpressionSite("resources", RESOURCES.roots | {"each"})

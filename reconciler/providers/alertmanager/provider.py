@@ -178,6 +178,17 @@ class AlertmanagerProvider:
                 if all(known.get(name) in values for name, values in filters.items()):
                     yield unmanaged_silence(silence, self.key)
 
+    def owners(self, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
+        owned: dict[str, Mapping[str, str]] = {}
+        for alerts in self._answers([]).values():
+            for alert in alerts:
+                owned |= dict.fromkeys((alert_id(alert), str(alert.get("fingerprint"))), owner_of(alert))
+        for found in newest(self._all_silences()):
+            if state_of(found.silence) != "expired":
+                owned[str(found.silence.get("id"))] = told_by(found.silence)
+        marked = {id_: told for id_, told in owned.items() if id_ in ids and STACK in told}
+        return {id_: (told[STACK], told.get(ADDRESS, "")) for id_, told in marked.items()}
+
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:  # noqa: ARG002 - protocol
         match query:
             case GroupsQuery():
@@ -272,7 +283,7 @@ class AlertmanagerProvider:
             for alert in found:
                 if STACK not in owner_of(alert) and alert_id(alert) not in seen:
                     seen.add(alert_id(alert))
-                    yield unmanaged_alert(alert, self.key)
+                    yield unmanaged_alert(alert, self.key, keeps_labels=self._reads_all)
 
     def _answers(self, matchers: Sequence[str], more: Sequence[tuple[str, str]] = ()) -> Mapping[str, Sequence[Alert]]:
         """The alerts at each instance that answers."""

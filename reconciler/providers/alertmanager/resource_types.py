@@ -32,6 +32,8 @@ MAX_TIMEOUT = 365 * DAY
 ALERT_NAME = "alertname"
 RESENT = "Prometheus, or what else made it by a rule, sends it again as long as that rule fires"
 """Why an alert with a generator's URL cannot be adopted."""
+SAME_ALERT = "with `marks: annotations` the stack's own has the same labels, and so could not be told from it"
+"""Why no alert can be adopted where marks are not labels."""
 
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ANY_NAME_SINCE = (0, 27)
@@ -118,6 +120,10 @@ class AlertType(NamedTuple):
     kind: Kind = Kind.ALARM
     model: type[BaseModel] = AlertFields
     update_note: str = "nobody is notified of an update"
+    import_note: str = (
+        "to Alertmanager an alert with the labels of a stack is another alert: it notifies of the new one, and that "
+        "the old one is resolved"
+    )
 
     def move_note(self, desired: Desired) -> str | None:
         """Labels make an alert what it is; the address is one, unless the provider keeps its marks elsewhere."""
@@ -223,8 +229,11 @@ def marked(
     return (labels, owner | told) if attributes.get("marks") == "annotations" else (labels | owner, told)
 
 
-def unmanaged_alert(alert: Alert, provider: str) -> UnmanagedAlarm:
-    """The alert as somebody could declare it; Prometheus sends its own again as long as their rule fires."""
+def unmanaged_alert(alert: Alert, provider: str, *, keeps_labels: bool = False) -> UnmanagedAlarm:
+    """The alert as somebody could declare it; Prometheus sends its own again as long as their rule fires.
+
+    With ``keeps_labels`` the stack's own would have the same labels.
+    """
     labels = labels_of(alert)
     made = re.sub(r"[^A-Za-z0-9_-]+", "_", labels.get(ALERT_NAME, "")).strip("_-")[:60]
     name = made if re.match(r"[A-Za-z_]", made) else f"alert_{made}".rstrip("_")
@@ -235,4 +244,5 @@ def unmanaged_alert(alert: Alert, provider: str) -> UnmanagedAlarm:
     left = (found.expires_at or 0) - found.starts_at
     fields["timeout"] = format_duration(left if left > 0 else DEFAULT_TIMEOUT)
     declared = {key: value for key, value in fields.items() if value not in ({}, None)}
-    return UnmanagedAlarm(declared, found, RESENT if "generator_url" in fields else None)
+    unadoptable = RESENT if "generator_url" in fields else SAME_ALERT if keeps_labels else None
+    return UnmanagedAlarm(declared, found, unadoptable, str(alert.get("fingerprint") or "") or None)

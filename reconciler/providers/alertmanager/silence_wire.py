@@ -133,8 +133,10 @@ def unmanaged_silence(silence: Shown, provider: str) -> UnmanagedAlarm:
 
 def filter_values(silence: Shown) -> Mapping[str, str]:
     """What a silence is selected by: the labels it matches by equality, who made it, and its comment."""
-    equal = {found.name: found.value for found in matchers_of(silence) if found.is_equal and not found.is_regex}
-    return {**equal, "created_by": text(silence.get("createdBy")), "comment": comment_of(silence)}
+    matchers = matchers_of(silence)
+    equal = {found.name: found.value for found in matchers if found.is_equal and not found.is_regex}
+    known = {"matchers": matchers_text(matchers), "created_by": text(silence.get("createdBy"))}
+    return {**equal, **known, "comment": comment_of(silence)}
 
 
 def _as_observed(silence: Shown, provider: str, marks: Marks, told: Mapping[str, str]) -> Observed:

@@ -127,6 +127,14 @@ class AomProvider:
             if found is not None:
                 yield found
 
+    def owners(self, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
+        for item in self.query(ALARMS.name, ALARMS.model.model_validate({}), ()):
+            id_, metadata = str(item["id"]), item["metadata"]
+            if id_ in ids and item["active"] and isinstance(metadata, dict) and STACK in metadata:
+                found[id_] = (metadata[STACK], metadata.get(ADDRESS, ""))
+        return found
+
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")

@@ -173,6 +173,11 @@ class AomType(NamedTuple):
     event_type: str
     model: type[AlarmFields] | type[EventFields]
 
+    import_note: str = (
+        "if AOM does not merge a push that differs in the marks alone, it opens a second alarm, and may notify of it, "
+        "before the unmanaged one is cleared"
+    )
+
     def move_note(self, desired: Desired) -> str | None:  # noqa: ARG002 - the protocol's
         """The pages do not say which metadata make an alarm the same; an address is among them."""
         if self.kind is Kind.EVENT:

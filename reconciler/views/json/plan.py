@@ -62,6 +62,7 @@ def _counts(plan: Plan) -> Counts:
         "replace": counts.get(Action.REPLACE, 0),
         "renew": counts.get(Action.RENEW, 0),
         "move": counts.get(Action.MOVE, 0),
+        "import": counts.get(Action.IMPORT, 0),
         "clear": counts.get(Action.CLEAR, 0),
         "forget": counts.get(Action.FORGET, 0),
         "record": counts.get(Action.RECORD, 0),

@@ -57,7 +57,7 @@ class Diagnostics(TypedDict):
     stacks: NotRequired[Annotated[int, Field(description="Of a fleet file: how many stacks it lists.")]]
 
 
-class Counts(TypedDict("Counts", {"no-op": int})):
+class Counts(TypedDict("Counts", {"import": int, "no-op": int})):
     """How many changes there are of each action."""
 
     create: int

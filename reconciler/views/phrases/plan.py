@@ -11,7 +11,7 @@ from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Plan
 
 ORDER = (
-    *(Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE),
+    *(Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE, Action.IMPORT),
     *(Action.CLEAR, Action.FORGET, Action.RECORD),
 )
 """The order in which actions are counted."""
@@ -22,6 +22,7 @@ DONE = {
     Action.REPLACE: "replaced",
     Action.RENEW: "renewed",
     Action.MOVE: "moved",
+    Action.IMPORT: "imported",
     Action.CLEAR: "cleared",
     Action.FORGET: "forgotten",
     Action.RECORD: "recorded",
@@ -33,6 +34,7 @@ MEANING = {
     Action.REPLACE: "replace: clear, then push",
     Action.RENEW: "renew: push again before it expires",
     Action.MOVE: "move: go on firing under another address",
+    Action.IMPORT: "import: take over what fires unmanaged",
     Action.CLEAR: "clear",
     Action.FORGET: "forget: leave firing, and manage no more",
     Action.RECORD: "record",

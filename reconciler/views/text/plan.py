@@ -88,6 +88,7 @@ STYLES = {
     Action.REPLACE: Style.REPLACE,
     Action.RENEW: Style.CHANGE,
     Action.MOVE: Style.CHANGE,
+    Action.IMPORT: Style.CHANGE,
     Action.FORGET: Style.DIM,
     Action.CLEAR: Style.CLEAR,
     Action.RECORD: Style.RECORD,

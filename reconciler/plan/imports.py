@@ -1,0 +1,184 @@
+"""Imports: unmanaged alarms that a stack takes over, and those that fire beside its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from reconciler.core.action import Action
+from reconciler.core.desired import Desired, Kind
+from reconciler.core.diagnostic import Diagnostic, Severity
+from reconciler.core.duration import format_instant
+from reconciler.core.imports import Lookup
+from reconciler.core.observed import Observed, UnmanagedAlarm, is_unmanaged
+from reconciler.core.resource_type import NotesImports, ResourceType
+from reconciler.plan.difference import shown_differences
+from reconciler.plan.plan import Change
+
+Identity = tuple[str, str, frozenset[tuple[str, str]]]
+"""What makes two alarms the same: provider, type, and what the service knows them by."""
+
+_NAMED = 5
+"""How many alarms a hint spells out."""
+
+
+def imported(change: Change, lookup: Lookup, stack: str) -> Change:
+    """The change at a declared address that takes unmanaged alarms over; itself if that is done.
+
+    The alarm is pushed with the marks of the stack; only then, and unless that push refreshed it, the unmanaged one is
+    cleared. If the stack's own fires already, only the unmanaged one beside it is cleared.
+    """
+    desired = change.desired
+    if desired is None or not desired.firing or change.problem is not None:
+        return change
+    if not lookup.found:
+        is_done = change.action is not Action.CREATE or lookup.is_over or lookup.block is None
+        return change if is_done else change._replace(problem=_missing(change, lookup, stack))
+    problem = _unfit(change, lookup)
+    if problem is not None:
+        return change._replace(problem=problem)
+    unmanaged = tuple(found.observed for found in lookup.found)
+    if change.action is Action.CREATE:
+        return _adopted(change, unmanaged, lookup.found[0].id)
+    if not change.before or change.moved_from is not None:
+        return change  # not shown yet, or on its way here: a later plan sees both
+    are = "which fires beside it, is" if len(unmanaged) == 1 else "which fire beside it, are"
+    beside = f"unmanaged {', '.join(found.id for found in lookup.found)}, {are} cleared"
+    is_alone = change.action is Action.NO_OP
+    change = change._replace(
+        action=Action.IMPORT if is_alone else change.action,
+        reason=beside if is_alone else f"{change.reason}; {beside}",
+        before=(*change.before, *unmanaged),
+        clears=(*change.clears, *unmanaged),
+    )
+    return change._replace(differences=shown_differences(change)) if is_alone else change
+
+
+def takes_unmanaged(change: Change) -> bool:
+    """Whether a change takes an unmanaged alarm over, or clears one."""
+    return any(is_unmanaged(found.marks) for found in change.before)
+
+
+def _adopted(change: Change, unmanaged: tuple[Observed, ...], name: str) -> Change:
+    newest = unmanaged[0]
+    change = change._replace(
+        action=Action.IMPORT,
+        reason=f"fires unmanaged as {name} since {format_instant(newest.starts_at)}",
+        before=unmanaged,
+        clears=unmanaged[1:],
+        refreshes=newest,
+        begins_at=newest.starts_at,
+        drift=False,
+    )
+    return change._replace(differences=shown_differences(change))
+
+
+def _missing(change: Change, lookup: Lookup, stack: str) -> Diagnostic:
+    block = lookup.block
+    assert block is not None  # noqa: S101 - narrows a type
+    if lookup.unable is not None:
+        return _problem(change, lookup, f"cannot be imported: {lookup.unable}", "leave the block out")
+    if lookup.owner is not None:
+        owner, address = lookup.owner
+        if owner == stack:
+            hint = f"it is managed already; to rename it, write moved: [{{from: {address}, to: {change.address}}}]"
+            return _problem(change, lookup, f"cannot import {block.id}, which is {address} of this stack", hint)
+        hint = f"take it out of {owner} first, with `removed`, and import it once it has ended there; or leave it there"
+        return _problem(change, lookup, f"cannot import {block.id}, which is {address} of stack {owner}", hint)
+    hint = "`reconciler import --blocks` lists what can be imported; if it has ended, leave the block out"
+    return _problem(change, lookup, f"provider {change.provider} shows nothing active with the id {block.id}", hint)
+
+
+def _unfit(change: Change, lookup: Lookup) -> Diagnostic | None:
+    """Why what was found cannot be taken over at the address of a block."""
+    found = lookup.found[0]
+    kind = found.observed.marks.address.type
+    if kind != change.address.type:
+        why = f"cannot import {found.id}, which is an {kind}"
+        return _problem(change, lookup, why, f"declare it as {kind}, and import it to that address")
+    if found.unadoptable is not None:
+        hint = "leave the block out; what is declared is then raised beside it"
+        return _problem(change, lookup, f"cannot import {found.id}: {found.unadoptable}", hint)
+    return None
+
+
+def _problem(change: Change, lookup: Lookup, why: str, hint: str) -> Diagnostic:
+    place = lookup.block.position if lookup.block is not None else None
+    return Diagnostic(f"{change.address}: {why}", place, hint, address=str(change.address))
+
+
+def identity_of(value: Desired | Observed, kind: str) -> Identity:
+    """What an alarm of a type is known by, whoever raised it."""
+    return value.provider, kind, frozenset(value.identity.items())
+
+
+def same_as_declared(
+    desired: Iterable[Desired], unmanaged: Iterable[UnmanagedAlarm]
+) -> Iterator[tuple[Desired, tuple[UnmanagedAlarm, ...]]]:
+    """What is declared firing and fires unmanaged, with the alarms that are the same, newest first."""
+    waiting: dict[Identity, list[UnmanagedAlarm]] = {}
+    for item in unmanaged:
+        waiting.setdefault(identity_of(item.observed, item.observed.marks.address.type), []).append(item)
+    for wanted in desired if waiting else ():
+        found = waiting.get(identity_of(wanted, wanted.address.type), []) if _can_double(wanted) else []
+        if found:
+            yield wanted, tuple(sorted(found, key=lambda item: (-item.observed.starts_at, item.observed.id)))
+
+
+def _can_double(desired: Desired) -> bool:
+    return desired.firing and desired.kind is not Kind.EVENT
+
+
+def import_warnings(changes: Iterable[Change], types: Mapping[str, ResourceType]) -> Iterator[Diagnostic]:
+    """A warning for each resource type whose service may notify of the alarms that are imported."""
+    notes: Counter[tuple[str, str]] = Counter()
+    for change in changes:
+        if change.action is Action.IMPORT and change.begins_at is not None:
+            kind = types[change.address.type]
+            if isinstance(kind, NotesImports):
+                notes[change.address.type, kind.import_note] += 1
+    for (name, note), number in notes.items():
+        told = f"{number:,} {name}{'' if number == 1 else 's'} will be imported: {note}"
+        yield Diagnostic(told, severity=Severity.WARNING)
+
+
+def duplicate_warnings(changes: Sequence[Change], unmanaged: Sequence[UnmanagedAlarm]) -> Iterator[Diagnostic]:
+    """A warning if unmanaged alarms fire beside the same ones of the stack, or beside those that the plan creates."""
+    by_address = {change.address: change for change in changes}
+    taken = {(found.provider, found.id) for change in changes if takes_unmanaged(change) for found in change.before}
+    fixed, pairs = [], []
+    for desired, found in same_as_declared((item.desired for item in changes if item.desired is not None), unmanaged):
+        left = [item for item in found if (item.observed.provider, item.observed.id) not in taken]
+        pairs += [(by_address[desired.address], item) for item in left if item.unadoptable is None]
+        fixed += [(by_address[desired.address], item) for item in left if item.unadoptable is not None]
+    if pairs:
+        lines = [f"  - {{to: {_quoted(change)}, id: {_text(item.id)}}}" for change, item in pairs[:_NAMED]]
+        lines += [f"  # and {len(pairs) - _NAMED:,} more"] if len(pairs) > _NAMED else []
+        hint = ["to take it over, add this, or run `reconciler import --adopt`:", "import:", *lines]
+        yield _duplicate(pairs, "no plan clears unmanaged alarms", "\n".join(hint))
+    if fixed:
+        reason = fixed[0][1].unadoptable or ""
+        yield _duplicate(fixed, reason, "give what is declared another name or labels of its own, or take it out")
+
+
+def _duplicate(pairs: Sequence[tuple[Change, UnmanagedAlarm]], why: str, hint: str) -> Diagnostic:
+    change, item = pairs[0]
+    since = format_instant(item.observed.starts_at)
+    verb = "would be raised" if change.action is Action.CREATE else "fires"
+    more = f", and {len(pairs) - 1:,} more" if len(pairs) > 1 else ""
+    return Diagnostic(
+        f"{change.address} {verb} beside the same alarm unmanaged, {item.id}, which fires since {since}{more}: {why}",
+        change.desired.position if change.desired is not None else None,
+        hint,
+        address=str(change.address),
+        severity=Severity.WARNING,
+    )
+
+
+def _quoted(change: Change) -> str:
+    text = str(change.address)
+    return text if change.address.key is None else _text(text)
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,145 @@
+"""Importing into an open stack: what the services show of what it takes over, or that fires beside its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.core.action import Action
+from reconciler.core.address import Address
+from reconciler.core.desired import Desired, Kind
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.digest import canonical
+from reconciler.core.imports import Import, Lookup
+from reconciler.core.observed import Observed, State, UnmanagedAlarm, is_unmanaged
+from reconciler.plan.imports import duplicate_warnings, same_as_declared, takes_unmanaged
+from reconciler.plan.plan import Change, Plan
+from reconciler.plan.planner import only_imports
+from reconciler.providers.protocol import Importable, TellsOwners
+from reconciler.session.last_pushes import pushed_addresses
+
+if TYPE_CHECKING:
+    from reconciler.session.workspace import Workspace
+
+MOST_COMPARED = 100
+"""Of how many alarms of a provider a plan checks that no unmanaged one fires beside them; of more, only what it raises.
+
+A service may have no filter for what is unmanaged: of a large stack it would list every alarm a second time.
+"""
+
+
+def find_imports(workspace: Workspace, observed: Sequence[Observed]) -> Mapping[Address, Lookup]:
+    """What the ``import`` blocks of the stack name, by address. Raises ServiceError."""
+    desired = {item.address: item for item in workspace.stack.desired}
+    by_provider: dict[str, list[Import]] = {}
+    for block in workspace.stack.imports:
+        if block.destination in desired:
+            by_provider.setdefault(desired[block.destination].provider, []).append(block)
+    lookups: dict[Address, Lookup] = {}
+    for key, blocks in by_provider.items():
+        lookups.update(_look_up(workspace, key, blocks, observed))
+    return lookups
+
+
+def _look_up(
+    workspace: Workspace, key: str, blocks: Sequence[Import], observed: Sequence[Observed]
+) -> Iterator[tuple[Address, Lookup]]:
+    provider = workspace.providers[key]
+    if not isinstance(provider, Importable):
+        unable = f'nothing can be imported from provider "{key}"'
+        yield from ((block.destination, Lookup(block=block, unable=unable)) for block in blocks)
+        return
+    found: dict[str, UnmanagedAlarm] = {}
+    for item in workspace.unmanaged({}, key):
+        found |= {item.observed.id: item, item.id: item}
+    active = {item.marks.address for item in observed if item.state is State.ACTIVE}
+    missing = [block for block in blocks if block.id not in found and block.destination not in active]
+    owners: Mapping[str, tuple[str, str]] = {}
+    pushed: Collection[Address] = ()
+    if missing:
+        with workspace.reading_ledger() as ledger:
+            pushed = pushed_addresses(ledger, {block.destination for block in missing}, workspace.target_texts)
+        if isinstance(provider, TellsOwners):
+            owners = provider.owners({block.id for block in missing})
+    for block in blocks:
+        shown = (found[block.id],) if block.id in found else ()
+        yield block.destination, Lookup(shown, block, owners.get(block.id), is_over=block.destination in pushed)
+
+
+def adoption(workspace: Workspace, unmanaged: Iterable[UnmanagedAlarm]) -> Plan:
+    """The plan that takes over those of these alarms that the stack declares. Raises ServiceError."""
+    lookups = {
+        desired.address: Lookup(found) for desired, found in same_as_declared(workspace.stack.desired, unmanaged)
+    }
+    plan = workspace.plan(workspace.read_ledger_view(), imports=lookups)
+    return only_imports(plan, workspace.resource_types)
+
+
+def with_duplicates(workspace: Workspace, plan: Plan) -> Plan:
+    """The plan, with a warning of unmanaged alarms that fire beside the same ones of the stack. Raises ServiceError."""
+    unmanaged: list[UnmanagedAlarm] = []
+    for key, provider in workspace.providers.items():
+        compared = _compared(plan, key) if isinstance(provider, Importable) else []
+        if compared:
+            unmanaged += workspace.unmanaged(_common(compared), key)
+    found = tuple(duplicate_warnings(plan.changes, unmanaged))
+    return plan._replace(warnings=(*plan.warnings, *found)) if found else plan
+
+
+def _compared(plan: Plan, key: str) -> list[Desired]:
+    """What a plan declares firing at a provider; if that is too much, what it raises; nothing if that is too much."""
+    firing = [
+        change
+        for change in plan.changes
+        if change.provider == key
+        and change.desired is not None
+        and change.desired.firing
+        and change.desired.kind is not Kind.EVENT
+    ]
+    if len(firing) > MOST_COMPARED:
+        firing = [change for change in firing if change.action is Action.CREATE]
+    if len(firing) > MOST_COMPARED:
+        return []
+    return [change.desired for change in firing if change.desired is not None]
+
+
+def _common(compared: Sequence[Desired]) -> Mapping[str, Collection[str]]:
+    """Filters that let all of these through: what they have in common is known by the same names."""
+    names = set.intersection(*(set(item.identity) for item in compared))
+    return {name: {item.identity[name] for item in compared} for name in sorted(names)}
+
+
+def altered_imports(workspace: Workspace, plan: Plan, done: Collection[str]) -> Iterator[Diagnostic]:
+    """The unmanaged alarms of a saved plan that are not as it shows them any more. Raises ServiceError.
+
+    ``done`` are the keys of its operations that are done already.
+    """
+    due = [change for change in plan.pending if takes_unmanaged(change)]
+    due = [change for change in due if all(operation.key not in done for operation in change.operations)]
+    now = _shown_unmanaged(workspace, due)
+    for change in due:
+        then = [found for found in change.before if is_unmanaged(found.marks)]
+        if any(_content(found) != now.get((found.provider, found.id)) for found in then):
+            summary = f"{change.address} has changed at the service since the plan"
+            yield Diagnostic(summary, hint="make a new plan", address=str(change.address))
+
+
+def has_imported(workspace: Workspace, plan: Plan) -> bool:
+    """Whether none of the unmanaged alarms that a plan takes over is there any more. Raises ServiceError."""
+    due = [change for change in plan.pending if takes_unmanaged(change)]
+    now = _shown_unmanaged(workspace, due)
+    return not any((found.provider, found.id) in now for change in due for found in change.before)
+
+
+def _shown_unmanaged(workspace: Workspace, due: Iterable[Change]) -> Mapping[tuple[str, str], str]:
+    """The content of each unmanaged alarm of the providers of these changes, by provider and id."""
+    keys = {found.provider for change in due for found in change.before if is_unmanaged(found.marks)}
+    return {
+        (key, item.observed.id): _content(item.observed)
+        for key in sorted(keys)
+        for item in workspace.unmanaged({}, key)
+    }
+
+
+def _content(found: Observed) -> str:
+    return canonical([found.identity, found.attributes, found.starts_at])
