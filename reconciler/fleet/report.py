@@ -51,8 +51,15 @@ class FleetReport:
             total.update(result.counts)
         return total
 
+    @property
+    def has_nothing_to_pass(self) -> bool:
+        """Whether checks were asked for, and no stack has any: a gate without checks must not pass."""
+        return self.kind is UnitKind.CHECK and not any(result.counts or result.exit_code for result in self.results)
+
     def exit_code(self, *, detailed: bool = False) -> ExitCode:
         """The worst of all; changes count with ``detailed`` only."""
+        if self.has_nothing_to_pass:
+            return ExitCode.ERROR
         codes = (result.exit_code for result in self.results)
         return worst(ExitCode.DONE if code is ExitCode.CHANGES and not detailed else code for code in codes)
 

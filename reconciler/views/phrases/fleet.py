@@ -47,7 +47,8 @@ def outcome(result: UnitResult) -> str:
 
 def _counted(kind: UnitKind, counts: Mapping[str, int], *, repeated: bool = False) -> str:
     if kind is UnitKind.CHECK:
-        return ", ".join(f"{counts[status]:,} {status.value}" for status in CheckStatus if counts.get(status))
+        told = ", ".join(f"{counts[status]:,} {status.value}" for status in CheckStatus if counts.get(status))
+        return told or "no checks"
     if repeated:
         done = [f"{counts[verb]:,} {word}" for verb, word in _VERBS.items() if counts.get(verb)]
         return f"applied already: {join_words(done)}" if done else "applied already"
@@ -71,6 +72,8 @@ def summary_line(report: FleetReport) -> str:
     units = len(report.results)
     if not units:
         return f"No stack changed: {count(report.unchanged, 'stack')} left out." if report.unchanged else "No stacks."
+    if report.has_nothing_to_pass:
+        return f"{count(units, 'stack')}: none has checks to pass."
     states = report.states
     parts = []
     if states.get(UnitState.DONE):

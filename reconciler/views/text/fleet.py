@@ -89,7 +89,7 @@ def result_span(result: UnitResult) -> Span:
     """How a unit ended, in a word."""
     if result.state is UnitState.DONE:
         if result.unit.kind is UnitKind.CHECK:
-            return Span("passed", Style.OK)
+            return Span("passed", Style.OK) if result.counts else Span("-", Style.DIM)
         found = result.unit.kind is not UnitKind.APPLY and has_changes(result)
         return Span("drift" if result.unit.kind is UnitKind.DRIFT else "changes", Style.CHANGE) if found else _GOOD
     bad = result.state in (UnitState.FAILED, UnitState.TIMED_OUT)
@@ -154,6 +154,8 @@ def _activities(result: UnitResult, now: int) -> Iterator[tuple[Span, Span, Span
 
 
 def _style(report: FleetReport) -> Style:
+    if report.has_nothing_to_pass:
+        return Style.ERROR
     if all(result.state is UnitState.DONE for result in report.results):
         warned = any(found.severity is Severity.WARNING for found in report.warnings)
         return Style.WARNING if warned else Style.OK

@@ -1,0 +1,145 @@
+"""The report of a fleet in each format, and its status from the ledgers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+from jsonschema import Draft202012Validator
+
+from reconciler.app.unit import Unit, UnitChange, UnitKind, UnitResult, UnitState
+from reconciler.core.action import Action
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.duration import MINUTE
+from reconciler.core.exit_code import ExitCode, worst
+from reconciler.fleet.report import FleetReport, WaveReport
+from reconciler.views.markdown.fleet import fleet_markdown
+from reconciler.views.text.fleet import fleet_lines
+from reconciler.views.text.line import plain
+from tests.cli.run_cli import reconciler
+from tests.emulator.handle import Emulator
+from tests.fleet.fleets import by_name, fleet_json, write_fleet
+
+SCHEMA = Path(__file__).parents[2] / "schema/fleet-output.schema.json"
+
+
+def result(number: int, counts: Mapping[str, int], *problems: str) -> UnitResult:
+    return UnitResult(
+        Unit(UnitKind.PLAN, f"stacks/{number:03}"),
+        UnitState.FAILED if problems else UnitState.DONE,
+        ExitCode.ERROR if problems else ExitCode.CHANGES if counts else ExitCode.DONE,
+        f"s{number}",
+        counts,
+        changes=tuple(
+            UnitChange(Action(action), f"aom_alarm.x[{each}]", "not firing yet")
+            for action, many in counts.items()
+            for each in range(min(many, 20))
+        ),
+        diagnostics=tuple(map(Diagnostic, problems)),
+        started_at=1_000,
+        ended_at=2_500,
+    )
+
+
+def report(*results: UnitResult) -> FleetReport:
+    return FleetReport("shop", UnitKind.PLAN, (WaveReport("", results),), 0, 5_000, "ann on ci")
+
+
+def test_many_quiet_stacks_hide_no_red_one() -> None:
+    found = report(*(result(number, {}) for number in range(199)), result(199, {}, "the stack is broken"))
+    text = plain(fleet_lines(found))
+    assert "stacks/199  failed  2s    the stack is broken" in text
+    assert "199 stacks with nothing to tell  (--full shows all)" in text
+    assert text.endswith("200 stacks: 199 planned (no changes), 1 failed.\n")
+    assert len(text.splitlines()) < 12
+    assert "stacks/007" in plain(fleet_lines(found, full=True))
+
+
+def test_markdown_fits_a_comment_and_begins_with_what_failed() -> None:
+    many = [result(number, {"create": 20}) for number in range(400)]
+    text = fleet_markdown(report(*many, result(400, {}, "broken")))
+    assert len(text) <= 65_536
+    assert text.splitlines()[2] == "**401 stacks: 400 planned \\(8,000 to create\\), 1 failed.**"
+    assert text.index("stacks/400") < text.index("stacks/000")
+    assert "more stacks left out: this comment cannot hold them." in text
+    short = fleet_markdown(report(*many), limit=3_000)
+    assert len(short) <= 3_000
+
+
+def test_the_exit_code_is_the_worst_of_all() -> None:
+    codes = [ExitCode.DONE, ExitCode.CHANGES, ExitCode.CHECK_FAILED, ExitCode.LEASE_HELD, ExitCode.ERROR]
+    for number, code in enumerate([*codes, ExitCode.PARTIAL, ExitCode.INTERRUPTED], 1):
+        assert worst([*codes, ExitCode.PARTIAL, ExitCode.INTERRUPTED][:number]) is code
+    changed = report(result(0, {}), result(1, {"create": 1}))
+    assert changed.exit_code() is ExitCode.DONE
+    assert changed.exit_code(detailed=True) is ExitCode.CHANGES
+
+
+def test_every_command_answers_with_a_document_of_its_schema(tmp_path: Path, emulator: Emulator) -> None:
+    check = "data: {aom_alarms: {all: {}}}\nchecks: {quiet: {data: aom_alarms.all, expect: {count: 0}}}\n"
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    (root / "stacks/a/checks.yaml").write_text(check)
+    validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
+    codes = {}
+    for command in ("plan", "apply", "drift", "check", "status"):
+        more = ["--auto-approve"] if command == "apply" else []
+        done, found = fleet_json(command, root, *more)
+        assert not list(validator.iter_errors(found))
+        assert found["command"] == command
+        codes[command] = done.code
+    assert codes == {"plan": 0, "apply": 0, "drift": 0, "check": 3, "status": 0}
+
+
+def test_a_fleet_of_which_no_stack_has_checks_does_not_pass(tmp_path: Path, emulator: Emulator) -> None:
+    done = reconciler("fleet", "check", write_fleet(tmp_path, emulator.url, "a", "b"))
+    assert done.code == 1
+    assert done.out.endswith("2 stacks: none has checks to pass.\n")
+
+
+def test_junit_has_a_case_for_each_stack(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a", "b", "bad")
+    (root / "stacks/bad/stack.yaml").write_text("stack: [\n")
+    done = reconciler("fleet", "plan", root, "--detailed-exitcode", "--format", "junit")
+    suites = fromstring(done.out)  # noqa: S314 - our own
+    assert {name: suites.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "3",
+        "failures": "2",
+        "errors": "1",
+    }
+    error = suites.find(".//testcase/error")
+    assert error is not None
+    assert "stack.yaml" not in (error.get("message") or "")
+    assert done.code == 1
+
+
+def test_drift_is_told_for_each_stack_and_other_changes_are_counted(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    assert reconciler("apply", root / "stacks/a", "--auto-approve").code == 0
+    emulator.advance(45 * MINUTE)
+    done, found = fleet_json("drift", root, "--detailed-exitcode")
+    assert by_name(found, "summary") == {"a": "1 to create", "b": "no drift; 1 other change due"}
+    assert by_name(found, "drift") == {"a": 1, "b": 0}
+    assert done.code == 2
+
+
+def test_status_tells_what_was_last_done_with_each_stack_and_by_whom(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    who = {"RECONCILER_USER": "ann"}
+    assert reconciler("fleet", "plan", root, env=who).code == 0
+    assert reconciler("fleet", "apply", root / "stacks/a", "--auto-approve", env=who).code == 0
+    assert reconciler("fleet", "drift", root, env={"RECONCILER_USER": "bob"}).code == 0
+    emulator.forget_requests()
+    _, found = fleet_json("status", root)
+    assert emulator.requests() == []
+    known = by_name(found, "activities")
+    assert {name: sorted(kinds) for name, kinds in known.items()} == {
+        "a": ["apply", "drift", "plan"],
+        "b": ["drift", "plan"],
+    }
+    assert known["a"]["plan"]["counts"] == {"create": 1}
+    assert [known["a"][kind]["by"].split()[0] for kind in ("plan", "apply", "drift")] == ["ann", "ann", "bob"]
+    text = reconciler("fleet", "status", root).out
+    assert "1 to create" in text
+    assert "done" in text
