@@ -7,7 +7,7 @@ import re
 VARIABLE = "RECONCILER_LEDGER"
 """The environment variable that says where ledgers are."""
 
-SCHEMES = ("postgresql", "postgres")
+SCHEMES = ("postgresql", "postgres", "s3", "gs", "az")
 """The schemes of the stores that several machines may share."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")

@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import mask, scheme
 from reconciler.ledger.protocol import Ledger
-from reconciler.ledger.store import JournalStore, Rates, Shards, StackState
+from reconciler.ledger.store import JournalStore, Probe, Rates, Shards, StackState
 
 DIRECTORY = ".reconciler"
 """The directory of ledgers beside a configuration that names none."""
@@ -89,6 +89,13 @@ def shards_at(location: Location) -> Shards | None:
         return None if make is None else make(url, location.stack)
 
 
+def tried_promises(url: str) -> Sequence[Probe]:
+    """What the kind of a store promises beside what every store does, tried."""
+    with _extra_needed(url):
+        tried = _kind(url).promises
+        return () if tried is None else tried(url)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """A kind of shared ledger, and the extra that has what it needs."""
@@ -98,6 +105,7 @@ class _Kind:
     stacks: Callable[[str], Sequence[StackState]]
     rates: Callable[[str], Rates] | None = None
     shards: Callable[[str, str], Shards] | None = None
+    promises: Callable[[str], Sequence[Probe]] | None = None
 
 
 def _open_postgres(url: str, stack: str, reading: bool) -> JournalStore:
@@ -125,7 +133,28 @@ def _postgres_shards(url: str, stack: str) -> Shards:
 
 
 _POSTGRES = _Kind("postgres", _open_postgres, _list_postgres, _postgres_rates, _postgres_shards)
-_KINDS = {"postgresql": _POSTGRES, "postgres": _POSTGRES}
+
+
+def _open_objects(url: str, stack: str, reading: bool) -> JournalStore:
+    from reconciler.ledger.objects.store import open_objects
+
+    return open_objects(url, stack, reading=reading)
+
+
+def _list_objects(url: str) -> Sequence[StackState]:
+    from reconciler.ledger.objects import store
+
+    return store.list_stacks(url)
+
+
+def _objects_promises(url: str) -> Sequence[Probe]:
+    from reconciler.ledger.objects import promises
+
+    return promises.tried_promises(url)
+
+
+_OBJECTS = _Kind("objectstore", _open_objects, _list_objects, promises=_objects_promises)
+_KINDS = {"postgresql": _POSTGRES, "postgres": _POSTGRES, "s3": _OBJECTS, "gs": _OBJECTS, "az": _OBJECTS}
 
 
 def _kind(url: str) -> _Kind:

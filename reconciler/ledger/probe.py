@@ -7,23 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
+from reconciler.core.ledger_url import mask
 from reconciler.core.operation import Operation
 from reconciler.ledger.codec import Intent, Row, decode_intent
-from reconciler.ledger.location import Location, list_stacks, open_store
+from reconciler.ledger.location import Location, list_stacks, open_store, tried_promises
 from reconciler.ledger.replica import Replica
-from reconciler.ledger.store import Claim, Fence, JournalStore, Snapshot, Stored
+from reconciler.ledger.store import Claim, Fence, JournalStore, Probe, Snapshot, Stored
 
 _LIFETIME = 60_000
 _CLOCK_SLACK = 60_000  # ms by which the runner's clock may differ from the store's before it is worth a word
 _OPERATIONS = "SELECT * FROM operations ORDER BY key"
 _UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
-
-
-class Probe(NamedTuple):
-    """One promise of a store; ``problem`` says how it is broken, None if it is kept."""
-
-    promise: str
-    problem: str | None = None
 
 
 class SharedFindings(NamedTuple):
@@ -46,9 +40,12 @@ def examine_shared(url: str, stack: str | None, now: int) -> SharedFindings:
     With ``stack`` only that one's rows are read. Raises DiagnosticError where the store cannot be used.
     """
     scratch = f"doctor-{secrets.token_hex(8)}"
+    tried = tried_promises(url)
+    if any(found.problem is not None for found in tried):
+        return SharedFindings(mask(url), tried, 0, 0, ())
     with closing(open_store(Location(url, scratch))) as store:
         try:
-            probes = tuple(probe(store, lambda: open_store(Location(url, scratch)), now))
+            probes = (*tried, *probe(store, lambda: open_store(Location(url, scratch)), now))
         finally:
             store.drop()
         label = store.label

@@ -67,6 +67,13 @@ class Snapshot(NamedTuple):
     data: bytes
 
 
+class Probe(NamedTuple):
+    """One promise of a store; ``problem`` says how it is broken, None if it is kept."""
+
+    promise: str
+    problem: str | None = None
+
+
 class StackState(NamedTuple):
     """One stack of a shared ledger: its last row, its lease (None: free), and when something was last written."""
 

@@ -13,7 +13,10 @@ from reconciler.config.expressions.compiled import UnresolvedError, compile_valu
 from reconciler.config.expressions.scope import Context, ExpressionSite, Scope
 from reconciler.config.yaml.source_map import Node, Source, Value, kind
 
-_LEDGER_HINT = "write postgresql://HOST/DATABASE, or a directory on a local disk; without ledger it is in .reconciler"
+_LEDGER_HINT = (
+    "write postgresql://HOST/DATABASE, s3://BUCKET/PREFIX (or gs://, az://), or a directory on a local disk;"
+    " without ledger it is in .reconciler"
+)
 
 
 def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diagnostics: DiagnosticCollector) -> str:

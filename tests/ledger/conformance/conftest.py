@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.conformance.place import Place
-from tests.servers import pgbouncer, postgres
+from tests.servers import pgbouncer, postgres, s3
 
 
 def _sqlite(directory: Path) -> Path | str:
@@ -23,10 +23,20 @@ def _pgbouncer(_: Path) -> Path | str:
     return pgbouncer.pooled(postgres.server().schema())
 
 
+def _moto(_: Path) -> Path | str:
+    return s3.moto().prefix()
+
+
+def _seaweedfs(_: Path) -> Path | str:
+    return s3.seaweedfs().prefix()
+
+
 STORES: dict[str, Callable[[Path], Path | str]] = {
     "sqlite": _sqlite,
     "postgres": _postgres,
     "pgbouncer": _pgbouncer,
+    "moto": _moto,
+    "seaweedfs": _seaweedfs,
 }
 """What makes a new, empty place for ledgers, by the name of the store; it may use the directory."""
 

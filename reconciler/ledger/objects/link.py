@@ -1,0 +1,315 @@
+"""The link to a bucket: plain and conditional requests, every wait bounded, and the store's own clock.
+
+A conditional write is never repeated unseen: after an answer that was lost, or that tells of a conflict, the object is
+read back. What is written is unique to the attempt, so its own content is success.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar, cast
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.ledger_url import mask
+from reconciler.ledger.objects import bucket
+from reconciler.ledger.objects.bucket import STATUS, open_bucket, said
+
+RESUME_S = 15.0
+"""Seconds in which a request that found nobody is made again; well below the lifetime of a lease."""
+
+FIRST_S = 2.0
+"""Seconds in which the first request is."""
+
+TRUSTED_CLOCK_S = 60.0
+"""Seconds that a reading of the store's clock is continued by the time since the machine's start."""
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+_AT_ONCE = 16
+_GONE = (NotFoundError, FileNotFoundError)
+_FAILED = (BaseError, OSError)
+_CHANGED = (AlreadyExistsError, PreconditionError, *_GONE)
+
+Tag = dict[str, str]
+"""What a version of an object is recognised by; a store uses an ETag, a version, or both."""
+
+_T = TypeVar("_T")
+
+
+class Found(NamedTuple):
+    """An object as it was read."""
+
+    data: bytes
+    tag: Tag
+    modified: int
+
+
+class Listed(NamedTuple):
+    """An object of a list: its name below the prefix, its size, and when it was written (epoch ms)."""
+
+    name: str
+    size: int
+    modified: int
+
+
+class Link:
+    """Requests to the objects below the prefix of a URL."""
+
+    def __init__(self, url: str) -> None:
+        self.label = mask(url.partition("?")[0])
+        self._store, self._prefix, self._clock_at = open_bucket(url, self.label)
+        self.place = (self._clock_at, self.label)
+        self._answered = False
+        self._down: DiagnosticError | None = None
+        self._down_until = 0.0
+        self._pool: ThreadPoolExecutor | None = None
+
+    def get(self, name: str) -> Found | None:
+        """An object, None if there is none."""
+
+        def get() -> Found | None:
+            try:
+                found = obstore.get(self._store, self._path(name))
+                return Found(bytes(found.bytes()), _tag(found.meta), _milliseconds(found.meta["last_modified"]))
+            except _GONE as error:
+                if "NoSuchBucket" in str(error):
+                    raise self._explained(error) from error
+                return None
+
+        return self._resumed(get)
+
+    def get_all(self, names: Sequence[str]) -> list[Found | None]:
+        """Several objects, many at once."""
+        return self.at_once(self.get, names)
+
+    def at_once(self, work: Callable[[str], _T], names: Sequence[str]) -> list[_T]:
+        """Do something for each name, for many at once; what is done must not call this."""
+        if len(names) < 2:
+            return [work(name) for name in names]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ledger")
+        return list(self._pool.map(work, names))
+
+    def create(self, name: str, data: bytes) -> bytes | None:
+        """Write an object that must not exist; None if it was written by this call, else what is there."""
+
+        def create() -> tuple[bytes | None] | None:
+            try:
+                obstore.put(self._store, self._path(name), data, mode="create", use_multipart=False)
+            except _CHANGED as error:
+                found = self.get(name)
+                if found is None:  # a conflict with another request, or the bucket is missing
+                    self._check_bucket(error)
+                    return None
+                return (None if found.data == data else found.data,)
+            return (None,)
+
+        return self._decided(create)
+
+    def replace(self, name: str, data: bytes, tag: Tag) -> Tag | None:
+        """Write over the version of an object that is recognised by ``tag``; None if another is there."""
+
+        def replace() -> tuple[Tag | None] | None:
+            try:
+                written = obstore.put(
+                    self._store,
+                    self._path(name),
+                    data,
+                    mode=cast("Any", tag),  # each store wants its own parts of a version
+                    use_multipart=False,
+                )
+            except _CHANGED:
+                found = self.get(name)
+                if found is not None and found.tag == tag:  # a conflict with another request, which lost as well
+                    return None
+                return (found.tag if found is not None and found.data == data else None,)
+            return (_tag(written),)
+
+        return self._decided(replace)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write an object, whatever is there."""
+        self._resumed(lambda: obstore.put(self._store, self._path(name), data, use_multipart=False))
+
+    def put_all(self, names: Sequence[str], data: bytes) -> None:
+        """Write the same to many objects at once."""
+        self.at_once(lambda name: self.put(name, data), names)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Remove objects; those that are missing are left alone."""
+
+        def delete(name: str) -> None:
+            try:
+                obstore.delete(self._store, self._path(name))
+            except _GONE:
+                return
+
+        self.at_once(lambda name: self._resumed(lambda: delete(name)), list(names))
+
+    def listed(self, start: str, after: str | None = None) -> list[Listed]:
+        """The objects whose names begin with ``start``, which ends in a slash, in the order of their names.
+
+        With ``after`` only those whose names are greater than that.
+        """
+        skipped = len(self._prefix)
+
+        def listing() -> list[Listed]:
+            offset = None if after is None else self._path(after)
+            stream = obstore.list(self._store, self._path(start), offset=offset, chunk_size=1000)
+            return sorted(
+                Listed(meta["path"][skipped:], meta["size"], _milliseconds(meta["last_modified"]))
+                for chunk in stream
+                for meta in chunk
+            )
+
+        return self._resumed(listing)
+
+    def children(self) -> list[str]:
+        """The names of what is directly below the prefix and has objects below itself."""
+        found = self._resumed(lambda: obstore.list_with_delimiter(self._store, self._prefix))
+        return sorted(path[len(self._prefix) :] for path in found["common_prefixes"])
+
+    def now(self) -> int:
+        """The store's clock."""
+        return clock_of(self._clock_at, self._read_clock)
+
+    def _read_clock(self) -> datetime:
+        date = self._resumed(lambda: _date(self._clock_at))
+        if date is None:
+            raise self._diagnostic("cannot be used: the answers of the store have no Date", None, "use another store")
+        return date
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _path(self, name: str) -> str:
+        return self._prefix + name
+
+    def _check_bucket(self, error: Exception) -> None:
+        if isinstance(error, _GONE) and "NoSuchBucket" in str(error):
+            raise self._explained(error) from error
+
+    def _decided(self, write: Callable[[], tuple[_T] | None]) -> _T:
+        """Try a conditional write until it is decided."""
+        until = time.monotonic() + RESUME_S
+        tries = 0
+        while (decided := self._resumed(write)) is None:
+            if time.monotonic() > until:
+                what = "cannot be written: the store answers each conditional write with a conflict"
+                raise self._diagnostic(what, None, "try again in a moment, or run: reconciler ledger doctor URL")
+            time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+            tries += 1
+        return decided[0]
+
+    def _resumed(self, work: Callable[[], _T]) -> _T:
+        """Do something that may be repeated, again if nobody answers. Raises DiagnosticError."""
+        if self._down is not None and time.monotonic() < self._down_until:
+            raise self._down
+        until = time.monotonic() + (RESUME_S if self._answered else FIRST_S)
+        tries = 0
+        while True:
+            try:
+                found = work()
+            except _FAILED as error:
+                if not _is_unanswered(error):
+                    raise self._explained(error) from error
+                if time.monotonic() > until:
+                    # Once nobody answers, what a run has left to write before it ends does not wait again.
+                    self._down, self._down_until = self._explained(error), time.monotonic() + RESUME_S
+                    raise self._down from error
+                time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                tries += 1
+            else:
+                self._answered = True
+                self._down = None
+                return found
+
+    def _explained(self, error: Exception) -> DiagnosticError:
+        told = said(str(error))
+        if isinstance(error, UnauthenticatedError | PermissionDeniedError):
+            hint = "check the credentials in the environment; docs/ledger.md lists the rights that the ledger needs"
+            return self._diagnostic("cannot be used: the store refused the request", told, hint)
+        if isinstance(error, _GONE):
+            return self._diagnostic("has no bucket", told, "create the bucket, or correct its name in the URL")
+        if _is_unanswered(error):
+            return self._diagnostic("cannot be reached", told, "check the URL, its endpoint and the network")
+        return self._diagnostic("cannot be used", told, "check the URL and its options")
+
+    def _diagnostic(self, what: str, said: str | None, hint: str) -> DiagnosticError:
+        told = "" if said is None else f" ({said})"
+        return DiagnosticError(Diagnostic(f"the ledger {self.label} {what}{told}", hint=hint))
+
+
+def _is_unanswered(error: Exception) -> bool:
+    """Whether a request got no answer, or one that says to come again."""
+    if isinstance(error, (UnauthenticatedError, PermissionDeniedError, *_CHANGED)):
+        return False
+    status = STATUS.search(str(error))
+    if status is None:
+        return isinstance(error, OSError) or "error sending request" in str(error) or "HTTP error" in str(error)
+    return status[1] in ("408", "429") or (status[1][0] == "5" and status[1] != "501")
+
+
+def _tag(version: Any) -> Tag:
+    return {key: version[key] for key in ("e_tag", "version") if version.get(key) is not None}
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+class _Reading(NamedTuple):
+    at: int
+    since_boot: float
+
+
+_clocks: dict[str, _Reading] = {}
+_clocks_lock = Lock()
+
+
+def clock_of(where: str, read: Callable[[], datetime]) -> int:
+    """A store's clock (epoch ms), which all links of this process share; it is read again once a minute."""
+    with _clocks_lock:
+        known = _clocks.get(where)
+        if known is None or _since_boot() - known.since_boot > TRUSTED_CLOCK_S:
+            _clocks[where] = known = _Reading(_milliseconds(read()), _since_boot())
+        return known.at + int((_since_boot() - known.since_boot) * 1000)
+
+
+def _since_boot() -> float:
+    """Seconds by a clock that nobody can set, and that goes on while the machine sleeps if there is one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def _date(where: str) -> datetime | None:
+    """What a store's answer says that the time is; without credentials it refuses, and says so as well."""
+    try:
+        with urlopen(Request(where, method="HEAD"), timeout=bucket.ANSWER_S) as answer:  # noqa: S310 - http(s), as open_bucket checks
+            headers = answer.headers
+    except HTTPError as error:
+        headers = error.headers
+    except HTTPException as error:
+        raise OSError(f"HTTP error: {error}") from error
+    try:
+        return parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
