@@ -43,6 +43,9 @@ STORES: dict[str, Callable[[Path], Path | str]] = {
 SHARED = {name: make for name, make in STORES.items() if name != "sqlite"}
 """Those that several machines may use."""
 
+SHARDED = {name: SHARED[name] for name in ("postgres", "pgbouncer")}
+"""Those in which several workers of one run may write side by side."""
+
 
 @pytest.fixture(params=STORES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:

@@ -16,16 +16,16 @@ from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, L
 from reconciler.ledger.shard_rows import shard_name, shard_rows
 from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Shard, Shards
-from tests.ledger.conformance.conftest import SHARED
+from tests.ledger.conformance.conftest import SHARDED
 from tests.ledger.conformance.place import Place, now, wait_until_free
 from tests.ledger.samples import HOST, LIFETIME, operations, run, take
 
 HERE = os.getpid()
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture(params=SHARDED)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Place(SHARED[request.param](tmp_path))
+    return Place(SHARDED[request.param](tmp_path))
 
 
 @pytest.fixture
