@@ -129,7 +129,7 @@ def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
 
 
 def _drift(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
-    whole = plan_stack(workspace)
+    whole = workspace.plan(workspace.read_ledger_view())  # without a query for unmanaged duplicates
     found = _planned(unit, drift_only(whole))
     return replace(found, others=len(whole.pending) - found.drift)
 
