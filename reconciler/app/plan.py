@@ -19,14 +19,22 @@ from reconciler.session.stack_source import read_source
 from reconciler.session.workspace import Workspace
 
 
-def plan_stack(workspace: Workspace, selection: Selection = ALL) -> Plan:
+def plan_stack(workspace: Workspace, selection: Selection = ALL, *, only_raised: bool = False) -> Plan:
     """What apply would do now. Raises DiagnosticError if the stack has no object at a selected address, and
-    ServiceError.
+    ServiceError. With ``only_raised`` a warning of unmanaged duplicates, for which each provider
+    is queried once more, is limited to what the plan raises.
     """
-    return plan_view(workspace, workspace.read_ledger_view(), selection)
+    return plan_view(workspace, workspace.read_ledger_view(), selection, only_raised=only_raised)
 
 
-def plan_view(workspace: Workspace, view: LedgerView, selection: Selection = ALL, *, destroy: bool = False) -> Plan:
+def plan_view(
+    workspace: Workspace,
+    view: LedgerView,
+    selection: Selection = ALL,
+    *,
+    destroy: bool = False,
+    only_raised: bool = False,
+) -> Plan:
     """A plan from what the ledger knows. What a target depends on is planned too, and a warning names it."""
     desired = workspace.stack.desired
     brought = [] if destroy else dependencies(desired, selection.targets)
@@ -34,7 +42,7 @@ def plan_view(workspace: Workspace, view: LedgerView, selection: Selection = ALL
     observed = workspace.observe()
     plan = workspace.plan(view, selection=chosen, destroy=destroy, observed=observed)
     if not destroy:
-        plan = with_duplicates(workspace, plan)
+        plan = with_duplicates(workspace, plan, only_raised=only_raised)
     declared = [item.address for item in desired]
     known = {change.address for change in plan.changes}
     check_known("--target", selection.targets, known, declared)

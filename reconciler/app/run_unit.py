@@ -117,7 +117,7 @@ def _rate_limits(workers: int, limits: tuple[tuple[str, float], ...]) -> RateLim
 
 
 def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
-    plan = plan_stack(workspace)
+    plan = plan_stack(workspace, only_raised=True)
     found = _planned(unit, plan)
     if plan.problems:
         return found

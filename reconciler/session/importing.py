@@ -75,19 +75,21 @@ def adoption(workspace: Workspace, unmanaged: Iterable[UnmanagedAlarm]) -> Plan:
     return only_imports(plan, workspace.resource_types)
 
 
-def with_duplicates(workspace: Workspace, plan: Plan) -> Plan:
+def with_duplicates(workspace: Workspace, plan: Plan, *, only_raised: bool) -> Plan:
     """The plan, with a warning of unmanaged alarms that fire beside the same ones of the stack. Raises ServiceError."""
     unmanaged: list[UnmanagedAlarm] = []
     for key, provider in workspace.providers.items():
-        compared = _compared(plan, key) if isinstance(provider, Importable) else []
+        compared = _compared(plan, key, only_raised=only_raised) if isinstance(provider, Importable) else []
         if compared:
             unmanaged += workspace.unmanaged(_common(compared), key)
     found = tuple(duplicate_warnings(plan.changes, unmanaged))
     return plan._replace(warnings=(*plan.warnings, *found)) if found else plan
 
 
-def _compared(plan: Plan, key: str) -> list[Desired]:
-    """What a plan declares firing at a provider; if that is too much, what it raises; nothing if that is too much."""
+def _compared(plan: Plan, key: str, *, only_raised: bool) -> list[Desired]:
+    """What a plan declares firing at a provider; what it raises, if that is asked for or the former is too much; none
+    if that is too much.
+    """
     firing = [
         change
         for change in plan.changes
@@ -96,7 +98,7 @@ def _compared(plan: Plan, key: str) -> list[Desired]:
         and change.desired.firing
         and change.desired.kind is not Kind.EVENT
     ]
-    if len(firing) > MOST_COMPARED:
+    if len(firing) > MOST_COMPARED or only_raised:
         firing = [change for change in firing if change.action is Action.CREATE]
     if len(firing) > MOST_COMPARED:
         return []
