@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -16,6 +16,9 @@ from reconciler.cli.global_options import add_global_options
 from reconciler.cli.logs import Logs
 from reconciler.cli.terminal import Format, Terminal, prepare
 from reconciler.views.text.line import line
+
+if TYPE_CHECKING:
+    from reconciler.app.errors import Failure
 
 COMMANDS = {
     "init": "Write a commented starter stack.",
@@ -182,10 +185,9 @@ def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[N
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
     """Tell what went wrong: on standard error, and as the answer where JSON or Markdown was asked for."""
     from reconciler.app.errors import describe_error
-    from reconciler.cli.errors import usage_error
     from reconciler.core.diagnostic import DiagnosticError
 
-    failed = usage_error(error) if isinstance(error, TyperException) else describe_error(error)
+    failed = _usage_error(error) if isinstance(error, TyperException) else describe_error(error)
     if terminal.format is Format.JSON:
         from reconciler.views.json.diagnostic import diagnostics_document
 
@@ -200,3 +202,15 @@ def _fail(terminal: Terminal, error: Exception) -> ExitCode:
         terminal.report(failed.diagnostics)
     # What was sent is not undone by a report that cannot be written, or a ledger that cannot be closed.
     return ExitCode.PARTIAL if terminal.changed and failed.exit_code is ExitCode.ERROR else failed.exit_code
+
+
+def _usage_error(error: TyperException) -> "Failure":
+    """What is wrong with a command line."""
+    from reconciler.app.errors import Failure
+    from reconciler.core.diagnostic import Diagnostic
+
+    ctx = getattr(error, "ctx", None)
+    command = ctx.command_path if ctx is not None else "reconciler COMMAND"
+    summary = error.format_message().replace("Value error, ", "").replace("Input should be", "it must be")
+    summary = summary[:1].lower() + summary[1:].removesuffix(".")
+    return Failure((Diagnostic(summary, hint=f"`{command} --help` shows what it takes"),))

@@ -14,7 +14,7 @@ from reconciler.config.yaml.format import format_text
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.session.stack_source import read_sources
-from reconciler.views.text.diff import diff_lines
+from reconciler.views.text.fmt import diff_lines
 
 if TYPE_CHECKING:
     from reconciler.config.yaml.source_map import Source

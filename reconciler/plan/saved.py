@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 
 from reconciler.core.action import Action
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, expectation
 from reconciler.core.digest import digest, digest_text
 from reconciler.plan.plan import Plan
 from reconciler.plan.planfile import (
@@ -20,12 +20,13 @@ from reconciler.plan.planfile import (
     unchanged_document,
     warning_document,
 )
-from reconciler.plan.planfile_errors import not_a_plan, refused
 
 KEY_VARIABLE = "RECONCILER_PLAN_KEY"
 """The environment variable that holds the key."""
 
 MIN_KEY_LENGTH = 16
+
+_MAKE = "make a new one with `reconciler plan --out FILE`; a plan file is not edited"
 
 
 def signing_key(environment: Mapping[str, str]) -> str:
@@ -139,19 +140,47 @@ def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
     try:
         document = PlanDocument.model_validate_json(text)
     except ValidationError as error:
-        raise not_a_plan(name, text, error, FORMAT_VERSION) from None
+        raise _not_a_plan(name, text, error, FORMAT_VERSION) from None
     if checksum(document) != document.checksum:
-        raise refused(name, "it was altered after it was saved", _AS_SHOWN)
+        raise _refused(name, "it was altered after it was saved", _AS_SHOWN)
     if key is not None and not is_signed(document.checksum, document.signature, key):
         signed = "it was signed with another key" if document.signature else "it is not signed"
-        raise refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
+        raise _refused(name, signed, "make it with `reconciler plan --sign`, with the same key in the environment")
     try:
         plan = plan_of(document)
     except ValueError as error:
-        raise refused(name, str(error), "make a new plan") from None
+        raise _refused(name, str(error), "make a new plan") from None
     if plan.send_by != document.send_by:
-        raise refused(name, "its send_by is not that of its operations", _AS_SHOWN)
+        raise _refused(name, "its send_by is not that of its operations", _AS_SHOWN)
     return plan
 
 
 _AS_SHOWN = "a plan is applied as it was shown, or not at all: make a new one"
+
+
+def _refused(name: str, why: str, hint: str, position: Position | None = None) -> DiagnosticError:
+    """The diagnostic for the plan file ``name``."""
+    return DiagnosticError(Diagnostic(f"the plan file cannot be used: {why}", position or Position(name, 1, 1), hint))
+
+
+def _not_a_plan(name: str, text: str, error: ValidationError, version: str) -> DiagnosticError:
+    """The diagnostic for a text that is no plan of format ``version``, from what pydantic found."""
+    findings = error.errors(include_url=False)
+    for item in findings:
+        if item["loc"][:1] == ("format_version",) and item["type"] != "missing":
+            why = f"this version reads plan format {version}, and the file says {item['input']!r}"
+            return _refused(name, why, "make a new plan, or use the version of reconciler that made it")
+    field = ".".join(str(part) for part in findings[0]["loc"])
+    why = f"it is not a saved plan: {field or 'it'} {expectation(findings[0]['type'])}"
+    return _not_json(name, text) or _refused(name, why, _MAKE)
+
+
+def _not_json(name: str, text: str) -> DiagnosticError | None:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        why = "it is empty" if not text.strip() else "it is not JSON, or was cut short"
+        return _refused(name, why, _MAKE, Position(name, error.lineno, error.colno))
+    except (ValueError, RecursionError):
+        return _refused(name, "its JSON is nested too deeply, or holds a number that is too long", _MAKE)
+    return None

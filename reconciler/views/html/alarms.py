@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.drill.record import Emission, Record
 from reconciler.views.html.lanes import lanes_of, summary
-from reconciler.views.html.table import Cell, table
-from reconciler.views.html.text import slot, text
+from reconciler.views.html.text import Cell, slot, table, text
 from reconciler.views.html.timeline import hue_of
 from reconciler.views.phrases.drill import latency, offset, state_of
 

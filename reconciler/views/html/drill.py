@@ -12,8 +12,7 @@ from reconciler.drill.spec import StepAction
 from reconciler.views.html.alarms import alarms_html
 from reconciler.views.html.evidence import evidence_html
 from reconciler.views.html.lanes import known_values
-from reconciler.views.html.table import Cell, table
-from reconciler.views.html.text import asset, fill_slots, slot, source_hash, text
+from reconciler.views.html.text import Cell, asset, fill_slots, slot, source_hash, table, text
 from reconciler.views.html.timeline import hue_of, timeline_html
 from reconciler.views.phrases.drill import (
     Status,

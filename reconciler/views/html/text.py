@@ -1,11 +1,13 @@
-"""HTML text: data that stays data."""
+"""HTML text: data that stays data; slots, assets, and tables that become cards on a narrow screen."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from typing import NamedTuple
 
 from reconciler.core.text import printable
 
@@ -36,3 +38,24 @@ def fill_slots(html: str, contents: dict[str, str]) -> str:
         empty = slot(key)
         html = html.replace(empty, f"{empty.removesuffix('</div>')}{content}</div>", 1)
     return html
+
+
+class Cell(NamedTuple):
+    """The label of a cell's column, its HTML, and its classes."""
+
+    label: str
+    html: str
+    kind: str = ""
+
+
+def table(rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
+    """A table whose heads are the labels of its cells."""
+    yield f"<table><thead><tr>{''.join(f'<th>{cell.label}</th>' for cell in rows[0])}</tr></thead><tbody>"
+    for row in rows:
+        yield f"<tr>{''.join(map(_cell, row))}</tr>"
+    yield "</tbody></table>"
+
+
+def _cell(cell: Cell) -> str:
+    kind = f' class="{cell.kind}"' if cell.kind else ""
+    return f'<td data-label="{cell.label}"{kind}><div>{cell.html}</div></td>'
