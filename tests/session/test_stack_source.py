@@ -1,3 +1,5 @@
+"""The files of a stack: which ones of a directory are part of it."""
+
 from __future__ import annotations
 
 import logging
