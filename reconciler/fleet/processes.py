@@ -250,6 +250,10 @@ def _told(worker: _Worker, result: UnitResult) -> UnitResult:
 
 def _died(worker: _Worker, unit: Unit) -> UnitResult:
     """The result of a unit whose worker is gone."""
+    if worker.asked and worker.process.returncode == -signal.SIGTERM:
+        # It was still starting: from its first unit on it handles the signal.
+        result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED, started_at=worker.began_at)
+        return _told(worker, replace(result, ended_at=time.time_ns() // 1_000_000))
     after = "; what it had sent is settled by the next apply" if unit.kind in (UnitKind.APPLY, UnitKind.CHECK) else ""
     if worker.killed:
         how = f"it was asked to stop and did not, so {worker.name} was killed{after}"

@@ -100,6 +100,18 @@ def test_a_unit_that_exceeds_its_deadline_stops_cleanly(tmp_path: Path, emulator
     assert run_unit(replace(hangs, kind=UnitKind.STATUS)).holder is None
 
 
+def test_units_whose_workers_still_start_are_interrupted_too(tmp_path: Path, emulator: Emulator) -> None:
+    states = []
+    with ProcessEngine() as engine:
+        for event in engine.run(units(tmp_path, emulator, UnitKind.APPLY, "a", "b", "c"), Limits(max_parallel=2)):
+            if isinstance(event, Finished):
+                states.append(event.result.state)
+            else:
+                engine.stop()  # the first has begun a moment ago
+    assert states == [UnitState.INTERRUPTED]
+    assert emulator.requests("push") == []
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
 def test_a_worker_that_does_not_stop_is_killed_and_the_others_go_on(
     tmp_path: Path, emulator: Emulator, silent: str

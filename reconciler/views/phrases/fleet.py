@@ -16,7 +16,7 @@ _WORDS = {
     UnitKind.APPLY: "applied",
     UnitKind.CHECK: "passed",
     UnitKind.DRIFT: "compared",
-    UnitKind.STATUS: "found",
+    UnitKind.STATUS: "read",
 }
 _BAD = (UnitState.FAILED, UnitState.LEASED, UnitState.TIMED_OUT, UnitState.INTERRUPTED, UnitState.NOT_RUN)
 
