@@ -7,6 +7,7 @@ import typer
 from reconciler.app.apply import Request, destroy_stack
 from reconciler.app.plan import run_options, selected
 from reconciler.app.webhook import WebhookFormat
+from reconciler.apply.result import Result
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
@@ -28,6 +29,7 @@ from reconciler.cli.options import (
 from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
+from reconciler.session.other_stacks import other_stacks
 
 app = command_app()
 
@@ -55,7 +57,8 @@ def destroy(
 ) -> ExitCode:
     """Clear every alarm the stack owns.
 
-    Recorded events stay: they are facts. Alarms of other stacks and unmanaged alarms are not touched.
+    Recorded events stay: they are facts. Alarms of other stacks and unmanaged alarms are not touched; at the end it
+    says which other stacks of the same ledger have something firing. Queries under `data` are not made.
     """
     terminal = Terminal.of(ctx)
     selection = selected(target, exclude, None)
@@ -69,4 +72,6 @@ def destroy(
         ) as workspace,
     ):
         reporter.opened(workspace)
-        return show_result(terminal, destroy_stack(workspace, request, operator, selection), format, reporter)
+        result = destroy_stack(workspace, request, operator, selection)
+        others = other_stacks(workspace.ledger_location, workspace.clock.now()) if isinstance(result, Result) else None
+        return show_result(terminal, result, format, reporter, others=others)

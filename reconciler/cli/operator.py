@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from itertools import chain
 from threading import Event
 
 from reconciler.app.apply import FailedRun, NotRun, apply_exit_code
@@ -18,12 +19,13 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
+from reconciler.session.other_stacks import OtherStacks
 from reconciler.views.json.result import already_applied_document, result_document
-from reconciler.views.markdown.result import result_markdown
+from reconciler.views.markdown.result import others_markdown, result_markdown
 from reconciler.views.phrases.plan import pointing
 from reconciler.views.text.ledger import settlement_lines
 from reconciler.views.text.line import BLANK, Style, line
-from reconciler.views.text.result import result_lines
+from reconciler.views.text.result import others_lines, result_lines
 
 ALREADY_APPLIED = "Already applied: every operation of this plan is done. Nothing was sent."
 
@@ -62,8 +64,12 @@ def show_result(
     format: Format,
     reporter: RunReporter,
     plan: Plan | None = None,
+    others: OtherStacks | None = None,
 ) -> ExitCode:
-    """Write what an apply did, and return what a script learns from it; ``plan`` is the saved one, if any."""
+    """Write what an apply did, and return what a script learns from it.
+
+    ``plan`` is the saved one, if any; ``others`` is what the stacks beside it have left.
+    """
     if result is NotRun.INTERRUPTED:
         return ExitCode.INTERRUPTED
     if result is NotRun.DECLINED:
@@ -80,25 +86,27 @@ def show_result(
     if isinstance(result, FailedRun):
         terminal.changed = result.result.may_have_sent
         try:
-            _show(terminal, result.result, format)
+            _show(terminal, result.result, format, None)
         finally:
             terminal.report(describe_error(result.error).diagnostics)
             reporter.result(result.result)
         return apply_exit_code(result.result)
     terminal.changed = result.may_have_sent
     try:
-        _show(terminal, result, format)
+        _show(terminal, result, format, others)
     finally:
         reporter.result(result)
     return apply_exit_code(result)
 
 
-def _show(terminal: Terminal, result: Result, format: Format) -> None:
+def _show(terminal: Terminal, result: Result, format: Format, others: OtherStacks | None) -> None:
+    told = () if others is None else others_lines(others)
+    after = "" if others is None else others_markdown(others)
     terminal.result(
         format,
-        text=lambda: result_lines(result, terminal.command, full=terminal.full),
-        document=lambda: result_document(result, terminal.command),
-        markdown=lambda: result_markdown(result, terminal.command),
+        text=lambda: chain(result_lines(result, terminal.command, full=terminal.full), told),
+        document=lambda: result_document(result, terminal.command, others),
+        markdown=lambda: result_markdown(result, terminal.command) + after,
     )
 
 

@@ -20,13 +20,14 @@ from reconciler.views.phrases.result import (
 )
 
 if TYPE_CHECKING:
-    from reconciler.views.json.schema import ApplyOutput, RemainingShape, ServiceErrorShape
+    from reconciler.session.other_stacks import OtherStacks
+    from reconciler.views.json.schema import ApplyOutput, OtherStacksShape, RemainingShape, ServiceErrorShape
 
 
-def result_document(result: Result, again: str) -> ApplyOutput:
-    """The document of a run; ``again`` is the command that continues it."""
+def result_document(result: Result, again: str, others: OtherStacks | None = None) -> ApplyOutput:
+    """The document of a run; ``again`` is the command that continues it, ``others`` what stacks beside it have left."""
     left = list(remaining(result))
-    return {
+    document: ApplyOutput = {
         "format_version": FORMAT_VERSION,
         "run": result.run,
         "ending": result.ending.value,
@@ -42,6 +43,25 @@ def result_document(result: Result, again: str) -> ApplyOutput:
         "undecided": possible_duplicates(result),
         "continue_with": again if left else None,
         "plan": plan_members(result.plan),
+    }
+    if others is not None:
+        document["other_stacks"] = others_member(others)
+    return document
+
+
+def others_member(others: OtherStacks) -> OtherStacksShape:
+    """What other stacks of the ledger have left."""
+    return {
+        "ledger": others.place,
+        "firing": [
+            {
+                "stack": stack.name,
+                "alarms": [str(alarm.address) for alarm in stack.alarms],
+                "over_by": format_instant(max(alarm.over_by for alarm in stack.alarms)),
+            }
+            for stack in others.firing
+        ],
+        "unread": list(others.unread),
     }
 
 

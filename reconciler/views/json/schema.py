@@ -170,6 +170,22 @@ class OriginShape(TypedDict):
     commit: str | None
 
 
+class OtherStackShape(TypedDict):
+    """A stack of the same ledger that may have something firing."""
+
+    stack: str
+    alarms: Annotated[list[str], Field(description="The addresses of the alarms that are not known to be over.")]
+    over_by: Annotated[str, Field(description="When all of them have expired at the latest.")]
+
+
+class OtherStacksShape(TypedDict):
+    """What the ledger knows of the other stacks that it holds; no service is queried for them."""
+
+    ledger: Annotated[str, Field(description="The directory or the URL of the ledger.")]
+    firing: list[OtherStackShape]
+    unread: Annotated[list[str], Field(description="Stacks whose ledger cannot be read, or that are too many.")]
+
+
 class ApplyOutput(TypedDict):
     """What `apply` and `destroy` answer; of a plan that was applied before only what that one had to say."""
 
@@ -198,6 +214,7 @@ class ApplyOutput(TypedDict):
     ]
     continue_with: NotRequired[str | None]
     plan: NotRequired[PlanMembers]
+    other_stacks: NotRequired[Annotated[OtherStacksShape, Field(description="Of `destroy`.")]]
 
 
 class DeliveryShape(TypedDict):

@@ -8,8 +8,10 @@ from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Entry, Run, RunState
+from reconciler.session.other_stacks import OtherStacks
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, escape, target_items
+from reconciler.views.phrases.other_stacks import other_stack, others_head, others_unread
 from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.result import (
     command_words,
@@ -64,6 +66,16 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
             break
         lines.append(item)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def others_markdown(others: OtherStacks) -> str:
+    """What other stacks of the ledger have left; nothing, if that is nothing."""
+    if not others.firing and not others.unread:
+        return ""
+    lines = ["", escape(others_head(others)), ""] if others.firing else [""]
+    lines += [f"- {code(stack.name)}: {escape(other_stack(stack))}" for stack in others.firing]
+    unread = others_unread(others)
+    return "\n".join([*lines, *([escape(unread)] if unread is not None else [])]).rstrip("\n") + "\n"
 
 
 def run_markdown(run: Run, entries: Sequence[Entry], alive: bool, limit: int = LIMIT) -> str:

@@ -8,6 +8,8 @@ from itertools import groupby
 from reconciler.apply.result import Result
 from reconciler.core.operation import Status
 from reconciler.core.text import printable
+from reconciler.session.other_stacks import OtherStacks
+from reconciler.views.phrases.other_stacks import other_stack, others_head, others_unread
 from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.result import (
     Remaining,
@@ -22,6 +24,17 @@ from reconciler.views.text.line import BLANK, Line, Style, line
 from reconciler.views.text.plan import ALIKE, STYLES, more_line, target_lines, warning_lines
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
+
+
+def others_lines(others: OtherStacks) -> Iterator[Line]:
+    """What other stacks of the ledger have left; nothing, if that is nothing."""
+    if others.firing:
+        yield line(others_head(others))
+    for stack in others.firing:
+        yield line("  ", (printable(stack.name), Style.BOLD), f": {printable(other_stack(stack))}", hang=4)
+    unread = others_unread(others)
+    if unread is not None:
+        yield line(printable(unread))
 
 
 def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[Line]:
