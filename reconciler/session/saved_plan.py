@@ -9,7 +9,7 @@ from reconciler.plan.operations import forgeries
 from reconciler.plan.plan import Plan
 from reconciler.plan.stale import is_carried_out, staleness
 from reconciler.plan.state import merge
-from reconciler.session.importing import altered_imports, has_imported
+from reconciler.session.import_blocks import altered_imports, has_imported
 from reconciler.session.workspace import Workspace
 
 

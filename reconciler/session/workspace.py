@@ -36,7 +36,7 @@ from reconciler.providers.protocol import Importable, InfersHistory, ProvesDeliv
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.clock import SystemClock
-from reconciler.session.importing import find_imports
+from reconciler.session.import_blocks import find_imports
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.rate_limits import RateLimits

@@ -163,7 +163,7 @@ class Link:
 
         self.at_once(lambda name: self._resumed(lambda: delete(name)), list(names))
 
-    def listed(self, start: str, after: str | None = None) -> list[Listed]:
+    def list_objects(self, start: str, after: str | None = None) -> list[Listed]:
         """The objects whose names begin with ``start``, which ends in a slash, in the order of their names.
 
         With ``after`` only those whose names are greater than that.

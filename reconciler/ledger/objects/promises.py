@@ -67,7 +67,7 @@ def promises(link: Link) -> Iterator[Probe]:
         yield _kept("an object is created only if there is none", _creates_once(link, one))
         yield _kept("a version is replaced only if it is the latest", _replaces_latest(link, one))
         yield _kept("an object that is missing is not replaced", _replaces_none(link, one, missing))
-        yield _kept("what was written is listed", [found.name for found in link.listed(scratch)] == [one])
+        yield _kept("what was written is listed", [found.name for found in link.list_objects(scratch)] == [one])
         found = link.get(one)
         apart = 0 if found is None else abs(found.modified - link.now())
         yield Probe(

@@ -192,7 +192,7 @@ class ObjectStore:
         """
         for _ in range(_ATTEMPTS if self._exists else 0):
             first, start = start or position.next, None
-            listed = self._link.listed(self._segment(""), self._segment(first[:-1]))
+            listed = self._link.list_objects(self._segment(""), self._segment(first[:-1]))
             waiting = [found for found in listed if found.size and found.name >= self._segment(first)]
             for begin in range(0, len(waiting), _BLOCK):
                 block = waiting[begin : begin + _BLOCK]
@@ -233,7 +233,7 @@ class ObjectStore:
         reach = 256
         while True:
             lowest = max(0, min(numbers) - reach)
-            listed = self._link.listed(self._segment(""), self._segment(f"{lowest:012d}"))
+            listed = self._link.list_objects(self._segment(""), self._segment(f"{lowest:012d}"))
             if not lowest or (listed and _first_row(listed[0]) <= min(numbers)):
                 break
             reach *= 16
@@ -259,7 +259,7 @@ class ObjectStore:
 
     def _put_snapshot(self, snapshot: Snapshot, position: Position) -> None:
         name = self._name(f"snapshot/{self._base}/{snapshot.number:012d}")
-        older = [found.name for found in self._link.listed(self._name("snapshot/"))]
+        older = [found.name for found in self._link.list_objects(self._name("snapshot/"))]
         if older and max(older) >= name:
             return
         header = json.dumps([self._base, position]).encode()
@@ -267,7 +267,7 @@ class ObjectStore:
         self._link.delete(older)
 
     def _latest_snapshot_name(self) -> str | None:
-        listed = self._link.listed(self._name("snapshot/")) if self._exists else []
+        listed = self._link.list_objects(self._name("snapshot/")) if self._exists else []
         return max((found.name for found in listed), default=None)
 
     def _latest_snapshot(self) -> tuple[Snapshot, Position, str] | None:
@@ -295,7 +295,7 @@ class ObjectStore:
                 self._put_snapshot(snapshot, self._caught)
                 # Emptied, not removed: whoever slept since before must not find their names free.
                 base = self._segment(tail.next)
-                older = [found.name for found in self._link.listed(self._segment("")) if found.size]
+                older = [found.name for found in self._link.list_objects(self._segment("")) if found.size]
                 self._link.put_all([name for name in older if name < base], b"")
                 return True
             tail = self._caught
@@ -307,7 +307,7 @@ class ObjectStore:
 
     def documents(self, prefix: str) -> Mapping[str, str]:
         directory = self._name("documents/")
-        listed = self._link.listed(directory) if self._exists else []
+        listed = self._link.list_objects(directory) if self._exists else []
         names = [found.name for found in listed if found.name.startswith(directory + prefix)]
         found = self._link.get_all(names)
         return {
@@ -328,14 +328,14 @@ class ObjectStore:
             return None
         name = self._latest_snapshot_name()
         last = 0 if name is None else int(name.rpartition("/")[2])
-        listed = self._link.listed(self._segment(""), self._segment(f"{last + 1:012d}"))
+        listed = self._link.list_objects(self._segment(""), self._segment(f"{last + 1:012d}"))
         found = self._link.get(listed[-1].name) if listed else None
         if found is not None and found.data:
             last = max(last, self._decoded(found.data).end.number)
         return StackState(self._stack, last, self.lease(), None if found is None else found.modified)
 
     def drop(self) -> None:
-        self._link.delete([found.name for found in self._link.listed(self._name(""))])
+        self._link.delete([found.name for found in self._link.list_objects(self._name(""))])
         self._forget()
 
     def close(self) -> None:
