@@ -92,15 +92,21 @@ class Stack:
         """What its reader should know of the configuration."""
         return tuple(warning.summary for warning in self._workspace.stack.warnings)
 
-    def plan(self, *, targets: Sequence[str] = ()) -> Plan:
-        """Query the services, and say what ``apply`` would do. Changes nothing."""
-        return plan_stack(self._workspace, _selection(targets))
+    def plan(self, *, targets: Sequence[str] = (), exclude: Sequence[str] = (), replace: Sequence[str] = ()) -> Plan:
+        """Query the services, and say what ``apply`` would do. Changes nothing.
+
+        Only ``targets`` are planned, if there are any, and nothing of ``exclude``; what fires at the addresses of
+        ``replace`` is raised again.
+        """
+        return plan_stack(self._workspace, _selection(targets, exclude, replace))
 
     def apply(
         self,
         plan: Plan | None = None,
         *,
         targets: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        replace: Sequence[str] = (),
         force: bool = False,
         verify: bool = True,
         deadline: str | None = None,
@@ -112,20 +118,27 @@ class Stack:
         duration, such as ``10m``. Raises RunFailedError for an internal error in mid-run: its ``result`` says what is
         known.
         """
-        if plan is not None and targets:
-            raise ValueError("a plan is applied as a whole: plan with targets instead")
+        if plan is not None and (targets or exclude or replace):
+            raise ValueError("a plan is applied as a whole: plan with targets, exclude and replace instead")
         request = _request("apply", force, verify, deadline)
         if plan is not None:
             return self._result(apply_saved(self._workspace, request, _Operator(self._stops), plan), request, plan)
-        found = apply_stack(self._workspace, request, _Operator(self._stops), _selection(targets))
+        selection = _selection(targets, exclude, replace)
+        found = apply_stack(self._workspace, request, _Operator(self._stops), selection)
         return self._result(found, request)
 
     def destroy(
-        self, *, targets: Sequence[str] = (), force: bool = False, verify: bool = True, deadline: str | None = None
+        self,
+        *,
+        targets: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        force: bool = False,
+        verify: bool = True,
+        deadline: str | None = None,
     ) -> Result:
         """Clear every alarm the stack owns."""
         request = _request("destroy", force, verify, deadline)
-        found = destroy_stack(self._workspace, request, _Operator(self._stops), _selection(targets))
+        found = destroy_stack(self._workspace, request, _Operator(self._stops), _selection(targets, exclude))
         return self._result(found, request)
 
     def check(self, *names: str) -> Report:
@@ -225,5 +238,9 @@ def _request(command: str, force: bool, verify: bool, deadline: str | None) -> R
     return Request(command, Options(verify=verify, deadline=longest), force)
 
 
-def _selection(targets: Sequence[str]) -> Selection:
-    return Selection(tuple(addresses(targets, "targets")))
+def _selection(targets: Sequence[str], exclude: Sequence[str], replace: Sequence[str] = ()) -> Selection:
+    return Selection(
+        tuple(addresses(targets, "targets")),
+        tuple(addresses(exclude, "exclude")),
+        tuple(addresses(replace, "replace")),
+    )

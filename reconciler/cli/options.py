@@ -82,7 +82,11 @@ TargetOption = Annotated[
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--exclude", metavar="ADDRESS", help="Leave this address as it is; may be repeated.", show_default=False
+        "--exclude",
+        metavar="ADDRESS",
+        help="Leave this address as it is; may be repeated.",
+        show_default=False,
+        autocompletion=completers.addresses,
     ),
 ]
 ReplaceOption = Annotated[
@@ -92,6 +96,7 @@ ReplaceOption = Annotated[
         metavar="ADDRESS",
         help="Raise this alarm again, as declared: clear it, then push it; may be repeated.",
         show_default=False,
+        autocompletion=completers.addresses,
     ),
 ]
 CompactOption = Annotated[

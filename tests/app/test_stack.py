@@ -100,6 +100,24 @@ def test_a_directory_shares_its_ledger_with_the_command(tmp_path: Path, emulator
     assert (tmp_path / "ledgers" / "tests.db").is_file()
 
 
+def test_addresses_are_left_out_and_raised_again(emulator: Emulator) -> None:
+    with opened(emulator, variables={"hosts": ["a", "b"]}) as stack:
+        a, b = stack.addresses
+        assert [str(change.address) for change in stack.plan(exclude=[a]).pending] == [b]
+        stack.apply(exclude=[a])
+        assert [str(change.address) for change in stack.plan().pending] == [a]
+        stack.apply()
+        assert [(str(item.address), item.action) for item in stack.plan(replace=[b]).pending] == [(b, "replace")]
+        assert stack.apply(replace=[b]).plan.counts["replace"] == 1
+        stack.destroy(exclude=[b])
+        assert [str(alarm.address) for alarm in stack.status().alarms if alarm.observed] == [b]
+        with pytest.raises(DiagnosticError, match="this stack has no such object"):
+            stack.plan(exclude=["aom_alarm.nope"])
+        for more in ({"exclude": [a]}, {"replace": [a]}):
+            with pytest.raises(ValueError, match="applied as a whole"):
+                stack.apply(stack.plan(), **more)
+
+
 def test_what_is_wrong_rises_as_the_commands_tell_it(tmp_path: Path, emulator: Emulator) -> None:
     with pytest.raises(DiagnosticError, match="there is no configuration"):
         Stack.open(tmp_path)
