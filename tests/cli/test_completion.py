@@ -84,6 +84,12 @@ def test_another_directory_that_was_named_is_the_stack(stack: Path, tmp_path: Pa
     assert completed("plan", str(tmp_path / "other"), "--target", "") == ["aom_alarm.other_alarm"]
 
 
+def test_the_environments_of_a_fleet_are_completed(stack: Path) -> None:
+    (stack / "fleet.yaml").write_text("stacks: ['.']\nenvironments: {staging: , production: }\n")
+    assert completed("fleet", "plan", "--env", "p") == ["production"]
+    assert completed("fleet", "dr") == ["drift"]
+
+
 def test_past_runs_are_completed_with_what_they_were(stack: Path) -> None:
     reconciler("apply", stack, "--auto-approve")
     (run,) = json.loads(reconciler("ledger", "list", stack, "--format", "json").out)["runs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from reconciler.app.unit import UnitKind
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.fleet.fleet import Fleet, Request, open_fleet
+from reconciler.fleet.spec import EnvironmentSpec, FleetSpec
 from tests.cli.run_cli import reconciler
 from tests.fleet.fleets import write_fleet
 
@@ -146,6 +148,12 @@ def test_validate_and_fmt_know_a_fleet_file(tmp_path: Path) -> None:
     assert reconciler("fmt", root, "--check").code == 0
     (root / "fleet.yaml").write_text("stacks:   [stacks/*]\n")
     assert reconciler("fmt", root, "--check").code == 3
+
+
+def test_the_page_of_fleets_has_every_key_of_the_file() -> None:
+    keys = {*FleetSpec.model_fields, *(f"environments.NAME.{name}" for name in EnvironmentSpec.model_fields)}
+    page = SCHEMA.parents[1] / "docs/fleet.md"
+    assert set(re.findall(r"^\| `([A-Za-z_.]+)` \|", page.read_text(), re.MULTILINE)) == keys
 
 
 def test_a_fleet_file_beside_a_stack_is_no_part_of_it(tmp_path: Path) -> None:
