@@ -16,6 +16,7 @@ from reconciler.emulator.ces.store import CesStore
 from reconciler.emulator.fault import FaultInjector, parse_fault
 from reconciler.emulator.record import Recorder
 from reconciler.emulator.services import Services
+from reconciler.emulator.settings import read_switches
 from reconciler.emulator.smn.service import SmnService
 from reconciler.emulator.wire import HttpError, is_integer, json_response, parse
 
@@ -124,6 +125,18 @@ def admin_routes(admin: Admin) -> APIRouter:
             for row, (project, active) in zip(rows, admin.alarms.standing(now), strict=True)
         ]
         return json_response({"alarms": stored, "pending": admin.alarms.pending()})
+
+    @router.put("/aom/switches", status_code=204)
+    async def play(request: Request) -> Response:
+        """Set ``on_repeat`` and ``on_bad_event`` until the next reset: a service that has changed."""
+        body = await _object(request)
+        if not body or body.keys() - {"on_repeat", "on_bad_event"}:
+            raise _refuse("give on_repeat, on_bad_event or both")
+        try:
+            admin.alarms.play(read_switches(f"{name}={value}" for name, value in body.items()))
+        except ValueError as error:
+            raise _refuse(str(error)) from None
+        return Response(status_code=204)
 
     @router.get("/notifications")
     async def list_rules() -> Response:

@@ -62,6 +62,10 @@ class Emulator:
         """AOM's writes that do not show yet."""
         return list(self._admin("GET", "alarms")["pending"])
 
+    def play(self, **switches: str) -> None:
+        """AOM behaves otherwise from now on: ``on_repeat``, ``on_bad_event``."""
+        self._admin("PUT", "aom/switches", switches)
+
     def notify(self, name: str, **rule: Any) -> None:
         """Add a notification rule: topic, code, after, match."""
         self._admin("POST", "notifications", {"name": name, **rule})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from reconciler.emulator.settings import DAY, Settings
 from tests.emulator.calls import HOUR, MINUTE, clear, metadata, names, push, push_raw, query
@@ -262,6 +263,21 @@ def test_a_bad_event_rejects_the_batch_or_only_itself(emulator: Emulator, stored
     assert response.status_code == 400
     assert "events[1]" in response.json()["error_msg"]
     assert names(emulator.alarms()) == stored
+
+
+def test_a_running_service_may_come_to_behave_otherwise(emulator: Emulator) -> None:
+    push(emulator, "one")
+    emulator.play(on_repeat="duplicate", on_bad_event="reject-event")
+    push(emulator, "one")
+    assert names(query(emulator)) == ["one", "one"]
+    response = requests.put(f"{emulator.url}/admin/aom/switches", json={"page_limit": "1"}, timeout=10)
+    assert (response.status_code, response.json()) == (400, {"error": "give on_repeat, on_bad_event or both"})
+    response = requests.put(f"{emulator.url}/admin/aom/switches", json={"on_repeat": "sing"}, timeout=10)
+    assert "on_repeat takes merge or duplicate" in response.json()["error"]
+    emulator.reset()
+    push(emulator, "one")
+    push(emulator, "one")
+    assert names(query(emulator)) == ["one"]
 
 
 @pytest.mark.parametrize("emulator", [Settings(batch_limit=2)], indirect=True)

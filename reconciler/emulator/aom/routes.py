@@ -60,7 +60,7 @@ def aom_routes(services: Services, store: Store) -> APIRouter:
             good, bad = read_reports(body, clearing, settings)
         except ValueError as error:
             raise refuse(operation, 400, f"parse eventParam failed: {error}") from None
-        if good and (not bad or settings.on_bad_event == "reject-event"):
+        if good and (not bad or not store.rejects_whole):
             store.write(
                 good,
                 clearing=clearing,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from html import escape
+from typing import Any
 
 from reconciler.emulator.aom.notifications import NotificationLog, NotificationRule
 from reconciler.emulator.aom.report import MANDATORY, Report, mandatory_identity
@@ -113,7 +114,7 @@ class Store:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._settings = settings
+        self._settings = self._started_with = settings
         self.notifications = NotificationLog(database, settings)
         database.create(SCHEMA)
 
@@ -186,7 +187,17 @@ class Store:
         rows = self._database.connection.execute(f"SELECT project, {OPEN} FROM aom_event ORDER BY seq", {"now": now})  # noqa: S608 - constants
         return [(project, bool(active)) for project, active in rows]
 
+    @property
+    def rejects_whole(self) -> bool:
+        """Whether a push with a bad item is not stored at all."""
+        return self._settings.on_bad_event == "reject-batch"
+
+    def play(self, switches: Mapping[str, Any]) -> None:
+        """Behave otherwise from now on: ``on_repeat``, ``on_bad_event``."""
+        self._settings = replace(self._settings, **switches)
+
     def reset(self) -> None:
+        self._settings = self._started_with
         with self._database.write() as connection:
             connection.execute("DELETE FROM aom_event")
             connection.execute("DELETE FROM aom_pending")
