@@ -9,12 +9,13 @@ from contextlib import ExitStack, nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
+from reconciler.apply.duplicates import Duplicates
 from reconciler.apply.options import NullProgress, Options, Progress
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import BeginGate, SendContext, Sender, batches
 from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
-from reconciler.apply.verify import DeniedError, observe_effects, shown_contents, verify, visible_operations
+from reconciler.apply.verify import DeniedError, verify
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
@@ -91,11 +92,12 @@ class PlanExecutor:
         self.gate = BeginGate(self._begin)
         self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
-        self.intended, self.begun, self.decided = set[str](), set[str](), set[str]()
+        self.intended, self.begun = set[str](), set[str]()
         self.held: frozenset[str] = frozenset()
         self.status: ApplyStatus | None = None
         self.cause: ServiceErrorDetail | None = None
-        self.senders = {key: Sender(provider, self._context()) for key, provider in providers.items()}
+        self.duplicates = Duplicates(providers, ledger, self.targets, clock, progress.report)
+        self.senders = {key: Sender(provider, self._context(key)) for key, provider in providers.items()}
 
     def run(self, command: str) -> Result:
         origin = self.holder.origin
@@ -108,6 +110,7 @@ class PlanExecutor:
         unconfirmed: frozenset[str] = frozenset()
         failure: Exception | None = None
         try:
+            self.duplicates.learn_from(self.plan.pending)
             self._send_all(due)
             unconfirmed = self._verify()
         except DeniedError as error:
@@ -130,7 +133,8 @@ class PlanExecutor:
         return result
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
-        undecided = frozenset(item.key for item in self.conditional if self._is_due(item)) - self.decided
+        due = {item.key for item in self.conditional if self._is_due(item)}
+        undecided = self.duplicates.possible(due | self._repeated())
         status = self._status()  # which may find the cause
         ran = (self.plan, self.id, self.started_at, self.clock.now(), status)
         return Result(*ran, self.outcomes, unconfirmed, self.cause, command, undecided, self.holder.origin)
@@ -297,7 +301,7 @@ class PlanExecutor:
 
         That takes a look in any case. The keys of what was waited for in vain.
         """
-        if self._over() or not (self.options.verify or self.conditional):
+        if self._over() or not (self.options.verify or self.conditional or self._repeated()):
             return frozenset()
         sent = (item for item in self.operations if not (item.only_if_duplicate or item.is_recorded))
         done = [item for item in sent if self._is_done(item.key)]
@@ -311,31 +315,21 @@ class PlanExecutor:
 
     def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
         """Verify operations, journal which are confirmed; those that are not."""
-        unseen, shown = verify(operations, self.providers, self.clock, self.stop, self.progress)
+        unseen, shown, doubled = verify(operations, self.providers, self.clock, self.stop, self.progress)
+        self.duplicates.take_in(doubled, shown)
         confirmed = [item.key for item in operations if item.key not in unseen]
         self.ledger.confirm(confirmed, self.clock.now(), shown)
         return unseen
 
     def _duplicated(self, pushed: Sequence[Operation]) -> list[Operation]:
-        """The conditional clears that are due: their push shows, and their target still fires beside it.
+        """The conditional clears that are due: their push shows, and their target still fires beside it."""
+        pushes = {item.key for item in pushed}
+        clears = [item for item in self.conditional if item.depends_on in pushes and self._is_due(item)]
+        return self.duplicates.query(pushed, clears, self._repeated())
 
-        Before its push shows nothing is known: what fires may be about to be refreshed.
-        """
-        pushes = {item.key: item for item in pushed}
-        due = [item for item in self.conditional if item.depends_on in pushes and self._is_due(item)]
-        duplicated = []
-        for key in {item.provider for item in due}:
-            mine = [item for item in due if item.provider == key]
-            followed = [pushes[item.depends_on] for item in mine if item.depends_on is not None]
-            found = observe_effects(self.providers[key], [*followed, *mine])
-            if found is not None:
-                shown = visible_operations([*followed, *mine], found)
-                confirmed = [item.key for item in followed if item.key in shown]
-                self.ledger.confirm(confirmed, self.clock.now(), shown_contents(followed, found))
-                told = [item for item in mine if item.depends_on in shown]
-                self.decided.update(item.key for item in told)
-                duplicated += [item for item in told if item.key not in shown]
-        return duplicated
+    def _repeated(self) -> set[str]:
+        """The keys of alarms that were pushed again in doubt, where that may have opened a second one."""
+        return {key for key in self.duplicates.repeated() if self._is_done(key)}
 
     def _is_due(self, operation: Operation) -> bool:
         """Whether a conditional clear may have to be sent: its push is done, and it is not."""
@@ -388,13 +382,6 @@ class PlanExecutor:
         except DiagnosticError as error:
             self._end(ApplyStatus.LEDGER_FAILED, ServiceErrorDetail(error.diagnostics[0].summary))
 
-    def _context(self) -> SendContext:
-        return SendContext(
-            self.clock,
-            self.stop,
-            self.deadline,
-            self.options.draw,
-            self.events.put,
-            self.gate.begin,
-            self.progress.report,
-        )
+    def _context(self, key: str) -> SendContext:
+        told = (self.events.put, self.gate.begin, self.progress.report, self.duplicates.behaviours[key])
+        return SendContext(self.clock, self.stop, self.deadline, self.options.draw, *told)

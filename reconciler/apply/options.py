@@ -37,8 +37,8 @@ class Progress(Protocol):
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
         """These operations have ended."""
 
-    def verifying(self, waiting: int) -> None:
-        """Everything is sent; the effect of this many operations is not visible yet."""
+    def verifying(self, waiting: int, until: int) -> None:
+        """Everything is sent; the effect of so many operations is not visible yet, and is waited for ``until`` then."""
 
     def report(self, text: str) -> None:
         """Something worth a line: a wait the service asked for, a batch being narrowed."""
@@ -51,6 +51,6 @@ class NullProgress:
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None: ...
 
-    def verifying(self, waiting: int) -> None: ...
+    def verifying(self, waiting: int, until: int) -> None: ...
 
     def report(self, text: str) -> None: ...

@@ -33,8 +33,9 @@ class Result(NamedTuple):
 
     ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
     ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed. ``command`` is
-    what was asked for: ``apply``, ``destroy``, ... ``undecided`` are keys of clears that are due only beside a second
-    alarm, where the service did not show yet whether there is one. ``origin`` is who started the run, None where none
+    what was asked for: ``apply``, ``destroy``, ... ``undecided`` are keys of operations by which an alarm fires
+    twice, or may: clears that are due only beside a second alarm, if the service did not show yet whether there is one,
+    and pushes that were repeated. ``origin`` is who started the run, None where none
     began.
     """
 

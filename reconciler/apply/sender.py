@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Event, Lock
 from typing import NamedTuple
 
+from reconciler.apply.behaviour import LearnedBehaviour
 from reconciler.apply.verify import DeniedError, read_back
 from reconciler.core.clock import Clock
-from reconciler.core.duration import SECOND, rough_duration
-from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
+from reconciler.core.duration import SECOND, format_instant, rough_duration
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.retry import RETRY, poll_intervals
 from reconciler.providers.protocol import ErrorKind, Limits, Provider, ServiceError, called_before_requests
 
@@ -51,17 +52,20 @@ class Attempt(NamedTuple):
     """Operations that go in one request; ``number`` counts their attempts.
 
     ``rejection`` is the answer to a batch they were in, if they may have been stored although it was rejected; they are
-    then all of the batch if ``is_whole``, so that at least one of them is bad.
+    then all of the batch if ``is_whole``, so that at least one of them is bad. ``doubt`` is the answer that left open
+    whether they were stored.
     """
 
     operations: Sequence[Operation]
     number: int = 1
     rejection: ServiceErrorDetail | None = None
     is_whole: bool = True
+    doubt: ServiceErrorDetail | None = None
 
 
 class SendContext(NamedTuple):
-    """What a sender shares with the run: where outcomes go, what is journalled before each request, when to stop.
+    """What a sender shares with the run: where outcomes go, what is journalled before each request, when to stop, and
+    what is known of the service.
 
     ``deadline`` is by the monotonic clock.
     """
@@ -73,13 +77,14 @@ class SendContext(NamedTuple):
     emit: Callable[[Sequence[Outcome]], None]
     begin: Callable[[Sequence[Operation]], None]
     report: Callable[[str], None]
+    behaviour: LearnedBehaviour
 
 
 class Sender:
     """Sends the batches of one provider; ``deliver`` may be called from several threads at once.
 
-    ``rejects_whole`` is learnt: whether a refused batch leaves its good items unstored. The API page does not say, and
-    sending a stored item again could double it.
+    ``rejects_whole`` is what this run has seen: a refused batch leaves its good items unstored. The API page does not
+    say, and sending a stored event again would double it: for events nothing but this run's own sight counts.
     """
 
     def __init__(self, provider: Provider, context: SendContext) -> None:
@@ -98,10 +103,11 @@ class Sender:
 
     def _attempt(self, attempt: Attempt) -> list[Attempt]:
         """Send one attempt once; what is to be sent next for it."""
-        operations = attempt.operations
         if attempt.rejection is not None:
             return self._await_rejected(attempt, attempt.rejection)
-        operations = self._in_time(operations)
+        if attempt.doubt is not None:
+            return self._await_doubtful(attempt, attempt.doubt)
+        operations = self._in_time(attempt.operations)
         if not operations:
             return []
         beginning = _Beginning(self.context, operations)
@@ -138,9 +144,20 @@ class Sender:
             return _narrowed(operations)
         events = [item for item in operations if item.occurrence is not None]
         others = [item for item in operations if item.occurrence is None]
-        shown = read_back(self.provider, others) if others else frozenset()
-        narrowed = _narrowed(self._mark_visible(others, shown or frozenset()))
+        narrowed = _narrowed(self._unstored(others)) if others else []
         return [*narrowed, Attempt(events, 1, error.detail, not others)] if events else narrowed
+
+    def _unstored(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        """The alarms and clears of a rejected batch to send again at once: what does not show, or all of them if the
+        service is known to store nothing of such a batch.
+        """
+        if not self.context.behaviour.known.rejects_whole:
+            shown = read_back(self.provider, operations) or frozenset()
+            if any(item.verb is Verb.PUSH and item.key in shown for item in operations):
+                self.context.behaviour.learn(rejects_whole=False)
+            operations = self._mark_visible(operations, shown)
+        self.context.behaviour.repeat(operations, rejected=True)
+        return operations
 
     def _await_rejected(self, attempt: Attempt, answer: ServiceErrorDetail) -> list[Attempt]:
         """Find out which events of a rejected batch were recorded all the same; the others are sent again.
@@ -155,6 +172,7 @@ class Sender:
             self._end(events, Status.UNKNOWN, answer)
             return []
         self.rejects_whole = not shown
+        self.context.behaviour.learn(rejects_whole=not shown)
         return _narrowed(self._mark_visible(events, shown))
 
     def _again_later(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
@@ -171,17 +189,46 @@ class Sender:
         return [Attempt(attempt.operations, attempt.number + 1)]
 
     def _ambiguous(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
-        """It may have been stored: ask, and send again only what is not there."""
+        """It may have been stored: query, and send again only what is not there.
+
+        What may be sent twice goes on after a moment; the rest waits as long as the service may take to show it.
+        """
         self.context.report(f"{self.provider.key}: {error.detail}; looking what was stored")
+        doubtful = attempt._replace(doubt=error.detail)
+        if RETRY.is_last(attempt.number) or self._late():
+            return self._await_doubtful(doubtful, error.detail)
+        repeatable = [item for item in attempt.operations if self._may_repeat(item)]
+        if not repeatable:
+            return self._await_doubtful(doubtful, error.detail)
+        others = [item for item in attempt.operations if not self._may_repeat(item)]
+        again = [doubtful._replace(operations=others)] if others else []
+        if self.context.clock.wait(RETRY.backoff(attempt.number, self.context.draw), self.context.stop):
+            self._end(attempt.operations, Status.UNKNOWN, error.detail)
+            return []
+        missing = self._mark_visible(repeatable, read_back(self.provider, repeatable) or frozenset())
+        self.context.behaviour.repeat(missing)
+        return [Attempt(missing, attempt.number + 1), *again] if missing else again
+
+    def _may_repeat(self, operation: Operation) -> bool:
+        """Whether a second request does no harm beside the first: of a clear, or of an alarm where pushes are merged.
+
+        Not where a late one would raise a cleared alarm again.
+        """
+        if self.provider.limits.revives or operation.occurrence is not None:
+            return False
+        return operation.verb is Verb.CLEAR or bool(self.context.behaviour.known.merges)
+
+    def _await_doubtful(self, attempt: Attempt, answer: ServiceErrorDetail) -> list[Attempt]:
+        """Wait until it shows or its window has passed; what does not show is sent again."""
         shown = self._await(attempt.operations)
         if shown is None:
-            self._end(attempt.operations, Status.UNKNOWN, error.detail)
+            self._end(attempt.operations, Status.UNKNOWN, answer)
             return []
         missing = self._mark_visible(attempt.operations, shown)
         if not missing:
             return []
         if RETRY.is_last(attempt.number) or self.context.stop.is_set() or self._late():
-            self._end(missing, Status.UNKNOWN, error.detail)
+            self._end(missing, Status.UNKNOWN, answer)
             return []
         return [Attempt(missing, attempt.number + 1)]
 
@@ -193,11 +240,16 @@ class Sender:
         context = self.context
         enough = len(operations) if enough is None else enough
         until = context.clock.monotonic() + self.provider.limits.visible_within
+        told = False
         for pause in poll_intervals():
             last = context.clock.monotonic() >= until
             shown = read_back(self.provider, operations)
             if shown is not None and (last or len(shown) >= enough):
                 return shown
+            if not told:
+                end = context.clock.now() + max(0, until - context.clock.monotonic())
+                context.report(waiting_note(self.provider.key, operations, end))
+                told = True
             if (last and self._late()) or context.clock.monotonic() >= until + self.provider.limits.visible_within:
                 return None
             left = max(0.001, (until - context.clock.monotonic()) / 1000)
@@ -226,6 +278,15 @@ class Sender:
 
     def _end(self, operations: Iterable[Operation], status: Status, answer: ServiceErrorDetail) -> None:
         self.context.emit([Outcome(item.key, status, answer) for item in operations])
+
+
+def waiting_note(provider: str, operations: Sequence[Operation], until: int) -> str:
+    """What a run waits for to show after a doubtful answer of its own, and until when (epoch ms)."""
+    events = sum(item.occurrence is not None for item in operations)
+    clears = sum(item.verb is Verb.CLEAR for item in operations)
+    counted = (("event", events), ("clear", clears), ("alarm", len(operations) - events - clears))
+    what = " and ".join(f"{count:,} {noun}{'' if count == 1 else 's'}" for noun, count in counted if count)
+    return f"{provider} may have taken {what}: waiting for the effect until {format_instant(until)}"
 
 
 def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:

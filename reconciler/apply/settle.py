@@ -210,7 +210,7 @@ def _await_recent(
     operations = [entry.operation for entry in last.values()]
     left = max((entry.ended_at or 0) + window - now for entry in last.values())
     within = min(window, max(0, left))  # a wall clock that stepped back does not prolong it
-    unseen, shown = verify(operations, providers, clock, stop, progress, within=within)
+    unseen, shown, _ = verify(operations, providers, clock, stop, progress, within=within)
     confirmed = [item.key for item in operations if item.key not in unseen]
     ledger.confirm(confirmed, clock.now(), _unchanged(shown))
 
@@ -268,7 +268,7 @@ def _look(
             recorded, raised = (len(left.keys() & events), len(left.keys() - events))
             progress.report(waiting_note(recorded, provider.key, clock.now() + end - now, raised))
             told = True
-        progress.verifying(len(left))
+        progress.verifying(len(left), clock.now() + max(left.values(), default=now) - now)
         if clock.wait(pause, stop):
             return None
     return None

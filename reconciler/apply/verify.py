@@ -18,11 +18,12 @@ from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
 
 class Verification(NamedTuple):
     """The keys of operations that are not confirmed, and what the service shows of the pushes that are, as the ledger
-    keeps it.
+    keeps it; ``doubled`` are the keys of pushes by which two alarms fire, by provider.
     """
 
     unseen: frozenset[str]
     shown: Mapping[str, str]
+    doubled: Mapping[str, frozenset[str]]
 
 
 def verify(
@@ -42,6 +43,7 @@ def verify(
         key: [item for item in operations if item.provider == key] for key in {item.provider for item in operations}
     }
     contents: dict[str, str] = {}
+    doubled: dict[str, frozenset[str]] = {}
     began = clock.monotonic()
     for pause in poll_intervals():
         now = clock.monotonic()
@@ -49,16 +51,18 @@ def verify(
             if waiting:
                 found = observe_effects(providers[key], waiting) or ()
                 contents.update(shown_contents(waiting, found))
+                if twice := doubled_pushes(found).intersection(item.key for item in waiting):
+                    doubled[key] = twice | doubled.get(key, frozenset())
                 visible = visible_operations(waiting, found)
                 unseen[key] = [item for item in waiting if item.key not in visible]
         left = [key for key, waiting in unseen.items() if waiting]
         until = [began + (providers[key].limits.visible_within if within is None else within) for key in left]
         if now >= max(until, default=0):
             break
-        progress.verifying(sum(map(len, unseen.values())))
+        progress.verifying(sum(map(len, unseen.values())), clock.now() + max(until) - now)
         if clock.wait(pause, stop):
             break
-    return Verification(frozenset(item.key for waiting in unseen.values() for item in waiting), contents)
+    return Verification(frozenset(item.key for waiting in unseen.values() for item in waiting), contents, doubled)
 
 
 def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
@@ -90,6 +94,16 @@ def shown_contents(operations: Iterable[Operation], seen: Iterable[Observed]) ->
             content = content_digest(found.marks.address.type, found.identity, found.attributes)
             contents[key] = AS_SENT if content == pushed[key] else content
     return contents
+
+
+def doubled_pushes(seen: Iterable[Observed]) -> frozenset[str]:
+    """The keys that two active alarms carry: of pushes that a service which does not merge got twice."""
+    found: set[str] = set()
+    twice: set[str] = set()
+    for item in seen:
+        if item.state is State.ACTIVE and (key := item.marks.key):
+            (twice if key in found else found).add(key)
+    return frozenset(twice)
 
 
 def _holds(operation: Operation, keys: set[str], facts: set[tuple[object, str | None]], active: dict[str, str]) -> bool:

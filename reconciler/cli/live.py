@@ -24,6 +24,7 @@ from rich.text import Text
 from reconciler.checks.result import CheckResult
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock
+from reconciler.core.duration import format_instant
 from reconciler.core.operation import Outcome, Status
 from reconciler.core.text import printable
 from reconciler.drill.record import Record, StepState
@@ -107,13 +108,14 @@ class ApplyProgress:
         description = f"Applying, {self._bad:,} not done" if self._bad else "Applying"
         self._progress.update(self._sending, advance=len(outcomes), description=description)
 
-    def verifying(self, waiting: int) -> None:
+    def verifying(self, waiting: int, until: int) -> None:
         if not self._waited_for:
             self._progress.update(self._sending, visible=False)
             self._progress.start_task(self._verifying)
         self._waited_for = max(self._waited_for, waiting)
         shown = self._waited_for - waiting
-        self._progress.update(self._verifying, total=self._waited_for, completed=shown, visible=True)
+        told = f"Verifying, until {format_instant(until)} at the latest"
+        self._progress.update(self._verifying, description=told, total=self._waited_for, completed=shown, visible=True)
 
     def report(self, text: str) -> None:
         self._above.print(Text(self._terminal.redactor.redact(printable(text)), style="dim"))

@@ -14,6 +14,7 @@ from reconciler.checks.run import Progress as CheckWatcher
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock
+from reconciler.core.duration import format_instant
 from reconciler.core.operation import Outcome, Status
 from reconciler.core.text import printable
 from reconciler.drill.record import Record
@@ -95,8 +96,12 @@ class ApplyLogProgress:
             if outcome.status is not Status.DONE:
                 _apply_log.info("operation %s: %s: %s", outcome.key, outcome.status, outcome.error)
 
-    def verifying(self, waiting: int) -> None:
-        _apply_log.info("verifying: the effect of %d operations is not visible yet", waiting)
+    def verifying(self, waiting: int, until: int) -> None:
+        _apply_log.info(
+            "verifying: the effect of %d operations is not visible yet; waiting until %s",
+            waiting,
+            format_instant(until),
+        )
 
     def report(self, text: str) -> None:
         _apply_log.info("%s", printable(text))

@@ -127,13 +127,13 @@ def admin_routes(admin: Admin) -> APIRouter:
         return json_response({"alarms": stored, "pending": admin.alarms.pending()})
 
     @router.put("/aom/switches", status_code=204)
-    async def play(request: Request) -> Response:
+    async def set_switches(request: Request) -> Response:
         """Set ``on_repeat`` and ``on_bad_event`` until the next reset: a service that has changed."""
         body = await _object(request)
         if not body or body.keys() - {"on_repeat", "on_bad_event"}:
             raise _refuse("give on_repeat, on_bad_event or both")
         try:
-            admin.alarms.play(read_switches(f"{name}={value}" for name, value in body.items()))
+            admin.alarms.set_switches(read_switches(f"{name}={value}" for name, value in body.items()))
         except ValueError as error:
             raise _refuse(str(error)) from None
         return Response(status_code=204)

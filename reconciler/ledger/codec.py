@@ -17,6 +17,7 @@ from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
 from reconciler.core.origin import Origin
 from reconciler.ledger.lease import BootTime
+from reconciler.ledger.protocol import Behaviour
 
 PROVIDER = '"provider":'
 """What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""
@@ -177,6 +178,19 @@ def decode_confirmed(body: Mapping[str, Any] | list[str]) -> Iterator[tuple[str,
         return zip(body, repeat(None))
     keys, column = body["key"], body["shown"]
     return zip(keys, column if len(column) == len(keys) else column * len(keys), strict=True)
+
+
+def encode_behaviour(target: str, behaviour: Behaviour) -> str:
+    """The row for how the service at a target behaves."""
+    return encode({"target": target, **behaviour._asdict()})
+
+
+def decode_behaviour(body: Mapping[str, Any]) -> tuple[str, Behaviour]:
+    """The target of a row and how its service behaves, from its parsed body."""
+    found = Behaviour(body["merges"], body["rejects_whole"])
+    if not all(value is None or isinstance(value, bool) for value in found):
+        raise ValueError("a behaviour holds a value of another type")
+    return body["target"], found
 
 
 def decode_told(body: Mapping[str, Any]) -> list[DetailedOutcome]:

@@ -17,6 +17,7 @@ from reconciler.ledger.codec import (
     DetailedOutcome,
     Row,
     check_run,
+    decode_behaviour,
     decode_confirmed,
     decode_marks,
     decode_told,
@@ -55,6 +56,11 @@ WHERE key = ?5 AND (?1 = 'done' OR status IS NOT 'done')
 _CONFIRM = """
 UPDATE operations SET confirmed_at = ?, shown = ?
 WHERE confirmed_at IS NULL AND key IN (SELECT value FROM json_each(?))
+"""
+
+_LEARN = """
+INSERT INTO behaviours (target, merges, rejects_whole) VALUES (?, ?, ?)
+ON CONFLICT (target) DO UPDATE SET merges = excluded.merges, rejects_whole = excluded.rejects_whole
 """
 
 
@@ -132,6 +138,9 @@ def project(connection: sqlite3.Connection) -> None:
         elif step == "settle":
             news.done(content["done"], at)
             news.told(decode_told(content), at)
+        elif step == "learn":
+            target, behaviour = decode_behaviour(content)
+            connection.execute(_LEARN, (target, *behaviour))
         else:
             news.confirm(decode_confirmed(content), at)
     news.write()

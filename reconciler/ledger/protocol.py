@@ -137,6 +137,17 @@ class Holder(NamedTuple):
         return f"{self.owner} on {self.host} (process {self.pid}){self.origin.where}"
 
 
+class Behaviour(NamedTuple):
+    """How the service at a target was seen to behave, which its pages leave open; None: not known yet.
+
+    ``merges``: a push of an alarm that is active refreshes it, instead of opening a second one. ``rejects_whole``: of a
+    batch that is refused nothing is stored, not even its valid items.
+    """
+
+    merges: bool | None = None
+    rejects_whole: bool | None = None
+
+
 class LeaseHeldError(Exception):
     """Another run holds the stack's lease."""
 
@@ -211,6 +222,12 @@ class Ledger(Protocol):
         """What the service showed of these when they were confirmed, as ``confirm`` was told; those that are known."""
 
     def end(self, run: str, state: RunState, now: int) -> None: ...
+
+    def learn(self, target: str, behaviour: Behaviour, now: int) -> None:
+        """Journal how the service at a target behaves; the last word counts."""
+
+    def behaviour(self, target: str) -> Behaviour:
+        """How the service at a target was last seen to behave; nothing is known of one that was never learnt."""
 
     def open_intents(self) -> Sequence[Entry]:
         """Operations whose intent is journalled and whose outcome is not, or is unknown; oldest first."""

@@ -20,7 +20,7 @@ from reconciler.ledger.codec import (
     told_provider,
 )
 from reconciler.ledger.lease import BootTime, Present, is_dead
-from reconciler.ledger.protocol import CHECK, Entry, InFlight, LedgerView, Orphan, Run, RunState, is_at
+from reconciler.ledger.protocol import CHECK, Behaviour, Entry, InFlight, LedgerView, Orphan, Run, RunState, is_at
 
 _Place = tuple[str, str | None]
 """The key of a provider, and its target at the time; None if the run did not say."""
@@ -210,6 +210,12 @@ def statuses(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, S
 def shown(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, str]:
     """The digest of what the service showed of each of these pushes, where that is known."""
     return dict(pair for chunk in _chunks(keys) for pair in connection.execute(_SHOWN, (chunk,)))
+
+
+def behaviour(connection: sqlite3.Connection, target: str) -> Behaviour:
+    """How the service at a target was last seen to behave."""
+    found = connection.execute("SELECT merges, rejects_whole FROM behaviours WHERE target = ?", (target,)).fetchone()
+    return Behaviour(*(value if value is None else bool(value) for value in found or ()))
 
 
 def view(

@@ -23,7 +23,7 @@ WHERE step = 'intend' AND payloads != ''
 """
 
 _DONE_WITH = """
-DELETE FROM journal WHERE step IN ('settle', 'confirm')
+DELETE FROM journal WHERE step IN ('settle', 'confirm', 'learn')
   OR (step = 'begin' AND number NOT IN
     (SELECT begun FROM operations WHERE begun IS NOT NULL AND (status IS NULL OR status = 'unknown')))
 """
@@ -93,7 +93,7 @@ class Replica:
         elif row.step == "end":
             state, ended_at = json.loads(row.body)
             connection.execute("UPDATE runs SET state = ?, ended_at = ? WHERE id = ?", (state, ended_at, row.run))
-        elif row.step in ("intend", "begin", "settle", "confirm"):
+        elif row.step in ("intend", "begin", "settle", "confirm", "learn"):
             begun = row.step == "begin" and stored_at is not None
             body = f'{row.body[:-1]},"stored":{stored_at:d}}}' if begun else row.body
             kept = row._replace(run=self._number(row), body=body).sealed()

@@ -132,7 +132,31 @@ _RUN_DIGEST = """
 ALTER TABLE runs ADD COLUMN digest TEXT;
 """
 
-MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN, _ORIGIN, _RUN_DIGEST)
+_BEHAVIOUR = """
+-- A further step: how the service at a target was seen to behave (step learn); the table holds the last word on each.
+CREATE TABLE journal_7 (
+  number   INTEGER PRIMARY KEY,
+  step     TEXT NOT NULL CHECK (step IN ('intend', 'begin', 'settle', 'confirm', 'learn')),
+  run      INTEGER REFERENCES runs,
+  at       INTEGER NOT NULL,
+  body     TEXT NOT NULL,
+  payloads TEXT,
+  digest   TEXT,
+  CHECK ((step = 'intend') = (run IS NOT NULL AND payloads IS NOT NULL))
+) STRICT;
+INSERT INTO journal_7 SELECT number, step, run, at, body, payloads, digest FROM journal;
+DROP TABLE journal;
+ALTER TABLE journal_7 RENAME TO journal;
+CREATE INDEX journal_of_run ON journal (run) WHERE step = 'intend';
+
+CREATE TABLE behaviours (
+  target        TEXT PRIMARY KEY NOT NULL,
+  merges        INTEGER CHECK (merges IN (0, 1)),
+  rejects_whole INTEGER CHECK (rejects_whole IN (0, 1))
+) STRICT;
+"""
+
+MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN, _ORIGIN, _RUN_DIGEST, _BEHAVIOUR)
 """The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

@@ -15,9 +15,16 @@ from typing import TypeVar
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger import queries
-from reconciler.ledger.codec import Row, encode_begin, encode_confirmed, encode_intent, encode_outcomes
+from reconciler.ledger.codec import (
+    Row,
+    encode_begin,
+    encode_behaviour,
+    encode_confirmed,
+    encode_intent,
+    encode_outcomes,
+)
 from reconciler.ledger.lease import BootTime, Present, boot_time, check_holder, fingerprint, is_dead, lapsed
-from reconciler.ledger.protocol import Entry, Holder, InFlight, LeaseHeldError, LedgerView, Run, RunState
+from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, LeaseHeldError, LedgerView, Run, RunState
 from reconciler.ledger.queries import ThinRowsError
 from reconciler.ledger.replica import Replica, end_row, run_row
 from reconciler.ledger.store import Claim, Fence, JournalStore, Lease, Reading, Stored
@@ -145,6 +152,12 @@ class SharedLedger:
 
     def end(self, run: str, state: RunState, now: int) -> None:
         self._add(end_row(run, state, now))
+
+    def learn(self, target: str, behaviour: Behaviour, now: int) -> None:
+        self._add(Row("learn", None, now, encode_behaviour(target, behaviour)))
+
+    def behaviour(self, target: str) -> Behaviour:
+        return self._query(lambda replica: queries.behaviour(replica.connection, target))
 
     def open_intents(self) -> Sequence[Entry]:
         return self._query(lambda replica: queries.open_intents(replica.connection))

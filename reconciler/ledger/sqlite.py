@@ -17,6 +17,7 @@ from reconciler.ledger.codec import (
     Row,
     encode,
     encode_begin,
+    encode_behaviour,
     encode_confirmed,
     encode_intent,
     encode_origin,
@@ -27,7 +28,7 @@ from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
 from reconciler.ledger.lease import BootTime, Present, boot_time, fingerprint
 from reconciler.ledger.projection import is_behind, project
-from reconciler.ledger.protocol import Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
+from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 
 
 def open_ledger(path: Path, *, create: bool = True, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
@@ -156,6 +157,13 @@ class SqliteLedger:
     def end(self, run: str, state: RunState, now: int) -> None:
         with self._database.transaction() as connection:
             connection.execute("UPDATE runs SET state = ?, ended_at = ? WHERE id = ?", (state.value, now, run))
+
+    def learn(self, target: str, behaviour: Behaviour, now: int) -> None:
+        self._add("learn", now, encode_behaviour(target, behaviour))
+
+    def behaviour(self, target: str) -> Behaviour:
+        with self._folded() as connection:
+            return queries.behaviour(connection, target)
 
     def open_intents(self) -> Sequence[Entry]:
         with self._folded() as connection:

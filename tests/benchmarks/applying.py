@@ -18,7 +18,7 @@ from reconciler.config.stack import Inputs
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import wall_clock
-from reconciler.ledger.protocol import Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
+from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
@@ -155,6 +155,11 @@ class _NoLedger:
         return {}
 
     def end(self, run: str, state: RunState, now: int) -> None: ...
+
+    def learn(self, target: str, behaviour: Behaviour, now: int) -> None: ...
+
+    def behaviour(self, target: str) -> Behaviour:
+        return Behaviour()
 
     def open_intents(self) -> Sequence[Entry]:
         return ()

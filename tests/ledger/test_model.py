@@ -16,7 +16,7 @@ from reconciler.core.address import Address
 from reconciler.core.duration import DAY, SECOND
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.ledger.lease import BootTime
-from reconciler.ledger.protocol import AS_SENT, Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
+from reconciler.ledger.protocol import AS_SENT, Behaviour, Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
 
@@ -24,6 +24,8 @@ TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"
 KEYS = st.sampled_from("abcdefgh")
 STATUSES = st.sampled_from(Status)
 SHOWN = st.sampled_from([AS_SENT, "1" * 32, "2" * 32])
+PLACES = ("aom here", "aom there")
+BEHAVIOURS = st.builds(Behaviour, st.none() | st.booleans(), st.none() | st.booleans())
 RECENT = 60 * SECOND
 
 
@@ -66,6 +68,7 @@ class Journal(RuleBasedStateMachine):
         self.known: dict[str, Known] = {}
         self.members: dict[str, list[str]] = {}
         self.states: dict[str, RunState] = {}
+        self.behaviours = dict.fromkeys(PLACES, Behaviour())
         self.fence = 0
         self.holding: Holder | None = None
         self.mine: Holder | None = None
@@ -172,6 +175,11 @@ class Journal(RuleBasedStateMachine):
             if key in self.known and self.known[key].confirmed_at is None:
                 self.known[key].confirmed_at, self.known[key].shown = self.now, shown.get(key)
 
+    @rule(place=st.sampled_from(PLACES), behaviour=BEHAVIOURS)
+    def learn(self, place: str, behaviour: Behaviour) -> None:
+        self.ledger.learn(place, behaviour, self.now)
+        self.behaviours[place] = behaviour
+
     @rule()
     def the_process_starts_anew(self) -> None:
         self.ledger.close()
@@ -228,6 +236,7 @@ class Journal(RuleBasedStateMachine):
         assert ledger.statuses("abcdefghz") == {key: k.status for key, k in self.known.items() if k.status is not None}
         assert ledger.shown("abcdefghz") == {key: k.shown for key, k in self.known.items() if k.shown is not None}
         assert [(known.id, known.state) for known in ledger.runs()] == list(self.states.items())[::-1]
+        assert {target: ledger.behaviour(target) for target in PLACES} == self.behaviours
         self._view_agrees(ledger)
 
     def _view_agrees(self, ledger: Ledger) -> None:

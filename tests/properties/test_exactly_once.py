@@ -1,21 +1,22 @@
 """A model of what users rely on: however runs end, the next apply brings the service to what is declared, exactly once.
 
-Random configurations, faults, passing time, hands that clear and edit alarms, leases that break or lapse while their
-holder lives, clocks that are set, tampered plans, and crashes at any step drive the real applier, ledger and provider
-against the emulator over HTTP, at two targets that share one ledger.
+Random configurations, faults, items that are refused, passing time, hands that clear and edit alarms, a service that
+comes to behave otherwise than was learnt, leases that break or lapse while their holder lives, clocks that are set,
+tampered plans, and crashes at any step drive the real applier, ledger and provider against the emulator over HTTP, at
+two targets that share one ledger.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import requests
 from hypothesis import HealthCheck, settings
@@ -24,10 +25,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from reconciler.apply.lease import LIFETIME, leased
 from reconciler.apply.verify import DeniedError
+from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND
-from reconciler.core.operation import Status
+from reconciler.core.operation import Operation, Status
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.lease import BootTime
@@ -126,7 +128,8 @@ class Watched:
         def call(*arguments: object, **more: object) -> object:
             self._model.fuse.step(name)
             if name == "send":
-                answer = self._model.send(lambda: attribute(*arguments, **more), self._fence)
+                sent = [self._model.as_sent(item) for item in cast(Sequence[Operation], arguments[0])]
+                answer = self._model.send(lambda: attribute(sent), self._fence)
             else:
                 answer = attribute(*arguments, **more)
             if name == "begin_attempts" and self._fence == self._model.fence:
@@ -151,6 +154,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.resources = ExitStack()
         self.fuse = Fuse()
         self.fence = 0
+        self.damaged: Address | None = None
         self.on_the_way: Callable[[], None] | None = None
         self.begun_late: list[str] = []
         self.begun_at = 0
@@ -191,6 +195,12 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.clock.time += 5 * SECOND
         self.neighbours = self.neighbour.active()
 
+    def as_sent(self, operation: Operation) -> Operation:
+        """The operation as the wire carries it."""
+        if operation.address != self.damaged:
+            return operation
+        return operation._replace(payload=operation.payload.replace("resource_type", "resource_tipe"))
+
     def send(self, request: Callable[[], object], fence: int) -> object:
         """Pass a request on; something may happen while it is on its way."""
         if fence < self.fence:
@@ -224,6 +234,17 @@ class ExactlyOnce(RuleBasedStateMachine):
         place.rig.options = replace(place.rig.options, verify=verify)
         place.rig.emulator.fault(*faults)
         self._try(place)
+
+    @rule(at=TARGETS, desired=STACKS, which=st.integers(0, 7), faults=st.lists(st.sampled_from(FAULTS), max_size=1))
+    def apply_with_an_item_that_is_refused(
+        self, at: int, desired: list[Desired], which: int, faults: list[str]
+    ) -> None:
+        """The wire damages one of the items, as a bug of the service's own reading would."""
+        place = self._declare(at, desired)
+        self.damaged = desired[which % len(desired)].address if desired else None
+        place.rig.emulator.fault(*faults)
+        self._try(place)
+        self.damaged = None
 
     @rule(at=TARGETS, desired=STACKS, step=st.integers(1, 25), mended_at_once=st.booleans())
     def apply_and_crash(self, at: int, desired: list[Desired], step: int, mended_at_once: bool) -> None:
@@ -348,7 +369,16 @@ class ExactlyOnce(RuleBasedStateMachine):
             views = [ledger.view(self.clock.now(), 10 * SECOND, place.rig.targets()) for place in self.places]
             valid = plan is not None and (plan.send_by is None or plan.send_by > self.clock.now())
             planned = [item.key for item in plan.operations] if plan and valid else []
-            return ledger.statuses([*firing, *planned]), views, ledger.shown(firing), ledger.open_intents()
+            learnt = [ledger.behaviour(target) for place in self.places for target in place.rig.targets().values()]
+            return ledger.statuses([*firing, *planned]), views, ledger.shown(firing), ledger.open_intents(), learnt
+
+    @rule(
+        on_repeat=st.sampled_from(["merge", "duplicate"]),
+        on_bad_event=st.sampled_from(["reject-batch", "reject-event"]),
+    )
+    def the_service_comes_to_behave_otherwise(self, on_repeat: str, on_bad_event: str) -> None:
+        """What the ledger has learnt of it holds no longer."""
+        self.places[0].rig.emulator.play(on_repeat=on_repeat, on_bad_event=on_bad_event)
 
     @rule(at=TARGETS)
     def apply_again(self, at: int) -> None:
@@ -382,6 +412,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         rig, desired = place.rig, place.desired
         rig.emulator.clear_faults()
         rig.options = replace(rig.options, verify=True)
+        self._pass_expiries(rig)
         self.clock.time += 5 * SECOND
         assert rig.apply(desired).remaining == ()
         self.clock.time += 5 * SECOND
@@ -416,6 +447,16 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.resources.close()
+
+    def _pass_expiries(self, rig: Rig) -> None:
+        """Let time pass until no alarm is about to expire: it would between the apply and the look at it."""
+        near = MINUTE
+        while any(
+            item["active"] and 0 <= item[begin] + item["timeout"] - self.clock.time <= near
+            for item in rig.items()
+            for begin in ("starts_at", "arrives_at")
+        ):
+            self.clock.time += near + 1
 
     def _the_ledger_agrees(self, rig: Rig, facts: set[tuple[str, str | None]]) -> None:
         """What is at the service was sent under a key of the ledger, and its outcome is known.

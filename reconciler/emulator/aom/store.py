@@ -192,7 +192,7 @@ class Store:
         """Whether a push with a bad item is not stored at all."""
         return self._settings.on_bad_event == "reject-batch"
 
-    def play(self, switches: Mapping[str, Any]) -> None:
+    def set_switches(self, switches: Mapping[str, Any]) -> None:
         """Behave otherwise from now on: ``on_repeat``, ``on_bad_event``."""
         self._settings = replace(self._settings, **switches)
 

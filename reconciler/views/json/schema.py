@@ -209,7 +209,7 @@ class ApplyOutput(TypedDict):
     undecided: NotRequired[
         Annotated[
             list[str],
-            Field(description="Those that may fire twice: whether a repeated push was merged did not show."),
+            Field(description="Those that fire twice, or may: they were pushed again."),
         ]
     ]
     continue_with: NotRequired[str | None]

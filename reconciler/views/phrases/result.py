@@ -127,7 +127,7 @@ def remaining(result: Result) -> Iterator[Remaining]:
 
 
 def possible_duplicates(result: Result) -> list[str]:
-    """The addresses that may fire twice, in the order of the plan: nobody could tell whether a push was merged."""
+    """The addresses that fire twice, or may, in the order of the plan: they were pushed again."""
     found = (str(operation.address) for operation in result.plan.operations if operation.key in result.undecided)
     return list(dict.fromkeys(found))
 

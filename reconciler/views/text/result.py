@@ -68,8 +68,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
     if twice:
         yield line(
             ("May fire twice", Style.WARNING),
-            f": {count(len(twice), 'alarm')} pushed again, and whether the service opened a second one did not show; "
-            "the next apply clears it:",
+            f": {count(len(twice), 'alarm')} pushed again; a second one is cleared by the next apply:",
         )
         for text in twice:
             yield line("    ", printable(text), hang=6)

@@ -12,7 +12,7 @@ from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.copying import copy_ledger, journal_rows
 from reconciler.ledger.location import Location, open_store
-from reconciler.ledger.protocol import LeaseHeldError, Ledger, RunState
+from reconciler.ledger.protocol import Behaviour, LeaseHeldError, Ledger, RunState
 from tests.ledger.conformance.place import STACK, Place, now
 from tests.ledger.samples import NOW, clear, event, operations, take
 
@@ -25,6 +25,7 @@ def fill(place: Place) -> None:
         ledger.record_outcomes([Outcome(key, Status.DONE) for key in "ex"], NOW)
         ledger.record_outcomes([Outcome("b", Status.FAILED)], NOW)
         ledger.confirm(["x"], NOW)
+        ledger.learn("aom here", Behaviour(merges=True, rejects_whole=False), NOW)
         ledger.end("run-1", RunState.PARTIAL, NOW)
         ledger.release(holder)
 
@@ -32,7 +33,15 @@ def fill(place: Place) -> None:
 def told(ledger: Ledger) -> tuple[object, ...]:
     entries, view = ledger.entries("run-1"), ledger.view(NOW, 60_000)
     flying = set(ledger.in_flight(NOW))
-    return ledger.runs(), entries, ledger.open_intents(), flying, view.recorded, view.cleared
+    return (
+        ledger.runs(),
+        entries,
+        ledger.open_intents(),
+        flying,
+        view.recorded,
+        view.cleared,
+        ledger.behaviour("aom here"),
+    )
 
 
 def copied(source: Place, target: Place) -> None:
