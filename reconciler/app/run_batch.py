@@ -32,16 +32,18 @@ def run_batch(
     began: Callable[[Unit], None] = lambda _: None,
     *,
     workers: int = 1,
+    need_shared_ledger: bool = False,
 ) -> Iterator[UnitResult]:
     """Run units that only query, and yield the result of each as it ends; no error leaves it.
 
     First all stacks are opened, then each service is queried once for all of them (``share_queries``). ``began`` is
     called when a unit alone is worked on: until then, what takes long may be another's. After KeyboardInterrupt
-    those that have not ended are interrupted. ``workers`` processes share the work, and rate limits.
+    those that have not ended are interrupted. ``workers`` processes share the work, and rate limits. With
+    ``need_shared_ledger`` what writes to services is refused if its ledger is a file, which no other machine has.
     """
     if len(units) == 1:
         began(units[0])
-        yield run_unit(units[0], listening, environ, workers=workers)
+        yield run_unit(units[0], listening, environ, workers=workers, need_shared_ledger=need_shared_ledger)
         return
     left = list(units)
     opened: list[_Opened] = []

@@ -22,7 +22,7 @@ from reconciler.app.ledger import owner
 from reconciler.app.plan import inputs, plan_stack
 from reconciler.app.planfiles import load_plan, plan_file
 from reconciler.app.status import last_apply
-from reconciler.app.unit import MAX_CHANGES, Activity, Unit, UnitChange, UnitKind, UnitResult, UnitState
+from reconciler.app.unit import MAX_CHANGES, WRITING, Activity, Unit, UnitChange, UnitKind, UnitResult, UnitState
 from reconciler.apply.lease import LeaseWait
 from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
 from reconciler.apply.result import Result
@@ -56,9 +56,16 @@ def never(_: Event) -> Iterator[None]:
 
 
 def run_unit(
-    unit: Unit, listening: Listening = never, environ: Mapping[str, str] = os.environ, *, workers: int = 1
+    unit: Unit,
+    listening: Listening = never,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    workers: int = 1,
+    need_shared_ledger: bool = False,
 ) -> UnitResult:
     """Run a unit and say how it ended; an error of any kind is a result, too. ``workers`` processes share the work.
+
+    With ``need_shared_ledger`` a unit that writes to services is refused if its ledger is a file.
 
     ``listening`` is entered around the parts that stop by themselves when their event is set. Elsewhere a request to
     stop may raise KeyboardInterrupt, as Ctrl-C does: leases are released on the way, and the result says so.
@@ -67,6 +74,8 @@ def run_unit(
 
     def run() -> UnitResult:
         with open_unit(unit, environ, redactor, workers) as workspace:
+            if need_shared_ledger and unit.kind in WRITING and not workspace.ledger_location.is_shared:
+                raise DiagnosticError(_needs_shared_ledger(workspace))
             return run_opened(unit, workspace, listening)
 
     return ended(unit, redactor, run)
@@ -297,6 +306,13 @@ def _ledger(text: str | None, environ: Mapping[str, str]) -> str | None:
         summary = f"ledger: the environment variable {missing[0]} is not set"
         raise DiagnosticError(Diagnostic(summary, hint="set it where the workers of the fleet run"))
     return _ENV.sub(lambda match: environ[match[1]], text)
+
+
+def _needs_shared_ledger(workspace: Workspace) -> Diagnostic:
+    return Diagnostic(
+        f"the ledger of {workspace.stack.name} is a file, {workspace.ledger_location}, which other workers do not have",
+        hint="name one that all workers share: --ledger postgresql://..., or RECONCILER_LEDGER where they run",
+    )
 
 
 def _counts(changes: Iterable[Change]) -> Mapping[str, int]:

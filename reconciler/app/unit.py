@@ -34,6 +34,10 @@ BATCHED = frozenset((UnitKind.PLAN, UnitKind.DRIFT))
 """What only queries services, so that stacks can share their queries."""
 
 
+WRITING = frozenset((UnitKind.APPLY, UnitKind.CHECK))
+"""What may send something to services."""
+
+
 class UnitState(StrEnum):
     """How a unit ended."""
 

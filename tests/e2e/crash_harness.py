@@ -98,7 +98,7 @@ def harness(directory: Path) -> Iterator[CrashHarness]:
         yield made
 
 
-class _Fate:
+class Fate:
     """Counts the operations that come to each step, and ends the process where it is due."""
 
     def __init__(self, death: Death | None) -> None:
@@ -140,7 +140,7 @@ def _live(told: Mapping[str, Any]) -> None:
 
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(told[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    fate = _Fate(Death(*told["death"]) if told["death"] else None)
+    fate = Fate(Death(*told["death"]) if told["death"] else None)
     for ledger in (SqliteLedger, SharedLedger):
         fate.wrap(ledger, "record_intents", 3, Step.BEFORE_INTENT, Step.AFTER_INTENT)
         fate.wrap(ledger, "begin_attempts", 2, None, Step.AFTER_BEGIN)
