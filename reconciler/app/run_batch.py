@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from reconciler.app.run_unit import Listening, ended, never, open_unit, run_opened, run_unit
-from reconciler.app.unit import Unit, UnitResult, UnitState
+from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.text import Redactor
 from reconciler.session.shared_queries import share_queries
@@ -53,7 +53,7 @@ def run_batch(
             if failed is not None:
                 left.remove(unit)
                 yield failed
-        share_queries([each.workspace for each in opened])
+        share_queries([each.workspace for each in opened], unmanaged=units[0].kind is UnitKind.PLAN)
         for each in opened:
             began(each.unit)
             result = _run(each, listening)

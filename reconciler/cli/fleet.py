@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple
@@ -13,8 +12,22 @@ import typer
 
 from reconciler.app.plan import inputs, lock_timeout_ms
 from reconciler.app.unit import UnitKind, UnitState
-from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples, now
+from reconciler.cli.fleet_engine import dask_scheduler, open_engine
+from reconciler.cli.fleet_options import (
+    ChangedSinceOption,
+    DetailedOption,
+    EngineName,
+    EngineOption,
+    EnvOption,
+    FleetFormat,
+    FleetFormatOption,
+    MaxFailuresOption,
+    ParallelOption,
+    SchedulerOption,
+    UnitDeadlineOption,
+    WhatArgument,
+)
 from reconciler.cli.fleet_progress import stop_on_interrupt, watching
 from reconciler.cli.heartbeat import duration_option
 from reconciler.cli.options import (
@@ -28,9 +41,7 @@ from reconciler.cli.options import (
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
-from reconciler.fleet.engine import Limits, batch_size
 from reconciler.fleet.fleet import Fleet, Request, open_fleet
-from reconciler.fleet.processes import ProcessEngine
 from reconciler.fleet.report import FleetReport, has_changes
 from reconciler.fleet.run import FleetRun
 from reconciler.fleet.saved import is_saved_fleet, load, prepare, save, with_plan_files
@@ -44,77 +55,8 @@ from reconciler.views.text.line import BLANK, Style, line
 app = command_app()
 
 
-class FleetFormat(StrEnum):
-    """How the report of a fleet is written."""
-
-    TEXT = Format.TEXT.value
-    JSON = Format.JSON.value
-    MARKDOWN = Format.MARKDOWN.value
-    JUNIT = "junit"
-
-
-def _remember(ctx: typer.Context, value: str) -> str:
-    """Let the terminal know the format, so that a failure is reported in it too; JUnit has no place for one."""
-    Terminal.of(ctx).format = Format.TEXT if value == FleetFormat.JUNIT else Format(value)
-    return value
-
-
-WhatArgument = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="DIR|FILE",
-        help="A fleet file, or its directory; or directories with stacks in and below them.  [default: here]",
-        show_default=False,
-    ),
-]
-EnvOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--env",
-        metavar="NAME",
-        help="Only in this environment of the fleet file; may be repeated.",
-        show_default=False,
-        autocompletion=completers.environments,
-    ),
-]
-ChangedSinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--changed-since",
-        metavar="REF",
-        help="Only stacks whose files, includes or var-files changed in Git since this branch left REF.",
-        show_default=False,
-    ),
-]
-ParallelOption = Annotated[
-    int | None,
-    typer.Option(
-        "--parallelism",
-        metavar="N",
-        min=1,
-        max=256,
-        help="Stacks worked on at once.",
-        show_default="8, or max_parallel",
-    ),
-]
-MaxFailuresOption = Annotated[
-    int | None,
-    typer.Option("--max-failures", metavar="N", min=1, help="After so many failures begin no further stack."),
-]
-UnitDeadlineOption = Annotated[
-    str | None,
-    typer.Option(
-        "--deadline", metavar="DURATION", help="How long one stack may take, such as 90s or 10m.", show_default="1h"
-    ),
-]
-DetailedOption = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes.")]
-FleetFormatOption = Annotated[
-    FleetFormat, typer.Option("--format", help="How to write the report.", callback=_remember)
-]
-
-
 class _Options(NamedTuple):
-    """The options that all commands of a fleet have."""
+    """The options that all commands of a fleet have; ``scheduler`` is that of the Dask cluster it runs on, if any."""
 
     env: Sequence[str] | None
     changed_since: str | None
@@ -123,6 +65,7 @@ class _Options(NamedTuple):
     deadline: str | None
     var: Sequence[str] | None
     var_file: Sequence[Path] | None
+    scheduler: str | None
     lock_timeout: str | None = None
     force: bool = False
 
@@ -158,6 +101,8 @@ def plan(
     parallelism: ParallelOption = None,
     max_failures: MaxFailuresOption = None,
     deadline: UnitDeadlineOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
+    scheduler: SchedulerOption = None,
     force: ForceOption = False,
     var: VarOption = None,
     var_file: VarFileOption = None,
@@ -166,13 +111,23 @@ def plan(
 ) -> ExitCode:
     """Show what an apply of every stack would do."""
     terminal = Terminal.of(ctx)
-    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, force=force)
+    options = _Options(
+        env,
+        changed_since,
+        parallelism,
+        max_failures,
+        deadline,
+        var,
+        var_file,
+        dask_scheduler(engine, scheduler),
+        force=force,
+    )
     request = _request(terminal, UnitKind.PLAN, options)
     opened = _open(terminal, what, request)
     if out is not None:
         prepare(out)
         opened = with_plan_files(opened, out)
-    report = _run(terminal, opened)
+    report = _run(terminal, opened, options.scheduler)
     _show(terminal, report, format, detailed=detailed_exitcode)
     if out is not None:
         save(out, opened, report, request.variables or ())
@@ -198,6 +153,8 @@ def apply(
     parallelism: ParallelOption = None,
     max_failures: MaxFailuresOption = None,
     deadline: UnitDeadlineOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
+    scheduler: SchedulerOption = None,
     lock_timeout: LockTimeoutOption = None,
     force: ForceOption = False,
     var: VarOption = None,
@@ -211,7 +168,10 @@ def apply(
     out as they were shown. Interrupt it at any time: running it again continues, and sends nothing twice.
     """
     terminal = Terminal.of(ctx)
-    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, lock_timeout, force)
+    cluster = dask_scheduler(engine, scheduler)
+    options = _Options(
+        env, changed_since, parallelism, max_failures, deadline, var, var_file, cluster, lock_timeout, force
+    )
     request = _request(terminal, UnitKind.APPLY, options)
     directory = what[0] if what and is_saved_fleet(what[0]) else None
     if directory is not None:
@@ -224,8 +184,8 @@ def apply(
     else:
         _check_approvable(terminal, format)
         with TemporaryDirectory(prefix="reconciler-fleet-") as temporary:
-            return _apply_reviewed(terminal, what, request, Path(temporary), format)
-    return _apply(terminal, opened, format)
+            return _apply_reviewed(terminal, what, request, Path(temporary), format, cluster)
+    return _apply(terminal, opened, format, cluster)
 
 
 @app.command(epilog=examples("reconciler fleet check", "reconciler fleet check stacks --format junit > checks.xml"))
@@ -237,6 +197,8 @@ def check(
     parallelism: ParallelOption = None,
     max_failures: MaxFailuresOption = None,
     deadline: UnitDeadlineOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
+    scheduler: SchedulerOption = None,
     lock_timeout: LockTimeoutOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
@@ -244,7 +206,8 @@ def check(
     full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Run the checks of every stack."""
-    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, lock_timeout)
+    cluster = dask_scheduler(engine, scheduler)
+    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, cluster, lock_timeout)
     return _look(Terminal.of(ctx), UnitKind.CHECK, what, options, format)
 
 
@@ -260,13 +223,16 @@ def drift(
     parallelism: ParallelOption = None,
     max_failures: MaxFailuresOption = None,
     deadline: UnitDeadlineOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
+    scheduler: SchedulerOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FleetFormatOption = FleetFormat.TEXT,
     full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
     """Show what moved at the services, and not in the configurations."""
-    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file)
+    cluster = dask_scheduler(engine, scheduler)
+    options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, cluster)
     return _look(Terminal.of(ctx), UnitKind.DRIFT, what, options, format, detailed=detailed_exitcode)
 
 
@@ -276,6 +242,8 @@ def status(
     what: WhatArgument = None,
     env: EnvOption = None,
     parallelism: ParallelOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
+    scheduler: SchedulerOption = None,
     var: VarOption = None,
     var_file: VarFileOption = None,
     format: FleetFormatOption = FleetFormat.TEXT,
@@ -284,7 +252,7 @@ def status(
 
     Reads the ledgers; no service is queried.
     """
-    options = _Options(env, None, parallelism, None, None, var, var_file)
+    options = _Options(env, None, parallelism, None, None, var, var_file, dask_scheduler(engine, scheduler))
     return _look(Terminal.of(ctx), UnitKind.STATUS, what, options, format)
 
 
@@ -298,25 +266,30 @@ def _look(
     detailed: bool = False,
 ) -> ExitCode:
     """Run a command that changes nothing, and show its report."""
-    report = _run(terminal, _open(terminal, what, _request(terminal, kind, options)))
+    report = _run(terminal, _open(terminal, what, _request(terminal, kind, options)), options.scheduler)
     _show(terminal, report, format, detailed=detailed)
     return report.exit_code(detailed=detailed)
 
 
-def _apply(terminal: Terminal, opened: Fleet, format: FleetFormat) -> ExitCode:
-    report = _run(terminal, opened)
+def _apply(terminal: Terminal, opened: Fleet, format: FleetFormat, scheduler: str | None) -> ExitCode:
+    report = _run(terminal, opened, scheduler)
     terminal.changed = any(result.run for result in report.results)
     _show(terminal, report, format)
     return report.exit_code()
 
 
 def _apply_reviewed(
-    terminal: Terminal, what: Sequence[Path] | None, request: Request, directory: Path, format: FleetFormat
+    terminal: Terminal,
+    what: Sequence[Path] | None,
+    request: Request,
+    directory: Path,
+    format: FleetFormat,
+    scheduler: str | None,
 ) -> ExitCode:
     """Plan, show the plans, ask, and apply exactly these."""
     planning = _open(terminal, what, replace(request, kind=UnitKind.PLAN))
     planned = with_plan_files(planning, directory)
-    report = _run(terminal, planned)
+    report = _run(terminal, planned, scheduler)
     _show(terminal, report, format)
     pending = sum(result.state is UnitState.DONE and has_changes(result) for result in report.results)
     if not pending or any(result.state is UnitState.INTERRUPTED for result in report.results):
@@ -327,7 +300,7 @@ def _apply_reviewed(
         terminal.message([line("Nothing was done.")])
         return ExitCode.ERROR
     save(directory, planned, report, request.variables or ())
-    return _apply(terminal, load(directory, request), format)
+    return _apply(terminal, load(directory, request), format, scheduler)
 
 
 def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> Request:
@@ -355,11 +328,10 @@ def _open(terminal: Terminal, what: Sequence[Path] | None, request: Request) -> 
     return opened
 
 
-def _run(terminal: Terminal, opened: Fleet) -> FleetReport:
-    """Run all units in processes of this machine; Ctrl-C stops them cleanly."""
-    with ProcessEngine(terminal.environ) as engine, watching(terminal, len(opened.due)) as watcher:
-        batch = batch_size(len(opened.due), opened.max_parallel)
-        run = FleetRun(opened, engine, Limits(opened.max_parallel, batch=batch), watcher)
+def _run(terminal: Terminal, opened: Fleet, scheduler: str | None) -> FleetReport:
+    """Run all units; Ctrl-C stops them cleanly."""
+    with open_engine(terminal, opened, scheduler) as (engine, limits), watching(terminal, len(opened.due)) as watcher:
+        run = FleetRun(opened, engine, limits, watcher)
         with stop_on_interrupt(terminal, run.stop):
             return run.report()
 

@@ -24,7 +24,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.core.ledger_url import secrets_of
 from reconciler.core.text import sanitize
 from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
-from reconciler.fleet.engine import Event, Finished, Limits, Started, take
+from reconciler.fleet.engine import Event, Finished, Limits, Started, next_units
 
 CONNECT_S = 10
 """Seconds in which the scheduler must answer, and in which a first worker must have come."""
@@ -158,7 +158,7 @@ class DaskEngine:
         """Hand out units while there is room."""
         assert self._client is not None  # noqa: S101 - it is entered
         while len(self._tasks) < limits.max_parallel:
-            units = [self._again.pop()] if self._again else take(source, limits)
+            units = [self._again.pop()] if self._again else next_units(source, limits)
             if not units:
                 return
             self._count += 1

@@ -74,15 +74,15 @@ def run_task(task: str, topic: str, lines: str, version: str, workers: int) -> l
     units = parse_units(lines)
     worker = get_worker()
 
-    def tell(**more: object) -> None:
+    def report(**more: object) -> None:
         worker.log_event(topic, {BEGAN: task, "worker": worker.address, "pid": os.getpid(), **more})
 
     def began(unit: Unit) -> None:
         if _STOPS.is_asked(task):
             raise KeyboardInterrupt
-        tell(unit=units.index(unit))
+        report(unit=units.index(unit))
 
-    tell()
+    report()
     found = run_batch(
         units,
         lambda event: _STOPS.listening(task, event),

@@ -27,6 +27,9 @@ MOST_COMPARED = 100
 A service may have no filter for what is unmanaged: of a large stack it would list every alarm a second time.
 """
 
+MOST_VALUES = 500
+"""How many values of a name a query for several stacks filters by; with more, it does not filter by that name."""
+
 
 def find_imports(workspace: Workspace, observed: Sequence[Observed]) -> Mapping[Address, Lookup]:
     """What the ``import`` blocks of the stack name, by address. Raises ServiceError."""
@@ -80,8 +83,12 @@ def with_duplicates(workspace: Workspace, plan: Plan, *, only_raised: bool) -> P
     unmanaged: list[UnmanagedAlarm] = []
     for key, provider in workspace.providers.items():
         compared = _compared(plan, key, only_raised=only_raised) if isinstance(provider, Importable) else []
-        if compared:
+        given = workspace.given_unmanaged.pop(key, None)
+        if compared and given is None:
             unmanaged += workspace.unmanaged(_common(compared), key)
+        elif compared and given is not None:
+            filters = _common(compared)
+            unmanaged += [item for item in given if _passes(item, filters)]
     found = tuple(duplicate_warnings(plan.changes, unmanaged))
     return plan._replace(warnings=(*plan.warnings, *found)) if found else plan
 
@@ -105,10 +112,21 @@ def _compared(plan: Plan, key: str, *, only_raised: bool) -> list[Desired]:
     return [change.desired for change in firing if change.desired is not None]
 
 
+def unmanaged_filters(stacks: Iterable[Sequence[Desired]]) -> Mapping[str, Collection[str]]:
+    """Filters that let through what ``with_duplicates`` compares with any of these stacks."""
+    firing = [item for desired in stacks for item in desired if item.firing and item.kind is not Kind.EVENT]
+    found = _common(firing) if firing else {}
+    return {name: values for name, values in found.items() if len(values) <= MOST_VALUES}
+
+
 def _common(compared: Sequence[Desired]) -> Mapping[str, Collection[str]]:
     """Filters that let all of these through: what they have in common is known by the same names."""
     names = set.intersection(*(set(item.identity) for item in compared))
     return {name: {item.identity[name] for item in compared} for name in sorted(names)}
+
+
+def _passes(item: UnmanagedAlarm, filters: Mapping[str, Collection[str]]) -> bool:
+    return all(item.observed.identity.get(name) in values for name, values in filters.items())
 
 
 def altered_imports(workspace: Workspace, plan: Plan, done: Collection[str]) -> Iterator[Diagnostic]:

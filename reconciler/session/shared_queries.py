@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.target import Target
-from reconciler.providers.protocol import ErrorKind, ServiceError, SharesQueries
+from reconciler.providers.protocol import ErrorKind, Importable, ServiceError, SharesQueries
 from reconciler.providers.retry import retry_read
 from reconciler.providers.settings import EMBEDDED
+from reconciler.session.import_blocks import unmanaged_filters
 from reconciler.session.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,10 @@ class _Group:
     workspaces: list[Workspace] = field(default_factory=list)
 
 
-def share_queries(workspaces: Sequence[Workspace]) -> None:
+def share_queries(workspaces: Sequence[Workspace], *, unmanaged: bool = False) -> None:
     """Query each service once for all of these stacks that ask it with the same settings.
+
+    With ``unmanaged`` also for the unmanaged alarms that a plan compares with those of its stack.
 
     The next time one of the workspaces observes, it gets what was found for it, or the error that the query met. A
     query that the service rejects is left to each stack: its own may be accepted. Two stacks of one name are not
@@ -42,7 +45,7 @@ def share_queries(workspaces: Sequence[Workspace]) -> None:
     groups = [group for group in _groups(workspaces) if len(group.workspaces) > 1]
     if groups:
         with ThreadPoolExecutor(min(_SERVICES, len(groups)), "shared-query") as pool:
-            list(pool.map(_query, groups))
+            list(pool.map(partial(_query, unmanaged=unmanaged), groups))
 
 
 def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
@@ -61,7 +64,7 @@ def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
     return (group for groups in known.values() for group in groups)
 
 
-def _query(group: _Group) -> None:
+def _query(group: _Group, *, unmanaged: bool) -> None:
     first = group.workspaces[0]
     try:
         provider = first.connections.provider(first.stack.providers[group.key])
@@ -82,3 +85,12 @@ def _query(group: _Group) -> None:
     for workspace in group.workspaces:
         if workspace.stack.name in found:
             workspace.given[group.key] = found[workspace.stack.name]
+    if unmanaged and isinstance(provider, Importable):
+        filters = unmanaged_filters(declared.values())
+        try:
+            alarms = retry_read(group.key, lambda: list(provider.unmanaged(filters)), first.clock)
+        except ServiceError as error:
+            log.info("%s: the query for unmanaged alarms failed: %s", group.key, error)
+            return  # each stack tells of its own
+        for workspace in group.workspaces:
+            workspace.given_unmanaged[group.key] = alarms

@@ -73,6 +73,7 @@ class Workspace:
         self._reader: Ledger | None = None
         self.given: dict[str, Sequence[Observed] | ServiceError] = {}
         """What a query for several stacks found of this one, by provider: it is observed once."""
+        self.given_unmanaged: dict[str, Sequence[UnmanagedAlarm]] = {}
 
     @property
     def state_directory(self) -> Path:

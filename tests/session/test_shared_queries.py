@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.app.plan import plan_stack
 from reconciler.config.stack import Inputs
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Marks, Observed
@@ -18,6 +19,7 @@ from reconciler.providers.protocol import Provider, ServiceError, SharesQueries
 from reconciler.session.shared_queries import share_queries
 from reconciler.session.workspace import Workspace, open_workspace
 from tests.cli.stacks import write
+from tests.emulator import calls as emulated
 from tests.emulator.handle import Emulator
 from tests.providers.alertmanager import objects as alertmanager
 from tests.providers.alertmanager.test_silence import silence
@@ -172,3 +174,18 @@ def test_of_two_stacks_of_one_name_each_is_shown_what_it_declares(emulator: Emul
         share_queries(workspaces)
         assert emulator.requests() == []
         assert [workspace.observe() for workspace in workspaces] == [[], [], []]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_unmanaged_alarms_beside_those_of_a_stack_are_told_of(emulator: Emulator, opened, shared: bool) -> None:
+    workspaces = opened(emulator.url, "a", "b")
+    (alarm,) = workspaces[0].stack.desired
+    foreign = {**alarm.identity, "event_type": "alarm"}
+    emulated.push(emulator, foreign, {**foreign, "resource_id": "another"}, project="p1")
+    if shared:
+        share_queries(workspaces, unmanaged=True)
+        emulator.forget_requests()
+    plans = [plan_stack(workspace) for workspace in workspaces]
+    assert [len(plan.warnings) for plan in plans] == [1, 1]
+    asked = [request["query"] for request in emulator.requests("query")]
+    assert len([query for query in asked if "active_alert" in query]) == (0 if shared else 4)
