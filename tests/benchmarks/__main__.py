@@ -1,4 +1,4 @@
-"""Run the benchmarks, print a table for each, and write them to docs/benchmarks.md where all of them ran in full.
+"""Run the benchmarks, print a table for each, and write each that ran in full into its section of docs/benchmarks.md.
 
 ``python -m tests.benchmarks [--quick] [NAME]...``
 """
@@ -8,16 +8,18 @@ from __future__ import annotations
 import argparse
 import compileall
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from time import perf_counter
 
 from rich.console import Console
 
 import reconciler
 from tests import benchmarks
+from tests.benchmarks.curves import curves
 from tests.benchmarks.machine import facts, load
-from tests.benchmarks.report import missed, page, table
+from tests.benchmarks.report import missed, page, section, table
 from tests.benchmarks.row import Row
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -38,33 +40,39 @@ def main() -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=180)
-    machine = f"Measured on {facts()}; {load():.1f} processes wanted to run when it began"
-    console.print(machine)
+    console.print(f"{facts()}; {load():.1f} processes want to run")
     compileall.compile_dir(str(Path(reconciler.__file__).parent), quiet=1)  # as pip does when it installs a package
     found: dict[str, Sequence[Row]] = {}
     for module in modules:
         if not arguments.names or module.NAME in arguments.names:
+            machine, begun = (
+                f"Measured on {facts()}; {load():.1f} processes wanted to run when it began",
+                perf_counter(),
+            )
             found[module.NAME] = module.run(arguments.quick)
             console.print(table(module.NAME, found[module.NAME]))
+            console.print(f"{module.NAME} took {perf_counter() - begun:.0f} s")
+            if not arguments.quick:
+                _write(module.NAME, found[module.NAME], machine)
     for row in missed(found):
         console.print(f"missed: {row.work}, against {row.against}")
-    if not arguments.quick and not arguments.names:
-        _write(found, machine)
-        console.print(f"written to {_PAGE.relative_to(Path.cwd())}")
 
 
-def _write(found: Mapping[str, Sequence[Row]], machine: str) -> None:
-    """Write the page; what somebody wrote about the results, between two comments, is kept."""
-    words = ""
-    if _PAGE.exists():
-        _, begun, rest = _PAGE.read_text().partition(_BEGIN)
-        words = f"{_BEGIN}{rest.partition(_END)[0]}{_END}" if begun else ""
-    temporary = _PAGE.with_suffix(".tmp")
-    temporary.write_text(page(found, machine, words))
-    temporary.replace(_PAGE)
+def _write(name: str, rows: Sequence[Row], machine: str) -> None:
+    """Write a benchmark's section of the page, and its curves beside it."""
+    picture = ""
+    if any(row.point for row in rows):
+        picture = f"benchmarks-{name}.svg"
+        _replace(_PAGE.with_name(picture), curves(rows))
+    before = _PAGE.read_text() if _PAGE.exists() else ""
+    _replace(_PAGE, page({name: section(rows, machine, picture)}, before))
 
 
-_BEGIN, _END = "<!-- by hand -->", "<!-- measured -->"
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
 
 if __name__ == "__main__":
     main()

@@ -26,21 +26,21 @@ from reconciler.providers.registry import Registry
 from reconciler.views.text.plan import plan_lines
 from tests.benchmarks.stacks import for_each
 
-_NOW = 1_767_225_600_000
+NOW = 1_767_225_600_000
 
 
-def _measured(work: Callable[[], Plan]) -> tuple[float, int]:
+def measured(work: Callable[[], Plan]) -> tuple[float, int]:
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    before = _memory("VmRSS")
+    before = memory("VmRSS")
     begun = process_time()
     plan = work()
     seconds = process_time() - begun
     assert plan.changes
-    return seconds, max(1, _memory("VmHWM") - before)
+    return seconds, max(1, memory("VmHWM") - before)
 
 
-def _memory(field: str) -> int:
+def memory(field: str) -> int:
     """Bytes of this process, by the name Linux gives them."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
@@ -48,22 +48,22 @@ def _memory(field: str) -> int:
 
 def _observed(desired: Sequence[Desired], differing: int) -> list[Observed]:
     """What a service would show of these; one in ``differing`` says something else (0: none)."""
-    return [_found(item, number, differing > 0 and number % differing == 0) for number, item in enumerate(desired)]
+    return [found(item, number, differing > 0 and number % differing == 0) for number, item in enumerate(desired)]
 
 
-def _found(desired: Desired, number: int, differs: bool, *, replaced: bool = False) -> Observed:
+def found(desired: Desired, number: int, differs: bool, *, replaced: bool = False) -> Observed:
     attributes = {**desired.attributes, "annotations": {"message": "something else"}} if differs else desired.attributes
     digest = f"{number:032x}" if differs or replaced else desired.digest
     marks = Marks("bench", desired.address, digest, f"key-{number}", "run")
     identity = {**desired.identity, "resource_type": "host"} if replaced else dict(desired.identity)
-    return Observed("aom", str(number), marks, State.ACTIVE, identity, dict(attributes), _NOW - 1000, _NOW + 1_800_000)
+    return Observed("aom", str(number), marks, State.ACTIVE, identity, dict(attributes), NOW - 1000, NOW + 1_800_000)
 
 
-def _load(count: int, registry: Registry) -> Stack:
+def load(count: int, registry: Registry) -> Stack:
     return load_stack([Source("stack.yaml", for_each(count))], Path(), tuple(registry), Inputs())
 
 
-def _shown(plan: Plan) -> Plan:
+def shown(plan: Plan) -> Plan:
     """The plan, once it is written as text and as a file, to nowhere."""
     with Path(os.devnull).open("w") as nowhere:
         nowhere.writelines(f"{line.text}\n" for line in plan_lines(plan, full=True))
@@ -74,19 +74,19 @@ def _shown(plan: Plan) -> Plan:
 def main(mode: str, count: int) -> None:
     registry = Registry()
     types = registry.resource_types()
-    desired = _load(count, registry).desired
+    desired = load(count, registry).desired
     observed = (
-        [_found(item, number, False, replaced=True) for number, item in enumerate(desired)]
+        [found(item, number, False, replaced=True) for number, item in enumerate(desired)]
         if mode == "replace"
         else _observed(desired, 100 if mode == "plan" else 0)
     )
-    make_plan("bench", desired[:200], observed[:200], _NOW, types=types)  # what is imported late is imported now
+    make_plan("bench", desired[:200], observed[:200], NOW, types=types)  # what is imported late is imported now
     if mode == "whole":  # what was loaded first stays: its memory is not to be had a second time
-        cost = _measured(lambda: make_plan("bench", _load(count, registry).desired, observed, _NOW, types=types))
+        cost = measured(lambda: make_plan("bench", load(count, registry).desired, observed, NOW, types=types))
     elif mode == "replace":
-        cost = _measured(lambda: _shown(make_plan("bench", desired, observed, _NOW, types=types)))
+        cost = measured(lambda: shown(make_plan("bench", desired, observed, NOW, types=types)))
     else:
-        cost = _measured(lambda: make_plan("bench", desired, observed, _NOW, types=types))
+        cost = measured(lambda: make_plan("bench", desired, observed, NOW, types=types))
     sys.stdout.write(json.dumps(cost))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -10,17 +11,16 @@ from tests.benchmarks.row import Row
 
 HEADINGS = ("work", "against", "ours", "theirs", "ratio", "spread", "target", "note")
 
-_PAGE = """\
+_HEAD = """\
 # Benchmarks
 
 Written by `make bench`, which installs what we are compared with, lets both sides take turns on the same work, and
 puts medians here. A ratio is ours to theirs, the median of the rounds' own ratios; the spread is the lowest and the
 highest of them. Absolute numbers hold for this machine in that hour only; ratios travel better.
+`python -m tests.benchmarks NAME` measures one group again, and replaces its section.
 
-{machine}.
-
-{tables}
 """
+_BEGIN, _END = "<!-- by hand -->", "<!-- measured -->"
 
 
 def table(name: str, rows: Sequence[Row]) -> Table:
@@ -34,10 +34,31 @@ def table(name: str, rows: Sequence[Row]) -> Table:
     return shown
 
 
-def page(benchmarks: Mapping[str, Sequence[Row]], machine: str, words: str) -> str:
-    """The page for the documentation; ``words`` are what is to be said of the results, in Markdown."""
-    tables = "\n\n".join(f"## {name}\n\n{_markdown(rows)}" for name, rows in benchmarks.items())
-    return _PAGE.format(machine=machine, tables=f"{words}\n\n{tables}" if words else tables)
+def section(rows: Sequence[Row], machine: str, picture: str = "") -> str:
+    """What the page says of one benchmark: where it was measured, the rows, and the name of the file of its curves."""
+    shown = [f"![{_alternative(rows)}]({picture})"] if picture else []
+    return "\n\n".join([f"{machine}.", *shown, _markdown(rows)])
+
+
+def page(sections: Mapping[str, str], before: str = "") -> str:
+    """The page for the documentation: what it said ``before``, with these sections new, by name.
+
+    What somebody wrote about the results, between two comments, is kept.
+    """
+    _, begun, rest = before.partition(_BEGIN)
+    words = f"{_BEGIN}{rest.partition(_END)[0]}{_END}\n\n" if begun else ""
+    parts = re.split("^## (.+)\n", before, flags=re.MULTILINE)[1:]
+    kept = dict(zip(parts[::2], parts[1::2], strict=True))
+    all_ = {**{name: text.strip("\n") for name, text in kept.items()}, **sections}
+    return _HEAD + words + "\n\n".join(f"## {name}\n\n{all_[name]}" for name in sorted(all_)) + "\n"
+
+
+def _alternative(rows: Sequence[Row]) -> str:
+    points = [row.point for row in rows if row.point is not None]
+    panels, curves = (
+        ", ".join(dict.fromkeys(each)) for each in zip(*((p.panel, p.curve) for p in points), strict=True)
+    )
+    return f"{panels}: {curves}, by number of alarms"
 
 
 def missed(benchmarks: Mapping[str, Sequence[Row]]) -> list[Row]:

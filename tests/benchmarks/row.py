@@ -7,11 +7,20 @@ from statistics import median
 from typing import NamedTuple
 
 
+class Point(NamedTuple):
+    """A place on a curve: what is drawn, for how many objects."""
+
+    panel: str
+    curve: str
+    count: int
+
+
 class Row(NamedTuple):
     """One line of the table. ``ours`` and ``theirs`` are medians of several rounds, in ``unit``.
 
     ``ratio`` is the median of the rounds' ratios of ours to theirs, ``spread`` the lowest and the highest of them.
-    ``target`` is what the ratio should be at most, or with ``at_least`` at least; None where nothing is aimed at.
+    ``target`` is what the ratio should be at most, or with ``at_least`` at least; None where nothing is aimed at. A row
+    with a ``point`` is drawn too.
     """
 
     work: str
@@ -24,6 +33,7 @@ class Row(NamedTuple):
     spread: tuple[float, float] | None = None
     unit: str = "s"
     at_least: bool = False
+    point: Point | None = None
 
     @property
     def met(self) -> bool | None:

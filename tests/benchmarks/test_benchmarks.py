@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,8 +18,9 @@ from tests.benchmarks import (
     receiving,
     recovering,
 )
-from tests.benchmarks.report import missed, page, table
-from tests.benchmarks.row import alone, compared, incomparable
+from tests.benchmarks.curves import curves
+from tests.benchmarks.report import missed, page, section, table
+from tests.benchmarks.row import Point, alone, compared, incomparable
 
 
 def test_loading_is_compared_with_reading_the_same_yaml() -> None:
@@ -86,8 +88,29 @@ def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
 def test_the_page_tells_targets_met_from_targets_missed() -> None:
     rows = [compared("fast | neat", "b", [1], [2], 0.5), compared("slow", "b", [3], [2], 0.5), alone("rate", [1500])]
     rows.append(incomparable("other", "b", "no network"))
-    text = page({"one": rows}, "Measured on 2 cores", "")
+    text = page({"one": section(rows, "Measured on 2 cores")})
     assert "| fast \\| neat | b | 1 s | 2 s | 0.5 | 0.5 to 0.5 | ≤ 0.5 met |  |" in text
     assert "≤ 0.5 missed" in text and "1,500 s" in text and "skipped: no network" in text
     assert missed({"one": rows}) == [rows[1]]
     assert table("one", rows).row_count == 4
+
+
+def test_a_group_that_is_measured_again_replaces_its_section_alone() -> None:
+    words = "<!-- by hand -->\nThe machine was quiet.\n<!-- measured -->"
+    first = page({"two": section([alone("rate", [1])], "Measured on 2 cores")}, words)
+    text = page({"one": section([alone("size", [2])], "Measured on 4 cores")}, first)
+    assert text == page({"one": section([alone("size", [2])], "Measured on 4 cores")}, text)
+    assert text.index("quiet.") < text.index("## one\n\nMeasured on 4 cores.") < text.index("## two\n\nMeasured on 2")
+    assert page({"two": section([alone("rate", [3])], "Measured on 2 cores")}, text).count("## two") == 1
+
+
+def test_rows_with_points_are_drawn_as_curves_for_light_and_dark_pages() -> None:
+    rows = [
+        alone("plan", [value], unit="µs")._replace(point=Point("time for each", curve, count))
+        for curve, value in (("plan", 71.0), ("destroy", 12.5))
+        for count in (1_000, 1_000_000)
+    ]
+    picture = curves(rows)
+    assert ElementTree.fromstring(picture).tag.endswith("svg")  # noqa: S314 - text of ours
+    assert picture.count("<circle") == 4 and "prefers-color-scheme: dark" in picture and ">1,000,000<" in picture
+    assert "![time for each: plan, destroy, by number of alarms](curves.svg)" in section(rows, "Measured", "curves.svg")
