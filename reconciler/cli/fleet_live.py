@@ -49,8 +49,9 @@ class FleetProgress:
     def finished(self, result: UnitResult) -> None:
         self._running.pop(result.unit.id, None)
         self._ended += 1
+        self._failed += result.is_failure
+        self._live.refresh()
         if result.is_failure:
-            self._failed += 1
             self._terminal.message([ended_line(result, self._ended, self._total)])
 
     def _drawn(self) -> RenderableType:

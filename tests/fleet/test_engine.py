@@ -100,6 +100,21 @@ def test_a_unit_that_exceeds_its_deadline_stops_cleanly(tmp_path: Path, emulator
     assert run_unit(replace(hangs, kind=UnitKind.STATUS)).holder is None
 
 
+def test_a_worker_that_dies_is_told_and_the_others_go_on(tmp_path: Path, emulator: Emulator, silent: str) -> None:
+    dies, *others = units(tmp_path, emulator, UnitKind.APPLY, "dies", "a", "b")
+    write(tmp_path / "dies", "a", stack="dies", endpoint=silent)
+    done: dict[str, UnitResult] = {}
+    with ProcessEngine() as engine:
+        for event in engine.run([dies, *others], Limits(max_parallel=2)):
+            if isinstance(event, Finished):
+                done[Path(event.result.unit.path).name] = event.result
+            elif event.unit is dies:
+                os.kill(int(event.worker.removeprefix("process ")), signal.SIGKILL)
+    assert (done["dies"].state, done["dies"].exit_code) == (UnitState.FAILED, ExitCode.PARTIAL)
+    assert "ended by signal 9 in the middle of its work" in done["dies"].diagnostics[0].summary
+    assert done["a"].counts == done["b"].counts == {"create": 2}
+
+
 def test_units_whose_workers_still_start_are_interrupted_too(tmp_path: Path, emulator: Emulator) -> None:
     states = []
     with ProcessEngine() as engine:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.app.run_unit import run_unit
+from reconciler.app.unit import Unit, UnitKind
 from reconciler.apply.lease import LIFETIME
 from reconciler.ledger.sqlite import open_ledger
 from tests.cli.run_cli import reconciler
@@ -89,6 +91,21 @@ def test_an_interrupted_fleet_stops_cleanly_and_is_continued_by_the_next(
         assert again.code == 0
     assert active(emulator) == [*"abcd"]
     assert len(emulator.requests("push")) == 4
+
+
+def test_when_the_command_is_killed_its_workers_stop_cleanly(tmp_path: Path, emulator: Emulator) -> None:
+    with Gate(emulator.url) as gate:
+        root = write_fleet(tmp_path, gate.url, *"abc")
+        command = ["fleet", "apply", str(root), "--auto-approve", "--parallelism", "2"]
+        with subprocess.Popen([sys.executable, "-m", "reconciler", *command]) as process:  # noqa: S603 - of ours
+            assert gate.arrived.acquire(timeout=60)
+            assert gate.arrived.acquire(timeout=60)  # both workers are sending
+            process.kill()
+        gate.open.set()
+        units = [Unit(UnitKind.STATUS, str(root / "stacks" / name)) for name in "abc"]
+        while any(run_unit(unit).holder is not None for unit in units):
+            time.sleep(0.05)
+    assert active(emulator) == ["a", "b"]
 
 
 def test_a_wave_begins_when_the_one_before_has_ended(tmp_path: Path, emulator: Emulator) -> None:
