@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from reconciler.config.stack import Stack
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Kind
+from reconciler.core.desired import Declaration, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
 from reconciler.core.observed import UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
@@ -121,14 +121,7 @@ def _unfit(item: UnmanagedAlarm, kind: ResourceType) -> Diagnostic | None:
     try:
         _check_keys(item.fields)
         spec = kind.model.model_validate(item.fields)
-        kind.desired(
-            observed.marks.address,
-            spec,
-            provider=observed.provider,
-            occurrence=None,
-            lifecycle=DEFAULT_LIFECYCLE,
-            position=None,
-        )
+        kind.desired(Declaration(observed.marks.address, spec, observed.provider))
     except ValidationError as error:
         first = error.errors()[0]
         why = ".".join(map(str, first["loc"])) + ": " + first["msg"].removeprefix("Value error, ")

@@ -21,7 +21,7 @@ from reconciler.config.expressions.compiled import evaluate
 from reconciler.config.stack import DataConfig, Stack
 from reconciler.config.yaml.source_map import Node, Value, kind
 from reconciler.core.address import canary_address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
+from reconciler.core.desired import Declaration, Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.resource_type import FollowsProvider, ResourceType
 
@@ -181,14 +181,7 @@ def _canary(
     fields = spec.fields(name, type_name)
     try:
         model = kind.model.model_validate(fields)
-        made = kind.desired(
-            address,
-            model,
-            provider=provider,
-            occurrence=None,
-            lifecycle=DEFAULT_LIFECYCLE,
-            position=node.key_position,
-        )
+        made = kind.desired(Declaration(address, model, provider, position=node.key_position))
         return kind.under(made, stack.providers[provider].settings) if isinstance(kind, FollowsProvider) else made
     except ValidationError as error:
         report(error, node, CanarySpec.model_fields, problems, value=fields, what="the canary")

@@ -66,6 +66,20 @@ def check_renewal(lifecycle: Lifecycle, field: str, span: int) -> None:
 DEFAULT_LIFECYCLE = Lifecycle.model_construct()
 
 
+class Declaration(NamedTuple):
+    """What a configuration declares at an address; ``spec`` is an instance of the model of its resource type.
+
+    ``provider`` is the key under ``providers``. ``occurrence`` is the one that is written, None if there is none.
+    """
+
+    address: Address
+    spec: BaseModel
+    provider: str
+    occurrence: str | None = None
+    lifecycle: Lifecycle = DEFAULT_LIFECYCLE
+    position: Position | None = None
+
+
 class Desired(NamedTuple):
     """What should be true at one address.
 

@@ -6,9 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind
 from reconciler.core.observed import Marks, Observed
 
 
@@ -31,17 +29,8 @@ class ResourceType(Protocol):
         occurrence...).
         """
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
-        """Turn an instance of ``model`` into a desired value; raises ValueError where fields contradict each other."""
+    def desired(self, declared: Declaration) -> Desired:
+        """What is declared, as a desired value; raises ValueError if fields contradict each other."""
 
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
         """The JSON text of the item that raises or records it, and the last instant (epoch ms) it may be sent at.

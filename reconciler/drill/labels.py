@@ -8,9 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, create_model, model_validator
 
-from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Declaration, Desired, Kind
 from reconciler.core.observed import Marks, Observed
 from reconciler.core.resource_type import FollowsProvider, ResourceType
 from reconciler.drill.spec import LabelsSpec
@@ -34,25 +32,14 @@ class LabelledType:
     def kind(self) -> Kind:
         return self.inner.kind
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
-        if lifecycle != DEFAULT_LIFECYCLE:
+    def desired(self, declared: Declaration) -> Desired:
+        if declared.lifecycle != DEFAULT_LIFECYCLE:
             raise ValueError("a drill clears whatever it raises: it has no lifecycle")
-        if occurrence is not None:
+        if declared.occurrence is not None:
             raise ValueError("a drill records its events anew each time it runs: they have no occurrence")
-        if getattr(spec, "event_user", None) is not None:
+        if getattr(declared.spec, "event_user", None) is not None:
             raise ValueError("an event of a drill has no event_user: the mark that tells its runs apart stands there")
-        made = self.inner.desired(
-            address, spec, provider=provider, occurrence=None, lifecycle=lifecycle, position=position
-        )
+        made = self.inner.desired(declared)
         if self.kind is Kind.ALARM and not isinstance(made.attributes.get("timeout"), int):
             raise ValueError(
                 f"{self.name} has no timeout by which the service itself would end it: a drill cannot use it"

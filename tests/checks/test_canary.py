@@ -14,7 +14,7 @@ from reconciler.checks.canary import CanarySession
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckOutcome
 from reconciler.core.address import NAME, canary_address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
+from reconciler.core.desired import Declaration, Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import SECOND
 from reconciler.core.observed import Observed
@@ -35,12 +35,7 @@ KIND = TYPES["aom_alarm"]
 def canary(name: str = "path") -> Desired:
     fields = {"event_severity": "Info", "resource_provider": "x", "resource_type": "y", "resource_id": "z"}
     return KIND.desired(
-        canary_address(name, KIND.name),
-        KIND.model.model_validate({**fields, "timeout": "10m"}),
-        provider="aom",
-        occurrence=None,
-        lifecycle=DEFAULT_LIFECYCLE,
-        position=None,
+        Declaration(canary_address(name, KIND.name), KIND.model.model_validate({**fields, "timeout": "10m"}), "aom")
     )
 
 

@@ -8,9 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind
 from reconciler.core.digest import digest
 from reconciler.core.duration import HOUR, Duration
 from reconciler.core.observed import Marks, Observed
@@ -51,16 +49,8 @@ class Type:
     kind: Kind
     model: type[BaseModel]
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
+    def desired(self, declared: Declaration) -> Desired:
+        address, spec, provider, occurrence, lifecycle, position = declared
         fields = spec.model_dump()
         if fields.get("muted") and fields.get("volume"):
             raise ValueError("what is muted has no volume")

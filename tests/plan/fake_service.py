@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Declaration, Desired, Lifecycle
 from reconciler.core.duration import MINUTE
 from reconciler.core.observed import Marks, Observed, State, UnmanagedAlarm, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
@@ -41,7 +41,7 @@ def alarm(
         }
     )
     address = Address("aom_alarm", name, key)
-    desired = ALARM.desired(address, fields, provider="aom", occurrence=None, lifecycle=lifecycle, position=None)
+    desired = ALARM.desired(Declaration(address, fields, "aom", lifecycle=lifecycle))
     return desired._replace(firing=firing)
 
 
@@ -49,14 +49,7 @@ def event(name: str = "released", occurrence: str | None = "v1") -> Desired:
     fields = EventFields.model_validate(
         {"event_severity": "Info", "resource_provider": "ci", "resource_type": "job", "resource_id": "deploy"}
     )
-    return EVENT.desired(
-        Address("aom_event", name),
-        fields,
-        provider="aom",
-        occurrence=occurrence,
-        lifecycle=DEFAULT_LIFECYCLE,
-        position=None,
-    )
+    return EVENT.desired(Declaration(Address("aom_event", name), fields, "aom", occurrence=occurrence))
 
 
 @dataclass

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind
 from reconciler.core.digest import canonical, digest
 from reconciler.core.observed import Marks, Observed
 from reconciler_siren.fields import SirenFields
@@ -23,16 +21,8 @@ class SirenType:
     kind: Kind = Kind.ALARM
     model: type[BaseModel] = SirenFields
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
+    def desired(self, declared: Declaration) -> Desired:
+        address, spec, provider, occurrence, lifecycle, position = declared
         assert isinstance(spec, SirenFields)  # noqa: S101 - narrows a type
         identity = {"room": spec.room, "sound": spec.sound}
         attributes = {"loudness": spec.loudness}

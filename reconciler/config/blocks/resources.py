@@ -22,7 +22,7 @@ from reconciler.config.stack import ProviderSchema
 from reconciler.config.yaml.parser import WrittenFloat, WrittenInt
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, FREE_KEYS, Desired, Kind
+from reconciler.core.desired import DEFAULT_LIFECYCLE, FREE_KEYS, Declaration, Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
 from reconciler.core.resource_type import FollowsProvider, ResourceType
 from reconciler.core.text import printable
@@ -308,12 +308,14 @@ class _Expander(NamedTuple):
             return None
         try:
             made = resource.type.desired(
-                address,
-                model,
-                provider=provider,
-                occurrence=None if common.occurrence is None else as_text(common.occurrence),
-                lifecycle=common.lifecycle or DEFAULT_LIFECYCLE,
-                position=resource.position,
+                Declaration(
+                    address,
+                    model,
+                    provider,
+                    occurrence=None if common.occurrence is None else as_text(common.occurrence),
+                    lifecycle=common.lifecycle or DEFAULT_LIFECYCLE,
+                    position=resource.position,
+                )
             )
         except ValueError as error:
             self.diagnostics.add(resource.node.key_offset, f"{address}: {error}", address=shown, rule="desired")

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle, check_renewal
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind, check_renewal
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration, format_instant
 from reconciler.core.observed import (
@@ -134,16 +133,8 @@ class AlertType(NamedTuple):
             "old one is resolved"
         )
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
+    def desired(self, declared: Declaration) -> Desired:
+        address, spec, provider, occurrence, lifecycle, position = declared
         assert isinstance(spec, AlertFields)  # noqa: S101 - narrows a type
         if occurrence is not None:
             raise ValueError("occurrence is for events: an alert is firing or not")

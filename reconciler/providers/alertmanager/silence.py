@@ -8,9 +8,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle, check_renewal
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind, check_renewal
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
 from reconciler.core.observed import ADDRESS, STACK, Marks, Observed, content_marks
@@ -137,16 +135,8 @@ class SilenceType(NamedTuple):
     kind: Kind = Kind.SILENCE
     model: type[BaseModel] = SilenceFields
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
+    def desired(self, declared: Declaration) -> Desired:
+        address, spec, provider, occurrence, lifecycle, position = declared
         assert isinstance(spec, SilenceFields)  # noqa: S101 - narrows a type
         if occurrence is not None:
             raise ValueError("occurrence is for events: a silence is in place or not")

@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle, Severity, check_renewal
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind, Severity, check_renewal
 from reconciler.core.digest import canonical, content_digest
 from reconciler.core.duration import DAY, Duration, Instant, format_duration
 from reconciler.core.observed import (
@@ -187,16 +186,8 @@ class AomType(NamedTuple):
             "of it, before the first is cleared"
         )
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
+    def desired(self, declared: Declaration) -> Desired:
+        address, spec, provider, occurrence, lifecycle, position = declared
         if not isinstance(spec, self.model):
             raise TypeError(f"{address}: expected {self.model.__name__}, got {type(spec).__name__}")
         _check_mark(address, occurrence)

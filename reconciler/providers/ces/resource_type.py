@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Desired, Kind, Lifecycle, Severity
-from reconciler.core.diagnostic import Position
+from reconciler.core.desired import Declaration, Desired, Kind, Severity
 from reconciler.core.digest import canonical, digest_text
 from reconciler.core.duration import HOUR, MINUTE, SECOND, Instant, format_instant, rough_duration
 from reconciler.core.observed import Marks, Observed
@@ -147,16 +146,8 @@ class CesEventType:
     kind = Kind.EVENT
     model: type[CesEventFields] = CesEventFields
 
-    def desired(
-        self,
-        address: Address,
-        spec: BaseModel,
-        *,
-        provider: str,
-        occurrence: str | None,
-        lifecycle: Lifecycle,
-        position: Position | None,
-    ) -> Desired:
+    def desired(self, declared: Declaration) -> Desired:
+        address, spec, provider, occurrence, lifecycle, position = declared
         if not isinstance(spec, CesEventFields):
             raise TypeError(f"{address}: expected CesEventFields, got {type(spec).__name__}")
         if lifecycle.renew_before is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Declaration, Desired, Lifecycle
 from reconciler.core.observed import Marks, Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.emulator.settings import wall_clock
@@ -21,12 +21,9 @@ def desired(
     name: str = "Down", key: str | None = None, lifecycle: Lifecycle = DEFAULT_LIFECYCLE, **fields: object
 ) -> Desired:
     return ALERT.desired(
-        Address(ALERT.name, name, key),
-        ALERT.model.model_validate(fields),
-        provider="alertmanager",
-        occurrence=None,
-        lifecycle=lifecycle,
-        position=None,
+        Declaration(
+            Address(ALERT.name, name, key), ALERT.model.model_validate(fields), "alertmanager", lifecycle=lifecycle
+        )
     )
 
 

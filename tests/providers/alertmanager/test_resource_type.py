@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from reconciler.core.desired import Lifecycle
+from reconciler.core.desired import Declaration, Lifecycle
 from reconciler.core.duration import HOUR, MINUTE
 from reconciler.core.observed import Observed
 from reconciler.drill.labels import label_type
@@ -123,14 +123,7 @@ def test_a_renewal_all_the_time_and_an_occurrence_are_refused() -> None:
         desired(timeout="5m", lifecycle=Lifecycle.model_validate({"renew_before": "5m"}))
     one = desired()
     with pytest.raises(ValueError, match="occurrence is for events"):
-        ALERT.desired(
-            one.address,
-            ALERT.model(),
-            provider="alertmanager",
-            occurrence="1",
-            lifecycle=one.lifecycle,
-            position=None,
-        )
+        ALERT.desired(Declaration(one.address, ALERT.model(), "alertmanager", occurrence="1", lifecycle=one.lifecycle))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Declaration, Desired, Lifecycle
 from reconciler.core.duration import HOUR
 from reconciler.core.observed import Marks, State
 from reconciler.core.operation import Operation, Verb
@@ -28,12 +28,9 @@ def silence(name: str = "disk", lifecycle: Lifecycle = DEFAULT_LIFECYCLE, **fiel
     if "ends_at" not in given:
         given.setdefault("duration", "1h")
     return SILENCE.desired(
-        Address(SILENCE.name, name),
-        SilenceFields.model_validate(given),
-        provider="alertmanager",
-        occurrence=None,
-        lifecycle=lifecycle,
-        position=None,
+        Declaration(
+            Address(SILENCE.name, name), SilenceFields.model_validate(given), "alertmanager", lifecycle=lifecycle
+        )
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Declaration, Desired, Lifecycle
 from reconciler.core.observed import Marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.emulator.settings import wall_clock
@@ -29,12 +29,13 @@ def desired(
     **fields: object,
 ) -> Desired:
     return type_.desired(
-        Address(type_.name, name, key),
-        type_.model.model_validate({**FIELDS, **fields}),
-        provider="aom",
-        occurrence=occurrence,
-        lifecycle=lifecycle,
-        position=None,
+        Declaration(
+            Address(type_.name, name, key),
+            type_.model.model_validate({**FIELDS, **fields}),
+            "aom",
+            occurrence=occurrence,
+            lifecycle=lifecycle,
+        )
     )
 
 

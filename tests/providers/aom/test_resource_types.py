@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.address import Address
-from reconciler.core.desired import Kind, Lifecycle
+from reconciler.core.desired import Declaration, Kind, Lifecycle
 from reconciler.core.duration import DAY, MINUTE
 from reconciler.core.observed import State
 from reconciler.providers.aom.parse import observed
@@ -182,10 +182,10 @@ def test_what_is_pushed_is_observed_as_it_was_desired(key, metadata, annotations
 def test_fields_of_another_type_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(TypeError, match="expected EventFields"):
         EVENT.desired(
-            Address("aom_event", "n"),
-            ALARM.model.model_validate(FIELDS),
-            provider="aom",
-            occurrence=None,
-            lifecycle=Lifecycle.model_validate({}),
-            position=None,
+            Declaration(
+                Address("aom_event", "n"),
+                ALARM.model.model_validate(FIELDS),
+                "aom",
+                lifecycle=Lifecycle.model_validate({}),
+            )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.core.address import Address
-from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired, Lifecycle
+from reconciler.core.desired import DEFAULT_LIFECYCLE, Declaration, Desired, Lifecycle
 from reconciler.core.observed import Marks
 from reconciler.core.operation import Operation, Verb
 from reconciler.emulator.settings import wall_clock
@@ -27,12 +27,13 @@ def desired(
     **fields: object,
 ) -> Desired:
     return EVENT.desired(
-        Address(EVENT.name, name, key),
-        EVENT.model.model_validate({**FIELDS, **fields}),
-        provider="ces",
-        occurrence=occurrence,
-        lifecycle=lifecycle,
-        position=None,
+        Declaration(
+            Address(EVENT.name, name, key),
+            EVENT.model.model_validate({**FIELDS, **fields}),
+            "ces",
+            occurrence=occurrence,
+            lifecycle=lifecycle,
+        )
     )
 
 
