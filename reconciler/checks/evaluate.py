@@ -6,6 +6,7 @@ from typing import NamedTuple
 from reconciler.checks.comparison import Condition, all_known, compare, comparison
 from reconciler.checks.expectation import Count, Expectation, Notification
 from reconciler.core.data_source import NOTIFICATIONS, Item, ItemField
+from reconciler.core.desired import SEVERITY_FIELDS
 
 SHOWN = 3
 """How many items a reason names."""
@@ -37,7 +38,7 @@ def summarize_items(items: Sequence[Item]) -> str:
 def describe_item(item: Item) -> str:
     """An item in a few words: its name, how severe it is, what it is about."""
     name = _first(item, "event_name", "policy", "policy_id", "alertname", "id") or "an item without a name"
-    severity = _first(item, "event_severity", "level", "event_level", "severity")
+    severity = _first(item, *SEVERITY_FIELDS, "level")
     about = _first(item, "resource_id", "instance_id", "resource_name")
     state = item.get("state")
     facts = [fact for fact in (severity, state if isinstance(state, str) else None) if fact]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,14 +29,15 @@ ListenOption = Annotated[
         show_default=False,
     ),
 ]
-HostnameOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--hostname",
-        metavar="NAME",
-        help="With --listen: a name by which senders reach it; may be repeated.",
-        show_default=False,
-    ),
+
+
+def _hostname(help: str) -> Any:
+    return typer.Option("--hostname", metavar="NAME", help=f"{help}; may be repeated.", show_default=False)
+
+
+HostnameOption = Annotated[list[str] | None, _hostname("With --listen: a name by which senders reach it")]
+RunHostnameOption = Annotated[
+    list[str] | None, _hostname("With --listen or --live: a name by which senders or browsers reach it")
 ]
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Serve a page on which browsers watch the drill while it runs.")
@@ -58,15 +59,6 @@ BindOption = Annotated[
         "--bind",
         metavar="HOST",
         help="With --live: the address to serve the page at; loopback by default.",
-        show_default=False,
-    ),
-]
-RunHostnameOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--hostname",
-        metavar="NAME",
-        help="With --listen or --live: a name by which senders or browsers reach it; may be repeated.",
         show_default=False,
     ),
 ]

@@ -13,6 +13,7 @@ from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Position
+from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.core.resource_type import ResourceType
@@ -218,6 +219,10 @@ class ProvesDelivery(Protocol):
         """What arrived of these alarms. Raises ServiceError."""
 
 
+VISIBLE_WITHIN = MINUTE
+"""How long (ms) a service may take to show a write, unless its provider knows better."""
+
+
 class Limits(NamedTuple):
     """How a provider wants to be driven; set by the configuration."""
 
@@ -225,11 +230,11 @@ class Limits(NamedTuple):
     batch_bytes: int = 1_000_000
     parallelism: int = 4
     rate_limit: float | None = None
-    visible_within: int = 60_000
+    visible_within: int = VISIBLE_WITHIN
     """How long (ms) the service may take to show a write; verification waits this long, and the planner trusts the
     ledger.
     """
-    request_timeout: int = 30_000
+    request_timeout: int = 30 * SECOND
     """How long (ms) a request may take until the provider gives up on it."""
     revives: bool = False
     """Whether a push that arrives after the clear of its alarm raises the alarm again: one in doubt is waited out

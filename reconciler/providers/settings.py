@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND, Duration, Instant, format_duration
 from reconciler.core.target import canonical_endpoint, domain_of
+from reconciler.providers.protocol import VISIBLE_WITHIN
 
 EMBEDDED = "embedded"
 """The endpoint that stands for the emulator inside the process."""
@@ -185,6 +186,16 @@ def request_timeout(seconds: int) -> Any:
     )
 
 
+def visible_within(what: str, span: int) -> Any:
+    """The field of how long ``what`` may take to show a write, ``span`` (ms) by default."""
+    default = format_duration(span)
+    return Field(
+        span,
+        description=f"How long {what} may take to show what was written, at most 1h; {default} by default.",
+        json_schema_extra={"default": default},
+    )
+
+
 class ServiceSettings(Strict):
     """What every service is configured with."""
 
@@ -242,11 +253,7 @@ class HuaweiSettings(ServiceSettings):
         description="How far back a query looks, at most 365d; 30d by default. Alarms that began earlier are not seen.",
         json_schema_extra={"default": "30d"},
     )
-    visible_within: Wait = Field(
-        60 * SECOND,
-        description="How long the service may take to show what was written, at most 1h; 60s by default.",
-        json_schema_extra={"default": "60s"},
-    )
+    visible_within: Wait = visible_within("the service", VISIBLE_WITHIN)
 
     @model_validator(mode="after")
     def _place_of_iam(self) -> Self:

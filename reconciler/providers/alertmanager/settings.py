@@ -19,6 +19,7 @@ from reconciler.providers.settings import (
     Wait,
     check_url,
     request_timeout,
+    visible_within,
 )
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -111,11 +112,7 @@ class AlertmanagerSettings(Strict):
     share_rate_limit: bool = SHARE_RATE_LIMIT
     batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")
     request_timeout: Wait = request_timeout(30)
-    visible_within: Wait = Field(
-        2 * SECOND,
-        description="How long an instance may take to show what was written, at most 1h; 2s by default.",
-        json_schema_extra={"default": "2s"},
-    )
+    visible_within: Wait = visible_within("an instance", 2 * SECOND)
     ca_file: str | None = CA_FILE
 
     @model_validator(mode="after")
