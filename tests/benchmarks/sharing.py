@@ -17,7 +17,7 @@ from tests.benchmarks.journal import sample
 from tests.benchmarks.no_content import no_content
 from tests.benchmarks.rounds import take_turns
 from tests.benchmarks.row import Row, compared
-from tests.servers import postgres
+from tests.servers import postgres, s3
 from tests.servers.proxy import distant
 
 NAME = "sharing"
@@ -32,17 +32,30 @@ def _postgres() -> str:
     return postgres.server(durable=True).schema()
 
 
+def _seaweedfs() -> str:
+    return s3.seaweedfs().prefix()
+
+
 @contextmanager
-def _far(url: str) -> Iterator[str]:
+def _far_postgres() -> Iterator[Callable[[], str]]:
     port = postgres.server(durable=True).port
     with distant(port, _LATENCY) as proxy:
-        yield url.replace(f":{port}/", f":{proxy}/")
+        yield lambda: _postgres().replace(f":{port}/", f":{proxy}/")
 
 
-STORES: dict[str, Callable[[], str]] = {"PostgreSQL": _postgres}
+@contextmanager
+def _far_seaweedfs() -> Iterator[Callable[[], str]]:
+    with distant(s3.seaweedfs().port, _LATENCY) as proxy:
+        yield lambda: s3.seaweedfs().prefix(proxy)
+
+
+STORES: dict[str, Callable[[], str]] = {"PostgreSQL": _postgres, "SeaweedFS": _seaweedfs}
 """What gives the URL of an empty ledger, by the name of the store."""
 
-TARGETS = {"PostgreSQL": 0.7}
+FAR = {"PostgreSQL": _far_postgres, "SeaweedFS": _far_seaweedfs}
+"""The same from a distance."""
+
+TARGETS = {"PostgreSQL": 0.7, "SeaweedFS": 0.5}
 """The share of a file's rate aimed at."""
 
 FAR_TARGET = 0.4
@@ -54,10 +67,9 @@ def run(quick: bool) -> list[Row]:
     rows = []
     for store, url in STORES.items():
         rows.append(_applied(f"{store} on loopback", alarms, rounds, url, TARGETS[store]))
-    with _far(_postgres()) as there:
-        schemas = (there.partition("?schema=")[0] + f"?schema=far_{number}" for number in range(10_000))
-        far = f"PostgreSQL {_LATENCY} ms away"
-        rows.append(_applied(far, alarms, max(1, rounds // 2), lambda: next(schemas), FAR_TARGET))
+    for store, far in FAR.items():
+        with far() as url:
+            rows.append(_applied(f"{store} {_LATENCY} ms away", alarms, max(1, rounds // 2), url, FAR_TARGET))
     for store, url in STORES.items():
         rows.append(_opened(store, past, rounds, url()))
     return rows
