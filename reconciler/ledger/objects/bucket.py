@@ -111,7 +111,7 @@ _OPENERS = {"s3": _s3, "gs": _gs, "az": _az}
 
 def said(text: str) -> str:
     """What the store said, without what may tell of credentials."""
-    parts = [part for _, part in _PART.findall(text)]
+    parts = dict.fromkeys(part for _, part in _PART.findall(text))
     status = STATUS.search(text)
     if parts or status is not None:
         return sanitize(": ".join([*(status.groups() if status else ()), *parts]), 300)
