@@ -161,6 +161,7 @@ def import_commands() -> None:
     import reconciler.cli.apply
     import reconciler.cli.ledger
     import reconciler.emulator.server
+    import reconciler.ledger.objects.store
     import reconciler.ledger.postgres
     import reconciler.ledger.shared
     import reconciler.providers.alertmanager.cluster

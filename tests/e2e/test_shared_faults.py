@@ -5,6 +5,7 @@ settles what is open.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -20,18 +22,19 @@ from reconciler.emulator.settings import Settings
 from reconciler.ledger.location import Location, read_at
 from tests.cli.process import reconciler
 from tests.emulator.handle import Emulator
-from tests.servers import postgres
+from tests.servers import postgres, s3
 from tests.servers.proxy import Proxy
 
 COUNT = 30
 LEASE = 3_000
-_HASTY = f"""
+_HASTY = """
 import runpy
 from reconciler.apply import lease
 from reconciler.ledger import postgres_link
-lease.LIFETIME = {LEASE}
-postgres_link.ANSWER_S = postgres_link.RESUME_S = {{patience}}
-postgres_link.CONNECT_S = 2
+from reconciler.ledger.objects import bucket, link
+lease.LIFETIME = {lease}
+postgres_link.ANSWER_S = postgres_link.RESUME_S = bucket.ANSWER_S = link.RESUME_S = {patience}
+postgres_link.CONNECT_S = bucket.CONNECT_S = 2
 runpy.run_module("reconciler", run_name="__main__", alter_sys=True)
 """
 STACK = f"""\
@@ -59,6 +62,20 @@ resources:
 pytestmark = pytest.mark.parametrize("emulator", [Settings(on_repeat="duplicate")], indirect=True)
 
 
+class Server(NamedTuple):
+    """A running server of ledgers, and the URL of an empty ledger there."""
+
+    server: postgres.Server | s3.Server
+    url: str
+
+
+@pytest.fixture(params=["postgres", "seaweedfs"])
+def ledgers(request: pytest.FixtureRequest) -> Server:
+    if request.param == "postgres":
+        return Server(postgres.server(), postgres.server().schema())
+    return Server(s3.seaweedfs(), s3.seaweedfs().prefix())
+
+
 @pytest.fixture
 def stack(emulator: Emulator, tmp_path: Path) -> Path:
     (tmp_path / "stack.yaml").write_text(STACK.replace("URL", emulator.url))
@@ -67,9 +84,18 @@ def stack(emulator: Emulator, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def applying(stack: Path, emulator: Emulator, url: str, patience: float = 0.5) -> Iterator[subprocess.Popen[str]]:
+def applying(
+    stack: Path, emulator: Emulator, url: str, patience: float = 0.5, lease: int = LEASE
+) -> Iterator[subprocess.Popen[str]]:
     """An apply that has sent some of its alarms, and has more to send."""
-    command = [sys.executable, "-c", _HASTY.format(patience=patience), "apply", str(stack), "--auto-approve"]
+    command = [
+        sys.executable,
+        "-c",
+        _HASTY.format(patience=patience, lease=lease),
+        "apply",
+        str(stack),
+        "--auto-approve",
+    ]
     with subprocess.Popen(  # noqa: S603 - a command of ours
         [*command, "--ledger", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -107,11 +133,13 @@ def assert_the_next_run_settles(emulator: Emulator, stack: Path, url: str) -> No
         assert ledger.open_intents() == []
 
 
-def test_a_database_that_is_killed_and_starts_again_is_no_reason_to_stop(emulator: Emulator, stack: Path) -> None:
-    url = postgres.server().schema()
-    with applying(stack, emulator, url, patience=30) as process:
-        postgres.server().kill()
-        postgres.server().start()
+def test_a_server_that_is_killed_and_starts_again_is_no_reason_to_stop(
+    emulator: Emulator, stack: Path, ledgers: Server
+) -> None:
+    server, url = ledgers
+    with applying(stack, emulator, url, patience=30, lease=60_000) as process:
+        server.kill()
+        server.start()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert f"Apply complete: {COUNT} created." in out
@@ -119,16 +147,18 @@ def test_a_database_that_is_killed_and_starts_again_is_no_reason_to_stop(emulato
 
 
 @pytest.mark.parametrize("how", ["cut", "hang"])
-def test_without_a_network_to_the_ledger_nothing_more_is_sent(emulator: Emulator, stack: Path, how: str) -> None:
-    url = postgres.server().schema()
-    with Proxy(postgres.server().port) as proxy:
-        through = url.replace(f":{postgres.server().port}/", f":{proxy.port}/")
+def test_without_a_network_to_the_ledger_nothing_more_is_sent(
+    emulator: Emulator, stack: Path, ledgers: Server, how: str
+) -> None:
+    server, url = ledgers
+    with Proxy(server.port) as proxy:
+        through = url.replace(f":{server.port}", f":{proxy.port}")
         with applying(stack, emulator, through) as process:
             getattr(proxy, how)()
             out, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
     assert "Traceback" not in err
-    assert "the ledger postgresql://postgres@127.0.0.1" in " ".join((out + err).split())
+    assert re.search(r"the ledger (postgresql|s3)://\S+ cannot be reached", " ".join((out + err).split()))
     assert len(sent_keys(emulator)) < COUNT
     assert_the_next_run_settles(emulator, stack, url)
 
@@ -151,8 +181,10 @@ def test_a_database_whose_disk_is_full_ends_the_run_with_its_summary(emulator: E
 
 
 @pytest.mark.parametrize("move", ["lapse", "unlock"])
-def test_a_run_that_slept_while_another_worked_sends_nothing_more(emulator: Emulator, stack: Path, move: str) -> None:
-    url = postgres.server().schema()
+def test_a_run_that_slept_while_another_worked_sends_nothing_more(
+    emulator: Emulator, stack: Path, ledgers: Server, move: str
+) -> None:
+    url = ledgers.url
     with applying(stack, emulator, url, patience=30) as first:
         first.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)

@@ -17,7 +17,7 @@ from tests.e2e.forks import run_together
 from tests.emulator.handle import Emulator
 from tests.ledger.conformance.conftest import SHARED
 
-STORES = ("postgres",)
+STORES = ("postgres", "seaweedfs")
 NAMES = [f"a{number}" for number in range(3)]
 EVENT = """\
   aom_event:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import closing
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from reconciler.ledger.lease import BootTime
 from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.objects.link import Link
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.shared import SharedLedger
 from tests.properties.test_exactly_once import ExactlyOnce
-from tests.servers import postgres
+from tests.servers import postgres, s3
 
 
-class ExactlyOnceOnPostgres(ExactlyOnce):
-    """Both targets share a ledger in PostgreSQL, with a snapshot after each run."""
+class ExactlyOnceShared(ExactlyOnce):
+    """Both targets share a ledger at one URL, with a snapshot after each run."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.url = postgres.server().schema()
-        self.shared = Location(self.url, "demo")
+        self.url = url
+        self.shared = Location(url, "demo")
         self.open_store = self.opened
 
     def opened(self, clock: Callable[[], BootTime]) -> Ledger:
         return SharedLedger(open_store(Location(self.url, "demo")), clock=clock, snapshot_bytes=0)
+
+
+class ExactlyOnceOnPostgres(ExactlyOnceShared):
+    def __init__(self) -> None:
+        super().__init__(postgres.server().schema())
 
     def sleep_too_long(self) -> None:
         super().sleep_too_long()
@@ -35,9 +44,24 @@ class ExactlyOnceOnPostgres(ExactlyOnce):
             connection.execute(f'UPDATE "{schema}".ledger_stack SET expires_at = 0'.encode())  # noqa: S608 - constants
 
 
-def test_however_runs_end_the_next_apply_brings_about_what_is_declared_exactly_once() -> None:
+class ExactlyOnceOnObjects(ExactlyOnceShared):
+    def __init__(self) -> None:
+        super().__init__(s3.seaweedfs().prefix())
+
+    def sleep_too_long(self) -> None:
+        super().sleep_too_long()
+        with closing(Link(self.url)) as link:
+            found = link.get("demo/lease.json")
+            assert found is not None
+            link.put("demo/lease.json", json.dumps({**json.loads(found.data), "expires_at": 0}).encode())
+
+
+@pytest.mark.parametrize("model", [ExactlyOnceOnPostgres, ExactlyOnceOnObjects], ids=["postgres", "seaweedfs"])
+def test_however_runs_end_the_next_apply_brings_about_what_is_declared_exactly_once(
+    model: type[ExactlyOnceShared],
+) -> None:
     run_state_machine_as_test(
-        ExactlyOnceOnPostgres,
+        model,
         settings=settings(
             max_examples=8,
             stateful_step_count=12,
