@@ -105,7 +105,13 @@ def seaweedfs() -> Server:
         *(f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-{part}.port={free_port()}" for part in parts),
         *(f"-{part}.port.grpc={grpc[part]}" for part in grpc),
-        *("-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *(
+            "-master.telemetry=false",
+            "-master.electionTimeout=1s",
+            "-master.resumeState=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+        ),
         *(f"-{part}.localSocket={directory / part}.sock" for part in ("filer", "s3")),
         *("-s3", f"-s3.port={port}", f"-s3.config={directory / 's3.json'}"),
     ]
