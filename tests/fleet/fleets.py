@@ -16,6 +16,9 @@ import requests
 from tests.cli.run_cli import Done, reconciler
 from tests.cli.stacks import write
 
+ONE = ("--parallelism", "1")
+"""One process that works on all stacks."""
+
 
 def write_fleet(root: Path, endpoint: str, *names: str, file: str = "") -> Path:
     """Stacks of these names with one alarm each in a directory, and what the fleet file says beside listing them."""
@@ -27,8 +30,11 @@ def write_fleet(root: Path, endpoint: str, *names: str, file: str = "") -> Path:
 
 
 def fleet_json(*arguments: str | Path, env: dict[str, str] | None = None) -> tuple[Done, dict[str, Any]]:
-    """Run ``reconciler fleet ARGUMENTS --format json``; the document of its report, and what else it told."""
-    done = reconciler("fleet", *arguments, "--format", "json", env=env)
+    """Run ``reconciler fleet ARGUMENTS --format json``; the document of its report, and what else it told.
+
+    One process works on the stacks unless the arguments say how many do.
+    """
+    done = reconciler("fleet", *arguments, *(() if "--parallelism" in arguments else ONE), "--format", "json", env=env)
     return done, json.loads(done.out)
 
 

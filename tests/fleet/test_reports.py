@@ -20,7 +20,7 @@ from reconciler.views.text.fleet import fleet_lines
 from reconciler.views.text.line import plain
 from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
-from tests.fleet.fleets import by_name, fleet_json, write_fleet
+from tests.fleet.fleets import ONE, by_name, fleet_json, write_fleet
 
 SCHEMA = Path(__file__).parents[2] / "schema/fleet-output.schema.json"
 
@@ -93,7 +93,7 @@ def test_every_command_answers_with_a_document_of_its_schema(tmp_path: Path, emu
 
 
 def test_a_fleet_of_which_no_stack_has_checks_does_not_pass(tmp_path: Path, emulator: Emulator) -> None:
-    done = reconciler("fleet", "check", write_fleet(tmp_path, emulator.url, "a", "b"))
+    done = reconciler("fleet", "check", *ONE, write_fleet(tmp_path, emulator.url, "a", "b"))
     assert done.code == 1
     assert done.out.endswith("2 stacks: none has checks to pass.\n")
 
@@ -101,7 +101,7 @@ def test_a_fleet_of_which_no_stack_has_checks_does_not_pass(tmp_path: Path, emul
 def test_junit_has_a_case_for_each_stack(tmp_path: Path, emulator: Emulator) -> None:
     root = write_fleet(tmp_path, emulator.url, "a", "b", "bad")
     (root / "stacks/bad/stack.yaml").write_text("stack: [\n")
-    done = reconciler("fleet", "plan", root, "--detailed-exitcode", "--format", "junit")
+    done = reconciler("fleet", "plan", *ONE, root, "--detailed-exitcode", "--format", "junit")
     suites = fromstring(done.out)  # noqa: S314 - our own
     assert {name: suites.get(name) for name in ("tests", "failures", "errors")} == {
         "tests": "3",
@@ -127,9 +127,9 @@ def test_drift_is_told_for_each_stack_and_other_changes_are_counted(tmp_path: Pa
 def test_status_tells_what_was_last_done_with_each_stack_and_by_whom(tmp_path: Path, emulator: Emulator) -> None:
     root = write_fleet(tmp_path, emulator.url, "a", "b")
     who = {"RECONCILER_USER": "ann"}
-    assert reconciler("fleet", "plan", root, env=who).code == 0
-    assert reconciler("fleet", "apply", root / "stacks/a", "--auto-approve", env=who).code == 0
-    assert reconciler("fleet", "drift", root, env={"RECONCILER_USER": "bob"}).code == 0
+    assert reconciler("fleet", "plan", *ONE, root, env=who).code == 0
+    assert reconciler("fleet", "apply", *ONE, root / "stacks/a", "--auto-approve", env=who).code == 0
+    assert reconciler("fleet", "drift", *ONE, root, env={"RECONCILER_USER": "bob"}).code == 0
     emulator.forget_requests()
     _, found = fleet_json("status", root)
     assert emulator.requests() == []
@@ -140,6 +140,6 @@ def test_status_tells_what_was_last_done_with_each_stack_and_by_whom(tmp_path: P
     }
     assert known["a"]["plan"]["counts"] == {"create": 1}
     assert [known["a"][kind]["by"].split()[0] for kind in ("plan", "apply", "drift")] == ["ann", "ann", "bob"]
-    text = reconciler("fleet", "status", root).out
+    text = reconciler("fleet", "status", *ONE, root).out
     assert "1 to create" in text
     assert "done" in text

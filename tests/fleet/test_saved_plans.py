@@ -10,7 +10,7 @@ import pytest
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
-from tests.fleet.fleets import by_name, fleet_json, write_fleet
+from tests.fleet.fleets import ONE, by_name, fleet_json, write_fleet
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def saved(tmp_path: Path, emulator: Emulator) -> Path:
     assert reconciler("apply", root / "stacks/quiet", "--auto-approve").code == 0
     (root / "stacks/bad/stack.yaml").write_text("stack: [\n")
     emulator.forget_requests()
-    done = reconciler("fleet", "plan", root, "--out", tmp_path / "plans")
+    done = reconciler("fleet", "plan", *ONE, root, "--out", tmp_path / "plans")
     assert done.code == 1
     assert f"Saved 3 plans. To apply exactly these: reconciler fleet apply {tmp_path}/plans" in done.err
     return tmp_path / "plans"
@@ -72,16 +72,16 @@ def test_saved_plans_keep_no_variable_of_the_command_line(tmp_path: Path, emulat
         f"variables: {{token: {{sensitive: true}}}}\n{stack.read_text()}".replace("s3cr3t-t0ken", '"${var.token}"')
     )
     plans = tmp_path / "plans"
-    assert reconciler("fleet", "plan", root, "--out", plans, "--var", "token=hunter2hunter2").code == 0
+    assert reconciler("fleet", "plan", *ONE, root, "--out", plans, "--var", "token=hunter2hunter2").code == 0
     assert not any("hunter2" in file.read_text() for file in plans.iterdir())
-    assert reconciler("fleet", "apply", plans).code == 1
+    assert reconciler("fleet", "apply", *ONE, plans).code == 1
     done, report = fleet_json("apply", plans, "--var", "token=hunter2hunter2")
     assert (done.code, by_name(report)) == (0, {"a": "done"})
 
 
 def test_a_directory_that_holds_something_else_is_no_place_for_plans(tmp_path: Path, emulator: Emulator) -> None:
     root = write_fleet(tmp_path / "fleet", emulator.url, "a")
-    done = reconciler("fleet", "plan", root, "--out", root)
+    done = reconciler("fleet", "plan", *ONE, root, "--out", root)
     assert done.code == 1
     assert f"{root} is not empty, and holds no saved plans" in done.err
     (tmp_path / "manifest.json").write_text("{}")
@@ -93,7 +93,7 @@ def test_an_apply_shows_all_plans_and_asks_once(
     tmp_path: Path, emulator: Emulator, answer: str, pushed: int, code: int
 ) -> None:
     root = write_fleet(tmp_path, emulator.url, "a", "b")
-    done = reconciler("fleet", "apply", root, answers=answer)
+    done = reconciler("fleet", "apply", *ONE, root, answers=answer)
     assert done.code == code
     assert "+ aom_alarm.a will be created: not firing yet" in done.out
     assert "Do you want to apply the plans of 2 stacks?" in done.err
@@ -104,7 +104,7 @@ def test_an_apply_that_nobody_can_approve_is_refused_before_anything_is_asked(
     tmp_path: Path, emulator: Emulator
 ) -> None:
     root = write_fleet(tmp_path, emulator.url, "a")
-    done = reconciler("fleet", "apply", root)
+    done = reconciler("fleet", "apply", *ONE, root)
     assert done.code == 1
     assert "approval is needed, and standard input is not a terminal" in done.err
     assert emulator.requests() == []
