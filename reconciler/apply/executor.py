@@ -10,7 +10,7 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.duplicates import Duplicates
-from reconciler.apply.options import NullProgress, Options, Progress
+from reconciler.apply.options import FLUSH_INTERVAL_S, JOURNAL_AHEAD, NullProgress, Options, Part, Progress
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import BeginGate, SendContext, Sender, batches
@@ -23,14 +23,6 @@ from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, St
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
-
-JOURNAL_AHEAD = 20
-"""How many batches are journalled in one durable step, before they are sent and after they are answered: fewer waits
-for the disk, and as safe. An outcome that a crash takes away is found again by a query.
-"""
-
-FLUSH_INTERVAL_S = 0.01
-"""Seconds without an event after which the outcomes gathered so far are journalled."""
 
 
 def apply_plan(
@@ -45,18 +37,20 @@ def apply_plan(
     options: Options | None = None,
     progress: Progress | None = None,
     targets: Mapping[str, str] | None = None,
+    part: Part | None = None,
 ) -> Result:
     """Send what a plan says, journalling each intent before and each outcome after, and verify what was done.
 
     Operations the ledger knows to be done are not sent again. ``targets`` are the canonical texts of the providers'
-    targets: what is journalled is journalled for them. A ledger that cannot be written, or a lease that is lost, ends
-    the sending at once; the result says so. Setting ``stop`` ends the run early: nothing new is sent,
-    running requests finish; the run sets it itself where a service rejects the credentials. Raises LeaseLostError where
-    the lease is gone before anything was begun, RunFailedError for an internal error after that.
+    targets: what is journalled is journalled for them. ``part`` says that the plan is a part of a larger run. A ledger
+    that cannot be written, or a lease that is lost, ends the sending at once; the result says so. Setting ``stop`` ends
+    the run early: nothing new is sent, running requests finish; the run sets it itself where a service rejects the
+    credentials. Raises LeaseLostError where the lease is gone before anything was begun, RunFailedError for an internal
+    error after that.
     """
     with gc_frozen():
         options, progress = options or Options(), progress or NullProgress()
-        executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {})
+        executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {}, part)
         return executor.run(command)
 
 
@@ -81,18 +75,20 @@ class PlanExecutor:
         options: Options,
         progress: Progress,
         targets: Mapping[str, str],
+        part: Part | None,
     ) -> None:
         self.plan, self.providers, self.ledger, self.holder = plan, providers, ledger, holder
         self.clock, self.stop, self.options, self.progress = clock, stop, options, progress
         self.operations = list(plan.operations)
         self.conditional = [item for item in self.operations if item.only_if_duplicate]
-        self.targets, self.order = targets, Order(plan.changes)
-        self.id, self.started_at = secrets.token_hex(8), clock.now()
+        self.targets, self.part = targets, part
+        self.order = Order(plan.changes, None if part is None else part.needed)
+        self.id, self.started_at = secrets.token_hex(8) if part is None else part.run, clock.now()
         self.deadline = clock.monotonic() + options.deadline
         self.gate = BeginGate(self._begin)
         self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
-        self.intended, self.begun = set[str](), set[str]()
+        self.intended, self.begun = set(part.intended if part else ()), set[str]()
         self.held: frozenset[str] = frozenset()
         self.status: ApplyStatus | None = None
         self.cause: ServiceErrorDetail | None = None
@@ -102,9 +98,10 @@ class PlanExecutor:
     def run(self, command: str) -> Result:
         origin = self.holder.origin
         run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
-        self.ledger.begin(self.holder, run)
-        done = self.ledger.statuses([operation.key for operation in self.operations])
-        self.outcomes = {key: Outcome(key, Status.DONE) for key, status in done.items() if status is Status.DONE}
+        if self.part is None:
+            self.ledger.begin(self.holder, run)
+        done = self._done_before() if self.part is None else self.part.done
+        self.outcomes = {key: Outcome(key, Status.DONE) for key in done}
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
@@ -127,10 +124,15 @@ class PlanExecutor:
         self._mark_unanswered()
         result = self._result(command, unconfirmed)
         with suppress(Exception if failure else DiagnosticError):  # the result tells of a ledger that cannot be written
-            self.ledger.end(self.id, self._run_state(result), result.ended_at)
+            if self.part is None:
+                self.ledger.end(self.id, self._run_state(result), result.ended_at)
         if failure is not None:
             raise RunFailedError(result) from failure
         return result
+
+    def _done_before(self) -> list[str]:
+        known = self.ledger.statuses([operation.key for operation in self.operations])
+        return [key for key, status in known.items() if status is Status.DONE]
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
         due = {item.key for item in self.conditional if self._is_due(item)}
@@ -374,7 +376,6 @@ class PlanExecutor:
         return ApplyStatus.INTERRUPTED if self.stop.is_set() else ended
 
     def _notice_lost_lease(self) -> None:
-        """Tell a lease that was lost, which stops the run too, from an interrupt."""
         try:
             self.ledger.begin_attempts(self.holder, (), self.clock.now())
         except LeaseLostError as error:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
+from reconciler.core.address import Address
 from reconciler.core.duration import HOUR
 from reconciler.core.operation import Outcome
 
 DEADLINE = HOUR
 """How long (ms) a run may take before nothing new is sent."""
+
+
+JOURNAL_AHEAD = 20
+"""How many batches are journalled in one durable step, before they are sent and after they are answered: fewer waits
+for the disk, and as safe. An outcome that a crash takes away is found again by a query.
+"""
+
+FLUSH_INTERVAL_S = 0.01
+"""Seconds without an event after which the outcomes gathered so far are journalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,19 @@ class Options:
     verify: bool = True
     deadline: int = DEADLINE
     draw: Callable[[], float] = random
+
+
+class Part(NamedTuple):
+    """What is known of a plan that is a part of a larger run: the id of that run, who journals its beginning and end.
+
+    ``intended`` are operations whose intents are journalled already. ``done`` are those that are done: they are neither
+    sent nor waited for. ``needed`` is what the resources of the part wait for.
+    """
+
+    run: str
+    intended: frozenset[str] = frozenset()
+    done: frozenset[str] = frozenset()
+    needed: Mapping[Address, Sequence[Address]] = MappingProxyType({})
 
 
 class Progress(Protocol):

@@ -20,20 +20,29 @@ class Readiness(Enum):
     """What it waits for has ended, and is not done."""
 
 
+Needed = Mapping[Address, Sequence[Address]]
+"""The addresses that must be done before those of each address."""
+
+
+def needs(changes: Iterable[Change]) -> Needed:
+    """What the resources of these changes wait for, and what was moved to one of their addresses."""
+    found: dict[Address, Sequence[Address]] = {}
+    for change in changes:
+        if change.desired is not None and change.desired.depends_on:
+            for address in change.addresses:
+                found[address] = change.desired.depends_on
+    return found
+
+
 class Order:
     """What each operation of a plan waits for; what the plan does not touch is not waited for."""
 
-    def __init__(self, changes: Iterable[Change]) -> None:
+    def __init__(self, changes: Iterable[Change], needed: Needed | None = None) -> None:
+        """``needed`` are what ``needs`` found, where the changes do not say what is declared."""
         every = list(changes)
         self._keys: dict[Address, list[str]] = {}
-        self._needed: dict[Address, Sequence[Address]] = {
-            change.address: change.desired.depends_on
-            for change in every
-            if change.desired is not None and change.desired.depends_on
-        }
+        self._needed = needs(every) if needed is None else needed
         for change in every if self._needed else ():
-            if change.moved_from is not None and change.address in self._needed:
-                self._needed[change.moved_from] = self._needed[change.address]
             keys = [operation.key for operation in change.operations if not operation.only_if_duplicate]
             self._keys.setdefault(change.address, []).extend(keys)
             if change.address.key is not None:  # without its key an address means all instances

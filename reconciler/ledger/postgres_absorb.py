@@ -34,7 +34,7 @@ def running(link: Link, shard: Shard | None) -> sql.Composable:
     )
 
 
-def absorb(link: Link, stack: str, fence: int, rows: Sequence[Row] = ()) -> bool:
+def absorb(link: Link, stack: str, fence: int) -> int | None:
     """See ``reconciler.ledger.store.Shards.absorb``."""
     with link.transaction() as connection:
         held = connection.execute(
@@ -42,7 +42,7 @@ def absorb(link: Link, stack: str, fence: int, rows: Sequence[Row] = ()) -> bool
             (stack, fence),
         ).fetchone()
         if held is None:
-            return False
+            return None
         last = held[0]
         found = connection.execute(
             link.statement(
@@ -57,9 +57,8 @@ def absorb(link: Link, stack: str, fence: int, rows: Sequence[Row] = ()) -> bool
             )
             last += count
         connection.execute(link.statement("DELETE FROM {stack} WHERE parent = %s"), (stack,))
-        add_rows(connection, link, stack, rows, last)
-        connection.execute(link.statement("UPDATE {stack} SET last = %s WHERE stack = %s"), (last + len(rows), stack))
-    return True
+        connection.execute(link.statement("UPDATE {stack} SET last = %s WHERE stack = %s"), (last, stack))
+    return int(last)
 
 
 def is_cut(link: Link, stack: str) -> bool:

@@ -38,8 +38,8 @@ class PostgresShards:
         found = self._link.rows(self._link.statement("SELECT 1 FROM {stack} WHERE stack = %s"), (shard.name,))
         return PostgresStore(self._url, shard.name, shard=shard) if found else None
 
-    def absorb(self, fence: int, rows: Sequence[Row] = ()) -> bool:
-        return absorb(self._link, self._stack, fence, rows)
+    def absorb(self, fence: int) -> int | None:
+        return absorb(self._link, self._stack, fence)
 
     def close(self) -> None:
         self._link.close()

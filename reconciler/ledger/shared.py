@@ -52,15 +52,18 @@ class SharedLedger:
         clock: Callable[[], BootTime | None] = boot_time,
         snapshot_bytes: int = SNAPSHOT_BYTES,
         keeps: bool = True,
+        last: int | None = None,
     ) -> None:
-        """Without ``keeps`` rows that this ledger adds are read back if a query needs them, and no snapshot is made."""
+        """Without ``keeps`` rows that this ledger adds are read back if a query needs them, and no snapshot is made;
+        ``last`` is then the number of the last row, for a caller who has read it, so that none is read before.
+        """
         self._store = store
         self._reading = reading
         self._boot_time = clock
         self._process = fingerprint(os.getpid())
         self._lock = RLock()
         self._replica: Replica | None = None
-        self._last = 0
+        self._last = last
         self._keeps = keeps
         self._ahead = 0
         self._batch: list[tuple[Row, Holder | None, bool]] | None = None
@@ -208,6 +211,17 @@ class SharedLedger:
                 holder = fenced[0][0] if fenced else None
                 self._append([row for row, _, _ in rows], holder, any(running for _, running in fenced))
 
+    def journal(self) -> Sequence[Row]:
+        """Every row, for a caller who needs no query: none is read again before more are added."""
+        with self._lock, self._checked():
+            reading = self._store.read(0)
+            _check_complete(0, reading)
+            for _, _, row in reading.rows:
+                row.check()
+            if self._replica is None:
+                self._last = reading.last
+            return [row for _, _, row in reading.rows]
+
     def close(self) -> None:
         """Close the store; a snapshot is kept where the next to open it would have to replay much."""
         with self._lock:
@@ -230,23 +244,32 @@ class SharedLedger:
     def _append(self, rows: Sequence[Row], holder: Holder | None, running: bool) -> None:
         """Add rows behind the last one; raises LeaseLostError unless the lease is the holder's."""
         sealed = [row.sealed() for row in rows]
-        replica = self._opened()
+        if self._last is None:
+            self._opened()
         fence = None if holder is None else Fence(holder.fence, running)
         for _ in range(_ATTEMPTS):
-            known = self._last
+            known = self._last or 0
             if self._store.append(sealed, known, fence):
-                self._last += len(sealed)
+                self._last = known + len(sealed)
                 if self._keeps:
                     now = _wall_clock() + self._ahead
-                    self._take_over(replica, [Stored(known + n, now, row) for n, row in enumerate(sealed, 1)])
+                    self._take_over(self._opened(), [Stored(known + n, now, row) for n, row in enumerate(sealed, 1)])
                 return
-            if self._was_added(sealed, self._refresh(replica)):
+            if self._was_added(sealed, self._news(known)):
                 return
             if holder is not None:
                 self._check(holder, running=running)
             if self._last == known:
                 time.sleep(0.01)
         raise self._error("is written by too many others at once", "try again in a moment")
+
+    def _news(self, after: int) -> Sequence[Stored]:
+        """The rows that others, or an unanswered try, have added behind the last one known."""
+        if self._replica is not None:
+            return self._refresh(self._replica)
+        reading = self._store.read(after)
+        self._last = reading.last
+        return reading.rows
 
     @staticmethod
     def _was_added(sealed: Sequence[Row], news: Sequence[Stored]) -> bool:

@@ -190,8 +190,9 @@ class Shards(Protocol):
         holds in the same transaction. Once the shard was absorbed nothing is added at all.
         """
 
-    def absorb(self, fence: int, rows: Sequence[Row] = ()) -> bool:
-        """Move the rows of every shard behind those of the stack, and add these; False if the fence does not hold.
+    def absorb(self, fence: int) -> int | None:
+        """Move the rows of every shard behind those of the stack; the number of the last, None if the fence does not
+        hold.
 
         The next holder of the stack's lease does so when it takes it, whether or not this was called.
         """

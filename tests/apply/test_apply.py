@@ -10,8 +10,7 @@ from threading import Event
 
 import pytest
 
-from reconciler.apply.executor import JOURNAL_AHEAD
-from reconciler.apply.options import Options
+from reconciler.apply.options import JOURNAL_AHEAD, Options
 from reconciler.apply.result import ApplyStatus
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.operation import Operation, Status

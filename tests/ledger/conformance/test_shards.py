@@ -60,7 +60,7 @@ def test_shards_are_written_side_by_side_and_become_part_of_the_journal(place: P
                 worker.record_outcomes([Outcome(done, Status.DONE)], now())
                 assert list(worker.statuses(["b", "c", "d", "e"])) == [done]
         assert [found.stack for found in list_stacks(str(place.where))] == ["shop"]
-        assert shards.absorb(holder.fence)
+        assert shards.absorb(holder.fence) == 10
         assert [entry.operation.key for entry in ledger.open_intents()] == ["a", "c", "e"]
         assert [entry.operation.key for entry in ledger.entries("run-1")] == ["a", "b", "c", "d", "e"]
         assert [shards.open(shard) for shard in pair] == [None, None]
@@ -125,4 +125,4 @@ def test_the_next_holder_of_the_stack_has_what_shards_had_begun(place: Place, sh
         assert shards.open(shard) is None
         stale = Shard(shard_name("shop", "run-1", 2), "shop", holder.fence)
         assert not shards.cut(stale, shard_rows(run(), operations("z"), now()))
-        assert not shards.absorb(holder.fence)
+        assert shards.absorb(holder.fence) is None
