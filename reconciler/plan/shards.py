@@ -1,0 +1,87 @@
+"""Cutting a plan into shards: parts that can be carried out side by side, in any order.
+
+What belongs together is in one shard: all operations of an address, both addresses of a move, and resources with what
+they depend on. Otherwise the hash of an address says in which shard it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+from reconciler.core.address import Address
+from reconciler.core.operation import Operation
+from reconciler.plan.plan import Change, Plan
+
+
+class PlanShard(NamedTuple):
+    """Operations of a plan in its order. ``needed`` is what their resources wait for; ``done`` are operations that some
+    of them follow, and that are done already.
+    """
+
+    operations: Sequence[Operation]
+    needed: Mapping[Address, Sequence[Address]]
+    done: frozenset[str]
+
+
+def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShard]:
+    """The shards of a plan, each of about ``size`` operations unless more belong together; ``done`` are left out.
+
+    So are clears that are due only beside a second alarm: whether there is one is seen once all the others are done.
+    """
+    changes = [change for change in plan.changes if change.operations]
+    total = sum(len(change.operations) for change in changes)
+    count = max(1, -(-total // size))
+    roots = _roots(changes)
+    parts: list[list[Change]] = [[] for _ in range(count)]
+    for change in changes:
+        parts[shard_of(roots.get(change.address, change.address), count)].append(change)
+    shards = [_shard(part, done) for part in parts]
+    return [shard for shard in shards if shard.operations]
+
+
+def shard_of(address: Address, count: int) -> int:
+    """In which of so many shards an address is, in every process alike."""
+    return crc32(str(address).encode("utf-8", "surrogatepass")) % count
+
+
+def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
+    every = [operation for change in changes for operation in change.operations]
+    followed = frozenset(item.depends_on for item in every if item.depends_on is not None and item.depends_on in done)
+    needed = {
+        address: change.desired.depends_on
+        for change in changes
+        if change.desired is not None and change.desired.depends_on
+        for address in change.addresses
+    }
+    left = [operation for operation in every if not operation.only_if_duplicate and operation.key not in done]
+    return PlanShard(left, needed, followed | {item.key for item in every if needed and item.key in done})
+
+
+def _roots(changes: Iterable[Change]) -> Mapping[Address, Address]:
+    """For each address that belongs together with others the one that stands for all of them."""
+    parents: dict[Address, Address] = {}
+
+    def find(address: Address) -> Address:
+        root = address
+        while (above := parents.setdefault(root, root)) != root:
+            root = above
+        while (above := parents[address]) != root:
+            parents[address], address = root, above
+        return root
+
+    families: set[Address] = set()
+    linked: list[Change] = []
+    for change in changes:
+        needed = change.desired.depends_on if change.desired is not None else ()
+        for address in (*change.addresses[1:], *needed):
+            parents[find(address)] = find(change.address)
+            if address.key is None:
+                families.add(address)
+        linked.append(change)
+    for change in linked if families else ():
+        family = change.address._replace(key=None)
+        if family in families:
+            parents[find(change.address)] = find(family)
+    return {address: find(address) for address in list(parents)}
