@@ -50,6 +50,7 @@ def load_stack(
     sections: Collection[str] = (),
     ask: Ask | None = None,
     locate: Callable[[str | None], None] | None = None,
+    resources: bool = True,
 ) -> Stack:
     """Read, evaluate, expand and validate a configuration; raises DiagnosticError with all its problems, by place.
 
@@ -57,15 +58,14 @@ def load_stack(
     of ``checks`` and ``drills`` that the caller will read itself, from ``Stack.sections``. ``ask`` makes a query of
     ``data`` when the expressions of a resource need it; without it those resources are left out
     (``Stack.unresolved``). What it raises rises from here. ``locate`` is told where the ledger is before ``ask`` is
-    called.
+    called. Without ``resources`` none is read: such a stack cannot be planned.
     """
     unknown = set(sections) - set(DEFERRED)
     if unknown:
         raise ValueError(f"sections that can be accepted are {', '.join(DEFERRED)}, not {', '.join(sorted(unknown))}")
     with gc_disabled(), stack_budget():
-        return _load(
-            sources, root, catalog, inputs, read, tuple(name for name in DEFERRED if name in sections), ask, locate
-        )
+        accepted = tuple(name for name in DEFERRED if name in sections)
+        return _load(sources, root, catalog, inputs, read, accepted, ask, locate, resources)
 
 
 def _load(
@@ -77,6 +77,7 @@ def _load(
     accepted: Sequence[str],
     ask: Ask | None,
     locate: Callable[[str | None], None] | None,
+    resources: bool,
 ) -> Stack:
     source_map = SourceMap()
     diagnostics = DiagnosticCollector(source_map)
@@ -113,12 +114,12 @@ def _load(
     for section in ("resources", "defaults"):
         if section in found.named and has_foreign_template(source_map):
             warn_of_foreign_templates(found.named[section], diagnostics)
-    desired = expand_resources(found, schemas, providers, scope, diagnostics, kept)
+    desired = expand_resources(found, schemas, providers, scope, diagnostics, kept) if resources else ()
     moves = NO_MOVES
-    if "moved" in found.lists:
+    if "moved" in found.lists and resources:
         moves = read_moves(found, _resource_types(schemas), desired, diagnostics)
     removed: tuple[Address, ...] = ()
-    if "removed" in found.lists:
+    if "removed" in found.lists and resources:
         removed = read_removed(found, _resource_types(schemas), desired, diagnostics)
     imports: tuple[Import, ...] = ()
     if "import" in found.lists:

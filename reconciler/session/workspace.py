@@ -329,8 +329,7 @@ class Workspace:
         return ended
 
     def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
-        """All that a provider answers; one that is busy is asked again, after as long as it says."""
-        with self._asking(key):
+        with self._asking(key):  # one that is busy is asked again, after as long as it says
             return retry_read(key, lambda: list(compacted(query(), self.stack.desired)), self.clock)
 
     @contextmanager
@@ -356,16 +355,16 @@ def open_workspace(
     text: str | None = None,
     ledger: Ledger | None = None,
     rate_limits: RateLimits | None = None,
+    planned: bool = True,
 ) -> Iterator[Workspace]:
     """Read and check the stack at ``path`` (a file, or a directory of ``*.yaml`` and ``*.yml``) and open it.
 
     ``text`` is a configuration itself: then ``path`` is the directory that what it includes is in, and the embedded
     emulator keeps all in memory. ``ledger`` is used instead of the one the stack names, and is the caller's to close.
-
     With ``data`` the queries that the expressions of resources need are made, now; commands that only check, or
     destroy, do without. ``receiver`` is the one of providers with ``endpoint: listen``. ``parallelism`` overrides that
-    of every provider. ``rate_limits`` are those of a process that opens several stacks. Raises DiagnosticError with
-    everything that is wrong with it.
+    of every provider. ``rate_limits`` are those of a process that opens several stacks. What is not ``planned`` has no
+    resources. Raises DiagnosticError.
     """
     registry = registry or Registry()
     clock = clock or SystemClock()
@@ -384,6 +383,7 @@ def open_workspace(
             sections=SECTIONS,
             ask=connections.ask if data else None,
             locate=connections.keep_rates_at if ledger is None else None,
+            resources=planned,
         )
         yield Workspace(stack, registry, clock, resources, connections, ledger)
 
