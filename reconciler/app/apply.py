@@ -19,7 +19,7 @@ from reconciler.apply.settle import Settlement
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
-from reconciler.ledger.protocol import Ledger, RunState
+from reconciler.ledger.protocol import Holder, Ledger, RunState
 from reconciler.plan.plan import ALL, Plan, Selection
 from reconciler.plan.stale import moved_targets
 from reconciler.session import saved_plan  # most applies make their plan themselves
@@ -42,12 +42,34 @@ class Operator(Protocol):
         """The watcher of the part that works; an interrupt sets ``stop`` meanwhile."""
 
 
+class Cutting(Protocol):
+    """Whoever has a plan carried out in shards: ``reconciler.app.cut.Cut``."""
+
+    def check(self, workspace: Workspace) -> None:
+        """Raise DiagnosticError if that cannot be done."""
+
+    def apply(
+        self,
+        workspace: Workspace,
+        plan: Plan,
+        ledger: Ledger,
+        holder: Holder,
+        *,
+        stop: Event,
+        command: str,
+        options: Options,
+        progress: Progress,
+    ) -> Result:
+        """Carry a plan out, as ``apply_plan`` does."""
+
+
 class Request(NamedTuple):
-    """What is asked for; ``command`` is what the ledger and the summary call it."""
+    """What is asked for; ``command`` is what the ledger and the summary call it. With ``cut`` workers carry it out."""
 
     command: str
     options: Options
     force: bool = False
+    cut: Cutting | None = None
 
 
 class FailedRun(NamedTuple):
@@ -112,13 +134,16 @@ def _execute(
 
     ``planned`` makes or checks the plan after everything is settled; None: it has been applied already.
     """
+    if request.cut is not None:
+        request.cut.check(workspace)
     ledger = workspace.open_ledger()
     stop = Event()
     with leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait) as holder:
         with operator.working(stop) as progress:
             destroy = request.command == "destroy"
             # An event that was renamed may be in doubt under its old name: that must be known before it is planned.
-            wait = bool(workspace.stack.moves)
+            # Workers do not know what is in doubt.
+            wait = bool(workspace.stack.moves) or request.cut is not None
             settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=wait, destroy=destroy)
         operator.settled(settlement)
         if stop.is_set():
@@ -137,6 +162,14 @@ def _execute(
         if not operator.approve(plan):
             return NotRun.DECLINED
         with operator.working(stop) as progress:
+            if request.cut is not None:
+                return request.cut.apply(
+                    *(workspace, plan, ledger, holder),
+                    stop=stop,
+                    command=request.command,
+                    options=request.options,
+                    progress=progress,
+                )
             try:
                 return apply_plan(
                     plan,

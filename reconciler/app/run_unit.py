@@ -15,17 +15,18 @@ from pathlib import Path
 from threading import Event
 
 from reconciler.app.activity import KINDS, last_activity, record_activity
-from reconciler.app.apply import FailedRun, NotRun, Request, apply_exit_code, apply_saved, apply_stack
+from reconciler.app.apply import Cutting, FailedRun, NotRun, Request, apply_exit_code, apply_saved, apply_stack
 from reconciler.app.check import check_exit_code, run_stack_checks
 from reconciler.app.errors import describe_error
 from reconciler.app.ledger import owner
 from reconciler.app.plan import inputs, plan_stack
 from reconciler.app.planfiles import load_plan, plan_file
+from reconciler.app.shard import apply_shard
 from reconciler.app.status import last_apply
 from reconciler.app.unit import MAX_CHANGES, WRITING, Activity, Unit, UnitChange, UnitKind, UnitResult, UnitState
 from reconciler.apply.lease import LeaseWait
 from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
-from reconciler.apply.result import Result
+from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.run import NullProgress as NullCheckProgress
@@ -62,10 +63,12 @@ def run_unit(
     *,
     workers: int = 1,
     need_shared_ledger: bool = False,
+    cut: Cutting | None = None,
 ) -> UnitResult:
     """Run a unit and say how it ended; an error of any kind is a result, too. ``workers`` processes share the work.
 
-    With ``need_shared_ledger`` a unit that writes to services is refused if its ledger is a file.
+    With ``need_shared_ledger`` a unit that writes to services is refused if its ledger is a file. An apply with ``cut``
+    is planned here, and carried out in shards.
 
     ``listening`` is entered around the parts that stop by themselves when their event is set. Elsewhere a request to
     stop may raise KeyboardInterrupt, as Ctrl-C does: leases are released on the way, and the result says so.
@@ -76,7 +79,7 @@ def run_unit(
         with open_unit(unit, environ, redactor, workers) as workspace:
             if need_shared_ledger and unit.kind in WRITING and not workspace.ledger_location.is_shared:
                 raise DiagnosticError(_needs_shared_ledger(workspace))
-            return run_opened(unit, workspace, listening)
+            return run_opened(unit, workspace, listening, cut)
 
     return ended(unit, redactor, run)
 
@@ -101,16 +104,18 @@ def open_unit(unit: Unit, environ: Mapping[str, str], redactor: Redactor, worker
     values = _inputs(unit, environ, redactor)
     needs_data = unit.kind in (UnitKind.PLAN, UnitKind.APPLY, UnitKind.DRIFT)
     limits = _rate_limits(workers, tuple(unit.rate_limits.items()))
-    with open_workspace(Path(unit.path), values, data=needs_data, rate_limits=limits) as workspace:
+    with open_workspace(
+        Path(unit.path), values, data=needs_data, rate_limits=limits, planned=unit.shard is None
+    ) as workspace:
         for secret in workspace.stack.secrets:
             redactor.add(secret)
         workspace.lease_wait = LeaseWait(unit.lock_timeout)
         yield workspace
 
 
-def run_opened(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
+def run_opened(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting | None = None) -> UnitResult:
     """Run the command of a unit on its stack."""
-    found = _COMMANDS[unit.kind](unit, workspace, listening)
+    found = _COMMANDS[unit.kind](unit, workspace, listening) if cut is None else _apply(unit, workspace, listening, cut)
     found = replace(found, stack=workspace.stack.name, diagnostics=(*workspace.stack.warnings, *found.diagnostics))
     if unit.kind in KINDS:
         by = str(owner().origin)
@@ -157,9 +162,9 @@ def _planned(unit: Unit, plan: Plan) -> UnitResult:
     )
 
 
-def _apply(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
+def _apply(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting | None = None) -> UnitResult:
     options = Options(deadline=DEADLINE if unit.deadline is None else unit.deadline)
-    request = Request("apply", options, unit.force)
+    request = Request("apply", options, unit.force, cut)
     operator = _Operator(listening)
     saved = None if unit.plan_file is None else _saved(unit.plan_file, unit.plan_id)
     if saved is None:
@@ -258,12 +263,33 @@ def _status(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
     )
 
 
+def _shard(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
+    """A shard of an apply, which another process has planned; it verifies the effects of all of them at the end."""
+    if unit.shard is None:
+        raise ValueError("a unit of this kind has a shard")
+    options = Options(deadline=DEADLINE if unit.deadline is None else unit.deadline, verify=False)
+    report = apply_shard(workspace, unit.shard, options, listening)
+    left = len(report.undone)
+    state = UnitState.FAILED if left else UnitState.DONE
+    interrupted = report.ending is ApplyStatus.INTERRUPTED
+    return UnitResult(
+        unit,
+        UnitState.INTERRUPTED if interrupted else state,
+        ExitCode.INTERRUPTED if interrupted else ExitCode.PARTIAL if left else ExitCode.DONE,
+        remaining=left,
+        run=unit.shard.run,
+        plan_id=unit.shard.plan_id,
+        shard=report,
+    )
+
+
 _COMMANDS: Mapping[UnitKind, Callable[[Unit, Workspace, Listening], UnitResult]] = {
     UnitKind.PLAN: _plan,
     UnitKind.APPLY: _apply,
     UnitKind.CHECK: _check,
     UnitKind.DRIFT: _drift,
     UnitKind.STATUS: _status,
+    UnitKind.SHARD: _shard,
 }
 
 

@@ -12,9 +12,11 @@ from functools import cache
 
 from pydantic import JsonValue, TypeAdapter
 
+from reconciler.apply.result import ApplyStatus
 from reconciler.core.action import Action
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
+from reconciler.core.operation import Status
 
 MAX_CHANGES = 20
 """How many changes a result names; its counts include the others."""
@@ -28,6 +30,8 @@ class UnitKind(StrEnum):
     CHECK = "check"
     DRIFT = "drift"
     STATUS = "status"
+    SHARD = "shard"
+    """A part of an apply, of a stack that is too large for one worker."""
 
 
 BATCHED = frozenset((UnitKind.PLAN, UnitKind.DRIFT))
@@ -56,6 +60,45 @@ class UnitState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ShardTask:
+    """A shard of a run: which of how many it is, its name, and the fence of the stack's lease it was cut under.
+
+    ``targets`` are where its providers point, as text. ``needed`` maps addresses to those that must be done before, and
+    ``done`` are operations that are done already.
+    """
+
+    name: str
+    stack: str
+    fence: int
+    run: str
+    plan_id: str
+    number: int
+    count: int
+    targets: Mapping[str, str] = field(default_factory=dict)
+    needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An operation of a shard that is not done: failed, unknown, or None if it was not started; and why."""
+
+    key: str
+    status: Status | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReport:
+    """How a shard ended, and what of it is not done; ``undecided`` are pushes that may leave an alarm firing twice."""
+
+    ending: ApplyStatus
+    undone: tuple[Undone, ...] = ()
+    undecided: tuple[str, ...] = ()
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One command on one stack in one environment.
 
@@ -65,6 +108,7 @@ class Unit:
     plan that is applied; then ``plan_id`` is the id it must have. ``deadline`` and ``lock_timeout`` are milliseconds.
     ``since`` is when the fleet began (epoch ms): what runs of the same stack have sent since belongs to this unit, in
     case an engine runs it twice. ``rate_limits`` maps targets to the requests a second that the whole fleet may send.
+    An apply with ``shard_size`` is cut into shards of about so many operations; ``shard`` is one of them.
     """
 
     kind: UnitKind
@@ -80,11 +124,14 @@ class Unit:
     force: bool = False
     since: int = 0
     rate_limits: Mapping[str, float] = field(default_factory=dict)
+    shard_size: int | None = None
+    shard: ShardTask | None = None
 
     @property
     def id(self) -> str:
         """The name of the unit in reports: its stack's path, and its environment if it has one."""
-        return f"{self.path}@{self.environment}" if self.environment else self.path
+        name = f"{self.path}@{self.environment}" if self.environment else self.path
+        return name if self.shard is None else f"{name}#{self.shard.number}/{self.shard.count}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +183,8 @@ class UnitResult:
     plan_id: str | None = None
     repeated: bool = False
     """Whether an apply found all done by an earlier run of the same plan, or of the same fleet."""
+    shard: ShardReport | None = None
+    """How a shard ended, if the unit was one that came to its end."""
     activities: Mapping[UnitKind, Activity] = field(default_factory=dict)
     holder: str | None = None
     worker: str = ""

@@ -1,0 +1,303 @@
+"""Applying a plan in shards: cut under the lease of the stack, handed out to workers, absorbed when all have ended."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import NamedTuple
+
+from reconciler.app.shard import open_shards
+from reconciler.app.unit import ShardReport, ShardTask
+from reconciler.apply.executor import apply_plan
+from reconciler.apply.options import Options, Part, Progress
+from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.settle import find_doubts
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
+from reconciler.ledger.location import open_store
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
+from reconciler.ledger.shard_rows import shard_name, shard_rows
+from reconciler.ledger.shared import SharedLedger
+from reconciler.ledger.store import Shard, Shards
+from reconciler.plan.plan import Plan
+from reconciler.plan.shards import PlanShard, cut_plan
+from reconciler.session.workspace import Workspace
+
+SHARD_SIZE = 25_000
+"""How many operations a shard has, about, unless another number is asked for."""
+
+TRIES = 3
+"""How often a shard is handed out whose worker did not come to the end of it."""
+
+_AHEAD = 3
+"""How many shards are cut before a worker is there for them."""
+
+Ended = tuple[ShardTask, ShardReport | None]
+"""A shard that a worker had, and its report; None if the worker did not come to its end."""
+
+HandOut = Callable[[Iterable[ShardTask]], Iterator[Ended]]
+"""Gives shards to workers, and tells how each ended."""
+
+
+class Cut(NamedTuple):
+    """How a plan is cut, and who gives its shards to workers; see ``reconciler.app.apply.Cutting``."""
+
+    give: HandOut
+    size: int = SHARD_SIZE
+
+    def check(self, workspace: Workspace) -> None:
+        """Raise DiagnosticError if several workers cannot write the stack's ledger."""
+        open_shards(workspace.ledger_location).close()
+
+    def apply(
+        self,
+        workspace: Workspace,
+        plan: Plan,
+        ledger: Ledger,
+        holder: Holder,
+        *,
+        stop: Event,
+        command: str,
+        options: Options,
+        progress: Progress,
+    ) -> Result:
+        """Let workers send what a plan says; the caller holds the lease, and everything earlier is settled.
+
+        Raises DiagnosticError where that cannot be done, LeaseLostError where the lease is gone before it began.
+        """
+        clock, targets = workspace.clock, workspace.target_texts
+        if find_doubts([*plan.operations], ledger, workspace.providers, targets, clock):
+            hint = "settle them first: reconciler ledger settle"
+            raise DiagnosticError(
+                Diagnostic("events of an earlier run are in doubt, so the plan is not cut", hint=hint)
+            )
+        known = ledger.statuses([operation.key for operation in plan.operations])
+        done = frozenset(key for key, status in known.items() if status is Status.DONE)
+        pieces = cut_plan(plan, self.size, done)
+        run = Run(
+            *(secrets.token_hex(8), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin)
+        )
+        ledger.begin(holder, run)
+        progress.started(sum(len(piece.operations) for piece in pieces))
+        work = _Work(plan, run, holder, pieces, stop)
+        with closing(open_shards(workspace.ledger_location)) as shards:
+            work.hand_out(self.give, shards, clock.now, progress)
+            last = shards.absorb(holder.fence)
+        ending = work.ending()
+        if last is None:
+            ending = ApplyStatus.LEASE_LOST
+        outcomes = work.outcomes(done)
+        result = Result(
+            *(plan, run.id, run.started_at, clock.now(), ending, outcomes, frozenset(), work.cause, command),
+            undecided=frozenset(key for report in work.reports.values() for key in report.undecided),
+            origin=holder.origin,
+        )
+        return result if last is None else _finished(workspace, result, holder, last, stop, options, progress)
+
+
+def _finished(
+    workspace: Workspace, result: Result, holder: Holder, last: int, stop: Event, options: Options, progress: Progress
+) -> Result:
+    """Verify what was done, clear what is doubled, and end the run; the rows of the shards are not read for that."""
+    plan = result.plan
+    conditional = any(operation.only_if_duplicate for operation in plan.operations)
+    looks = options.verify or conditional or result.undecided
+    store = open_store(workspace.ledger_location)
+    with closing(SharedLedger(store, keeps=False, last=last)) as ledger:
+        if result.ending is ApplyStatus.COMPLETE and looks:
+            left = {change.address for change in result.remaining}
+            changes = tuple(change for change in plan.changes if change.operations and change.address not in left)
+            sent = frozenset(item.key for change in changes for item in change.operations if not item.only_if_duplicate)
+            verified = apply_plan(
+                plan._replace(changes=changes),
+                workspace.providers,
+                ledger,
+                holder,
+                clock=workspace.clock,
+                stop=stop,
+                options=options,
+                progress=progress,
+                targets=workspace.target_texts,
+                part=Part(result.run, done=sent),
+            )
+            outcomes = result.outcomes
+            assert isinstance(outcomes, ShardOutcomes)  # noqa: S101 - narrows a type
+            cleared = {key: outcome for key, outcome in verified.outcomes.items() if key not in sent}
+            result = result._replace(
+                outcomes=outcomes.including(cleared),
+                ending=verified.ending,
+                cause=verified.cause,
+                unconfirmed=verified.unconfirmed,
+                undecided=verified.undecided if options.verify else verified.undecided | result.undecided,
+                ended_at=verified.ended_at,
+            )
+        interrupted = result.ending is ApplyStatus.INTERRUPTED
+        complete = result.ending is ApplyStatus.COMPLETE and not result.remaining and not result.undecided
+        state = RunState.INTERRUPTED if interrupted else RunState.DONE if complete else RunState.PARTIAL
+        ledger.end(result.run, state, result.ended_at)
+    return result
+
+
+class ShardOutcomes(Mapping[str, Outcome]):
+    """The outcomes of a plan's operations: done, but for those that are ``missing`` and the ``exceptions``."""
+
+    def __init__(self, plan: Plan, missing: frozenset[str], exceptions: Mapping[str, Outcome]) -> None:
+        self._plan, self._missing, self._exceptions = plan, missing, exceptions
+
+    def including(self, others: Mapping[str, Outcome]) -> ShardOutcomes:
+        """The same with other outcomes."""
+        return ShardOutcomes(self._plan, self._missing - others.keys(), {**self._exceptions, **others})
+
+    def __getitem__(self, key: str) -> Outcome:
+        if key in self._missing:
+            raise KeyError(key)
+        return self._exceptions.get(key) or Outcome(key, Status.DONE)
+
+    def __iter__(self) -> Iterator[str]:
+        return (operation.key for operation in self._plan.operations if operation.key not in self._missing)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_WORST = (
+    ApplyStatus.LEASE_LOST,
+    ApplyStatus.LEDGER_FAILED,
+    ApplyStatus.DENIED,
+    ApplyStatus.INTERRUPTED,
+    ApplyStatus.FAILED,
+    ApplyStatus.DEADLINE,
+    ApplyStatus.COMPLETE,
+)
+_NO_REPORT = ServiceErrorDetail("no worker came to the end of its shard")
+
+
+@dataclass
+class _Work:
+    """The shards of one run: cut in a thread of their own, a few ahead of the workers."""
+
+    plan: Plan
+    run: Run
+    holder: Holder
+    pieces: Sequence[PlanShard]
+    stop: Event
+    handed: dict[int, ShardTask] = field(default_factory=dict)
+    reports: dict[int, ShardReport] = field(default_factory=dict)
+    over: bool = False
+    error: LeaseLostError | DiagnosticError | None = None
+
+    def hand_out(self, hand_out: HandOut, shards: Shards, now: Callable[[], int], progress: Progress) -> None:
+        """Let every shard be worked on, again where a worker did not come to its end."""
+        waiting: Queue[ShardTask | None] = Queue(_AHEAD)
+        cutter = Thread(target=self._cut, args=(shards, now, waiting), name="shards", daemon=True)
+        cutter.start()
+        try:
+            self._watch(hand_out(self._tasks(waiting)), progress)
+        finally:
+            self.over = self.over or len(self.handed) < len(self.pieces)
+            while cutter.is_alive():  # it may wait for room
+                with suppress(Empty):
+                    waiting.get(timeout=0.05)
+        for _ in range(TRIES - 1):
+            again = [task for number, task in self.handed.items() if number not in self.reports]
+            if self.over or self.stop.is_set() or not again:
+                return
+            self._watch(hand_out(again), progress)
+
+    def _cut(self, shards: Shards, now: Callable[[], int], waiting: Queue[ShardTask | None]) -> None:
+        try:
+            for number, piece in enumerate(self.pieces, 1):
+                if self.over or self.stop.is_set():
+                    break
+                task = self._task(number, piece)
+                shard = Shard(task.name, task.stack, task.fence)
+                if not shards.cut(shard, shard_rows(self.run, piece.operations, now())):
+                    raise LeaseLostError("the lease on the stack was lost")
+                waiting.put(task)
+        except (LeaseLostError, DiagnosticError) as error:
+            self.error = error
+        except ValueError as error:
+            hint = "look for odd characters in the configuration"
+            self.error = DiagnosticError(Diagnostic(f"the ledger cannot hold an operation: {error}", hint=hint))
+        finally:
+            waiting.put(None)
+
+    def _task(self, number: int, piece: PlanShard) -> ShardTask:
+        stack, keys = self.plan.stack, {item.provider for item in piece.operations}
+        return ShardTask(
+            shard_name(stack, self.run.id, number),
+            stack,
+            self.holder.fence,
+            self.run.id,
+            self.plan.id,
+            number,
+            len(self.pieces),
+            {key: target for key, target in self.run.targets.items() if key in keys},
+            {str(address): tuple(map(str, needed)) for address, needed in piece.needed.items()},
+            tuple(piece.done),
+        )
+
+    def _tasks(self, waiting: Queue[ShardTask | None]) -> Iterator[ShardTask]:
+        while (task := waiting.get()) is not None:
+            if self.over or self.stop.is_set():
+                return
+            self.handed[task.number] = task
+            yield task
+
+    def _watch(self, ended: Iterable[Ended], progress: Progress) -> None:
+        for task, report in ended:
+            if report is None:
+                continue
+            self.reports[task.number] = report
+            undone = {item.key for item in report.undone}
+            operations = self.pieces[task.number - 1].operations
+            progress.advanced([Outcome(item.key, Status.DONE) for item in operations if item.key not in undone])
+            if report.ending is ApplyStatus.DENIED:
+                self.over = True
+
+    def ending(self) -> ApplyStatus:
+        """How the run came to its end, as far as its shards tell."""
+        found = {report.ending for report in self.reports.values()}
+        if self.error is not None:
+            found.add(ApplyStatus.LEASE_LOST if isinstance(self.error, LeaseLostError) else ApplyStatus.LEDGER_FAILED)
+        if self.stop.is_set():
+            found.add(ApplyStatus.INTERRUPTED)
+        if len(self.reports) < len(self.pieces):
+            found.add(ApplyStatus.FAILED)
+        return min(found, key=_WORST.index, default=ApplyStatus.COMPLETE)
+
+    @property
+    def cause(self) -> ServiceErrorDetail | None:
+        """Why the run came to its end, if it was not complete."""
+        if self.error is not None:
+            return ServiceErrorDetail(str(self.error))
+        ending = self.ending()
+        told = [report.cause for report in self.reports.values() if report.ending is ending and report.cause]
+        if told:
+            return ServiceErrorDetail(told[0])
+        return _NO_REPORT if ending is ApplyStatus.FAILED else None
+
+    def outcomes(self, done: frozenset[str]) -> ShardOutcomes:
+        """What became of each operation."""
+        missing: set[str] = {
+            item.key for item in self.plan.operations if item.only_if_duplicate and item.key not in done
+        }
+        exceptions: dict[str, Outcome] = {}
+        for number, piece in enumerate(self.pieces, 1):
+            report = self.reports.get(number)
+            if report is not None:
+                for item in report.undone:
+                    if item.status is None:
+                        missing.add(item.key)
+                    else:
+                        why = None if item.message is None else ServiceErrorDetail(item.message)
+                        exceptions[item.key] = Outcome(item.key, item.status, why)
+            elif number in self.handed:
+                exceptions |= {item.key: Outcome(item.key, Status.UNKNOWN, _NO_REPORT) for item in piece.operations}
+            else:
+                missing.update(item.key for item in piece.operations)
+        return ShardOutcomes(self.plan, frozenset(missing), exceptions)

@@ -1,0 +1,150 @@
+"""Applying a shard: a worker's part of a run, which it reads from the shard's own journal in the ledger.
+
+It needs no resources of the configuration: what is to be sent was journalled, to the byte, when the shard was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.app.ledger import owner
+from reconciler.app.unit import MAX_CHANGES, ShardReport, ShardTask, Undone
+from reconciler.apply.executor import apply_plan
+from reconciler.apply.lease import leased
+from reconciler.apply.options import NullProgress, Options, Part
+from reconciler.apply.result import Result
+from reconciler.apply.settle import resolve_open_intents
+from reconciler.core.action import Action
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
+from reconciler.core.target import Target
+from reconciler.ledger.codec import Intent, Row, decode_intent
+from reconciler.ledger.location import Location, shards_at
+from reconciler.ledger.shared import SharedLedger
+from reconciler.ledger.store import JournalStore, Shard, Shards
+from reconciler.plan.plan import Change, Plan
+from reconciler.session.workspace import Workspace
+
+Listening = Callable[[Event], AbstractContextManager[None]]
+
+_HELD = ServiceErrorDetail("an earlier worker had begun it, and the service could not be queried")
+
+
+def open_shards(location: Location) -> Shards:
+    """The shards of a stack. Raises DiagnosticError if its ledger cannot have any."""
+    found = shards_at(location)
+    if found is None:
+        summary = f"a stack cannot be applied in shards with the ledger {location}: several workers cannot write it"
+        raise DiagnosticError(Diagnostic(summary, hint="keep its ledger in PostgreSQL, or do without shard_size"))
+    return found
+
+
+def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listening: Listening) -> ShardReport:
+    """Send what a shard has left to send, and settle first what an earlier worker had begun.
+
+    Raises DiagnosticError if the run is over, LeaseLostError if its lease is lost, LeaseHeldError while another worker
+    has the shard.
+    """
+    _check_targets(workspace, task)
+    ledger = SharedLedger(_open(workspace.ledger_location, task), keeps=False)
+    stop = Event()
+    with (
+        closing(ledger),
+        leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait) as holder,
+        listening(stop),
+    ):
+        work = _work(workspace, ledger, task, stop)
+        plan = Plan(task.plan_id, task.stack, 0, "", tuple(map(_change, work.operations)), {})
+        result = apply_plan(
+            plan,
+            workspace.providers,
+            ledger,
+            holder,
+            clock=workspace.clock,
+            stop=stop,
+            options=options,
+            targets=workspace.target_texts,
+            part=Part(task.run, work.intended, work.done | frozenset(task.done), _needed(task)),
+        )
+    cause = None if result.cause is None else str(result.cause)
+    return ShardReport(result.ending, tuple(_undone(result, work)), tuple(sorted(result.undecided)), cause)
+
+
+class _Work(NamedTuple):
+    """What a shard has left: ``intended`` and ``done`` are keys, ``held`` is what nobody could be asked about."""
+
+    operations: Sequence[Operation]
+    intended: frozenset[str] = frozenset()
+    done: frozenset[str] = frozenset()
+    held: Sequence[Operation] = ()
+
+
+def _open(location: Location, task: ShardTask) -> JournalStore:
+    with closing(open_shards(location)) as shards:
+        store = shards.open(Shard(task.name, task.stack, task.fence))
+    if store is None:
+        summary = f"the run {task.run} of the stack {task.stack} is over: its shard {task.number} was absorbed"
+        raise DiagnosticError(Diagnostic(summary, hint="the next apply of the stack goes on with what is left"))
+    return store
+
+
+def _work(workspace: Workspace, ledger: SharedLedger, task: ShardTask, stop: Event) -> _Work:
+    rows = ledger.journal()
+    if all(row.step in ("run", "intend") for row in rows):
+        operations = [item for row in rows if row.step == "intend" for item in _decoded(row)]
+        return _Work(operations, frozenset(item.key for item in operations))
+    settlement = resolve_open_intents(
+        ledger, workspace.providers, workspace.clock, stop, NullProgress(), targets=workspace.target_texts
+    )
+    held = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
+    entries = ledger.entries(task.run)
+    left = [entry.operation for entry in entries if entry.status is not Status.DONE]
+    return _Work(
+        [item for item in left if item.key not in held],
+        done=frozenset(entry.operation.key for entry in entries if entry.status is Status.DONE),
+        held=[item for item in left if item.key in held],
+    )
+
+
+def _decoded(row: Row) -> Sequence[Operation]:
+    return decode_intent(Intent(row.body, row.payloads or ""))
+
+
+def _change(operation: Operation) -> Change:
+    action = Action.CREATE if operation.verb is Verb.PUSH else Action.CLEAR
+    return Change(operation.address, action, "", operation.provider, (operation,))
+
+
+def _needed(task: ShardTask) -> Mapping[Address, Sequence[Address]]:
+    return {Address.parse(name): tuple(map(Address.parse, needed)) for name, needed in task.needed.items()}
+
+
+def _undone(result: Result, work: _Work) -> Iterator[Undone]:
+    """The operations that are not done, the first of them with the reason."""
+    held = {item.key: Outcome(item.key, Status.UNKNOWN, _HELD) for item in work.held}
+    named = 0
+    for operation in (*work.operations, *work.held):
+        outcome = held.get(operation.key) or result.outcomes.get(operation.key)
+        if outcome is None:
+            yield Undone(operation.key)
+        elif outcome.status is not Status.DONE:
+            named += 1
+            message = None if outcome.error is None or named > MAX_CHANGES else outcome.error.message
+            yield Undone(operation.key, outcome.status, message)
+
+
+def _check_targets(workspace: Workspace, task: ShardTask) -> None:
+    """Raise DiagnosticError if a provider points elsewhere on this machine than where the plan was made (rule 14)."""
+    here = workspace.target_texts
+    for key, there in task.targets.items():
+        if here.get(key) != there:
+            raise DiagnosticError(
+                Diagnostic(
+                    f"the run is for provider {key} at {Target.parse(there).label}, and here it points elsewhere",
+                    hint="give every worker the same configuration, variables and environment",
+                )
+            )
