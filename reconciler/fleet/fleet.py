@@ -117,6 +117,9 @@ def select_stacks(file: FleetFile) -> list[Path]:
     for index, wave in enumerate(file.spec.waves):
         waves = file.node.child("waves") or file.node
         problems += _check_globs(file, stacks, wave.stacks, waves.child(index))
+    for index, glob in enumerate(file.spec.large):
+        if not any(is_match(file.root, stack, [glob.removeprefix("!")]) for stack in stacks):
+            problems.append(_unmatched(file.node.child("large"), index, glob))
     if problems:
         raise DiagnosticError(*problems)
     return stacks
@@ -217,6 +220,7 @@ def _unit(
         ledger=request.ledger or _ledger(file),
         deadline=request.deadline or file.spec.deadline,
         rate_limits=file.spec.rate_limits,
+        shard_size=file.spec.shard_size if is_match(file.root, stack, file.spec.large) else None,
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event
 from typing import Protocol
 
 from reconciler.app.ledger import owner
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
+from reconciler.fleet.cut import is_cut, run_cut
 from reconciler.fleet.engine import Engine, Finished, Limits
 from reconciler.fleet.fleet import Fleet, Wave
 from reconciler.fleet.report import FleetReport, WaveReport
@@ -36,11 +39,14 @@ class FleetRun:
         self._results: dict[str, UnitResult] = {}
         self._failures = 0
         self._interrupted = False
+        self._stops: list[Event] = []
         self._reason: str | None = None
 
     def stop(self) -> None:
         """Begin no further unit, and ask those that run to stop cleanly."""
         self._interrupted = True
+        for stop in self._stops:
+            stop.set()
         self._engine.stop()
 
     def report(self) -> FleetReport:
@@ -62,14 +68,28 @@ class FleetRun:
         )
 
     def _run(self, units: Sequence[Unit]) -> None:
-        for event in self._engine.run(self._hand_out(units), self._limits):
+        for event in self._engine.run(self._hand_out([unit for unit in units if not is_cut(unit)]), self._limits):
             if isinstance(event, Finished):
                 self._end(event.result)
             else:
                 self._watcher.started(event.unit, event.worker)
+        for unit in self._hand_out([unit for unit in units if is_cut(unit)]):
+            self._watcher.started(unit, "all workers")
+            self._end(run_cut(unit, self._engine, self._limits, self._listening))
         for unit in units:
             if unit.id not in self._results:
                 self._results[unit.id] = self._left_out(unit)
+
+    @contextmanager
+    def _listening(self, stop: Event) -> Iterator[None]:
+        """Let a request to stop, also an earlier one, set the event meanwhile."""
+        self._stops.append(stop)
+        try:
+            if self._interrupted:
+                stop.set()
+            yield
+        finally:
+            self._stops.remove(stop)
 
     def _hold_back_after_failure(self, wave: Wave) -> None:
         """Let a failure in a wave keep the later ones from beginning."""

@@ -78,6 +78,14 @@ class FleetSpec(Block):
         description="The most requests a second to a target, from the whole fleet, instead of the `rate_limit` of its "
         "providers. A target is `TYPE PLACE PROJECT`, such as `aom cn-north-4 0a1b`; its place is a region or an URL.",
     )
+    large: list[Glob] = Field(
+        [],
+        description="The stacks that are too large for one worker: each is planned once, and all workers apply shards "
+        "of the plan. Their ledger must be PostgreSQL.",
+    )
+    shard_size: int = Field(
+        25_000, ge=1, description="How many operations a shard has, about, of a stack that is `large`."
+    )
     max_parallel: int = Field(MAX_PARALLEL, ge=1, le=256, description="How many stacks are worked on at once.")
     max_failures: int | None = Field(
         None, ge=1, description="After so many failures no further stack is begun; no limit by default."

@@ -1,0 +1,37 @@
+"""Large stacks of a fleet: planned by the fleet itself, and applied in shards by the workers of its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from reconciler.app.cut import Cut, Ended
+from reconciler.app.run_unit import Listening, run_unit
+from reconciler.app.unit import ShardTask, Unit, UnitKind, UnitResult
+from reconciler.core.duration import SECOND
+from reconciler.fleet.engine import Engine, Finished, Limits
+
+_TAKE_OVER = 90 * SECOND
+"""How long (ms) a worker waits for a shard that another had: longer than the lease of one that died."""
+
+
+def is_cut(unit: Unit) -> bool:
+    """Whether a unit is applied in shards."""
+    return unit.kind is UnitKind.APPLY and unit.shard_size is not None
+
+
+def run_cut(unit: Unit, engine: Engine, limits: Limits, listening: Listening) -> UnitResult:
+    """Plan a unit here, and have its shards run by the engine."""
+
+    def hand_out(tasks: Iterable[ShardTask]) -> Iterator[Ended]:
+        for event in engine.run((_unit(unit, task) for task in tasks), limits):
+            task = event.result.unit.shard if isinstance(event, Finished) else None
+            if isinstance(event, Finished) and task is not None:
+                yield task, event.result.shard
+
+    assert unit.shard_size is not None  # noqa: S101 - narrows a type
+    return run_unit(unit, listening, cut=Cut(hand_out, unit.shard_size))
+
+
+def _unit(unit: Unit, task: ShardTask) -> Unit:
+    return replace(unit, kind=UnitKind.SHARD, plan_file=None, plan_id=None, lock_timeout=_TAKE_OVER, shard=task)
