@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
@@ -21,6 +22,7 @@ from reconciler.views.text.line import plain
 from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
 from tests.fleet.fleets import ONE, by_name, fleet_json, write_fleet
+from tests.ledger.conformance.conftest import SHARED
 
 SCHEMA = Path(__file__).parents[2] / "schema/fleet-output.schema.json"
 
@@ -143,3 +145,17 @@ def test_status_tells_what_was_last_done_with_each_stack_and_by_whom(tmp_path: P
     text = reconciler("fleet", "status", *ONE, root).out
     assert "1 to create" in text
     assert "done" in text
+
+
+def test_with_a_shared_ledger_status_knows_what_another_machine_did(tmp_path: Path, emulator: Emulator) -> None:
+    environ = {"FLEET_LEDGER": str(SHARED["postgres"](tmp_path)), "RECONCILER_USER": "ann"}
+    one = write_fleet(tmp_path / "one", emulator.url, "a", "b", file='ledger: "${env.FLEET_LEDGER}"\n')
+    other = shutil.copytree(one, tmp_path / "other")
+    for command in (["plan"], ["apply", "--auto-approve"], ["drift"]):
+        done, _ = fleet_json(command[0], one, *command[1:], env=environ)
+        assert done.code == 0
+    _, found = fleet_json("status", other, env={**environ, "RECONCILER_USER": "bob"})
+    for known in by_name(found, "activities").values():
+        assert sorted(known) == ["apply", "drift", "plan"]
+        assert {activity["by"].split()[0] for activity in known.values()} == {"ann"}
+    assert not (one / "stacks/a/.reconciler").exists()
