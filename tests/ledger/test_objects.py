@@ -174,7 +174,7 @@ def test_a_segment_that_is_missing_or_altered_is_damage(url: str, damage: str) -
         for key in "ab":
             ledger.record_intents(holder, "run-1", operations(key), NOW)
     with closing(Link(url)) as link:
-        names = [found.name for found in link.listed("shop/journal/")]
+        names = [found.name for found in link.list_objects("shop/journal/")]
         found = link.get(names[-2])
         assert found is not None
         if damage == "missing":

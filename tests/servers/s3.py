@@ -25,6 +25,9 @@ from tests.servers.ports import free_port
 
 ACCESS_KEY = "tests"
 SECRET_KEY = "not-to-be-shown"  # noqa: S105 - of servers that end with the tests
+READER = "reader"
+"""A user of SeaweedFS who may only read."""
+
 REGION = "us-east-1"
 BUCKET = "ledgers"
 _PROGRAMS = Path(sys.executable).parent
@@ -90,12 +93,12 @@ class Server:
 def seaweedfs() -> Server:
     """The one SeaweedFS of this process; it ends with the process."""
     directory = Path(tempfile.mkdtemp(prefix="seaweedfs"))
-    identity = {
-        "name": "tests",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin", "Read", "Write", "List"],
-    }
-    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    users = {ACCESS_KEY: ["Admin", "Read", "Write", "List"], READER: ["Read", "List"]}
+    identities = [
+        {"name": name, "credentials": [{"accessKey": name, "secretKey": SECRET_KEY}], "actions": actions}
+        for name, actions in users.items()
+    ]
+    (directory / "s3.json").write_text(json.dumps({"identities": identities}))
     port = free_port()
     parts = ("master", "volume", "filer")
     grpc = {part: free_port() for part in (*parts, "s3")}

@@ -3,7 +3,7 @@
 A segment is created only if there is none of its name, and there is one name for the segment that follows: who is late
 gets what another wrote instead, and knows with it that the journal has moved on. That is the fence. Whoever takes the
 lease, or breaks it, adds a segment that raises the floor: from there on nothing is added under an earlier fence,
-whatever a holder that slept believes. See docs/decisions/0012-a-journal-of-objects.md.
+whatever a holder that slept believes. See docs/decisions/0014-a-journal-of-objects.md.
 """
 
 from __future__ import annotations
