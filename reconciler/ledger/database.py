@@ -143,6 +143,17 @@ def open_surveyed(path: Path) -> Database:
     return database
 
 
+def open_unlogged(path: Path) -> Database:
+    """Open a copy of a ledger that may be damaged, as it is without its write-ahead log, for reading."""
+    with explained(path), TemporaryDirectory(prefix="reconciler-") as directory:
+        alone = Path(directory) / path.name
+        alone.write_bytes(path.read_bytes())
+        database = open_surveyed(alone)
+        database.path = path
+        database.detach()
+        return database
+
+
 def open_memory() -> Database:
     """A new ledger in memory, for writing."""
     connection = connect(":memory:")

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger import lease, wal
 from reconciler.ledger.codec import Intent, Row, check_run, decode_intent, decode_origin
-from reconciler.ledger.database import connect, explained, open_surveyed
+from reconciler.ledger.database import connect, explained, open_surveyed, open_unlogged
 from reconciler.ledger.errors import damaged, ledger_error
 from reconciler.ledger.lease import BootTime, Present, boot_time
 from reconciler.ledger.projection import project
@@ -146,6 +146,8 @@ def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None]
     with closing(open_surveyed(path)) as database, database.reading() as connection:
         _refuse_while_held(connection, path, Present(now, clock()))
         found = survey(connection)._replace(lost=log)
+        if log is not None:
+            found = _with_unlogged(found, path)
         if not found.is_whole and not found.runs and not found.rows:
             raise damaged(path, "no row of it can be read")
         fence = _fence(connection)
@@ -161,6 +163,25 @@ def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None]
                 raise damaged(path, str(error)) from error
             raise
     return found
+
+
+def _with_unlogged(found: Survey, path: Path) -> Survey:
+    """What was found, with the rows that the file holds without its damaged log.
+
+    Pages of the log that fit together no more hide rows of the file, which may be newer than they are.
+    """
+    try:
+        with closing(open_unlogged(path)) as database, database.reading() as connection:
+            alone = survey(connection)
+    except (DiagnosticError, sqlite3.Error):
+        return found
+    rows, runs = dict(sorted({**alone.rows, **found.rows}.items())), dict(sorted({**alone.runs, **found.runs}.items()))
+    return found._replace(
+        rows=rows,
+        runs=runs,
+        unsound_rows={number: why for number, why in found.unsound_rows.items() if number not in rows},
+        unsound_runs={number: why for number, why in found.unsound_runs.items() if number not in runs},
+    )
 
 
 def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows: int) -> None:
