@@ -24,11 +24,8 @@ from reconciler.ledger.shard_rows import shard_name, shard_rows
 from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Shard, Shards
 from reconciler.plan.plan import Plan
-from reconciler.plan.shards import PlanShard, cut_plan
+from reconciler.plan.shards import SHARD_SIZE, PlanShard, cut_plan
 from reconciler.session.workspace import Workspace
-
-SHARD_SIZE = 25_000
-"""How many operations a shard has, about, unless another number is asked for."""
 
 TRIES = 3
 """How often a shard is handed out whose worker did not come to the end of it."""

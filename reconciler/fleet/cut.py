@@ -10,6 +10,7 @@ from reconciler.app.run_unit import Listening, run_unit
 from reconciler.app.unit import ShardTask, Unit, UnitKind, UnitResult
 from reconciler.core.duration import SECOND
 from reconciler.fleet.engine import Engine, Finished, Limits
+from reconciler.plan.shards import SHARD_SIZE
 
 _TAKE_OVER = 90 * SECOND
 """How long (ms) a worker waits for a shard that another had: longer than the lease of one that died."""
@@ -22,15 +23,19 @@ def is_cut(unit: Unit) -> bool:
 
 def run_cut(unit: Unit, engine: Engine, limits: Limits, listening: Listening) -> UnitResult:
     """Plan a unit here, and have its shards run by the engine."""
+    return run_unit(unit, listening, cut=cut_of(unit, engine, limits))
 
-    def hand_out(tasks: Iterable[ShardTask]) -> Iterator[Ended]:
-        for event in engine.run((_unit(unit, task) for task in tasks), limits):
+
+def cut_of(unit: Unit, engine: Engine, limits: Limits) -> Cut:
+    """How a unit is cut, and given to an engine."""
+
+    def give(tasks: Iterable[ShardTask]) -> Iterator[Ended]:
+        for event in engine.run((_unit(unit, task) for task in tasks), limits._replace(batch=1)):
             task = event.result.unit.shard if isinstance(event, Finished) else None
             if isinstance(event, Finished) and task is not None:
                 yield task, event.result.shard
 
-    assert unit.shard_size is not None  # noqa: S101 - narrows a type
-    return run_unit(unit, listening, cut=Cut(hand_out, unit.shard_size))
+    return Cut(give, unit.shard_size or SHARD_SIZE)
 
 
 def _unit(unit: Unit, task: ShardTask) -> Unit:

@@ -19,6 +19,7 @@ from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.duration import HOUR, Duration
 from reconciler.core.target import Target
 from reconciler.fleet.engine import MAX_PARALLEL
+from reconciler.plan.shards import SHARD_SIZE
 
 Glob = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -84,7 +85,7 @@ class FleetSpec(Block):
         "of the plan. Their ledger must be PostgreSQL.",
     )
     shard_size: int = Field(
-        25_000, ge=1, description="How many operations a shard has, about, of a stack that is `large`."
+        SHARD_SIZE, ge=1, description="How many operations a shard has, about, of a stack that is `large`."
     )
     max_parallel: int = Field(MAX_PARALLEL, ge=1, le=256, description="How many stacks are worked on at once.")
     max_failures: int | None = Field(

@@ -14,6 +14,9 @@ from reconciler.core.address import Address
 from reconciler.core.operation import Operation
 from reconciler.plan.plan import Change, Plan
 
+SHARD_SIZE = 25_000
+"""How many operations a shard has, about, unless another number is asked for."""
+
 
 class PlanShard(NamedTuple):
     """Operations of a plan in its order. ``needed`` is what their resources wait for; ``done`` are operations that some
