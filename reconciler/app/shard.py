@@ -20,6 +20,7 @@ from reconciler.apply.settle import resolve_open_intents
 from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.target import Target
 from reconciler.ledger.codec import Intent, Row, decode_intent
@@ -95,7 +96,8 @@ def _open(location: Location, task: ShardTask) -> JournalStore:
 def _work(workspace: Workspace, ledger: SharedLedger, task: ShardTask, stop: Event) -> _Work:
     rows = ledger.journal()
     if all(row.step in ("run", "intend") for row in rows):
-        operations = [item for row in rows if row.step == "intend" for item in _decoded(row)]
+        with gc_disabled():
+            operations = [item for row in rows if row.step == "intend" for item in _decoded(row)]
         return _Work(operations, frozenset(item.key for item in operations))
     settlement = resolve_open_intents(
         ledger, workspace.providers, workspace.clock, stop, NullProgress(), targets=workspace.target_texts

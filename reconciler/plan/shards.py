@@ -1,14 +1,13 @@
 """Cutting a plan into shards: parts that can be carried out side by side, in any order.
 
 What belongs together is in one shard: all operations of an address, both addresses of a move, and resources with what
-they depend on. Otherwise the hash of an address says in which shard it is.
+they depend on. Otherwise addresses are taken in the order of the plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
-from zlib import crc32
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation
@@ -34,19 +33,27 @@ def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShar
     So are clears that are due only beside a second alarm: whether there is one is seen once all the others are done.
     """
     changes = [change for change in plan.changes if change.operations]
-    total = sum(len(change.operations) for change in changes)
-    count = max(1, -(-total // size))
-    roots = _roots(changes)
-    parts: list[list[Change]] = [[] for _ in range(count)]
-    for change in changes:
-        parts[shard_of(roots.get(change.address, change.address), count)].append(change)
+    parts: list[list[Change]] = [[]]
+    room = size
+    for group in _groups(changes):
+        if room <= 0:
+            parts.append([])
+            room = size
+        parts[-1] += group
+        room -= sum(len(change.operations) for change in group)
     shards = [_shard(part, done) for part in parts]
     return [shard for shard in shards if shard.operations]
 
 
-def shard_of(address: Address, count: int) -> int:
-    """In which of so many shards an address is, in every process alike."""
-    return crc32(str(address).encode("utf-8", "surrogatepass")) % count
+def _groups(changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+    """The changes that belong together, in the order of the first of each."""
+    roots = _roots(changes)
+    if not roots:
+        return ((change,) for change in changes)
+    groups: dict[Address, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(roots.get(change.address, change.address), []).append(change)
+    return groups.values()
 
 
 def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
