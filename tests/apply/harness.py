@@ -230,19 +230,22 @@ class Rig:
         """The addresses of the stack's active alarms, one entry for each alarm."""
         return sorted(item["metadata"]["reconciler_address"] for item in self.items() if item["active"])
 
-    def recorded(self) -> list[tuple[str, str]]:
-        """Address and occurrence of every event of the stack on record, one entry for each event."""
+    def recorded(self, alarms: Sequence[dict[str, Any]] | None = None) -> list[tuple[str, str]]:
+        """Address and occurrence of every event of the stack on record, one entry for each event.
+
+        ``alarms`` is what the emulator just showed, if it was asked.
+        """
         return sorted(
             (item["metadata"]["reconciler_address"], item["metadata"]["reconciler_occurrence"])
-            for item in self.items()
+            for item in self.items(alarms)
             if item["metadata"]["event_type"] == "event"
         )
 
-    def items(self) -> list[dict[str, Any]]:
+    def items(self, alarms: Sequence[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
         """All alarms and events of the stack that its project holds, those that have ended too."""
         return [
             item
-            for item in self.emulator.alarms()
+            for item in (self.emulator.alarms() if alarms is None else alarms)
             if item["metadata"].get("reconciler_stack") == self.stack and item["project_id"] == self.project
         ]
 

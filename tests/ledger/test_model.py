@@ -19,6 +19,7 @@ from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import AS_SENT, Behaviour, Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
+from tests.memory import MEMORY
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=4)
 KEYS = st.sampled_from("abcdefgh")
@@ -62,7 +63,7 @@ class Journal(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp())
+        self.directory = Path(tempfile.mkdtemp(dir=MEMORY))
         self.now = NOW
         self.order = 0
         self.known: dict[str, Known] = {}

@@ -26,6 +26,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.providers.protocol import ServiceError
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
+from tests.memory import MEMORY
 from tests.providers.alertmanager.harness import AlertmanagerRig
 from tests.providers.alertmanager.objects import desired as alert
 from tests.providers.alertmanager.test_silence import silence
@@ -103,7 +104,7 @@ class ExactlyOnceAlertmanager(RuleBasedStateMachine):
         self.clock = FakeClock()
         played = Settings(clock=self.clock.service, alertmanager_peers=peers, alertmanager_version=version)
         self.emulator = Emulator(self.resources.enter_context(running(played)))
-        directory = Path(self.resources.enter_context(tempfile.TemporaryDirectory()))
+        directory = Path(self.resources.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))
         settings_ = {"batch_size": batch_size, "marks": marks}
         self.rig = AlertmanagerRig(self.emulator, self.clock, directory / "ledger.db", settings=settings_, peers=peers)
         self.rig.wrap_provider = self.rig.wrap_ledger = lambda real: Fragile(real, self._burn)

@@ -20,6 +20,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.plan.plan import Plan
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
+from tests.memory import MEMORY
 from tests.properties.test_exactly_once_alertmanager import STACKS
 from tests.providers.alertmanager.harness import AlertmanagerRig
 
@@ -58,7 +59,7 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     clock = FakeClock()
-    with running(Settings(clock=clock.service)) as url, tempfile.TemporaryDirectory() as directory:
+    with running(Settings(clock=clock.service)) as url, tempfile.TemporaryDirectory(dir=MEMORY) as directory:
         yield World(Emulator(url), clock, Path(directory))
 
 
