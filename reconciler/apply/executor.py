@@ -10,10 +10,10 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.duplicates import Duplicates
-from reconciler.apply.options import FLUSH_INTERVAL_S, JOURNAL_AHEAD, NullProgress, Options, Part, Progress
+from reconciler.apply.options import JOURNAL_AHEAD, NullProgress, Options, Part, Progress, begun_ahead, flush_interval
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
-from reconciler.apply.sender import BeginGate, SendContext, Sender, batches
+from reconciler.apply.sender import NOT_SENT, BeginGate, SendContext, Sender, batches
 from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
 from reconciler.apply.verify import DeniedError, verify
 from reconciler.core.clock import Clock
@@ -93,7 +93,10 @@ class PlanExecutor:
         self.status: ApplyStatus | None = None
         self.cause: ServiceErrorDetail | None = None
         self.duplicates = Duplicates(providers, ledger, self.targets, clock, progress.report)
-        self.senders = {key: Sender(provider, self._context(key)) for key, provider in providers.items()}
+        self.senders = {
+            key: Sender(provider, self._context(key), self._parallelism(key), begins_ahead=self._ahead(key) > 0)
+            for key, provider in providers.items()
+        }
 
     def run(self, command: str) -> Result:
         origin = self.holder.origin
@@ -194,7 +197,7 @@ class PlanExecutor:
             for key, provider in self.providers.items()
         }
         busy = dict.fromkeys(waiting, 0)
-        width = {key: self.options.parallelism or self.providers[key].limits.parallelism for key in waiting}
+        width = {key: self._parallelism(key) * (1 + self._ahead(key)) for key in waiting}
         failure: BaseException | None = None
         with ExitStack() as stack:
             pools = {
@@ -223,6 +226,12 @@ class PlanExecutor:
                     failure = failure or finished.error
         if failure is not None:
             raise failure
+
+    def _parallelism(self, provider: str) -> int:
+        return self.options.parallelism or self.providers[provider].limits.parallelism
+
+    def _ahead(self, provider: str) -> int:
+        return begun_ahead(self._parallelism(provider), shared=self.ledger.is_shared)
 
     def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
         """Give one batch to a worker; how it ends is reported to the executor."""
@@ -267,7 +276,7 @@ class PlanExecutor:
                 event = self.events.get(timeout=timeout)
             except queue.Empty:
                 break
-            timeout = FLUSH_INTERVAL_S
+            timeout = flush_interval(shared=self.ledger.is_shared)
             if isinstance(event, _WorkerDone):
                 ended.append(event)
             else:
@@ -339,9 +348,8 @@ class PlanExecutor:
 
     def _close_unsent_intents(self) -> None:
         """Journal what was intended and never sent, so that no intent stays open without need."""
-        why = ServiceErrorDetail("not sent: the run was stopped first")
         sent = self.begun | self.outcomes.keys() | self.held
-        left = [Outcome(key, Status.FAILED, why) for key in self.intended if key not in sent]
+        left = [Outcome(key, Status.FAILED, NOT_SENT) for key in self.intended if key not in sent]
         if left:
             with suppress(DiagnosticError):  # what was never begun needs no outcome
                 self.ledger.record_outcomes(left, self.clock.now())

@@ -21,8 +21,20 @@ JOURNAL_AHEAD = 20
 for the disk, and as safe. An outcome that a crash takes away is found again by a query.
 """
 
-FLUSH_INTERVAL_S = 0.01
-"""Seconds without an event after which the outcomes gathered so far are journalled."""
+BEGUN_AHEAD = 3
+"""For each request to a service, how many batches are announced meanwhile to a ledger that is shared, and so a network
+away. What is announced and not sent when a run dies is looked for like what was sent.
+"""
+
+
+def begun_ahead(parallelism: int, *, shared: bool) -> int:
+    """How many batches are announced for each request; none where requests go one after the other."""
+    return BEGUN_AHEAD if shared and parallelism > 1 else 0
+
+
+def flush_interval(*, shared: bool) -> float:
+    """Seconds without an event after which the outcomes gathered so far are journalled."""
+    return 0.05 if shared else 0.01
 
 
 @dataclass(frozen=True, slots=True)

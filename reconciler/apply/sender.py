@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from threading import Event, Lock
+from threading import BoundedSemaphore, Event, Lock
 from typing import NamedTuple
 
 from reconciler.apply.behaviour import LearnedBehaviour
@@ -48,12 +48,15 @@ MAX_DEPARTURE = SECOND
 """How long (ms) after the step that let its operations be sent a request may leave at the latest."""
 
 
+NOT_SENT = ServiceErrorDetail("not sent: the run was stopped first")
+
+
 class Attempt(NamedTuple):
     """Operations that go in one request; ``number`` counts their attempts.
 
     ``rejection`` is the answer to a batch they were in, if they may have been stored although it was rejected; they are
     then all of the batch if ``is_whole``, so that at least one of them is bad. ``doubt`` is the answer that left open
-    whether they were stored.
+    whether they were stored. Before the ``is_first`` none was sent.
     """
 
     operations: Sequence[Operation]
@@ -61,6 +64,7 @@ class Attempt(NamedTuple):
     rejection: ServiceErrorDetail | None = None
     is_whole: bool = True
     doubt: ServiceErrorDetail | None = None
+    is_first: bool = False
 
 
 class SendContext(NamedTuple):
@@ -83,13 +87,18 @@ class SendContext(NamedTuple):
 class Sender:
     """Sends the batches of one provider; ``deliver`` may be called from several threads at once.
 
+    ``parallelism`` of them send. With ``begins_ahead`` there may be more: they begin what they bring, and wait for
+    their turn.
+
     ``rejects_whole`` is what this run has seen: a refused batch leaves its good items unstored. The API page does not
     say, and sending a stored event again would double it: for events nothing but this run's own sight counts.
     """
 
-    def __init__(self, provider: Provider, context: SendContext) -> None:
+    def __init__(self, provider: Provider, context: SendContext, parallelism: int, *, begins_ahead: bool) -> None:
         self.provider = provider
         self.context = context
+        self._slots = BoundedSemaphore(parallelism)
+        self._begins_ahead = begins_ahead
         self.rejects_whole = False
 
     def deliver(self, batch: Sequence[Operation]) -> None:
@@ -97,20 +106,31 @@ class Sender:
 
         An operation that was never sent gets no outcome. Raises DeniedError on 401 and 403.
         """
-        waiting = [Attempt(batch)]
+        waiting = [Attempt(batch, is_first=True)]
         while waiting and not self.context.stop.is_set():
             waiting.extend(reversed(self._attempt(waiting.pop())))
 
     def _attempt(self, attempt: Attempt) -> list[Attempt]:
         """Send one attempt once; what is to be sent next for it."""
         if attempt.rejection is not None:
-            return self._await_rejected(attempt, attempt.rejection)
+            with self._slots:
+                return self._await_rejected(attempt, attempt.rejection)
         if attempt.doubt is not None:
-            return self._await_doubtful(attempt, attempt.doubt)
+            with self._slots:
+                return self._await_doubtful(attempt, attempt.doubt)
         operations = self._in_time(attempt.operations)
         if not operations:
             return []
         beginning = _Beginning(self.context, operations)
+        with self._slots:
+            if not (self._begins_ahead and self.context.stop.is_set()):
+                return self._request(attempt._replace(operations=operations), beginning)
+        if attempt.is_first:
+            self._end(operations, Status.FAILED, NOT_SENT)
+        return []
+
+    def _request(self, attempt: Attempt, beginning: _Beginning) -> list[Attempt]:
+        operations = attempt.operations
         try:
             with called_before_requests(beginning.renew_if_late):
                 ids = self.provider.send(operations)

@@ -167,6 +167,9 @@ class Ledger(Protocol):
     and ages by that.
     """
 
+    is_shared: bool
+    """Whether several machines share it, so that each write waits for a network."""
+
     def acquire(
         self,
         owner: str,

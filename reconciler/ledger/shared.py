@@ -24,10 +24,20 @@ from reconciler.ledger.codec import (
     encode_outcomes,
 )
 from reconciler.ledger.lease import BootTime, Present, boot_time, check_holder, fingerprint, is_dead, lapsed
-from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, LeaseHeldError, LedgerView, Run, RunState
+from reconciler.ledger.protocol import (
+    Behaviour,
+    Entry,
+    Holder,
+    InFlight,
+    LeaseHeldError,
+    LedgerView,
+    Run,
+    RunState,
+)
 from reconciler.ledger.queries import ThinRowsError
 from reconciler.ledger.replica import Replica, end_row, run_row
 from reconciler.ledger.store import Claim, Fence, JournalStore, Lease, Reading, Stored
+from reconciler.ledger.write_queue import WriteQueue
 
 _ATTEMPTS = 30
 """How often rows are offered while others add theirs at the same time."""
@@ -43,6 +53,8 @@ _T = TypeVar("_T")
 
 class SharedLedger:
     """See ``reconciler.ledger.protocol.Ledger``; any number of threads may call it, they take turns."""
+
+    is_shared = True
 
     def __init__(
         self,
@@ -62,6 +74,7 @@ class SharedLedger:
         self._boot_time = clock
         self._process = fingerprint(os.getpid())
         self._lock = RLock()
+        self._queue = WriteQueue(self._append)
         self._replica: Replica | None = None
         self._last = last
         self._keeps = keeps
@@ -209,7 +222,7 @@ class SharedLedger:
             if outermost and rows:
                 fenced = [(holder, running) for _, holder, running in rows if holder is not None]
                 holder = fenced[0][0] if fenced else None
-                self._append([row for row, _, _ in rows], holder, any(running for _, running in fenced))
+                self._append([row.sealed() for row, _, _ in rows], holder, any(running for _, running in fenced))
 
     def journal(self) -> Sequence[Row]:
         """Every row, for a caller who needs no query: none is read again before more are added."""
@@ -235,27 +248,31 @@ class SharedLedger:
                     self._replica.close()
 
     def _add(self, row: Row, holder: Holder | None = None, *, running: bool = False) -> None:
+        """Add a row; those of threads that wait for one round trip share the next."""
+        write = self._queue.put(row.sealed(), holder, running)
         with self._writing():
             if self._batch is None:
-                self._append([row], holder, running)
+                self._queue.flush(write)
             else:
+                self._queue.withdraw(write)
                 self._batch.append((row, holder, running))
+        if write.error is not None:
+            raise write.error
 
     def _append(self, rows: Sequence[Row], holder: Holder | None, running: bool) -> None:
-        """Add rows behind the last one; raises LeaseLostError unless the lease is the holder's."""
-        sealed = [row.sealed() for row in rows]
+        """Add sealed rows behind the last one; raises LeaseLostError unless the lease is the holder's."""
         if self._last is None:
             self._opened()
         fence = None if holder is None else Fence(holder.fence, running)
         for _ in range(_ATTEMPTS):
             known = self._last or 0
-            if self._store.append(sealed, known, fence):
-                self._last = known + len(sealed)
+            if self._store.append(rows, known, fence):
+                self._last = known + len(rows)
                 if self._keeps:
                     now = _wall_clock() + self._ahead
-                    self._take_over(self._opened(), [Stored(known + n, now, row) for n, row in enumerate(sealed, 1)])
+                    self._take_over(self._opened(), [Stored(known + n, now, row) for n, row in enumerate(rows, 1)])
                 return
-            if self._was_added(sealed, self._news(known)):
+            if self._was_added(rows, self._news(known)):
                 return
             if holder is not None:
                 self._check(holder, running=running)

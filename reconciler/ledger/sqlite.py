@@ -65,6 +65,8 @@ class SqliteLedger:
     it when somebody asks, and before the file is closed (``fold``).
     """
 
+    is_shared = False
+
     def __init__(
         self, database: Database, *, reading: bool = False, clock: Callable[[], BootTime | None] = boot_time
     ) -> None:

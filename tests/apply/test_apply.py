@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from itertools import count
 from math import ceil, log2
@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from reconciler.apply.options import JOURNAL_AHEAD, Options
+from reconciler.apply.options import BEGUN_AHEAD, JOURNAL_AHEAD, Options
 from reconciler.apply.result import ApplyStatus
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.operation import Operation, Status
@@ -379,3 +379,50 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
     assert 2 <= sent <= JOURNAL_AHEAD, "what was being sent has arrived, nothing else was begun"
     assert [outcome.status for outcome in result.outcomes.values()] == [Status.DONE] * sent
     assert len(result.remaining) == JOURNAL_AHEAD + 5 - sent
+
+
+def test_what_was_announced_to_a_shared_ledger_is_not_sent_once_the_run_is_stopped(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    it = rig(start_emulator, tmp_path, batch_size=1, parallelism=2)
+    announced, turns, stop = Event(), count(1), Event()
+
+    class Shared:
+        is_shared = True
+
+        def __init__(self, ledger: Ledger) -> None:
+            self._ledger, self._begun = ledger, 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._ledger, name)
+
+        def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
+            begun = list(keys)
+            self._ledger.begin_attempts(holder, begun, now)
+            self._begun += len(begun)
+            if self._begun == 2 * (1 + BEGUN_AHEAD):
+                announced.set()
+
+    class Slow:
+        def __init__(self, provider: Provider) -> None:
+            self._provider = provider
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._provider, name)
+
+        def send(self, operations: Sequence[Operation]) -> object:
+            assert next(turns) <= 2, "no more requests at once than parallelism says"
+            assert announced.wait(30)
+            stop.set()
+            return self._provider.send(operations)
+
+    it.wrap_ledger, it.wrap_provider = Shared, Slow
+    result = it.apply(_many(12), stop=stop)
+    assert len(it.active()) == 2
+    told = [outcome.status for outcome in result.outcomes.values()]
+    assert sorted(told) == [Status.DONE] * 2 + [Status.FAILED] * 2 * BEGUN_AHEAD
+    with closing(it.ledger()) as ledger:
+        assert ledger.open_intents() == []
+    it.wrap_ledger = it.wrap_provider = lambda real: real
+    assert it.apply(_many(12)).remaining == ()
+    assert len(it.active()) == 12

@@ -127,6 +127,8 @@ def _open(url: str, parallelism: int):  # type: ignore[no-untyped-def]
 class _NoLedger:
     """A ledger that writes nothing down."""
 
+    is_shared = False
+
     def acquire(self, owner: str, host: str, pid: int, now: int, lifetime: int) -> Holder:
         return Holder(owner, host, pid, now, now + lifetime, 1)
 
