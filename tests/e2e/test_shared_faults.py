@@ -24,6 +24,7 @@ from tests.cli.process import reconciler
 from tests.emulator.handle import Emulator
 from tests.servers import postgres, s3
 from tests.servers.proxy import Proxy
+from tests.servers.s3_proxy import UnreliableStore
 
 COUNT = 30
 LEASE = 3_000
@@ -178,6 +179,20 @@ def test_a_database_whose_disk_is_full_ends_the_run_with_its_summary(emulator: E
         assert len(sent_keys(emulator)) < COUNT
         admin.execute(f"DROP TRIGGER no_room ON {schema}.ledger_journal".encode())
     assert_the_next_run_settles(emulator, stack, url)
+
+
+def test_a_bucket_that_is_full_ends_the_run_with_its_summary(emulator: Emulator, stack: Path) -> None:
+    server = s3.seaweedfs()
+    with UnreliableStore(server.port) as store:
+        url = server.prefix(store.port)
+        with applying(stack, emulator, url) as process:
+            store.is_full = True
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 4, err
+        assert "the store is full" in " ".join((out + err).split())
+        assert len(sent_keys(emulator)) < COUNT
+        store.is_full = False
+        assert_the_next_run_settles(emulator, stack, url)
 
 
 @pytest.mark.parametrize("move", ["lapse", "unlock"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -213,3 +215,26 @@ def test_a_prefix_that_was_found_fit_is_not_tried_again(proxy: UnreliableStore, 
     promises._ready.clear()
     proxy.ignored = "If-None-Match"
     open_store(Location(url, "shop")).close()
+
+
+def test_whoever_takes_the_lease_from_whom_at_once_no_row_is_added_under_an_earlier_fence() -> None:
+    url = s3.seaweedfs().prefix()
+
+    def work(name: str) -> int:
+        added = 0
+        with closing(open_store(Location(url, "shop"))) as store:
+            for number in range(8):
+                holder = store.take(claim(f"{name}-{number}"), 0)  # it has lapsed at once: anybody may take it
+                if holder is None:
+                    continue
+                for _ in range(3):
+                    last = store.read(0).last
+                    added += store.append([row(f"{holder.fence}")], last, Fence(holder.fence, running=False))
+        return added
+
+    with ThreadPoolExecutor(4) as pool:
+        added = sum(pool.map(work, "abcd"))
+    with closing(open_store(Location(url, "shop"), reading=True)) as store:
+        fences = [int(json.loads(stored.row.body)[0]) for stored in store.read(0).rows]
+    assert len(fences) == added > 8
+    assert fences == sorted(fences)

@@ -18,15 +18,16 @@ _SKEW_S = 3600
 class UnreliableStore:
     """Passes requests on to ``port``, except for what is set.
 
-    ``ignored`` is a header of requests that is dropped; ``is_skewed`` lets answers tell another time. ``lost`` says of
-    which writes the answer is lost, ``conflicts`` which are answered by 409 instead of passed on: of the n-th write
-    with a condition, counted from 1.
+    ``ignored`` is a header of requests that is dropped; ``is_skewed`` lets answers tell another time; nothing is
+    written while it ``is_full``. ``lost`` says of which writes the answer is lost, ``conflicts`` which are answered by
+    409 instead of passed on: of the n-th write with a condition, counted from 1.
     """
 
     def __init__(self, port: int) -> None:
         self.port = free_port()
         self.ignored: str | None = None
         self.is_skewed = False
+        self.is_full = False
         self.lost: Callable[[int], bool] = lambda _: False
         self.conflicts: Callable[[int], bool] = lambda _: False
         self.writes = 0
@@ -62,15 +63,21 @@ class _Handler(BaseHTTPRequestHandler):
             return
         proxy.writes += 1
         number = proxy.writes
+        if proxy.is_full:
+            self._refuse(507, "InsufficientStorage")
+            return
         if proxy.conflicts(number):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            body = b"<Error><Code>ConditionalRequestConflict</Code><Message>try again</Message></Error>"
-            self.send_response(409)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self._refuse(409, "ConditionalRequestConflict")
             return
         self._pass(answered=not proxy.lost(number))
+
+    def _refuse(self, status: int, code: str) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = f"<Error><Code>{code}</Code><Message>not now</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_GET(self) -> None:
         self._pass()

@@ -6,6 +6,7 @@ read back. What is written is unique to the attempt, so its own content is succe
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from http.client import HTTPException
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import obstore
 from obstore.exceptions import (
@@ -43,6 +44,7 @@ TRUSTED_CLOCK_S = 60.0
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _AT_ONCE = 16
+_FULL = re.compile("status code: 507|QuotaExceeded|InsufficientStorage|StorageFull|DiskFull")
 _GONE = (NotFoundError, FileNotFoundError)
 _FAILED = (BaseError, OSError)
 _CHANGED = (AlreadyExistsError, PreconditionError, *_GONE)
@@ -245,6 +247,8 @@ class Link:
 
     def _explained(self, error: Exception) -> DiagnosticError:
         told = said(str(error))
+        if _FULL.search(str(error)):
+            return self._diagnostic("cannot be written: the store is full", told, "free some space, or raise its quota")
         if isinstance(error, UnauthenticatedError | PermissionDeniedError):
             hint = "check the credentials in the environment; docs/ledger.md lists the rights that the ledger needs"
             return self._diagnostic("cannot be used: the store refused the request", told, hint)
@@ -264,6 +268,8 @@ def _is_unanswered(error: Exception) -> bool:
     if isinstance(error, (UnauthenticatedError, PermissionDeniedError, *_CHANGED)):
         return False
     status = STATUS.search(str(error))
+    if _FULL.search(str(error)):
+        return False
     if status is None:
         return isinstance(error, OSError) or "error sending request" in str(error) or "HTTP error" in str(error)
     return status[1] in ("408", "429") or (status[1][0] == "5" and status[1] != "501")
@@ -300,10 +306,17 @@ def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+class _Staying(HTTPRedirectHandler):
+    """Follows no redirect: another server has another clock."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def _date(where: str) -> datetime | None:
     """What a store's answer says that the time is; without credentials it refuses, and says so as well."""
     try:
-        with urlopen(Request(where, method="HEAD"), timeout=bucket.ANSWER_S) as answer:  # noqa: S310 - http(s), as open_bucket checks
+        with build_opener(_Staying).open(Request(where, method="HEAD"), timeout=bucket.ANSWER_S) as answer:  # noqa: S310 - http(s), as open_bucket checks
             headers = answer.headers
     except HTTPError as error:
         headers = error.headers
