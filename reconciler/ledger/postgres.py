@@ -246,11 +246,12 @@ def list_stacks(url: str) -> list[StackState]:
     try:
         if not prepare(link, create=False):
             return []
+        # Who only reads an older schema does not migrate it: it may have no column "parent".
         found = link.rows(
             link.statement(
                 f"SELECT stack, last, {_HOLDER}, process, expires_at <= {NOW},"  # noqa: S608 - constants
                 " (SELECT stored_at FROM {journal} j WHERE j.stack = s.stack ORDER BY number DESC LIMIT 1)"
-                " FROM {stack} s WHERE parent IS NULL ORDER BY stack"
+                " FROM {stack} s WHERE to_jsonb(s) ->> 'parent' IS NULL ORDER BY stack"
             ),
             (),
         )

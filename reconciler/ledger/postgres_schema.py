@@ -83,14 +83,7 @@ def prepare(link: Link, *, create: bool) -> bool:
     Raises DiagnosticError where a newer version made them.
     """
     found = _version(link)
-    if found > VERSION:
-        raise DiagnosticError(
-            Diagnostic(
-                f"the ledger {link.label} was written by a newer reconciler: its format is {found},"
-                f" this one reads up to {VERSION}",
-                hint="upgrade reconciler",
-            )
-        )
+    _check(link, found)
     if found < VERSION and create:
         _migrate(link)
         return True
@@ -113,9 +106,22 @@ def _migrate(link: Link) -> None:
         if not schemas:
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(link.schema)))
         connection.execute(link.statement("CREATE TABLE IF NOT EXISTS {version} (version bigint NOT NULL)"))
-        found = connection.execute(link.statement("SELECT version FROM {version}")).fetchone()
-        if found is None:
+        row = connection.execute(link.statement("SELECT version FROM {version}")).fetchone()
+        if row is None:
             connection.execute(link.statement("INSERT INTO {version} VALUES (0)"))
-        for statement in (text for group in MIGRATIONS[found[0] if found else 0 :] for text in group):
+        found = 0 if row is None else int(row[0])
+        _check(link, found)  # another process may have been here first
+        for statement in (text for group in MIGRATIONS[found:] for text in group):
             connection.execute(link.statement(statement))
         connection.execute(link.statement("UPDATE {version} SET version = %s"), (VERSION,))
+
+
+def _check(link: Link, found: int) -> None:
+    if found > VERSION:
+        raise DiagnosticError(
+            Diagnostic(
+                f"the ledger {link.label} was written by a newer reconciler: its format is {found},"
+                f" this one reads up to {VERSION}",
+                hint="upgrade reconciler",
+            )
+        )
