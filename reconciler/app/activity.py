@@ -1,6 +1,6 @@
 """Activities: what was last done with a stack, kept beside its ledger for the status of a fleet.
 
-The ledger itself records what was sent; plans, looks for drift and checks send nothing, and leave a document each.
+The ledger itself records what was sent; plans, drift runs and checks send nothing, and leave a document each.
 """
 
 from __future__ import annotations

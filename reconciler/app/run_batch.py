@@ -1,4 +1,4 @@
-"""Running several units of a fleet with one query of each service: plans, and looks for drift, of many stacks."""
+"""Running several units of a fleet with one query of each service: plans and drift runs of many stacks."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def _saved(file: str, id: str | None) -> Plan:
     plan = load_plan(Path(file))
     if id is not None and plan.id != id:
         summary = f"{file} is not the plan that was saved with its fleet"
-        raise DiagnosticError(Diagnostic(summary, hint="make all plans anew: reconciler fleet plan --out DIR"))
+        raise DiagnosticError(Diagnostic(summary, hint="make new plans: reconciler fleet plan --out DIR"))
     return plan
 
 

@@ -164,7 +164,7 @@ class UnitResult:
 
     ``counts`` are changes by action (of a run that had been carried out before: operations by verb), or checks by
     status. ``changes`` are the first of the changes, ``remaining`` counts those of an apply that are not done, and
-    ``others`` those that a look for drift leaves out.
+    ``others`` those that a drift run leaves out.
     ``activities`` is what a status found, by kind, and ``holder`` who holds the stack's lease. ``worker`` is who ran
     it. Instants are epoch milliseconds; both are 0 for a unit that was not begun.
     """

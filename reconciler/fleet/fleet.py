@@ -96,7 +96,9 @@ def open_fleet(paths: Sequence[Path], request: Request) -> Fleet:
         return _of_directories(places, request)
     if len(places) > 1:
         hint = "run the command once for each, or list all stacks in one file"
-        raise DiagnosticError(Diagnostic(f"{files[0]} is a fleet by itself, and stands beside others", hint=hint))
+        raise DiagnosticError(
+            Diagnostic(f"{files[0]} is a fleet file, and cannot be combined with other paths", hint=hint)
+        )
     return _of_file(parse_fleet(read_source(files[0])), request)
 
 

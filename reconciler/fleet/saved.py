@@ -134,7 +134,7 @@ def load(directory: Path, request: Request) -> Fleet:
         raise DiagnosticError(Diagnostic(f"cannot read {file}: {error.strerror}")) from None
     except ValidationError as error:
         at = ".".join(map(str, error.errors()[0]["loc"])) or "its beginning"
-        hint = "make the plans anew: reconciler fleet plan --out DIR"
+        hint = "make new plans: reconciler fleet plan --out DIR"
         raise DiagnosticError(Diagnostic(f"{file} is not a manifest of saved plans, at {at}", hint=hint)) from None
     return Fleet(
         manifest.fleet,
@@ -192,7 +192,7 @@ def _saved(result: UnitResult, given: Collection[str]) -> SavedUnit:
 def _settled(unit: Unit, saved: SavedUnit) -> UnitResult:
     if saved.plan_id is not None:
         return UnitResult(unit, UnitState.DONE, ExitCode.DONE, plan_id=saved.plan_id)
-    told = Diagnostic(f"there is no plan to apply: {saved.problem}", hint="mend it, then plan it anew")
+    told = Diagnostic(f"there is no plan to apply: {saved.problem}", hint="fix it, then make new plans")
     return UnitResult(unit, UnitState.NOT_RUN, ExitCode.ERROR, diagnostics=(told,))
 
 

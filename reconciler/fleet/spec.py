@@ -178,7 +178,7 @@ def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector
     ledger = node.child("ledger")
     if ledger is not None and not re.fullmatch(LEDGER, spec.ledger or ""):
         hint = "write postgresql://HOST/DATABASE, a directory, or ${env.NAME}"
-        diagnostics.add(ledger.offset, "this is no place for a ledger", hint)
+        diagnostics.add(ledger.offset, "ledger is neither the URL of a ledger nor a directory", hint)
     for text, place in (node.child("rate_limits") or node).entries() if spec.rate_limits else ():
         try:
             Target.parse(text)

@@ -53,7 +53,7 @@ def test_many_quiet_stacks_hide_no_red_one() -> None:
     found = report(*(result(number, {}) for number in range(199)), result(199, {}, "the stack is broken"))
     text = plain(fleet_lines(found))
     assert "stacks/199  failed  2s    the stack is broken" in text
-    assert "199 stacks with nothing to tell  (--full shows all)" in text
+    assert "199 stacks with nothing to report  (--full shows all)" in text
     assert text.endswith("200 stacks: 199 planned (no changes), 1 failed.\n")
     assert len(text.splitlines()) < 12
     assert "stacks/007" in plain(fleet_lines(found, full=True))

@@ -138,7 +138,7 @@ def test_after_max_failures_no_further_stack_begins(tmp_path: Path, emulator: Em
         (root / "stacks" / name / "stack.yaml").write_text("stack: [\n")
     _, report = fleet_json("apply", root, "--auto-approve")
     assert [*by_name(report).values()] == ["done", "failed", "failed", "not run", "not run", "not run"]
-    assert by_name(report, "diagnostics")["d"][0]["summary"] == "2 failed, and at most 2 may"
+    assert by_name(report, "diagnostics")["d"][0]["summary"] == "the limit of 2 failed stacks is reached"
     _, report = fleet_json("apply", root, "--auto-approve", "--max-failures", "9")
     assert [*by_name(report).values()] == ["done", "failed", "failed", "failed", "done", "done"]
 

@@ -41,7 +41,7 @@ def fleet_markdown(report: FleetReport, limit: int = LIMIT) -> str:
         lines += [titles, "|---|---|---|", *(text for row in rows for text in row), ""]
     quiet = len(report.results) - len(told)
     if quiet and report.kind is not UnitKind.STATUS:
-        lines += [f"{count(quiet, 'stack')} with nothing to tell.", ""]
+        lines += [f"{count(quiet, 'stack')} with nothing to report.", ""]
     lines += [text for block in blocks for text in block]
     left = len(told) - len(rows), sum(bool(one.diagnostics or one.changes) for one in told) - len(blocks)
     if any(left):

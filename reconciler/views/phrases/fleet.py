@@ -60,7 +60,7 @@ def _counted(kind: UnitKind, counts: Mapping[str, int], *, repeated: bool = Fals
 
 
 def activity(kind: UnitKind, found: Activity) -> str:
-    """What came of an earlier plan, apply, check or look for drift."""
+    """What came of an earlier plan, apply, check or drift run."""
     if kind is UnitKind.APPLY:
         return "done" if found.state is UnitState.DONE else "not complete"
     told = _counted(kind, found.counts)

@@ -17,7 +17,7 @@ from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lines
 
 QUIET = 20
-"""Up to so many stacks with nothing to tell are shown one by one."""
+"""Up to so many stacks with nothing to report are shown one by one."""
 _NAMED = 5
 """So many stacks with the same problem are named."""
 _TITLES = ("STACK", "RESULT", "TOOK", "")
@@ -35,7 +35,7 @@ _ACTIONS = {
 
 
 def fleet_lines(report: FleetReport, *, full: bool = False) -> Iterator[Line]:
-    """The report but for its warnings; unless ``full``, stacks with nothing to tell are counted if there are many."""
+    """The report but for its warnings; unless ``full``, stacks with nothing to report are counted if there are many."""
     if report.kind is UnitKind.STATUS:
         yield from _status_lines(report)
     else:
@@ -44,7 +44,7 @@ def fleet_lines(report: FleetReport, *, full: bool = False) -> Iterator[Line]:
         for wave in report.waves:
             yield from _wave_lines(wave.name, [result for result in wave.results if id(result) not in hidden])
         if hidden:
-            yield line((f"{count(len(hidden), 'stack')} with nothing to tell  (--full shows all)", Style.DIM))
+            yield line((f"{count(len(hidden), 'stack')} with nothing to report  (--full shows all)", Style.DIM))
             yield BLANK
     if report.kind in (UnitKind.PLAN, UnitKind.DRIFT):
         for result in report.results:
