@@ -34,7 +34,7 @@ def run_stack_checks(
     checks = stack_checks(workspace, names)
     if not checks:
         hint = "declare some under checks, or name the stack that has them: reconciler check DIR"
-        raise DiagnosticError(Diagnostic(f"the stack {workspace.stack.name} has no checks to pass", hint=hint))
+        raise DiagnosticError(Diagnostic(f"the stack {workspace.stack.name} declares no checks", hint=hint))
     _open_providers(workspace, checks)
     report = run_checks(
         workspace.stack.name,

@@ -83,7 +83,7 @@ def check_known(
         raise DiagnosticError(
             *(
                 Diagnostic(
-                    f"{option} {address}: this stack has no such object",
+                    f"{option} {address}: the stack has no such resource",
                     hint=did_you_mean(str(address), names) or hint,
                 )
                 for address in missed

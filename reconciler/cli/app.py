@@ -134,7 +134,7 @@ def _version(ctx: typer.Context, value: bool) -> bool:
 
 def reconciler(
     version: Annotated[  # its callback answers
-        bool, typer.Option("--version", help="Show which version this is.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Terraform for synthetic alarms and events.

@@ -88,8 +88,9 @@ def apply(
 ) -> ExitCode:
     """Push and clear what the plan shows.
 
-    Plans, shows the plan, asks, and carries it out; a saved plan is carried out as it was shown, or refused where the
-    stack or the service has moved on. Interrupt it at any time: running it again continues, and sends nothing twice.
+    Plans, shows the plan, asks for approval, and carries it out; a saved plan is carried out as it was shown, or
+    refused if the stack or the service has changed since. Interrupt it at any time: running it again continues, and
+    sends nothing twice.
     """
     terminal = Terminal.of(ctx)
     selection = selected(target, exclude, replace)

@@ -62,7 +62,7 @@ def check(
     metrics: MetricsOption = None,
     only_changes: Annotated[
         bool,
-        typer.Option("--only-changes", help="Tell webhooks only which checks began to fail, or pass again."),
+        typer.Option("--only-changes", help="Notify webhooks only of checks that began to fail, or pass again."),
     ] = False,
     every: Annotated[
         str | None,
@@ -76,7 +76,7 @@ def check(
     rounds: Annotated[
         int | None,
         typer.Option(
-            "--rounds", metavar="N", min=1, help="With --every: end after so many rounds.", show_default=False
+            "--rounds", metavar="N", min=1, help="With --every: stop after this many rounds.", show_default=False
         ),
     ] = None,
     lock_timeout: LockTimeoutOption = None,

@@ -70,7 +70,8 @@ NameArgument = Annotated[
     ),
 ]
 YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Start without asking for the drill's name; pauses confirm themselves.")
+    bool,
+    typer.Option("--yes", "-y", help="Start without asking for the drill's name; pauses are confirmed automatically."),
 ]
 
 

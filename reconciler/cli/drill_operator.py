@@ -49,7 +49,7 @@ def drill_hooks(
     approved: bool = True,
     page: LivePage | None = None,
 ) -> Hooks:
-    """The operator of a run: with ``automatic`` pauses confirm themselves; without ``approved`` its name is asked.
+    """The operator of a run: with ``automatic`` pauses need no answer; without ``approved`` its name is asked.
 
     ``command`` makes the command lines of hints; ``page`` is where the run is shown to browsers.
     """

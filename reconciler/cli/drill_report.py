@@ -49,7 +49,7 @@ def report(
     ] = None,
     path: PathArgument = HERE,
     history: Annotated[
-        bool, typer.Option("--history", help="Show how latencies have moved over the last runs of each drill.")
+        bool, typer.Option("--history", help="Show how latencies changed over the last runs of each drill.")
     ] = False,
     last: Annotated[
         int, typer.Option("--last", metavar="N", min=1, help="With --history: how many runs of each drill.")

@@ -24,7 +24,7 @@ def emulator(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Which port; 0 takes a free one.")] = 8080,
     hostname: Annotated[
         list[str] | None,
-        typer.Option("--hostname", metavar="NAME", help="A name it is reached under; may be repeated."),
+        typer.Option("--hostname", metavar="NAME", help="A name by which clients reach it; may be repeated."),
     ] = None,
     db: Annotated[
         Path | None,
@@ -46,7 +46,7 @@ def emulator(
     ] = None,
     user: Annotated[
         list[str] | None,
-        typer.Option("--user", metavar="NAME:PASSWORD", help="Who may have a token of its IAM; may be repeated."),
+        typer.Option("--user", metavar="NAME:PASSWORD", help="A user to whom its IAM issues tokens; may be repeated."),
     ] = None,
     seed: Annotated[
         Path | None,
@@ -58,7 +58,9 @@ def emulator(
     ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="FAULT", help="What goes wrong, like push:status=503,nth=3; may be repeated."),
+        typer.Option(
+            "--fault", metavar="FAULT", help="A fault to inject, such as push:status=503,nth=3; may be repeated."
+        ),
     ] = None,
     on_repeat: Annotated[
         str | None,
@@ -66,7 +68,11 @@ def emulator(
     ] = None,
     on_bad_event: Annotated[
         str | None,
-        typer.Option("--on-bad-event", metavar="reject-batch|reject-event", help="What a bad event rejects."),
+        typer.Option(
+            "--on-bad-event",
+            metavar="reject-batch|reject-event",
+            help="What the service rejects because of a bad event.",
+        ),
     ] = None,
     timeout_from: Annotated[
         str | None,
@@ -84,7 +90,7 @@ def emulator(
     ] = None,
     switch: Annotated[
         list[str] | None,
-        typer.Option("--switch", metavar="NAME=VALUE", help="Any other behaviour to play; may be repeated."),
+        typer.Option("--switch", metavar="NAME=VALUE", help="Any other switch of its behaviour; may be repeated."),
     ] = None,
 ) -> ExitCode:
     """Serve emulated services, to work without a cloud.
@@ -110,7 +116,7 @@ def emulator(
     def ready(url: str) -> None:
         terminal.result(terminal.format, text=lambda: [line(url)])
         terminal.message(
-            [line(f"AOM, CES, BCM, SMN, IAM and Alertmanager (/alertmanager) are emulated at {url}; Ctrl-C ends it.")]
+            [line(f"Emulating AOM, CES, BCM, SMN, IAM and Alertmanager (/alertmanager) at {url}; Ctrl-C to stop.")]
         )
 
     try:

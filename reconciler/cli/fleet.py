@@ -164,8 +164,8 @@ def apply(
 ) -> ExitCode:
     """Push and clear what the plans of every stack show, wave by wave.
 
-    Plans, shows the plans, asks, and carries them out. Plans saved with `reconciler fleet plan --out DIR` are carried
-    out as they were shown. Interrupt it at any time: running it again continues, and sends nothing twice.
+    Plans, shows the plans, asks for approval, and carries them out. Plans saved with `reconciler fleet plan --out DIR`
+    are carried out as they were shown. Interrupt it at any time: running it again continues, and sends nothing twice.
     """
     terminal = Terminal.of(ctx)
     cluster = dask_scheduler(engine, scheduler)

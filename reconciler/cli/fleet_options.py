@@ -74,7 +74,7 @@ ParallelOption = Annotated[
 ]
 MaxFailuresOption = Annotated[
     int | None,
-    typer.Option("--max-failures", metavar="N", min=1, help="After so many failures begin no further stack."),
+    typer.Option("--max-failures", metavar="N", min=1, help="Begin no further stack after this many failures."),
 ]
 UnitDeadlineOption = Annotated[
     str | None,

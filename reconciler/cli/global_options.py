@@ -112,7 +112,7 @@ def _nothing(
         typer.Option(
             "--ledger",
             metavar="URL|DIR",
-            help="Where the ledger is, instead of RECONCILER_LEDGER and what the stack says.",
+            help="Where the ledger is; overrides RECONCILER_LEDGER and the stack's `ledger`.",
             callback=_ledger,
             expose_value=False,
             show_default=False,

@@ -70,7 +70,7 @@ def import_(
         bool,
         typer.Option(
             "--adopt",
-            help="Instead of YAML make a plan: it takes over those of them that the stack declares by now.",
+            help="Instead of YAML, make a plan that takes over the alarms that the stack already declares.",
         ),
     ] = False,
     out: Annotated[
@@ -83,7 +83,7 @@ def import_(
 ) -> ExitCode:
     """Write the YAML of alarms that are firing already.
 
-    Looks for active alarms that no stack has raised, and writes the YAML that declares them; with --blocks also the
+    Looks for active alarms that no stack owns, and writes the YAML that declares them; with --blocks also the
     `import` blocks by which a plan takes them over. With --adopt it makes that plan: the stack's own alarm is pushed,
     then the other is cleared. Changes nothing itself.
     """

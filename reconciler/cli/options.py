@@ -74,7 +74,7 @@ TargetOption = Annotated[
     typer.Option(
         "--target",
         metavar="ADDRESS",
-        help="Only this address; may be repeated.",
+        help="Plan only this address and what it depends on; may be repeated.",
         show_default=False,
         autocompletion=completers.addresses,
     ),
@@ -107,7 +107,7 @@ LockTimeoutOption = Annotated[
     typer.Option(
         "--lock-timeout",
         metavar="DURATION",
-        help="Wait so long for another run of the stack to end, such as 90s or 10m.",
+        help="How long to wait while another run holds the lease on the stack, such as 90s or 10m.",
         show_default="0s",
     ),
 ]
@@ -120,7 +120,7 @@ ParallelismOption = Annotated[
         metavar="N",
         min=1,
         max=256,
-        help="Requests running at once, for each provider; its settings say how many otherwise.",
+        help="Concurrent requests to each provider; overrides its settings.",
         show_default=False,
     ),
 ]
@@ -128,8 +128,8 @@ NoVerifyOption = Annotated[
     bool,
     typer.Option(
         "--no-verify",
-        help="Do not wait until the service shows what was pushed. Where an alarm was pushed again it is still asked "
-        "once, for a second alarm to be cleared.",
+        help="Do not wait until the service shows what was pushed. An alarm that was pushed again is still queried "
+        "once, so that a duplicate is cleared.",
     ),
 ]
 DeadlineOption = Annotated[

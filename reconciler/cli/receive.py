@@ -77,7 +77,7 @@ def receive(
     ] = None,
     open_to_senders: Annotated[
         bool,
-        typer.Option("--open-to-senders", help="Let an Alertmanager send without a token, also from other machines."),
+        typer.Option("--open-to-senders", help="Let an Alertmanager send without a token, even from other machines."),
     ] = False,
     hooks_env: Annotated[
         str,
@@ -94,7 +94,7 @@ def receive(
         typer.Option(
             "--smn-topic",
             metavar="URN",
-            help="Take messages of this SMN topic, and confirm its subscription; may be repeated.",
+            help="Accept messages of this SMN topic, and confirm its subscription; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -128,7 +128,8 @@ def receive(
     * 1024
     * 1024,
     max_rate: Annotated[
-        int, typer.Option("--max-rate", metavar="N", min=1, help="Take this many requests a second on each path.")
+        int,
+        typer.Option("--max-rate", metavar="N", min=1, help="Accept at most this many requests a second on each path."),
     ] = 5_000,
     tls_cert: Annotated[
         Path | None,

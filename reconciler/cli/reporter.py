@@ -38,7 +38,7 @@ NotifyOption = Annotated[
     typer.Option(
         "--notify",
         metavar="URL",
-        help="Tell this webhook how it ended; may be repeated. Else those in RECONCILER_NOTIFY.",
+        help="Notify this webhook of the outcome; may be repeated. By default those in RECONCILER_NOTIFY.",
         show_default=False,
     ),
 ]
@@ -48,14 +48,18 @@ NotifyFormatOption = Annotated[
 ]
 NotifyOnOption = Annotated[
     list[Trigger] | None,
-    typer.Option("--notify-on", help="What to tell; may be repeated. All but `done` by default.", show_default=False),
+    typer.Option(
+        "--notify-on",
+        help="Which outcomes to notify of; may be repeated. All but `done` by default.",
+        show_default=False,
+    ),
 ]
 MetricsOption = Annotated[
     Path | None,
     typer.Option(
         "--metrics",
         metavar="FILE",
-        help="Keep metrics in this file, for the textfile collector of node_exporter.",
+        help="Write metrics to this file, for the textfile collector of node_exporter.",
         show_default=False,
     ),
 ]

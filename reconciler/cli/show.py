@@ -59,7 +59,7 @@ def show(
         return ExitCode.DONE
     if not _is_run(what):
         hint = "`reconciler plan --out FILE` saves a plan; `reconciler ledger list` names past runs"
-        summary = f"there is no file {what}, and no id of a run looks like that: it is hexadecimal"
+        summary = f"{what} is neither a file nor the id of a run, which is hexadecimal"
         raise DiagnosticError(Diagnostic(summary, hint=hint))
 
     found = past_run(what, find_ledger(terminal, where, stack), now())

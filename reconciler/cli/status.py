@@ -41,7 +41,7 @@ def status(
     ctx: typer.Context,
     path: PathArgument = HERE,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C; a terminal is painted over.")
+        bool, typer.Option("--watch", help="Repeat until Ctrl-C; on a terminal, each round replaces the last.")
     ] = False,
     every: Annotated[
         str | None,

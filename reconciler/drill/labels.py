@@ -1,4 +1,4 @@
-"""Labels: everything a drill pushes says that it is a drill."""
+"""Labels: what marks everything that a drill pushes as part of a drill."""
 
 from __future__ import annotations
 

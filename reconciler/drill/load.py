@@ -233,7 +233,9 @@ class _Reader:
             known = list(dict.fromkeys(str(one.address._replace(key=None)) for one in resources))
             hint = did_you_mean(text, [*known, *(str(one.address) for one in resources)])
             self.problems.add(
-                offset, f"the drill has no resource {text}", hint or f"it has {', '.join(known) or 'none'}"
+                offset,
+                f"the drill has no resource {text}",
+                hint or (f"it has {', '.join(known)}" if known else "declare some under its resources"),
             )
         for one in covered:
             if one.desired.kind is not _KINDS[action]:

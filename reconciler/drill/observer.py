@@ -40,10 +40,10 @@ class NotificationQuery(NamedTuple):
     query: BaseModel
 
     def ask(self) -> Mapping[str, Notification]:
-        """The notice of each alarm that has one, by the idempotency key in its marks. Raises ServiceError."""
+        """The notification of each alarm that has one, by the idempotency key in its marks. Raises ServiceError."""
         items = self.provider.query(self.source.name, self.query, (NOTIFICATIONS,))
         found = ((_key(item), _first(item)) for item in items)
-        return {key: notice for key, notice in found if key is not None and notice is not None}
+        return {key: notification for key, notification in found if key is not None and notification is not None}
 
 
 def notification_queries(
@@ -76,8 +76,8 @@ def _first(item: Item) -> Notification | None:
     delivered = (
         [one for one in told if isinstance(one, Mapping) and one.get("delivered")] if isinstance(told, list) else []
     )
-    notices = [Notification(_instant(one.get("sent_at")), " ".join(_words(one))) for one in delivered]
-    return min(notices, key=lambda notice: notice.at or 0, default=None)
+    notifications = [Notification(_instant(one.get("sent_at")), " ".join(_words(one))) for one in delivered]
+    return min(notifications, key=lambda notification: notification.at or 0, default=None)
 
 
 def _instant(value: object) -> int | None:
@@ -88,14 +88,14 @@ def _words(sent: Mapping[str, object]) -> Iterable[str]:
     return [str(sent[name]) for name in ("rule", "topic") if sent.get(name)] or ["a notification"]
 
 
-NOTICE_WINDOW = 5 * MINUTE
-"""How long (ms) after a push its notification is looked for."""
+NOTIFICATION_WINDOW = 5 * MINUTE
+"""How long (ms) after a push its notification is awaited."""
 SLOWEST = 10.0
-"""The longest pause (s) between two looks for notifications."""
+"""The longest pause (s) between two queries for notifications."""
 
 
 class EffectObserver:
-    """Looks while the drill waits; a service that cannot be queried now is asked again at the next look."""
+    """Polls the services while the drill waits; one that cannot be queried is queried again at the next poll."""
 
     def __init__(
         self,
@@ -111,44 +111,44 @@ class EffectObserver:
         self._unseen: dict[str, tuple[Operation, int]] = {}
         self._pauses = poll_intervals()
         self._next = 0
-        self._notice_pauses = poll_intervals(first=0.2, cap=SLOWEST)
-        self._next_notice = 0
+        self._notification_pauses = poll_intervals(first=0.2, cap=SLOWEST)
+        self._next_notification = 0
         self._lock = Lock()
 
     def track(self, operations: Sequence[Operation]) -> None:
-        """Look for the effect of operations that are done, for as long as their services may take."""
+        """Poll for the effect of operations that are done, for as long as their services may take to show it."""
         now = self._session.clock.now()
         for operation in operations:
             window = self._session.providers[operation.provider].limits.visible_within
             self._unseen[operation.key] = operation, now + window
         self._pauses, self._next = poll_intervals(), 0
-        self.look_again()
+        self.poll_soon()
 
-    def look_again(self) -> None:
-        """Look for notifications at the next poll, and often from then on."""
-        self._notice_pauses, self._next_notice = poll_intervals(first=0.2, cap=SLOWEST), 0
+    def poll_soon(self) -> None:
+        """Query notifications at the next poll, and often from then on."""
+        self._notification_pauses, self._next_notification = poll_intervals(first=0.2, cap=SLOWEST), 0
 
     def poll(self) -> float | None:
-        """Look for what is due to be looked for; how long (s) until the next look, None where nothing is awaited."""
+        """Query what is due; how long (s) until the next query is due, None if nothing is awaited."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
             now = self._session.clock.now()
             if self._unseen and now >= self._next:
-                self._look_for_effects(now)
+                self._query_effects(now)
                 self._next = self._session.clock.now() + round(next(self._pauses) * 1000)
             untold = len(list(self._unnotified(now))) + len(list(self._undelivered(now)))
-            if untold and now >= self._next_notice:
-                self._look_for_notices(now)
-                pause = max(next(self._notice_pauses), untold / 20)
-                self._next_notice = self._session.clock.now() + round(pause * 1000)
+            if untold and now >= self._next_notification:
+                self._query_notifications(now)
+                pause = max(next(self._notification_pauses), untold / 20)
+                self._next_notification = self._session.clock.now() + round(pause * 1000)
             awaited = [self._next] if self._unseen else []
-            awaited += [self._next_notice] if untold else []
+            awaited += [self._next_notification] if untold else []
             return max(0.0, min(awaited) - self._session.clock.now()) / 1000 if awaited else None
         finally:
             self._lock.release()
 
-    def _look_for_effects(self, now: int) -> None:
+    def _query_effects(self, now: int) -> None:
         for key in {operation.provider for operation, _ in self._unseen.values()}:
             mine = [operation for operation, _ in self._unseen.values() if operation.provider == key]
             try:
@@ -194,7 +194,7 @@ class EffectObserver:
 
     def _unnotified(self, now: int) -> Iterator[Emission]:
         for sent in self._journal.record.emissions if self._queries else ():
-            if sent.notified_at is None and sent.active and now - sent.sent_at <= NOTICE_WINDOW:
+            if sent.notified_at is None and sent.active and now - sent.sent_at <= NOTIFICATION_WINDOW:
                 yield sent
 
     def _undelivered(self, now: int) -> Iterator[Emission]:
@@ -206,10 +206,10 @@ class EffectObserver:
                 awaited_since: int | None = sent.sent_at
             else:
                 awaited_since = None if sent.resolved_at is not None else sent.ended_at
-            if awaited_since is not None and now - awaited_since <= NOTICE_WINDOW:
+            if awaited_since is not None and now - awaited_since <= NOTIFICATION_WINDOW:
                 yield sent
 
-    def _look_for_notices(self, now: int) -> None:
+    def _query_notifications(self, now: int) -> None:
         for query in self._queries if any(self._unnotified(now)) else ():
             try:
                 found = query.ask()
@@ -229,11 +229,11 @@ class EffectObserver:
 
 
 def _notified(found: Mapping[str, Notification], now: int, sent: Emission) -> Emission:
-    notice = next((found[key] for key in sent.keys if key in found), None)
-    if notice is None or sent.notified_at is not None:
+    notification = next((found[key] for key in sent.keys if key in found), None)
+    if notification is None or sent.notified_at is not None:
         return sent
-    at = now if notice.at is None else notice.at
-    return sent.model_copy(update={"notified_at": at, "notified": notice.by})
+    at = now if notification.at is None else notification.at
+    return sent.model_copy(update={"notified_at": at, "notified": notification.by})
 
 
 def _delivered(log: DeliveryLog, sent: Emission) -> Emission:
@@ -252,7 +252,7 @@ def _first_arrival(log: DeliveryLog, keys: Collection[str], *, resolved: bool) -
 
 
 class ObservingClock:
-    """A clock that has observer looked for while somebody else, such as a check, waits by it."""
+    """A clock whose waits let the observer poll, for instance while a check waits by it."""
 
     def __init__(self, clock: Clock, observer: EffectObserver) -> None:
         self._clock = clock

@@ -78,7 +78,7 @@ class DrillRunner:
 
     def _await_ends(self) -> None:
         """Wait a while for the notifications of the end of alarms whose beginning was delivered."""
-        self._observer.look_again()
+        self._observer.poll_soon()
         # In a rehearsal time runs faster than requests do.
         until = self._clock.now() + max(END_WINDOW, round(REAL_WINDOW * (self._journal.record.speed - 1)))
         with suppress(DrillStopped):

@@ -75,7 +75,7 @@ class WindowSpec(Block):
         list(WEEK), description="On which days of the week; on all by default."
     )
     begins: Time = Field("00:00", alias="from", description="From when on, such as 09:00.")
-    ends: Time = Field("24:00", alias="to", description="Until when; before `from`, it is on the next day.")
+    ends: Time = Field("24:00", alias="to", description="Until when; a time before `from` is on the next day.")
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="The time zone of both, such as Europe/Berlin."
     )
@@ -98,7 +98,7 @@ class AllowedSpec(Block):
 
 
 class LabelsSpec(Block):
-    """How everything a drill pushes says that it is a drill."""
+    """How everything that a drill pushes is labelled."""
 
     key: Key = Field("drill", description="The metadata key and the annotation that name the drill.")
     prefix: str = Field("[DRILL] ", max_length=64, description="What every message begins with.")
@@ -157,12 +157,12 @@ class DrillSpec(Block):
     description: str | None = Field(None, description="What it rehearses, for the report.")
     max_duration: Annotated[Duration, AfterValidator(_span)] = Field(
         DEFAULT_DURATION,
-        description="When it is over at the latest: everything is cleared then. 1h by default, at most 7d.",
+        description="How long it may take at most; then everything is cleared. 1h by default, at most 7d.",
         json_schema_extra={"default": "1h"},
     )
     allowed: AllowedSpec = Field(AllowedSpec.model_validate({}), description="When and where it may run.")
     labels: LabelsSpec = Field(
-        LabelsSpec.model_validate({}), description="How everything it pushes says that it is a drill."
+        LabelsSpec.model_validate({}), description="How everything it pushes is labelled as part of a drill."
     )
     before: Names = Field([], description="Checks that must pass before it starts.")
     after: Names = Field([], description="Checks that must pass once everything is cleared.")

@@ -17,7 +17,7 @@ _FORGET = (
 )
 
 _SQLITE = {
-    sqlite3.SQLITE_NOTADB: ("is not a ledger: it is no SQLite database", "check the path, or move the file away"),
+    sqlite3.SQLITE_NOTADB: ("is not a ledger: it is not a SQLite database", "check the path, or move the file away"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _FORGET),
     sqlite3.SQLITE_FULL: ("cannot be written: the disk is full", f"free some space, {_SAFE}"),
     sqlite3.SQLITE_READONLY: ("cannot be written: it is open for reading only", f"make the file writable, {_SAFE}"),

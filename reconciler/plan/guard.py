@@ -62,7 +62,7 @@ def _violations(
         lost = sum(_lost(change) for change in plan.changes)
         if lost > alarms // 2:
             why = "alarms; more than half needs --force or guards.max_clears"
-            hint = "if this is meant, say so with --force, or set guards.max_clears"
+            hint = "if this is intended, add --force, or set guards.max_clears"
             yield _refused(f"the plan clears {lost:,} of the stack's {alarms:,} {why}", hint=hint)
     for name, limits in guards.types.items():
         yield from _type_violations(plan, name, limits, declared)
@@ -137,7 +137,7 @@ def _severity(change: Change) -> str | None:
 
 
 def _refused(
-    summary: str, change: Change | None = None, *, hint: str = "if this is meant, say so with --force"
+    summary: str, change: Change | None = None, *, hint: str = "if this is intended, add --force"
 ) -> Diagnostic:
     desired = change.desired if change else None
     return Diagnostic(

@@ -52,7 +52,7 @@ def moved_targets(plan: Plan, targets: Mapping[str, Target]) -> Iterator[Diagnos
         then, now = plan.targets.get(key), targets.get(key)
         if then != now:
             was, is_ = (target.label if target else "nowhere" for target in (then, now))
-            summary = f"the plan was made for provider {key} at {was}, and it points at {is_} now"
+            summary = f"the plan was made for the provider {key} at {was}, which now points at {is_}"
             yield Diagnostic(summary, hint=_NEW_PLAN)
 
 

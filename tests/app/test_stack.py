@@ -111,7 +111,7 @@ def test_addresses_are_left_out_and_raised_again(emulator: Emulator) -> None:
         assert stack.apply(replace=[b]).plan.counts["replace"] == 1
         stack.destroy(exclude=[b])
         assert [str(alarm.address) for alarm in stack.status().alarms if alarm.observed] == [b]
-        with pytest.raises(DiagnosticError, match="this stack has no such object"):
+        with pytest.raises(DiagnosticError, match="the stack has no such resource"):
             stack.plan(exclude=["aom_alarm.nope"])
         for more in ({"exclude": [a]}, {"replace": [a]}):
             with pytest.raises(ValueError, match="applied as a whole"):

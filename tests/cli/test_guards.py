@@ -60,7 +60,7 @@ def test_a_plan_past_a_guard_is_refused_until_it_is_forced(
     for refused in (_apply(stack), reconciler("apply", stack, saved)):
         assert refused.code == 1
         assert said in refused.err
-        assert "say so with --force" in refused.err
+        assert "add --force" in refused.err
     told = json.loads(_apply(stack, "--format", "json").out)["diagnostics"]
     assert [said in item["summary"] for item in told] == [True]
     assert emulator.requests("push") == emulator.requests("clear") == []

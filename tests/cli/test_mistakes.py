@@ -170,7 +170,11 @@ FURTHER: dict[str, tuple[Act, str, str]] = {
         "action has a value that cannot stand there",
         "plan --out",
     ),
-    "neither a file nor a run": (asked("show", "nosuchrun"), "there is no file nosuchrun", "ledger list"),
+    "neither a file nor a run": (
+        asked("show", "nosuchrun"),
+        "nosuchrun is neither a file nor the id of a run",
+        "ledger list",
+    ),
     "a directory that is not there": (
         asked("plan", "--out", "gone/plan.json"),
         "there is no directory gone",
@@ -214,7 +218,7 @@ def test_a_file_of_variables_in_json_is_not_called_yaml(tmp_path: Path, url: str
     file = tmp_path / "values.json"
     file.write_text('{"region": ')
     done = reconciler("validate", stack(tmp_path, url), "--var-file", file)
-    assert "this is not JSON" in done.err
+    assert "this is not valid JSON" in done.err
     file.write_text(json.dumps({"region": "\U0001f600"}))
     assert reconciler("validate", tmp_path, "--var-file", file).code == 0
 

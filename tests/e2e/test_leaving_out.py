@@ -68,7 +68,7 @@ def test_an_alarm_is_raised_again_and_an_excluded_one_is_left(mode: str, tmp_pat
         assert _names(emulator) == ["two"]
         wrong = reconciler("plan", stack, "--exclude", "aom_alarm.twoo")
         assert wrong.code == 1
-        assert "--exclude aom_alarm.twoo: this stack has no such object" in wrong.err
+        assert "--exclude aom_alarm.twoo: the stack has no such resource" in wrong.err
         assert 'did you mean "aom_alarm.two"?' in wrong.err
 
 

@@ -29,7 +29,9 @@ def saved(tmp_path: Path, emulator: Emulator) -> Path:
 def test_saved_plans_are_applied_as_shown_and_once(saved: Path, emulator: Emulator) -> None:
     done, report = fleet_json("apply", saved)
     assert by_name(report) == {"a": "done", "b": "done", "bad": "not run", "quiet": "done"}
-    assert by_name(report, "diagnostics")["bad"][0]["summary"].startswith("there is no plan to apply: this is not YAML")
+    assert by_name(report, "diagnostics")["bad"][0]["summary"].startswith(
+        "there is no plan to apply: this is not valid YAML"
+    )
     assert done.code == 1
     assert len(emulator.requests("push")) == 2
     _, report = fleet_json("apply", saved)

@@ -129,7 +129,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path, opening: type) -> Non
     path.write_text("stack: shop\n" * 200)
     with pytest.raises(DiagnosticError) as error:
         opening(path)
-    assert "it is no SQLite database" in told(error)
+    assert "it is not a SQLite database" in told(error)
     assert path.read_text() == "stack: shop\n" * 200
 
 

@@ -40,7 +40,7 @@ class Validation(Block):
     """A condition the value of a variable must meet."""
 
     condition: str = Field(description='An expression over the variable: "${var.count < 10}"; true is good.')
-    message: str = Field(min_length=1, description="What to tell whoever gave a value that does not meet it.")
+    message: str = Field(min_length=1, description="The error message for a value that does not meet it.")
 
 
 class Variable(Block):

@@ -271,7 +271,11 @@ class _Reader:
 
     def _check_directives(self, event: DocumentStartEvent) -> None:
         if event.version is not None and event.version[0] != 1:
-            self._problem(event.start_mark.index, "this is not YAML 1", "leave the %YAML line out")
+            self._problem(
+                event.start_mark.index,
+                "this is not valid YAML 1.2: its %YAML line names another version",
+                "leave the %YAML line out",
+            )
 
     def _duplicate(self, key: str, offset: int, first: int) -> None:
         where = self._source_map.position(first)
@@ -307,7 +311,7 @@ class _Reader:
         else:
             hint = "check this line and the one above it"
         kind = "JSON" if self._name.lower().endswith(".json") else "YAML"
-        self._fail(index, f"this is not {kind}: {problem}{context}", hint)
+        self._fail(index, f"this is not valid {kind}: {problem}{context}", hint)
 
     def _bad_character(self) -> NoReturn:
         found = re.search(_BAD_CHARACTER, self._text)

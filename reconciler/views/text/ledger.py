@@ -147,7 +147,7 @@ def examined_lines(found: Findings) -> Iterator[Line]:
     yield from _unsound(found.survey)
     if not found.complaints and found.survey.is_whole:
         yield line("  the table of operations is not what the journal adds up to")
-    yield line(f"Sound: {_amount(found.survey)}. To save them: reconciler ledger salvage NEW.db {path}")
+    yield line(f"Readable: {_amount(found.survey)}. To save them: reconciler ledger salvage NEW.db {path}")
 
 
 def copied_lines(source: Location, target: Location, copied: Copied) -> Iterator[Line]:

@@ -160,7 +160,7 @@ def _head_line(change: Change) -> Line:
 
 
 def _legend(plan: Plan) -> Iterator[Line]:
-    yield line(f"Stack {printable(plan.stack)}. What would be done:")
+    yield line(f"Stack {printable(plan.stack)}. Planned changes:")
     for action in ORDER:
         if action is Action.REPLACE:
             for sign in sorted({change.sign for change in plan.pending if change.action is action}):

@@ -67,7 +67,7 @@ def test_what_json_writes_with_surrogate_pairs_is_read_back_equal(value: dict[st
 
 def test_half_of_a_pair_is_told() -> None:
     _, (problem,) = _read('{"a": "\\ud83d"}')
-    assert problem == "this is not YAML: this escape is half of a surrogate pair"
+    assert problem == "this is not valid YAML: this escape is half of a surrogate pair"
 
 
 @pytest.mark.parametrize(
