@@ -86,7 +86,7 @@ def stack(emulator: Emulator, tmp_path: Path) -> Path:
 
 @contextmanager
 def applying(
-    stack: Path, emulator: Emulator, url: str, patience: float = 0.5, lease: int = LEASE
+    stack: Path, emulator: Emulator, url: str, patience: float = 1.0, lease: int = LEASE
 ) -> Iterator[subprocess.Popen[str]]:
     """An apply that has sent some of its alarms, and has more to send."""
     command = [
