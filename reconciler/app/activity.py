@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.app.unit import Activity, UnitKind
 from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.files import write_text
 from reconciler.drill.store import Documents, Files
 from reconciler.session.workspace import Workspace
 
@@ -25,8 +26,15 @@ _log = logging.getLogger(__name__)
 
 def record_activity(workspace: Workspace, kind: UnitKind, activity: Activity) -> None:
     """Keep what was just done. Whoever may only read the ledger leaves no record, and that is no error."""
+    text, name = _activity.dump_json(activity).decode(), _name(workspace, kind)
     try:
-        _documents(workspace).write(_name(workspace, kind), _activity.dump_json(activity).decode())
+        shared = workspace.drill_documents()
+        if shared is not None:
+            shared.write(name, text)
+        else:
+            directory = Path(workspace.ledger_location.place) / DIRECTORY
+            directory.mkdir(parents=True, exist_ok=True)
+            write_text(directory / name, text, durable=False)  # to wait for the disk takes longer than the look
     except (OSError, DiagnosticError) as error:
         _log.info("the %s of %s is not recorded: %s", kind, workspace.stack.name, error)
 

@@ -18,8 +18,10 @@ _IN_PLACE = frozenset([errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errn
 _BLOCK = 1 << 20
 
 
-def write_text(path: Path, text: str | Iterable[str], mode: int = 0o600) -> None:
+def write_text(path: Path, text: str | Iterable[str], mode: int = 0o600, *, durable: bool = True) -> None:
     """Give a file this text, whole or piece by piece. Raises OSError.
+
+    It is on the disk then, unless it need not be ``durable``: a crash of the machine leaves the old text or the new.
 
     A regular file is replaced as a whole, by way of a temporary name beside it: it keeps its permissions, and stays a
     link if it is one; a new file has ``mode``, by default readable by its owner only. FIFOs, devices, open descriptors
@@ -32,7 +34,7 @@ def write_text(path: Path, text: str | Iterable[str], mode: int = 0o600) -> None
     elif path.exists() and not stat.S_ISREG(path.stat().st_mode):
         _write_to(os.open(path, os.O_WRONLY), data)
     else:
-        _replace(path.resolve(), data, mode)
+        _replace(path.resolve(), data, mode, durable=durable)
 
 
 def check_writable(path: Path, *, parents: bool = False) -> None:
@@ -65,7 +67,7 @@ def _descriptor(path: Path) -> int | None:
     return int(found[1]) if found else _STANDARD.get(name)
 
 
-def _replace(path: Path, data: Iterable[bytes], mode: int) -> None:
+def _replace(path: Path, data: Iterable[bytes], mode: int, *, durable: bool) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:
@@ -74,7 +76,7 @@ def _replace(path: Path, data: Iterable[bytes], mode: int) -> None:
         _write_to(os.open(path, os.O_WRONLY | os.O_TRUNC), data)
         return
     try:
-        _write_to(descriptor, data, sync=True)
+        _write_to(descriptor, data, sync=durable)
         with suppress(FileNotFoundError):
             mode = path.stat().st_mode & 0o7777
         Path(temporary).chmod(mode)

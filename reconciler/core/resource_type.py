@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -84,3 +84,14 @@ class NotesMoves(Protocol):
 
     def move_note(self, desired: Desired) -> str | None:
         """What the service does then, in a sentence for the reader of a plan; None if it is nothing."""
+
+
+_FOLLOWS: dict[type, bool] = {}
+
+
+def follows_provider(kind: ResourceType) -> FollowsProvider | None:
+    """The type if it follows its provider. A class is examined once: for each object it would take too long."""
+    known = _FOLLOWS.get(type(kind))
+    if known is None:
+        known = _FOLLOWS[type(kind)] = isinstance(kind, FollowsProvider)
+    return cast("FollowsProvider", kind) if known else None

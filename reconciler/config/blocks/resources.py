@@ -24,7 +24,7 @@ from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, FREE_KEYS, Declaration, Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, did_you_mean
-from reconciler.core.resource_type import FollowsProvider, ResourceType
+from reconciler.core.resource_type import ResourceType, follows_provider
 from reconciler.core.text import printable
 
 MAX_INSTANCES = 2_000_000
@@ -321,8 +321,9 @@ class _Expander(NamedTuple):
             self.diagnostics.add(resource.node.key_offset, f"{address}: {error}", address=shown, rule="desired")
             return None
         config = self.providers.configs.get(provider)
-        if config is not None and isinstance(resource.type, FollowsProvider):
-            made = resource.type.under(made, config.settings)
+        following = follows_provider(resource.type)
+        if config is not None and following is not None:
+            made = following.under(made, config.settings)
         if common.state == "cleared":
             made = made._replace(firing=False)
         return made._replace(depends_on=depends_on) if depends_on else made
