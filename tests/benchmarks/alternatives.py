@@ -33,13 +33,15 @@ def command(package: str, program: str) -> Path:
 
 
 @cache
-def ours() -> Path:
-    """The path of our own program, installed from this tree as the others are: alone, with what it needs and no more.
+def ours(extra: str | None = None) -> Path:
+    """The path of our own program, installed from this tree as the others are: alone, with what it needs and no more,
+    or with an extra.
 
     Raises MissingError.
     """
-    _install(CACHE / "ours", "--upgrade", "--force-reinstall", str(_ROOT))
-    return CACHE / "ours" / "bin" / "reconciler"
+    name, suffix = ("ours", "") if extra is None else (f"ours-{extra}", f"[{extra}]")
+    _install(CACHE / name, "--upgrade", "--force-reinstall", f"{_ROOT}{suffix}")
+    return CACHE / name / "bin" / "reconciler"
 
 
 def ours_at_hand() -> Path:

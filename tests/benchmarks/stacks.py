@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 _ALARM = """\
@@ -42,8 +43,8 @@ providers:
   config: {class: octodns.provider.yaml.YamlProvider, directory: ./config, enforce_order: false}
   held: {class: octodns.provider.yaml.YamlProvider, directory: ./held, enforce_order: false}
 zones:
-  example.com.: {sources: [config], targets: [held]}
 """
+_ZONE = "  {name}.: {{sources: [config], targets: [held]}}\n"
 _RECORD = """\
 host-{number:06}:
   ttl: {ttl}
@@ -79,11 +80,28 @@ def write_octodns(directory: Path, records: int, *, held: int | None = None, ttl
     ``octodns-sync`` is given. Its order is not checked, which would cost it a third more.
     """
     for side, count, seconds in (("config", records, 3600), ("held", records if held is None else held, ttl)):
-        zone = "---\n" + "".join(
-            _RECORD.format(number=n, ttl=seconds, high=n >> 16, middle=n >> 8 & 255, low=n & 255) for n in range(count)
-        )
         (directory / side).mkdir(parents=True)
-        (directory / side / "example.com.yaml").write_text(zone)
+        (directory / side / "example.com.yaml").write_text(_zone(count, seconds))
+    return _config(directory, ["example.com"])
+
+
+def write_octodns_zones(directory: Path, zones: int, records: int) -> Path:
+    """So many zones of so many A records each, all of them held; the file that ``octodns-sync`` is given."""
+    names = [f"zone-{number:03}.example.com" for number in range(zones)]
+    for side in ("config", "held"):
+        (directory / side).mkdir(parents=True)
+        for name in names:
+            (directory / side / f"{name}.yaml").write_text(_zone(records, 3600))
+    return _config(directory, names)
+
+
+def _zone(records: int, ttl: int) -> str:
+    return "---\n" + "".join(
+        _RECORD.format(number=n, ttl=ttl, high=n >> 16, middle=n >> 8 & 255, low=n & 255) for n in range(records)
+    )
+
+
+def _config(directory: Path, zones: Sequence[str]) -> Path:
     file = directory / "octodns.yaml"
-    file.write_text(_OCTODNS)
+    file.write_text(_OCTODNS + "".join(_ZONE.format(name=name) for name in zones))
     return file
