@@ -46,7 +46,7 @@ docs: $(STAMP)
 # Pins every dependency with its hashes: for development and CI, for the image, and for its build.
 lock:
 	$(COMPILE) --extra dev pyproject.toml --output-file $(LOCK)
-	$(COMPILE) --extra server --extra postgres --extra objectstore --extra huaweicloud --extra baidu pyproject.toml --output-file .ci/requirements/image.txt
+	$(COMPILE) --extra server --extra postgres --extra dask --extra objectstore --extra huaweicloud --extra baidu pyproject.toml --output-file .ci/requirements/image.txt
 	echo hatchling | $(COMPILE) - --output-file .ci/requirements/build.txt
 
 # Needs the network: asks which locked versions have known vulnerabilities.

@@ -31,6 +31,7 @@ class Starter(StrEnum):
     QUICKSTART = "quickstart"
     GITOPS = "gitops"
     SMOKE_CHECK = "smoke-check"
+    FLEET = "fleet"
 
 
 app = command_app()
@@ -62,7 +63,7 @@ def init(
         typer.Option(
             "--starter",
             help="What to start from: an alarm to try; a repository whose pipelines plan, apply and report drift; a "
-            "check before deployments.",
+            "check before deployments; many stacks in one repository, with pipelines and a Dask cluster.",
         ),
     ] = Starter.QUICKSTART,
 ) -> ExitCode:
@@ -90,12 +91,13 @@ def init(
     options = ""
     if starter is Starter.GITOPS:
         options = f" --var-file {shlex.quote(str(directory / 'environments' / 'staging.yaml'))}"
-    verb = "check" if starter is Starter.SMOKE_CHECK else "plan"
+    verb = {Starter.SMOKE_CHECK: "check", Starter.FLEET: "fleet plan"}.get(starter, "plan")
+    main = directory / ("fleet.yaml" if starter is Starter.FLEET else FILE)
     terminal = Terminal.of(ctx)
     if kept and kept != [".gitignore"]:
         terminal.message([line(f"Kept what was there: {', '.join(kept)}.")])
     then = f"reconciler {verb}{where}{options}"
-    terminal.message([line(f"Wrote {directory / FILE}. Read it, then try: ", (then, Style.BOLD))])
+    terminal.message([line(f"Wrote {main}. Read it, then try: ", (then, Style.BOLD))])
     return ExitCode.DONE
 
 

@@ -19,7 +19,7 @@ from reconciler.core.diagnostic import NAME
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ROOT / ".ci" / "requirements"
-IN_THE_IMAGE = ("server", "postgres", "objectstore", "huaweicloud", "baidu")
+IN_THE_IMAGE = ("server", "postgres", "dask", "objectstore", "huaweicloud", "baidu")
 
 
 def build(directory: Path) -> Path:

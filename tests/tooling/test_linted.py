@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GITOPS = ROOT / "reconciler/cli/starters/gitops"
+FLEET = GITOPS.parent / "fleet"
 BIN = Path(sys.executable).parent
 
 
@@ -24,6 +25,9 @@ def run(*command: str | Path) -> None:
         ("github-actions", ".github/actions/reconciler/action.yml"),
         ("github-workflows", GITOPS / "dot_github/workflows/reconciler.yml"),
         ("gitlab-ci", GITOPS / "dot_gitlab-ci.yml"),
+        ("github-workflows", FLEET / "dot_github/workflows/reconciler.yml"),
+        ("gitlab-ci", FLEET / "dot_gitlab-ci.yml"),
+        ("compose-spec", FLEET / "dask/compose.yml"),
     ],
 )
 def test_a_pipeline_is_valid_by_its_schema(schema: str, file: str | Path) -> None:
@@ -31,10 +35,12 @@ def test_a_pipeline_is_valid_by_its_schema(schema: str, file: str | Path) -> Non
     run(BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *transform, file)
 
 
-def test_the_workflow_and_the_action_are_safe_to_run(tmp_path: Path) -> None:
-    workflow = tmp_path / ".github/workflows/reconciler.yml"
-    workflow.parent.mkdir(parents=True)
-    workflow.write_text((GITOPS / "dot_github/workflows/reconciler.yml").read_text())
+def test_the_workflows_and_the_action_are_safe_to_run(tmp_path: Path) -> None:
+    workflow = tmp_path / ".github/workflows"
+    workflow.mkdir(parents=True)
+    for starter in (GITOPS, FLEET):
+        text = (starter / "dot_github/workflows/reconciler.yml").read_text()
+        (workflow / f"{starter.name}.yml").write_text(text)
     action = ".github/actions/reconciler/action.yml"
     run(BIN / "zizmor", "--offline", "--config", ".github/zizmor.yml", workflow, action)
 
@@ -51,8 +57,9 @@ def test_the_image_runs_as_nobody_special_and_starts_the_command() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.31", "1.36"])
-def test_the_cron_job_is_valid_for_kubernetes(version: str) -> None:
-    run(BIN / "kubernetes-validate", "--strict", "--no-warn", "-k", version, GITOPS / "kubernetes/drift.yml")
+def test_the_manifests_are_valid_for_kubernetes(version: str) -> None:
+    files = [GITOPS / "kubernetes/drift.yml", FLEET / "kubernetes/drift.yml", FLEET / "kubernetes/dask.yml"]
+    run(BIN / "kubernetes-validate", "--strict", "--no-warn", "-k", version, *files)
 
 
 @pytest.mark.parametrize("version", ["1.31", "1.36"])
