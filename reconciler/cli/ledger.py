@@ -91,7 +91,7 @@ def list_(
         stacks = list_stacks(where)
         terminal.result(format, text=lambda: stack_lines(stacks), document=lambda: stacks_document(stacks))
         return ExitCode.DONE
-    with closing(read_at(find_ledger(terminal, where, stack))) as opened:
+    with closing(read_at(_named(terminal, where, stack))) as opened:
         runs, holder = opened.runs(), opened.holder(now())
     terminal.result(
         format,
@@ -117,7 +117,7 @@ def show(
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
     """Show the operations of one run, and what became of each."""
-    found = past_run(run, find_ledger(Terminal.of(ctx), where, stack), now())
+    found = past_run(run, _named(Terminal.of(ctx), where, stack), now())
     Terminal.of(ctx).result(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
 
@@ -158,6 +158,8 @@ def doctor(ctx: typer.Context, where: WhereArgument = ".", stack: StackOption = 
     url, _ = shared_place(asked, terminal.environ)
     if url is not None:
         terminal.redact(secrets_of(url))
+        if stack is not None:
+            require(Location(url, stack))
         shared = examine_shared(url, stack, now())
         terminal.result(DataFormat.TEXT, text=lambda: probed_lines(shared))
         return ExitCode.DONE if shared.is_sound else ExitCode.ERROR
@@ -287,6 +289,12 @@ def unlock(
     terminal.changed = held is not None
     terminal.result(DataFormat.TEXT, text=lambda: unlocked_lines(held))
     return ExitCode.DONE
+
+
+def _named(terminal: Terminal, where: str, stack: str | None) -> Location:
+    """The ledger that a command means; a stack that is named with a URL must be there."""
+    location = find_ledger(terminal, where, stack)
+    return require(location) if scheme(where) and stack is not None else location
 
 
 def _unlocking(location: Location) -> Ledger:

@@ -79,8 +79,8 @@ def test_prune_is_refused_while_a_run_works_on_the_stack(place: Place) -> None:
     assert runs(where) == ["new", "facts", "old"]
 
 
-@pytest.mark.parametrize("command", [("unlock", "--yes"), ("prune", "--auto-approve")])
-def test_a_stack_that_is_not_there_is_named_and_not_made(place: Place, command: tuple[str, str]) -> None:
+@pytest.mark.parametrize("command", [("unlock", "--yes"), ("prune",), ("list",), ("show", "old"), ("doctor",)])
+def test_a_stack_that_is_not_there_is_named_and_not_made(place: Place, command: tuple[str, ...]) -> None:
     if isinstance(place.where, str):
         refused = reconciler("ledger", *command, place.where, "--stack", "shpo")
         assert (refused.code, "has no stack shpo" in refused.err, "--stack: shop" in refused.err) == (1, True, True)
