@@ -12,7 +12,9 @@ import pytest
 
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler
+from tests.e2e.crash_harness import Step as DeathStep
 from tests.emulator.handle import Emulator
+from tests.fleet.cluster import Cluster
 from tests.fleet.fleets import by_name, fleet_json
 from tests.fleet.shard_forks import Forks, Step, forks
 from tests.servers import postgres
@@ -145,6 +147,21 @@ def test_whoever_dies_nothing_is_pushed_twice_and_the_next_apply_completes(
         assert report is None
     plain = reconciler("apply", root / "big", "--ledger", ledger, "--auto-approve")
     assert plain.code == 0, plain.err
+    assert pushed(service) == firing(service) == once()
+
+
+def test_a_dask_worker_dies_and_another_takes_its_shard_over(tmp_path: Path, service: Emulator) -> None:
+    root = write(tmp_path, service, postgres.server().schema())
+    once_only = tmp_path / "died"
+    with Cluster(tmp_path, {}) as cluster:
+        scheduler, _ = cluster.start_scheduler()
+        death = {"step": DeathStep.AFTER_SENDING, "count": 1, "victim": 0, "once": str(once_only)}
+        for _ in range(2):
+            cluster.start_worker(scheduler, death)
+        options = ("--auto-approve", "--engine", "dask", "--scheduler", scheduler)
+        done, report = fleet_json("apply", root, *options)
+    assert done.code == 0, report
+    assert once_only.exists()
     assert pushed(service) == firing(service) == once()
 
 
