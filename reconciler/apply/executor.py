@@ -51,7 +51,10 @@ def apply_plan(
     with gc_frozen():
         options, progress = options or Options(), progress or NullProgress()
         executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {}, part)
-        return executor.run(command)
+        try:
+            return executor.run(command)
+        finally:
+            executor.release()
 
 
 class _WorkerDone(NamedTuple):
@@ -132,6 +135,11 @@ class PlanExecutor:
         if failure is not None:
             raise RunFailedError(result) from failure
         return result
+
+    def release(self) -> None:
+        """Let go of whoever refers back here, so that the operations need not wait for the garbage collector."""
+        self.senders.clear()
+        del self.gate
 
     def _done_before(self) -> list[str]:
         known = self.ledger.statuses([operation.key for operation in self.operations])
