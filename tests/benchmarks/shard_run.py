@@ -1,6 +1,6 @@
 """Apply so many new alarms of one stack in shards on a Dask cluster, and print as JSON what it took.
 
-``python -m tests.benchmarks.shard_run WORKERS STACK LEDGER SCHEDULER``: the seconds from the plan to the end of
+``python -m tests.benchmarks.shard_run WORKERS SIZE STACK LEDGER SCHEDULER``: the seconds from the plan to the end of
 the run, and the bytes of peak memory of this process, from its start, and of the largest worker.
 """
 
@@ -27,11 +27,9 @@ from reconciler.plan.planner import make_plan
 from reconciler.session.workspace import open_workspace
 from tests.benchmarks.plan_once import memory
 
-_SIZE = 25_000
 
-
-def main(workers: int, stack: str, ledger_url: str, scheduler: str) -> None:
-    unit = Unit(UnitKind.APPLY, stack, ledger=ledger_url, shard_size=_SIZE)
+def main(workers: int, size: int, stack: str, ledger_url: str, scheduler: str) -> None:
+    unit = Unit(UnitKind.APPLY, stack, ledger=ledger_url, shard_size=size)
     stop = Event()
     with (
         open_workspace(Path(stack), inputs({}, (), [], ledger_url)) as workspace,
@@ -65,4 +63,4 @@ def main(workers: int, stack: str, ledger_url: str, scheduler: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:])
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
