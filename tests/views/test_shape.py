@@ -18,6 +18,11 @@ from tests.views import plans
 PUBLISHED = Path(__file__).parents[2] / "schema"
 CHECKS = """\
 data: {aom_alarms: {firing: {}}}
+drills:
+  outage:
+    resources:
+      aom_alarm: {db: {event_severity: Info, resource_provider: rds, resource_type: db, resource_id: db-1, timeout: 5m}}
+    steps: [{at: 0s, raise: aom_alarm.db}, {at: 10s, clear: all}]
 checks:
   quiet: {data: aom_alarms.firing, expect: {count: 0}}
   alive: {canary: {event_severity: Info}, within: 30s}
@@ -72,6 +77,14 @@ def test_what_the_commands_answer_is_what_their_schemas_say(tmp_path: Path) -> N
     check("run-output", answer("show", str(first["run"]), stack))
     check("settlement-output", answer("ledger", "settle", stack))
     check("check-output", answer("check", stack))
+    check("runs-output", answer("ledger", "list", stack))
+    check("prune-output", answer("ledger", "prune", stack, "--dry-run"))
+    check("providers-output", answer("providers"))
+    check("drill-plan-output", answer("drill", "plan", "outage", stack))
+    reconciler("drill", "run", "outage", stack, "--rehearse", "--yes")
+    check("drills-output", answer("drill", "list", stack))
+    check("drill-status-output", answer("drill", "status", stack))
+    check("drill-history-output", answer("drill", "report", "outage", stack, "--history"))
     check("diagnostics", answer("validate", stack))
     check("diagnostics", answer("validate", tmp_path / "nowhere"))
     check("apply-output", answer("destroy", stack, "--auto-approve"))

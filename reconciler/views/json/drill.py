@@ -11,14 +11,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.app.drill import DrillPreview
 from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
 from reconciler.drill.latency import BOUNDS, LATENCY_STAGES, History
 from reconciler.drill.record import Record
-from reconciler.views.json.document import document
+from reconciler.views.json.document import FORMAT_VERSION, document
 from reconciler.views.phrases.drill import headline, status_of
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema_lists import (
+        DrillHistoryOutput,
+        DrillPlanOutput,
+        DrillsOutput,
+        DrillStatusOutput,
+        HistoryShape,
+        LastRunShape,
+    )
 
 
 def record_document(record: Record) -> dict[str, object]:
@@ -40,17 +51,12 @@ def records_document(records: Sequence[Record]) -> dict[str, object]:
     return document(runs=[record_document(one) for one in records])
 
 
-def history_document(histories: Sequence[History]) -> dict[str, object]:
-    """``{"drills": [{"drill", "runs": [{"run", "began_at", "rehearsal", "latencies": {STAGE: {"count", "least",
-    "median", "most"}}}], "histograms": {STAGE: [{"up_to", "count"}]}, "moved": {STAGE: MS}}]}``.
-
-    Runs come oldest first; the last bucket has no ``up_to``. ``moved`` is how much slower the median of the last run
-    is than that of the one before.
-    """
-    return document(drills=[_history(one) for one in histories])
+def history_document(histories: Sequence[History]) -> DrillHistoryOutput:
+    """The latencies of each drill over its runs."""
+    return {"format_version": FORMAT_VERSION, "drills": [_history(one) for one in histories]}
 
 
-def _history(history: History) -> dict[str, object]:
+def _history(history: History) -> HistoryShape:
     stages = [stage for stage in LATENCY_STAGES if history.known(stage)]
     return {
         "drill": history.drill,
@@ -82,23 +88,20 @@ def _history(history: History) -> dict[str, object]:
     }
 
 
-def preview_document(preview: DrillPreview) -> dict[str, object]:
-    """What a drill would do: ``{"stack", "drill", "marks", "targets", "max_duration", "steps": [{"name", "action",
-    "offset", "after", "checks", "text", "items": [{"address", "payload"}]}], "problems"}``.
-
-    ``targets`` maps providers to the canonical texts of their targets.
-    """
+def preview_document(preview: DrillPreview) -> DrillPlanOutput:
+    """What a drill would do."""
     drill = preview.drill
-    return document(
-        stack=drill.stack,
-        drill=drill.name,
-        description=drill.spec.description,
-        marks=drill.owner,
-        targets={key: str(target) for key, target in preview.targets.items()},
-        max_duration=drill.spec.max_duration,
-        before=list(drill.spec.checks_before),
-        after=list(drill.spec.checks_after),
-        steps=[
+    return {
+        "format_version": FORMAT_VERSION,
+        "stack": drill.stack,
+        "drill": drill.name,
+        "description": drill.spec.description,
+        "marks": drill.owner,
+        "targets": {key: str(target) for key, target in preview.targets.items()},
+        "max_duration": drill.spec.max_duration,
+        "before": list(drill.spec.checks_before),
+        "after": list(drill.spec.checks_after),
+        "steps": [
             {
                 "name": each.step.name,
                 "action": each.step.action.value,
@@ -116,44 +119,44 @@ def preview_document(preview: DrillPreview) -> dict[str, object]:
             }
             for each in preview.steps
         ],
-        problems=list(preview.problems),
-    )
+        "problems": list(preview.problems),
+    }
 
 
-def list_document(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Record]) -> dict[str, object]:
-    """``{"drills": [{"name", "description", "length", "steps", "resources", "last_run"}]}``."""
-    return document(
-        drills=[
+def list_document(drills: Sequence[tuple[str, Drill | None]], last: Mapping[str, Record]) -> DrillsOutput:
+    """The drills of a stack, each with its last run."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "drills": [
             {
                 "name": name,
                 "description": drill.spec.description if drill is not None else None,
                 "length": drill.timeline.length if drill is not None else None,
                 "steps": len(drill.timeline.steps) if drill is not None else None,
                 "resources": [str(one.address) for one in drill.resources] if drill is not None else None,
-                "last_run": _last(last.get(name)),
+                "last_run": _last(last[name]) if name in last else None,
             }
             for name, drill in drills
-        ]
-    )
+        ],
+    }
 
 
 def status_document(
     records: Sequence[Record], active: Mapping[str, Sequence[Observed]], query_error: str | None
-) -> dict[str, object]:
-    """``{"runs": [...], "active": {DRILL: [{"address", "id", "starts_at"}]}, "trouble"}``."""
-    return document(
-        runs=[_last(record) for record in records],
-        active={
+) -> DrillStatusOutput:
+    """The last run of each drill, and what is active now."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "runs": [_last(record) for record in records],
+        "active": {
             name: [{"address": str(one.marks.address), "id": one.id, "starts_at": one.starts_at} for one in alarms]
             for name, alarms in active.items()
         },
-        trouble=query_error,
-    )
+        "trouble": query_error,
+    }
 
 
-def _last(record: Record | None) -> dict[str, object] | None:
-    if record is None:
-        return None
+def _last(record: Record) -> LastRunShape:
     return {
         "run": record.run,
         "drill": record.drill,

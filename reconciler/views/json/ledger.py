@@ -10,7 +10,7 @@ from reconciler.apply.settle import Settlement
 from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Entry, Holder, Run, RunState
 from reconciler.ledger.store import StackState
-from reconciler.views.json.document import FORMAT_VERSION, document
+from reconciler.views.json.document import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from reconciler.views.json.schema import (
@@ -21,50 +21,61 @@ if TYPE_CHECKING:
         SettledShape,
         SettlementOutput,
     )
+    from reconciler.views.json.schema_lists import HolderShape, PruneOutput, RunsOutput, StacksOutput
 
 
-def runs_document(runs: Sequence[Run], holder: Holder | None) -> dict[str, object]:
-    """``{"format_version", "runs": [RUN], "holder"}``: the runs, newest first, and who holds the lease.
-
-    ``holder`` is null, or ``{"owner", "host", "pid", "acquired_at", "expires_at", "fence", "pipeline", "commit"}``.
-    """
-    return document(
-        runs=[_run(run, alive=holder is not None and run is runs[0]) for run in runs],
-        holder=None if holder is None else holder._asdict(),
-    )
+def runs_document(runs: Sequence[Run], holder: Holder | None) -> RunsOutput:
+    """The runs, newest first, and who holds the lease."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "runs": [_run(run, alive=holder is not None and run is runs[0]) for run in runs],
+        "holder": None if holder is None else _holder(holder),
+    }
 
 
-def stacks_document(stacks: Sequence[StackState]) -> dict[str, object]:
-    """``{"format_version", "stacks": [{"stack", "rows", "changed_at", "holder"}]}``: the stacks of a shared ledger.
-
-    ``holder`` is null unless a lease runs.
-    """
-    return document(
-        stacks=[
+def stacks_document(stacks: Sequence[StackState]) -> StacksOutput:
+    """The stacks of a shared ledger."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "stacks": [
             {
                 "stack": found.stack,
                 "rows": found.last,
                 "changed_at": found.changed_at,
-                "holder": None if found.holder is None else found.holder._asdict(),
+                "holder": None if found.holder is None else _holder(found.holder),
             }
             for found in stacks
-        ]
-    )
+        ],
+    }
 
 
-def pruned_document(found: Pruned, *, done: bool) -> dict[str, object]:
-    """``{"format_version", "stack", "before", "done", "removed": {"runs", "operations", "drills"}, "kept": {"runs",
-    "operations"}}``: what `ledger prune` removed, or would remove where ``done`` is false.
+def pruned_document(found: Pruned, *, done: bool) -> PruneOutput:
+    """What `ledger prune` removed, or would remove if ``done`` is false."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "stack": found.location.stack,
+        "before": found.before,
+        "done": done,
+        "removed": {
+            "runs": found.ledger.removed.runs,
+            "operations": found.ledger.removed.operations,
+            "drills": list(found.drills),
+        },
+        "kept": {"runs": found.ledger.kept.runs, "operations": found.ledger.kept.operations},
+    }
 
-    ``drills`` are the ids of the runs whose records go, the others are numbers.
-    """
-    return document(
-        stack=found.location.stack,
-        before=found.before,
-        done=done,
-        removed={**found.ledger.removed._asdict(), "drills": list(found.drills)},
-        kept=found.ledger.kept._asdict(),
-    )
+
+def _holder(holder: Holder) -> HolderShape:
+    return {
+        "owner": holder.owner,
+        "host": holder.host,
+        "pid": holder.pid,
+        "acquired_at": holder.acquired_at,
+        "expires_at": holder.expires_at,
+        "fence": holder.fence,
+        "pipeline": holder.pipeline,
+        "commit": holder.commit,
+    }
 
 
 def run_document(run: Run, entries: Sequence[Entry], alive: bool) -> RunOutput:

@@ -1,22 +1,23 @@
-"""Provider types as JSON.
-
-``{"format_version", "providers": [{"name", "summary", "resource_types": [{"name", "kind"}], "data_sources":
-[{"name", "summary", "fields": [{"name", "description"}]}]}]}``; a kind is ``level`` (an alarm) or ``fact`` (an event).
-"""
+"""Provider types as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from reconciler.core.data_source import sources_of
 from reconciler.providers.protocol import ProviderType
-from reconciler.views.json.document import document
+from reconciler.views.json.document import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from reconciler.views.json.schema_lists import ProvidersOutput
 
 
-def providers_document(providers: Iterable[ProviderType]) -> dict[str, object]:
+def providers_document(providers: Iterable[ProviderType]) -> ProvidersOutput:
     """The document of the installed provider types."""
-    return document(
-        providers=[
+    return {
+        "format_version": FORMAT_VERSION,
+        "providers": [
             {
                 "name": provider.name,
                 "summary": provider.summary,
@@ -35,5 +36,5 @@ def providers_document(providers: Iterable[ProviderType]) -> dict[str, object]:
                 ],
             }
             for provider in providers
-        ]
-    )
+        ],
+    }

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from reconciler.views.json.schema import ApplyOutput, CheckOutput, Diagnostics, PlanOutput, RunOutput, SettlementOutput
 from reconciler.views.json.schema_fleet import FleetOutput
+from reconciler.views.json.schema_lists import (
+    DrillHistoryOutput,
+    DrillPlanOutput,
+    DrillsOutput,
+    DrillStatusOutput,
+    ProvidersOutput,
+    PruneOutput,
+    RunsOutput,
+    StacksOutput,
+)
 from reconciler.views.json.schema_status import NotificationOutput, StatusOutput
 
 DOCUMENTS = {
@@ -16,5 +26,13 @@ DOCUMENTS = {
     "settlement-output": SettlementOutput,
     "notification": NotificationOutput,
     "diagnostics": Diagnostics,
+    "runs-output": RunsOutput,
+    "stacks-output": StacksOutput,
+    "prune-output": PruneOutput,
+    "providers-output": ProvidersOutput,
+    "drills-output": DrillsOutput,
+    "drill-plan-output": DrillPlanOutput,
+    "drill-status-output": DrillStatusOutput,
+    "drill-history-output": DrillHistoryOutput,
 }
 """The documents by the names of their schemas."""
