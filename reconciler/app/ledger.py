@@ -1,7 +1,5 @@
 """The ledger as commands use it: which file is meant, which past run, and who this process is."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import re

@@ -1,7 +1,5 @@
 """Webhooks: where a run tells what happened, and how it is sent there; a failure to tell never fails a run."""
 
-from __future__ import annotations
-
 import re
 import threading
 import time

@@ -1,9 +1,6 @@
 """Options of an apply, and who watches it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from random import random
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -37,8 +34,7 @@ def flush_interval(*, shared: bool) -> float:
     return 0.05 if shared else 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How a plan is carried out.
 
     ``parallelism`` overrides that of every provider. ``deadline`` is how long (ms) the run may take before nothing new

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.app.plan import plan_stack, selected
-from reconciler.app.planfiles import plan_file
 from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
@@ -34,7 +33,6 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.duration import format_instant
 from reconciler.core.text import printable
 from reconciler.plan.plan import drift_only
-from reconciler.plan.saved import signing_key
 from reconciler.views.phrases.plan import drift_summary
 from reconciler.views.text.line import Style, line
 from reconciler.views.text.plan import plan_lines
@@ -96,7 +94,7 @@ def plan(
         raise DiagnosticError(Diagnostic("--refresh-only shows drift: there is no plan to save", hint=hint))
     if sign and out is None:
         raise DiagnosticError(Diagnostic("--sign signs a saved plan", hint="add --out FILE"))
-    key = signing_key(environ) if sign else None
+    key = _signing_key() if sign else None
     terminal.check_file(out)
     with (
         reporting(terminal, "plan", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
@@ -135,9 +133,17 @@ def save(
     key: str | None = None,
 ) -> None:
     """Write a plan file, signed if there is a key; say how to apply it to the stack with the same variables."""
+    from reconciler.app.planfiles import plan_file
+
     terminal.write_file(path, plan_file(plan, key))
     if path == Path("-") or not path.is_file():
         return  # a pipe or a device: there is no file to apply
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
     command = next_command("apply --verify" if key else "apply", stack, path, var=var, var_file=var_file)
     terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])
+
+
+def _signing_key() -> str:
+    from reconciler.plan.saved import signing_key
+
+    return signing_key(environ)

@@ -1,7 +1,5 @@
 """Addresses: the name of one object in a stack, declared or raised by a check."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import NamedTuple, Self
@@ -39,7 +37,7 @@ class Address(NamedTuple):
                 raise ValueError(f'{text!r} is not an address: its key is not a quoted string ["KEY"]')
         return cls(match["type"], match["name"], None if key is None else carry(key))
 
-    def covers(self, other: Address) -> bool:
+    def covers(self, other: "Address") -> bool:
         """Whether naming this address means the other too: itself, or every instance of a for_each."""
         return self == other or (self.key is None and self[:2] == other[:2])
 
@@ -48,6 +46,6 @@ NAME = "reconciler_canary"
 """The name canaries have among the resources of a stack; the key is the name of the check."""
 
 
-def canary_address(check: str, kind: str) -> Address:
+def canary_address(check: str, kind: str) -> "Address":
     """Where the canary of a check is: an address of the stack that nothing declares, so that a plan clears it."""
     return Address(kind, NAME, check)

@@ -1,7 +1,5 @@
 """Deliveries: which notifications of alarms arrived at a receiver. All times are epoch milliseconds of our clock."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """Desired: what the configuration asks for, one value per address, fully expanded."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Imports: which objects of the services a stack takes over, and what the services show of them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from reconciler.core.address import Address

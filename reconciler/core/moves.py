@@ -1,7 +1,5 @@
 """Moves: which address an object had before it was renamed, by the ``moved`` blocks of a configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

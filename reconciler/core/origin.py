@@ -1,7 +1,5 @@
 """The origin of a run: who started it, where, in which pipeline, at which commit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

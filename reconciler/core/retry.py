@@ -1,7 +1,5 @@
 """Retries: how often a request is made, and how long to wait before the next attempt."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ A row holds all operations of one call, column by column, so that journalling co
 values are all the same is stored once, and payloads, being JSON texts already, are not encoded a second time.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,7 +50,7 @@ class Row(NamedTuple):
     payloads: str | None = None
     digest: str | None = None
 
-    def sealed(self) -> Row:
+    def sealed(self) -> "Row":
         """The row with its digest."""
         return self._replace(digest=f"{_SEALED}{self._digest()}")
 

@@ -5,8 +5,6 @@ counts from the machine's start, so that setting the wall clock neither ends nor
 after a restart, by the wall clock.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import time

@@ -1,11 +1,9 @@
 """The location of a ledger: a file in a directory, or a store that a URL names; its module is imported only then."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import mask, scheme
@@ -16,8 +14,7 @@ DIRECTORY = ".reconciler"
 """The directory of ledgers beside a configuration that names none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where the ledger of a stack is: ``place`` is a directory or a URL."""
 
     place: Path | str
@@ -96,8 +93,7 @@ def tried_promises(url: str) -> Sequence[Probe]:
         return () if tried is None else tried(url)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(NamedTuple):
     """A kind of shared ledger, and the extra that has what it needs."""
 
     extra: str

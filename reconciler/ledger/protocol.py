@@ -1,7 +1,5 @@
 """The ledger's protocol: what a store of runs, operations and leases must do, so that a shared database can follow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum

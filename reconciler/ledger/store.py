@@ -5,8 +5,6 @@ the state of operations, takes snapshots of that state, and settles lost answers
 and a lease; it knows nothing of operations. All instants are epoch milliseconds by the store's own clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 

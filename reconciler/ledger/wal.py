@@ -4,8 +4,6 @@ SQLite takes a damaged frame for the place at which a crash cut the log short, a
 be told apart: after a crash no commit follows. The format: https://www.sqlite.org/fileformat2.html, section 4.
 """
 
-from __future__ import annotations
-
 import struct
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The plan: all changes, with what they were computed from; a value."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Renames: what a plan says of objects that were moved, and of those that look as if they should have been."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple

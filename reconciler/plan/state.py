@@ -1,7 +1,5 @@
 """The known as the planner sees it: what a query found, corrected by what the ledger knows and the service hides."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 

@@ -1,7 +1,5 @@
 """Authentication for Huawei Cloud: a token, an IAM user's password, or a signature, as ``requests`` knows them."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 Loads ``requests``, so it is imported only where a provider is opened.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import ssl

@@ -1,12 +1,11 @@
 """Rate limits of a process: one throttle for each service, whichever stack asks it, in step with other processes."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
+from types import MappingProxyType
+from typing import NamedTuple
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.ledger_url import scheme
@@ -21,8 +20,7 @@ from reconciler.providers.throttle import throttle
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RatePolicy:
+class RatePolicy(NamedTuple):
     """Who asks the services beside this process.
 
     ``workers`` processes do the same work, this one included; ``shared`` says that they keep their rates in the ledger
@@ -32,13 +30,17 @@ class RatePolicy:
 
     workers: int = 1
     shared: bool = False
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = MappingProxyType({})
+
+
+ALONE = RatePolicy()
+"""A process without others."""
 
 
 class RateLimits:
     """The throttles of a process, kept as long as it lives; any number of threads may use it."""
 
-    def __init__(self, policy: RatePolicy = RatePolicy()) -> None:
+    def __init__(self, policy: RatePolicy = ALONE) -> None:
         self._policy = policy
         self._lock = Lock()
         self._throttles: dict[tuple[str, float, str | None], Throttle] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,7 +103,7 @@ def test_a_service_that_merges_no_more_is_found_out_and_put_right(
 ) -> None:
     it = learnt(start_emulator, tmp_path, "merge")
     it.emulator.play(on_repeat="duplicate")
-    it.options = replace(it.options, verify=verify)
+    it.options = it.options._replace(verify=verify)
     it.emulator.fault(*LOST)
     declared = [alarm("a", message="slower"), alarm("b")]
     first = it.apply(declared)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def test_without_what_was_shown_a_guess_costs_one_push_at_most(
 ) -> None:
     it = rig(start_emulator, tmp_path, Settings(annotation_texts=texts))
     verifying = it.options
-    it.options = replace(verifying, verify=False)
+    it.options = verifying._replace(verify=False)
     it.apply(DECLARED)
     it.clock.time += MINUTE
     it.options = verifying

@@ -12,7 +12,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from threading import Event
@@ -232,7 +232,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     )
     def apply_amid_faults(self, at: int, desired: list[Desired], faults: list[str], verify: bool) -> None:
         place = self._declare(at, desired)
-        place.rig.options = replace(place.rig.options, verify=verify)
+        place.rig.options = place.rig.options._replace(verify=verify)
         place.rig.emulator.fault(*faults)
         self._try(place)
 
@@ -273,7 +273,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     ) -> None:
         """Somebody breaks the lease of a living run, or it sleeps too long; another run goes on at once."""
         place = self._declare(at, desired)
-        place.rig.options = replace(place.rig.options, verify=verify)
+        place.rig.options = place.rig.options._replace(verify=verify)
 
         def take_over() -> None:
             self.fence += 1
@@ -307,7 +307,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         Not before it has planned: a service may hide an alarm that begins in the future until then.
         """
         place = self._declare(at, desired)
-        place.rig.options = replace(place.rig.options, verify=verify)
+        place.rig.options = place.rig.options._replace(verify=verify)
         waited = self.clock.waited
 
         def step_clock() -> None:
@@ -412,7 +412,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         place = self.places[at]
         rig, desired = place.rig, place.desired
         rig.emulator.clear_faults()
-        rig.options = replace(rig.options, verify=True)
+        rig.options = rig.options._replace(verify=True)
         self._pass_expiries(rig)
         self.clock.time += 5 * SECOND
         assert rig.apply(desired).remaining == ()

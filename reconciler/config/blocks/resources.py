@@ -1,7 +1,5 @@
 """Resources: from the blocks under ``resources`` to desired values, one per address."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple

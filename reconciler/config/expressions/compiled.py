@@ -1,7 +1,5 @@
 """Compiled values: their expressions ready to be evaluated many times, now or when a check or a drill runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple, Union, cast
 

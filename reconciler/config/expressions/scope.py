@@ -4,8 +4,6 @@
 not need: a tenth of a small plan.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,7 +65,7 @@ class Scope:
         self.defaults: dict[str, Node] = {}
         self.failed: set[Reference] = set()
 
-    def with_data(self, data: dict[str, Value]) -> Scope:
+    def with_data(self, data: dict[str, Value]) -> "Scope":
         """The same names, with other results under ``data``."""
         other = Scope(self.env)
         other.values = {**self.values, "data": data}

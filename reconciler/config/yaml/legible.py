@@ -5,8 +5,6 @@ back into the values it read. Replaced are line ends of YAML 1.1, the halves of 
 escapes, and colons and question marks inside plain scalars of flow collections.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -68,7 +66,7 @@ class Legible(NamedTuple):
 
         return re.sub(r"\\u([0-9a-f]{4})", written, text) if "\\u" in text else text
 
-    def with_flow(self) -> Legible | None:
+    def with_flow(self) -> "Legible | None":
         """The same with colons and question marks of flow collections replaced; None where that changes nothing."""
         table = dict(self.table)
         stand_ins = _free(self.text, table)
@@ -81,7 +79,7 @@ class Legible(NamedTuple):
         return self._replace(text=text, table={**table, ord(colon): ":", ord(question): "?"})
 
 
-def legible(text: str) -> Legible:
+def legible(text: str) -> "Legible":
     """A text as the parser can read it, as far as it would misread it without an error."""
     table: dict[int, str] = {}
     present = [real for real in _OLD_BREAKS if real in text]
@@ -109,7 +107,7 @@ def _free(text: str, taken: dict[int, str]) -> Iterator[str]:
     )
 
 
-def _with_pairs(found: Legible) -> Legible:
+def _with_pairs(found: Legible) -> "Legible":
     for block in _BLOCKS:
         if re.search(f"[{chr(block)}-{chr(block + 0x7FF)}]", found.text):
             continue

@@ -4,8 +4,6 @@
 which take three times as long. pyproject.toml bounds the versions of both, and a test uses what is named here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from math import isfinite

@@ -1,7 +1,5 @@
 """Lines: text with styles, as the text views make it and a terminal paints it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
