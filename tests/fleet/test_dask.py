@@ -17,6 +17,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.emulator.settings import Settings
 from reconciler.fleet.dask import DaskEngine
 from reconciler.fleet.engine import Finished, Limits, Started
+from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
 from tests.servers import postgres
@@ -146,3 +147,23 @@ def test_a_cluster_that_loses_all_workers_is_given_up(tmp_path: Path, emulator: 
         done = results(engine, units(tmp_path, emulator.url, "a"))["a"]
     assert done.state is UnitState.FAILED
     assert "has no workers any more" in done.diagnostics[0].summary
+
+
+def test_the_command_runs_on_the_cluster_that_it_is_given(scheduler: str, tmp_path: Path, emulator: Emulator) -> None:
+    units(tmp_path, emulator.url, "a", "b")
+    done = reconciler("fleet", "plan", tmp_path, "--engine", "dask", "--scheduler", scheduler)
+    assert done.code == 0, done.err
+    assert done.out.endswith("2 stacks: 2 planned (2 to create).\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--engine", "dask"], "--engine dask needs the scheduler of a Dask cluster"),
+        (["--scheduler", "tcp://127.0.0.1:8786"], "--scheduler is for the Dask engine"),
+    ],
+)
+def test_an_engine_and_a_scheduler_go_together(tmp_path: Path, options: list[str], told: str) -> None:
+    done = reconciler("fleet", "plan", tmp_path, *options)
+    assert done.code == 1
+    assert told in done.err
