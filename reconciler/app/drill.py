@@ -63,10 +63,22 @@ def _recorded(store: RunStore, run: str | None, root: Path) -> Record:
     return found
 
 
-def recorded_history(path: Path, drill: str | None, last: int) -> list[History]:
-    """The latencies of the last runs of each drill, or of one. Raises DiagnosticError if there are none."""
+def recorded_history(
+    path: Path, drill: str | None, last: int, environ: Mapping[str, str], ledger: str | None = None
+) -> list[History]:
+    """The latencies of the last runs of each drill, or of one. Raises DiagnosticError if there are none.
+
+    ``ledger`` is where the ledger is, whatever the stack says.
+    """
     root = path if path.is_dir() else path.parent
-    found = histories(RunStore(root / STATE_DIRECTORY).records(), drill, last)
+    asked = Asked(str(path), ledger=ledger)
+    url, _ = shared_place(asked, environ)
+    if url is None:
+        records = RunStore(root / STATE_DIRECTORY).records()
+    else:
+        with closing(SharedDocuments(locate(asked, environ))) as documents:
+            records = RunStore(documents).records()
+    found = histories(records, drill, last)
     if not found:
         which = f"drill {drill}" if drill is not None else "a drill"
         raise DiagnosticError(Diagnostic(f"no run of {which} in {root} has latencies"))

@@ -96,7 +96,7 @@ def _report_history(
 ) -> ExitCode:
     if junit is not None:
         raise DiagnosticError(Diagnostic("--junit cannot be combined with --history"))
-    found = recorded_history(path, drill, last)
+    found = recorded_history(path, drill, last, terminal.environ, terminal.ledger)
     if html is not None:
         terminal.write_file(html, history_html(found), parents=True)
         if html == Path("-"):

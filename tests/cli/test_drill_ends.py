@@ -36,9 +36,9 @@ def stack(tmp_path: Path, emulator: Emulator) -> Path:
 
 
 @contextmanager
-def under_way(stack: Path) -> Iterator[subprocess.Popen[str]]:
+def under_way(stack: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A drill in a process of its own, which has raised its alarms and waits."""
-    command = [sys.executable, "-m", "reconciler", "drill", "run", "outage", str(stack), "--yes"]
+    command = [sys.executable, "-m", "reconciler", "drill", "run", "outage", str(stack), "--yes", *options]
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("RECONCILER_", "GITHUB_"))}
     running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - a command of ours
     try:
