@@ -203,10 +203,16 @@ def test_a_fence_is_never_given_again_though_the_lease_was_removed(url: str) -> 
     with closing(open_store(Location(url, "shop"))) as store, closing(Link(url)) as link:
         first = store.take(claim("a"), LIFETIME)
         link.delete(["shop/lease.json"])
-        second = store.take(claim("b"), LIFETIME)
-        assert first is not None
-        assert second is not None
-        assert second.fence == first.fence + 1
+        with closing(open_store(Location(url, "shop"))) as other:
+            second = other.take(claim("b"), LIFETIME)
+            assert first is not None
+            assert second is not None
+            assert second.fence == first.fence + 1
+            assert not store.append([row("a")], 0, Fence(first.fence, running=True))
+            other.unlock()
+            third = other.take(claim("c"), LIFETIME)
+            assert third is not None
+            assert third.fence == second.fence + 1
 
 
 @unsigned

@@ -56,14 +56,16 @@ class ExactlyOnceOnObjects(ExactlyOnceShared):
             link.put("demo/lease.json", json.dumps({**json.loads(found.data), "expires_at": 0}).encode())
 
 
-@pytest.mark.parametrize("model", [ExactlyOnceOnPostgres, ExactlyOnceOnObjects], ids=["postgres", "seaweedfs"])
+@pytest.mark.parametrize(
+    ("model", "examples"), [(ExactlyOnceOnPostgres, 8), (ExactlyOnceOnObjects, 5)], ids=["postgres", "seaweedfs"]
+)
 def test_however_runs_end_the_next_apply_brings_about_what_is_declared_exactly_once(
-    model: type[ExactlyOnceShared],
+    model: type[ExactlyOnceShared], examples: int
 ) -> None:
     run_state_machine_as_test(
         model,
         settings=settings(
-            max_examples=8,
+            max_examples=examples,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

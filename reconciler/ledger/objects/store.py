@@ -64,7 +64,7 @@ class ObjectStore:
             now = self._link.now()
             if held is not None and held.expires_at > now and held.fence != over:
                 return None
-            fence = max(0 if written is None else written.fence, self._caught_up().floor) + 1
+            fence = _next_fence(0 if written is None else written.fence, self._caught_up().floor)
             taken = self._lease.give(written, claim, fence, now, lifetime)
             if taken is not None:
                 self._raise_floor(fence)
@@ -369,6 +369,13 @@ def list_stacks(url: str) -> list[StackState]:
         names = [name for name in link.children() if not name.startswith(".")] if prepare(link, create=False) else []
         found = link.at_once(lambda name: ObjectStore(link, name, reading=True).summary(), names)
     return [state for state in found if state is not None]
+
+
+def _next_fence(last: int, floor: int) -> int:
+    """The fence of the next holder: one more than the last, which may have been unlocked; the journal knows better
+    than a lease that was lost.
+    """
+    return last + 1 if last and floor <= last + 1 else floor + 1
 
 
 def _first_row(segment: Listed) -> int:
