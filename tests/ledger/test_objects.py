@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,17 @@ def test_refused_credentials_are_reported_without_them(
         open_store(Location(url, "shop"))
     assert told in refused.value.line
     assert not any(secret in refused.value.line for secret in (s3.SECRET_KEY, s3.ACCESS_KEY, altered[1]))
+
+
+def test_credentials_may_be_those_of_a_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    shared = tmp_path / "credentials"
+    shared.write_text(f"[sre]\naws_access_key_id = {s3.ACCESS_KEY}\naws_secret_access_key = {s3.SECRET_KEY}\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shared))
+    monkeypatch.setenv("AWS_PROFILE", "sre")
+    with closing(open_store(Location(url, "shop"))) as store:
+        assert store.read(0).rows == []
 
 
 @pytest.mark.parametrize(
