@@ -138,6 +138,6 @@ def _started(server: Server, directory: Path, leftovers: Sequence[Path] = ()) ->
             each.unlink(missing_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
 
+    atexit.register(stop)  # also if it does not start
     server.start()
-    atexit.register(stop)
     return server
