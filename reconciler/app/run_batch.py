@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from reconciler.app.run_unit import Listening, ended, never, open_unit, run_opened, run_unit
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.core.exit_code import ExitCode
+from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.text import Redactor
 from reconciler.session.shared_queries import share_queries
 from reconciler.session.workspace import Workspace
@@ -45,6 +46,17 @@ def run_batch(
         began(units[0])
         yield run_unit(units[0], listening, environ, workers=workers, need_shared_ledger=need_shared_ledger)
         return
+    with gc_disabled():  # the stacks are in memory all at once
+        yield from _run_together(units, listening, environ, began, workers)
+
+
+def _run_together(
+    units: Sequence[Unit],
+    listening: Listening,
+    environ: Mapping[str, str],
+    began: Callable[[Unit], None],
+    workers: int,
+) -> Iterator[UnitResult]:
     left = list(units)
     opened: list[_Opened] = []
     try:
