@@ -18,11 +18,11 @@ from reconciler.session.workspace import Workspace
 
 
 class AlarmState(StrEnum):
-    """What an alarm, or a silence, does now."""
+    """The state of an alarm or a silence now."""
 
     FIRING = "firing"
     SUPPRESSED = "suppressed"
-    """It fires, and the service keeps its notifications back."""
+    """It fires, and the service withholds its notifications."""
     NOT_FIRING = "not firing"
     """It is declared to fire, and does not."""
     IN_FORCE = "in force"
@@ -42,8 +42,8 @@ class RaisedBy(NamedTuple):
 class AlarmStatus(NamedTuple):
     """One alarm or silence of the stack.
 
-    ``observed`` is None for one that is not there. ``reason`` says what differs from the configuration, and ``action``
-    what apply would do about it; ``drift`` says that the service moved and not the configuration.
+    ``observed`` is None if the service does not show it. ``reason`` says what differs from the configuration, and
+    ``action`` what apply would do about it; ``drift`` says that the service has changed, not the configuration.
     """
 
     address: Address

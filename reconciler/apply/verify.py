@@ -37,7 +37,7 @@ def verify(
 ) -> Verification:
     """Poll until every operation's effect is visible, or its service's window has passed.
 
-    ``within`` (ms) takes the place of the services' windows. Raises DeniedError.
+    ``within`` (ms) replaces the services' windows. Raises DeniedError.
     """
     unseen = {
         key: [item for item in operations if item.provider == key] for key in {item.provider for item in operations}
@@ -66,7 +66,7 @@ def verify(
 
 
 def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
-    """The keys of the operations whose effect is there.
+    """The keys of the operations whose effect is visible.
 
     A push of an alarm is known by its key, of an event by address and occurrence. A clear has taken effect when its
     target is not active any more; one that is due ``only_if_duplicate`` also when its target now carries the push it
@@ -124,13 +124,13 @@ class DeniedError(Exception):
 
 
 def read_back(provider: Provider, operations: Sequence[Operation]) -> frozenset[str] | None:
-    """The keys whose effect shows now; None where the service cannot say at the moment. Raises DeniedError."""
+    """The keys of operations with a visible effect; None if the service cannot be queried. Raises DeniedError."""
     found = observe_effects(provider, operations)
     return None if found is None else visible_operations(operations, found)
 
 
 def observe_effects(provider: Provider, operations: Sequence[Operation]) -> list[Observed] | None:
-    """What shows now at the addresses of these; None where the service cannot say. Raises DeniedError."""
+    """What the service shows of these operations; None if it cannot be queried. Raises DeniedError."""
     try:
         return list(provider.read_back(operations))
     except ServiceError as error:

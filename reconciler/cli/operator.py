@@ -31,9 +31,9 @@ ALREADY_APPLIED = "Already applied: every operation of this plan is done. Nothin
 
 
 class TerminalOperator:
-    """Whoever started ``apply`` or ``destroy``; ``question`` is what approval is asked for with.
+    """Whoever started ``apply`` or ``destroy``; ``question`` asks for approval.
 
-    Raises DiagnosticError if nobody could answer the question, before any service is queried.
+    Raises DiagnosticError before any service is queried if nobody can answer the question.
     """
 
     def __init__(self, terminal: Terminal, question: str, format: Format, *, auto_approve: bool) -> None:
@@ -66,9 +66,9 @@ def show_result(
     plan: Plan | None = None,
     others: OtherStacks | None = None,
 ) -> ExitCode:
-    """Write what an apply did, and return what a script learns from it.
+    """Write what an apply did, and return its exit code.
 
-    ``plan`` is the saved one, if any; ``others`` is what the stacks beside it have left.
+    ``plan`` is the saved one, if any; ``others`` is what other stacks of the same ledger have left.
     """
     if result is NotRun.INTERRUPTED:
         return ExitCode.INTERRUPTED

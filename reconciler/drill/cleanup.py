@@ -77,7 +77,7 @@ class _Cleanup:
                 return problem or "the clearing was interrupted"
 
     def _round(self) -> tuple[str, bool]:
-        """Settle, look, clear what shows; what went wrong, and whether another look is needed."""
+        """Settle, query, and clear what still shows; returns what went wrong, and whether another round is needed."""
         session = self._session
         settlement = session.resolve_open_intents(self._stop)
         active = session.active()
@@ -113,13 +113,13 @@ class _Cleanup:
         return any(sent.awaits_its_end for sent in self._journal.record.emissions)
 
     def _import_leftovers(self, active: Sequence[Observed]) -> None:
-        """Take alarms of the drill into the record that it does not know: those of a run on another machine."""
+        """Add alarms of the drill that the record does not know, such as those of a run on another machine."""
         known = {sent.marked_address for sent in self._journal.record.emissions if sent.active}
         drill = self._journal.record.drill
-        strange = [found for found in active if str(found.marks.address) not in known]
-        if strange:
+        unknown = [found for found in active if str(found.marks.address) not in known]
+        if unknown:
             now = self._session.clock.now()
-            self._journal.send(*(_leftover(found, drill, now) for found in strange))
+            self._journal.send(*(_leftover(found, drill, now) for found in unknown))
 
     def _ended(self, done: Sequence[Change], gone: Sequence[Change], at: int) -> None:
         cleared = {str(change.address): tuple(operation.key for operation in change.operations) for change in done}
@@ -141,12 +141,12 @@ class _Cleanup:
         self._journal.update(change)
 
     def account(self) -> None:
-        """Tell of each alarm that does not show any more, and that nobody here cleared, what ended it."""
+        """Record what ended each alarm that no query shows any more and that this run did not clear."""
         account_for(self._session, self._journal)
 
 
 def account_for(session: StackSession, journal: RunJournal) -> None:
-    """Ask what became of alarms of the record that are said to be active and do not show."""
+    """Query what became of the alarms that are active by the record and that no query shows."""
     waiting = [sent for sent in journal.record.emissions if sent.active]
     if not waiting:
         return
@@ -173,8 +173,8 @@ def account_for(session: StackSession, journal: RunJournal) -> None:
             by = "the service, its timeout having passed"
             return sent.model_copy(update={"ended_at": sent.until, "gone_at": now, "ended_by": by})
         if sent.seen_at is None:
-            return sent  # it was taken and has never shown: nobody can tell that it is gone
-        by = "something unknown: it does not show, and is not in the service's history"
+            return sent  # it was accepted and was never visible: nobody can tell whether it is gone
+        by = "an unknown cause: no query shows it, and the service's history does not have it"
         return sent.model_copy(update={"ended_at": now, "gone_at": now, "ended_by": by})
 
     journal.update(change)

@@ -1,4 +1,4 @@
-"""Staleness: whether what a saved plan was computed from is still so, address by address (rule 10)."""
+"""Staleness: whether a saved plan still fits the configuration and the services, address by address (rule 10)."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ def staleness(
     moves: Moves = NO_MOVES,
     done: Collection[str] = (),
 ) -> tuple[Diagnostic, ...]:
-    """Why a saved plan may not be applied at ``now`` (epoch ms); empty when it may.
+    """Why a saved plan may not be applied at ``now`` (epoch ms); empty if it may.
 
-    ``desired``, ``known`` and ``moves`` are of now, ``providers`` the digests of their settings, ``targets`` where they
-    point. ``done`` are the keys of
-    this very plan's operations that are done already: what moved at their addresses is its own doing, unless something
-    fires there that the plan neither knew nor pushed.
+    ``desired``, ``known`` and ``moves`` are the present ones, ``providers`` the digests of their settings, ``targets``
+    where they point. ``done`` are the keys of this plan's operations that are done already: a change at their addresses
+    is the plan's own, unless something fires there that the plan neither knew nor pushed.
     """
     declared = {item.address: item for item in desired}
     return tuple(_staleness(plan, declared, known, now, providers, targets or {}, moves, done))
@@ -70,19 +69,19 @@ def _staleness(
     yield from moved_targets(plan, targets)
     for key in sorted({operation.provider for operation in plan.operations}):
         if plan.targets.get(key) == targets.get(key) and providers.get(key) != plan.providers.get(key):
-            yield Diagnostic(f"the settings of provider {key} are not those the plan was made with", hint=hint)
+            yield Diagnostic(f"the settings of the provider {key} have changed since the plan was made", hint=hint)
     for change in plan.pending:
         address = str(change.address)
         wanted = desired.get(change.address)
         if wanted is not None:
             wanted = keep_ignored(wanted, dedupe(wanted.provider, _active(change, known)))
         if not _same(change, wanted) or not _same_name(change, desired, known, moves):
-            yield Diagnostic(f"{address} is declared otherwise than when the plan was made", hint=hint, address=address)
+            yield Diagnostic(f"{address} is declared differently since the plan was made", hint=hint, address=address)
         elif _moved(plan, change, known, done):
             yield Diagnostic(f"{address} has changed at the service since the plan", hint=hint, address=address)
         elif not _begun(change, done) and (late := _late(change, now)) is not None:
             yield Diagnostic(
-                f"{address} could be sent until {format_instant(late)}, {rough_duration(now - late)} ago",
+                f"{address} had to be sent by {format_instant(late)}, {rough_duration(now - late)} ago",
                 hint=hint,
                 address=address,
             )

@@ -48,7 +48,7 @@ _T = TypeVar("_T")
 
 
 class Intake:
-    """What the paths of all senders share."""
+    """Accepts requests: limits, reads and stores what senders of all paths deliver."""
 
     def __init__(self, settings: Settings, writer: GroupWriter, metrics: Metrics) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class Intake:
 
     @asynccontextmanager
     async def body(self, request: Request, source: Source) -> AsyncIterator[bytes]:
-        """The body, held until the block ends; RefusedError if it is too large, too slow or one too many."""
+        """The body, held until the block ends; RefusedError if it is too large or too slow, or if too many arrive."""
         if not self._buckets[source].take_token():
             raise busy_refusal("rate", "too many requests")
         declared = request.headers.get("content-length", "0")
@@ -84,7 +84,7 @@ class Intake:
                     if size > self._settings.max_body:
                         raise _too_large()
                     if self._held > self._settings.max_pending_bytes:
-                        raise busy_refusal("memory", "too much is being received")
+                        raise busy_refusal("memory", "too many bytes are being received at once")
         except TimeoutError:
             raise RefusedError(408, "slow", "the body took too long") from None
         except ClientDisconnect:

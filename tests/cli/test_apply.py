@@ -99,8 +99,8 @@ def test_a_saved_plan_is_refused_where_the_configuration_has_moved_on(stack: Pat
     write(stack, "one", "two", severity="Critical")
     done = reconciler("apply", stack, saved)
     assert done.code == 1
-    assert "aom_alarm.one is declared otherwise" in done.err
-    assert "aom_alarm.two is declared otherwise" in done.err
+    assert "aom_alarm.one is declared differently" in done.err
+    assert "aom_alarm.two is declared differently" in done.err
     assert "Plan: 2 to create." in reconciler("plan", stack).out
 
 

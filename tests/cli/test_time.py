@@ -62,4 +62,4 @@ def test_a_saved_plan_is_refused_once_its_alarms_would_be_over_on_arrival(tmp_pa
         time.tick(timedelta(minutes=31))
         done = reconciler("apply", stack, saved)
     assert done.code == 1
-    assert "could be sent until 2026-05-01T12:30:00Z, 1m ago" in done.err
+    assert "had to be sent by 2026-05-01T12:30:00Z, 1m ago" in done.err

@@ -122,7 +122,7 @@ def test_a_saved_plan_with_an_event_holds_for_as_long_as_cloud_eye_takes_it(tmp_
         clock.move_to("2026-05-01T12:59:51Z")
         late = reconciler("apply", stack, saved)
         assert late.code == 1
-        assert 'ces_event.released["h0"] could be sent until 2026-05-01T12:59:50Z, 1s ago' in late.err
+        assert 'ces_event.released["h0"] had to be sent by 2026-05-01T12:59:50Z, 1s ago' in late.err
         assert Emulator(url).requests("push") == Emulator(url).requests("ces-report") == []
 
 

@@ -48,7 +48,7 @@ def test_a_saved_plan_is_refused_where_its_stack_has_moved_on_and_the_others_are
     assert by_name(report)["a"] == "failed"
     assert by_name(report)["b"] == "done"
     summary = by_name(report, "diagnostics")["a"][0]["summary"]
-    assert summary == "aom_alarm.a is declared otherwise than when the plan was made"
+    assert summary == "aom_alarm.a is declared differently since the plan was made"
     assert done.code == 1
 
 

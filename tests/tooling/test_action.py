@@ -76,7 +76,7 @@ def test_a_plan_is_not_applied_once_the_stack_has_moved_on(job: Job) -> None:
     applied, outputs = job.run(COMMAND="apply")
     assert applied.returncode == 1
     assert outputs["exit-code"] == "1"
-    assert "declared otherwise" in applied.stderr
+    assert "declared differently" in applied.stderr
 
 
 def test_drift_fails_the_job_and_no_drift_does_not(job: Job) -> None:
