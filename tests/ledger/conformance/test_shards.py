@@ -18,7 +18,7 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Shard, Shards
 from tests.ledger.conformance.conftest import SHARDED
 from tests.ledger.conformance.place import Place, now, wait_until_free
-from tests.ledger.samples import HOST, LIFETIME, operations, run, take
+from tests.ledger.samples import LIFETIME, operations, run, take
 
 HERE = os.getpid()
 
@@ -82,12 +82,13 @@ def test_a_shard_has_one_worker_at_a_time(place: Place, shards: Shards) -> None:
 
 def test_a_shard_may_begin_nothing_once_the_lease_of_its_stack_is_gone(place: Place, shards: Shards) -> None:
     with place.opened() as ledger:
-        holder = ledger.acquire("ci-17", HOST, HERE, now(), 300)
+        holder = take(ledger, pid=HERE, now=now())
         ledger.begin(holder, run())
         shard = cut(shards, holder, 1, "a", "b")
         with closing(opened(shards, shard)) as worker:
             held = take(worker, pid=HERE, now=now())
             worker.begin_attempts(held, ["a"], now())
+            ledger.renew(holder, now(), 1)
             wait_until_free(ledger)
             with pytest.raises(LeaseLostError):
                 worker.begin_attempts(held, ["b"], now())
