@@ -5,7 +5,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
@@ -42,19 +42,16 @@ def apply_plan(
     """Send what a plan says, journalling each intent before and each outcome after, and verify what was done.
 
     Operations the ledger knows to be done are not sent again. ``targets`` are the canonical texts of the providers'
-    targets: what is journalled is journalled for them. ``part`` says that the plan is a part of a larger run. A ledger
-    that cannot be written, or a lease that is lost, ends the sending at once; the result says so. Setting ``stop`` ends
-    the run early: nothing new is sent, running requests finish; the run sets it itself where a service rejects the
-    credentials. Raises LeaseLostError where the lease is gone before anything was begun, RunFailedError for an internal
-    error after that.
+    targets. ``part`` says that the plan is a part of a larger run. A ledger that cannot be written, or a lease that is
+    lost, ends the sending at once; the result says so. Setting ``stop`` ends the run early: nothing new is sent. The
+    run sets it itself where a service rejects the credentials. Raises LeaseLostError where the lease is gone before
+    anything was begun, RunFailedError for an internal error after that.
     """
     with gc_frozen():
         options, progress = options or Options(), progress or NullProgress()
         executor = PlanExecutor(plan, providers, ledger, holder, clock, stop, options, progress, targets or {}, part)
-        try:
+        with closing(executor):
             return executor.run(command)
-        finally:
-            executor.release()
 
 
 class _WorkerDone(NamedTuple):
@@ -129,14 +126,14 @@ class PlanExecutor:
             self._close_unsent_intents()
         self._mark_unanswered()
         result = self._result(command, unconfirmed)
-        with suppress(Exception if failure else DiagnosticError):  # the result tells of a ledger that cannot be written
-            if self.part is None:
+        if self.part is None:
+            with suppress(Exception if failure else DiagnosticError):  # the result tells that it cannot be written
                 self.ledger.end(self.id, self._run_state(result), result.ended_at)
         if failure is not None:
             raise RunFailedError(result) from failure
         return result
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let go of whoever refers back here, so that the operations need not wait for the garbage collector."""
         self.senders.clear()
         del self.gate
@@ -351,7 +348,6 @@ class PlanExecutor:
         return {key for key in self.duplicates.repeated() if self._is_done(key)}
 
     def _is_due(self, operation: Operation) -> bool:
-        """Whether a conditional clear may have to be sent: its push is done, and it is not."""
         return self._is_done(operation.depends_on or "") and not self._is_done(operation.key)
 
     def _close_unsent_intents(self) -> None:
@@ -372,7 +368,6 @@ class PlanExecutor:
         self.status, self.cause = status, cause
 
     def _is_settled(self, operation: Operation) -> bool:
-        """Whether nothing is left to do for it: it is done, or was never due."""
         outcome = self.outcomes.get(operation.key)
         return operation.only_if_duplicate if outcome is None else outcome.status is Status.DONE
 
