@@ -37,9 +37,9 @@ class Duplicates:
             if len(change.before) > 1 and change.provider in self.behaviours and _are_twins(change.before):
                 self.behaviours[change.provider].learn(merges=False)
 
-    def repeated(self) -> set[str]:
-        """The keys of alarms that were pushed again in doubt, where that may have opened second ones."""
-        return {key for behaviour in self.behaviours.values() for key in behaviour.in_doubt()}
+    def repeated(self, is_done: Callable[[str], bool] = lambda _: True) -> set[str]:
+        """The keys of alarms that were pushed again in doubt, and are done, where that may have opened second ones."""
+        return {key for behaviour in self.behaviours.values() for key in behaviour.in_doubt() if is_done(key)}
 
     def take_in(self, doubled: Mapping[str, frozenset[str]], shown: Iterable[str]) -> None:
         """Take in what a verification shows: pushes by which two alarms fire, by provider, and all that show."""

@@ -144,7 +144,7 @@ class PlanExecutor:
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
         due = {item.key for item in self.conditional if self._is_due(item)}
-        undecided = self.duplicates.possible(due | self._repeated())
+        undecided = self.duplicates.possible(due | self.duplicates.repeated(self._is_done))
         status = self._status()  # which may find the cause
         ran = (self.plan, self.id, self.started_at, self.clock.now(), status)
         return Result(*ran, self.outcomes, unconfirmed, self.cause, command, undecided, self.holder.origin)
@@ -317,7 +317,7 @@ class PlanExecutor:
 
         That takes a look in any case. The keys of what was waited for in vain.
         """
-        if self._over() or not (self.options.verify or self.conditional or self._repeated()):
+        if self._over() or not (self.options.verify or self.conditional or self.duplicates.repeated(self._is_done)):
             return frozenset()
         sent = (item for item in self.operations if not (item.only_if_duplicate or item.is_recorded))
         done = [item for item in sent if self._is_done(item.key)]
@@ -341,11 +341,7 @@ class PlanExecutor:
         """The conditional clears that are due: their push shows, and their target still fires beside it."""
         pushes = {item.key for item in pushed}
         clears = [item for item in self.conditional if item.depends_on in pushes and self._is_due(item)]
-        return self.duplicates.query(pushed, clears, self._repeated())
-
-    def _repeated(self) -> set[str]:
-        """The keys of alarms that were pushed again in doubt, where that may have opened a second one."""
-        return {key for key in self.duplicates.repeated() if self._is_done(key)}
+        return self.duplicates.query(pushed, clears, self.duplicates.repeated(self._is_done))
 
     def _is_due(self, operation: Operation) -> bool:
         return self._is_done(operation.depends_on or "") and not self._is_done(operation.key)
