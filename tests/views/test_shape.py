@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from reconciler.ledger.protocol import Holder
+from reconciler.ledger.store import Lease, StackState
 from reconciler.views.json.document import encode
+from reconciler.views.json.ledger import stacks_document
 from reconciler.views.json.plan import plan_document
 from reconciler.views.json.result import result_document
 from tests.cli.run_cli import reconciler
@@ -88,6 +91,12 @@ def test_what_the_commands_answer_is_what_their_schemas_say(tmp_path: Path) -> N
     check("diagnostics", answer("validate", stack))
     check("diagnostics", answer("validate", tmp_path / "nowhere"))
     check("apply-output", answer("destroy", stack, "--auto-approve"))
+
+
+def test_the_stacks_of_a_shared_ledger_are_what_their_schema_says() -> None:
+    holder = Holder("ci", "runner-1", 7, 1, 2, 3)
+    stacks = [StackState("a", 5, Lease(holder, None, False), 4), StackState("b", 0, None, None)]
+    check("stacks-output", stacks_document(stacks))
 
 
 def test_a_key_that_no_schema_knows_would_be_noticed() -> None:
