@@ -12,8 +12,9 @@ from reconciler.core.desired import Kind
 from reconciler.core.observed import Observed, State
 from reconciler.core.origin import Origin
 from reconciler.core.resource_type import ResourceType
-from reconciler.ledger.protocol import Holder, Ledger, Run
+from reconciler.ledger.protocol import Holder, Ledger, LedgerView, Run
 from reconciler.plan.plan import Change, Plan
+from reconciler.plan.state import forgotten_mark
 from reconciler.session.workspace import Workspace
 
 
@@ -86,7 +87,7 @@ def stack_status(workspace: Workspace) -> StackStatus:
     plan = workspace.plan(view, observed=observed)
     with workspace.reading_ledger() as ledger:
         runs = ledger.runs()
-        alarms = tuple(_alarms(plan, observed, _Raisers(ledger, runs), workspace.resource_types))
+        alarms = tuple(_alarms(plan, observed, _Raisers(ledger, runs), workspace.resource_types, view))
         holder = ledger.holder(workspace.clock.now())
     declared = sum(item.kind is Kind.ALARM and item.firing for item in workspace.stack.desired)
     return StackStatus(workspace.stack.name, plan.planned_at, alarms, declared, holder, plan, _last_apply(runs))
@@ -125,39 +126,46 @@ class _Raisers:
 
 
 def _alarms(
-    plan: Plan, observed: Sequence[Observed], raisers: _Raisers, types: Mapping[str, ResourceType]
+    plan: Plan, observed: Sequence[Observed], raisers: _Raisers, types: Mapping[str, ResourceType], view: LedgerView
 ) -> Iterator[AlarmStatus]:
     """Every alarm and silence that is there or should be, in the order of the plan.
 
-    Alarms that a plan leaves alone (canaries) come last.
+    Alarms that a plan leaves alone (canaries, what is forgotten) come last.
     """
     told: set[tuple[str, str]] = set()
     for change in plan.changes:
         for found in change.before:
             told.add((found.provider, found.id))
-            yield _present(found, change, raisers, types)
+            yield _present(found, change.reason, change, raisers, types)
         if not change.before and change.desired is not None and change.desired.firing:
             absent = _ABSENT.get(change.desired.kind)
             if absent is not None:
                 yield AlarmStatus(change.address, change.provider, absent, change.reason, change.action, change.drift)
     for found in observed:
         if found.state is State.ACTIVE and (found.provider, found.id) not in told:
-            yield _present(found, None, raisers, types)
+            yield _present(found, _left_alone(found, view), None, raisers, types)
 
 
 def _present(
-    found: Observed, change: Change | None, raisers: _Raisers, types: Mapping[str, ResourceType]
+    found: Observed, reason: str, change: Change | None, raisers: _Raisers, types: Mapping[str, ResourceType]
 ) -> AlarmStatus:
     return AlarmStatus(
         found.marks.address,
         found.provider,
         _state(found, types),
-        "left to the check that raised it" if change is None else change.reason,
+        reason,
         Action.NO_OP if change is None else change.action,
         change is not None and change.drift,
         found,
         raisers.of(found),
     )
+
+
+def _left_alone(found: Observed, view: LedgerView) -> str:
+    """Why no plan touches an alarm that carries the marks of the stack."""
+    if (found.marks.address, forgotten_mark(found)) in view.recorded:
+        return "forgotten: left firing, no longer managed"
+    return "left to the check that raised it"
 
 
 def _state(found: Observed, types: Mapping[str, ResourceType]) -> AlarmState:

@@ -134,3 +134,7 @@ def test_alerts_are_forgotten_and_raised_again_at_alertmanager(kind: str, tmp_pa
         assert done.out.endswith("Apply complete: 1 forgotten.\n"), done.out + done.err
         assert firing() == ["One", "Two"]
         assert "No changes." in reconciler("plan", directory).out
+        two = next(
+            line for line in reconciler("status", directory).out.splitlines() if "alertmanager_alert.Two" in line
+        )
+        assert two.rstrip().endswith("forgotten: left firing, no longer managed")
