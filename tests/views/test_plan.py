@@ -7,7 +7,9 @@ import json
 import pytest
 
 from reconciler.core.action import Action
+from reconciler.core.duration import HOUR
 from reconciler.plan.plan import Change, Difference
+from reconciler.views.attribute import value_text
 from reconciler.views.json.document import encode
 from reconciler.views.json.plan import plan_document
 from reconciler.views.markdown.plan import plan_markdown
@@ -38,8 +40,12 @@ def test_a_plan_without_changes_says_what_is_as_declared() -> None:
     assert "**No changes. 12 alarms and 1 event are as declared.**" in plan_markdown(plans.STEADY)
 
 
+def test_how_long_a_silence_lasts_is_shown_as_it_is_written() -> None:
+    assert value_text("duration", 2 * HOUR) == "2h"
+
+
 def test_an_empty_stack_is_told_from_one_that_is_as_declared() -> None:
-    assert text() == "No changes. Nothing is declared, and nothing of this stack is firing.\n"
+    assert text() == "No changes. Nothing that the plan covers is declared or firing.\n"
 
 
 def test_unchanged_objects_read_from_a_file_are_counted_though_their_kind_is_not_known() -> None:

@@ -112,7 +112,7 @@ def as_declared(plan: Plan) -> str:
     """``12 alarms and 1 event are as declared.``"""
     unchanged = [change for change in plan.changes if change.action is Action.NO_OP]
     if not unchanged:
-        return "Nothing is declared, and nothing of this stack is firing."
+        return "Nothing that the plan covers is declared or firing."
     if all(change.desired is not None and _quiet(change.desired) for change in unchanged):
         return "No alarm of this stack is firing, and none should be."
     kinds = Counter(change.desired.kind if change.desired else None for change in unchanged)
