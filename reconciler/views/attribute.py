@@ -13,7 +13,7 @@ from reconciler.core.operation import Verb
 from reconciler.core.text import printable
 from reconciler.plan.plan import Change
 
-DURATIONS = frozenset({"timeout"})
+DURATIONS = frozenset({"timeout", "duration"})
 INSTANTS = frozenset({"starts_at", "ends_at", "time"})
 """Attributes that hold milliseconds, by the last part of their path; people read them as they would write them."""
 
