@@ -100,6 +100,14 @@ def test_a_fleet_of_which_no_stack_has_checks_does_not_pass(tmp_path: Path, emul
     assert done.out.endswith("2 stacks: none has checks to pass.\n")
 
 
+def test_a_stack_without_checks_is_not_counted_as_passed(tmp_path: Path, emulator: Emulator) -> None:
+    check = "data: {aom_alarms: {all: {}}}\nchecks: {any: {data: aom_alarms.all, expect: {count: {at_least: 0}}}}\n"
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    (root / "stacks/a/checks.yaml").write_text(check)
+    done = reconciler("fleet", "check", *ONE, root)
+    assert (done.code, done.out.splitlines()[-1]) == (0, "2 stacks: 1 passed, 1 without checks.")
+
+
 def test_junit_has_a_case_for_each_stack(tmp_path: Path, emulator: Emulator) -> None:
     root = write_fleet(tmp_path, emulator.url, "a", "b", "bad")
     (root / "stacks/bad/stack.yaml").write_text("stack: [\n")

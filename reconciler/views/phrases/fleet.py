@@ -76,9 +76,14 @@ def summary_line(report: FleetReport) -> str:
         return f"{count(units, 'stack')}: none has checks to pass."
     states = report.states
     parts = []
-    if states.get(UnitState.DONE):
+    done = states.get(UnitState.DONE, 0)
+    unchecked = sum(result.state is UnitState.DONE and not result.counts for result in report.results)
+    without = unchecked if report.kind is UnitKind.CHECK else 0
+    if done > without:
         totals = _totals(report)
-        parts.append(f"{states[UnitState.DONE]:,} {_WORDS[report.kind]}{f' ({totals})' if totals else ''}")
+        parts.append(f"{done - without:,} {_WORDS[report.kind]}{f' ({totals})' if totals else ''}")
+    if without:
+        parts.append(f"{without:,} without checks")
     parts += [f"{states[state]:,} {_state(state)}" for state in _BAD if states.get(state)]
     left_out = f" {count(report.unchanged, 'unchanged stack')} left out." if report.unchanged else ""
     return f"{count(units, 'stack')}: {', '.join(parts)}.{left_out}"
