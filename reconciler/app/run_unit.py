@@ -319,7 +319,9 @@ def _inputs(unit: Unit, environ: Mapping[str, str], redactor: Redactor) -> Input
     found = inputs(environ, (), [Path(file) for file in unit.var_files], ledger)
     texts = {name: value for name, value in unit.variables.items() if isinstance(value, str)}
     others = {name: value for name, value in unit.variables.items() if name not in texts}
-    files = (*found.files, Source("variables", json.dumps(others).encode())) if others else found.files
+    files = (
+        (*found.files, Source("variables of the fleet file", json.dumps(others).encode())) if others else found.files
+    )
     return found._replace(variables=texts, files=files)
 
 

@@ -40,7 +40,9 @@ def open_shards(location: Location) -> Shards:
     found = shards_at(location)
     if found is None:
         summary = f"a stack cannot be applied in shards with the ledger {location}: several workers cannot write it"
-        raise DiagnosticError(Diagnostic(summary, hint="keep its ledger in PostgreSQL, or do without shard_size"))
+        raise DiagnosticError(
+            Diagnostic(summary, hint="keep its ledger in PostgreSQL, or take it out of `large` in the fleet file")
+        )
     return found
 
 
