@@ -145,8 +145,8 @@ def message(event: RunEvent, format: WebhookFormat, hide: Callable[[str], str], 
     """The request that tells an event; ``hide`` redacts, ``token`` is sent as a bearer token."""
     hidden = event._replace(
         stack=hide(event.stack),
-        summary=hide(event.summary),
-        details=[Detail(hide(detail.subject), hide(detail.text)) for detail in event.details],
+        summary=_joined(hide(event.summary)),
+        details=[Detail(hide(detail.subject), _joined(hide(detail.text))) for detail in event.details],
         origin=event.origin._replace(
             **{name: hide(part) for name, part in event.origin._asdict().items() if part is not None}
         ),
@@ -219,6 +219,11 @@ def _event(
     details: Iterable[Detail] = (),
 ) -> RunEvent:
     return RunEvent(secrets.token_hex(16), trigger, stack, command, at, summary, origin, run, plan_id, tuple(details))
+
+
+def _joined(text: str) -> str:
+    """The lines of a text on one, as a sentence."""
+    return "; ".join(text.split("\n"))
 
 
 def _short(text: str) -> str:

@@ -105,6 +105,7 @@ def test_an_apply_that_ends_with_an_error_is_a_failed_one(
     assert notified(hook, "destroy", stack, "--auto-approve").code == 1
     (document,) = told(hook)
     assert (document["trigger"], document["stack"]) == ("apply-failed", "tests")
+    assert "; provider: aom; request: " in str(document["summary"])
 
 
 def test_a_configuration_that_cannot_be_read_is_told_with_its_path(tmp_path: Path, hook: WebhookReceiver) -> None:
