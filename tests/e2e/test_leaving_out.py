@@ -45,6 +45,8 @@ def test_removed_and_forgetful_alarms_go_on_firing_at_aom(mode: str, tmp_path: P
         assert json.loads(reconciler("plan", stack, "--format", "json").out)["counts"]["forget"] == 2
         done = reconciler("apply", stack, "--auto-approve")
         assert done.out.endswith("Apply complete: 2 forgotten.\n"), done.out + done.err
+        newest = json.loads(reconciler("ledger", "list", stack, "--format", "json").out)["runs"][0]["id"]
+        assert "push  aom_alarm.one  not sent" in reconciler("ledger", "show", newest, stack).out
         # Without the block they are left alone too, by destroy as well.
         write(stack, "three", endpoint=url)
         assert "No changes." in reconciler("apply", stack, "--auto-approve").out

@@ -87,7 +87,7 @@ def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Lin
             Span(_status(entry), _STATUSES[entry.status]),
             Span(entry.operation.verb.value),
             Span(printable(str(entry.operation.address))),
-            Span("" if entry.attempts == 1 else f"sent {entry.attempts} times", Style.DIM),
+            Span(_attempts(entry), Style.DIM),
             Span(printable(entry.answer or "")),
         )
         for entry in entries
@@ -96,6 +96,12 @@ def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Lin
     yield BLANK
     done = sum(entry.status is Status.DONE for entry in entries)
     yield line(f"{count(len(entries), 'operation')}, {done:,} done, {len(entries) - done:,} not done.")
+
+
+def _attempts(entry: Entry) -> str:
+    if not entry.attempts:
+        return "not sent"
+    return "" if entry.attempts == 1 else f"sent {entry.attempts} times"
 
 
 def origin_lines(origin: Origin) -> Iterator[Line]:
