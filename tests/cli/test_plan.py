@@ -43,7 +43,7 @@ def test_a_target_limits_the_plan(stack: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("aom_alarm.disk", "no such object"),
+        ("aom_alarm.disk", "the stack has no such resource"),
         ("aom_alrm.two", 'did you mean "aom_alarm.two"?'),
         ("what?", "is not an address"),
     ],
