@@ -10,7 +10,7 @@ from threading import Event
 from typing import NamedTuple
 
 from reconciler.apply.duplicates import Duplicates
-from reconciler.apply.options import JOURNAL_AHEAD, NullProgress, Options, Part, Progress, begun_ahead, flush_interval
+from reconciler.apply.options import NullProgress, Options, Part, Progress, begun_ahead, flush_interval, journal_ahead
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import NOT_SENT, BeginGate, SendContext, Sender, batches
@@ -85,6 +85,7 @@ class PlanExecutor:
         self.order = Order(plan.changes, None if part is None else part.needed)
         self.id, self.started_at = secrets.token_hex(8) if part is None else part.run, clock.now()
         self.deadline = clock.monotonic() + options.deadline
+        self._journal_ahead = journal_ahead(shared=ledger.is_shared)
         self.gate = BeginGate(self._begin)
         self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
@@ -214,7 +215,7 @@ class PlanExecutor:
                     try:
                         for key, batches_left in waiting.items():
                             # More than are sent at once: no worker waits for the books.
-                            while batches_left and busy[key] < width[key] + 2 * JOURNAL_AHEAD:
+                            while batches_left and busy[key] < width[key] + 2 * self._journal_ahead:
                                 self._intend_ahead(batches_left)
                                 self._submit(pools[key], key, batches_left.popleft())
                                 busy[key] += 1
@@ -255,7 +256,7 @@ class PlanExecutor:
 
     def _intend_ahead(self, batches_left: Iterable[Sequence[Operation]]) -> None:
         """Journal the intents of the next batches in one step, if the first of them is not journalled yet."""
-        ahead = [batch for batch, _ in zip(batches_left, range(JOURNAL_AHEAD), strict=False)]
+        ahead = [batch for batch, _ in zip(batches_left, range(self._journal_ahead), strict=False)]
         if ahead[0][0].key in self.intended:
             return
         self._intend([item for batch in ahead for item in batch])
@@ -276,7 +277,7 @@ class PlanExecutor:
         """
         outcomes, ended = list[Outcome](), list[_WorkerDone]()
         timeout: float | None = None
-        while len(ended) < min(under_way, JOURNAL_AHEAD):
+        while len(ended) < min(under_way, self._journal_ahead):
             try:
                 event = self.events.get(timeout=timeout)
             except queue.Empty:

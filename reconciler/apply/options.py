@@ -18,10 +18,18 @@ JOURNAL_AHEAD = 20
 for the disk, and as safe. An outcome that a crash takes away is found again by a query.
 """
 
+SHARED_JOURNAL_AHEAD = 60
+"""The same in a ledger that is shared, where a step is a round trip over a network."""
+
 BEGUN_AHEAD = 3
 """For each request to a service, how many batches are announced meanwhile to a ledger that is shared, and so a network
 away. What is announced and not sent when a run dies is looked for like what was sent.
 """
+
+
+def journal_ahead(*, shared: bool) -> int:
+    """How many batches are journalled in one step."""
+    return SHARED_JOURNAL_AHEAD if shared else JOURNAL_AHEAD
 
 
 def begun_ahead(parallelism: int, *, shared: bool) -> int:
