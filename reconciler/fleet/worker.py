@@ -94,6 +94,9 @@ def main() -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin, out, int(sys.argv[1]))
+    # All is closed and written: what is left in memory need not be taken apart.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
