@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.app.unit import Activity, UnitKind
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.files import write_text
-from reconciler.drill.store import Documents, Files
+from reconciler.ledger.documents import Documents, Files
 from reconciler.session.workspace import Workspace
 
 DIRECTORY = "activities"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
-from reconciler.drill.store import Documents, Files
+from reconciler.ledger.documents import Documents, Files
 from reconciler.session.workspace import Workspace
 
 DIRECTORY = "checks"

@@ -133,6 +133,11 @@ class Unit:
         name = f"{self.path}@{self.environment}" if self.environment else self.path
         return name if self.shard is None else f"{name}#{self.shard.number}/{self.shard.count}"
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is applied in shards."""
+        return self.kind is UnitKind.APPLY and self.shard_size is not None
+
 
 @dataclass(frozen=True, slots=True)
 class UnitChange:

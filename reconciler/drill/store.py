@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from pydantic import JsonValue, ValidationError
 
@@ -15,8 +14,8 @@ from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, expectation
 from reconciler.core.digest import digest
-from reconciler.core.files import write_text
 from reconciler.drill.record import CheckRecord, DrillStatus, Emission, LogEntry, Record, StepRecord
+from reconciler.ledger.documents import Documents, Files
 from reconciler.ledger.lease import is_dead
 from reconciler.ledger.protocol import Holder, matching_runs
 
@@ -24,47 +23,6 @@ DIRECTORY = "drills"
 _CHECKSUM = "checksum"  # of the rest of the document; older records have none
 _MEND = "put back a copy of it, or move it away; `drill abort` needs no record to clear what is left"
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-
-
-class Documents(Protocol):
-    """Where the records of runs are kept, by names with a suffix."""
-
-    def where(self, name: str) -> str:
-        """The place of a document, for messages."""
-
-    def names(self, suffix: str) -> Sequence[str]: ...
-
-    def read(self, name: str) -> str | bytes | None:
-        """The text of a document; None if there is none."""
-
-    def write(self, name: str, text: str) -> None:
-        """Keep a document durably: whole, or not at all."""
-
-    def delete(self, name: str) -> None: ...
-
-
-class Files:
-    """Documents in a directory."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def where(self, name: str) -> str:
-        return str(self._directory / name)
-
-    def names(self, suffix: str) -> Sequence[str]:
-        return [file.name for file in self._directory.glob(f"*{suffix}")]
-
-    def read(self, name: str) -> str | bytes | None:
-        file = self._directory / name
-        return file.read_bytes() if file.exists() else None
-
-    def write(self, name: str, text: str) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        write_text(self._directory / name, text)
-
-    def delete(self, name: str) -> None:
-        (self._directory / name).unlink(missing_ok=True)
 
 
 class RunStore:

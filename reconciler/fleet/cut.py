@@ -16,11 +16,6 @@ _TAKE_OVER = 90 * SECOND
 """How long (ms) a worker waits for a shard that another had: longer than the lease of one that died."""
 
 
-def is_cut(unit: Unit) -> bool:
-    """Whether a unit is applied in shards."""
-    return unit.kind is UnitKind.APPLY and unit.shard_size is not None
-
-
 def run_cut(unit: Unit, engine: Engine, limits: Limits, listening: Listening) -> UnitResult:
     """Plan a unit here, and have its shards run by the engine."""
     return run_unit(unit, listening, cut=cut_of(unit, engine, limits))

@@ -12,7 +12,6 @@ from reconciler.app.ledger import owner
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
-from reconciler.fleet.cut import is_cut, run_cut
 from reconciler.fleet.engine import Engine, Finished, Limits
 from reconciler.fleet.fleet import Fleet, Wave
 from reconciler.fleet.report import FleetReport, WaveReport
@@ -68,12 +67,14 @@ class FleetRun:
         )
 
     def _run(self, units: Sequence[Unit]) -> None:
-        for event in self._engine.run(self._hand_out([unit for unit in units if not is_cut(unit)]), self._limits):
+        for event in self._engine.run(self._hand_out([unit for unit in units if not unit.is_cut]), self._limits):
             if isinstance(event, Finished):
                 self._end(event.result)
             else:
                 self._watcher.started(event.unit, event.worker)
-        for unit in self._hand_out([unit for unit in units if is_cut(unit)]):
+        for unit in self._hand_out([unit for unit in units if unit.is_cut]):
+            from reconciler.fleet.cut import run_cut
+
             self._watcher.started(unit, "all workers")
             self._end(run_cut(unit, self._engine, self._limits, self._listening))
         for unit in units:

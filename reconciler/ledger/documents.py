@@ -1,18 +1,62 @@
-"""Documents of a stack in a shared ledger: the records of its drills."""
+"""Documents of a stack beside its ledger: the records of its drills, and what was last done with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from threading import RLock
+from typing import Protocol
 
+from reconciler.core.files import write_text
 from reconciler.ledger.location import Location, open_store
 from reconciler.ledger.store import JournalStore
 
 PREFIX = "drills/"
 
 
+class Documents(Protocol):
+    """Where the records of runs are kept, by names with a suffix."""
+
+    def where(self, name: str) -> str:
+        """The place of a document, for messages."""
+
+    def names(self, suffix: str) -> Sequence[str]: ...
+
+    def read(self, name: str) -> str | bytes | None:
+        """The text of a document; None if there is none."""
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a document durably: whole, or not at all."""
+
+    def delete(self, name: str) -> None: ...
+
+
+class Files:
+    """Documents in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def where(self, name: str) -> str:
+        return str(self._directory / name)
+
+    def names(self, suffix: str) -> Sequence[str]:
+        return [file.name for file in self._directory.glob(f"*{suffix}")]
+
+    def read(self, name: str) -> str | bytes | None:
+        file = self._directory / name
+        return file.read_bytes() if file.exists() else None
+
+    def write(self, name: str, text: str) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        write_text(self._directory / name, text)
+
+    def delete(self, name: str) -> None:
+        (self._directory / name).unlink(missing_ok=True)
+
+
 class SharedDocuments:
-    """Documents by name; any number of threads may call it. Nothing is made before the first is written."""
+    """Documents in a shared ledger; any number of threads may call it. Nothing is made before the first is written."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
