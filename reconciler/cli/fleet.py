@@ -12,6 +12,7 @@ import typer
 
 from reconciler.app.plan import inputs, lock_timeout_ms
 from reconciler.app.unit import UnitKind, UnitState
+from reconciler.cli.approval import check_approvable, is_approved
 from reconciler.cli.command import ExitCode, command_app, examples, now
 from reconciler.cli.fleet_engine import dask_scheduler, open_engine
 from reconciler.cli.fleet_options import (
@@ -50,7 +51,7 @@ from reconciler.views.junit.fleet import fleet_junit
 from reconciler.views.markdown.fleet import fleet_markdown
 from reconciler.views.phrases.plan import count
 from reconciler.views.text.fleet import fleet_lines
-from reconciler.views.text.line import BLANK, Style, line
+from reconciler.views.text.line import Style, line
 
 app = command_app()
 
@@ -208,7 +209,7 @@ def check(
     """Run the checks of every stack."""
     cluster = dask_scheduler(engine, scheduler)
     options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, cluster, lock_timeout)
-    return _look(Terminal.of(ctx), UnitKind.CHECK, what, options, format)
+    return _run_and_show(Terminal.of(ctx), UnitKind.CHECK, what, options, format)
 
 
 @app.command(epilog=examples("reconciler fleet drift", "reconciler fleet drift --detailed-exitcode --format json"))
@@ -233,7 +234,7 @@ def drift(
     """Show what moved at the services, and not in the configurations."""
     cluster = dask_scheduler(engine, scheduler)
     options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, cluster)
-    return _look(Terminal.of(ctx), UnitKind.DRIFT, what, options, format, detailed=detailed_exitcode)
+    return _run_and_show(Terminal.of(ctx), UnitKind.DRIFT, what, options, format, detailed=detailed_exitcode)
 
 
 @app.command(epilog=examples("reconciler fleet status", "reconciler fleet status --env production --format markdown"))
@@ -253,10 +254,10 @@ def status(
     Reads the ledgers; no service is queried.
     """
     options = _Options(env, None, parallelism, None, None, var, var_file, dask_scheduler(engine, scheduler))
-    return _look(Terminal.of(ctx), UnitKind.STATUS, what, options, format)
+    return _run_and_show(Terminal.of(ctx), UnitKind.STATUS, what, options, format)
 
 
-def _look(
+def _run_and_show(
     terminal: Terminal,
     kind: UnitKind,
     what: Sequence[Path] | None,
@@ -265,7 +266,7 @@ def _look(
     *,
     detailed: bool = False,
 ) -> ExitCode:
-    """Run a command that changes nothing, and show its report."""
+    """Run a command that asks no question, and show its report."""
     report = _run(terminal, _open(terminal, what, _request(terminal, kind, options)), options.scheduler)
     _show(terminal, report, format, detailed=detailed)
     return report.exit_code(detailed=detailed)
@@ -294,9 +295,7 @@ def _apply_reviewed(
     pending = sum(result.state is UnitState.DONE and has_changes(result) for result in report.results)
     if not pending or any(result.state is UnitState.INTERRUPTED for result in report.results):
         return report.exit_code()
-    question = f"Do you want to apply the plans of {count(pending, 'stack')}?"
-    shown = [BLANK, line((question, Style.BOLD)), line("  Only 'yes' will be accepted to approve."), BLANK]
-    if terminal.ask(shown, "  Enter a value: ") != "yes":
+    if not is_approved(terminal, f"Do you want to apply the plans of {count(pending, 'stack')}?"):
         terminal.message([line("Nothing was done.")])
         return ExitCode.ERROR
     save(directory, planned, report, request.variables or ())
@@ -349,13 +348,8 @@ def _show(terminal: Terminal, report: FleetReport, format: FleetFormat, *, detai
 
 
 def _check_approvable(terminal: Terminal, format: FleetFormat) -> None:
-    """Raise DiagnosticError if nobody could answer the question, before any service is queried."""
-    if format is not FleetFormat.TEXT:
-        hint = "add --auto-approve; `reconciler fleet plan` shows beforehand what would be done"
-        raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
-    if not terminal.interactive:
-        hint = (
-            "add --auto-approve; or save the plans with `reconciler fleet plan --out DIR`, have them reviewed, "
-            "and apply exactly these with `reconciler fleet apply DIR`"
-        )
-        raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))
+    reviewed = (
+        "save the plans with `reconciler fleet plan --out DIR`, have them reviewed, "
+        "and apply exactly these with `reconciler fleet apply DIR`"
+    )
+    check_approvable(terminal, format, preview="reconciler fleet plan", reviewed=reviewed)

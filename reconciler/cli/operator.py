@@ -11,12 +11,12 @@ from reconciler.app.errors import describe_error
 from reconciler.apply.options import Progress
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement
+from reconciler.cli.approval import check_approvable, is_approved
 from reconciler.cli.command import ExitCode
 from reconciler.cli.plan_output import show_plan
 from reconciler.cli.progress import working
 from reconciler.cli.reporter import RunReporter
 from reconciler.cli.terminal import Format, Terminal
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
 from reconciler.session.other_stacks import OtherStacks
@@ -24,7 +24,7 @@ from reconciler.views.json.result import already_applied_document, result_docume
 from reconciler.views.markdown.result import others_markdown, result_markdown
 from reconciler.views.phrases.plan import pointing
 from reconciler.views.text.ledger import settlement_lines
-from reconciler.views.text.line import BLANK, Style, line
+from reconciler.views.text.line import line
 from reconciler.views.text.result import others_lines, result_lines
 
 ALREADY_APPLIED = "Already applied: every operation of this plan is done. Nothing was sent."
@@ -52,7 +52,7 @@ class TerminalOperator:
             show_plan(self._terminal, plan, self._format)
 
     def approve(self, plan: Plan) -> bool:  # it was just shown
-        return self._auto_approve or _approved(self._terminal, self._question, plan)
+        return self._auto_approve or _is_approved(self._terminal, self._question, plan)
 
     def working(self, stop: Event) -> AbstractContextManager[Progress]:
         return working(self._terminal, stop)
@@ -111,24 +111,14 @@ def _show(terminal: Terminal, result: Result, format: Format, others: OtherStack
 
 
 def _check_approvable(terminal: Terminal, format: Format) -> None:
-    if format != Format.TEXT:
-        hint = "add --auto-approve; `reconciler plan` shows beforehand what would be done"
-        raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
-    if not terminal.interactive:
-        hint = (
-            "add --auto-approve; or save a plan with `reconciler plan --out FILE`, have it reviewed, "
-            "and apply exactly that with `reconciler apply FILE`"
-        )
-        raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))
+    reviewed = (
+        "save a plan with `reconciler plan --out FILE`, have it reviewed, "
+        "and apply exactly that with `reconciler apply FILE`"
+    )
+    check_approvable(terminal, format, preview="reconciler plan", reviewed=reviewed)
 
 
-def _approved(terminal: Terminal, question: str, plan: Plan) -> bool:
-    shown = [
-        BLANK,
-        line((question, Style.BOLD)),
-        line("  reconciler will do exactly what is shown above, at:"),
-        *(line(f"    {printable(text)}") for text in pointing(plan.targets)),
-        line("  Only 'yes' will be accepted to approve."),
-        BLANK,
-    ]
-    return terminal.ask(shown, "  Enter a value: ") == "yes"
+def _is_approved(terminal: Terminal, question: str, plan: Plan) -> bool:
+    details = [line("  reconciler will do exactly what is shown above, at:")]
+    details += [line(f"    {printable(text)}") for text in pointing(plan.targets)]
+    return is_approved(terminal, question, details)

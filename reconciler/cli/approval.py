@@ -1,0 +1,34 @@
+"""The question whether to go on, which commands ask before they push and clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.cli.terminal import Terminal
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.views.text.line import BLANK, Line, Style, line
+
+
+def check_approvable(terminal: Terminal, format: str, *, preview: str, reviewed: str) -> None:
+    """Raise DiagnosticError if nobody could answer the question, before any service is queried.
+
+    ``preview`` is the command that shows beforehand what would be done, ``reviewed`` says how to apply a saved plan.
+    """
+    if format != "text":
+        hint = f"add --auto-approve; `{preview}` shows beforehand what would be done"
+        raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
+    if not terminal.interactive:
+        hint = f"add --auto-approve; or {reviewed}"
+        raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))
+
+
+def is_approved(terminal: Terminal, question: str, details: Iterable[Line] = ()) -> bool:
+    """Ask, and whether the answer is yes; ``details`` say what will happen, and where."""
+    shown = [
+        BLANK,
+        line((question, Style.BOLD)),
+        *details,
+        line("  Only 'yes' will be accepted to approve."),
+        BLANK,
+    ]
+    return terminal.ask(shown, "  Enter a value: ") == "yes"
