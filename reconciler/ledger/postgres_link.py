@@ -13,6 +13,7 @@ from psycopg import sql
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import sanitize
+from reconciler.ledger.store import FIRST_S, RESUME_PAUSES_S, RESUME_S
 
 SCHEMA = "reconciler"
 """The schema of a URL that names none."""
@@ -23,16 +24,9 @@ CONNECT_S = 5
 ANSWER_S = 10.0
 """Seconds an answer may take."""
 
-RESUME_S = 15.0
-"""Seconds in which a dropped connection is made again; well below the lifetime of a lease."""
-
-FIRST_S = 2.0
-"""Seconds in which the first connection is tried."""
-
 NOW: LiteralString = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The database's clock in epoch milliseconds, as SQL."""
 
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _TABLES = ("version", "stack", "journal", "snapshot", "document", "rate")
 _RESUMED = ("08", "57P")
 """What SQLSTATEs begin with that tell of a connection, or of a server that stops or starts."""
@@ -136,7 +130,7 @@ class Link:
                     # Once nobody answers, what a run has left to write before it ends does not wait again.
                     self._down, self._down_until = self._explained(error), time.monotonic() + RESUME_S
                     raise self._down from error
-                time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                time.sleep(RESUME_PAUSES_S[min(tries, len(RESUME_PAUSES_S) - 1)])
                 tries += 1
 
     def _connected(self) -> _Connection:

@@ -11,6 +11,15 @@ from typing import NamedTuple, Protocol
 from reconciler.ledger.codec import Row
 from reconciler.ledger.protocol import Holder
 
+RESUME_S = 15.0
+"""Seconds in which a request to a store that nobody answers is made again; well below the lifetime of a lease."""
+
+FIRST_S = 2.0
+"""Seconds in which the first request is."""
+
+RESUME_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between these requests; the last is repeated."""
+
 
 class Claim(NamedTuple):
     """Who asks for the lease. ``id`` is unique to the attempt: a lost answer is recognised by it.

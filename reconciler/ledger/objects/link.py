@@ -32,17 +32,11 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import mask
 from reconciler.ledger.objects import bucket
 from reconciler.ledger.objects.bucket import STATUS, open_bucket, said
-
-RESUME_S = 15.0
-"""Seconds in which a request that found nobody is made again; well below the lifetime of a lease."""
-
-FIRST_S = 2.0
-"""Seconds in which the first request is."""
+from reconciler.ledger.store import FIRST_S, RESUME_PAUSES_S, RESUME_S
 
 TRUSTED_CLOCK_S = 60.0
 """Seconds that a reading of the store's clock is continued by the time since the machine's start."""
 
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _AT_ONCE = 16
 _FULL = re.compile("status code: 507|QuotaExceeded|InsufficientStorage|StorageFull|DiskFull")
 _GONE = (NotFoundError, FileNotFoundError)
@@ -218,7 +212,7 @@ class Link:
             if time.monotonic() > until:
                 what = "cannot be written: the store answers each conditional write with a conflict"
                 raise self._diagnostic(what, None, "try again in a moment, or run: reconciler ledger doctor URL")
-            time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+            time.sleep(RESUME_PAUSES_S[min(tries, len(RESUME_PAUSES_S) - 1)])
             tries += 1
         return decided[0]
 
@@ -238,7 +232,7 @@ class Link:
                     # Once nobody answers, what a run has left to write before it ends does not wait again.
                     self._down, self._down_until = self._explained(error), time.monotonic() + RESUME_S
                     raise self._down from error
-                time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                time.sleep(RESUME_PAUSES_S[min(tries, len(RESUME_PAUSES_S) - 1)])
                 tries += 1
             else:
                 self._answered = True
