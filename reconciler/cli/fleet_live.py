@@ -24,7 +24,7 @@ _BAR = 30
 
 
 class FleetProgress:
-    """Shows the stacks under way; disappears when all have ended. A failure is told above, and stays."""
+    """Shows the stacks that are running; disappears when all have ended. A failure is told above, and stays."""
 
     def __init__(self, terminal: Terminal, total: int) -> None:
         self._terminal = terminal

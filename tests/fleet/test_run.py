@@ -79,7 +79,7 @@ def test_an_interrupted_fleet_stops_cleanly_and_is_continued_by_the_next(
         assert gate.arrived.acquire(timeout=60)
         assert gate.arrived.acquire(timeout=60)  # both workers are sending
         process.send_signal(number)
-        assert process.stderr.readline().startswith("Interrupted: stacks under way stop cleanly")
+        assert process.stderr.readline().startswith("Interrupted: running stacks stop cleanly")
         gate.open.set()
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 130
