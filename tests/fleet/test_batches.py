@@ -81,7 +81,6 @@ def test_a_hanging_stack_is_stopped_and_the_rest_of_its_batch_goes_on(
     assert results["a"].counts == results["b"].counts == {"create": 1}
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 def test_the_rest_of_a_batch_goes_on_when_its_worker_dies(tmp_path: Path, emulator: Emulator) -> None:
     work = units(tmp_path, emulator.url, "a", "kills", "b", kind=UnitKind.PLAN)
     workers: list[int] = []

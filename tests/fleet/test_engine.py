@@ -127,7 +127,6 @@ def test_units_whose_workers_still_start_are_interrupted_too(tmp_path: Path, emu
     assert emulator.requests("push") == []
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
 def test_a_worker_that_does_not_stop_is_killed_and_the_others_go_on(
     tmp_path: Path, emulator: Emulator, silent: str
 ) -> None:
