@@ -250,7 +250,9 @@ class Link:
             return self._diagnostic("has no bucket", told, "create the bucket, or correct its name in the URL")
         if _is_unanswered(error):
             return self._diagnostic("cannot be reached", told, "check the URL, its endpoint and the network")
-        return self._diagnostic("cannot be used", told, "check the URL and its options")
+        return self._diagnostic(
+            "cannot be used", told, "check the URL, its options and the credentials in the environment"
+        )
 
     def _diagnostic(self, what: str, said: str | None, hint: str) -> DiagnosticError:
         told = "" if said is None else f" ({said})"
