@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -41,6 +40,7 @@ from reconciler.core.operation import Status
 from reconciler.core.text import Redactor
 from reconciler.ledger.protocol import Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
+from reconciler.session.clock import now
 from reconciler.session.rate_limits import RateLimits, RatePolicy
 from reconciler.session.workspace import Workspace, open_workspace
 
@@ -86,7 +86,7 @@ def run_unit(
 
 def ended(unit: Unit, redactor: Redactor, run: Callable[[], UnitResult]) -> UnitResult:
     """How a unit ended that ``run`` runs; no error leaves it, and no secret."""
-    began = _now()
+    began = now()
     try:
         found = run()
     except KeyboardInterrupt:
@@ -95,7 +95,7 @@ def ended(unit: Unit, redactor: Redactor, run: Callable[[], UnitResult]) -> Unit
         failed = describe_error(error)
         state = UnitState.LEASED if failed.exit_code is ExitCode.LEASE_HELD else UnitState.FAILED
         found = UnitResult(unit, state, failed.exit_code, diagnostics=failed.diagnostics)
-    return _redacted(replace(found, started_at=began, ended_at=_now()), redactor)
+    return _redacted(replace(found, started_at=began, ended_at=now()), redactor)
 
 
 @contextmanager
@@ -380,7 +380,3 @@ def _redacted(result: UnitResult, redactor: Redactor) -> UnitResult:
             for found in result.diagnostics
         ),
     )
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

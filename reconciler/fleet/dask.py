@@ -25,6 +25,7 @@ from reconciler.core.ledger_url import secrets_of
 from reconciler.core.text import sanitize
 from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
 from reconciler.fleet.engine import Event, Finished, Limits, Started, next_units
+from reconciler.session.clock import now
 
 CONNECT_S = 10
 """Seconds in which the scheduler must answer, and in which a first worker must have come."""
@@ -198,7 +199,7 @@ class DaskEngine:
             return
         if number is None:
             task.workers.append(worker)
-            task.began_at, task.current = _now(), None
+            task.began_at, task.current = now(), None
         else:
             task.current = task.units[number]
         deadline = (task.current or task.units[0]).deadline
@@ -249,14 +250,14 @@ class DaskEngine:
     def _look(self) -> None:
         """Look after the connection and the workers; what waits in vain is given up."""
         workers = self._count_workers()
-        now = time.monotonic()
+        moment = time.monotonic()
         if workers:
             self._alone_since = None
         elif self._alone_since is None:
-            self._alone_since = now
+            self._alone_since = moment
         if self._is_cut():
             self._lost = f"the connection to the scheduler {self._scheduler} was lost"
-        elif self._alone_since is not None and now - self._alone_since >= self._alone_s:
+        elif self._alone_since is not None and moment - self._alone_since >= self._alone_s:
             self._lost = f"the scheduler {self._scheduler} has no workers any more"
         if self._lost is not None:
             for task in self._tasks.values():
@@ -338,7 +339,7 @@ def _failed(task: _Task, why: str) -> Iterator[UnitResult]:
             diagnostics=(Diagnostic(f"{why}{after}", hint="run the command again once the cluster is well"),),
             worker=(task.workers or [""])[-1],
             started_at=task.began_at,
-            ended_at=_now(),
+            ended_at=now(),
         )
 
 
@@ -353,7 +354,3 @@ def _timed_out(task: _Task, unit: Unit, how: str, result: UnitResult) -> UnitRes
     return replace(
         result, state=UnitState.TIMED_OUT, exit_code=code, diagnostics=(told, *result.diagnostics), worker=worker
     )
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -28,6 +28,7 @@ from reconciler.core.duration import format_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.text import sanitize
 from reconciler.fleet.engine import Event, Finished, Limits, Started, next_units
+from reconciler.session.clock import now
 
 BEGAN = "began"
 """What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
@@ -135,7 +136,7 @@ class ProcessEngine:
             idle = next((worker for worker in self._workers if not worker.units and not worker.asked), None)
             worker = idle or self._start(limits.max_parallel)
             worker.batch, worker.units, worker.current = units, list(units), units[0] if len(units) == 1 else None
-            worker.began_at = time.time_ns() // 1_000_000
+            worker.began_at = now()
             starting, deadline = _STARTING_S if idle is None else 0.0, units[0].deadline
             worker.due = None if deadline is None else time.monotonic() + starting + deadline / 1000
             with suppress(OSError):  # it is dead: its output has ended, and says so
@@ -253,7 +254,7 @@ def _died(worker: _Worker, unit: Unit) -> UnitResult:
     if worker.asked and worker.process.returncode == -signal.SIGTERM:
         # It was still starting: from its first unit on it handles the signal.
         result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED, started_at=worker.began_at)
-        return _told(worker, replace(result, ended_at=time.time_ns() // 1_000_000))
+        return _told(worker, replace(result, ended_at=now()))
     after = "; what it had sent is settled by the next apply" if unit.kind in (UnitKind.APPLY, UnitKind.CHECK) else ""
     if worker.killed:
         how = f"it was asked to stop and did not, so {worker.name} was killed{after}"
@@ -275,7 +276,7 @@ def _died(worker: _Worker, unit: Unit) -> UnitResult:
         diagnostics=(told,),
         worker=worker.name,
         started_at=worker.began_at,
-        ended_at=time.time_ns() // 1_000_000,
+        ended_at=now(),
     )
 
 

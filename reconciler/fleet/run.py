@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
@@ -15,6 +14,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.fleet.engine import Engine, Finished, Limits
 from reconciler.fleet.fleet import Fleet, Wave
 from reconciler.fleet.report import FleetReport, WaveReport
+from reconciler.session.clock import now
 
 
 class Watcher(Protocol):
@@ -53,7 +53,7 @@ class FleetRun:
 
         An apply goes wave by wave; what changes nothing needs no order.
         """
-        began = _now()
+        began = now()
         fleet = self._fleet
         if fleet.kind is UnitKind.APPLY:
             for wave in fleet.waves:
@@ -63,7 +63,7 @@ class FleetRun:
             self._run(fleet.due)
         waves = tuple(WaveReport(wave.name, tuple(self._in_order(wave))) for wave in fleet.waves)
         return FleetReport(
-            fleet.name, fleet.kind, waves, began, _now(), str(owner().origin), fleet.unchanged, fleet.warnings
+            fleet.name, fleet.kind, waves, began, now(), str(owner().origin), fleet.unchanged, fleet.warnings
         )
 
     def _run(self, units: Sequence[Unit]) -> None:
@@ -124,7 +124,3 @@ class FleetRun:
             result = UnitResult(unit, UnitState.NOT_RUN, ExitCode.ERROR, diagnostics=(told,))
         self._watcher.finished(result)
         return result
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -6,11 +6,16 @@ import time
 from threading import Event
 
 
+def now() -> int:
+    """The present by the machine's clock, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 class SystemClock:
     """The machine's clock."""
 
     def now(self) -> int:
-        return time.time_ns() // 1_000_000
+        return now()
 
     def monotonic(self) -> int:
         if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine sleeps, as the leases of ledgers do
