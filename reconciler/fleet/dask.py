@@ -15,6 +15,7 @@ from typing import Any
 
 import dask
 from distributed import CancelledError, Client, Future, KilledWorker
+from distributed.comm.core import CommClosedError
 
 from reconciler import __version__
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, units_json
@@ -234,7 +235,8 @@ class DaskEngine:
         is_tasks_own = task.future.status == "error"
         if self._lost is not None:
             return self._lost
-        if self._is_cut() or (not is_tasks_own and self._count_workers() is None):
+        was_cut = isinstance(error, CommClosedError) or self._is_cut()
+        if was_cut or (not is_tasks_own and self._count_workers() is None):
             self._lost = f"the connection to the scheduler {self._scheduler} was lost"
             return self._lost
         if isinstance(error, KilledWorker):
