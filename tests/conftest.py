@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,12 @@ from tests.emulator.handle import Emulator
 settings.register_profile("reconciler", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("reconciler")
+
+# Commands that tests start are interrupted as from a terminal, also where the tests themselves run under ``nohup`` or
+# behind ``&``, and would hand on that these signals are ignored.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 SLOW = ("benchmarks", "chaostoolkit", "docs", "e2e", "examples", "properties", "servers", "tooling")
