@@ -63,7 +63,7 @@ class Cutting(Protocol):
         """Carry a plan out, as ``apply_plan`` does."""
 
 
-class Request(NamedTuple):
+class ApplyRequest(NamedTuple):
     """What is asked for; ``command`` is what the ledger and the summary call it. With ``cut`` workers carry it out."""
 
     command: str
@@ -88,7 +88,7 @@ class NotRun(Enum):
 
 
 def apply_stack(
-    workspace: Workspace, request: Request, operator: Operator, selection: Selection = ALL
+    workspace: Workspace, request: ApplyRequest, operator: Operator, selection: Selection = ALL
 ) -> Result | FailedRun | NotRun:
     """Plan what the stack declares and apply it. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
@@ -97,7 +97,7 @@ def apply_stack(
 
 
 def destroy_stack(
-    workspace: Workspace, request: Request, operator: Operator, selection: Selection = ALL
+    workspace: Workspace, request: ApplyRequest, operator: Operator, selection: Selection = ALL
 ) -> Result | FailedRun | NotRun:
     """Clear every alarm the stack owns. Raises DiagnosticError, ServiceError, LeaseHeldError."""
     return _execute(
@@ -108,7 +108,9 @@ def destroy_stack(
     )
 
 
-def apply_saved(workspace: Workspace, request: Request, operator: Operator, plan: Plan) -> Result | FailedRun | NotRun:
+def apply_saved(
+    workspace: Workspace, request: ApplyRequest, operator: Operator, plan: Plan
+) -> Result | FailedRun | NotRun:
     """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on; at another
     target before anything is queried.
     """
@@ -128,7 +130,7 @@ def apply_exit_code(result: Result) -> ExitCode:
 
 
 def _execute(
-    workspace: Workspace, request: Request, operator: Operator, planned: Callable[[Ledger], Plan | None]
+    workspace: Workspace, request: ApplyRequest, operator: Operator, planned: Callable[[Ledger], Plan | None]
 ) -> Result | FailedRun | NotRun:
     """Take the lease, settle what is open, plan, ask for approval, apply.
 

@@ -13,7 +13,7 @@ from reconciler.checks.canary import CanarySession
 from reconciler.checks.load import read_checks
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
-from reconciler.checks.run import Progress, run_checks
+from reconciler.checks.run import CheckWatcher, run_checks
 from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.exit_code import ExitCode
@@ -23,7 +23,7 @@ from reconciler.session.workspace import Workspace
 
 
 def run_stack_checks(
-    workspace: Workspace, names: Sequence[str], stop: Event, progress: Progress, who: Owner | None = None
+    workspace: Workspace, names: Sequence[str], stop: Event, progress: CheckWatcher, who: Owner | None = None
 ) -> Report:
     """Run the named checks, or all of them, until they end or ``stop`` is set.
 

@@ -18,7 +18,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import format_instant
-from reconciler.drill.drill import Drill, Resource, drill_stack, to_raise, to_record
+from reconciler.drill.drill import Drill, DrillResource, drill_stack, to_raise, to_record
 from reconciler.drill.preconditions import refusals
 from reconciler.plan.plan import Plan
 from reconciler.session.session import StackSession, open_session
@@ -99,12 +99,12 @@ def _apply(session: StackSession, plan: Plan, refused: Sequence[Diagnostic] = ()
     return session.apply(plan, Event(), verify=True)
 
 
-def _selected(drill: Drill, names: Sequence[str], kind: Kind) -> list[Resource]:
+def _selected(drill: Drill, names: Sequence[str], kind: Kind) -> list[DrillResource]:
     """The named resources of a kind, or all of them if none is named."""
     candidates = [one for one in drill.resources if one.desired.kind is kind]
     if not names:
         return candidates
-    selected: list[Resource] = []
+    selected: list[DrillResource] = []
     for name in names:
         try:
             address = Address.parse(name)

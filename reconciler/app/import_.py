@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from reconciler.config.stack import Stack
+from reconciler.config.stack import StackConfig
 from reconciler.core.address import Address
 from reconciler.core.desired import Declaration, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
@@ -65,7 +65,7 @@ def known_filters(
     return found
 
 
-def imports(stack: Stack, found: Iterable[UnmanagedAlarm], registry: Registry) -> Imports:
+def imports(stack: StackConfig, found: Iterable[UnmanagedAlarm], registry: Registry) -> Imports:
     """Sort out what was found: what the stack declares already is only counted, what breaks a limit is left out."""
     known = {(item.provider, frozenset(item.identity.items())) for item in stack.desired}
     taken = {(item.address.type, item.address.name) for item in stack.desired}
@@ -110,7 +110,7 @@ def unadoptable_warnings(found: Iterable[UnmanagedAlarm]) -> Iterator[Diagnostic
         yield Diagnostic(f"{them}: {reason}", hint=hint, severity=Severity.WARNING)
 
 
-def _needs_naming(kind: str, stack: Stack, registry: Registry) -> bool:
+def _needs_naming(kind: str, stack: StackConfig, registry: Registry) -> bool:
     """Whether the stack has several providers that a resource of this type could mean."""
     owner = registry.owner(kind)
     return owner is None or sum(config.type == owner.name for config in stack.providers.values()) != 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 
 from reconciler.app.activity import KINDS, last_activity, record_activity
-from reconciler.app.apply import Cutting, FailedRun, NotRun, Request, apply_exit_code, apply_saved, apply_stack
+from reconciler.app.apply import ApplyRequest, Cutting, FailedRun, NotRun, apply_exit_code, apply_saved, apply_stack
 from reconciler.app.check import check_exit_code, run_stack_checks
 from reconciler.app.errors import describe_error
 from reconciler.app.ledger import owner
@@ -28,7 +28,7 @@ from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.checks.poll import CheckStatus
-from reconciler.checks.run import NullProgress as NullCheckProgress
+from reconciler.checks.run import NullCheckWatcher
 from reconciler.config.stack import Inputs
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.action import Action
@@ -164,7 +164,7 @@ def _planned(unit: Unit, plan: Plan) -> UnitResult:
 
 def _apply(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting | None = None) -> UnitResult:
     options = Options(deadline=DEADLINE if unit.deadline is None else unit.deadline)
-    request = Request("apply", options, unit.force, cut)
+    request = ApplyRequest("apply", options, unit.force, cut)
     operator = _Operator(listening)
     saved = None if unit.plan_file is None else _saved(unit.plan_file, unit.plan_id)
     if saved is None:
@@ -231,7 +231,7 @@ def _check(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult
         return UnitResult(unit, UnitState.DONE, ExitCode.DONE)
     stop = Event()
     with listening(stop):
-        report = run_stack_checks(workspace, (), stop, NullCheckProgress())
+        report = run_stack_checks(workspace, (), stop, NullCheckWatcher())
     code = check_exit_code(report.counts)
     state = UnitState.FAILED if code else UnitState.DONE
     bad = [found for found in report.results if found.status is not CheckStatus.PASSED]

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from types import TracebackType
 
-from reconciler.app.apply import FailedRun, NotRun, Request, apply_saved, apply_stack, destroy_stack
+from reconciler.app.apply import ApplyRequest, FailedRun, NotRun, apply_saved, apply_stack, destroy_stack
 from reconciler.app.check import run_stack_checks
 from reconciler.app.plan import addresses, plan_stack
 from reconciler.app.status import StackStatus, stack_status
@@ -18,7 +18,7 @@ from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.settle import Settlement
 from reconciler.checks.result import Report
-from reconciler.checks.run import NullProgress as NullCheckProgress
+from reconciler.checks.run import NullCheckWatcher
 from reconciler.config.stack import Inputs
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.duration import parse_duration
@@ -144,7 +144,7 @@ class Stack:
     def check(self, *names: str) -> Report:
         """Run the named checks, or all of them."""
         with self._stopping() as stop:
-            return run_stack_checks(self._workspace, names, stop, NullCheckProgress())
+            return run_stack_checks(self._workspace, names, stop, NullCheckWatcher())
 
     def status(self) -> StackStatus:
         """What fires now, since when, and whose run raised it."""
@@ -176,7 +176,7 @@ class Stack:
         finally:
             self._stops.discard(stop)
 
-    def _result(self, found: Result | FailedRun | NotRun, request: Request, plan: Plan | None = None) -> Result:
+    def _result(self, found: Result | FailedRun | NotRun, request: ApplyRequest, plan: Plan | None = None) -> Result:
         if isinstance(found, FailedRun):
             raise RunFailedError(found.result) from found.error
         if isinstance(found, Result):
@@ -233,9 +233,9 @@ def _opened(
         return Stack(workspace, resources.pop_all())
 
 
-def _request(command: str, force: bool, verify: bool, deadline: str | None) -> Request:
+def _request(command: str, force: bool, verify: bool, deadline: str | None) -> ApplyRequest:
     longest = DEADLINE if deadline is None else parse_duration(deadline)
-    return Request(command, Options(verify=verify, deadline=longest), force)
+    return ApplyRequest(command, Options(verify=verify, deadline=longest), force)
 
 
 def _selection(targets: Sequence[str], exclude: Sequence[str], replace: Sequence[str] = ()) -> Selection:

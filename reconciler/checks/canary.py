@@ -10,7 +10,7 @@ from reconciler.apply.result import Result
 from reconciler.apply.verify import visible_operations
 from reconciler.checks.delivery import Awaited, DeliveryProof, DeliveryStatus, worst
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
-from reconciler.checks.result import CheckOutcome, Delivery
+from reconciler.checks.result import CheckOutcome, DeliveryOutcome
 from reconciler.core.address import NAME, Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
@@ -100,7 +100,7 @@ class _CanaryRun:
         self._within = within
         self._stop = stop
         self._proof = proof
-        self._delivery: Delivery | None = None
+        self._delivery: DeliveryOutcome | None = None
         self._notified = proof is not None and not proof.expected.firing
         self._provider = canaries.session.providers[desired.provider]
         self._pushed: Operation | None = None
@@ -209,7 +209,7 @@ class _CanaryRun:
         status = worst(outcomes)
         after = [each.after for each in outcomes]
         firing = self._proof.expected.firing
-        self._delivery = Delivery(
+        self._delivery = DeliveryOutcome(
             status,
             after[0] if firing else None,
             after[-1] if len(after) > firing else None,

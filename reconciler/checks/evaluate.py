@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.checks.comparison import Condition, all_known, compare, comparison
-from reconciler.checks.expectation import Count, Expectation, Notification
+from reconciler.checks.expectation import Count, Expectation, ExpectedNotification
 from reconciler.core.data_source import NOTIFICATIONS, Item, ItemField
 from reconciler.core.desired import SEVERITY_FIELDS
 
@@ -93,7 +93,7 @@ def _truth(item: Item, conditions: Mapping[str, Condition], fields: Mapping[str,
     )
 
 
-def _notified(wanted: Notification, items: Sequence[Item]) -> Iterator[Evaluation]:
+def _notified(wanted: ExpectedNotification, items: Sequence[Item]) -> Iterator[Evaluation]:
     if not items:
         yield Evaluation(False, "found 0, so no notification was delivered")
         return
@@ -105,7 +105,7 @@ def _notified(wanted: Notification, items: Sequence[Item]) -> Iterator[Evaluatio
         yield Evaluation(False, reason, tuple(silent))
 
 
-def _delivered(sent: Mapping[str, object], wanted: Notification) -> bool:
+def _delivered(sent: Mapping[str, object], wanted: ExpectedNotification) -> bool:
     if sent.get("delivered") is not True:
         return False
     if any(

@@ -11,13 +11,13 @@ from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.duration import MINUTE, Duration, parse_instant
 
 
-class Strict(BaseModel):
+class StrictExpectation(BaseModel):
     """A part of a check: unknown keys are errors, and nothing is converted silently."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Count(Strict):
+class Count(StrictExpectation):
     """How many there must be; all that is given must hold."""
 
     equal: int | None = Field(None, ge=0, description="Exactly so many.")
@@ -33,7 +33,7 @@ class Count(Strict):
         return self
 
 
-class Notification(Strict):
+class ExpectedNotification(StrictExpectation):
     """Which notification must have been delivered for each of them; all that is given must hold of one and the same."""
 
     type: str | None = Field(None, description="The type of action (Baidu), such as ACTION_TYPE_ALERT.")
@@ -43,7 +43,7 @@ class Notification(Strict):
     topic: str | None = Field(None, description="The topic it was sent to (AOM).")
 
 
-class Delivered(Strict):
+class Delivered(StrictExpectation):
     """Which notifications must have arrived at a receiver."""
 
     within: Annotated[Duration, Field(gt=0)] = Field(
@@ -73,14 +73,14 @@ Conditions = Annotated[dict[str, Condition], Field(min_length=1)]
 """Fields of an item, by name or by path (``metadata.team``), with what each must be."""
 
 
-class Expectation(Strict):
+class Expectation(StrictExpectation):
     """What must hold of everything a query finds; all that is given must hold."""
 
     count: Annotated[int, Field(ge=0)] | Count | None = Field(None, description="How many there must be.")
     all: Conditions | None = Field(None, description="Every one is like this; also when there is none.")
     any: Conditions | None = Field(None, description="At least one is like this.")
     none: Conditions | None = Field(None, description="Not one is like this.")
-    notification: Notification | None = Field(
+    notification: ExpectedNotification | None = Field(
         None, description="There are some, and for each of them a notification was delivered."
     )
 

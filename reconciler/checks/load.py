@@ -18,7 +18,7 @@ from reconciler.config.blocks.data import results
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import evaluate
-from reconciler.config.stack import DataConfig, Stack
+from reconciler.config.stack import DataConfig, StackConfig
 from reconciler.config.yaml.source_map import Node, Value, kind
 from reconciler.core.address import canary_address
 from reconciler.core.desired import Declaration, Desired
@@ -29,7 +29,7 @@ Find = Callable[[DataConfig], Value]
 
 
 def read_checks(
-    stack: Stack, types: Mapping[str, ResourceType], find: Find, names: Collection[str] = ()
+    stack: StackConfig, types: Mapping[str, ResourceType], find: Find, names: Collection[str] = ()
 ) -> list[Check | UnresolvedCheck]:
     """The checks of a stack (all, or those named), in the order of the files.
 
@@ -71,7 +71,7 @@ def read_checks(
     return found
 
 
-def validate_checks(stack: Stack, types: Mapping[str, ResourceType]) -> None:
+def validate_checks(stack: StackConfig, types: Mapping[str, ResourceType]) -> None:
     """Raise DiagnosticError with all that is wrong with the checks of a stack, as far as it is known without
     making a query.
     """
@@ -92,7 +92,12 @@ def _check_names(names: Collection[str], nodes: Mapping[str, Node]) -> None:
 
 
 def _read(
-    name: str, node: Node, value: Value, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
+    name: str,
+    node: Node,
+    value: Value,
+    stack: StackConfig,
+    types: Mapping[str, ResourceType],
+    problems: DiagnosticCollector,
 ) -> Check | None:
     if not isinstance(value, dict):
         offset = node.key_offset if value is None else node.offset
@@ -135,7 +140,7 @@ def _place(node: Node, path: tuple[str, ...]) -> int:
     return node.key_offset
 
 
-def _receiver(expected: Delivered, node: Node, stack: Stack, problems: DiagnosticCollector) -> str | None:
+def _receiver(expected: Delivered, node: Node, stack: StackConfig, problems: DiagnosticCollector) -> str | None:
     """The key of the receiver to ask; None, with a problem noted, if there is none or several."""
     keys = [key for key, config in stack.providers.items() if config.type == RECEIVER_TYPE]
     place = _place(node, ("expect", "delivered", *(["provider"] if expected.provider is not None else [])))
@@ -157,7 +162,7 @@ def _canary(
     name: str,
     spec: CanarySpec,
     node: Node,
-    stack: Stack,
+    stack: StackConfig,
     types: Mapping[str, ResourceType],
     problems: DiagnosticCollector,
 ) -> Desired | None:
@@ -191,7 +196,7 @@ def _canary(
 
 
 def _canary_provider(
-    spec: CanarySpec, node: Node, stack: Stack, types: Mapping[str, ResourceType], problems: DiagnosticCollector
+    spec: CanarySpec, node: Node, stack: StackConfig, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> str | None:
     """The key of the provider the canary goes through; None, with a problem noted, if it is unknown."""
     owners = [owner for name, owner in CANARY_TYPES.items() if name in types and spec.type in (None, name)]

@@ -14,7 +14,7 @@ from reconciler.core.target import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveryOutcome:
     """What became of a canary's notifications; durations are milliseconds, None if it did not arrive."""
 
     status: DeliveryStatus
@@ -40,7 +40,7 @@ class CheckOutcome:
     held_after: int | None = None
     visible_after: int | None = None
     gone_after: int | None = None
-    delivery: Delivery | None = None
+    delivery: DeliveryOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True)

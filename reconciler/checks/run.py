@@ -35,8 +35,8 @@ Canaries = Callable[[], AbstractContextManager[CanarySession]]
 """Holds the stack's lease while canaries run. Raises LeaseHeldError."""
 
 
-class Progress(Protocol):
-    """Observes a run of checks; its methods are called from several threads."""
+class CheckWatcher(Protocol):
+    """A watcher of a run of checks; its methods are called from several threads."""
 
     def started(self, name: str, about: str) -> None:
         """A check starts."""
@@ -48,7 +48,7 @@ class Progress(Protocol):
         """A check has ended."""
 
 
-class NullProgress:
+class NullCheckWatcher:
     """Reports nothing."""
 
     def started(self, name: str, about: str) -> None: ...
@@ -65,7 +65,7 @@ def run_checks(
     canaries: Canaries,
     clock: Clock,
     stop: Event,
-    progress: Progress,
+    progress: CheckWatcher,
     receivers: AskReceiver,
 ) -> Report:
     """Run all checks to their end, or until ``stop`` is set; canaries are cleared even then."""
@@ -93,7 +93,7 @@ class _Runner:
         canaries: Canaries,
         clock: Clock,
         stop: Event,
-        progress: Progress,
+        progress: CheckWatcher,
         receivers: AskReceiver,
     ) -> None:
         self._query = query

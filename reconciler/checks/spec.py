@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from reconciler.checks.expectation import Delivered, Expectation, Strict
+from reconciler.checks.expectation import Delivered, Expectation, StrictExpectation
 from reconciler.config.stack import DataConfig
 from reconciler.config.yaml.source_map import Value
 from reconciler.core.desired import Desired, Severity
@@ -15,7 +15,7 @@ from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
-class CanarySpec(Strict):
+class CanarySpec(StrictExpectation):
     """An alarm that is raised, awaited, taken back and awaited again, to prove that the alarm path is alive."""
 
     type: Literal["aom_alarm", "alertmanager_alert"] | None = Field(
@@ -75,7 +75,7 @@ RECEIVER_TYPE = "receiver"
 """The type of provider that knows what was delivered."""
 
 
-class CheckSpec(Strict):
+class CheckSpec(StrictExpectation):
     """What the services must show, or that a canary alarm comes and goes; `reconciler check` tells whether it is so."""
 
     model_config = ConfigDict(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.app.apply import Request, apply_saved, apply_stack
+from reconciler.app.apply import ApplyRequest, apply_saved, apply_stack
 from reconciler.app.plan import run_options, selected
 from reconciler.app.planfiles import load_plan
 from reconciler.app.webhook import WebhookFormat
@@ -103,7 +103,7 @@ def apply(
     if approved is not None and any(selection):
         hint = "leave --target, --exclude and --replace out, or make a plan with them: reconciler plan ... --out FILE"
         raise DiagnosticError(Diagnostic("a saved plan is applied as a whole", hint=hint))
-    request = Request("apply", run_options(parallelism, no_verify, deadline), force)
+    request = ApplyRequest("apply", run_options(parallelism, no_verify, deadline), force)
     question = "Do you want to perform these actions?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve or approved is not None)
     with (

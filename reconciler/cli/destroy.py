@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reconciler.app.apply import Request, destroy_stack
+from reconciler.app.apply import ApplyRequest, destroy_stack
 from reconciler.app.plan import run_options, selected
 from reconciler.app.webhook import WebhookFormat
 from reconciler.apply.result import Result
@@ -62,7 +62,7 @@ def destroy(
     """
     terminal = Terminal.of(ctx)
     selection = selected(target, exclude, None)
-    request = Request("destroy", run_options(parallelism, no_verify, deadline), force)
+    request = ApplyRequest("destroy", run_options(parallelism, no_verify, deadline), force)
     question = "Do you really want to clear all of these alarms?"
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve)
     with (

@@ -42,7 +42,7 @@ from reconciler.cli.options import (
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import printable
-from reconciler.fleet.fleet import Fleet, Request, open_fleet
+from reconciler.fleet.fleet import Fleet, FleetRequest, open_fleet
 from reconciler.fleet.report import FleetReport, has_changes
 from reconciler.fleet.run import FleetRun
 from reconciler.fleet.saved import is_saved_fleet, load, prepare, save, with_plan_files
@@ -282,7 +282,7 @@ def _apply(terminal: Terminal, opened: Fleet, format: FleetFormat, scheduler: st
 def _apply_reviewed(
     terminal: Terminal,
     what: Sequence[Path] | None,
-    request: Request,
+    request: FleetRequest,
     directory: Path,
     format: FleetFormat,
     scheduler: str | None,
@@ -302,10 +302,10 @@ def _apply_reviewed(
     return _apply(terminal, load(directory, request), format, scheduler)
 
 
-def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> Request:
+def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> FleetRequest:
     """What the options ask for. Raises DiagnosticError for an invalid one."""
     values = inputs({}, options.var, None, terminal.ledger)
-    return Request(
+    return FleetRequest(
         kind,
         now(),
         tuple(options.env or ()),
@@ -321,7 +321,7 @@ def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> Request:
     )
 
 
-def _open(terminal: Terminal, what: Sequence[Path] | None, request: Request) -> Fleet:
+def _open(terminal: Terminal, what: Sequence[Path] | None, request: FleetRequest) -> Fleet:
     opened = open_fleet(what or [Path()], request)
     terminal.report(opened.warnings)
     return opened

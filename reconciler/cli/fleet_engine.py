@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from reconciler.cli.fleet_options import EngineName
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
-from reconciler.fleet.engine import Engine, Limits, batch_size
+from reconciler.fleet.engine import Engine, EngineLimits, batch_size
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.processes import ProcessEngine
 
@@ -26,14 +26,14 @@ def dask_scheduler(engine: EngineName, scheduler: str | None) -> str | None:
 
 
 @contextmanager
-def open_engine(terminal: Terminal, opened: Fleet, scheduler: str | None) -> Iterator[tuple[Engine, Limits]]:
+def open_engine(terminal: Terminal, opened: Fleet, scheduler: str | None) -> Iterator[tuple[Engine, EngineLimits]]:
     """The engine, and how much it is given at once. Raises DiagnosticError if it cannot be used."""
     most = opened.max_parallel
     if scheduler is None:
         # Units that are batched compute more than they wait: more workers than processors would slow them down.
         workers = min(most, os.cpu_count() or 1)
         with ProcessEngine(terminal.environ) as engine:
-            yield engine, Limits(most, batch=batch_size(len(opened.due), workers))
+            yield engine, EngineLimits(most, batch=batch_size(len(opened.due), workers))
         return
     try:
         from reconciler.fleet.dask import DaskEngine
@@ -41,4 +41,4 @@ def open_engine(terminal: Terminal, opened: Fleet, scheduler: str | None) -> Ite
         summary = f"the Dask engine needs {error.name}, which is not installed"
         raise DiagnosticError(Diagnostic(summary, hint=install_command("dask"))) from None
     with DaskEngine(scheduler) as cluster:
-        yield cluster, Limits(most, batch=batch_size(len(opened.due), min(most, cluster.workers)))
+        yield cluster, EngineLimits(most, batch=batch_size(len(opened.due), min(most, cluster.workers)))

@@ -10,7 +10,7 @@ from threading import Event
 
 from reconciler.apply.options import Progress
 from reconciler.checks.result import CheckResult
-from reconciler.checks.run import Progress as CheckWatcher
+from reconciler.checks.run import CheckWatcher
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
 from reconciler.core.clock import Clock

@@ -27,7 +27,7 @@ from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, check_expressions, compile_value, evaluate_compiled
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
 from reconciler.config.expressions.template import has_foreign_template, warn_of_foreign_templates
-from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, Stack
+from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, StackConfig
 from reconciler.config.yaml.secret_lines import safe_lines
 from reconciler.config.yaml.source_map import Source, SourceMap, Value
 from reconciler.core.address import Address
@@ -51,14 +51,14 @@ def load_stack(
     ask: Ask | None = None,
     locate: Callable[[str | None], None] | None = None,
     resources: bool = True,
-) -> Stack:
+) -> StackConfig:
     """Read, evaluate, expand and validate a configuration; raises DiagnosticError with all its problems, by place.
 
     ``read`` serves the files an ``include`` names, relative to ``root``; it may raise OSError. ``sections`` are those
-    of ``checks`` and ``drills`` that the caller will read itself, from ``Stack.sections``. ``ask`` makes a query of
-    ``data`` when the expressions of a resource need it; without it those resources are left out
-    (``Stack.unresolved``). What it raises rises from here. ``locate`` is told where the ledger is before ``ask`` is
-    called. Without ``resources`` none is read: such a stack cannot be planned.
+    of ``checks`` and ``drills`` that the caller will read itself, from ``StackConfig.sections``. ``ask`` makes a
+    query of ``data`` when the expressions of a resource need it; without it those resources are left out
+    (``StackConfig.unresolved``). What it raises rises from here. ``locate`` is told where the ledger is before
+    ``ask`` is called. Without ``resources`` none is read: such a stack cannot be planned.
     """
     unknown = set(sections) - set(DEFERRED)
     if unknown:
@@ -78,7 +78,7 @@ def _load(
     ask: Ask | None,
     locate: Callable[[str | None], None] | None,
     resources: bool,
-) -> Stack:
+) -> StackConfig:
     source_map = SourceMap()
     diagnostics = DiagnosticCollector(source_map)
     found = read_sections(sources, accepted, read, source_map, diagnostics)
@@ -130,7 +130,7 @@ def _load(
     for section, node in later.items():
         used |= check_expressions(node, scope, diagnostics, DRILLS if section == "drills" else sites.DEFERRED)
     diagnostics.raise_if_errors(shown)
-    return Stack(
+    return StackConfig(
         name=name,
         root=root,
         providers=providers.configs,

@@ -73,7 +73,7 @@ Ask = Callable[[DataConfig, ProviderConfig], Value]
 """Makes a query and returns its items; raises DiagnosticError where the service cannot be queried."""
 
 
-class Stack(NamedTuple):
+class StackConfig(NamedTuple):
     """A configuration that has no errors.
 
     ``root`` is the directory that holds it (where ``.reconciler/`` goes). ``desired`` is in the order of the files.
@@ -111,7 +111,7 @@ class Stack(NamedTuple):
     """What exists at a service, and is taken over."""
 
     def __repr__(self) -> str:
-        return f"Stack({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets
+        return f"StackConfig({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets
 
 
 ENVIRONMENT_PREFIX = "RECONCILER_VAR_"

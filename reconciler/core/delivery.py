@@ -26,7 +26,7 @@ class Arrival(NamedTuple):
     """How often it arrived: a sender may send it again."""
 
 
-class Span(NamedTuple):
+class Uptime(NamedTuple):
     """A time during which a receiver was running."""
 
     since: int
@@ -38,11 +38,11 @@ class DeliveryLog(NamedTuple):
 
     asked_at: int
     arrivals: tuple[Arrival, ...] = ()
-    listening: tuple[Span, ...] = ()
+    listening: tuple[Uptime, ...] = ()
     truncated: int = 0
     """Notifications whose sender left alarms out."""
 
-    def gap(self, since: int, until: int) -> Span | None:
+    def gap(self, since: int, until: int) -> Uptime | None:
         """The first time between two instants at which no receiver was running; None if there is none."""
         covered = since
         for span in sorted(self.listening):
@@ -52,4 +52,4 @@ class DeliveryLog(NamedTuple):
         if covered >= until:
             return None
         following = min((span.since for span in self.listening if span.since > covered), default=until)
-        return Span(covered, min(following, until))
+        return Uptime(covered, min(following, until))

@@ -39,7 +39,7 @@ def written_address(drill: str, address: Address) -> Address:
     return address._replace(name=address.name.removeprefix(f"{drill}--"))
 
 
-class Resource(NamedTuple):
+class DrillResource(NamedTuple):
     """One object of a drill: its address as it is written, and what is pushed (under ``drill_address``)."""
 
     address: Address
@@ -62,7 +62,7 @@ class Drill:
     stack: str
     name: str
     spec: DrillSpec
-    resources: tuple[Resource, ...]
+    resources: tuple[DrillResource, ...]
     timeline: Timeline
     position: Position | None = None
 
@@ -80,12 +80,12 @@ class Drill:
         ]
         return digest([self.owner, facts, steps, self.spec.max_duration])
 
-    def at(self, addresses: Iterable[Address]) -> list[Resource]:
+    def at(self, addresses: Iterable[Address]) -> list[DrillResource]:
         """The resources at these addresses, as written."""
         wanted = set(addresses)
         return [resource for resource in self.resources if resource.address in wanted]
 
-    def of(self, step: Step) -> list[Resource]:
+    def of(self, step: Step) -> list[DrillResource]:
         """The resources a step is about."""
         return self.at(step.targets)
 
@@ -124,7 +124,7 @@ RUN = "preview"
 class Item(NamedTuple):
     """One object of a step; ``payload`` is the JSON text that is pushed, None for a clear, which needs an id."""
 
-    resource: Resource
+    resource: DrillResource
     payload: str | None
 
 

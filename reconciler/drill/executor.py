@@ -10,7 +10,7 @@ from reconciler.apply.result import ApplyStatus, Result
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
-from reconciler.checks.run import NullProgress, run_checks
+from reconciler.checks.run import NullCheckWatcher, run_checks
 from reconciler.core.action import Action as PlanAction
 from reconciler.core.desired import Desired
 from reconciler.core.duration import MINUTE, rough_duration
@@ -77,7 +77,7 @@ class StepExecutor:
             self._canaries,
             ObservingClock(self._clock, self._observer),
             self._stop,
-            NullProgress(),
+            NullCheckWatcher(),
             self._context.receivers,
         )
         self._journal.checked(phase, report)

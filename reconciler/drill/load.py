@@ -16,14 +16,14 @@ from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import UnresolvedError, evaluate
-from reconciler.config.stack import DataConfig, ProviderSchema, Stack
+from reconciler.config.stack import DataConfig, ProviderSchema, StackConfig
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.duration import format_duration
 from reconciler.core.resource_type import ResourceType
-from reconciler.drill.drill import Drill, Resource, drill_address
+from reconciler.drill.drill import Drill, DrillResource, drill_address
 from reconciler.drill.labels import label_type
 from reconciler.drill.spec import ALL, DrillSpec, LabelsSpec, StepAction, StepSpec
 from reconciler.drill.timeline import Step, Timeline, TimelineError, arrange
@@ -40,13 +40,13 @@ _UNFIT = {
 }
 
 
-def drill_names(stack: Stack) -> list[str]:
+def drill_names(stack: StackConfig) -> list[str]:
     """The drills of a stack, in the order of the files."""
     section = stack.sections.get("drills")
     return [name for name, _ in section.entries()] if section is not None else []
 
 
-def read_drill(stack: Stack, name: str, catalog: Collection[ProviderSchema], find: Find) -> Drill:
+def read_drill(stack: StackConfig, name: str, catalog: Collection[ProviderSchema], find: Find) -> Drill:
     """One drill of a stack. Raises DiagnosticError with all that is wrong with it, or where there is none."""
     section = stack.sections.get("drills")
     nodes = dict(section.entries()) if section is not None else {}
@@ -59,7 +59,7 @@ def read_drill(stack: Stack, name: str, catalog: Collection[ProviderSchema], fin
     return drill
 
 
-def validate_drills(stack: Stack, catalog: Collection[ProviderSchema]) -> list[tuple[str, Drill | None]]:
+def validate_drills(stack: StackConfig, catalog: Collection[ProviderSchema]) -> list[tuple[str, Drill | None]]:
     """Every drill by name, as far as no query is needed to read it. Raises DiagnosticError with all that is wrong."""
 
     def find(_: DataConfig) -> Value:
@@ -92,7 +92,9 @@ class _Schema:
 class _Reader:
     """Reads one drill; what is wrong gathers in ``problems``."""
 
-    def __init__(self, stack: Stack, catalog: Collection[ProviderSchema], find: Find, name: str, node: Node) -> None:
+    def __init__(
+        self, stack: StackConfig, catalog: Collection[ProviderSchema], find: Find, name: str, node: Node
+    ) -> None:
         self.stack, self.catalog, self.name, self.node = stack, catalog, name, node
         self.scope = stack.scope.with_data(results(stack.data, find))
         self.find = find
@@ -131,7 +133,7 @@ class _Reader:
             report(error, node, _FIELDS, self.problems, model=DrillSpec, value=value, what=f"drill {self.name}")
             return None
 
-    def _resources(self, labels: LabelsSpec) -> list[Resource]:
+    def _resources(self, labels: LabelsSpec) -> list[DrillResource]:
         node = self.node.child("resources")
         if node is None or node.value is None:
             return []
@@ -157,7 +159,7 @@ class _Reader:
         types = {name: label_type(kind, self.name, labels) for name, kind in schema.resource_types.items()}
         return _Schema(schema.name, schema.settings, types)
 
-    def _resource(self, desired: Desired, node: Node) -> Resource:
+    def _resource(self, desired: Desired, node: Node) -> DrillResource:
         written = desired.address
         address = drill_address(self.name, written)
         offset = (node.child(written.type) or node).child(written.name) or node
@@ -171,9 +173,9 @@ class _Reader:
                 where.key_offset, f"{written} is declared cleared", "a drill raises its alarms by its steps"
             )
         depends_on = tuple(drill_address(self.name, needed) for needed in desired.depends_on)
-        return Resource(written, desired._replace(address=address, depends_on=depends_on))
+        return DrillResource(written, desired._replace(address=address, depends_on=depends_on))
 
-    def _timeline(self, spec: DrillSpec, resources: Sequence[Resource]) -> Timeline | None:
+    def _timeline(self, spec: DrillSpec, resources: Sequence[DrillResource]) -> Timeline | None:
         node = self.node.child("steps") or self.node
         steps = []
         for index, step in enumerate(spec.steps):
@@ -196,7 +198,7 @@ class _Reader:
             )
         return timeline
 
-    def _step(self, index: int, step: StepSpec, node: Node, resources: Sequence[Resource]) -> Step:
+    def _step(self, index: int, step: StepSpec, node: Node, resources: Sequence[DrillResource]) -> Step:
         action = step.action
         named = node.child(action.value) or node
         targets: list[Address] = []
@@ -219,7 +221,7 @@ class _Reader:
             node.position,
         )
 
-    def _targets(self, text: str, action: StepAction, offset: int, resources: Sequence[Resource]) -> list[Address]:
+    def _targets(self, text: str, action: StepAction, offset: int, resources: Sequence[DrillResource]) -> list[Address]:
         fitting = [one.address for one in resources if one.desired.kind is _KINDS[action]]
         if text == ALL:
             return fitting

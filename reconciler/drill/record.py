@@ -52,13 +52,13 @@ class StepState(StrEnum):
     SKIPPED = "skipped"
 
 
-class Part(BaseModel):
+class RecordPart(BaseModel):
     """A part of the document; an ``alias`` is a member's name in the document, which users parse."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
-class StepRecord(Part):
+class StepRecord(RecordPart):
     """A step: when it was planned (ms from the beginning), when it was due as things had gone, when it truly ran."""
 
     name: str
@@ -79,7 +79,7 @@ class StepRecord(Part):
         return max(0, self.started_at - self.due_at)
 
 
-class Emission(Part):
+class Emission(RecordPart):
     """An alarm that was raised, or an event that was recorded.
 
     ``address`` is as written, ``marked_address`` as in its marks. ``keys`` are the idempotency keys of its pushes,
@@ -151,7 +151,7 @@ def _between(since: int | None, until: int | None) -> int | None:
     return None if since is None or until is None else max(0, until - since)
 
 
-class Death(Part):
+class Death(RecordPart):
     """The process of the run died; ``last_at`` is the last instant that it recorded, ``found_at`` when another went on.
 
     ``who`` and ``host`` are those of that other.
@@ -163,7 +163,7 @@ class Death(Part):
     host: str
 
 
-class CheckRecord(Part):
+class CheckRecord(RecordPart):
     """How a check ended; ``phase`` is ``before``, ``after``, or the name of a step. ``items`` is the evidence."""
 
     phase: str
@@ -177,14 +177,14 @@ class CheckRecord(Part):
     items: tuple[dict[str, JsonValue], ...] = ()
 
 
-class LogEntry(Part):
+class LogEntry(RecordPart):
     """A line of the run's own log."""
 
     at: int
     text: str
 
 
-class Record(Part):
+class Record(RecordPart):
     """The whole of a run.
 
     ``targets`` maps the drill's providers to where they pointed when it began. ``paused_for`` is how long (ms) pauses

@@ -9,19 +9,19 @@ from reconciler.app.cut import Cut, Ended
 from reconciler.app.run_unit import Listening, run_unit
 from reconciler.app.unit import ShardTask, Unit, UnitKind, UnitResult
 from reconciler.core.duration import SECOND
-from reconciler.fleet.engine import Engine, Finished, Limits
+from reconciler.fleet.engine import Engine, EngineLimits, Finished
 from reconciler.plan.shards import SHARD_SIZE
 
 _TAKE_OVER = 90 * SECOND
 """How long (ms) a worker waits for a shard that another had: longer than the lease of one that died."""
 
 
-def run_cut(unit: Unit, engine: Engine, limits: Limits, listening: Listening) -> UnitResult:
+def run_cut(unit: Unit, engine: Engine, limits: EngineLimits, listening: Listening) -> UnitResult:
     """Plan a unit here, and have its shards run by the engine."""
     return run_unit(unit, listening, cut=cut_of(unit, engine, limits))
 
 
-def cut_of(unit: Unit, engine: Engine, limits: Limits) -> Cut:
+def cut_of(unit: Unit, engine: Engine, limits: EngineLimits) -> Cut:
     """How a unit is cut, and given to an engine."""
 
     def give(tasks: Iterable[ShardTask]) -> Iterator[Ended]:

@@ -25,7 +25,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.core.ledger_url import secrets_of
 from reconciler.core.text import sanitize
 from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
-from reconciler.fleet.engine import Event, Finished, Limits, Started, next_units
+from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
 from reconciler.session.clock import now
 
 CONNECT_S = 10
@@ -117,7 +117,7 @@ class DaskEngine:
     ) -> None:
         self.close()
 
-    def run(self, units: Iterable[Unit], limits: Limits) -> Iterator[Event]:
+    def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
         """Run the units as ``Engine`` says."""
         source = iter(units)
         while True:
@@ -156,7 +156,7 @@ class DaskEngine:
         """How many worker processes the cluster has, at least 1."""
         return max(1, self._count_workers() or 0)
 
-    def _submit(self, source: Iterator[Unit], limits: Limits) -> None:
+    def _submit(self, source: Iterator[Unit], limits: EngineLimits) -> None:
         """Hand out units while there is room."""
         assert self._client is not None  # noqa: S101 - it is entered
         while len(self._tasks) < limits.max_parallel:
@@ -279,7 +279,7 @@ class DaskEngine:
     def _is_cut(self) -> bool:
         return self._client is None or self._client.status != "running"
 
-    def _check(self, task: _Task, limits: Limits) -> Iterator[Event]:
+    def _check(self, task: _Task, limits: EngineLimits) -> Iterator[Event]:
         """Ask a task to stop that should have ended; give one up that was asked in vain."""
         assert task.due is not None  # noqa: S101 - narrows a type
         if task.due > time.monotonic():
@@ -299,7 +299,7 @@ class DaskEngine:
             else:
                 yield from (Finished(result) for result in _failed(task, how) if result.unit is unit)
 
-    def _ask(self, tasks: list[_Task], limits: Limits) -> None:
+    def _ask(self, tasks: list[_Task], limits: EngineLimits) -> None:
         if not tasks or self._client is None:
             return
         for task in tasks:

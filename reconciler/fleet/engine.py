@@ -21,7 +21,7 @@ GRACE = 10_000
 """How long (ms) a unit that was asked to stop may take before it is killed."""
 
 
-class Limits(NamedTuple):
+class EngineLimits(NamedTuple):
     """How many units run at once, and how long (ms) one that was asked to stop is waited for.
 
     ``batch`` units that only query are given to a worker together, so that they share queries; then each of the
@@ -38,7 +38,7 @@ def batch_size(units: int, workers: int) -> int:
     return max(1, min(MAX_BATCH, -(-units // workers)))
 
 
-def next_units(units: Iterator[Unit], limits: Limits) -> list[Unit]:
+def next_units(units: Iterator[Unit], limits: EngineLimits) -> list[Unit]:
     """The next units for one worker: one, or a batch of those that can share queries; empty at the end."""
     first = next(units, None)
     if first is None:
@@ -65,7 +65,7 @@ Event = Started | Finished
 class Engine(Protocol):
     """Runs units. One run at a time; ``stop`` may be called from a signal handler or another thread."""
 
-    def run(self, units: Iterable[Unit], limits: Limits) -> Iterator[Event]:
+    def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
         """Run the units, at most ``limits.max_parallel`` at once, and yield what happens as it happens.
 
         The next unit, or batch, is taken from ``units`` only when there is room for it, so that whoever hands them out

@@ -27,7 +27,7 @@ _LITERAL_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([a-z0-9-]+)["']?[ \t]*(?
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class FleetRequest:
     """What is asked for, beside the fleet itself.
 
     What is None is as the fleet file says. ``environments`` names those to work on, all if empty. ``variables`` and
@@ -85,7 +85,7 @@ class Fleet:
         return tuple(unit for wave in self.waves for unit in wave.due)
 
 
-def open_fleet(paths: Sequence[Path], request: Request) -> Fleet:
+def open_fleet(paths: Sequence[Path], request: FleetRequest) -> Fleet:
     """The fleet of a fleet file (or its directory), or of all stacks in directories and below.
 
     Raises DiagnosticError with everything that is wrong with the file; what is wrong with a stack is told by its unit.
@@ -143,7 +143,7 @@ def _unmatched(globs: Node | None, index: int, glob: str) -> Diagnostic:
     return Diagnostic(f'"{glob}" matches no stack', position, hint, source)
 
 
-def _of_file(file: FleetFile, request: Request) -> Fleet:
+def _of_file(file: FleetFile, request: FleetRequest) -> Fleet:
     spec, stacks = file.spec, select_stacks(file)
     chosen = _chosen(file.environments, request.environments)
     changed = None if request.changed_since is None else changed_files(file.root, request.changed_since)
@@ -171,7 +171,7 @@ def _of_file(file: FleetFile, request: Request) -> Fleet:
     )
 
 
-def _of_directories(paths: Sequence[Path], request: Request) -> Fleet:
+def _of_directories(paths: Sequence[Path], request: FleetRequest) -> Fleet:
     if request.environments:
         hint = f"declare environments in {FLEET_FILES[0]}, or set a variable: --var NAME=VALUE"
         raise DiagnosticError(Diagnostic("--env names an environment, and there is no fleet file", hint=hint))
@@ -211,7 +211,12 @@ def _chosen(environments: Mapping[str, EnvironmentSpec], names: Sequence[str]) -
 
 
 def _unit(
-    file: FleetFile, stack: Path, name: str, environment: EnvironmentSpec, var_files: Sequence[Path], request: Request
+    file: FleetFile,
+    stack: Path,
+    name: str,
+    environment: EnvironmentSpec,
+    var_files: Sequence[Path],
+    request: FleetRequest,
 ) -> Unit:
     unit = _plain_unit(stack, request)
     return replace(
@@ -226,7 +231,7 @@ def _unit(
     )
 
 
-def _plain_unit(stack: Path, request: Request) -> Unit:
+def _plain_unit(stack: Path, request: FleetRequest) -> Unit:
     return Unit(
         request.kind,
         str(stack),

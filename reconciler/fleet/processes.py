@@ -27,7 +27,7 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import format_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.text import sanitize
-from reconciler.fleet.engine import Event, Finished, Limits, Started, next_units
+from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
 from reconciler.session.clock import now
 
 BEGAN = "began"
@@ -88,7 +88,7 @@ class ProcessEngine:
     ) -> None:
         self.close()
 
-    def run(self, units: Iterable[Unit], limits: Limits) -> Iterator[Event]:
+    def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
         """Run the units as ``Engine`` says."""
         source = iter(units)
         while True:
@@ -127,7 +127,7 @@ class ProcessEngine:
             worker.errors.close()
         self._workers.clear()
 
-    def _begin(self, source: Iterator[Unit], limits: Limits) -> Iterator[Event]:
+    def _begin(self, source: Iterator[Unit], limits: EngineLimits) -> Iterator[Event]:
         """Hand out units while there is room."""
         while not self._stopping and sum(bool(worker.units) for worker in self._workers) < limits.max_parallel:
             units = [self._again.pop()] if self._again else next_units(source, limits)
@@ -212,7 +212,7 @@ class ProcessEngine:
         else:
             yield Finished(_died(worker, unit) if result is None else _told(worker, result))
 
-    def _overdue(self, worker: _Worker, limits: Limits) -> None:
+    def _overdue(self, worker: _Worker, limits: EngineLimits) -> None:
         """Ask a worker to stop whose unit should have ended; kill one that was asked in vain."""
         if worker.asked:
             worker.killed = True
@@ -222,7 +222,7 @@ class ProcessEngine:
             worker.timed_out = True
             self._ask(worker, limits)
 
-    def _ask(self, worker: _Worker, limits: Limits) -> None:
+    def _ask(self, worker: _Worker, limits: EngineLimits) -> None:
         if not worker.asked:
             worker.asked = True
             worker.due = time.monotonic() + limits.grace / 1000

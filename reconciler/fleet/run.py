@@ -11,7 +11,7 @@ from reconciler.app.ledger import owner
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
-from reconciler.fleet.engine import Engine, Finished, Limits
+from reconciler.fleet.engine import Engine, EngineLimits, Finished
 from reconciler.fleet.fleet import Fleet, Wave
 from reconciler.fleet.report import FleetReport, WaveReport
 from reconciler.session.clock import now
@@ -30,7 +30,7 @@ class Watcher(Protocol):
 class FleetRun:
     """One run of a fleet; ``stop`` may be called from a signal handler while ``report`` works."""
 
-    def __init__(self, fleet: Fleet, engine: Engine, limits: Limits, watcher: Watcher) -> None:
+    def __init__(self, fleet: Fleet, engine: Engine, limits: EngineLimits, watcher: Watcher) -> None:
         self._fleet = fleet
         self._engine = engine
         self._limits = limits

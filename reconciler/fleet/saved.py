@@ -15,7 +15,7 @@ from reconciler.core.action import Action
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.files import write_text
-from reconciler.fleet.fleet import Fleet, Request, Wave
+from reconciler.fleet.fleet import Fleet, FleetRequest, Wave
 from reconciler.fleet.report import FleetReport
 
 MANIFEST = "manifest.json"
@@ -121,7 +121,7 @@ def save(directory: Path, fleet: Fleet, report: FleetReport, given: Collection[s
     return manifest
 
 
-def load(directory: Path, request: Request) -> Fleet:
+def load(directory: Path, request: FleetRequest) -> Fleet:
     """The fleet that applies the saved plans in a directory.
 
     Stacks without changes, and those whose planning failed, are settled already. Raises DiagnosticError if the manifest
@@ -145,7 +145,7 @@ def load(directory: Path, request: Request) -> Fleet:
     )
 
 
-def _wave(directory: Path, saved: SavedWave, request: Request) -> Wave:
+def _wave(directory: Path, saved: SavedWave, request: FleetRequest) -> Wave:
     units = tuple(_due(directory, each, request) for each in saved.units)
     return Wave(
         saved.name,
@@ -159,7 +159,7 @@ def _wave(directory: Path, saved: SavedWave, request: Request) -> Wave:
     )
 
 
-def _due(directory: Path, saved: SavedUnit, request: Request) -> Unit:
+def _due(directory: Path, saved: SavedUnit, request: FleetRequest) -> Unit:
     """The unit that applies a saved plan, wherever its directory is now."""
     name = Path(saved.unit.plan_file or "").name
     return replace(

@@ -26,7 +26,7 @@ from reconciler.app.drill_resources import (
 from reconciler.app.ledger import owner
 from reconciler.apply.lease import Owner
 from reconciler.apply.verify import DeniedError
-from reconciler.checks.run import NullProgress
+from reconciler.checks.run import NullCheckWatcher
 from reconciler.config.stack import Inputs
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
@@ -78,7 +78,7 @@ def check(stack: str, names: Sequence[str] = (), variables: dict[str, str] | Non
     A probe. Fails, rather than returning false, if a service cannot be queried or the stack has no checks.
     """
     with _opened(stack, variables) as workspace:
-        report = run_stack_checks(workspace, _names(names), Event(), NullProgress(), _owner())
+        report = run_stack_checks(workspace, _names(names), Event(), NullCheckWatcher(), _owner())
         unknown = [one for one in report.results if one.status not in ("passed", "failed")]
         if unknown:
             raise ActivityFailed("; ".join(f"{one.name}: {one.outcome.reason}" for one in unknown))

@@ -14,7 +14,7 @@ from psycopg import sql
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.codec import Row
 from reconciler.ledger.postgres_absorb import absorb, is_cut, running
-from reconciler.ledger.postgres_link import NOW, Link
+from reconciler.ledger.postgres_link import NOW, PostgresLink
 from reconciler.ledger.postgres_schema import prepare
 from reconciler.ledger.protocol import Holder, LeaseLostError
 from reconciler.ledger.store import Claim, Fence, Lease, Reading, Shard, Snapshot, StackState, Stored
@@ -85,7 +85,7 @@ class PostgresStore:
     """
 
     def __init__(self, url: str, stack: str, *, reading: bool = False, shard: Shard | None = None) -> None:
-        self._link = Link(url)
+        self._link = PostgresLink(url)
         self.label = self._link.label
         self._stack = stack
         self._shard = shard
@@ -242,7 +242,7 @@ class PostgresStore:
 
 def list_stacks(url: str) -> list[StackState]:
     """Every stack of a shared ledger, by name."""
-    link = Link(url)
+    link = PostgresLink(url)
     try:
         if not prepare(link, create=False):
             return []

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 
 from reconciler.ledger.codec import Row
-from reconciler.ledger.postgres_link import NOW, Link
+from reconciler.ledger.postgres_link import NOW, PostgresLink
 from reconciler.ledger.store import Shard
 
 HOLDS: LiteralString = "stack = %s AND fence = %s AND owner IS NOT NULL"
@@ -21,7 +21,7 @@ HOLDS: LiteralString = "stack = %s AND fence = %s AND owner IS NOT NULL"
 _COPY: LiteralString = "COPY {journal} (stack, number, stored_at, step, run, at, body, payloads, digest) FROM STDIN"
 
 
-def running(link: Link, shard: Shard | None) -> sql.Composable:
+def running(link: PostgresLink, shard: Shard | None) -> sql.Composable:
     """The condition that the lease of the stack still is the one that a shard was cut under."""
     if shard is None:
         return sql.SQL("TRUE")
@@ -34,7 +34,7 @@ def running(link: Link, shard: Shard | None) -> sql.Composable:
     )
 
 
-def absorb(link: Link, stack: str, fence: int) -> int | None:
+def absorb(link: PostgresLink, stack: str, fence: int) -> int | None:
     """See ``reconciler.ledger.store.Shards.absorb``."""
     with link.transaction() as connection:
         held = connection.execute(
@@ -61,12 +61,14 @@ def absorb(link: Link, stack: str, fence: int) -> int | None:
     return int(last)
 
 
-def is_cut(link: Link, stack: str) -> bool:
+def is_cut(link: PostgresLink, stack: str) -> bool:
     """Whether a stack has shards."""
     return bool(link.rows(link.statement("SELECT 1 FROM {stack} WHERE parent = %s LIMIT 1"), (stack,)))
 
 
-def add_rows(connection: Connection[tuple[Any, ...]], link: Link, name: str, rows: Sequence[Row], after: int) -> None:
+def add_rows(
+    connection: Connection[tuple[Any, ...]], link: PostgresLink, name: str, rows: Sequence[Row], after: int
+) -> None:
     """Add rows behind the number ``after``, in the caller's transaction."""
     if not rows:
         return

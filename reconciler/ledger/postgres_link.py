@@ -66,7 +66,7 @@ def _bounded(waits: Generator[Any, Any, _T]) -> Generator[Any, Any, _T]:
             raise psycopg.OperationalError(f"no answer within {ANSWER_S:.0f} s")
 
 
-class Link:
+class PostgresLink:
     """One connection to the database of a URL, by one thread at a time."""
 
     def __init__(self, url: str) -> None:

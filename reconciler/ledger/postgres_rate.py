@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import LiteralString
 
-from reconciler.ledger.postgres_link import Link
+from reconciler.ledger.postgres_link import PostgresLink
 from reconciler.ledger.postgres_schema import prepare
 
 _NOW = "extract(epoch FROM clock_timestamp())::double precision"
@@ -27,7 +27,7 @@ class PostgresRates:
     """See ``reconciler.ledger.store.Rates``: those of one schema, over one connection."""
 
     def __init__(self, url: str) -> None:
-        self._link = Link(url)
+        self._link = PostgresLink(url)
         self._lock = Lock()
 
     def check(self) -> None:

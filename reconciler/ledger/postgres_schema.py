@@ -7,7 +7,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.ledger.postgres_link import Link
+from reconciler.ledger.postgres_link import PostgresLink
 
 _FIRST: tuple[LiteralString, ...] = (
     # One row for each stack: the last number of its journal, and its lease; owner is NULL while nobody holds it.
@@ -77,7 +77,7 @@ MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES, _SHARDS)
 VERSION = len(MIGRATIONS)
 
 
-def prepare(link: Link, *, create: bool) -> bool:
+def prepare(link: PostgresLink, *, create: bool) -> bool:
     """Whether the tables exist; with ``create`` they are made and brought to the newest version first.
 
     Raises DiagnosticError where a newer version made them.
@@ -90,7 +90,7 @@ def prepare(link: Link, *, create: bool) -> bool:
     return found > 0
 
 
-def _version(link: Link) -> int:
+def _version(link: PostgresLink) -> int:
     """The version of the tables; 0 where there are none."""
     ((exists,),) = link.rows(
         sql.SQL("SELECT to_regclass({}) IS NOT NULL").format(sql.Literal(link.qualified("version"))), ()
@@ -98,7 +98,7 @@ def _version(link: Link) -> int:
     return int(link.rows(link.statement("SELECT version FROM {version}"), ())[0][0]) if exists else 0
 
 
-def _migrate(link: Link) -> None:
+def _migrate(link: PostgresLink) -> None:
     """Make what is missing, in one transaction under a lock that other schemas do not share."""
     with link.transaction() as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"reconciler {link.schema}",))
@@ -116,7 +116,7 @@ def _migrate(link: Link) -> None:
         connection.execute(link.statement("UPDATE {version} SET version = %s"), (VERSION,))
 
 
-def _check(link: Link, found: int) -> None:
+def _check(link: PostgresLink, found: int) -> None:
     if found > VERSION:
         raise DiagnosticError(
             Diagnostic(

@@ -8,7 +8,7 @@ from typing import LiteralString
 from reconciler.ledger.codec import Row
 from reconciler.ledger.postgres import PostgresStore
 from reconciler.ledger.postgres_absorb import HOLDS, absorb, add_rows
-from reconciler.ledger.postgres_link import NOW, Link
+from reconciler.ledger.postgres_link import NOW, PostgresLink
 from reconciler.ledger.store import JournalStore, Shard
 
 # Whoever takes the lease waits until the shard is committed.
@@ -20,7 +20,7 @@ class PostgresShards:
 
     def __init__(self, url: str, stack: str) -> None:
         self._url, self._stack = url, stack
-        self._link = Link(url)
+        self._link = PostgresLink(url)
 
     def cut(self, shard: Shard, rows: Sequence[Row]) -> bool:
         link = self._link

@@ -33,7 +33,14 @@ from reconciler.receive.intake import Intake
 from reconciler.receive.metrics import CONTENT_TYPE, Metrics
 from reconciler.receive.payload import Payload
 from reconciler.receive.settings import Settings
-from reconciler.receive.store import DeliveryStore, Limits, Query, Source, StoreError, open_store
+from reconciler.receive.store import (
+    DeliveryQuery,
+    DeliverySource,
+    DeliveryStore,
+    RetentionLimits,
+    StoreError,
+    open_store,
+)
 from reconciler.receive.writer import GroupWriter
 
 FORMAT_VERSION = "1.0"
@@ -47,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The receiver as an ASGI application, its database open; ValueError if that cannot be used."""
     store = open_store(settings.db)
     metrics = Metrics(settings.clock())
-    limits = Limits(settings.retention, settings.body_retention, settings.max_deliveries)
+    limits = RetentionLimits(settings.retention, settings.body_retention, settings.max_deliveries)
     writer = GroupWriter(store, limits, settings.clock, settings.max_pending, metrics.committed)
 
     @asynccontextmanager
@@ -94,17 +101,17 @@ def _sender_routes(settings: Settings, intake: Intake) -> APIRouter:
         check_sender(request.headers, settings.sender_token)
         if name is not None and not _NAME.fullmatch(name):
             raise RefusedError(404, "path", "not found")
-        async with intake.body(request, Source.ALERTMANAGER) as body:
+        async with intake.body(request, DeliverySource.ALERTMANAGER) as body:
             payload = await intake.payload(body)
-            return await intake.store(intake.delivery(request, Source.ALERTMANAGER, payload, body, name=name))
+            return await intake.store(intake.delivery(request, DeliverySource.ALERTMANAGER, payload, body, name=name))
 
     @router.post("/hook/{token}")
     async def hook(request: Request, token: str) -> Response:
         """Any sender that can be given a URL and no header."""
         name = hook_of(settings.hooks, token)
-        async with intake.body(request, Source.HOOK) as body:
+        async with intake.body(request, DeliverySource.HOOK) as body:
             payload = await intake.payload(body)
-            return await intake.store(intake.delivery(request, Source.HOOK, payload, body, name=name))
+            return await intake.store(intake.delivery(request, DeliverySource.HOOK, payload, body, name=name))
 
     if settings.smn_topics:
         _add_smn(router, settings, intake)
@@ -120,7 +127,7 @@ def _add_smn(router: APIRouter, settings: Settings, intake: Intake) -> None:
     @router.post("/smn")
     async def smn(request: Request) -> Response:
         """An HTTP(S) subscription of Huawei Cloud SMN."""
-        async with intake.body(request, Source.SMN) as body:
+        async with intake.body(request, DeliverySource.SMN) as body:
             try:
                 message = await endpoint.accept(body)
             except SmnError as error:
@@ -132,7 +139,7 @@ def _add_smn(router: APIRouter, settings: Settings, intake: Intake) -> None:
             payload = await intake.payload(message.message.encode("utf-8", "replace"))
             delivery = intake.delivery(
                 request,
-                Source.SMN,
+                DeliverySource.SMN,
                 # Only the topic is signed for: what the text says of a receiver is not asked.
                 Payload(payload.alerts, None, payload.status, payload.group_key, payload.truncated),
                 body,
@@ -160,7 +167,7 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         stack: str | None = None,
         address: str | None = None,
         receiver: str | None = None,
-        source: Source | None = None,
+        source: DeliverySource | None = None,
         since: str = "0",
         after: Annotated[int, Parameter(ge=0, lt=2**63)] = 0,
         limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE)] = 100,
@@ -168,7 +175,7 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         """Deliveries with an alert that matches, oldest first, each with the alerts that match."""
         check_bearer(request.headers, settings.token)
         keys, fingerprints = tuple(key or ()), tuple(fingerprint or ())
-        query = Query(keys, fingerprints, stack, address, receiver, source, _since(since), after, limit)
+        query = DeliveryQuery(keys, fingerprints, stack, address, receiver, source, _since(since), after, limit)
         page = await asked(partial(store.find, query))
         # What is stored of this run ends at its last beat, which may be before ``since``.
         stored = await asked(partial(store.listening, min(query.since, writer.started)))

@@ -16,7 +16,7 @@ from reconciler.receive.access import RefusedError, busy_refusal, json_response
 from reconciler.receive.metrics import Metrics
 from reconciler.receive.payload import Payload, PayloadError, read_payload
 from reconciler.receive.settings import Settings
-from reconciler.receive.store import Delivery, Source, StoreError
+from reconciler.receive.store import Delivery, DeliverySource, StoreError
 from reconciler.receive.writer import BusyError, GroupWriter
 
 
@@ -55,11 +55,11 @@ class Intake:
         self._writer = writer
         self._metrics = metrics
         # One for each path: a flood at one of them does not keep the others' senders out.
-        self._buckets = {source: TokenBucket(settings.max_rate, 2 * settings.max_rate) for source in Source}
+        self._buckets = {source: TokenBucket(settings.max_rate, 2 * settings.max_rate) for source in DeliverySource}
         self._held = 0
 
     @asynccontextmanager
-    async def body(self, request: Request, source: Source) -> AsyncIterator[bytes]:
+    async def body(self, request: Request, source: DeliverySource) -> AsyncIterator[bytes]:
         """The body, held until the block ends; RefusedError if it is too large or too slow, or if too many arrive."""
         if not self._buckets[source].take_token():
             raise busy_refusal("rate", "too many requests")
@@ -114,7 +114,7 @@ class Intake:
     def delivery(
         self,
         request: Request,
-        source: Source,
+        source: DeliverySource,
         payload: Payload,
         body: bytes,
         *,

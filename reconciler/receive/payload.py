@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from reconciler.core.duration import parse_instant
 from reconciler.core.observed import ADDRESS, DIGEST, KEY, RUN, STACK
-from reconciler.receive.store import Alert
+from reconciler.receive.store import DeliveredAlert
 
 MAX_DEPTH = 32
 MAX_TEXT = 1024
@@ -39,7 +39,7 @@ class PayloadError(ValueError):
 class Payload:
     """What a body says."""
 
-    alerts: tuple[Alert, ...] = ()
+    alerts: tuple[DeliveredAlert, ...] = ()
     receiver: str | None = None
     status: str | None = None
     group_key: str | None = None
@@ -103,7 +103,7 @@ def _webhook(value: Mapping[str, object]) -> Payload:
     )
 
 
-def _webhook_alert(alert: dict[str, object]) -> Alert:
+def _webhook_alert(alert: dict[str, object]) -> DeliveredAlert:
     labels, annotations = alert["labels"], alert.get("annotations")
     assert isinstance(labels, dict)  # noqa: S101 - narrows a type
     found: dict[str, object] = {**annotations, **labels} if isinstance(annotations, dict) else labels
@@ -113,7 +113,7 @@ def _webhook_alert(alert: dict[str, object]) -> Alert:
             marks = {name: marks[name] or group.get(name) for name in _MARKS}
     ends_at = _instant(alert.get("endsAt"))
     status = _status(alert.get("status"))
-    return Alert(
+    return DeliveredAlert(
         status=status,
         name=_text(labels.get("alertname")),
         fingerprint=_text(alert.get("fingerprint")),
@@ -207,8 +207,8 @@ def _without_repeats(groups: list[GroupPayload]) -> list[GroupPayload]:
     ]
 
 
-def _alert(group: GroupPayload) -> Alert:
-    return Alert(
+def _alert(group: GroupPayload) -> DeliveredAlert:
+    return DeliveredAlert(
         status=group.get("status"),
         fingerprint=group.get("fingerprint"),
         stack=group.get(STACK),

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from reconciler.receive import sql
-from reconciler.receive.store import Delivery, Limits, Listening, Page, Query, StoreError
+from reconciler.receive.store import Delivery, DeliveryQuery, Listening, Page, RetentionLimits, StoreError
 
 CONNECT_S = 5
 CHUNK = 1_000
@@ -79,7 +79,7 @@ _ADD_ALERT = "INSERT INTO receiver_alert VALUES (%s, %s, %s, %s, %s, %s, %s, %s,
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class PostgresStore:
+class PostgresDeliveryStore:
     """The tables ``receiver_*`` of a database; ValueError if it cannot be used. Lost connections are made again."""
 
     def __init__(self, url: str) -> None:
@@ -110,7 +110,7 @@ class PostgresStore:
                 cursor.executemany(_ADD_ALERT, alerts)
         return fresh
 
-    def find(self, query: Query) -> Page:
+    def find(self, query: DeliveryQuery) -> Page:
         with self._reading.transaction() as connection:
             rows = connection.execute(*_statement(sql.find_deliveries(query, _mark))).fetchall()
             more, rows = len(rows) > query.limit, rows[: query.limit]
@@ -141,7 +141,7 @@ class PostgresStore:
             ).fetchall()
         return [Listening(*row) for row in rows]
 
-    def expire(self, now: int, limits: Limits) -> bool:
+    def expire(self, now: int, limits: RetentionLimits) -> bool:
         with self._writing.transaction() as connection:
             removed = connection.execute(
                 "DELETE FROM receiver_delivery WHERE id IN (SELECT id FROM receiver_delivery"

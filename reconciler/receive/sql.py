@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from reconciler.receive.store import Alert, Delivery, Query, Source, StoredDelivery
+from reconciler.receive.store import DeliveredAlert, Delivery, DeliveryQuery, DeliverySource, StoredDelivery
 
 DELIVERY_COLUMNS = (
     "source, received_at, last_received_at, count, receiver, status, message_id, group_key, truncated, sent_at,"
@@ -41,7 +41,7 @@ def delivery_row(delivery: Delivery) -> dict[str, object]:
     }
 
 
-def alert_rows(number: int, alerts: Iterable[Alert]) -> list[Row]:
+def alert_rows(number: int, alerts: Iterable[DeliveredAlert]) -> list[Row]:
     """The rows of a delivery's alerts."""
     return [
         (
@@ -62,7 +62,7 @@ def alert_rows(number: int, alerts: Iterable[Alert]) -> list[Row]:
     ]
 
 
-def find_deliveries(query: Query, mark: Placeholder) -> tuple[str, dict[str, object]]:
+def find_deliveries(query: DeliveryQuery, mark: Placeholder) -> tuple[str, dict[str, object]]:
     """The statement that finds a page of deliveries, and one more."""
     conditions = [f"last_received_at >= {mark('since')}", f"id > {mark('after')}"]
     parameters: dict[str, object] = {"since": query.since, "after": query.after, "limit": query.limit + 1}
@@ -82,7 +82,7 @@ def find_deliveries(query: Query, mark: Placeholder) -> tuple[str, dict[str, obj
     )
 
 
-def find_alerts(query: Query, numbers: Sequence[int], mark: Placeholder) -> tuple[str, dict[str, object]]:
+def find_alerts(query: DeliveryQuery, numbers: Sequence[int], mark: Placeholder) -> tuple[str, dict[str, object]]:
     """The statement that finds the alerts of deliveries that match a query."""
     matching, values = _matching(query, mark)
     among = ", ".join(str(int(number)) for number in numbers)
@@ -93,7 +93,7 @@ def find_alerts(query: Query, numbers: Sequence[int], mark: Placeholder) -> tupl
     )
 
 
-def count_truncated(query: Query, mark: Placeholder) -> tuple[str, dict[str, object]]:
+def count_truncated(query: DeliveryQuery, mark: Placeholder) -> tuple[str, dict[str, object]]:
     """The statement that counts deliveries with alerts left out."""
     sql = f"SELECT count(*) FROM receiver_delivery WHERE truncated > 0 AND last_received_at >= {mark('since')}"  # noqa: S608 - constants
     if query.receiver is None:
@@ -104,17 +104,18 @@ def count_truncated(query: Query, mark: Placeholder) -> tuple[str, dict[str, obj
 def stored(rows: Iterable[Row], alert_rows: Iterable[Row]) -> tuple[StoredDelivery, ...]:
     """Deliveries of the rows that the statements above find."""
     alerts = {
-        number: tuple(Alert(*row[1:]) for row in group) for number, group in groupby(alert_rows, key=lambda row: row[0])
+        number: tuple(DeliveredAlert(*row[1:]) for row in group)
+        for number, group in groupby(alert_rows, key=lambda row: row[0])
     }
     return tuple(_stored(row, alerts.get(row[0], ())) for row in rows)
 
 
-def _stored(row: Row, alerts: tuple[Alert, ...]) -> StoredDelivery:
+def _stored(row: Row, alerts: tuple[DeliveredAlert, ...]) -> StoredDelivery:
     columns = (*row, alerts)
-    return StoredDelivery(columns[0], Source(columns[1]), *columns[2:])
+    return StoredDelivery(columns[0], DeliverySource(columns[1]), *columns[2:])
 
 
-def _matching(query: Query, mark: Placeholder) -> tuple[list[str], dict[str, object]]:
+def _matching(query: DeliveryQuery, mark: Placeholder) -> tuple[list[str], dict[str, object]]:
     wanted = {
         "mark_key": query.keys,
         "fingerprint": query.fingerprints,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.database_check import MEND, check_database
 from reconciler.receive import sql
-from reconciler.receive.store import Delivery, Limits, Listening, Page, Query, StoreError
+from reconciler.receive.store import Delivery, DeliveryQuery, Listening, Page, RetentionLimits, StoreError
 
 BUSY_MS = 5_000
 VERSION = 1
@@ -72,7 +72,7 @@ VALUES (:identity, :source, :received_at, :received_at, :receiver, :status, :mes
 _ADD_ALERT = "INSERT INTO receiver_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class SqliteStore:
+class SqliteDeliveryStore:
     """One file, that one receiver writes; ValueError if the file is not a receiver's database."""
 
     def __init__(self, path: Path | str) -> None:
@@ -114,7 +114,7 @@ class SqliteStore:
                     connection.executemany(_ADD_ALERT, sql.alert_rows(number, delivery.alerts))
         return fresh
 
-    def find(self, query: Query) -> Page:
+    def find(self, query: DeliveryQuery) -> Page:
         with self._read() as connection:
             rows = connection.execute(*sql.find_deliveries(query, _mark)).fetchall()
             more, rows = len(rows) > query.limit, rows[: query.limit]
@@ -142,7 +142,7 @@ class SqliteStore:
             ).fetchall()
         return [Listening(*row) for row in rows]
 
-    def expire(self, now: int, limits: Limits) -> bool:
+    def expire(self, now: int, limits: RetentionLimits) -> bool:
         with self._write() as connection:
             removed = connection.execute(
                 "DELETE FROM receiver_delivery WHERE id IN (SELECT id FROM receiver_delivery WHERE last_received_at < ?"

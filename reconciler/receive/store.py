@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Source(StrEnum):
+class DeliverySource(StrEnum):
     """The path a delivery came in by."""
 
     ALERTMANAGER = "alertmanager"
@@ -18,7 +18,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class DeliveredAlert:
     """One alert of a delivery. Marks are None where the payload does not carry them."""
 
     status: str | None = None
@@ -39,14 +39,14 @@ class Alert:
 class Delivery:
     """One request that a sender made, as it is stored."""
 
-    source: Source
+    source: DeliverySource
     identity: str
     """Equal for two requests that are the same delivery, sent again."""
     received_at: int
     body: bytes | None
     size: int
     """Bytes of the body, also where it is not kept."""
-    alerts: tuple[Alert, ...] = ()
+    alerts: tuple[DeliveredAlert, ...] = ()
     receiver: str | None = None
     """The receiver by its sender's name: Alertmanager's receiver, an SMN topic, the name of a hook."""
     status: str | None = None
@@ -67,7 +67,7 @@ class StoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class DeliveryQuery:
     """Which deliveries to find; None, and no key or fingerprint, match any."""
 
     keys: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class Query:
     stack: str | None = None
     address: str | None = None
     receiver: str | None = None
-    source: Source | None = None
+    source: DeliverySource | None = None
     since: int = 0
     """Deliveries that arrived, or arrived again, at this time or later."""
     after: int = 0
@@ -89,7 +89,7 @@ class StoredDelivery:
     """A delivery as it was found; ``alerts`` are those that match the query, ``total`` counts all it has."""
 
     id: int
-    source: Source
+    source: DeliverySource
     received_at: int
     last_received_at: int
     count: int
@@ -103,7 +103,7 @@ class StoredDelivery:
     peer: str | None
     size: int
     total: int
-    alerts: tuple[Alert, ...]
+    alerts: tuple[DeliveredAlert, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RetentionLimits:
     """What is kept: ages in milliseconds, and a number of deliveries."""
 
     retention: int
@@ -140,7 +140,7 @@ class DeliveryStore(Protocol):
     def add(self, batch: Sequence[Delivery]) -> list[bool]:
         """Store a batch durably, in one transaction; for each whether it is new, and not one sent again."""
 
-    def find(self, query: Query) -> Page:
+    def find(self, query: DeliveryQuery) -> Page:
         """Deliveries with an alert that matches."""
 
     def body(self, number: int) -> bytes | None:
@@ -152,7 +152,7 @@ class DeliveryStore(Protocol):
     def listening(self, since: int) -> list[Listening]:
         """When a receiver was running, oldest first, as far as it ended at ``since`` or later."""
 
-    def expire(self, now: int, limits: Limits) -> bool:
+    def expire(self, now: int, limits: RetentionLimits) -> bool:
         """Remove some of what is beyond the limits; whether there may be more of it."""
 
     def close(self) -> None: ...
@@ -161,12 +161,12 @@ class DeliveryStore(Protocol):
 def open_store(db: Path | str) -> DeliveryStore:
     """A store in a file, or in the PostgreSQL database of a URL; ValueError if it cannot be used."""
     if is_postgres(db):
-        from reconciler.receive.postgres import PostgresStore
+        from reconciler.receive.postgres import PostgresDeliveryStore
 
-        return PostgresStore(str(db))
-    from reconciler.receive.sqlite import SqliteStore
+        return PostgresDeliveryStore(str(db))
+    from reconciler.receive.sqlite import SqliteDeliveryStore
 
-    return SqliteStore(db)
+    return SqliteDeliveryStore(db)
 
 
 def is_postgres(db: Path | str) -> bool:

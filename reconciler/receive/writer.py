@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from reconciler.receive.store import Delivery, DeliveryStore, Limits, StoreError
+from reconciler.receive.store import Delivery, DeliveryStore, RetentionLimits, StoreError
 
 BATCH = 500
 BEAT_S = 5.0
@@ -35,7 +35,7 @@ class GroupWriter:
     def __init__(
         self,
         store: DeliveryStore,
-        limits: Limits,
+        limits: RetentionLimits,
         clock: Callable[[], int],
         max_pending: int,
         committed: Callable[[int, float], None],

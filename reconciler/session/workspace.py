@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.apply.lease import NO_WAIT
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Inputs, Stack
+from reconciler.config.stack import DataConfig, Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.address import Address
 from reconciler.core.clock import Clock
@@ -56,7 +56,7 @@ class Workspace:
 
     def __init__(
         self,
-        stack: Stack,
+        stack: StackConfig,
         registry: Registry,
         clock: Clock,
         resources: ExitStack,

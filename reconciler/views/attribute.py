@@ -23,7 +23,7 @@ _COMPARED = 400
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str).encode
 
 
-class Row(NamedTuple):
+class AttributeRow(NamedTuple):
     """One attribute: its sign (``+ - ~``), path, old and new value (None: absent), and a remark."""
 
     sign: str
@@ -36,20 +36,22 @@ class Row(NamedTuple):
 class Attributes(NamedTuple):
     """The rows to show for a change, and how many unchanged attributes are not shown."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[AttributeRow, ...]
     hidden: int = 0
 
 
 def attributes(change: Change) -> Attributes:
     """What there is to see of a change."""
     if change.action in (Action.CREATE, Action.RECORD) and change.desired is not None:
-        return Attributes(tuple([Row("+", path, None, value) for path, value in declared(change.desired)]))
+        return Attributes(tuple([AttributeRow("+", path, None, value) for path, value in declared(change.desired)]))
     if change.action is Action.FORGET:
         return Attributes(())
     if change.action is Action.CLEAR:
         return Attributes((*_cleared(change), *_known(change)))
     rows = tuple(
-        Row(_sign(item.old, item.new), item.path, item.old, item.new, "forces replace" if item.forces_replace else "")
+        AttributeRow(
+            _sign(item.old, item.new), item.path, item.old, item.new, "forces replace" if item.forces_replace else ""
+        )
         for item in change.differences
     )
     changed = {item.path for item in change.differences}
@@ -71,13 +73,13 @@ def is_block(value: object) -> bool:
     return isinstance(value, str) and "\n" in value.rstrip("\n")
 
 
-def block(row: Row) -> Iterator[tuple[str, str]]:
+def block(row: AttributeRow) -> Iterator[tuple[str, str]]:
     """A row's text line by line, printable, each with its sign: blank where the line is in both, or all are of one."""
     for sign, text in _compared(_text_lines(row.old), _text_lines(row.new)):
         yield sign if row.sign == "~" else " ", printable(text)
 
 
-def block_mark(row: Row) -> str:
+def block_mark(row: AttributeRow) -> str:
     """How YAML introduces the text: ``|`` where it ends with a newline, ``|-`` where it does not."""
     text = row.new if row.new is not None else row.old
     return "|" if isinstance(text, str) and text.endswith("\n") else "|-"
@@ -109,20 +111,20 @@ def _sign(old: object, new: object) -> str:
     return "-" if new is None else "~"
 
 
-def _cleared(change: Change) -> Iterator[Row]:
+def _cleared(change: Change) -> Iterator[AttributeRow]:
     """The alarms that the change takes away for certain."""
     targets = {item.target for item in change.operations if item.verb is Verb.CLEAR and not item.only_if_duplicate}
     for found in change.before:
         if found.id in targets:
-            yield Row("-", "id", old=found.id, remark=f"firing since {format_instant(found.starts_at)}")
+            yield AttributeRow("-", "id", old=found.id, remark=f"firing since {format_instant(found.starts_at)}")
 
 
-def _known(change: Change) -> Iterator[Row]:
+def _known(change: Change) -> Iterator[AttributeRow]:
     """What the newest alarm at an address is known by."""
     newest: Observed | None = next(iter(change.before), None)
     if newest is not None:
         for name, value in newest.identity.items():
-            yield Row("-", name, old=value)
+            yield AttributeRow("-", name, old=value)
 
 
 def _text_lines(value: object) -> list[str]:

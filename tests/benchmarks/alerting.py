@@ -15,7 +15,7 @@ import requests
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Inputs, Stack
+from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source
 from reconciler.emulator.settings import wall_clock
 from reconciler.ledger.sqlite import open_ledger
@@ -64,19 +64,19 @@ def run(quick: bool) -> list[Row]:
         return [*rows, *plans]
 
 
-def _plan(stack: Stack) -> Plan:
+def _plan(stack: StackConfig) -> Plan:
     """A plan that creates every alert, under a name that nothing carries yet."""
     name = f"bench-{next(_NAMES)}"
     return make_plan(name, stack.desired, [], SystemClock().now(), types=Registry().resource_types())
 
 
-def _open(stack: Stack) -> Provider:
+def _open(stack: StackConfig) -> Provider:
     kind = Registry().get("alertmanager")
     assert kind is not None
     return kind.open("alertmanager", stack.providers["alertmanager"].settings, ProviderContext("benchmark", wall_clock))
 
 
-def _apply(stack: Stack) -> float:
+def _apply(stack: StackConfig) -> float:
     """Seconds from a plan, its provider and its ledger at hand, to its result; everything is sent and journalled."""
     plan, clock = _plan(stack), SystemClock()
     with (
@@ -94,7 +94,7 @@ def _apply(stack: Stack) -> float:
     return taken
 
 
-def _post(stack: Stack, url: str) -> float:
+def _post(stack: StackConfig, url: str) -> float:
     payloads = [operation.payload for operation in _plan(stack).operations]
     bodies = [f"[{','.join(payloads[start : start + _BATCH])}]".encode() for start in range(0, len(payloads), _BATCH)]
     with requests.Session() as session:
@@ -112,7 +112,7 @@ def _seconds_of_amtool(url: str, alerts: int) -> float:
     return perf_counter() - begun
 
 
-def _plans(stack: Stack, alerts: int) -> list[Row]:
+def _plans(stack: StackConfig, alerts: int) -> list[Row]:
     """The requests and the seconds of a plan in which nothing changes."""
     plan, clock, asked = _plan(stack), SystemClock(), []
     send = Client.send

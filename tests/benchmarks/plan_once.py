@@ -15,7 +15,7 @@ from pathlib import Path
 from time import process_time
 
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Inputs, Stack
+from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.desired import Desired
 from reconciler.core.observed import Marks, Observed, State
@@ -59,7 +59,7 @@ def found(desired: Desired, number: int, differs: bool, *, replaced: bool = Fals
     return Observed("aom", str(number), marks, State.ACTIVE, identity, dict(attributes), NOW - 1000, NOW + 1_800_000)
 
 
-def load(count: int, registry: Registry) -> Stack:
+def load(count: int, registry: Registry) -> StackConfig:
     return load_stack([Source("stack.yaml", for_each(count))], Path(), tuple(registry), Inputs())
 
 

@@ -22,7 +22,7 @@ from reconciler.apply.options import NullProgress, Options
 from reconciler.apply.result import ApplyStatus
 from reconciler.fleet.cut import cut_of
 from reconciler.fleet.dask import DaskEngine
-from reconciler.fleet.engine import Limits
+from reconciler.fleet.engine import EngineLimits
 from reconciler.plan.planner import make_plan
 from reconciler.session.workspace import open_workspace
 from tests.benchmarks.plan_once import memory
@@ -46,7 +46,7 @@ def main(workers: int, size: int, stack: str, ledger_url: str, scheduler: str) -
             places=workspace.targets,
         )
         begun = perf_counter()
-        result = cut_of(unit, engine, Limits(workers)).apply(
+        result = cut_of(unit, engine, EngineLimits(workers)).apply(
             *(workspace, plan, ledger, holder),
             stop=stop,
             command="apply",

@@ -17,12 +17,12 @@ from reconciler.checks.delivery import (
 )
 from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus
-from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery, Span
+from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery, Uptime
 
 PUSHED = 100_000
 FIRING = Awaited("firing", frozenset({"k1"}), PUSHED)
 RESOLVED = replace(FIRING, status="resolved")
-ALWAYS = (Span(0, 1_000_000),)
+ALWAYS = (Uptime(0, 1_000_000),)
 
 
 def expected(**values: Any) -> Delivered:
@@ -60,10 +60,10 @@ def word(*arguments: Any, **options: Any) -> str | None:
         (log(truncated=1), "not provable"),
         (log(arrival(), truncated=1), "delivered"),
         (log(listening=()), "not provable"),
-        (log(listening=(Span(0, PUSHED + 5_000), Span(PUSHED + 6_000, 1_000_000))), "not provable"),
-        (log(arrival(10_001), listening=(Span(PUSHED + 9_000, 1_000_000),)), "not provable"),
-        (log(arrival(times=2), listening=(Span(PUSHED + 500, 1_000_000),)), "not provable"),
-        (log(arrival(), listening=(Span(PUSHED + 500, 1_000_000),)), "delivered"),
+        (log(listening=(Uptime(0, PUSHED + 5_000), Uptime(PUSHED + 6_000, 1_000_000))), "not provable"),
+        (log(arrival(10_001), listening=(Uptime(PUSHED + 9_000, 1_000_000),)), "not provable"),
+        (log(arrival(times=2), listening=(Uptime(PUSHED + 500, 1_000_000),)), "not provable"),
+        (log(arrival(), listening=(Uptime(PUSHED + 500, 1_000_000),)), "delivered"),
     ],
 )
 def test_each_course_of_a_notification_has_its_word(found: DeliveryLog, said: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.checks.load import read_checks, validate_checks
 from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Inputs, Stack
+from reconciler.config.stack import DataConfig, Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND
@@ -32,7 +32,7 @@ checks:
 LINES = HEAD.count("\n")
 
 
-def load(checks: str, resources: str = "") -> Stack:
+def load(checks: str, resources: str = "") -> StackConfig:
     source = Source("stack.yaml", (HEAD + checks + resources).encode())
     return load_stack([source], Path("/stack"), list(REGISTRY), Inputs(), sections=["checks"])
 

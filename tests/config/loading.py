@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Inputs, Stack
+from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from tests.config.catalog import CATALOG
@@ -25,7 +25,7 @@ def load(
     files: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
     sections: Collection[str] = (),
-) -> Stack:
+) -> StackConfig:
     """A stack of one file called stack.yaml."""
     source = Source("stack.yaml", text.encode() if isinstance(text, str) else text)
     var_files = tuple(Source(name, body.encode()) for name, body in (files or {}).items())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reconciler.drill.store import RunStore
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
-from reconciler.receive.store import Alert, Delivery, Query, Source, StoreError, open_store
+from reconciler.receive.store import DeliveredAlert, Delivery, DeliveryQuery, DeliverySource, StoreError, open_store
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.drill.records import record
@@ -110,8 +110,9 @@ def received() -> Iterator[bytes]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "receiver.db"
         with closing(open_store(path)) as store:
-            alerts = (Alert("firing", "hot", "f", "shop", "aom_alarm.hot", "key", "run", "digest", 1, 2),)
-            store.add([Delivery(Source.HOOK, f"id-{n}", 1_000 + n, b"body", 4, alerts, "pager") for n in range(20)])
+            alerts = (DeliveredAlert("firing", "hot", "f", "shop", "aom_alarm.hot", "key", "run", "digest", 1, 2),)
+            hook = DeliverySource.HOOK
+            store.add([Delivery(hook, f"id-{n}", 1_000 + n, b"body", 4, alerts, "pager") for n in range(20)])
             store.beat(1, 2_000)
         yield path.read_bytes()
 
@@ -130,7 +131,8 @@ def test_a_damaged_database_of_the_receiver_is_named(received: bytes, tmp_path: 
         assert MEND in str(error)
         return
     with closing(store):
-        for query in (Query(), Query(keys=("key",)), Query(fingerprints=("f",), receiver="pager")):
+        queries = (DeliveryQuery(), DeliveryQuery(keys=("key",)), DeliveryQuery(fingerprints=("f",), receiver="pager"))
+        for query in queries:
             try:
                 store.find(query)
                 store.listening(0)
@@ -138,4 +140,4 @@ def test_a_damaged_database_of_the_receiver_is_named(received: bytes, tmp_path: 
             except StoreError as error:
                 assert str(path) in str(error)
         with suppress(StoreError):
-            store.add([Delivery(Source.HOOK, "id-new", 9_000, b"body", 4)])
+            store.add([Delivery(DeliverySource.HOOK, "id-new", 9_000, b"body", 4)])

@@ -215,12 +215,12 @@ def _work(told: Mapping[str, Any]) -> None:
 
 def _ask(told: Mapping[str, Any]) -> None:
     from reconciler.fleet.dask import DaskEngine
-    from reconciler.fleet.engine import Finished, Limits
+    from reconciler.fleet.engine import EngineLimits, Finished
 
     if told["after"]:
         wait_for(Path(told["after"]).exists)
     with DaskEngine(told["scheduler"]) as engine:
-        events = list(engine.run(parse_units(told["units"]), Limits(max_parallel=4)))
+        events = list(engine.run(parse_units(told["units"]), EngineLimits(max_parallel=4)))
         results = [result_json(event.result) for event in events if isinstance(event, Finished)]
         reruns = engine.reruns
     written = Path(told["out"]).with_suffix(".part")

@@ -23,7 +23,7 @@ from reconciler.app.run_unit import run_unit
 from reconciler.app.unit import Unit, UnitResult, UnitState, parse_result, result_json
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
-from reconciler.fleet.engine import Event, Finished, Limits, Started
+from reconciler.fleet.engine import EngineLimits, Event, Finished, Started
 
 
 class Step(StrEnum):
@@ -87,7 +87,7 @@ class ForkEngine:
     def __init__(self, times: int) -> None:
         self._times = times
 
-    def run(self, units: Iterable[Unit], limits: Limits) -> Iterator[Event]:
+    def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
         source, running = iter(units), dict[int, tuple[Unit, Path]]()
         while True:
             while len(running) < self.workers and (unit := next(source, None)) is not None:
@@ -150,7 +150,7 @@ class Token(NamedTuple):
 def _live(root: Path, token: Token, times: int, out: int) -> None:
     """Be the client; only a fork does this."""
     from reconciler.app.unit import UnitKind
-    from reconciler.fleet.fleet import Request, open_fleet
+    from reconciler.fleet.fleet import FleetRequest, open_fleet
     from reconciler.fleet.run import FleetRun
     from reconciler.ledger.postgres_shards import PostgresShards
     from reconciler.ledger.shared import SharedLedger
@@ -177,8 +177,8 @@ def _live(root: Path, token: Token, times: int, out: int) -> None:
 
         def finished(self, result: UnitResult) -> None: ...
 
-    fleet = open_fleet([root], Request(UnitKind.APPLY, 0))
-    report = FleetRun(fleet, ForkEngine(times), Limits(), Silent()).report()
+    fleet = open_fleet([root], FleetRequest(UnitKind.APPLY, 0))
+    report = FleetRun(fleet, ForkEngine(times), EngineLimits(), Silent()).report()
     (result,) = report.results
     os.write(out, result_json(result).encode())
 

@@ -16,7 +16,7 @@ from reconciler.app.run_batch import run_batch
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.config.stack import Inputs
 from reconciler.core.exit_code import ExitCode
-from reconciler.fleet.engine import Finished, Limits
+from reconciler.fleet.engine import EngineLimits, Finished
 from reconciler.fleet.processes import ProcessEngine
 from reconciler.session.workspace import open_workspace
 from tests.cli.stacks import write
@@ -49,7 +49,7 @@ def test_a_look_for_drift_in_two_hundred_stacks_is_a_handful_of_requests(tmp_pat
         workspace.providers["aom"].send([push(alarm, name, f"key-{name}", emulator.now()) for name in names])
     emulator.forget_requests()
     with ProcessEngine() as engine:
-        events = engine.run(work, Limits(max_parallel=2, batch=STACKS // 2))
+        events = engine.run(work, EngineLimits(max_parallel=2, batch=STACKS // 2))
         results = [event.result for event in events if isinstance(event, Finished)]
     assert len(results) == STACKS
     assert {(result.exit_code, *result.counts.items()) for result in results} == {(ExitCode.DONE, ("no-op", 1))}
@@ -75,7 +75,7 @@ def test_a_hanging_stack_is_stopped_and_the_rest_of_its_batch_goes_on(
     first, second, third = units(tmp_path, emulator.url, "a", "hangs", "b", kind=UnitKind.PLAN)
     write(tmp_path / "hangs", "a", stack="hangs", endpoint=silent)
     with ProcessEngine() as engine:
-        events = engine.run([first, replace(second, deadline=50), third], Limits(max_parallel=1, batch=3))
+        events = engine.run([first, replace(second, deadline=50), third], EngineLimits(max_parallel=1, batch=3))
         results = by_name([event.result for event in events if isinstance(event, Finished)])
     assert results["hangs"].state is UnitState.TIMED_OUT
     assert results["a"].counts == results["b"].counts == {"create": 1}
@@ -93,7 +93,7 @@ def test_the_rest_of_a_batch_goes_on_when_its_worker_dies(tmp_path: Path, emulat
                 os.kill(workers[0], signal.SIGKILL)
 
         Thread(target=kill, daemon=True).start()
-        for event in engine.run(work, Limits(max_parallel=1, batch=3)):
+        for event in engine.run(work, EngineLimits(max_parallel=1, batch=3)):
             if isinstance(event, Finished):
                 results.append(event.result)
             else:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.app.unit import UnitKind
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.fleet.fleet import Request, open_fleet
+from reconciler.fleet.fleet import FleetRequest, open_fleet
 from tests.fleet.fleets import write_fleet
 
 ENVIRONMENTS = "environments: {eu: {var_files: [vars/eu.yaml]}, us: {var_files: [vars/us.yaml]}}\n"
@@ -44,7 +44,7 @@ def commit(root: Path) -> None:
 
 def changed(root: Path, ref: str = "main", *paths: Path) -> list[str]:
     """The stacks that a plan would be about."""
-    request = Request(UnitKind.PLAN, 0, changed_since=ref)
+    request = FleetRequest(UnitKind.PLAN, 0, changed_since=ref)
     fleet = open_fleet(list(paths) or [root], request)
     return [Path(unit.path).name + (f"@{unit.environment}" if unit.environment else "") for unit in fleet.due]
 

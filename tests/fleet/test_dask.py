@@ -16,7 +16,7 @@ from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.exit_code import ExitCode
 from reconciler.emulator.settings import Settings
 from reconciler.fleet.dask import DaskEngine
-from reconciler.fleet.engine import Finished, Limits, Started
+from reconciler.fleet.engine import EngineLimits, Finished, Started
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
@@ -50,7 +50,7 @@ def units(directory: Path, url: str, *names: str, kind: UnitKind = UnitKind.PLAN
 
 
 def results(engine: DaskEngine, work: list[Unit], **limits: int) -> dict[str, UnitResult]:
-    found = [event.result for event in engine.run(work, Limits(**limits)) if isinstance(event, Finished)]
+    found = [event.result for event in engine.run(work, EngineLimits(**limits)) if isinstance(event, Finished)]
     return {Path(result.unit.path).name: result for result in found}
 
 
@@ -61,7 +61,7 @@ def test_units_run_on_workers_in_batches_that_share_queries(
     (tmp_path / "broken/stack.yaml").write_text("stack: broken\nresorces: {}\n")
     monkeypatch.chdir(tmp_path)
     work[0] = replace(work[0], path="a")
-    events = list(engine.run(work, Limits(batch=4)))
+    events = list(engine.run(work, EngineLimits(batch=4)))
     done = {event.result.unit.id: event.result for event in events if isinstance(event, Finished)}
     assert {done[unit.id].state for unit in work if "broken" not in unit.path} == {UnitState.DONE}
     assert done["a"].counts == {"create": 1}
@@ -114,7 +114,7 @@ def test_a_run_that_is_stopped_begins_nothing_more(engine: DaskEngine, tmp_path:
     work = units(tmp_path, slow.url, "a", "b", "c", kind=UnitKind.APPLY)
     ledger = postgres.server().schema()
     found = []
-    for event in engine.run([replace(unit, ledger=ledger) for unit in work], Limits(max_parallel=1)):
+    for event in engine.run([replace(unit, ledger=ledger) for unit in work], EngineLimits(max_parallel=1)):
         found.append(event)
         if isinstance(event, Started):
             threading.Timer(0.1, engine.stop).start()

@@ -24,7 +24,7 @@ from reconciler.app.unit import (
     units_json,
 )
 from reconciler.core.exit_code import ExitCode
-from reconciler.fleet.engine import Engine, Event, Finished, Limits, Started
+from reconciler.fleet.engine import Engine, EngineLimits, Event, Finished, Started
 from reconciler.fleet.processes import ProcessEngine
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
@@ -35,7 +35,7 @@ class InlineEngine:
 
     stopped = False
 
-    def run(self, units: Iterable[Unit], limits: Limits) -> Iterator[Event]:
+    def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
         for unit in units:
             yield Started(unit, "here")
             yield Finished(run_unit(unit))
@@ -51,7 +51,7 @@ def units(tmp_path: Path, emulator: Emulator, kind: UnitKind, *names: str) -> li
 
 
 def results(engine: Engine, work: Iterable[Unit]) -> dict[str, UnitResult]:
-    found = [event.result for event in engine.run(work, Limits(max_parallel=2)) if isinstance(event, Finished)]
+    found = [event.result for event in engine.run(work, EngineLimits(max_parallel=2)) if isinstance(event, Finished)]
     return {Path(result.unit.path).name: result for result in found}
 
 
@@ -105,7 +105,7 @@ def test_a_worker_that_dies_is_told_and_the_others_go_on(tmp_path: Path, emulato
     write(tmp_path / "dies", "a", stack="dies", endpoint=silent)
     done: dict[str, UnitResult] = {}
     with ProcessEngine() as engine:
-        for event in engine.run([dies, *others], Limits(max_parallel=2)):
+        for event in engine.run([dies, *others], EngineLimits(max_parallel=2)):
             if isinstance(event, Finished):
                 done[Path(event.result.unit.path).name] = event.result
             elif event.unit is dies:
@@ -118,7 +118,7 @@ def test_a_worker_that_dies_is_told_and_the_others_go_on(tmp_path: Path, emulato
 def test_units_whose_workers_still_start_are_interrupted_too(tmp_path: Path, emulator: Emulator) -> None:
     states = []
     with ProcessEngine() as engine:
-        for event in engine.run(units(tmp_path, emulator, UnitKind.APPLY, "a", "b", "c"), Limits(max_parallel=2)):
+        for event in engine.run(units(tmp_path, emulator, UnitKind.APPLY, "a", "b", "c"), EngineLimits(max_parallel=2)):
             if isinstance(event, Finished):
                 states.append(event.result.state)
             else:
@@ -136,7 +136,7 @@ def test_a_worker_that_does_not_stop_is_killed_and_the_others_go_on(
     done: dict[str, UnitResult] = {}
     with ProcessEngine() as engine:
         results(engine, [first])
-        for event in engine.run(work, Limits(max_parallel=2, grace=50)):
+        for event in engine.run(work, EngineLimits(max_parallel=2, grace=50)):
             if isinstance(event, Finished):
                 done[Path(event.result.unit.path).name] = event.result
             elif event.unit is work[0]:

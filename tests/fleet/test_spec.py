@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from reconciler.app.unit import UnitKind
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.fleet.fleet import Fleet, Request, open_fleet
+from reconciler.fleet.fleet import Fleet, FleetRequest, open_fleet
 from reconciler.fleet.spec import EnvironmentSpec, FleetSpec
 from tests.cli.run_cli import reconciler
 from tests.fleet.fleets import write_fleet
@@ -41,7 +41,7 @@ def write(root: Path, file: str) -> Path:
 def problems(root: Path, file: str) -> list[str]:
     """What is wrong with a fleet file, each with line, column and hint."""
     with pytest.raises(DiagnosticError) as told:
-        open_fleet([write(root, file)], Request(UnitKind.PLAN, 0))
+        open_fleet([write(root, file)], FleetRequest(UnitKind.PLAN, 0))
     return [
         f"{found.position.line if found.position else 0}: {found.summary}" + (f" ({found.hint})" if found.hint else "")
         for found in told.value.diagnostics
@@ -53,7 +53,7 @@ def waves(fleet: Fleet) -> dict[str, list[str]]:
 
 
 def test_a_whole_file_makes_units_with_variables_in_waves(tmp_path: Path) -> None:
-    fleet = open_fleet([write(tmp_path, WHOLE)], Request(UnitKind.APPLY, 7, variables={"region": "us"}))
+    fleet = open_fleet([write(tmp_path, WHOLE)], FleetRequest(UnitKind.APPLY, 7, variables={"region": "us"}))
     assert (fleet.name, fleet.max_parallel, fleet.max_failures) == ("shop", 4, 3)
     assert waves(fleet) == {
         "canary": ["a@staging"],
@@ -117,12 +117,12 @@ def test_an_environment_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_one_environment_is_worked_on_alone(tmp_path: Path) -> None:
     root = write(tmp_path, "environments: {staging: {variables: {x: 1}}, production: }\n")
-    fleet = open_fleet([root], Request(UnitKind.PLAN, 0, environments=["production"]))
+    fleet = open_fleet([root], FleetRequest(UnitKind.PLAN, 0, environments=["production"]))
     assert waves(fleet) == {"": ["a@production", "b@production", "c@production"]}
 
 
 def test_the_same_name_in_two_environments_is_a_warning(tmp_path: Path) -> None:
-    fleet = open_fleet([write(tmp_path, "environments: {x: , y: }\n")], Request(UnitKind.PLAN, 0))
+    fleet = open_fleet([write(tmp_path, "environments: {x: , y: }\n")], FleetRequest(UnitKind.PLAN, 0))
     assert len(fleet.warnings) == 3
     assert "has the same name in x, y" in fleet.warnings[0].summary
 
@@ -134,9 +134,9 @@ def test_directories_are_searched_for_stacks_and_other_files_are_left_alone(tmp_
     (root / "stacks/.hidden/stack.yaml").write_text("stack: hidden\n")
     (root / "deploy").mkdir()
     (root / "deploy/jobs.yaml").write_text("include: x\nvariables: {}\n")
-    assert waves(open_fleet([root], Request(UnitKind.PLAN, 0))) == {"": ["a", "b", "c"]}
+    assert waves(open_fleet([root], FleetRequest(UnitKind.PLAN, 0))) == {"": ["a", "b", "c"]}
     with pytest.raises(DiagnosticError, match="there is no stack in"):
-        open_fleet([root / "deploy"], Request(UnitKind.PLAN, 0))
+        open_fleet([root / "deploy"], FleetRequest(UnitKind.PLAN, 0))
 
 
 def test_validate_and_fmt_know_a_fleet_file(tmp_path: Path) -> None:

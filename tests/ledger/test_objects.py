@@ -15,7 +15,7 @@ from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.codec import Row
 from reconciler.ledger.location import Location, list_stacks, open_at, open_store, read_at
 from reconciler.ledger.objects import promises
-from reconciler.ledger.objects.link import Link
+from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.probe import examine_shared
 from reconciler.ledger.store import Claim, Fence, Snapshot, Stored
 from tests.cli.process import reconciler
@@ -155,7 +155,7 @@ def test_a_bucket_that_is_missing_is_named() -> None:
 
 
 def test_a_newer_ledger_is_refused(url: str) -> None:
-    with closing(Link(url)) as link:
+    with closing(ObjectLink(url)) as link:
         link.put("format.json", b'{"format": 2}')
     with pytest.raises(DiagnosticError, match="was written by a newer reconciler"):
         open_store(Location(url, "shop"))
@@ -187,7 +187,7 @@ def test_a_segment_that_is_missing_or_altered_is_damage(url: str, damage: str) -
         ledger.begin(holder, run())
         for key in "ab":
             ledger.record_intents(holder, "run-1", operations(key), NOW)
-    with closing(Link(url)) as link:
+    with closing(ObjectLink(url)) as link:
         names = [found.name for found in link.list_objects("shop/journal/")]
         found = link.get(names[-2])
         assert found is not None
@@ -202,7 +202,7 @@ def test_a_segment_that_is_missing_or_altered_is_damage(url: str, damage: str) -
 
 
 def test_a_lease_that_is_not_what_was_written_is_named(url: str) -> None:
-    with closing(open_store(Location(url, "shop"))) as store, closing(Link(url)) as link:
+    with closing(open_store(Location(url, "shop"))) as store, closing(ObjectLink(url)) as link:
         link.put("shop/lease.json", b'{"fence": 1}')
         with pytest.raises(DiagnosticError, match=r"the lease s3://.*/shop/lease.json is not what was written"):
             store.lease()
@@ -212,7 +212,7 @@ def test_a_lease_that_is_not_what_was_written_is_named(url: str) -> None:
 
 
 def test_a_fence_is_never_given_again_though_the_lease_was_removed(url: str) -> None:
-    with closing(open_store(Location(url, "shop"))) as store, closing(Link(url)) as link:
+    with closing(open_store(Location(url, "shop"))) as store, closing(ObjectLink(url)) as link:
         first = store.take(claim("a"), LIFETIME)
         link.delete(["shop/lease.json"])
         with closing(open_store(Location(url, "shop"))) as other:

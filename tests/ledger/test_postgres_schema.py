@@ -12,7 +12,7 @@ from psycopg import sql
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.location import Location, list_stacks, open_at, read_at
-from reconciler.ledger.postgres_link import Link
+from reconciler.ledger.postgres_link import PostgresLink
 from reconciler.ledger.postgres_schema import MIGRATIONS, VERSION
 from tests.ledger.conformance.place import STACK, Place
 from tests.ledger.samples import NOW, clear, event, operations
@@ -44,7 +44,7 @@ def current() -> str:
 def older(current: str, version: int) -> str:
     """The URL of a schema as that version made it, with the same rows."""
     url = postgres.server().schema()
-    with closing(Link(url)) as there, closing(Link(current)) as here, there.transaction() as connection:
+    with closing(PostgresLink(url)) as there, closing(PostgresLink(current)) as here, there.transaction() as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(there.schema)))
         connection.execute(there.statement("CREATE TABLE {version} AS SELECT %s::bigint AS version"), (version,))
         for statement in (text for group in MIGRATIONS[:version] for text in group):
@@ -59,7 +59,7 @@ def older(current: str, version: int) -> str:
 
 
 def version_of(url: str) -> int:
-    with closing(Link(url)) as link:
+    with closing(PostgresLink(url)) as link:
         return int(link.rows(link.statement("SELECT version FROM {version}"), ())[0][0])
 
 
@@ -107,7 +107,7 @@ def test_processes_that_upgrade_one_ledger_at_once_all_find_it_whole(current: st
 @pytest.mark.parametrize("opening", [open_at, read_at])
 def test_an_older_version_refuses_a_newer_ledger_and_leaves_it_alone(current: str, opening: object) -> None:
     url = older(current, VERSION)
-    with closing(Link(url)) as link:
+    with closing(PostgresLink(url)) as link:
         link.count(link.statement("UPDATE {version} SET version = %s"), (VERSION + 1,))
     assert callable(opening)
     with pytest.raises(DiagnosticError, match=f"newer reconciler: its format is {VERSION + 1}") as refused:
@@ -120,7 +120,7 @@ def test_an_upgrade_by_a_newer_version_that_came_first_is_not_undone(current: st
     """A process of this version found an older schema, and waits for the lock that a newer version holds."""
     url = older(current, 1)
     code = "import sys; from tests.ledger.conformance.place import Place; Place(sys.argv[1]).open()"
-    with closing(Link(url)) as newer, newer.transaction() as connection:
+    with closing(PostgresLink(url)) as newer, newer.transaction() as connection:
         lock = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
         connection.execute(lock, (f"reconciler {newer.schema}",))
         late = subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE, text=True)  # noqa: S603 - a command of ours

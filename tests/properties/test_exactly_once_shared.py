@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from reconciler.ledger.lease import BootTime
 from reconciler.ledger.location import Location, open_store
-from reconciler.ledger.objects.link import Link
+from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.shared import SharedLedger
 from tests.properties.test_exactly_once import ExactlyOnce
@@ -50,7 +50,7 @@ class ExactlyOnceOnObjects(ExactlyOnceShared):
 
     def sleep_too_long(self) -> None:
         super().sleep_too_long()
-        with closing(Link(self.url)) as link:
+        with closing(ObjectLink(self.url)) as link:
             found = link.get("demo/lease.json")
             assert found is not None
             link.put("demo/lease.json", json.dumps({**json.loads(found.data), "expires_at": 0}).encode())

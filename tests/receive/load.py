@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.receive.sqlite import SqliteStore
-from reconciler.receive.store import Query
+from reconciler.receive.sqlite import SqliteDeliveryStore
+from reconciler.receive.store import DeliveryQuery
 
 
 @dataclass(slots=True)
@@ -92,9 +92,9 @@ async def _send(url: str, name: str, connections: int, seconds: float, rate: flo
 
 def stored_keys(path: Path) -> set[str | None]:
     """The keys of all deliveries in a receiver's database."""
-    store = SqliteStore(path)
+    store = SqliteDeliveryStore(path)
     found, after = set[str | None](), 0
-    while deliveries := store.find(Query(after=after, limit=1_000)).deliveries:
+    while deliveries := store.find(DeliveryQuery(after=after, limit=1_000)).deliveries:
         found |= {alert.key for each in deliveries for alert in each.alerts}
         after = deliveries[-1].id
     store.close()

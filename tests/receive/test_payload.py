@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from reconciler.receive.payload import PayloadError, read_payload
-from reconciler.receive.store import Alert
+from reconciler.receive.store import DeliveredAlert
 from tests.receive.receivers import ADDRESS, KEY, WEBHOOK, webhook
 
 MARKS = {"reconciler_stack": "checkout", "reconciler_address": ADDRESS, "reconciler_key": KEY}
 
 
-def alerts(value: object) -> tuple[Alert, ...]:
+def alerts(value: object) -> tuple[DeliveredAlert, ...]:
     return read_payload(value if isinstance(value, bytes) else json.dumps(value).encode()).alerts
 
 

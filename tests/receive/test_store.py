@@ -8,14 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.receive.store import Alert, Delivery, DeliveryStore, Limits, Query, Source, open_store
+from reconciler.receive.store import (
+    DeliveredAlert,
+    Delivery,
+    DeliveryQuery,
+    DeliverySource,
+    DeliveryStore,
+    RetentionLimits,
+    open_store,
+)
 from tests.servers.postgres import server
 
-KEPT = Limits(retention=1_000, body_retention=100, deliveries=1_000)
+KEPT = RetentionLimits(retention=1_000, body_retention=100, deliveries=1_000)
 
 
 def delivery(number: int, at: int = 1_000, **changes: object) -> Delivery:
-    made = Delivery(Source.HOOK, f"id-{number}", at, b"body", 4, (Alert("firing", key=f"k{number}"),), "pager")
+    alerts = (DeliveredAlert("firing", key=f"k{number}"),)
+    made = Delivery(DeliverySource.HOOK, f"id-{number}", at, b"body", 4, alerts, "pager")
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -26,14 +35,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DeliverySt
     opened.close()
 
 
-def keys(store: DeliveryStore, query: Query | None = None) -> list[str | None]:
-    return [alert.key for each in store.find(query or Query(limit=2_000)).deliveries for alert in each.alerts]
+def keys(store: DeliveryStore, query: DeliveryQuery | None = None) -> list[str | None]:
+    return [alert.key for each in store.find(query or DeliveryQuery(limit=2_000)).deliveries for alert in each.alerts]
 
 
 def test_a_batch_tells_new_deliveries_from_those_sent_again(store: DeliveryStore) -> None:
     assert store.add([delivery(2), delivery(1), delivery(2, at=2_000)]) == [True, True, False]
     assert store.add([delivery(1, at=3_000), delivery(3)]) == [False, True]
-    found = {each.alerts[0].key: each for each in store.find(Query()).deliveries}
+    found = {each.alerts[0].key: each for each in store.find(DeliveryQuery()).deliveries}
     assert [(found[key].count, found[key].received_at, found[key].last_received_at) for key in ("k1", "k2", "k3")] == [
         (2, 1_000, 3_000),
         (2, 1_000, 2_000),
@@ -42,15 +51,28 @@ def test_a_batch_tells_new_deliveries_from_those_sent_again(store: DeliveryStore
 
 
 def test_everything_that_a_delivery_says_is_kept(store: DeliveryStore) -> None:
-    alert = Alert("resolved", "naïve\0", "f", "s", 'a.b["ü"]', "k", "r", "d", 1, 2)
+    alert = DeliveredAlert("resolved", "naïve\0", "f", "s", 'a.b["ü"]', "k", "r", "d", 1, 2)
     full = Delivery(
-        Source.SMN, "i", 5, b"\x00\xff", 2, (alert, Alert()), "topic", "firing", "m", "g", 7, 4, "agent", "10.0.0.1"
+        DeliverySource.SMN,
+        "i",
+        5,
+        b"\x00\xff",
+        2,
+        (alert, DeliveredAlert()),
+        "topic",
+        "firing",
+        "m",
+        "g",
+        7,
+        4,
+        "agent",
+        "10.0.0.1",
     )
     store.add([full])
-    [found] = store.find(Query()).deliveries
-    assert found.alerts == (replace(alert, name="naïve"), Alert())
+    [found] = store.find(DeliveryQuery()).deliveries
+    assert found.alerts == (replace(alert, name="naïve"), DeliveredAlert())
     assert (found.source, found.receiver, found.status, found.message_id, found.group_key) == (
-        Source.SMN,
+        DeliverySource.SMN,
         "topic",
         "firing",
         "m",
@@ -69,12 +91,12 @@ def test_everything_that_a_delivery_says_is_kept(store: DeliveryStore) -> None:
 
 def test_half_of_a_surrogate_pair_is_stored_as_something_else(store: DeliveryStore) -> None:
     store.add([delivery(1, receiver="half \ud800")])
-    assert store.find(Query()).deliveries[0].receiver == "half ?"
+    assert store.find(DeliveryQuery()).deliveries[0].receiver == "half ?"
 
 
 def test_bodies_go_before_deliveries_do(store: DeliveryStore) -> None:
     store.add([delivery(1, at=1_000), delivery(2, at=1_900)])
-    numbers = [each.id for each in store.find(Query()).deliveries]
+    numbers = [each.id for each in store.find(DeliveryQuery()).deliveries]
     assert store.expire(1_950, KEPT) is False
     assert [store.body(number) for number in numbers] == [None, b"body"]
     assert keys(store) == ["k1", "k2"]
@@ -115,20 +137,20 @@ def test_the_times_of_listening_are_kept(store: DeliveryStore) -> None:
 
 def test_a_truncated_delivery_is_counted_for_its_receiver(store: DeliveryStore) -> None:
     store.add([delivery(1, truncated=2), delivery(2, truncated=1, receiver="other"), delivery(3)])
-    assert store.find(Query(keys=("k9",))).truncated == 2
-    assert store.find(Query(keys=("k9",), receiver="pager")).truncated == 1
-    assert store.find(Query(keys=("k9",), since=1_001)).truncated == 0
+    assert store.find(DeliveryQuery(keys=("k9",))).truncated == 2
+    assert store.find(DeliveryQuery(keys=("k9",), receiver="pager")).truncated == 1
+    assert store.find(DeliveryQuery(keys=("k9",), since=1_001)).truncated == 0
 
 
 def test_one_query_finds_several_keys(store: DeliveryStore) -> None:
     store.add([delivery(number) for number in range(5)])
-    assert keys(store, Query(keys=("k1", "k3", "k9"))) == ["k1", "k3"]
-    assert keys(store, Query(keys=("k1",), fingerprints=("f",))) == []
+    assert keys(store, DeliveryQuery(keys=("k1", "k3", "k9"))) == ["k1", "k3"]
+    assert keys(store, DeliveryQuery(keys=("k1",), fingerprints=("f",))) == []
 
 
 def test_a_query_for_what_no_database_holds_finds_nothing(store: DeliveryStore) -> None:
     store.add([delivery(1)])
-    assert store.find(Query(keys=("\0\ud800",), receiver="\0")).deliveries == ()
+    assert store.find(DeliveryQuery(keys=("\0\ud800",), receiver="\0")).deliveries == ()
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -169,6 +191,6 @@ def test_two_receivers_share_a_database() -> None:
     batch = [delivery(number) for number in range(50)]
     assert one.add(batch) == [True] * 50
     assert two.add(batch[::-1]) == [False] * 50
-    assert {each.count for each in one.find(Query()).deliveries} == {2}
+    assert {each.count for each in one.find(DeliveryQuery()).deliveries} == {2}
     one.close()
     two.close()

@@ -14,16 +14,16 @@ from threading import Event, Thread
 
 import pytest
 
-from reconciler.receive.sqlite import SqliteStore
-from reconciler.receive.store import Delivery, Limits, Query, Source, StoreError
+from reconciler.receive.sqlite import SqliteDeliveryStore
+from reconciler.receive.store import Delivery, DeliveryQuery, DeliverySource, RetentionLimits, StoreError
 from reconciler.receive.writer import BusyError, GroupWriter
 from tests.receive import load
 from tests.receive.receivers import TOKEN, Receiver
 
-LIMITS = Limits(10**9, 10**9, 10**9)
+LIMITS = RetentionLimits(10**9, 10**9, 10**9)
 
 
-class _Gated(SqliteStore):
+class _Gated(SqliteDeliveryStore):
     """A store that holds each batch until it is released, and fails on request."""
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class _Gated(SqliteStore):
 
 
 def delivery(number: int) -> Delivery:
-    return Delivery(Source.HOOK, str(number), 1, None, 0)
+    return Delivery(DeliverySource.HOOK, str(number), 1, None, 0)
 
 
 def with_writer(path: Path, work: Callable[[GroupWriter, _Gated], object], max_pending: int = 100) -> _Gated:
@@ -112,7 +112,7 @@ def test_a_receiver_whose_database_fails_answers_503_and_is_not_healthy(
         def fail(*_: object) -> list[bool]:
             raise StoreError("the disk is full")
 
-        broken.setattr(SqliteStore, "add", fail)
+        broken.setattr(SqliteDeliveryStore, "add", fail)
         assert receiver.post("/alertmanager", {}).status_code == 503
         assert receiver.get("/healthz").status_code == 503
     assert receiver.post("/alertmanager", {}).status_code == 200
@@ -172,6 +172,6 @@ def test_a_receiver_that_is_told_to_stop_answers_what_it_has_taken(tmp_path: Pat
     assert process.wait(30) == 0
     assert process.stdout is not None
     process.stdout.close()
-    store = SqliteStore(tmp_path / "receiver.db")
-    assert len(store.find(Query(limit=100_000)).deliveries) >= len(answered) > 0
+    store = SqliteDeliveryStore(tmp_path / "receiver.db")
+    assert len(store.find(DeliveryQuery(limit=100_000)).deliveries) >= len(answered) > 0
     store.close()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.ledger.objects.link import Link, Tag
+from reconciler.ledger.objects.link import ObjectLink, Tag
 from reconciler.ledger.protocol import Holder
 from reconciler.ledger.store import Claim, Fence
 
@@ -46,7 +46,7 @@ class Written(NamedTuple):
 class LeaseObject:
     """The lease of one stack; ``held`` is the version by which this process holds it, as far as it knows."""
 
-    def __init__(self, link: Link, name: str) -> None:
+    def __init__(self, link: ObjectLink, name: str) -> None:
         self._link = link
         self._name = name
         self.held: Written | None = None

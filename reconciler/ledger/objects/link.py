@@ -65,7 +65,7 @@ class Listed(NamedTuple):
     modified: int
 
 
-class Link:
+class ObjectLink:
     """Requests to the objects below the prefix of a URL."""
 
     def __init__(self, url: str) -> None:

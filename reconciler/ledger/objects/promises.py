@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.ledger.objects.link import Link
+from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.objects.segment import FORMAT
 from reconciler.ledger.store import Probe
 
@@ -16,7 +16,7 @@ _CLOCK_SLACK = 5_000  # ms between the clock that answers have and the one that 
 _ready: set[tuple[str, ...]] = set()  # prefixes that this process has found fit
 
 
-def prepare(link: Link, *, create: bool) -> bool:
+def prepare(link: ObjectLink, *, create: bool) -> bool:
     """Whether the prefix is in use; with ``create`` it is from now on, if the store keeps its promises.
 
     Raises DiagnosticError if it does not, or if a newer version writes there.
@@ -59,7 +59,7 @@ def _check_version(mark: bytes, label: str) -> None:
         )
 
 
-def promises(link: Link) -> Iterator[Probe]:
+def promises(link: ObjectLink) -> Iterator[Probe]:
     """Try each promise with objects of its own, which are removed. Raises DiagnosticError if nothing can be tried."""
     scratch = f".probe/{secrets.token_hex(8)}/"
     one, missing = f"{scratch}1", f"{scratch}2"
@@ -82,7 +82,7 @@ def promises(link: Link) -> Iterator[Probe]:
 
 def tried_promises(url: str) -> list[Probe]:
     """Every promise of the bucket of a URL; what cannot be tried counts as not kept."""
-    link = Link(url)
+    link = ObjectLink(url)
     tried: list[Probe] = []
     try:
         tried.extend(promises(link))
@@ -93,12 +93,12 @@ def tried_promises(url: str) -> list[Probe]:
     return tried
 
 
-def _creates_once(link: Link, name: str) -> bool:
+def _creates_once(link: ObjectLink, name: str) -> bool:
     first, second = _unique(), _unique()
     return link.create(name, first) is None and link.create(name, second) == first and _is(link, name, first)
 
 
-def _replaces_latest(link: Link, name: str) -> bool:
+def _replaces_latest(link: ObjectLink, name: str) -> bool:
     found = link.get(name)
     new, stale = _unique(), _unique()
     if found is None or link.replace(name, new, found.tag) is None:
@@ -106,12 +106,12 @@ def _replaces_latest(link: Link, name: str) -> bool:
     return link.replace(name, stale, found.tag) is None and _is(link, name, new)
 
 
-def _replaces_none(link: Link, name: str, missing: str) -> bool:
+def _replaces_none(link: ObjectLink, name: str, missing: str) -> bool:
     found = link.get(name)
     return found is not None and link.replace(missing, _unique(), found.tag) is None and link.get(missing) is None
 
 
-def _is(link: Link, name: str, data: bytes) -> bool:
+def _is(link: ObjectLink, name: str, data: bytes) -> bool:
     found = link.get(name)
     return found is not None and found.data == data
 

@@ -17,7 +17,7 @@ from reconciler.ledger.store import Stored
 FORMAT = 1
 
 
-class Position(NamedTuple):
+class SegmentEnd(NamedTuple):
     """Where a segment ends: the ``number`` of the last row, how many segments without rows follow that row, and the
     ``floor``: under a lower fence no row is added behind it.
     """
@@ -40,18 +40,18 @@ class Segment(NamedTuple):
     """
 
     nonce: str
-    after: Position
+    after: SegmentEnd
     floor: int
     rows: Sequence[Row] = ()
     base: Sequence[Stored] | None = None
     state: bytes = b""
 
     @property
-    def end(self) -> Position:
+    def end(self) -> SegmentEnd:
         given = len(self.rows) if self.base is None else 1
         if given:
-            return Position(self.after.number + given, 0, self.floor)
-        return Position(self.after.number, self.after.idle + 1, self.floor)
+            return SegmentEnd(self.after.number + given, 0, self.floor)
+        return SegmentEnd(self.after.number, self.after.idle + 1, self.floor)
 
     def stored(self, at: int) -> list[Stored]:
         """The rows that follow, with their numbers; ``at`` is when the segment was written."""
@@ -92,6 +92,6 @@ def decode(data: bytes) -> Segment:
         at += payloads or 0
         rows.append(Row(step, run, row_at, told, paid, digest))
     if given is None:
-        return Segment(nonce, Position(*after), floor, rows)
+        return Segment(nonce, SegmentEnd(*after), floor, rows)
     base = [Stored(number, stored_at, row) for (number, stored_at), row in zip(given, rows, strict=True)]
-    return Segment(nonce, Position(*after), floor, (), base, texts[at:])
+    return Segment(nonce, SegmentEnd(*after), floor, (), base, texts[at:])

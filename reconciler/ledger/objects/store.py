@@ -17,9 +17,9 @@ from contextlib import closing
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.codec import Row
 from reconciler.ledger.objects.lease import LeaseObject
-from reconciler.ledger.objects.link import Link, Listed
+from reconciler.ledger.objects.link import Listed, ObjectLink
 from reconciler.ledger.objects.promises import prepare
-from reconciler.ledger.objects.segment import Position, Segment, decode
+from reconciler.ledger.objects.segment import Segment, SegmentEnd, decode
 from reconciler.ledger.protocol import Holder
 from reconciler.ledger.store import Claim, Fence, Lease, Reading, Snapshot, StackState, Stored
 
@@ -34,7 +34,7 @@ class ObjectStore:
     With ``reading`` nothing is made: what is missing has nothing to read.
     """
 
-    def __init__(self, link: Link, stack: str, *, reading: bool = False) -> None:
+    def __init__(self, link: ObjectLink, stack: str, *, reading: bool = False) -> None:
         self._link = link
         self.label = self._link.label
         self._stack = stack
@@ -46,11 +46,11 @@ class ObjectStore:
 
     def _forget(self) -> None:
         """Know nothing of the journal."""
-        self._tail: Position | None = None
-        self._marks: list[Position] = []
+        self._tail: SegmentEnd | None = None
+        self._marks: list[SegmentEnd] = []
         self._base = _NO_BASE
         self._unread: list[Stored] = []
-        self._unread_after = Position()
+        self._unread_after = SegmentEnd()
         self._loaded: Snapshot | None = None
 
     def take(self, claim: Claim, lifetime: int, over: int | None = None) -> Holder | None:
@@ -131,7 +131,7 @@ class ObjectStore:
         return found
 
     @property
-    def _caught(self) -> Position:
+    def _caught(self) -> SegmentEnd:
         assert self._tail is not None  # noqa: S101 - set wherever this is used
         return self._tail
 
@@ -168,7 +168,7 @@ class ObjectStore:
             self._add(Segment(nonce, tail, fence))
             tail = self._caught
 
-    def _caught_up(self) -> Position:
+    def _caught_up(self) -> SegmentEnd:
         """Read what was added behind the tail; where the journal ends."""
         if self._tail is None:
             self._start()
@@ -179,13 +179,13 @@ class ObjectStore:
     def _start(self) -> None:
         """Begin where the latest snapshot is."""
         found = self._latest_snapshot()
-        start = Position()
+        start = SegmentEnd()
         if found is not None:
             self._loaded, start, self._base = found
         self._tail = self._unread_after = start
         self._marks = [start]
 
-    def _follow(self, position: Position, start: str | None = None) -> Iterator[tuple[Segment, int]]:
+    def _follow(self, position: SegmentEnd, start: str | None = None) -> Iterator[tuple[Segment, int]]:
         """The segments behind a position, and when each was written. Raises DiagnosticError if one is missing.
 
         The segments before a base may be missing or empty: what is still of use of them is in the base.
@@ -219,7 +219,7 @@ class ObjectStore:
         place = bisect_right(self._marks, after, key=lambda mark: mark.number)
         found = self._latest_snapshot_name()
         base = _NO_BASE if found is None else found.split("/")[-2]
-        start = self._marks[place - 1] if place else Position()
+        start = self._marks[place - 1] if place else SegmentEnd()
         begin = None if base == _NO_BASE or start.next > base else base
         known = after
         for segment, at in self._follow(start, begin):
@@ -255,9 +255,9 @@ class ObjectStore:
     def save_snapshot(self, snapshot: Snapshot) -> None:
         self._caught_up()
         place = bisect_right(self._marks, snapshot.number, key=lambda mark: mark.number)
-        self._put_snapshot(snapshot, self._marks[place - 1] if place else Position())
+        self._put_snapshot(snapshot, self._marks[place - 1] if place else SegmentEnd())
 
-    def _put_snapshot(self, snapshot: Snapshot, position: Position) -> None:
+    def _put_snapshot(self, snapshot: Snapshot, position: SegmentEnd) -> None:
         name = self._name(f"snapshot/{self._base}/{snapshot.number:012d}")
         older = [found.name for found in self._link.list_objects(self._name("snapshot/"))]
         if older and max(older) >= name:
@@ -270,7 +270,7 @@ class ObjectStore:
         listed = self._link.list_objects(self._name("snapshot/")) if self._exists else []
         return max((found.name for found in listed), default=None)
 
-    def _latest_snapshot(self) -> tuple[Snapshot, Position, str] | None:
+    def _latest_snapshot(self) -> tuple[Snapshot, SegmentEnd, str] | None:
         for _ in range(_ATTEMPTS):
             name = self._latest_snapshot_name()
             if name is None:
@@ -281,7 +281,7 @@ class ObjectStore:
             head, _, data = found.data.partition(b"\n")
             try:
                 base, position = json.loads(head)
-                return Snapshot(int(name.rpartition("/")[2]), data), Position(*position), str(base)
+                return Snapshot(int(name.rpartition("/")[2]), data), SegmentEnd(*position), str(base)
             except (ValueError, TypeError) as error:
                 raise self._damaged(f"a snapshot is not what was written ({error})") from error
         raise self._damaged("snapshots vanish while they are read")
@@ -360,12 +360,12 @@ class ObjectStore:
 
 def open_objects(url: str, stack: str, *, reading: bool = False) -> ObjectStore:
     """The store of a stack at ``s3://BUCKET/PREFIX``, ``gs://...`` or ``az://...``."""
-    return ObjectStore(Link(url), stack, reading=reading)
+    return ObjectStore(ObjectLink(url), stack, reading=reading)
 
 
 def list_stacks(url: str) -> list[StackState]:
     """Every stack of a shared ledger, by name."""
-    with closing(Link(url)) as link:
+    with closing(ObjectLink(url)) as link:
         names = [name for name in link.children() if not name.startswith(".")] if prepare(link, create=False) else []
         found = link.at_once(lambda name: ObjectStore(link, name, reading=True).summary(), names)
     return [state for state in found if state is not None]

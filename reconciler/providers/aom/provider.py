@@ -30,7 +30,7 @@ MAX_FILTERED = 50
 MAX_STACKS = 100
 """How many stacks one query names; the query page sets no limit."""
 
-Span = tuple[str, int]
+TimeRange = tuple[str, int]
 Filter = Mapping[str, Collection[str]]
 
 _NAMED = frozenset(MANDATORY) - {"event_type"}
@@ -143,12 +143,12 @@ class AomProvider:
     def close(self) -> None:
         self._client.close()
 
-    def _active(self, stacks: Sequence[str], span: Span, narrow: Filter | None = None) -> Iterator[Observed]:
+    def _active(self, stacks: Sequence[str], span: TimeRange, narrow: Filter | None = None) -> Iterator[Observed]:
         found = self._query(stacks, ALARM, _ACTIVE, span, narrow)
         return (alarm for alarm in found if alarm.state is State.ACTIVE)
 
     def _query(
-        self, stacks: Sequence[str], kind: AomType, state: str | None, span: Span, narrow: Filter | None = None
+        self, stacks: Sequence[str], kind: AomType, state: str | None, span: TimeRange, narrow: Filter | None = None
     ) -> Iterator[Observed]:
         """Objects of the stacks, checked once more on this side: a service may ignore a filter."""
         text = body(*span, {"event_type": [kind.event_type], STACK: stacks, **(narrow or {})})
@@ -174,7 +174,7 @@ class AomProvider:
 
         return ask
 
-    def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: Span) -> Iterator[Observed]:
+    def _unmarked(self, clears: Sequence[tuple[Operation, Mapping[str, str]]], span: TimeRange) -> Iterator[Observed]:
         """The targets of clears of unmanaged alarms, if they are still active."""
         targets = {operation.target: operation.address for operation, _ in clears}
         keys = [key for key in _NAMED if all(key in metadata for _, metadata in clears)]
@@ -184,7 +184,7 @@ class AomProvider:
             if found is not None and found.id in targets:
                 yield found._replace(marks=unmanaged_marks(targets[found.id]))
 
-    def _span(self, starts: Iterable[int]) -> Span:
+    def _span(self, starts: Iterable[int]) -> TimeRange:
         """As far back as configured, stretched to the beginnings that the configuration itself names."""
         return window(self._now(), self._settings.lookback, starts)
 

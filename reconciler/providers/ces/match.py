@@ -19,7 +19,7 @@ class Wanted(NamedTuple):
     time: int | None
 
 
-class Matcher:
+class EventMatcher:
     """Finds the wanted among the events a service shows."""
 
     def __init__(self, wanted: Iterable[Wanted]) -> None:

@@ -16,7 +16,7 @@ from reconciler.core.duration import MINUTE
 from reconciler.core.observed import Marks, Observed
 from reconciler.core.operation import Operation
 from reconciler.providers.ces.data_source import CesEventsQuery
-from reconciler.providers.ces.match import Matcher, Wanted
+from reconciler.providers.ces.match import EventMatcher, Wanted
 from reconciler.providers.ces.query import AHEAD, EARLIEST, PAGE, DataQuery, Event, paginate
 from reconciler.providers.ces.resource_type import CUSTOM, EVENT, to_item
 from reconciler.providers.ces.settings import CesSettings
@@ -113,7 +113,7 @@ class CesProvider:
         if len(names) > 1:
             listed = {entry.get("event_name") for entry in self._walk("events", window, "events", "event_name")}
             names = [name for name in names if name in listed]
-        matcher = Matcher(wanted)
+        matcher = EventMatcher(wanted)
         for event in self._details(names, window):
             yield from matcher.match(event, self.key)
 

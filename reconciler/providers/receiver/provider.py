@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
-from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery, Span
+from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery, Uptime
 from reconciler.core.desired import Desired
 from reconciler.core.duration import SECOND, format_instant
 from reconciler.core.observed import Observed
@@ -88,7 +88,7 @@ class ReceiverProvider:
             for delivery in log.deliveries
             for item in log.items(delivery)
         }
-        listening = tuple(Span(span.since - offset, span.until - offset) for span in first.listening)
+        listening = tuple(Uptime(span.since - offset, span.until - offset) for span in first.listening)
         return DeliveryLog(first.now - offset, tuple(arrivals.values()), listening, first.truncated)
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:  # noqa: ARG002  # read only
@@ -138,7 +138,7 @@ class _Answer:
     response: Response
     now: int
     offset: int
-    listening: tuple[Span, ...]
+    listening: tuple[Uptime, ...]
     truncated: int
     following: int | None
     """The id that the next page begins after."""
@@ -181,7 +181,7 @@ def _read_answer(response: Response, middle: int, after: int) -> _Answer:
         raise response.unreadable("the answer names no next page that comes after this one")
     try:
         now, truncated = _integer(value, "now"), _integer(value, "truncated")
-        listening = tuple(Span(_integer(each, "since"), _integer(each, "until")) for each in spans)
+        listening = tuple(Uptime(_integer(each, "since"), _integer(each, "until")) for each in spans)
         for delivery in deliveries:
             _integer(delivery, "received_at")
             _integer(delivery, "count")

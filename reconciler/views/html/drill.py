@@ -15,7 +15,7 @@ from reconciler.views.html.lanes import known_values
 from reconciler.views.html.text import Cell, asset, fill_slots, slot, source_hash, table, text
 from reconciler.views.html.timeline import hue_of, timeline_html
 from reconciler.views.phrases.drill import (
-    Status,
+    OverallStatus,
     death_told,
     headline,
     latency,
@@ -26,11 +26,11 @@ from reconciler.views.phrases.drill import (
     status_of,
 )
 
-_SIGNS = {Status.OK: "✓", Status.FAILED: "✗", Status.STOPPED: "◼", Status.RUNNING: "▸"}
+_SIGNS = {OverallStatus.OK: "✓", OverallStatus.FAILED: "✗", OverallStatus.STOPPED: "◼", OverallStatus.RUNNING: "▸"}
 _STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "odd", StepState.WAITING: "idle"}
 
 
-class Sections(NamedTuple):
+class PageSections(NamedTuple):
     """A page in parts: the content of each section, then what is inside the lanes that open, both by their keys."""
 
     main: dict[str, str]
@@ -81,7 +81,7 @@ def policy(css: str, script: str = "") -> str:
     return "; ".join(rules)
 
 
-def record_sections(record: Record, now: int, *, growing: bool = False) -> Sections:
+def record_sections(record: Record, now: int, *, growing: bool = False) -> PageSections:
     """The parts of the page; ``now`` and ``growing`` are those of the timeline."""
     timeline, rows = timeline_html(record, now, growing=growing)
     alarms, tables = alarms_html(record)
@@ -97,7 +97,7 @@ def record_sections(record: Record, now: int, *, growing: bool = False) -> Secti
         "log": _log(record),
         "footer": _footer(record),
     }
-    return Sections({key: "\n".join(lines) for key, lines in main.items()}, {**(rows if begun else {}), **tables})
+    return PageSections({key: "\n".join(lines) for key, lines in main.items()}, {**(rows if begun else {}), **tables})
 
 
 def _header(record: Record) -> Iterator[str]:

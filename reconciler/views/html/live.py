@@ -7,7 +7,7 @@ from itertools import islice
 
 from reconciler.drill.record import Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
-from reconciler.views.html.drill import Sections, document_html, policy, record_sections
+from reconciler.views.html.drill import PageSections, document_html, policy, record_sections
 from reconciler.views.html.text import asset, fill_slots, slot, text
 from reconciler.views.phrases.drill import latency, offset
 
@@ -39,10 +39,10 @@ def live_policy() -> str:
     return f"{policy(asset('page.css'), asset('live.js'))}; frame-ancestors 'none'"
 
 
-def live_sections(record: Record, now: int) -> Sections:
+def live_sections(record: Record, now: int) -> PageSections:
     """The sections of the report, and before them those that only a running drill has."""
     main, inside = record_sections(record, now, growing=True)
-    return Sections({**_watched(record, now), **main}, inside)
+    return PageSections({**_watched(record, now), **main}, inside)
 
 
 def clock(record: Record, now: int) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.checks.poll import CheckStatus
-from reconciler.checks.result import CheckResult, Delivery, Report
+from reconciler.checks.result import CheckResult, DeliveryOutcome, Report
 from reconciler.core.duration import format_instant
 from reconciler.views.json.document import FORMAT_VERSION
 from reconciler.views.json.plan import target_member
@@ -47,7 +47,7 @@ def _check(result: CheckResult) -> CheckShape:
     }
 
 
-def _delivery(delivery: Delivery) -> DeliveryShape:
+def _delivery(delivery: DeliveryOutcome) -> DeliveryShape:
     return {
         "status": delivery.status.value,
         "delivered_after_ms": delivery.delivered_after,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.config.stack import Stack
+from reconciler.config.stack import StackConfig
 from reconciler.core.diagnostic import Diagnostic, Position, Severity
 from reconciler.views.json.document import FORMAT_VERSION
 from reconciler.views.phrases.plan import section_size
@@ -43,7 +43,7 @@ def _position(position: Position) -> Place:
     return {"file": position.file, "line": position.line, "column": position.column}
 
 
-def validation_document(stack: Stack) -> Diagnostics:
+def validation_document(stack: StackConfig) -> Diagnostics:
     """The document of a valid stack."""
     types = Counter(desired.address.type for desired in stack.desired)
     return {

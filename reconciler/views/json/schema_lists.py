@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from reconciler.views.json.schema import Milliseconds, RunShape, Version
 
-Span = Annotated[int, Field(description="Milliseconds.")]
+DurationMs = Annotated[int, Field(description="Milliseconds.")]
 
 
 class HolderShape(TypedDict):
@@ -132,7 +132,7 @@ class ListedDrillShape(TypedDict):
 
     name: str
     description: str | None
-    length: Span | None
+    length: DurationMs | None
     steps: int | None
     resources: list[str] | None
     last_run: LastRunShape | None
@@ -174,7 +174,7 @@ class PreviewStepShape(TypedDict):
 
     name: str
     action: Literal["raise", "clear", "record", "check", "pause", "note"]
-    offset: Span | None
+    offset: DurationMs | None
     after: str | None
     checks: list[str]
     text: str
@@ -190,7 +190,7 @@ class DrillPlanOutput(TypedDict):
     description: str | None
     marks: Annotated[str, Field(description="The owner in the marks of what it pushes.")]
     targets: Annotated[dict[str, str], Field(description="Where each provider points.")]
-    max_duration: Span
+    max_duration: DurationMs
     before: list[str]
     after: list[str]
     steps: list[PreviewStepShape]
@@ -201,9 +201,9 @@ class LatencyShape(TypedDict):
     """The latencies of one stage in one run."""
 
     count: int
-    least: Span
-    median: Span
-    most: Span
+    least: DurationMs
+    median: DurationMs
+    most: DurationMs
 
 
 class RunLatenciesShape(TypedDict):
@@ -218,7 +218,7 @@ class RunLatenciesShape(TypedDict):
 class BucketShape(TypedDict):
     """How many alarms took up to a bound; the last bucket has none."""
 
-    up_to: Span | None
+    up_to: DurationMs | None
     count: int
 
 

@@ -36,7 +36,7 @@ class AlarmShape(TypedDict):
     reason: str
 
 
-class HolderShape(TypedDict):
+class StatusHolderShape(TypedDict):
     """Who holds the lease on the stack."""
 
     by: OriginShape
@@ -59,7 +59,7 @@ class StatusOutput(TypedDict):
     not_firing: Annotated[int, Field(description="How many that are declared to fire do not.")]
     drift: Annotated[int, Field(description="How many addresses have drifted.")]
     alarms: list[AlarmShape]
-    holder: HolderShape | None
+    holder: StatusHolderShape | None
     warnings: list[DiagnosticShape]
 
 

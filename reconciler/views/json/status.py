@@ -14,7 +14,7 @@ from reconciler.views.json.ledger import origin_member
 from reconciler.views.json.plan import target_member
 
 if TYPE_CHECKING:
-    from reconciler.views.json.schema_status import AlarmShape, HolderShape, StatusOutput
+    from reconciler.views.json.schema_status import AlarmShape, StatusHolderShape, StatusOutput
 
 
 def status_document(status: StackStatus) -> StatusOutput:
@@ -59,7 +59,7 @@ def _alarm(alarm: AlarmStatus) -> AlarmShape:
     }
 
 
-def _holder(holder: Holder) -> HolderShape:
+def _holder(holder: Holder) -> StatusHolderShape:
     return {
         "by": {"user": holder.owner, "host": holder.host, "pipeline": holder.pipeline, "commit": holder.commit},
         "pid": holder.pid,

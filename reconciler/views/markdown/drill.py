@@ -12,7 +12,7 @@ from reconciler.drill.record import Record, StepState
 from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
 from reconciler.views.phrases.drill import (
     Command,
-    Status,
+    OverallStatus,
     bare_command,
     clear_again,
     death_told,
@@ -29,7 +29,7 @@ from reconciler.views.phrases.drill import (
 )
 from reconciler.views.phrases.plan import count
 
-_SIGNS = {Status.OK: "✅", Status.FAILED: "❌", Status.STOPPED: "⏹", Status.RUNNING: "⏳"}
+_SIGNS = {OverallStatus.OK: "✅", OverallStatus.FAILED: "❌", OverallStatus.STOPPED: "⏹", OverallStatus.RUNNING: "⏳"}
 _STATES = {
     StepState.DONE: "✅",
     StepState.FAILED: "❌",

@@ -8,7 +8,7 @@ from html import escape as escape_html
 from reconciler.core.action import Action
 from reconciler.core.text import printable
 from reconciler.plan.plan import Change, Plan
-from reconciler.views.attribute import Attributes, Row, attributes, block, block_mark, is_block, value_text
+from reconciler.views.attribute import AttributeRow, Attributes, attributes, block, block_mark, is_block, value_text
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, fenced, target_items
 from reconciler.views.phrases.plan import DONE, as_declared, count, due
@@ -68,7 +68,7 @@ def _change(change: Change, *, compact: bool) -> list[str]:
     return lines if compact else [*lines, ""]
 
 
-def _rows(rows: Sequence[Row]) -> Iterator[str]:
+def _rows(rows: Sequence[AttributeRow]) -> Iterator[str]:
     for row in rows:
         remark = f"  # {printable(row.remark)}" if row.remark else ""
         name = f"    {row.sign} {printable(row.path)} ="

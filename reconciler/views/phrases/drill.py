@@ -13,7 +13,7 @@ from reconciler.drill.record import Death, DrillStatus, Emission, Record, StepRe
 from reconciler.views.phrases.plan import count, join_words
 
 
-class Status(StrEnum):
+class OverallStatus(StrEnum):
     """How a run is to be seen at a glance."""
 
     OK = "good"
@@ -23,19 +23,19 @@ class Status(StrEnum):
     RUNNING = "running"
 
 
-def status_of(record: Record) -> Status:
+def status_of(record: Record) -> OverallStatus:
     """Failed if an alarm is left or something is not done; stopped if people ended it."""
     if record.ending is DrillStatus.RUNNING:
-        return Status.RUNNING
+        return OverallStatus.RUNNING
     if (
         record.leftovers
         or record.failed_checks
         or record.ending in (DrillStatus.FAILED, DrillStatus.REFUSED, DrillStatus.OVERTIME, DrillStatus.DIED)
     ):
-        return Status.FAILED
+        return OverallStatus.FAILED
     if record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED):
-        return Status.STOPPED
-    return Status.FAILED if record.undone else Status.OK
+        return OverallStatus.STOPPED
+    return OverallStatus.FAILED if record.undone else OverallStatus.OK
 
 
 Command = Callable[[str], str]

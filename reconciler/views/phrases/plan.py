@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.config.stack import Stack
+from reconciler.config.stack import StackConfig
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.duration import format_instant, rough_duration
@@ -52,7 +52,7 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
-def section_size(stack: Stack, name: str) -> int:
+def section_size(stack: StackConfig, name: str) -> int:
     """How many checks or drills a stack declares."""
     section = stack.sections.get(name)
     return sum(1 for _ in section.entries()) if section is not None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.config.stack import Stack
+from reconciler.config.stack import StackConfig
 from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.text import printable
@@ -97,7 +97,7 @@ def _clip(source: str, column: int) -> tuple[str, int]:
     return before + after, width(before)
 
 
-def validation_lines(stack: Stack) -> Iterator[Line]:
+def validation_lines(stack: StackConfig) -> Iterator[Line]:
     """One line: that it is valid, and what it declares."""
     kinds = Counter(desired.kind for desired in stack.desired)
     nouns = {Kind.ALARM: "alarm", Kind.SILENCE: "silence", Kind.EVENT: "event"}

@@ -15,7 +15,7 @@ from reconciler.drill.record import DrillStatus, Emission, LogEntry, Record, Ste
 from reconciler.drill.spec import StepAction
 from reconciler.views.phrases.drill import (
     Command,
-    Status,
+    OverallStatus,
     bare_command,
     clear_again,
     death_told,
@@ -49,10 +49,10 @@ STATES = {
     StepState.SKIPPED: ("-", Style.WARNING),
 }
 STATUS_STYLES = {
-    Status.OK: Style.OK,
-    Status.FAILED: Style.ERROR,
-    Status.STOPPED: Style.WARNING,
-    Status.RUNNING: Style.WARNING,
+    OverallStatus.OK: Style.OK,
+    OverallStatus.FAILED: Style.ERROR,
+    OverallStatus.STOPPED: Style.WARNING,
+    OverallStatus.RUNNING: Style.WARNING,
 }
 
 

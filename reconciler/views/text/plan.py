@@ -9,7 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.target import Target
 from reconciler.core.text import printable
 from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
-from reconciler.views.attribute import Row, attributes, block, block_mark, is_block, value_text
+from reconciler.views.attribute import AttributeRow, attributes, block, block_mark, is_block, value_text
 from reconciler.views.phrases.plan import DONE, MEANING, ORDER, PUSH_FIRST, count, pointing, summary
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, pad, width
@@ -19,7 +19,7 @@ _WIDEST_NAME = 40
 _WIDEST_OLD = 24
 
 
-def attribute_lines(rows: Sequence[Row], indent: int) -> Iterator[Line]:
+def attribute_lines(rows: Sequence[AttributeRow], indent: int) -> Iterator[Line]:
     """One line for each row, or several for a text of several lines."""
     names = [printable(row.path) for row in rows]
     name_column = _column(names, _WIDEST_NAME)
@@ -51,7 +51,7 @@ def _column(texts: Sequence[str], widest: int) -> int:
     return max((cells for cells in map(width, texts) if cells <= widest), default=0)
 
 
-def _block(row: Row, indent: int) -> Iterator[Line]:
+def _block(row: AttributeRow, indent: int) -> Iterator[Line]:
     for sign, text in block(row):
         style = _STYLES.get(sign, Style.PLAIN)
         shown = f"{sign} {text}".rstrip()

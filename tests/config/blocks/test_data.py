@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Inputs, ProviderConfig, Stack
+from reconciler.config.stack import DataConfig, Inputs, ProviderConfig, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.data_source import DataSource, ItemField
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
@@ -63,7 +63,7 @@ class Desk:
         return self.items
 
 
-def load(text: str, desk: Desk | None) -> Stack:
+def load(text: str, desk: Desk | None) -> StackConfig:
     source = Source("stack.yaml", (HEAD + text).encode())
     return load_stack([source], Path("/stack"), [Watched()], Inputs(), ask=desk)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from reconciler.config.load import load_stack
-from reconciler.config.stack import Inputs, Stack
+from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import DiagnosticError
 from tests.config.catalog import CATALOG
 from tests.config.loading import HEAD, rendered
 
 
-def load_files(files: Mapping[str, str], read: Callable[[str], Source] | None = None) -> Stack:
+def load_files(files: Mapping[str, str], read: Callable[[str], Source] | None = None) -> StackConfig:
     sources = [Source(name, text.encode()) for name, text in files.items()]
     return load_stack(sources, Path("/stack"), CATALOG, Inputs(), read)
 
@@ -26,7 +26,7 @@ def told(files: Mapping[str, str], read: Callable[[str], Source] | None = None) 
     return [rendered(found) for found in caught.value.diagnostics]
 
 
-def addresses(stack: Stack) -> list[str]:
+def addresses(stack: StackConfig) -> list[str]:
     return [str(item.address) for item in stack.desired]
 
 

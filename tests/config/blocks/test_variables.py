@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config.stack import Stack
+from reconciler.config.stack import StackConfig
 from tests.config.loading import HEAD, load, problems, told
 
 USE = "\nresources: {siren: {one: {severity: Info, host: h, notes: '${var.x}'}}}\n"
@@ -14,7 +14,7 @@ def declared(block: str) -> str:
     return f"{HEAD}variables: {{x: {block}}}{USE}"
 
 
-def value(stack: Stack) -> object:
+def value(stack: StackConfig) -> object:
     return stack.desired[0].attributes["notes"]
 
 

@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Kind, Lifecycle
 from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.observed import Marks, State
-from reconciler.providers.ces.match import Matcher, Wanted
+from reconciler.providers.ces.match import EventMatcher, Wanted
 from reconciler.providers.ces.resource_type import comparable_content, short_mark, wire_content
 from tests.providers.ces.objects import EVENT, NOW, STACK, desired, record
 
@@ -115,7 +115,7 @@ def test_an_event_is_neither_renewed_nor_cleared() -> None:
         desired(lifecycle=Lifecycle.model_validate({"renew_before": "1m"}))
     event = desired()
     marks = Marks(STACK, event.address, event.digest, "", "", event.occurrence)
-    [found] = Matcher([Wanted(json.loads(record(event).payload), marks, None)]).match(
+    [found] = EventMatcher([Wanted(json.loads(record(event).payload), marks, None)]).match(
         {**json.loads(record(event).payload), "event_id": "evd1"}, "ces"
     )
     with pytest.raises(ValueError, match="cannot be cleared"):
@@ -168,7 +168,7 @@ def test_what_is_reported_is_found_again(key, occurrence, content, fields, user,
     if escaped and "content" in shown["detail"]:
         shown["detail"]["content"] = shown["detail"]["content"].replace("\n", "\\n")
     marks = Marks(STACK, wanted.address, wanted.digest, "", "", wanted.occurrence)
-    [found] = Matcher([Wanted(payload, marks, None)]).match({**shown, "event_id": "evd1"}, "ces")
+    [found] = EventMatcher([Wanted(payload, marks, None)]).match({**shown, "event_id": "evd1"}, "ces")
     assert found.marks == marks
     assert found.state is State.RECORDED
     assert found.identity == wanted.identity

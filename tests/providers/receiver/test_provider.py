@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reconciler.core.delivery import DeliveryLog, DeliveryQuery, Span
+from reconciler.core.delivery import DeliveryLog, DeliveryQuery, Uptime
 from reconciler.core.duration import HOUR
 from reconciler.emulator.settings import wall_clock
 from reconciler.providers.protocol import ErrorKind, ProviderContext, ServiceError
@@ -135,5 +135,5 @@ def test_a_receiver_to_listen_with_needs_the_command_to_start_it() -> None:
 def test_the_first_gap_in_the_times_of_listening_is_found(
     spans: list[tuple[int, int]], gap: tuple[int, int] | None
 ) -> None:
-    log = DeliveryLog(20, (), tuple(Span(*span) for span in spans))
+    log = DeliveryLog(20, (), tuple(Uptime(*span) for span in spans))
     assert log.gap(10, 20) == gap
