@@ -30,10 +30,6 @@ class StateChange(NamedTuple):
     error_over: bool
     failing: Mapping[str, int]
 
-    @property
-    def is_news(self) -> bool:
-        return bool(self.failed or self.recovered or self.error_over)
-
 
 def compare(failing: Mapping[str, int], report: Report) -> StateChange:
     """What changed since the last round; ``failing`` maps the checks that failed then to since when (epoch ms).

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from reconciler.config.blocks.common import LEDGER, NAME, STACK_NAME, STACK_NAME_LENGTH, WORD, Block
 from reconciler.config.blocks.validation import report
@@ -199,7 +199,3 @@ def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector
 def _items(node: Node, key: str) -> Iterator[Node]:
     child = node.child(key)
     return iter(()) if child is None else child.items()
-
-
-MODELS: tuple[type[BaseModel], ...] = (FleetSpec, WaveSpec, EnvironmentSpec)
-"""The models of the file, for the pages that are generated from them."""

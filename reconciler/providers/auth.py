@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -28,13 +28,6 @@ _REFRESH_BEFORE = 5 * MINUTE
 """A token is replaced this long (ms) before it expires, so that none expires on its way."""
 _DEFAULT_TTL = HOUR
 """How long (ms) a token is used if IAM does not state its expiry."""
-
-
-@runtime_checkable
-class Closable(Protocol):
-    """An authentication that holds a connection of its own."""
-
-    def close(self) -> None: ...
 
 
 class TokenAuth(requests.auth.AuthBase):

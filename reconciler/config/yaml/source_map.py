@@ -94,9 +94,6 @@ class Map(dict[str, Value]):
     def offset_of_key(self, key: str) -> int:
         return self.offsets[2 * list(self).index(key)]
 
-    def offset_of_value(self, key: str) -> int:
-        return self.offsets[2 * list(self).index(key) + 1]
-
 
 class Seq(list[Value]):
     """A sequence read from text; ``offsets`` holds the place of each item."""
