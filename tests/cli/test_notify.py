@@ -23,7 +23,7 @@ from tests.cli.stacks import TOKEN, write
 from tests.emulator.handle import Emulator
 from tests.servers.ports import free_port
 from tests.servers.webhook import WebhookReceiver, webhook_receiver
-from tests.views.test_shape import check as check_schema
+from tests.views.test_schema import check as check_schema
 
 CHECKS = """\
 data: {aom_alarms: {firing: {}}}

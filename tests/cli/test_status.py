@@ -24,7 +24,7 @@ from reconciler.ledger.sqlite import open_ledger
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
-from tests.views.test_shape import check as check_schema
+from tests.views.test_schema import check as check_schema
 
 WHO = f"{owner().name} on {gethostname()}"
 

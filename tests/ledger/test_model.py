@@ -19,7 +19,7 @@ from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import AS_SENT, Behaviour, Holder, LeaseHeldError, LeaseLostError, Ledger, RunState
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, operation, run
-from tests.memory import MEMORY
+from tests.memory_directory import MEMORY
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=4)
 KEYS = st.sampled_from("abcdefgh")

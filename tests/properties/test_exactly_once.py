@@ -42,7 +42,7 @@ from reconciler.plan.saved import dump_plan, parse_plan
 from reconciler.providers.protocol import ServiceError
 from tests.apply.harness import OWNER, FakeClock, RefusedError, Rig
 from tests.emulator.handle import Emulator
-from tests.memory import MEMORY
+from tests.memory_directory import MEMORY
 from tests.plan.fake_service import alarm
 from tests.plan.tampering import leaves, other_values, similar_values, value_at, with_value
 from tests.plan.test_laws import STACKS

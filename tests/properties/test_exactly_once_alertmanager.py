@@ -26,7 +26,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.providers.protocol import ServiceError
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
-from tests.memory import MEMORY
+from tests.memory_directory import MEMORY
 from tests.providers.alertmanager.harness import AlertmanagerRig
 from tests.providers.alertmanager.objects import desired as alert
 from tests.providers.alertmanager.test_silence import silence

@@ -20,7 +20,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.plan.plan import Plan
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
-from tests.memory import MEMORY
+from tests.memory_directory import MEMORY
 from tests.properties.test_exactly_once_alertmanager import STACKS
 from tests.providers.alertmanager.harness import AlertmanagerRig
 

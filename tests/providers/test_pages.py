@@ -15,7 +15,7 @@ from tests.providers.aom.objects import opened as open_aom
 from tests.providers.bcm.objects import find as find_in_bcm
 from tests.providers.bcm.objects import opened as open_bcm
 from tests.providers.ces.objects import opened as open_ces
-from tests.providers.ces.test_search import find as find_in_ces
+from tests.providers.ces.test_data_source import find as find_in_ces
 from tests.providers.service import Reply, service
 
 

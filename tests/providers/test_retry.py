@@ -40,21 +40,21 @@ class InstantClock:
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "fault",
     [Reply(cut=True), Reply(200, b"{}", short=True), Reply(502), Reply(503), Reply(504), Reply(429)],
 )
-def test_a_query_that_meets_a_passing_fault_is_made_again(trouble: Reply) -> None:
+def test_a_query_that_meets_a_passing_fault_is_made_again(fault: Reply) -> None:
     clock = InstantClock()
-    with service(in_turn(trouble, trouble, NOTHING)) as running:
+    with service(in_turn(fault, fault, NOTHING)) as running:
         provider = opened(running.url)
         assert retry_read("aom", lambda: list(provider.observe(STACK, [])), clock) == []
         assert len(running.asked) == 3
     assert len(clock.waited) == 2
 
 
-@pytest.mark.parametrize("trouble", [Reply(400), Reply(401), Reply(500), Reply(302)])
-def test_a_query_that_is_refused_is_not_made_again(trouble: Reply) -> None:
-    with service(in_turn(trouble)) as running:
+@pytest.mark.parametrize("fault", [Reply(400), Reply(401), Reply(500), Reply(302)])
+def test_a_query_that_is_refused_is_not_made_again(fault: Reply) -> None:
+    with service(in_turn(fault)) as running:
         provider = opened(running.url)
         with pytest.raises(ServiceError) as caught:
             retry_read("aom", lambda: list(provider.observe(STACK, [])), InstantClock())

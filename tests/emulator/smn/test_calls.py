@@ -1,4 +1,4 @@
-"""SMN's calls. What its messages look like to a subscriber is tested in tests/receive/test_smn.py."""
+"""SMN's calls. What its messages look like to a subscriber is tested in tests/receive/smn/test_messages.py."""
 
 from __future__ import annotations
 
