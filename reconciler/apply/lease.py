@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.duration import SECOND, in_seconds
 from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger
 
 _log = logging.getLogger(__name__)
 
-LIFETIME = 60_000
+LIFETIME = 60 * SECOND
 """How long (ms) a lease outlives its holder's last sign of life."""
 
 
@@ -44,7 +45,7 @@ class LeaseWait(NamedTuple):
 
 
 NO_WAIT = LeaseWait()
-_POLL_S = 1.0
+_POLL = SECOND
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseW
     ended = Event()
 
     def keep() -> None:
-        while not ended.wait(LIFETIME / 3000):
+        while not ended.wait(in_seconds(LIFETIME // 3)):
             try:
                 ledger.renew(holder, clock.now(), LIFETIME)
             except LeaseLostError:
@@ -88,11 +89,11 @@ def _acquire(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: Leas
                 owner.name, owner.host, owner.pid, clock.now(), LIFETIME, pipeline=owner.pipeline, commit=owner.commit
             )
         except LeaseHeldError as error:
-            left = (until - clock.monotonic()) / 1000
+            left = until - clock.monotonic()
             if left <= 0:
                 raise
             if error.holder.fence != fence:
                 fence = error.holder.fence
                 wait.told(error.holder)
-            if clock.wait(min(_POLL_S, left), stop):
+            if clock.pause(min(_POLL, left), stop):
                 raise

@@ -198,12 +198,12 @@ class Sender:
     def _again_later(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
         """Nothing was stored: wait as told, or with growing patience, and send the same again."""
         pause = RETRY.pause(attempt.number, error.retry_after, self.context.draw)
-        left = (self.context.deadline - self.context.clock.monotonic()) / 1000
+        left = self.context.deadline - self.context.clock.monotonic()
         if RETRY.is_last(attempt.number) or pause > left:
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
-        self.context.report(f"{self.provider.key}: {error.detail}; again in {rough_duration(round(pause * 1000))}")
-        if self.context.clock.wait(pause, self.context.stop):
+        self.context.report(f"{self.provider.key}: {error.detail}; again in {rough_duration(pause)}")
+        if self.context.clock.pause(pause, self.context.stop):
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
         return [Attempt(attempt.operations, attempt.number + 1)]
@@ -222,7 +222,7 @@ class Sender:
             return self._await_doubtful(doubtful, error.detail)
         others = [item for item in attempt.operations if not self._may_repeat(item)]
         again = [doubtful._replace(operations=others)] if others else []
-        if self.context.clock.wait(RETRY.backoff(attempt.number, self.context.draw), self.context.stop):
+        if self.context.clock.pause(RETRY.backoff(attempt.number, self.context.draw), self.context.stop):
             self._end(attempt.operations, Status.UNKNOWN, error.detail)
             return []
         missing = self._mark_visible(repeatable, read_back(self.provider, repeatable) or frozenset())
@@ -272,8 +272,8 @@ class Sender:
                 told = True
             if (last and self._late()) or context.clock.monotonic() >= until + self.provider.limits.visible_within:
                 return None
-            left = max(0.001, (until - context.clock.monotonic()) / 1000)
-            if context.clock.wait(pause if last else min(pause, left), context.stop):
+            left = max(1, until - context.clock.monotonic())
+            if context.clock.pause(pause if last else min(pause, left), context.stop):
                 return None
         return None
 

@@ -86,7 +86,7 @@ def poll_events(
             return shown
         if now >= until + provider.limits.visible_within:
             return None
-        if clock.wait(pause, stop):
+        if clock.pause(pause, stop):
             return frozenset()
     return None
 
@@ -269,6 +269,6 @@ def _look(
             progress.report(waiting_note(recorded, provider.key, clock.now() + end - now, raised))
             told = True
         progress.verifying(len(left), clock.now() + max(left.values(), default=now) - now)
-        if clock.wait(pause, stop):
+        if clock.pause(pause, stop):
             return None
     return None

@@ -60,7 +60,7 @@ def verify(
         if now >= max(until, default=0):
             break
         progress.verifying(sum(map(len, unseen.values())), clock.now() + max(until) - now)
-        if clock.wait(pause, stop):
+        if clock.pause(pause, stop):
             break
     return Verification(frozenset(item.key for waiting in unseen.values() for item in waiting), contents, doubled)
 

@@ -28,14 +28,14 @@ class CheckStatus(StrEnum):
 class ProbeResult(NamedTuple):
     """One probe: whether the expectation holds, None if the query failed.
 
-    ``permanent`` failures are not retried, ``transient`` ones may pass in a moment. ``retry_after`` is how long (s) the
-    service asks to wait.
+    ``permanent`` failures are not retried, ``transient`` ones may pass in a moment. ``retry_after`` is how long (ms)
+    the service asks to wait.
     """
 
     holds: bool | None
     permanent: bool = False
     transient: bool = False
-    retry_after: float = 0.0
+    retry_after: int = 0
 
 
 class PollResult(NamedTuple):
@@ -79,18 +79,17 @@ def poll_until(
             if result.transient and since is not None:
                 retry_until = max(retry_until, now + QUERY_RETRY_LIMIT)
             if result.retry_after and not RETRY.is_last(busy) and result.retry_after <= RETRY.max_wait:
-                retry_until = max(retry_until, now + round(result.retry_after * 1000))
+                retry_until = max(retry_until, now + result.retry_after)
             since = None
             until = retry_until if result.transient else deadline
             # No retry before Retry-After has passed: if that is later than the deadline, the result is unknown.
-            if result.permanent or now >= until or now + result.retry_after * 1000 > until:
+            if result.permanent or now >= until or now + result.retry_after > until:
                 return PollResult(CheckStatus.FAILED if result.holds is False else CheckStatus.UNKNOWN, attempts, first)
-        left = max(until - now, 1) / 1000
-        if clock.wait(min(pause, left), stop):
+        if clock.pause(min(pause, max(until - now, 1)), stop):
             return PollResult(CheckStatus.INTERRUPTED, attempts, first)
 
 
 def probe_failure(error: ServiceError) -> ProbeResult:
     """The result of a probe that ended in an error."""
     transient = error.kind in (ErrorKind.BUSY, ErrorKind.AMBIGUOUS)
-    return ProbeResult(None, error.kind is ErrorKind.DENIED, transient, error.retry_after or 0.0)
+    return ProbeResult(None, error.kind is ErrorKind.DENIED, transient, error.retry_after or 0)

@@ -55,5 +55,5 @@ def run_rounds(
             number += 1
             if number == rounds:
                 break
-            clock.wait(max(0, began + every - clock.monotonic()) / 1000, stop)
+            clock.pause(max(0, began + every - clock.monotonic()), stop)
     return ExitCode.INTERRUPTED if last is None else last

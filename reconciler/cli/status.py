@@ -10,13 +10,14 @@ import typer
 from reconciler.app.errors import describe_error
 from reconciler.app.status import stack_status
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.heartbeat import duration_option
 from reconciler.cli.options import HERE, FormatOption, PathArgument, VarFileOption, VarOption
 from reconciler.cli.reporter import MetricsOption, Outlets, RunReporter
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.stack import opened
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.duration import parse_duration
+from reconciler.core.duration import SECOND
 from reconciler.providers.protocol import ServiceError
 from reconciler.views.json.status import status_document
 from reconciler.views.markdown.status import status_markdown
@@ -73,22 +74,16 @@ def status(
     return ExitCode.DONE
 
 
-def _pause(watch: bool, every: str | None) -> float:
-    """The seconds between two rounds. Raises DiagnosticError."""
+def _pause(watch: bool, every: str | None) -> int:
+    """The milliseconds between two rounds. Raises DiagnosticError."""
     if every is None:
-        return 10.0
+        return 10 * SECOND
     if not watch:
         raise DiagnosticError(Diagnostic("--every is for --watch", hint="add --watch"))
-    try:
-        seconds = parse_duration(every) / 1000
-    except ValueError as error:
-        raise DiagnosticError(Diagnostic(f"--every: {error}")) from None
-    if seconds <= 0:
-        raise DiagnosticError(Diagnostic("--every must be longer than 0s"))
-    return seconds
+    return duration_option("--every", every)
 
 
-def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Format, reporter: RunReporter) -> None:
+def _watch(terminal: Terminal, workspace: Workspace, pause: int, format: Format, reporter: RunReporter) -> None:
     """Show the status until a signal comes; after the first round a failed query is reported, then tried again."""
     stop = Event()
     repaints = terminal.repaints and format is Format.TEXT
@@ -101,7 +96,7 @@ def _watch(terminal: Terminal, workspace: Workspace, pause: float, format: Forma
                 _show(terminal, found, format)
             reporter.status(found)
             while True:
-                if workspace.clock.wait(pause, stop):
+                if workspace.clock.pause(pause, stop):
                     return
                 try:
                     found = stack_status(workspace)

@@ -13,7 +13,7 @@ class Clock(Protocol):
     def monotonic(self) -> int:
         """Milliseconds from an arbitrary start, never stepping back: intervals and deadlines are measured by it."""
 
-    def wait(self, seconds: float, stop: Event) -> bool:
+    def pause(self, milliseconds: int, stop: Event) -> bool:
         """Let time pass, or until ``stop`` is set; whether it is."""
 
 
@@ -35,5 +35,5 @@ class SteadyClock:
     def monotonic(self) -> int:
         return self._clock.monotonic()
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        return self._clock.wait(seconds, stop)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        return self._clock.pause(milliseconds, stop)

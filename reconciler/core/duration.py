@@ -21,6 +21,26 @@ _PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _RFC3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 
 
+def in_seconds(milliseconds: float) -> float:
+    """The same span or instant in seconds: for timeouts of libraries, and for formats that count in them."""
+    return milliseconds / SECOND
+
+
+def from_seconds(seconds: float) -> int:
+    """The same span or instant in whole milliseconds."""
+    return round(seconds * SECOND)
+
+
+def as_datetime(milliseconds: int) -> datetime:
+    """An instant as a datetime in UTC; ValueError, OverflowError or OSError if no calendar holds it."""
+    return datetime.fromtimestamp(in_seconds(milliseconds), UTC)
+
+
+def from_datetime(moment: datetime) -> int:
+    """The epoch milliseconds of a datetime with a time zone."""
+    return from_seconds(moment.timestamp())
+
+
 @cache
 def _milliseconds(text: str) -> int:
     """One number for all who write the same."""
@@ -58,15 +78,14 @@ def parse_instant(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and re.fullmatch(_RFC3339, value):
-        moment = datetime.fromisoformat(value.upper())
-        return round(moment.timestamp() * 1000)
+        return from_datetime(datetime.fromisoformat(value.upper()))
     raise ValueError(f"{value!r} is not an instant: write RFC 3339 (2026-05-01T12:00:00Z) or epoch milliseconds")
 
 
 def format_instant(milliseconds: int) -> str:
     """RFC 3339 in UTC, to the second; a number no calendar holds is shown as it is."""
     try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return as_datetime(milliseconds).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
         return f"{milliseconds} ms"
 

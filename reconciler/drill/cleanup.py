@@ -73,7 +73,7 @@ class _Cleanup:
                 problem, final = str(error), True
             if final or clock.now() >= began + CLEAR_DEADLINE:
                 return problem or "they still show after they were cleared"
-            if clock.wait(next(pauses), self._stop):
+            if clock.pause(next(pauses), self._stop):
                 return problem or "the clearing was interrupted"
 
     def _round(self) -> tuple[str, bool]:

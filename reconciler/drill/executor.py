@@ -125,7 +125,7 @@ class StepExecutor:
                 break
             self._end.check()
             self._observer.poll()
-            self._clock.wait(pause, self._stop)
+            self._clock.pause(pause, self._stop)
         cleared = self._apply(step, plan)
         for address in addresses:
             self._raised.pop(str(address), None)
@@ -177,7 +177,7 @@ class StepExecutor:
                 if self._clock.now() >= until:
                     raise StepFailed(f"could not query the service: {error.detail}") from None
             self._end.check()
-            self._clock.wait(pause, self._stop)
+            self._clock.pause(pause, self._stop)
         raise AssertionError("polling never ends")
 
     def _apply(self, step: Step, plan: Plan) -> list[Change]:

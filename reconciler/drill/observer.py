@@ -14,7 +14,7 @@ from reconciler.config.stack import ProviderConfig
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import NOTIFICATIONS, DataSource, Item, sources_of
 from reconciler.core.delivery import Arrival, DeliveryLog, DeliveryQuery
-from reconciler.core.duration import MINUTE, rough_duration
+from reconciler.core.duration import MINUTE, SECOND, rough_duration
 from reconciler.core.observed import KEY, STACK, Observed
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.retry import poll_intervals
@@ -90,8 +90,8 @@ def _words(sent: Mapping[str, object]) -> Iterable[str]:
 
 NOTIFICATION_WINDOW = 5 * MINUTE
 """How long (ms) after a push its notification is awaited."""
-SLOWEST = 10.0
-"""The longest pause (s) between two queries for notifications."""
+SLOWEST = 10 * SECOND
+"""The longest pause (ms) between two queries for notifications."""
 
 
 class EffectObserver:
@@ -111,7 +111,7 @@ class EffectObserver:
         self._unseen: dict[str, tuple[Operation, int]] = {}
         self._pauses = poll_intervals()
         self._next = 0
-        self._notification_pauses = poll_intervals(first=0.2, cap=SLOWEST)
+        self._notification_pauses = poll_intervals(first=200, cap=SLOWEST)
         self._next_notification = 0
         self._lock = Lock()
 
@@ -126,25 +126,25 @@ class EffectObserver:
 
     def poll_soon(self) -> None:
         """Query notifications at the next poll, and often from then on."""
-        self._notification_pauses, self._next_notification = poll_intervals(first=0.2, cap=SLOWEST), 0
+        self._notification_pauses, self._next_notification = poll_intervals(first=200, cap=SLOWEST), 0
 
-    def poll(self) -> float | None:
-        """Query what is due; how long (s) until the next query is due, None if nothing is awaited."""
+    def poll(self) -> int | None:
+        """Query what is due; how long (ms) until the next query is due, None if nothing is awaited."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
             now = self._session.clock.now()
             if self._unseen and now >= self._next:
                 self._query_effects(now)
-                self._next = self._session.clock.now() + round(next(self._pauses) * 1000)
+                self._next = self._session.clock.now() + next(self._pauses)
             untold = len(list(self._unnotified(now))) + len(list(self._undelivered(now)))
             if untold and now >= self._next_notification:
                 self._query_notifications(now)
-                pause = max(next(self._notification_pauses), untold / 20)
-                self._next_notification = self._session.clock.now() + round(pause * 1000)
+                pause = max(next(self._notification_pauses), untold * SECOND // 20)
+                self._next_notification = self._session.clock.now() + pause
             awaited = [self._next] if self._unseen else []
             awaited += [self._next_notification] if untold else []
-            return max(0.0, min(awaited) - self._session.clock.now()) / 1000 if awaited else None
+            return max(0, min(awaited) - self._session.clock.now()) if awaited else None
         finally:
             self._lock.release()
 
@@ -264,12 +264,12 @@ class ObservingClock:
     def monotonic(self) -> int:
         return self._clock.monotonic()
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        until = self._clock.now() + round(seconds * 1000)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        until = self._clock.now() + milliseconds
         while not stop.is_set():
-            pause = self._observer.poll()
-            left = (until - self._clock.now()) / 1000
+            due_in = self._observer.poll()
+            left = until - self._clock.now()
             if left <= 0:
                 break
-            self._clock.wait(left if pause is None else min(left, max(pause, 0.01)), stop)
+            self._clock.pause(left if due_in is None else min(left, max(due_in, 10)), stop)
         return stop.is_set()

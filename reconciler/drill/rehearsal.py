@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -41,8 +42,8 @@ class ScaledClock:
     def monotonic(self) -> int:
         return int((self.real.monotonic() - self._base) * self.speed)
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        return self.real.wait(seconds / self.speed, stop)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        return self.real.pause(ceil(milliseconds / self.speed), stop)
 
 
 @contextmanager

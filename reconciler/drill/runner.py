@@ -20,7 +20,7 @@ from reconciler.drill.timeline import Due, next_due
 from reconciler.ledger.protocol import LeaseLostError
 from reconciler.session.session import StackSession
 
-TICK = 1.0
+TICK = SECOND
 """How often (s) a waiting drill looks whether it was asked to stop."""
 END_WINDOW = MINUTE
 """How long (ms) a drill waits at its end for the notifications of the last clears."""
@@ -85,7 +85,7 @@ class DrillRunner:
             while self._observer.undelivered_ends() and self._clock.now() < until:
                 self._end.check()
                 pause = self._observer.poll()
-                self._clock.wait(TICK if pause is None else min(TICK, max(pause, 0.01)), self._stop)
+                self._clock.pause(TICK if pause is None else min(TICK, max(pause, 10)), self._stop)
 
     def _steps(self) -> tuple[DrillStatus, str]:
         record = self._journal.record
@@ -103,13 +103,13 @@ class DrillRunner:
     def _wait_until(self, instant: int) -> None:
         while True:
             self._end.check()
-            left = (instant - self._clock.now()) / 1000
+            left = instant - self._clock.now()
             if left <= 0:
                 return
             pause = self._observer.poll()
-            left = (instant - self._clock.now()) / 1000
+            left = instant - self._clock.now()
             if left > 0:
-                self._clock.wait(min(left, TICK, TICK if pause is None else max(pause, 0.01)), self._stop)
+                self._clock.pause(min(left, TICK, TICK if pause is None else max(pause, 10)), self._stop)
 
     def _take(self, due: Due, started_at: int) -> None:
         step = due.step

@@ -37,7 +37,7 @@ class ErrorKind(Enum):
 
 
 class ServiceError(Exception):
-    """A request that did not succeed; ``retry_after`` is in seconds, as the service told.
+    """A request that did not succeed; ``retry_after`` is how long (ms) the service asks to wait.
 
     ``reading`` tells that the request changes nothing at the service; ``cut``, that the connection was cut on the way,
     here or behind a gateway (502, 504), so that the same request may well succeed.
@@ -52,7 +52,7 @@ class ServiceError(Exception):
         self,
         kind: ErrorKind,
         detail: ServiceErrorDetail,
-        retry_after: float | None = None,
+        retry_after: int | None = None,
         *,
         reading: bool = False,
         cut: bool = False,

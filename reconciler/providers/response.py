@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from pydantic_core import from_json
 
+from reconciler.core.duration import SECOND, from_datetime
 from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.text import Redactor, carry, sanitize
 from reconciler.providers.protocol import ErrorKind, ServiceError
@@ -116,22 +117,22 @@ def parse_error(
     return ServiceError(classify(status), detail, retry_after(headers, now), reading=reading, cut=status in (502, 504))
 
 
-def retry_after(headers: Mapping[str, str], now: int) -> float | None:
-    """Seconds to wait, from ``Retry-After`` in either of its forms; a date is read against the service's own clock."""
+def retry_after(headers: Mapping[str, str], now: int) -> int | None:
+    """Milliseconds to wait, from either form of ``Retry-After``; a date is read against the service's own clock."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return float(int(value[:9]))
+        return int(value[:9]) * SECOND
     until = _date(value)
     if until is None:
         return None
     told = _date(headers.get("Date", ""))
-    return max(0, until - (now if told is None else told)) / 1000
+    return max(0, until - (now if told is None else told))
 
 
 def _date(value: str) -> int | None:
     """An HTTP date in epoch milliseconds."""
     try:
-        return int(parsedate_to_datetime(value).timestamp()) * 1000
+        return from_datetime(parsedate_to_datetime(value))
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 

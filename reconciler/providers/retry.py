@@ -34,7 +34,7 @@ def retry_read(key: str, query: Callable[[], _Found], clock: Clock, stop: Event 
             pause = RETRY.pause(attempt, error.retry_after, random)
             if not (error.kind is ErrorKind.BUSY or error.cut) or pause > RETRY.max_wait:
                 raise
-            _log.warning("%s: %s; querying again in %s", key, error, rough_duration(round(pause * 1000)))
-            if clock.wait(pause, stop):
+            _log.warning("%s: %s; querying again in %s", key, error, rough_duration(pause))
+            if clock.pause(pause, stop):
                 raise
     return query()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from threading import Event
 
+from reconciler.core.duration import in_seconds
+
 
 def now() -> int:
     """The present by the machine's clock, in epoch milliseconds."""
@@ -22,5 +24,5 @@ class SystemClock:
             return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
         return time.monotonic_ns() // 1_000_000
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        return stop.wait(seconds)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        return stop.wait(in_seconds(milliseconds))

@@ -64,9 +64,9 @@ class FakeClock:
     def monotonic(self) -> int:
         return self.time
 
-    def wait(self, seconds: float, stop: Event) -> bool:
+    def pause(self, milliseconds: int, stop: Event) -> bool:
         with self._lock:
-            passed = max(1, round(seconds * 1000))
+            passed = max(1, milliseconds)
             until = self.time + passed
             self.waited += passed
             self.skew -= self.set_back_at_next_wait

@@ -20,7 +20,7 @@ class FakeClock:
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.time = 0
-        self.waits: list[float] = []
+        self.waits: list[int] = []
         self._stop_at = stop_at
 
     def now(self) -> int:
@@ -29,9 +29,9 @@ class FakeClock:
     def monotonic(self) -> int:
         return self.now()
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        self.waits.append(seconds)
-        self.time += round(seconds * 1000)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        self.waits.append(milliseconds)
+        self.time += milliseconds
         if self._stop_at is not None and self.time >= self._stop_at:
             stop.set()
         return stop.is_set()
@@ -102,23 +102,23 @@ def test_a_busy_service_is_asked_again_even_without_within() -> None:
 
 def test_a_service_that_names_its_pause_gets_it() -> None:
     clock = FakeClock()
-    run(lambda now: TRUE if now else ProbeResult(None, transient=True, retry_after=7.0), clock=clock)
-    assert clock.waits == [7.0]
+    run(lambda now: TRUE if now else ProbeResult(None, transient=True, retry_after=7 * SECOND), clock=clock)
+    assert clock.waits == [7 * SECOND]
 
 
 def test_a_pause_is_waited_for_though_it_ends_beyond_all_spans() -> None:
     clock = FakeClock()
     seen = run(
-        lambda now: TRUE if now else ProbeResult(None, transient=True, retry_after=90.0),
+        lambda now: TRUE if now else ProbeResult(None, transient=True, retry_after=90 * SECOND),
         within=20 * SECOND,
         clock=clock,
     )
-    assert (seen.status, clock.waits) == (CheckStatus.PASSED, [90.0])
+    assert (seen.status, clock.waits) == (CheckStatus.PASSED, [90 * SECOND])
 
 
 def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
     clock = FakeClock()
-    asks = ProbeResult(None, transient=True, retry_after=121.0)
+    asks = ProbeResult(None, transient=True, retry_after=121 * SECOND)
     assert run(lambda _: asks, within=60 * SECOND, clock=clock) == PollResult(CheckStatus.UNKNOWN, 1, None)
     assert clock.time == 0
     assert run(lambda now: TRUE if now else asks, within=180 * SECOND).status is CheckStatus.PASSED
@@ -126,7 +126,7 @@ def test_a_pause_longer_than_a_plan_would_wait_ends_it_at_once() -> None:
 
 def test_a_service_that_wants_a_pause_every_time_is_given_up() -> None:
     clock = FakeClock()
-    assert run(lambda _: ProbeResult(None, transient=True, retry_after=60.0), clock=clock) == PollResult(
+    assert run(lambda _: ProbeResult(None, transient=True, retry_after=60 * SECOND), clock=clock) == PollResult(
         CheckStatus.UNKNOWN, 6, None
     )
     assert clock.time == 5 * 60 * SECOND
@@ -136,7 +136,7 @@ def test_a_busy_service_that_names_no_pause_is_asked_less_and_less_often() -> No
     clock = FakeClock()
     assert run(lambda _: BUSY, within=120 * SECOND, clock=clock).status is CheckStatus.UNKNOWN
     assert len(clock.waits) <= 15
-    assert min(clock.waits[5:8]) >= 8
+    assert min(clock.waits[5:8]) >= 8 * SECOND
 
 
 def test_what_is_not_seen_for_a_while_has_to_hold_anew() -> None:

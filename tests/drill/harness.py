@@ -78,9 +78,9 @@ class EmulatedClock:
     def monotonic(self) -> int:
         return self.now()
 
-    def wait(self, seconds: float, stop: Event) -> bool:
+    def pause(self, milliseconds: int, stop: Event) -> bool:
         with self._lock:
-            answer = self._session.post(self._url, json={"advance": max(1, round(seconds * 1000))})
+            answer = self._session.post(self._url, json={"advance": max(1, milliseconds)})
             self._now = int(answer.json()["now"])
         return stop.is_set()
 

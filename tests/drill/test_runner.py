@@ -238,7 +238,7 @@ def _waiting(play: Rig) -> Callable[[str, Callable[[], bool]], str | None]:
 
     def confirm(_: Record, __: str, attend: Callable[[], bool]) -> str | None:
         while attend():
-            play.clock.wait(30, play.stop)
+            play.clock.pause(30_000, play.stop)
         return None
 
     return confirm
@@ -255,7 +255,7 @@ def test_a_pause_holds_the_timeline_for_as_long_as_a_person_takes(play: Rig) -> 
 
     def slowly(_: Record, question: str, __: Callable[[], bool]) -> str:
         assert question == "Go on?"
-        play.clock.wait(600, play.stop)
+        play.clock.pause(10 * MINUTE, play.stop)
         return "confirmed by ann"
 
     record = play.start(confirm=slowly)
@@ -426,7 +426,7 @@ def test_the_record_of_a_run_that_is_taken_over_tells_when_its_process_died(play
 
     with pytest.raises(Killed):
         play.start(watcher=die)
-    play.clock.wait(20, play.stop)
+    play.clock.pause(20_000, play.stop)
     record = play.resume() if command == "resume" else play.abort()
     [death] = record.deaths
     assert (death.who, record.at(death.last_at) >= MINUTE) == ("tester", True)
@@ -503,5 +503,5 @@ class SteppingClock:
     def monotonic(self) -> int:
         return self._clock.monotonic()
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        return self._clock.wait(seconds, stop)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        return self._clock.pause(milliseconds, stop)

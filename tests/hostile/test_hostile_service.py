@@ -176,9 +176,9 @@ def server() -> Iterator[Hostile]:
 def _no_pauses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for module in (retry, poll, sender):
-        monkeypatch.setattr(module, "RETRY", RetryPolicy(base=0.0))
-    monkeypatch.setitem(poll_intervals.__kwdefaults__, "first", 0.002)
-    monkeypatch.setitem(poll_intervals.__kwdefaults__, "cap", 0.01)
+        monkeypatch.setattr(module, "RETRY", RetryPolicy(base=0))
+    monkeypatch.setitem(poll_intervals.__kwdefaults__, "first", 2)
+    monkeypatch.setitem(poll_intervals.__kwdefaults__, "cap", 10)
     monkeypatch.setattr(cleanup, "CLEAR_DEADLINE", 1)
     monkeypatch.setattr(executor, "OBSERVE_DEADLINE", 1)
     monkeypatch.setattr(canary, "LEAST_DEADLINE", 150)

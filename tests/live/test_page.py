@@ -78,8 +78,8 @@ class FixedClock:
     def monotonic(self) -> int:
         return 0
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        return stop.wait(seconds)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        return stop.wait(milliseconds / 1000)
 
 
 def running(**changes: object) -> Record:

@@ -139,7 +139,7 @@ def test_without_a_token_nothing_is_sent(reply: Reply, kind: ErrorKind) -> None:
         assert {asked.path for asked in running.asked} == {"/v3/auth/tokens"}
     assert caught.value.kind is kind
     assert "IAM" in caught.value.detail.message
-    assert caught.value.retry_after == (3.0 if reply.status == 429 else None)
+    assert caught.value.retry_after == (3_000 if reply.status == 429 else None)
 
 
 KEYS = Settings(keys={"AKIDEXAMPLE": "s3cret-key"}, check_signature_time=True)

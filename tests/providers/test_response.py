@@ -108,12 +108,12 @@ def test_a_secret_that_is_echoed_is_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    ("value", "milliseconds"),
     [
-        ("7", 7.0),
-        (" 12 ", 12.0),
-        ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0),
-        ("Wed, 31 Dec 1969 23:59:00 GMT", 0.0),
+        ("7", 7_000),
+        (" 12 ", 12_000),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", 60_000),
+        ("Wed, 31 Dec 1969 23:59:00 GMT", 0),
         ("", None),
         ("soon", None),
         ("-3", None),
@@ -121,10 +121,10 @@ def test_a_secret_that_is_echoed_is_hidden() -> None:
         ("²", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert retry_after(CaseInsensitiveDict({"Retry-After": value}), now=0) == seconds
+def test_retry_after_is_seconds_or_a_date(value: str, milliseconds: int | None) -> None:
+    assert retry_after(CaseInsensitiveDict({"Retry-After": value}), now=0) == milliseconds
 
 
 def test_a_date_to_wait_for_is_read_by_the_clock_of_the_service() -> None:
     headers = {"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Thu, 01 Jan 2026 00:00:00 GMT"}
-    assert retry_after(CaseInsensitiveDict(headers), now=0) == 30.0
+    assert retry_after(CaseInsensitiveDict(headers), now=0) == 30_000

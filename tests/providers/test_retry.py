@@ -26,7 +26,7 @@ class InstantClock:
     """Waits are over at once, and counted."""
 
     def __init__(self) -> None:
-        self.waited: list[float] = []
+        self.waited: list[int] = []
 
     def now(self) -> int:
         return 0
@@ -34,8 +34,8 @@ class InstantClock:
     def monotonic(self) -> int:
         return 0
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        self.waited.append(seconds)
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        self.waited.append(milliseconds)
         return stop.is_set()
 
 

@@ -35,8 +35,8 @@ class EmulatorClock:
     def monotonic(self) -> int:
         return self.now()
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        self._emulator.advance(int(seconds * 1000))
+    def pause(self, milliseconds: int, stop: Event) -> bool:
+        self._emulator.advance(milliseconds)
         return stop.is_set()
 
 

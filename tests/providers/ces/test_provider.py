@@ -149,7 +149,7 @@ def test_each_refusal_has_its_meaning(emulator, provider, fault: str, kind: Erro
     with pytest.raises(ServiceError) as caught:
         provider.send([record(desired(), begins_at=emulator.now())])
     assert caught.value.kind is kind
-    assert caught.value.retry_after == (7.0 if "429" in fault else None)
+    assert caught.value.retry_after == (7_000 if "429" in fault else None)
     assert caught.value.detail.message
 
 
