@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli.terminal import Terminal
+from reconciler.core.duration import from_seconds
 from reconciler.core.operation import Status
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Trace:
     def record(self, entry: logging.LogRecord) -> None:
         """A record of the log, as an event of the command."""
         told = {"logger": entry.name, "level": entry.levelname.lower(), "message": entry.getMessage()}
-        self._event(self._root, "log", told, round(entry.created * 1000))
+        self._event(self._root, "log", told, from_seconds(entry.created))
 
     def close(self) -> None:
         """End the trace and export it."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.duration import format_instant
+from reconciler.core.duration import as_datetime, format_instant, from_datetime
 from reconciler.core.target import Target
 from reconciler.drill.drill import Drill
 from reconciler.drill.record import Record
@@ -98,7 +98,7 @@ def described(window: WindowSpec) -> str:
 def _spans(window: WindowSpec, now: int) -> Iterable[tuple[int, int]]:
     """The spans (epoch ms) of a window from the day before an instant to eight days after it."""
     zone = ZoneInfo(window.time_zone)
-    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
+    today = as_datetime(now).astimezone(zone).date()
     overnight = window.ends < window.begins
     for number in range(-1, 9):
         day = today + timedelta(days=number)
@@ -111,4 +111,4 @@ def _at(day: date, text: str, zone: ZoneInfo) -> int:
     hour, minute = int(text[:2]), int(text[3:])
     if hour == 24:
         day, hour = day + timedelta(days=1), 0
-    return round(datetime.combine(day, time(hour, minute), zone).timestamp() * 1000)
+    return from_datetime(datetime.combine(day, time(hour, minute), zone))

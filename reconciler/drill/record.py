@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.apply.lease import Owner
 from reconciler.core.clock import Clock
+from reconciler.core.duration import as_datetime
 from reconciler.core.origin import Origin
 from reconciler.core.target import Target
 from reconciler.drill.drill import Drill
@@ -325,4 +325,4 @@ def _about(step: Step) -> str:
 
 
 def _run_id(drill: str, now: int) -> str:
-    return f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%S}-{drill}-{secrets.token_hex(2)}"
+    return f"{as_datetime(now):%Y%m%dT%H%M%S}-{drill}-{secrets.token_hex(2)}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
+from reconciler.core.duration import in_seconds
 from reconciler.core.ledger_url import mask
 from reconciler.core.operation import Operation
 from reconciler.ledger.codec import Intent, Row, decode_intent
@@ -85,7 +86,7 @@ def probe(store: JournalStore, again: Callable[[], JournalStore], now: int) -> I
         ahead = store.read(1).now - now
         yield Probe(
             "the store's clock agrees with this machine's",
-            None if abs(ahead) < _CLOCK_SLACK else f"it is {ahead / 1000:+.0f} s off; leases go by the store's",
+            None if abs(ahead) < _CLOCK_SLACK else f"it is {in_seconds(ahead):+.0f} s off; leases go by the store's",
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
+from reconciler.core.duration import SECOND
+
 if TYPE_CHECKING:
     from pyrate_limiter import Limiter
 
@@ -17,7 +19,7 @@ def throttle(rate: float) -> Limiter:
     """
     from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # not loaded where no rate is set
 
-    limit = max(1, int(rate * 1000))
-    even = Rate(limit, ceil(limit / rate * 1000), burst=max(1, ceil(rate / 100)))
+    limit = max(1, int(rate * SECOND))
+    even = Rate(limit, ceil(limit / rate * SECOND), burst=max(1, ceil(rate / 100)))
     # One number is all it keeps, so there is nothing for the library's cleaning thread to do.
     return Limiter(SingleBucketFactory(StateBucket([even], algorithm=GCRA()), schedule_leak=False), buffer_ms=0)

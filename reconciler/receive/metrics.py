@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 
 from reconciler import __version__
+from reconciler.core.duration import in_seconds
 from reconciler.receive.store import Delivery
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,7 +57,7 @@ class Metrics:
 
     def _lines(self, pending: int, healthy: bool) -> Iterator[str]:
         yield from _family("build_info", "gauge", "The version of the receiver.", {_labels(version=__version__): 1})
-        yield from _family("start_time_seconds", "gauge", "When it started.", {"": self._started / 1000})
+        yield from _family("start_time_seconds", "gauge", "When it started.", {"": in_seconds(self._started)})
         yield from _family("healthy", "gauge", "Whether the last write was stored.", {"": int(healthy)})
         yield from _family("pending", "gauge", "Deliveries that wait to be stored.", {"": pending})
         yield from _family(
@@ -75,7 +76,7 @@ class Metrics:
             "last_delivery_time_seconds",
             "gauge",
             "When the last delivery arrived.",
-            {_labels(source=source): at / 1000 for source, at in self._last.items()},
+            {_labels(source=source): in_seconds(at) for source, at in self._last.items()},
         )
         with self._lock:
             commits, seconds = list(self._commits), self._commit_seconds

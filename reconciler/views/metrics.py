@@ -17,6 +17,7 @@ from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report
 from reconciler.core.action import Action
 from reconciler.core.desired import Kind
+from reconciler.core.duration import in_seconds
 from reconciler.core.operation import Status
 from reconciler.drill.record import Record
 from reconciler.ledger.protocol import Run, RunState
@@ -72,7 +73,7 @@ def plan_metrics(plan: Plan, last_apply: Run | None = None) -> list[Sample]:
         *_alarms(plan.stack, map(_state_before, plan.changes)),
         Sample("reconciler_drifted_objects", stack, sum(change.drift for change in plan.pending)),
         *_pending(stack, plan.counts),
-        Sample("reconciler_last_plan_timestamp_seconds", stack, plan.planned_at / 1000),
+        Sample("reconciler_last_plan_timestamp_seconds", stack, in_seconds(plan.planned_at)),
     ]
     return found if last_apply is None else [*found, *_run(plan.stack, last_apply)]
 
@@ -96,10 +97,10 @@ def result_metrics(result: Result) -> list[Sample]:
         *_alarms(result.plan.stack, (_state_after(change, result) for change in result.plan.changes)),
         Sample("reconciler_drifted_objects", stack, sum(change.drift for change in left)),
         *_pending(stack, Counter(change.action for change in left)),
-        Sample("reconciler_last_plan_timestamp_seconds", stack, result.plan.planned_at / 1000),
-        Sample("reconciler_last_apply_timestamp_seconds", stack, result.ended_at / 1000),
+        Sample("reconciler_last_plan_timestamp_seconds", stack, in_seconds(result.plan.planned_at)),
+        Sample("reconciler_last_apply_timestamp_seconds", stack, in_seconds(result.ended_at)),
         Sample("reconciler_last_apply_success", stack, done),
-        Sample("reconciler_last_apply_duration_seconds", stack, (result.ended_at - result.started_at) / 1000),
+        Sample("reconciler_last_apply_duration_seconds", stack, in_seconds(result.ended_at - result.started_at)),
         *(
             Sample("reconciler_last_apply_operations", {**stack, "status": status}, number)
             for status, number in counts.items()
@@ -114,9 +115,11 @@ def check_metrics(report: Report) -> list[Sample]:
         labels = {"stack": report.stack, "check": result.name}
         unknown = result.status not in (CheckStatus.PASSED, CheckStatus.FAILED)
         passed = float("nan") if unknown else float(result.status is CheckStatus.PASSED)
-        found.append(Sample("reconciler_last_check_timestamp_seconds", labels, result.ended_at / 1000))
+        found.append(Sample("reconciler_last_check_timestamp_seconds", labels, in_seconds(result.ended_at)))
         found.append(Sample("reconciler_check_passed", labels, passed))
-        found.append(Sample("reconciler_check_duration_seconds", labels, (result.ended_at - result.started_at) / 1000))
+        found.append(
+            Sample("reconciler_check_duration_seconds", labels, in_seconds(result.ended_at - result.started_at))
+        )
         outcome = result.outcome
         delivered = None if outcome.delivery is None else outcome.delivery.delivered_after
         resolved = None if outcome.delivery is None else outcome.delivery.resolved_after
@@ -137,9 +140,9 @@ def drill_metrics(record: Record, passed: bool) -> list[Sample]:
     labels = {"stack": record.stack, "drill": record.drill}
     ended = record.ended_at or record.began_at
     found = [
-        Sample("reconciler_last_drill_timestamp_seconds", labels, ended / 1000),
+        Sample("reconciler_last_drill_timestamp_seconds", labels, in_seconds(ended)),
         Sample("reconciler_drill_passed", labels, passed),
-        Sample("reconciler_drill_duration_seconds", labels, (ended - record.began_at) / 1000),
+        Sample("reconciler_drill_duration_seconds", labels, in_seconds(ended - record.began_at)),
     ]
     for sent in {sent.address: sent for sent in record.alarms}.values():
         found += _latencies(
@@ -254,13 +257,13 @@ def _run(stack: str, run: Run) -> Iterator[Sample]:
     labels = {"stack": stack}
     if run.ended_at is None:
         return
-    yield Sample("reconciler_last_apply_timestamp_seconds", labels, run.ended_at / 1000)
+    yield Sample("reconciler_last_apply_timestamp_seconds", labels, in_seconds(run.ended_at))
     yield Sample("reconciler_last_apply_success", labels, run.state is RunState.DONE)
-    yield Sample("reconciler_last_apply_duration_seconds", labels, (run.ended_at - run.started_at) / 1000)
+    yield Sample("reconciler_last_apply_duration_seconds", labels, in_seconds(run.ended_at - run.started_at))
 
 
 def _latencies(labels: Mapping[str, str], found: Mapping[str, int | None]) -> Iterator[Sample]:
-    return (Sample(name, labels, value / 1000) for name, value in found.items() if value is not None)
+    return (Sample(name, labels, in_seconds(value)) for name, value in found.items() if value is not None)
 
 
 def _scope(sample: Sample) -> tuple[str | None, ...]:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import in_seconds
 from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.objects.segment import FORMAT
 from reconciler.ledger.store import Probe
@@ -72,7 +73,7 @@ def promises(link: ObjectLink) -> Iterator[Probe]:
         apart = 0 if found is None else abs(found.modified - link.now())
         yield Probe(
             "answers and objects bear the time of one clock",
-            None if apart <= _CLOCK_SLACK else f"they are {apart / 1000:.0f} s apart",
+            None if apart <= _CLOCK_SLACK else f"they are {in_seconds(apart):.0f} s apart",
         )
         link.delete([one])
         yield _kept("what was removed is gone", link.get(one) is None)

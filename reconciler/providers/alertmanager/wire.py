@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.duration import parse_instant
+from reconciler.core.duration import SECOND, as_datetime, parse_instant
 from reconciler.core.observed import ADDRESS, DIGEST, FORGET, KEY, ON_REMOVE, PREFIX, RUN, STACK, Marks, Observed, State
 from reconciler.core.operation import Operation
 from reconciler.providers.http import Response
@@ -28,8 +27,7 @@ Alert = Mapping[str, object]
 
 def wire_instant(milliseconds: int) -> str:
     """RFC 3339 in UTC to the millisecond, which is as exact as the server's answers are."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{as_datetime(milliseconds):%Y-%m-%dT%H:%M:%S}.{milliseconds % SECOND:03d}Z"
 
 
 def read_instant(value: object) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.core.data_source import NOTIFICATIONS, Item
+from reconciler.core.duration import SECOND
 from reconciler.providers.response import integer
 
 _IN_SECONDS = 100_000_000_000
@@ -47,7 +48,7 @@ def instant(value: object) -> int | None:
     found = integer(value)
     if not found or found < 0:
         return None
-    return found * 1000 if found < _IN_SECONDS else found
+    return found * SECOND if found < _IN_SECONDS else found
 
 
 def _action(action: Mapping[str, object]) -> dict[str, object]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -20,6 +19,7 @@ from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.core.digest import canonical
+from reconciler.core.duration import as_datetime
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.core.text import Redactor
@@ -195,7 +195,7 @@ class BceAuth(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts = urlsplit(str(request.url or ""))
-        now = datetime.fromtimestamp(self._now() // 1000, UTC)
+        now = as_datetime(self._now())
         headers = {"Host": parts.netloc, "x-bce-date": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
         if "Content-Type" in request.headers:
             headers["Content-Type"] = str(request.headers["Content-Type"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from cryptography import x509
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from reconciler.core.duration import as_datetime
 from reconciler.receive.payload import parse_json
 
 
@@ -96,7 +96,7 @@ def verify(message: SmnMessage, certificate: x509.Certificate, now: int) -> None
     """SmnError if the message is not signed by the certificate's key, or the certificate does not hold now."""
     if message.signature_version != "v1":
         raise SmnError("the signature has a version that is not known")
-    moment = datetime.fromtimestamp(now / 1000, UTC)
+    moment = as_datetime(now)
     if not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc:
         raise SmnError("the certificate has expired, or is not valid yet")
     try:

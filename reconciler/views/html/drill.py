@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import NamedTuple
 
-from reconciler.core.duration import rough_duration
+from reconciler.core.duration import SECOND, rough_duration
 from reconciler.drill.record import CheckRecord, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
 from reconciler.views.html.alarms import alarms_html
@@ -133,7 +133,7 @@ def _key_figures(record: Record, now: int) -> Iterator[str]:
         *([("End to delivered", _spread(sent.resolved_after for sent in alarms))] if known_values(delivered) else []),
         ("Checks passed", f'{passed}<small class="inline"> of {len(record.checks)}</small>'),
         ("Greatest slip", f"{text(latency(max(slips)))}" if slips else "–"),
-        ("Duration", text(rough_duration(max(took, 0) if record.over else max(took, 0) // 1000 * 1000))),
+        ("Duration", text(rough_duration(max(took, 0) if record.over else max(took, 0) // SECOND * SECOND))),
     ]
     yield '<dl class="facts">'
     yield from (f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in facts)

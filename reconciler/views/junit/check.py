@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from reconciler.checks.evaluate import describe_item
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import format_instant
-from reconciler.core.text import printable
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-Redact = Callable[[str], str]
+from reconciler.views.junit.xml import Redact, xml_document, xml_seconds, xml_text
 
 
 def check_junit(report: Report, redact: Redact) -> str:
@@ -29,7 +23,7 @@ def check_junit(report: Report, redact: Redact) -> str:
         "failures": str(counts[CheckStatus.FAILED]),
         "errors": str(counts[CheckStatus.UNKNOWN]),
         "skipped": str(counts[CheckStatus.INTERRUPTED]),
-        "time": _seconds(report.ended_at - report.started_at),
+        "time": xml_seconds(report.ended_at - report.started_at),
     }
     root = Element("testsuites", {"name": "reconciler check", **totals})
     timestamp = format_instant(report.started_at).removesuffix("Z")
@@ -40,13 +34,7 @@ def check_junit(report: Report, redact: Redact) -> str:
             SubElement(properties, "property", {"name": text(f"target.{key}"), "value": text(str(target))})
     for result in report.results:
         _case(suite, report.stack, result, text)
-    indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
-
-
-def xml_text(value: str, redact: Redact) -> str:
-    """Text as XML can hold it."""
-    return _NOT_XML.sub("\ufffd", redact(printable(value)))
+    return xml_document(root)
 
 
 def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None:
@@ -57,7 +45,7 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
         {
             "name": text(result.name),
             "classname": text(f"{stack}.checks"),
-            "time": _seconds(result.ended_at - result.started_at),
+            "time": xml_seconds(result.ended_at - result.started_at),
         },
     )
     if result.position is not None:
@@ -84,7 +72,3 @@ def _case(suite: Element, stack: str, result: CheckResult, text: Redact) -> None
         problem.set("type", "expectation" if found.status is CheckStatus.FAILED else "unasked")
     listed = [f"{describe_item(item)}  id {item.get('id')}" for item in found.failing_items]
     problem.text = "\n".join(map(text, [found.reason, *listed]))
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:.3f}"

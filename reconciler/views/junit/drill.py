@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from reconciler.core.duration import format_instant
 from reconciler.drill.latency import LATENCY_STAGES
 from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord, StepState
 from reconciler.drill.spec import StepAction
-from reconciler.views.junit.check import Redact, xml_text
+from reconciler.views.junit.xml import Redact, xml_document, xml_seconds, xml_text
 from reconciler.views.phrases.drill import death_told, headline, state_of
 
 
@@ -41,13 +41,12 @@ def record_junit(record: Record, redact: Redact) -> str:
         "failures": str(len(suite.findall("testcase/failure"))),
         "errors": str(len(suite.findall("testcase/error"))),
         "skipped": str(len(suite.findall("testcase/skipped"))),
-        "time": _seconds((record.ended_at or record.began_at) - record.began_at),
+        "time": xml_seconds((record.ended_at or record.began_at) - record.began_at),
     }
     suite.attrib.update({"timestamp": format_instant(record.began_at).removesuffix("Z"), **totals})
     root = Element("testsuites", {"name": "reconciler drill", **totals})
     root.append(suite)
-    indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    return xml_document(root)
 
 
 def _step(suite: Element, record: Record, step: StepRecord, text: Redact) -> None:
@@ -86,8 +85,4 @@ def _cleared(suite: Element, record: Record, sent: Emission, text: Redact) -> No
 
 def _case(suite: Element, record: Record, group: str, name: str, took: int, text: Redact) -> Element:
     classname = text(f"{record.stack}.{record.drill}.{group}")
-    return SubElement(suite, "testcase", {"name": text(name), "classname": classname, "time": _seconds(took)})
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{max(0, milliseconds) / 1000:.3f}"
+    return SubElement(suite, "testcase", {"name": text(name), "classname": classname, "time": xml_seconds(took)})

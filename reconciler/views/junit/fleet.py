@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from reconciler.app.unit import UnitResult, UnitState
 from reconciler.core.duration import format_instant
 from reconciler.core.exit_code import ExitCode
 from reconciler.fleet.report import FleetReport
-from reconciler.views.junit.check import Redact, xml_text
+from reconciler.views.junit.xml import Redact, xml_document, xml_seconds, xml_text
 from reconciler.views.phrases.fleet import outcome
 
 
@@ -26,13 +26,12 @@ def fleet_junit(report: FleetReport, redact: Redact, *, detailed: bool = False) 
         suite = SubElement(root, "testsuite", {"name": text(name), "timestamp": timestamp, **totals})
         for result in wave.results:
             _case(suite, result, text, detailed)
-    indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    return xml_document(root)
 
 
 def _case(suite: Element, result: UnitResult, text: Redact, detailed: bool) -> None:
     unit = result.unit
-    names = {"name": text(unit.id), "classname": text(f"fleet.{unit.kind}"), "time": _seconds(_took(result))}
+    names = {"name": text(unit.id), "classname": text(f"fleet.{unit.kind}"), "time": xml_seconds(_took(result))}
     case = SubElement(suite, "testcase", names)
     tag = _tag(result, detailed)
     told = outcome(result)
@@ -62,13 +61,9 @@ def _totals(results: tuple[UnitResult, ...], detailed: bool) -> dict[str, str]:
         "failures": str(tags.count("failure")),
         "errors": str(tags.count("error")),
         "skipped": str(tags.count("skipped")),
-        "time": _seconds(sum(map(_took, results))),
+        "time": xml_seconds(sum(map(_took, results))),
     }
 
 
 def _took(result: UnitResult) -> int:
     return result.ended_at - result.started_at
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:.3f}"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 
-from reconciler.core.duration import SECOND, rough_duration
+from reconciler.core.duration import SECOND, as_datetime, rough_duration
 from reconciler.core.target import Target
 from reconciler.drill.latency import LATENCY_STAGES, LatencyStage
 from reconciler.drill.record import Death, DrillStatus, Emission, Record, StepRecord
@@ -148,7 +147,7 @@ def moment(instant: int | None) -> str:
     """An instant to the second, for people: ``2026-05-01 12:00:00 UTC``."""
     if instant is None:
         return "–"
-    return datetime.fromtimestamp(instant / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return as_datetime(instant).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def stages_shown(record: Record) -> list[LatencyStage]:
