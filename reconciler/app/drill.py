@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from reconciler.app.ledger import Asked, locate, owner, shared_place
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
+from reconciler.core.duration import MINUTE
 from reconciler.core.observed import Observed, State
 from reconciler.core.target import Target
 from reconciler.drill.context import OperatorHooks
@@ -26,9 +27,9 @@ from reconciler.ledger.protocol import LeaseHeldError
 from reconciler.providers.protocol import ServiceError
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace
 
-ABORT_TIMEOUT = 180.0
-"""How long (s) an abort waits for a live run to clear and end."""
-_POLL = 0.2
+ABORT_TIMEOUT = 3 * MINUTE
+"""How long (ms) an abort waits for a live run to clear and end."""
+_POLL = 200
 
 Hooks = Callable[[Workspace], AbstractContextManager[OperatorHooks]]
 """The operator of a run on this workspace, for as long as it runs."""
@@ -193,12 +194,11 @@ def _abort(
     record = alive[0]
     waiting(record)
     store.request_abort(record.run)
-    waited = 0.0
-    while waited < ABORT_TIMEOUT and not operator.stop.is_set():
+    until = workspace.clock.monotonic() + ABORT_TIMEOUT
+    while workspace.clock.monotonic() < until and not operator.stop.is_set():
         record = store.load(record.run)
         if record.over:
             store.clear_abort(record.run)
             return record
-        operator.stop.wait(_POLL)
-        waited += _POLL
+        workspace.clock.pause(_POLL, operator.stop)
     return abort(workspace, name, store, operator)

@@ -37,10 +37,10 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.core.files import write_text
 from reconciler.core.ledger_url import VARIABLE, secrets_of
 from reconciler.core.operation import Status
+from reconciler.core.system_clock import now
 from reconciler.core.text import Redactor
 from reconciler.ledger.protocol import Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
-from reconciler.session.clock import now
 from reconciler.session.rate_limits import RateLimits, RatePolicy
 from reconciler.session.workspace import Workspace, open_workspace
 

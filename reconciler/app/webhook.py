@@ -2,19 +2,20 @@
 
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import SECOND, format_duration, in_seconds
 from reconciler.core.origin import Origin
+from reconciler.core.system_clock import monotonic, sleep
 from reconciler.core.text import SHORTEST_SECRET, sanitize
 
-BOUND_S = 10.0
+BOUND = 10 * SECOND
 """How long all webhooks of one event may take together."""
-_CONNECT_S, _READ_S, _PAUSE_S = 3.0, 5.0, 1.0
+_CONNECT, _READ, _PAUSE = 3 * SECOND, 5 * SECOND, SECOND
 _ATTEMPTS = 3
 _BUSY = frozenset((429, 500, 502, 503, 504))
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
@@ -114,13 +115,13 @@ def secrets_of(url: str) -> Iterator[str]:
             yield found
 
 
-def post_all(messages: Mapping[str, Message], bound: float = BOUND_S) -> list[str]:
+def post_all(messages: Mapping[str, Message], bound: int = BOUND) -> list[str]:
     """Post a message to each URL, side by side; returns what went wrong, in sentences without secrets.
 
-    A refused connection, 429 and 5xx are tried again. Never raises, and returns within ``bound`` seconds whatever the
+    A refused connection, 429 and 5xx are tried again. Never raises, and returns within ``bound`` ms whatever the
     other side does; redirects are not followed.
     """
-    deadline = time.monotonic() + bound
+    deadline = monotonic() + bound
     failures: dict[str, str] = {}
     workers = {}
     for url, message in messages.items():
@@ -130,28 +131,28 @@ def post_all(messages: Mapping[str, Message], bound: float = BOUND_S) -> list[st
         workers[url] = worker
     told = []
     for url, worker in workers.items():
-        worker.join(max(deadline - time.monotonic(), 0))
-        why = f"no answer within {bound:g}s" if worker.is_alive() else failures.get(url)
+        worker.join(in_seconds(max(deadline - monotonic(), 0)))
+        why = f"no answer within {format_duration(bound)}" if worker.is_alive() else failures.get(url)
         if why is not None:
             told.append(f"cannot notify {masked(url)}: {why}")
     return told
 
 
-def _post(url: str, message: Message, deadline: float, failures: dict[str, str]) -> None:
+def _post(url: str, message: Message, deadline: int, failures: dict[str, str]) -> None:
     import requests
 
     why = ""
     for attempt in range(_ATTEMPTS):
         if attempt:
-            time.sleep(_PAUSE_S)
-        if time.monotonic() >= deadline:
+            sleep(_PAUSE)
+        if monotonic() >= deadline:
             break
         try:
             with requests.post(
                 url,
                 data=message.body,
                 headers=dict(message.headers),
-                timeout=(_CONNECT_S, _READ_S),
+                timeout=(in_seconds(_CONNECT), in_seconds(_READ)),
                 allow_redirects=False,
                 stream=True,  # nothing of the answer is read but its head
             ) as response:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from reconciler.checks.comparison import Comparison, Condition, comparison
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
 from reconciler.core.diagnostic import did_you_mean
-from reconciler.core.duration import MINUTE, Duration, parse_instant
+from reconciler.core.duration import MINUTE, parse_instant
+from reconciler.core.fields import Duration
 
 
 class StrictExpectation(BaseModel):

@@ -10,7 +10,8 @@ from reconciler.config.stack import DataConfig
 from reconciler.config.yaml.source_map import Value
 from reconciler.core.desired import Desired, Severity
 from reconciler.core.diagnostic import Diagnostic, Position
-from reconciler.core.duration import MINUTE, SECOND, Duration, format_duration
+from reconciler.core.duration import MINUTE, SECOND, format_duration
+from reconciler.core.fields import Duration
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 

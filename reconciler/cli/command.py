@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import typer
 
 from reconciler.core.exit_code import ExitCode
 
-__all__ = ["ExitCode", "command_app", "examples", "now"]
+__all__ = ["ExitCode", "command_app", "examples"]
 
 
 def examples(*commands: str) -> str:
@@ -25,8 +23,3 @@ def command_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-
-
-def now() -> int:
-    """Epoch milliseconds."""
-    return time.time_ns() // 1_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Event
@@ -15,6 +14,8 @@ from reconciler.cli.progress import DrillWatcher
 from reconciler.cli.signals import stop_on_signal
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import in_seconds
+from reconciler.core.system_clock import sleep
 from reconciler.core.text import printable
 from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "Interrupted: the drill clears its alarms, then ends. Ctrl-C again exits at once."
 AUTOMATIC = "confirmed automatically"
-_POLL = 0.2
+_POLL = 200
 _PROMPT = "  Continue? Type yes, or no to clear everything and end the drill: "
 
 
@@ -148,7 +149,7 @@ def _confirmation(
 def _typed_answer(terminal: Terminal) -> str | None:
     """``yes`` or ``no`` as typed, empty at the end of input; None if nothing was, after a moment."""
     if not terminal.interactive:
-        time.sleep(_POLL)
+        sleep(_POLL)
         return None
     if not _is_typed(terminal):
         return None
@@ -172,6 +173,6 @@ def _discard_typed_ahead(terminal: Terminal) -> None:
 def _is_typed(terminal: Terminal) -> bool:
     """Whether a line can be read; waits a moment for it."""
     try:
-        return bool(select.select([terminal.stdin], [], [], _POLL)[0])
+        return bool(select.select([terminal.stdin], [], [], in_seconds(_POLL))[0])
     except (OSError, ValueError, TypeError):  # not a file descriptor
         return True

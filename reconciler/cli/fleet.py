@@ -13,7 +13,7 @@ import typer
 from reconciler.app.plan import inputs, lock_timeout_ms
 from reconciler.app.unit import UnitKind, UnitState
 from reconciler.cli.approval import check_approvable, is_approved
-from reconciler.cli.command import ExitCode, command_app, examples, now
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.fleet_engine import dask_scheduler, open_engine
 from reconciler.cli.fleet_options import (
     ChangedSinceOption,
@@ -41,6 +41,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.system_clock import now
 from reconciler.core.text import printable
 from reconciler.fleet.fleet import Fleet, FleetRequest, open_fleet
 from reconciler.fleet.report import FleetReport, has_changes

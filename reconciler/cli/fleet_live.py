@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -15,6 +15,7 @@ from reconciler.cli.fleet_progress import ended_line
 from reconciler.cli.live import LiveDisplay, live_console
 from reconciler.cli.terminal import Terminal
 from reconciler.core.duration import rough_duration
+from reconciler.core.system_clock import monotonic
 from reconciler.core.text import printable
 from reconciler.views.phrases.plan import count
 
@@ -26,12 +27,13 @@ _BAR = 30
 class FleetProgress:
     """Shows the stacks that are running; disappears when all have ended. A failure is told above, and stays."""
 
-    def __init__(self, terminal: Terminal, total: int) -> None:
+    def __init__(self, terminal: Terminal, total: int, monotonic: Callable[[], int] = monotonic) -> None:
+        self._monotonic = monotonic
         self._terminal = terminal
         self._total = total
         self._ended = 0
         self._failed = 0
-        self._running: dict[str, tuple[Unit, str, float]] = {}
+        self._running: dict[str, tuple[Unit, str, int]] = {}
         console = live_console(terminal)
         self._live = Live(console=console, get_renderable=self._drawn, refresh_per_second=4, transient=True)
         self._drawing = LiveDisplay(terminal, self._live)
@@ -44,7 +46,7 @@ class FleetProgress:
         self._drawing.stop()
 
     def started(self, unit: Unit, worker: str) -> None:
-        self._running[unit.id] = (unit, worker, time.monotonic())
+        self._running[unit.id] = (unit, worker, self._monotonic())
 
     def finished(self, result: UnitResult) -> None:
         self._running.pop(result.unit.id, None)
@@ -61,7 +63,7 @@ class FleetProgress:
         head.add_row(ProgressBar(self._total, self._ended, width=_BAR), Text(told, "bold"), failed)
         rows = Table.grid(padding=(0, 2))
         for unit, worker, began in list(self._running.values())[:_MAX_ROWS]:
-            took = rough_duration(int((time.monotonic() - began) * 1000))
+            took = rough_duration(self._monotonic() - began)
             name = Text(self._terminal.redactor.redact(printable(unit.id)), no_wrap=True, overflow="ellipsis")
             rows.add_row(name, Text(took), Text(worker, "dim", no_wrap=True))
         more = len(self._running) - _MAX_ROWS

@@ -15,7 +15,7 @@ from reconciler.app.prune import older_than_ms, preview
 from reconciler.app.prune import prune as remove
 from reconciler.app.settle import settle_stack
 from reconciler.cli import completers
-from reconciler.cli.command import ExitCode, command_app, examples, now
+from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
     DataFormatOption,
@@ -31,6 +31,7 @@ from reconciler.cli.stack import find_ledger, opened
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import scheme, secrets_of
+from reconciler.core.system_clock import now
 from reconciler.ledger.copying import copy_ledger
 from reconciler.ledger.doctor import examine
 from reconciler.ledger.doctor import salvage as write

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
 import typer
 
 from reconciler.app.webhook import FAILURES, RunEvent, Trigger, WebhookFormat, check_url, secrets_of
-from reconciler.cli.command import now
 from reconciler.cli.terminal import Terminal
+from reconciler.core.system_clock import now
 
 if TYPE_CHECKING:
     from reconciler.app.check_states import CheckStates

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, current_thread, main_thread
 from types import FrameType
 
 from reconciler.cli.command import ExitCode
+from reconciler.core.system_clock import monotonic
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-SAME_KEY_PRESS = 2.0
-"""Seconds within which further signals belong to the first: a process group and a wrapper both deliver Ctrl-C."""
+SAME_KEY_PRESS = 2_000
+"""How long (ms) further signals belong to the first: a process group and a wrapper both deliver Ctrl-C."""
 
 
 @contextmanager
@@ -23,10 +23,10 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
 
     A later signal ends the process at once: every intent is in the ledger, and the next run settles it.
     """
-    first: list[float] = []
+    first: list[int] = []
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if first and now - first[0] > SAME_KEY_PRESS:
             os._exit(ExitCode.INTERRUPTED)
         if not first:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli.terminal import Terminal
-from reconciler.core.duration import from_seconds
+from reconciler.core.duration import SECOND, from_seconds, in_seconds
 from reconciler.core.operation import Status
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.drill.record import Record
     from reconciler.plan.plan import Plan
 
-BOUND_S = 10.0
+BOUND = 10 * SECOND
 """How long the export of a command's spans may take."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _MAX_EVENTS = 100
@@ -189,7 +189,7 @@ class Trace:
         library.setLevel(logging.CRITICAL + 1)  # it tells of each attempt; one warning is enough
         worker = threading.Thread(target=export, name="telemetry", daemon=True)
         worker.start()
-        worker.join(BOUND_S)
+        worker.join(in_seconds(BOUND))
         library.setLevel(before)
         if results != [SpanExportResult.SUCCESS]:
             _log.warning("OpenTelemetry: the trace could not be exported")

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Position
-from reconciler.core.duration import Duration, format_duration
+from reconciler.core.duration import format_duration
+from reconciler.core.fields import Duration
 
 SEVERITY_FIELDS = ("event_severity", "event_level", "severity")
 """What the services call the severity of an alarm (AOM), the level of an event (CES), the severity of an alert."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated
-
-from pydantic import BeforeValidator, WithJsonSchema
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -15,8 +12,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_PART = r"[0-9]+(?:ms|s|m|h|d)"
-_DURATION = re.compile(f"(?:{_PART})+")
+DURATION_PART = r"[0-9]+(?:ms|s|m|h|d)"
+_DURATION = re.compile(f"(?:{DURATION_PART})+")
 _PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _RFC3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 
@@ -88,18 +85,3 @@ def format_instant(milliseconds: int) -> str:
         return as_datetime(milliseconds).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
         return f"{milliseconds} ms"
-
-
-Duration = Annotated[
-    int,
-    BeforeValidator(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^({_PART})+$", "examples": ["90s", "30m", "12h", "15d"]}),
-]
-"""A pydantic field written as a duration and kept in milliseconds."""
-
-Instant = Annotated[
-    int,
-    BeforeValidator(parse_instant),
-    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}]}),
-]
-"""A pydantic field written as an instant and kept in epoch milliseconds."""

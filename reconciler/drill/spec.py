@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from reconciler.config.blocks.common import NAME, Block
-from reconciler.core.duration import DAY, HOUR, Duration, format_duration
+from reconciler.core.duration import DAY, HOUR, format_duration
+from reconciler.core.fields import Duration
 from reconciler.core.observed import PREFIX
 
 LONGEST = 7 * DAY

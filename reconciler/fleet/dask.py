@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,22 +19,22 @@ from distributed.comm.core import CommClosedError
 from reconciler import __version__
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, units_json
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.duration import format_duration
+from reconciler.core.duration import MINUTE, SECOND, format_duration, in_seconds
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.ledger_url import secrets_of
+from reconciler.core.system_clock import monotonic, now
 from reconciler.core.text import sanitize
 from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
 from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
-from reconciler.session.clock import now
 
-CONNECT_S = 10
-"""Seconds in which the scheduler must answer, and in which a first worker must have come."""
+CONNECT = 10 * SECOND
+"""How long (ms) the scheduler may take to answer, and a first worker to come."""
 
-ALONE_S = 60.0
-"""Seconds that tasks wait while the scheduler has no worker."""
+ALONE = MINUTE
+"""How long (ms) tasks wait while the scheduler has no worker."""
 
-_LOOK_S = 2.0
-"""Seconds between two looks at the connection and at the workers while nothing happens."""
+_LOOK = 2 * SECOND
+"""How long (ms) between two looks at the connection and at the workers while nothing happens."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +68,10 @@ class DaskEngine:
     Entering it raises DiagnosticError if the scheduler does not answer or has no workers.
     """
 
-    def __init__(self, scheduler: str, *, connect_s: float = CONNECT_S, alone_s: float = ALONE_S) -> None:
+    def __init__(self, scheduler: str, *, connect: int = CONNECT, alone: int = ALONE) -> None:
         self._scheduler = scheduler
-        self._connect_s = connect_s
-        self._alone_s = alone_s
+        self._connect = connect
+        self._alone = alone
         self._news: SimpleQueue[_Ended | dict[str, Any] | None] = SimpleQueue()
         self._topic = f"reconciler-{secrets.token_hex(8)}"
         self._tasks: dict[str, _Task] = {}
@@ -80,7 +79,7 @@ class DaskEngine:
         self._count = 0
         self._stopping = False
         self._lost: str | None = None
-        self._alone_since: float | None = None
+        self._alone_since: int | None = None
         self._client: Client | None = None
         self.reruns = 0
         """How often the cluster began a task again."""
@@ -88,9 +87,9 @@ class DaskEngine:
     def __enter__(self) -> DaskEngine:
         for name in ("distributed", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what they tell is in the results
-        dask.config.set({"distributed.comm.timeouts.connect": self._connect_s})
+        dask.config.set({"distributed.comm.timeouts.connect": in_seconds(self._connect)})
         try:
-            client = Client(self._scheduler, timeout=self._connect_s, set_as_default=False, name="reconciler")
+            client = Client(self._scheduler, timeout=in_seconds(self._connect), set_as_default=False, name="reconciler")
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise DiagnosticError(
                 Diagnostic(
@@ -100,7 +99,7 @@ class DaskEngine:
             ) from None
         self._client = client
         try:
-            client.wait_for_workers(1, timeout=self._connect_s)
+            client.wait_for_workers(1, timeout=in_seconds(self._connect))
         except (OSError, TimeoutError):
             self.close()
             raise DiagnosticError(
@@ -185,9 +184,9 @@ class DaskEngine:
 
     def _next(self) -> _Ended | dict[str, Any] | None:
         """What happened; None: someone called stop, or it is time to look after the cluster and the tasks."""
-        dues = [task.due - time.monotonic() for task in self._tasks.values() if task.due is not None]
+        dues = [task.due - monotonic() for task in self._tasks.values() if task.due is not None]
         try:
-            return self._news.get(timeout=max(0.0, min([_LOOK_S, *dues])))
+            return self._news.get(timeout=in_seconds(max(0, min([_LOOK, *dues]))))
         except Empty:
             return None
 
@@ -205,7 +204,7 @@ class DaskEngine:
             task.current = task.units[number]
         deadline = (task.current or task.units[0]).deadline
         if deadline is not None and not task.asked:
-            task.due = time.monotonic() + deadline / 1000
+            task.due = monotonic() + deadline
         if number is None:
             for unit in task.units:
                 yield Started(unit, worker)
@@ -213,7 +212,7 @@ class DaskEngine:
     def _end(self, task: _Task) -> Iterator[Event]:
         """Tell how the units of a task ended."""
         try:
-            texts = task.future.result(timeout=CONNECT_S)
+            texts = task.future.result(timeout=in_seconds(CONNECT))
         except Exception as error:  # noqa: BLE001 - of the cluster, the network or a library
             why = self._meaning(task, error)
             task.future.release()
@@ -252,14 +251,14 @@ class DaskEngine:
     def _look(self) -> None:
         """Look after the connection and the workers; what waits in vain is given up."""
         workers = self._count_workers()
-        moment = time.monotonic()
+        moment = monotonic()
         if workers:
             self._alone_since = None
         elif self._alone_since is None:
             self._alone_since = moment
         if self._is_cut():
             self._lost = f"the connection to the scheduler {self._scheduler} was lost"
-        elif self._alone_since is not None and moment - self._alone_since >= self._alone_s:
+        elif self._alone_since is not None and moment - self._alone_since >= self._alone:
             self._lost = f"the scheduler {self._scheduler} has no workers any more"
         if self._lost is not None:
             for task in self._tasks.values():
@@ -282,7 +281,7 @@ class DaskEngine:
     def _check(self, task: _Task, limits: EngineLimits) -> Iterator[Event]:
         """Ask a task to stop that should have ended; give one up that was asked in vain."""
         assert task.due is not None  # noqa: S101 - narrows a type
-        if task.due > time.monotonic():
+        if task.due > monotonic():
             return
         if not task.asked:
             task.timed_out = True
@@ -304,7 +303,7 @@ class DaskEngine:
             return
         for task in tasks:
             task.asked = True
-            task.due = time.monotonic() + limits.grace / 1000
+            task.due = monotonic() + limits.grace
         with suppress(Exception):  # then it is given up when the time has come
             self._client.run(ask_to_stop, [task.name for task in tasks], on_error="ignore")
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,19 +23,19 @@ from typing import IO, NamedTuple
 import reconciler
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, units_json
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.duration import format_duration
+from reconciler.core.duration import MINUTE, SECOND, format_duration, in_seconds
 from reconciler.core.exit_code import ExitCode
+from reconciler.core.system_clock import monotonic, now
 from reconciler.core.text import sanitize
 from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
-from reconciler.session.clock import now
 
 BEGAN = "began"
 """What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
 
 For each of them a line with its result follows.
 """
-_STARTING_S = 60.0
-"""How long a new worker may take to begin its first unit, on top of the unit's deadline."""
+_STARTING = MINUTE
+"""How long (ms) a new worker may take to begin its first unit, on top of the unit's deadline."""
 
 
 class _Message(NamedTuple):
@@ -103,7 +102,7 @@ class ProcessEngine:
             if message is not None:
                 yield from self._handle(message)
             for worker in busy:
-                if worker.units and worker.due is not None and worker.due <= time.monotonic():
+                if worker.units and worker.due is not None and worker.due <= monotonic():
                     self._overdue(worker, limits)
 
     def stop(self) -> None:
@@ -111,7 +110,7 @@ class ProcessEngine:
         self._stopping = True
         self._news.put(None)
 
-    def close(self, patience: float = 5.0) -> None:
+    def close(self, patience: int = 5 * SECOND) -> None:
         """End the workers: those that are idle leave at once, the others are asked to, then killed."""
         for worker in self._workers:
             if worker.units:
@@ -120,7 +119,7 @@ class ProcessEngine:
                 worker.process.stdin.close()  # type: ignore[union-attr]  # it has one
         for worker in self._workers:
             try:
-                worker.process.wait(patience)
+                worker.process.wait(in_seconds(patience))
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
@@ -137,8 +136,8 @@ class ProcessEngine:
             worker = idle or self._start(limits.max_parallel)
             worker.batch, worker.units, worker.current = units, list(units), units[0] if len(units) == 1 else None
             worker.began_at = now()
-            starting, deadline = _STARTING_S if idle is None else 0.0, units[0].deadline
-            worker.due = None if deadline is None else time.monotonic() + starting + deadline / 1000
+            starting, deadline = _STARTING if idle is None else 0, units[0].deadline
+            worker.due = None if deadline is None else monotonic() + starting + deadline
             with suppress(OSError):  # it is dead: its output has ended, and says so
                 assert worker.process.stdin is not None  # noqa: S101 - narrows a type
                 worker.process.stdin.write(units_json(units) + "\n")
@@ -177,7 +176,7 @@ class ProcessEngine:
         """The next message, or None: someone called stop, or a worker is overdue."""
         due = min((worker.due for worker in busy if worker.due is not None), default=None)
         try:
-            return self._news.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
+            return self._news.get(timeout=None if due is None else in_seconds(max(0, due - monotonic())))
         except Empty:
             return None
 
@@ -194,7 +193,7 @@ class ProcessEngine:
             worker.current = worker.batch[int(number)] if number else worker.current
             deadline = (worker.current or worker.batch[0]).deadline
             if deadline is not None and not worker.asked:
-                worker.due = time.monotonic() + deadline / 1000
+                worker.due = monotonic() + deadline
         else:
             result = parse_result(message.line)
             worker.units.remove(result.unit)
@@ -225,7 +224,7 @@ class ProcessEngine:
     def _ask(self, worker: _Worker, limits: EngineLimits) -> None:
         if not worker.asked:
             worker.asked = True
-            worker.due = time.monotonic() + limits.grace / 1000
+            worker.due = monotonic() + limits.grace
             _signal(worker)
 
     def _retire(self, worker: _Worker) -> None:

@@ -11,10 +11,10 @@ from reconciler.app.ledger import owner
 from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
+from reconciler.core.system_clock import now
 from reconciler.fleet.engine import Engine, EngineLimits, Finished
 from reconciler.fleet.fleet import Fleet, Wave
 from reconciler.fleet.report import FleetReport, WaveReport
-from reconciler.session.clock import now
 
 
 class Watcher(Protocol):

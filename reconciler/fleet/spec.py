@@ -16,7 +16,8 @@ from reconciler.config.schema import DIALECT
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
-from reconciler.core.duration import HOUR, Duration
+from reconciler.core.duration import HOUR
+from reconciler.core.fields import Duration
 from reconciler.core.target import Target
 from reconciler.fleet.engine import MAX_PARALLEL
 from reconciler.plan.shards import SHARD_SIZE

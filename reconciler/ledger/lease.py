@@ -7,10 +7,10 @@ after a restart, by the wall clock.
 
 import os
 import sqlite3
-import time
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.core.system_clock import monotonic
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError
 
 _PROC = Path("/proc")
@@ -32,7 +32,7 @@ def boot_time() -> BootTime | None:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    return BootTime(boot, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+    return BootTime(boot, monotonic())
 
 
 def fingerprint(pid: int) -> str | None:

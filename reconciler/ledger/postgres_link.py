@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, LiteralString, TypeVar
@@ -12,17 +11,19 @@ import psycopg
 from psycopg import sql
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import SECOND, format_duration
+from reconciler.core.system_clock import monotonic, sleep
 from reconciler.core.text import sanitize
-from reconciler.ledger.store import FIRST_S, RESUME_PAUSES_S, RESUME_S
+from reconciler.ledger.store import FIRST, RESUME, RESUME_PAUSES
 
 SCHEMA = "reconciler"
 """The schema of a URL that names none."""
 
-CONNECT_S = 5
-"""Seconds a connection may take to be made."""
+CONNECT = 5 * SECOND
+"""How long (ms) a connection may take to be made."""
 
-ANSWER_S = 10.0
-"""Seconds an answer may take."""
+ANSWER = 10 * SECOND
+"""How long (ms) an answer may take."""
 
 NOW: LiteralString = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The database's clock in epoch milliseconds, as SQL."""
@@ -53,7 +54,7 @@ class _BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def _bounded(waits: Generator[Any, Any, _T]) -> Generator[Any, Any, _T]:
-    until = time.monotonic() + ANSWER_S
+    until = monotonic() + ANSWER
     ready = None
     while True:
         try:
@@ -62,8 +63,8 @@ def _bounded(waits: Generator[Any, Any, _T]) -> Generator[Any, Any, _T]:
             found: _T = ended.value
             return found
         ready = yield wanted
-        if not ready and time.monotonic() > until:
-            raise psycopg.OperationalError(f"no answer within {ANSWER_S:.0f} s")
+        if not ready and monotonic() > until:
+            raise psycopg.OperationalError(f"no answer within {format_duration(ANSWER)}")
 
 
 class PostgresLink:
@@ -74,7 +75,7 @@ class PostgresLink:
         self._connection: _Connection | None = None
         self._was_connected = False
         self._down: DiagnosticError | None = None
-        self._down_until = 0.0
+        self._down_until = 0
         self._tables = {name: sql.Identifier(self.schema, f"ledger_{name}") for name in _TABLES}
 
     def qualified(self, table: str) -> str:
@@ -115,9 +116,9 @@ class PostgresLink:
 
     def _resumed(self, work: Callable[[_Connection], _T]) -> _T:
         """Do something that may be repeated, again if the connection drops. Raises DiagnosticError."""
-        until = time.monotonic() + (RESUME_S if self._was_connected else FIRST_S)
+        until = monotonic() + (RESUME if self._was_connected else FIRST)
         tries = 0
-        if self._down is not None and time.monotonic() < self._down_until:
+        if self._down is not None and monotonic() < self._down_until:
             raise self._down
         while True:
             try:
@@ -126,17 +127,17 @@ class PostgresLink:
                 if not _is_dropped(error, self._connection):
                     raise self._explained(error) from error
                 self.close()
-                if time.monotonic() > until:
+                if monotonic() > until:
                     # Once nobody answers, what a run has left to write before it ends does not wait again.
-                    self._down, self._down_until = self._explained(error), time.monotonic() + RESUME_S
+                    self._down, self._down_until = self._explained(error), monotonic() + RESUME
                     raise self._down from error
-                time.sleep(RESUME_PAUSES_S[min(tries, len(RESUME_PAUSES_S) - 1)])
+                sleep(RESUME_PAUSES[min(tries, len(RESUME_PAUSES) - 1)])
                 tries += 1
 
     def _connected(self) -> _Connection:
         if self._connection is None or self._connection.closed:
             self._connection = _BoundedConnection.connect(
-                self._conninfo, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_S
+                self._conninfo, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT // SECOND
             )
             self._was_connected = True
         return self._connection

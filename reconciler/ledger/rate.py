@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
+from reconciler.core.system_clock import precise_seconds
+
 HANDFUL_S = 0.5
 """A handful covers so many seconds of the rate at most: what a process that dies had bought is lost."""
 
@@ -29,12 +31,12 @@ class SharedRate:
         rate: float,
         buy: Buy,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = precise_seconds,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rate = rate
         self._buy = buy
-        self._monotonic = monotonic
+        self._seconds = seconds
         self._sleep = sleep
         self._lock = Lock()
         self._instants: deque[float] = deque()
@@ -46,12 +48,12 @@ class SharedRate:
         """Return when the next request may begin. Raises what ``buy`` raises."""
         with self._lock:
             instant = self._next()
-        pause = instant - self._monotonic()
+        pause = instant - self._seconds()
         if pause > 0:
             self._sleep(pause)
 
     def _next(self) -> float:
-        oldest = self._monotonic() - max(LATE_S, 1 / self._rate)
+        oldest = self._seconds() - max(LATE_S, 1 / self._rate)
         while self._instants and self._instants[0] < oldest:
             self._instants.popleft()
             self._wasted = True
@@ -64,7 +66,7 @@ class SharedRate:
             self._handful = max(1, self._handful // 2)
         wait = self._buy(self._rate, self._handful)
         # Counted from when the answer is here: never earlier than the instant that was bought.
-        first = self._monotonic() + wait
+        first = self._seconds() + wait
         self._instants.extend(first + place / self._rate for place in range(self._handful))
         if not self._wasted:
             self._handful = min(self._largest, 2 * self._handful)

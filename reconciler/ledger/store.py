@@ -8,17 +8,18 @@ and a lease; it knows nothing of operations. All instants are epoch milliseconds
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from reconciler.core.duration import SECOND
 from reconciler.ledger.codec import Row
 from reconciler.ledger.protocol import Holder
 
-RESUME_S = 15.0
-"""Seconds in which a request to a store that nobody answers is made again; well below the lifetime of a lease."""
+RESUME = 15 * SECOND
+"""Milliseconds in which a request to a store that nobody answers is made again; well below the lifetime of a lease."""
 
-FIRST_S = 2.0
-"""Seconds in which the first request is."""
+FIRST = 2 * SECOND
+"""Milliseconds in which the first request is."""
 
-RESUME_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds between these requests; the last is repeated."""
+RESUME_PAUSES = (50, 100, 200, 400, 800)
+"""Milliseconds between these requests; the last is repeated."""
 
 
 class Claim(NamedTuple):

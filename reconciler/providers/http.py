@@ -6,7 +6,6 @@ Loads ``requests``, so it is imported only where a provider is opened.
 import logging
 import os
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http.client import HTTPException
@@ -26,7 +25,9 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from reconciler.core.duration import SECOND, in_seconds
 from reconciler.core.operation import ServiceErrorDetail
+from reconciler.core.system_clock import monotonic
 from reconciler.core.target import is_loopback
 from reconciler.core.text import Redactor, sanitize
 from reconciler.providers.protocol import ErrorKind, ServiceError, Throttle, about_to_send
@@ -42,7 +43,7 @@ MAX_RECEIVED = MAX_BODY + MIB
 MAX_PAGES = 10_000
 """How many pages one query reads."""
 _CHUNK = 256 * 1024
-_CONNECT_TIMEOUT = 10.0
+_CONNECT_TIMEOUT = 10 * SECOND
 _JSON = "application/json"
 
 # What a TLS library says when the two sides never agreed on a connection: nothing was sent over it.
@@ -115,7 +116,7 @@ class Client:
         self._auth = auth
         self._secrets = secrets
         self._headers = {"User-Agent": user_agent, "Accept": _JSON}
-        self._timeout = timeout_ms / 1000
+        self._timeout = timeout_ms
         self._throttle = throttle
         self._slots = BoundedSemaphore(parallelism)
         self._now = now
@@ -152,7 +153,7 @@ class Client:
         with self._slots:
             if self._throttle is not None:
                 self._throttle.try_acquire()
-            begun = time.monotonic()
+            begun = monotonic()
             try:
                 prepared = self._prepare(method, url, sent, body)
                 if not reading:
@@ -162,7 +163,7 @@ class Client:
                     self._session.send(
                         prepared,
                         stream=True,
-                        timeout=(min(_CONNECT_TIMEOUT, self._timeout), self._timeout),
+                        timeout=(in_seconds(min(_CONNECT_TIMEOUT, self._timeout)), in_seconds(self._timeout)),
                         verify=self._verify,
                         cert=self._certificate,
                         proxies=self._proxies,
@@ -174,7 +175,7 @@ class Client:
                     answered = response.headers
             except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as failure:
                 raise self._failed(failure, name, reading) from None
-        log.debug("%s: %d, %d bytes in %.0f ms", name, status, len(content), (time.monotonic() - begun) * 1000)
+        log.debug("%s: %d, %d bytes in %d ms", name, status, len(content), monotonic() - begun)
         if not 200 <= status < 300:
             raise parse_error(status, answered, content, name, self._secrets, self._now(), reading)
         return Response(status, answered, content, name, reading)
@@ -201,7 +202,7 @@ class Client:
         request.prepare_auth(self._auth, url)
         return request
 
-    def _read(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
+    def _read(self, response: requests.Response, deadline: int) -> Iterator[bytes]:
         size = 0
         for chunk in response.iter_content(_CHUNK):
             size += len(chunk)
@@ -209,7 +210,7 @@ class Client:
                 raise requests.exceptions.ContentDecodingError(
                     f"the response is longer than {MAX_BODY // MIB} MiB: query fewer objects at once"
                 )
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 raise requests.exceptions.ReadTimeout
             yield chunk
 

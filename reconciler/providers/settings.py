@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND, Duration, Instant, format_duration
+from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND, format_duration
+from reconciler.core.fields import Duration, Instant
 from reconciler.core.target import canonical_endpoint, domain_of
 from reconciler.providers.protocol import VISIBLE_WITHIN
 

@@ -7,7 +7,6 @@ import io
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ import requests.adapters
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
+
+from reconciler.core.duration import in_seconds
+from reconciler.core.system_clock import monotonic
 
 # What the library would say of odd headers or a full pool is reported by our own errors, or is of no use to a reader.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
@@ -34,19 +36,19 @@ class ReceivedTooMuchError(OSError):
 
 @dataclass(slots=True)
 class _Exchange:
-    deadline: float
+    deadline: int
     limit: int
     received: int = 0
 
 
 @contextmanager
-def exchange(seconds: float, max_bytes: int) -> Iterator[None]:
-    """Bound what this thread reads from now on, as it arrives; within another exchange the earlier deadline counts.
+def exchange(timeout: int, max_bytes: int) -> Iterator[None]:
+    """Bound what this thread reads from now on to ``timeout`` ms; within another exchange the earlier deadline counts.
 
     Reads raise TimeoutError after the deadline, and ReceivedTooMuchError after ``max_bytes``.
     """
     outer: _Exchange | None = getattr(_current, "exchange", None)
-    own = time.monotonic() + seconds
+    own = monotonic() + timeout
     _current.exchange = _Exchange(own if outer is None else min(own, outer.deadline), max_bytes)
     try:
         yield
@@ -67,10 +69,10 @@ class _DeadlineReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:  # the type of a buffer has no name before Python 3.12
         bounds: _Exchange | None = getattr(_current, "exchange", None)
         if bounds is not None:
-            left = bounds.deadline - time.monotonic()
+            left = bounds.deadline - monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
-            self._sock.settimeout(left)
+            self._sock.settimeout(in_seconds(left))
         read: int | None = self._raw.readinto(buffer)
         if bounds is not None:
             bounds.received += read or 0

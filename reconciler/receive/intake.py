@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -12,6 +11,7 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from reconciler.core.system_clock import precise_seconds
 from reconciler.receive.access import RefusedError, busy_refusal, json_response
 from reconciler.receive.metrics import Metrics
 from reconciler.receive.payload import Payload, PayloadError, read_payload
@@ -23,16 +23,16 @@ from reconciler.receive.writer import BusyError, GroupWriter
 class TokenBucket:
     """Full at the start; not for use by several threads."""
 
-    def __init__(self, rate: float, capacity: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float, capacity: float, seconds: Callable[[], float] = precise_seconds) -> None:
         self._rate = rate
         self._capacity = capacity
-        self._monotonic = monotonic
+        self._seconds = seconds
         self._level = capacity
-        self._filled_at = monotonic()
+        self._filled_at = seconds()
 
     def take_token(self) -> bool:
         """Take one token if there is one."""
-        now = self._monotonic()
+        now = self._seconds()
         self._level = min(self._capacity, self._level + (now - self._filled_at) * self._rate)
         self._filled_at = now
         if self._level < 1:

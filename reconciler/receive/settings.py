@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.core.duration import DAY
+from reconciler.core.system_clock import now
 
 MIN_TOKEN = 16
 """Characters that a token has at least."""
 _MIB = 1024 * 1024
-
-
-def wall_clock() -> int:
-    """Epoch milliseconds of the machine."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +55,7 @@ class Settings:
     """Seconds that a body may take to arrive."""
     tls_certificate: Path | str | None = None
     tls_key: Path | str | None = None
-    clock: Callable[[], int] = wall_clock
+    clock: Callable[[], int] = now
 
     def __post_init__(self) -> None:
         tokens = {"the query token": self.token, **{f"the token of hook {name}": t for name, t in self.hooks.items()}}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from reconciler.core.duration import SECOND, in_seconds
+from reconciler.core.system_clock import monotonic, precise_seconds
 from reconciler.receive.store import Delivery, DeliveryStore, RetentionLimits, StoreError
 
 BATCH = 500
-BEAT_S = 5.0
+BEAT = 5 * SECOND
 """How often the writer records that it is running, and removes what has expired."""
 _log = logging.getLogger(__name__)
 
@@ -78,27 +79,27 @@ class GroupWriter:
         self._thread.join()
 
     def _work(self) -> None:
-        due = time.monotonic() + BEAT_S
+        due = monotonic() + BEAT
         while True:
             with self._condition:
                 if not self._waiting and not self._closing:
-                    self._condition.wait(max(0.0, due - time.monotonic()))
+                    self._condition.wait(in_seconds(max(0, due - monotonic())))
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
                 closing = self._closing
             if batch:
                 self._commit(batch)
-            if time.monotonic() >= due or (closing and not batch):
-                due = time.monotonic() + (0.0 if self._upkeep() else BEAT_S)
+            if monotonic() >= due or (closing and not batch):
+                due = monotonic() + (0 if self._upkeep() else BEAT)
             if closing and not batch:
                 return
 
     def _commit(self, batch: list[_Waiting]) -> None:
-        begun = time.monotonic()
+        begun = precise_seconds()
         error: Exception | None = None
         fresh: list[bool] = []
         try:
             fresh = self._store.add([waiting.delivery for waiting in batch])
-            self._committed(len(batch), time.monotonic() - begun)
+            self._committed(len(batch), precise_seconds() - begun)
         except Exception as caught:  # noqa: BLE001 - the thread must live, and every sender must get an answer
             error = caught if isinstance(caught, StoreError) else StoreError(f"{type(caught).__name__}: {caught}")
             _log.error("cannot store deliveries: %s", error)

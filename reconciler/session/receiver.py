@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
+from reconciler.core.system_clock import now
 from reconciler.providers.protocol import ReceiverEndpoint
 
 EMBEDDED_HOOK = "embedded"
@@ -46,7 +47,7 @@ def run_receiver(
     """Run a receiver while the block runs; DiagnosticError if that is not possible."""
     try:
         from reconciler.receive.server import running_receiver
-        from reconciler.receive.settings import Settings, wall_clock
+        from reconciler.receive.settings import Settings
     except ImportError as error:
         raise DiagnosticError(
             Diagnostic(
@@ -64,7 +65,7 @@ def run_receiver(
                 hooks={**(hooks or {}), EMBEDDED_HOOK: hook_token},
                 hosts=hostnames,
                 body_retention=0,
-                clock=clock or wall_clock,
+                clock=clock or now,
             )
             url = resources.enter_context(running_receiver(settings, host, port))
         except ValueError as error:

@@ -24,6 +24,7 @@ from reconciler.core.ledger_url import scheme
 from reconciler.core.moves import earlier_events
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
+from reconciler.core.system_clock import SystemClock
 from reconciler.core.target import Target
 from reconciler.ledger.documents import SharedDocuments
 from reconciler.ledger.location import Location, open_at, read_at
@@ -35,7 +36,6 @@ from reconciler.plan.state import KnownState, absent_addresses, altered_keys, co
 from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
-from reconciler.session.clock import SystemClock
 from reconciler.session.import_blocks import find_imports
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool

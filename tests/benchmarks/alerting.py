@@ -17,6 +17,7 @@ from reconciler.apply.options import Options
 from reconciler.config.load import load_stack
 from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source
+from reconciler.core.system_clock import SystemClock
 from reconciler.emulator.settings import wall_clock
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.plan.plan import Plan
@@ -24,7 +25,6 @@ from reconciler.plan.planner import make_plan
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import Provider, ProviderContext
 from reconciler.providers.registry import Registry
-from reconciler.session.clock import SystemClock
 from tests.benchmarks.rounds import take_turns
 from tests.benchmarks.row import Row, alone, compared
 from tests.servers.alertmanager import alertmanager, alertmanager_config, amtool

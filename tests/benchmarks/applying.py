@@ -17,6 +17,7 @@ from reconciler.config.load import load_stack
 from reconciler.config.stack import Inputs
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.core.system_clock import SystemClock
 from reconciler.emulator.settings import wall_clock
 from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 from reconciler.ledger.sqlite import open_ledger
@@ -24,7 +25,6 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.providers.protocol import ProviderContext
 from reconciler.providers.registry import Registry
-from reconciler.session.clock import SystemClock
 from tests.benchmarks.alternatives import MissingError
 from tests.benchmarks.no_content import Server, distant, no_content
 from tests.benchmarks.rounds import take_turns

@@ -18,11 +18,11 @@ from reconciler.cli.command import ExitCode
 from reconciler.cli.heartbeat import run_rounds
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.system_clock import SystemClock
 from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
 from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings as ReceiverSettings
-from reconciler.session.clock import SystemClock
 from tests.cli.run_cli import Done, reconciler
 from tests.emulator.handle import Emulator
 from tests.receive.receivers import HOOK_TOKEN, TOKEN

@@ -33,7 +33,7 @@ def stack(tmp_path: Path) -> Iterator[Path]:
 
 
 def interrupted(
-    stack: Path, *signals: signal.Signals, pause: float = SAME_KEY_PRESS + 0.1
+    stack: Path, *signals: signal.Signals, pause: int = SAME_KEY_PRESS + 100
 ) -> subprocess.CompletedProcess[str]:
     """Start an apply, and send it signals once the first operation has ended."""
     command = [sys.executable, "-m", "reconciler", "apply", str(stack), "--auto-approve", "--log-level", "info"]
@@ -52,7 +52,7 @@ def interrupted(
             break
     for count, number in enumerate(signals):
         if count:
-            time.sleep(pause)
+            time.sleep(pause / 1000)
         process.send_signal(number)
         for record in process.stderr if number is not signals[-1] else ():
             told += record
@@ -63,7 +63,7 @@ def interrupted(
 
 
 def test_a_key_press_that_arrives_twice_is_one(stack: Path) -> None:
-    done = interrupted(stack, signal.SIGINT, signal.SIGTERM, pause=0.0)
+    done = interrupted(stack, signal.SIGINT, signal.SIGTERM, pause=0)
     assert done.returncode == 130
     assert "Applied in part: " in done.stdout
 

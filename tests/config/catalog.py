@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.core.desired import Declaration, Desired, Kind
 from reconciler.core.digest import digest
-from reconciler.core.duration import HOUR, Duration
+from reconciler.core.duration import HOUR
+from reconciler.core.fields import Duration
 from reconciler.core.observed import Marks, Observed
 from reconciler.core.resource_type import ResourceType
 

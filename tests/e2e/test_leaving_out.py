@@ -10,10 +10,10 @@ from threading import Event, Thread
 import pytest
 
 from reconciler.apply.lease import Owner, leased
+from reconciler.core.system_clock import SystemClock
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.sqlite import open_ledger
-from reconciler.session.clock import SystemClock
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.alertmanager.target import KINDS, target

@@ -37,8 +37,8 @@ from reconciler.apply import lease
 from reconciler.ledger import postgres_link
 from reconciler.ledger.objects import bucket, link
 lease.LIFETIME = {lease}
-postgres_link.ANSWER_S = postgres_link.RESUME_S = bucket.ANSWER_S = link.RESUME_S = {patience}
-postgres_link.CONNECT_S = bucket.CONNECT_S = 2
+postgres_link.ANSWER = postgres_link.RESUME = bucket.ANSWER = link.RESUME = {patience}
+postgres_link.CONNECT = bucket.CONNECT = 2_000
 runpy.run_module("reconciler", run_name="__main__", alter_sys=True)
 """
 STACK = f"""\

@@ -123,7 +123,7 @@ def test_a_run_that_is_stopped_begins_nothing_more(engine: DaskEngine, tmp_path:
 
 def test_a_scheduler_that_does_not_answer_is_an_error() -> None:
     scheduler = f"tcp://127.0.0.1:{free_port()}"
-    with pytest.raises(DiagnosticError, match="cannot be reached") as error, DaskEngine(scheduler, connect_s=0.5):
+    with pytest.raises(DiagnosticError, match="cannot be reached") as error, DaskEngine(scheduler, connect=500):
         pass
     assert "--scheduler" in (error.value.diagnostics[0].hint or "")
 
@@ -132,7 +132,7 @@ def test_a_scheduler_without_workers_is_an_error(tmp_path: Path) -> None:
     with (
         LocalCluster(n_workers=0, processes=False, **LOOPBACK) as cluster,
         pytest.raises(DiagnosticError, match="has no workers"),
-        DaskEngine(cluster.scheduler_address, connect_s=0.5),
+        DaskEngine(cluster.scheduler_address, connect=500),
     ):
         pass
 
@@ -140,7 +140,7 @@ def test_a_scheduler_without_workers_is_an_error(tmp_path: Path) -> None:
 def test_a_cluster_that_loses_all_workers_is_given_up(tmp_path: Path, emulator: Emulator) -> None:
     with (
         LocalCluster(n_workers=1, processes=False, **LOOPBACK) as cluster,
-        DaskEngine(cluster.scheduler_address, alone_s=0.0) as engine,
+        DaskEngine(cluster.scheduler_address, alone=0) as engine,
     ):
         cluster.scale(0)
         cluster.sync(cluster._correct_state)

@@ -25,7 +25,7 @@ class Market:
         self.time += seconds
 
     def rate(self, rate: float) -> SharedRate:
-        return SharedRate(rate, self.buy, monotonic=lambda: self.time, sleep=self.sleep)
+        return SharedRate(rate, self.buy, seconds=lambda: self.time, sleep=self.sleep)
 
 
 def begun(market: Market, rate: SharedRate, count: int, busy: float = 0.0) -> list[float]:

@@ -24,12 +24,12 @@ from reconciler.checks.delivery import Awaited, DeliveryOutcome, DeliveryProof
 from reconciler.checks.expectation import Delivered
 from reconciler.cli.command import ExitCode
 from reconciler.core.clock import Clock
+from reconciler.core.system_clock import SystemClock
 from reconciler.providers.protocol import ProviderContext
 from reconciler.providers.receiver import PROVIDER
 from reconciler.providers.receiver.provider import ReceiverProvider
 from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings
-from reconciler.session.clock import SystemClock
 from tests.cli.run_cli import reconciler
 from tests.receive.receivers import TOKEN
 from tests.servers.alertmanager import Alertmanager, alertmanager, alertmanager_cluster

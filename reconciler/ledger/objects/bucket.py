@@ -12,17 +12,18 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.ledger_url import mask
 from reconciler.core.text import sanitize
 
-CONNECT_S = 5.0
-"""Seconds a connection may take to be made."""
+CONNECT = 5 * SECOND
+"""How long (ms) a connection may take to be made."""
 
-ANSWER_S = 10.0
-"""Seconds an answer may take to come, or to go on."""
+ANSWER = 10 * SECOND
+"""How long (ms) an answer may take to come, or to go on."""
 
-WHOLE_S = 60.0
-"""Seconds a whole request may take."""
+WHOLE = MINUTE
+"""How long (ms) a whole request may take."""
 
 _OPTIONS = {"s3": ("endpoint", "region", "path_style"), "gs": ("endpoint",), "az": ("account", "endpoint")}
 STATUS = re.compile(r"status code: (\d{3})")
@@ -48,9 +49,9 @@ def open_bucket(url: str, label: str) -> tuple[ObjectStore, str, str]:
         hint = "write endpoint=https://HOST"
         raise DiagnosticError(Diagnostic(f"the ledger {label} has an endpoint that is no URL", hint=hint))
     client: Any = {
-        "connect_timeout": timedelta(seconds=CONNECT_S),
-        "read_timeout": timedelta(seconds=ANSWER_S),
-        "timeout": timedelta(seconds=WHOLE_S),
+        "connect_timeout": timedelta(milliseconds=CONNECT),
+        "read_timeout": timedelta(milliseconds=ANSWER),
+        "timeout": timedelta(milliseconds=WHOLE),
     }
     shared: Any = {"client_options": client, "retry_config": {"max_retries": 0}}
     try:

@@ -7,7 +7,6 @@ read back. What is written is unique to the attempt, so its own content is succe
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -29,13 +28,15 @@ from obstore.exceptions import (
 )
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import MINUTE, from_datetime, in_seconds
 from reconciler.core.ledger_url import mask
+from reconciler.core.system_clock import monotonic, sleep
 from reconciler.ledger.objects import bucket
 from reconciler.ledger.objects.bucket import STATUS, open_bucket, said
-from reconciler.ledger.store import FIRST_S, RESUME_PAUSES_S, RESUME_S
+from reconciler.ledger.store import FIRST, RESUME, RESUME_PAUSES
 
-TRUSTED_CLOCK_S = 60.0
-"""Seconds that a reading of the store's clock is continued by the time since the machine's start."""
+TRUSTED_CLOCK = MINUTE
+"""How long (ms) a reading of the store's clock is continued by the time since the machine's start."""
 
 _AT_ONCE = 16
 _FULL = re.compile("status code: 507|QuotaExceeded|InsufficientStorage|StorageFull|DiskFull")
@@ -74,7 +75,7 @@ class ObjectLink:
         self.place = (self._clock_at, self.label)
         self._answered = False
         self._down: DiagnosticError | None = None
-        self._down_until = 0.0
+        self._down_until = 0
         self._pool: ThreadPoolExecutor | None = None
 
     def get(self, name: str) -> Found | None:
@@ -83,7 +84,7 @@ class ObjectLink:
         def get() -> Found | None:
             try:
                 found = obstore.get(self._store, self._path(name))
-                return Found(bytes(found.bytes()), _tag(found.meta), _milliseconds(found.meta["last_modified"]))
+                return Found(bytes(found.bytes()), _tag(found.meta), from_datetime(found.meta["last_modified"]))
             except _GONE as error:
                 if "NoSuchBucket" in str(error):
                     raise self._explained(error) from error
@@ -170,7 +171,7 @@ class ObjectLink:
             offset = None if after is None else self._path(after)
             stream = obstore.list(self._store, self._path(start), offset=offset, chunk_size=1000)
             return sorted(
-                Listed(meta["path"][skipped:], meta["size"], _milliseconds(meta["last_modified"]))
+                Listed(meta["path"][skipped:], meta["size"], from_datetime(meta["last_modified"]))
                 for chunk in stream
                 for meta in chunk
             )
@@ -206,21 +207,21 @@ class ObjectLink:
 
     def _decided(self, write: Callable[[], tuple[_T] | None]) -> _T:
         """Try a conditional write until it is decided."""
-        until = time.monotonic() + RESUME_S
+        until = monotonic() + RESUME
         tries = 0
         while (decided := self._resumed(write)) is None:
-            if time.monotonic() > until:
+            if monotonic() > until:
                 what = "cannot be written: the store answers each conditional write with a conflict"
                 raise self._diagnostic(what, None, "try again in a moment, or run: reconciler ledger doctor URL")
-            time.sleep(RESUME_PAUSES_S[min(tries, len(RESUME_PAUSES_S) - 1)])
+            sleep(RESUME_PAUSES[min(tries, len(RESUME_PAUSES) - 1)])
             tries += 1
         return decided[0]
 
     def _resumed(self, work: Callable[[], _T]) -> _T:
         """Do something that may be repeated, again if nobody answers. Raises DiagnosticError."""
-        if self._down is not None and time.monotonic() < self._down_until:
+        if self._down is not None and monotonic() < self._down_until:
             raise self._down
-        until = time.monotonic() + (RESUME_S if self._answered else FIRST_S)
+        until = monotonic() + (RESUME if self._answered else FIRST)
         tries = 0
         while True:
             try:
@@ -228,11 +229,11 @@ class ObjectLink:
             except _FAILED as error:
                 if not _is_unanswered(error):
                     raise self._explained(error) from error
-                if time.monotonic() > until:
+                if monotonic() > until:
                     # Once nobody answers, what a run has left to write before it ends does not wait again.
-                    self._down, self._down_until = self._explained(error), time.monotonic() + RESUME_S
+                    self._down, self._down_until = self._explained(error), monotonic() + RESUME
                     raise self._down from error
-                time.sleep(RESUME_PAUSES_S[min(tries, len(RESUME_PAUSES_S) - 1)])
+                sleep(RESUME_PAUSES[min(tries, len(RESUME_PAUSES) - 1)])
                 tries += 1
             else:
                 self._answered = True
@@ -275,13 +276,9 @@ def _tag(version: Any) -> Tag:
     return {key: version[key] for key in ("e_tag", "version") if version.get(key) is not None}
 
 
-def _milliseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1000)
-
-
 class _Reading(NamedTuple):
     at: int
-    since_boot: float
+    since_boot: int
 
 
 _clocks: dict[str, _Reading] = {}
@@ -292,14 +289,9 @@ def clock_of(where: str, read: Callable[[], datetime]) -> int:
     """A store's clock (epoch ms), which all links of this process share; it is read again once a minute."""
     with _clocks_lock:
         known = _clocks.get(where)
-        if known is None or _since_boot() - known.since_boot > TRUSTED_CLOCK_S:
-            _clocks[where] = known = _Reading(_milliseconds(read()), _since_boot())
-        return known.at + int((_since_boot() - known.since_boot) * 1000)
-
-
-def _since_boot() -> float:
-    """Seconds by a clock that nobody can set, and that goes on while the machine sleeps if there is one."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+        if known is None or monotonic() - known.since_boot > TRUSTED_CLOCK:
+            _clocks[where] = known = _Reading(from_datetime(read()), monotonic())
+        return known.at + monotonic() - known.since_boot
 
 
 class _Staying(HTTPRedirectHandler):
@@ -312,7 +304,7 @@ class _Staying(HTTPRedirectHandler):
 def _date(where: str) -> datetime | None:
     """What a store's answer says that the time is; without credentials it refuses, and says so as well."""
     try:
-        with build_opener(_Staying).open(Request(where, method="HEAD"), timeout=bucket.ANSWER_S) as answer:  # noqa: S310 - http(s), as open_bucket checks
+        with build_opener(_Staying).open(Request(where, method="HEAD"), timeout=in_seconds(bucket.ANSWER)) as answer:  # noqa: S310 - http(s), as open_bucket checks
             headers = answer.headers
     except HTTPError as error:
         headers = error.headers

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from reconciler.core.address import Address
 from reconciler.core.desired import Declaration, Desired, Kind, check_renewal
 from reconciler.core.digest import canonical, content_digest
-from reconciler.core.duration import DAY, Duration, Instant, format_duration, format_instant
+from reconciler.core.duration import DAY, format_duration, format_instant
+from reconciler.core.fields import Duration, Instant
 from reconciler.core.observed import (
     ADDRESS,
     PREFIX,

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from reconciler.core.desired import Declaration, Desired, Kind, check_renewal
 from reconciler.core.digest import canonical, content_digest
-from reconciler.core.duration import DAY, Duration, Instant, format_duration
+from reconciler.core.duration import DAY, format_duration
+from reconciler.core.fields import Duration, Instant
 from reconciler.core.observed import ADDRESS, STACK, Marks, Observed, content_marks
 from reconciler.providers.alertmanager.resource_types import Text
 from reconciler.providers.alertmanager.wire import wire_instant

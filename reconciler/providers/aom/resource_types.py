@@ -9,7 +9,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from reconciler.core.address import Address
 from reconciler.core.desired import Declaration, Desired, Kind, Severity, check_renewal
 from reconciler.core.digest import canonical, content_digest
-from reconciler.core.duration import DAY, Duration, Instant, format_duration
+from reconciler.core.duration import DAY, format_duration
+from reconciler.core.fields import Duration, Instant
 from reconciler.core.observed import (
     ADDRESS,
     OCCURRENCE,

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from reconciler.core.address import Address
 from reconciler.core.desired import Declaration, Desired, Kind, Severity
 from reconciler.core.digest import canonical, digest_text
-from reconciler.core.duration import HOUR, MINUTE, SECOND, Instant, format_instant, rough_duration
+from reconciler.core.duration import HOUR, MINUTE, SECOND, format_instant, rough_duration
+from reconciler.core.fields import Instant
 from reconciler.core.observed import Marks, Observed
 
 MAX_CONTENT = 4096

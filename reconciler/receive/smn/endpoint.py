@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
@@ -18,13 +17,14 @@ import requests
 from cryptography import x509
 from requests.utils import get_environ_proxies
 
-from reconciler.core.duration import HOUR, MINUTE, parse_instant
+from reconciler.core.duration import HOUR, MINUTE, SECOND, in_seconds, parse_instant
+from reconciler.core.system_clock import monotonic
 from reconciler.core.target import domain_of
 from reconciler.receive.intake import TokenBucket
 from reconciler.receive.settings import Settings, smn_region
 from reconciler.receive.smn.message import SmnError, SmnMessage, SmnType, read_certificate, read_message, verify
 
-TIMEOUT_S = 2.0
+TIMEOUT = 2 * SECOND
 """For a connection, and for each part of an answer: SMN waits 5 s for ours."""
 MAX_ANSWER = 64 * 1024
 REQUESTS_A_MINUTE = 30
@@ -69,7 +69,7 @@ class SmnClient:
             try:
                 with session.get(
                     url,
-                    timeout=TIMEOUT_S,
+                    timeout=in_seconds(TIMEOUT),
                     allow_redirects=False,
                     stream=True,
                     verify=self._verify,
@@ -87,7 +87,7 @@ class SmnClient:
         return bytes(content)
 
 
-CERTIFICATE_LIFETIME_S = 3_600
+CERTIFICATE_LIFETIME = HOUR
 MAX_CERTIFICATES = 16
 CLOCK_SKEW = 15 * MINUTE
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class SmnEndpoint:
         self._settings = settings
         self._hosts = allowed_hosts(settings.smn_topics, settings.smn_hosts)
         self._client = SmnClient(self._hosts, settings.smn_ca)
-        self._certificates: dict[str, tuple[float, x509.Certificate]] = {}
+        self._certificates: dict[str, tuple[int, x509.Certificate]] = {}
         self._asking = asyncio.Semaphore(4)
 
     async def accept(self, body: bytes) -> SmnMessage:
@@ -134,7 +134,7 @@ class SmnEndpoint:
 
     async def _certificate(self, url: str) -> x509.Certificate:
         cached = self._certificates.get(url)
-        if cached is not None and time.monotonic() - cached[0] < CERTIFICATE_LIFETIME_S:
+        if cached is not None and monotonic() - cached[0] < CERTIFICATE_LIFETIME:
             return cached[1]
         try:
             async with self._asking:
@@ -146,7 +146,7 @@ class SmnEndpoint:
         certificate = read_certificate(content)
         while url not in self._certificates and len(self._certificates) >= MAX_CERTIFICATES:
             del self._certificates[next(iter(self._certificates))]
-        self._certificates[url] = (time.monotonic(), certificate)
+        self._certificates[url] = (monotonic(), certificate)
         return certificate
 
     async def _confirm(self, message: SmnMessage) -> None:
