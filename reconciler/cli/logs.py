@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.cli.terminal import Terminal
-from reconciler.core.duration import as_datetime, from_seconds
 from reconciler.core.text import printable, printable_json
 
 
@@ -36,7 +36,7 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         redact = self.terminal.redactor
-        moment = as_datetime(from_seconds(record.created)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         detail = None
         if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
             detail = redact.redact(self.formatException(record.exc_info))
