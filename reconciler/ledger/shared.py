@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from socket import gethostname
@@ -12,6 +11,7 @@ from threading import RLock
 from types import MappingProxyType
 from typing import TypeVar
 
+from reconciler.core import system_clock
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.ledger import queries
@@ -180,7 +180,7 @@ class SharedLedger:
 
     def in_flight(self, now: int) -> Mapping[str, InFlight]:
         def query(replica: Replica) -> Mapping[str, InFlight]:
-            present = Present(now, self._boot_time(), _wall_clock() + self._ahead)
+            present = Present(now, self._boot_time(), system_clock.now() + self._ahead)
             return queries.in_flight(replica.connection, present)
 
         return self._query(query)
@@ -269,7 +269,7 @@ class SharedLedger:
             if self._store.append(rows, known, fence):
                 self._last = known + len(rows)
                 if self._keeps:
-                    now = _wall_clock() + self._ahead
+                    now = system_clock.now() + self._ahead
                     self._take_over(self._opened(), [Stored(known + n, now, row) for n, row in enumerate(rows, 1)])
                 return
             if self._was_added(rows, self._news(known)):
@@ -277,7 +277,7 @@ class SharedLedger:
             if holder is not None:
                 self._check(holder, running=running)
             if self._last == known:
-                time.sleep(0.01)
+                system_clock.sleep(10)
         raise self._error("is written by too many others at once", "try again in a moment")
 
     def _news(self, after: int) -> Sequence[Stored]:
@@ -333,7 +333,7 @@ class SharedLedger:
         """Read the rows that follow."""
         with self._checked():
             reading = self._store.read(replica.last)
-            self._ahead = reading.now - _wall_clock()
+            self._ahead = reading.now - system_clock.now()
             try:
                 _check_complete(replica.last, reading)
             except ValueError:
@@ -394,7 +394,3 @@ def _check_complete(after: int, reading: Reading) -> None:
             raise ValueError(f"row {expected} of the journal is missing")
     if expected < reading.last:
         raise ValueError(f"row {expected + 1} of the journal is missing")
-
-
-def _wall_clock() -> int:
-    return time.time_ns() // 1_000_000

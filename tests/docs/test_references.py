@@ -86,3 +86,30 @@ def test_no_module_is_longer_than_400_lines() -> None:
         for text in [file.read_text()]
     }
     assert {file: lines for file, lines in long.items() if lines > 400} == {}
+
+
+PACKAGE = [file for file in TEXTS if name(file).startswith("reconciler/") and file.suffix == ".py"]
+OF_ITS_OWN = "reconciler/emulator/"
+"""It shares no code with the rest."""
+
+
+def test_one_module_reads_the_clock_of_the_machine() -> None:
+    reads = re.compile(r"\btime\.(time|monotonic|perf_counter|clock_gettime)(_ns)?\b|datetime\.(now|utcnow)\(")
+    readers = {
+        name(file) for file in PACKAGE if not name(file).startswith(OF_ITS_OWN) and reads.search(file.read_text())
+    }
+    assert readers == {"reconciler/core/system_clock.py"}
+
+
+def test_seconds_and_milliseconds_are_converted_in_one_place() -> None:
+    converts = re.compile(r"(?<!\d) ?[/*] 1_?000\b(?! \+)|fromtimestamp\(")
+    converters = {
+        name(file) for file in PACKAGE if not name(file).startswith(OF_ITS_OWN) and converts.search(file.read_text())
+    }
+    assert converters <= {
+        "reconciler/core/duration.py",
+        "reconciler/core/system_clock.py",  # start-up loads it, and nothing else for it
+        "reconciler/cli/logs.py",  # the library's own seconds; start-up loads it too
+        "reconciler/ledger/postgres_link.py",  # SQL
+        "reconciler/providers/aom/query.py",  # a formula of the API page
+    }

@@ -89,7 +89,7 @@ def stack(emulator: Emulator, tmp_path: Path) -> Path:
 
 @contextmanager
 def applying(
-    stack: Path, emulator: Emulator, url: str, patience: float = 1.0, lease: int = LEASE, sent: int = 4
+    stack: Path, emulator: Emulator, url: str, patience: int = 1_000, lease: int = LEASE, sent: int = 4
 ) -> Iterator[subprocess.Popen[str]]:
     """An apply that has sent some of its alarms, and has more to send."""
     command = [
@@ -141,7 +141,7 @@ def test_a_server_that_is_killed_and_starts_again_is_no_reason_to_stop(
     emulator: Emulator, stack: Path, ledgers: Server
 ) -> None:
     server, url = ledgers
-    with applying(stack, emulator, url, patience=30, lease=60_000) as process:
+    with applying(stack, emulator, url, patience=30_000, lease=60_000) as process:
         server.kill()
         server.start()
         out, err = process.communicate(timeout=60)
@@ -214,7 +214,7 @@ def test_a_run_that_slept_while_another_worked_sends_nothing_more(
 ) -> None:
     url = ledgers.url
     emulator.fault("push:delay=3s")
-    with applying(stack, emulator, url, patience=30, sent=PARALLELISM) as first:
+    with applying(stack, emulator, url, patience=30_000, sent=PARALLELISM) as first:
         first.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
         assert len(emulator.requests("push")) == PARALLELISM, "as many as run at once are on their way, and no other"
