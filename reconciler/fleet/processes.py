@@ -1,7 +1,8 @@
 """The processes engine: worker processes on this machine, each of which runs unit after unit.
 
 A worker is a process of its own, so that a unit that hangs can be killed and no unit can harm another. It is started
-for the first unit that finds no idle worker, and kept for the next ones: what is imported is imported once.
+for the first unit that finds no idle worker, and kept for the next ones: what is imported is imported once. For units
+that only query, it is a copy of this process if that is sound (``reconciler.fleet.fork``), else a new interpreter.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
 import reconciler
-from reconciler.app.unit import Unit, UnitKind, UnitResult, UnitState, parse_result, units_json
+from reconciler.app.unit import BATCHED, Unit, UnitKind, UnitResult, UnitState, parse_result, units_json
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import MINUTE, SECOND, format_duration, in_seconds
 from reconciler.core.exit_code import ExitCode
@@ -36,6 +37,22 @@ For each of them a line with its result follows.
 """
 _STARTING = MINUTE
 """How long (ms) a new worker may take to begin its first unit, on top of the unit's deadline."""
+
+
+class _Process(Protocol):
+    """What the engine uses of a process."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdin(self) -> IO[str] | None: ...
+    @property
+    def stdout(self) -> IO[str] | None: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
 
 
 class _Message(NamedTuple):
@@ -53,7 +70,7 @@ class _Worker:
     if it works on one alone.
     """
 
-    process: subprocess.Popen[str]
+    process: _Process
     errors: IO[bytes]
     batch: list[Unit] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
@@ -75,6 +92,7 @@ class ProcessEngine:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _workers: list[_Worker] = field(default_factory=list)
+    _unread: list[_Worker] = field(default_factory=list)
     _news: SimpleQueue[_Message | None] = field(default_factory=SimpleQueue)
     _again: list[Unit] = field(default_factory=list)
     _stopping: bool = False
@@ -92,6 +110,7 @@ class ProcessEngine:
         source = iter(units)
         while True:
             yield from self._begin(source, limits)
+            self._read_new()
             busy = [worker for worker in self._workers if worker.units]
             if not busy:
                 return
@@ -133,7 +152,7 @@ class ProcessEngine:
             if not units:
                 return
             idle = next((worker for worker in self._workers if not worker.units and not worker.asked), None)
-            worker = idle or self._start(limits.max_parallel)
+            worker = idle or self._start(limits.max_parallel, units[0].kind)
             worker.batch, worker.units, worker.current = units, list(units), units[0] if len(units) == 1 else None
             worker.began_at = now()
             starting, deadline = _STARTING if idle is None else 0, units[0].deadline
@@ -145,12 +164,28 @@ class ProcessEngine:
             for unit in units:
                 yield Started(unit, worker.name)
 
-    def _start(self, workers: int) -> _Worker:
-        # A session of its own: Ctrl-C reaches the parent alone.
+    def _start(self, workers: int, kind: UnitKind) -> _Worker:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
+        process = self._fork(errors, workers) if kind in BATCHED else None
+        worker = _Worker(process or self._launch(errors, workers), errors)
+        self._workers.append(worker)
+        self._unread.append(worker)
+        return worker
+
+    def _fork(self, errors: IO[bytes], workers: int) -> _Process | None:
+        """A copy of this process; None if that is not sound."""
+        from reconciler.fleet.fork import can_fork, fork_worker
+
+        if not can_fork():
+            return None
+        others = [stream for each in self._workers for stream in (each.process.stdin, each.process.stdout)]
+        return fork_worker(errors, self.environ, workers, others)
+
+    def _launch(self, errors: IO[bytes], workers: int) -> _Process:
+        # A session of its own: Ctrl-C reaches the parent alone.
         package = str(Path(reconciler.__file__).parents[1])
         path = os.pathsep.join(filter(None, [self.environ.get("PYTHONPATH"), package]))
-        process = subprocess.Popen(  # noqa: S603 - this interpreter
+        return subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-P", "-m", "reconciler.fleet.worker", str(workers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -160,10 +195,12 @@ class ProcessEngine:
             env={**self.environ, "PYTHONPATH": path, "PYDANTIC_DISABLE_PLUGINS": "__all__"},
             start_new_session=True,
         )
-        worker = _Worker(process, errors)
-        threading.Thread(target=self._read, args=(worker,), name=worker.name, daemon=True).start()
-        self._workers.append(worker)
-        return worker
+
+    def _read_new(self) -> None:
+        """Read what new workers write, each in a thread. After the first, no further worker can be forked."""
+        for worker in self._unread:
+            threading.Thread(target=self._read, args=(worker,), name=worker.name, daemon=True).start()
+        self._unread.clear()
 
     def _read(self, worker: _Worker) -> None:
         assert worker.process.stdout is not None  # noqa: S101 - narrows a type
@@ -263,7 +300,7 @@ def _died(worker: _Worker, unit: Unit) -> UnitResult:
             else Diagnostic(how[0].upper() + how[1:], hint=f"see it with: reconciler status {unit.path}")
         )
     else:
-        code = worker.process.returncode
+        code = worker.process.returncode or 0
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         last = sanitize(_last_line(worker.errors))
         told = Diagnostic(f"{worker.name} ended {how} in the middle of its work{after}{f': {last}' if last else ''}")

@@ -1,0 +1,139 @@
+"""Forked workers: processes that begin as a copy of this one, with all that a worker imports.
+
+A new interpreter imports for longer than it takes to look at dozens of stacks. A copy of a process with threads may
+wait for ever for what one of them held, so only a process with a single thread is copied.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, NoReturn
+
+from reconciler.fleet.worker import serve
+
+_POLL_S = 0.002
+"""How often a process is looked at whose end is waited for."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class ForkedProcess:
+    """A copy of this process that serves units: what the engine uses of ``subprocess.Popen``."""
+
+    def __init__(self, pid: int, stdin: IO[str], stdout: IO[str]) -> None:
+        self.pid = pid
+        self.stdin = stdin
+        self.stdout = stdout
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, and return its exit code: minus the signal that ended it. Raises TimeoutExpired."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._has_ended(block=end is None):
+            if end is not None and time.monotonic() >= end:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
+            time.sleep(_POLL_S)
+        return self.returncode or 0
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if not self._has_ended(block=False):
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def _has_ended(self, *, block: bool) -> bool:
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, 0 if block else os.WNOHANG)
+            except ChildProcessError:  # whoever started this process has such signals ignored: nobody knows the code
+                pid, status = self.pid, 0
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode is not None
+
+
+def can_fork() -> bool:
+    """Whether a copy of this process is sound: a single thread, those of libraries written in C or Rust included.
+
+    Only Linux lists them; elsewhere libraries of the system do not bear a fork.
+    """
+    with suppress(OSError):
+        return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
+    return False
+
+
+def fork_worker(
+    errors: IO[bytes], environ: Mapping[str, str], workers: int, others: Sequence[IO[str] | None]
+) -> ForkedProcess:
+    """Fork a worker that serves units; ``others`` are the ends of the pipes of earlier ones, which it closes."""
+    units, stdin = os.pipe()
+    stdout, results = os.pipe()
+    sys.stderr.flush()
+    with _signals_blocked():
+        pid = os.fork()
+        if not pid:
+            _work(errors, environ, workers, (units, results), (*others, stdin, stdout))
+    os.close(units)
+    os.close(results)
+    return ForkedProcess(pid, os.fdopen(stdin, "w", encoding="utf-8"), os.fdopen(stdout, encoding="utf-8"))
+
+
+def _work(
+    errors: IO[bytes],
+    environ: Mapping[str, str],
+    workers: int,
+    own: tuple[int, int],
+    others: Sequence[IO[str] | int | None],
+) -> NoReturn:
+    """Be the worker: in a session of its own, with the streams and signals of a process that has just started."""
+    code = 1
+    try:
+        os.setsid()
+        for other in others:
+            if isinstance(other, int):
+                os.close(other)
+            elif other is not None:
+                other.close()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(errors.fileno(), 1)
+        os.dup2(errors.fileno(), 2)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        if environ is not os.environ:
+            found = dict(environ)
+            os.environ.clear()
+            os.environ.update(found)
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 20)
+        units, results = own
+        serve(os.fdopen(units, encoding="utf-8"), os.fdopen(results, "w", encoding="utf-8"), workers)
+        sys.stderr.flush()
+        code = 0
+    except BaseException:  # noqa: BLE001 - nothing may return to the caller, of which this is a copy
+        with suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+            sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let signals wait, so that the copy does not handle one as this process would."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
