@@ -33,7 +33,7 @@ CONNECT = 10 * SECOND
 ALONE = MINUTE
 """How long (ms) tasks wait while the scheduler has no worker."""
 
-_LOOK = 2 * SECOND
+_CHECK_EVERY = 2 * SECOND
 """How long (ms) between two looks at the connection and at the workers while nothing happens."""
 
 _log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class DaskEngine:
                 if task is not None:  # it may have been given up
                     yield from self._end(task)
             else:
-                self._look()
+                self._check_cluster()
             for due in [task for task in self._tasks.values() if task.due is not None]:
                 yield from self._check(due, limits)
 
@@ -186,7 +186,7 @@ class DaskEngine:
         """What happened; None: someone called stop, or it is time to look after the cluster and the tasks."""
         dues = [task.due - monotonic() for task in self._tasks.values() if task.due is not None]
         try:
-            return self._news.get(timeout=in_seconds(max(0, min([_LOOK, *dues]))))
+            return self._news.get(timeout=in_seconds(max(0, min([_CHECK_EVERY, *dues]))))
         except Empty:
             return None
 
@@ -248,7 +248,7 @@ class DaskEngine:
             )
         return sanitize(str(error)) or type(error).__name__
 
-    def _look(self) -> None:
+    def _check_cluster(self) -> None:
         """Look after the connection and the workers; what waits in vain is given up."""
         workers = self._count_workers()
         moment = monotonic()
