@@ -15,7 +15,7 @@ from reconciler.drill.record import Death, DrillStatus, Record
 from reconciler.drill.store import RunStore, current_state
 from reconciler.ledger.protocol import Holder
 from reconciler.views.html.drill import record_html
-from reconciler.views.json.drill import record_document
+from reconciler.views.json.drill import record_document, records_document
 from reconciler.views.junit.drill import record_junit
 from reconciler.views.markdown.drill import record_markdown
 from reconciler.views.phrases.drill import clear_again, headline, offset
@@ -101,6 +101,16 @@ def test_the_document_holds_the_record_with_its_latencies() -> None:
     assert [step["slip"] for step in steps] == [0, 5000]
     assert [(one["visible_after"], one["notified_after"]) for one in sent[:2]] == [(2000, 5000), (2000, None)]
     assert [(one["gone_after"], one["resolved_after"]) for one in sent[:2]] == [(2000, None), (2000, None)]
+
+
+def test_the_document_leaves_out_nothing_of_the_record() -> None:
+    made = proved()
+    [shown] = json.loads(json.dumps(records_document([made])))["runs"]
+    kept = made.model_dump(mode="json", by_alias=True, exclude={"format_version", "steps", "emissions"})
+    assert kept.items() <= shown.items()
+    for key, parts in (("steps", made.steps), ("sent", made.emissions)):
+        for one, part in zip(shown[key], parts, strict=True):
+            assert part.model_dump(mode="json", by_alias=True).items() <= one.items()
 
 
 def proved() -> Record:

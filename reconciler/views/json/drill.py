@@ -1,11 +1,4 @@
-"""Drills as JSON.
-
-The report of a run is its record (``reconciler.drill.record``): ``{"format_version", "run", "stack", "drill", ...,
-"steps", "sent", "checks", "left", "log"}`` with instants in epoch milliseconds and spans in milliseconds; beside it
-``summary``, ``standing`` (``good``, ``bad``, ``odd``, ``running``), and for each of ``sent`` ``visible_after``,
-``notified_after`` and ``delivered_after`` (from its push), ``gone_after`` and ``resolved_after`` (from its end), for
-each of ``steps`` ``slip``.
-"""
+"""Drills as JSON: instants are epoch milliseconds, spans milliseconds."""
 
 from __future__ import annotations
 
@@ -17,11 +10,18 @@ from reconciler.app.drill import DrillPreview
 from reconciler.core.observed import Observed
 from reconciler.drill.drill import Drill
 from reconciler.drill.latency import BOUNDS, LATENCY_STAGES, History
-from reconciler.drill.record import Record
-from reconciler.views.json.document import FORMAT_VERSION, document
+from reconciler.drill.record import CheckRecord, Emission, Record, StepRecord
+from reconciler.views.json.document import FORMAT_VERSION
 from reconciler.views.phrases.drill import headline, status_of
 
 if TYPE_CHECKING:
+    from reconciler.views.json.schema_drill import (
+        CheckRecordShape,
+        DrillAbortOutput,
+        DrillReportOutput,
+        EmissionShape,
+        StepRecordShape,
+    )
     from reconciler.views.json.schema_lists import (
         DrillHistoryOutput,
         DrillPlanOutput,
@@ -32,23 +32,110 @@ if TYPE_CHECKING:
     )
 
 
-def record_document(record: Record) -> dict[str, object]:
+def record_document(record: Record) -> DrillReportOutput:
     """A run."""
-    members = record.model_dump(mode="json", by_alias=True)
-    del members["format_version"]
-    members["steps"] = [
-        {**shown, "slip": step.slip} for shown, step in zip(members["steps"], record.steps, strict=True)
-    ]
-    members["sent"] = [
-        {**shown, **{stage.key: stage.measure(sent) for stage in LATENCY_STAGES}}
-        for shown, sent in zip(members["sent"], record.emissions, strict=True)
-    ]
-    return document(summary=headline(record), standing=status_of(record).value, **members)
+    return {
+        "format_version": FORMAT_VERSION,
+        "summary": headline(record),
+        "standing": status_of(record),
+        "run": record.run,
+        "stack": record.stack,
+        "drill": record.drill,
+        "digest": record.digest,
+        "targets": dict(record.targets),
+        "description": record.description,
+        "rehearsal": record.rehearsal,
+        "speed": record.speed,
+        "who": record.who,
+        "host": record.host,
+        "pid": record.pid,
+        "pipeline": record.pipeline,
+        "commit": record.commit,
+        "began_at": record.began_at,
+        "max_duration": record.max_duration,
+        "started_at": record.started_at,
+        "cleared_at": record.cleared_at,
+        "ended_at": record.ended_at,
+        "held": record.paused_for,
+        "ending": record.ending,
+        "why": record.why,
+        "steps": [_step(step) for step in record.steps],
+        "sent": [_emission(sent) for sent in record.emissions],
+        "checks": [_check(check) for check in record.checks],
+        "left": list(record.leftovers),
+        "deaths": [
+            {"last_at": death.last_at, "found_at": death.found_at, "who": death.who, "host": death.host}
+            for death in record.deaths
+        ],
+        "log": [{"at": entry.at, "text": entry.text} for entry in record.log],
+    }
 
 
-def records_document(records: Sequence[Record]) -> dict[str, object]:
-    """Several runs: ``{"runs": [...]}``."""
-    return document(runs=[record_document(one) for one in records])
+def _step(step: StepRecord) -> StepRecordShape:
+    return {
+        "name": step.name,
+        "action": step.action,
+        "about": step.about,
+        "planned": step.planned,
+        "due_at": step.due_at,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
+        "state": step.state,
+        "outcome": step.outcome,
+        "slip": step.slip,
+    }
+
+
+def _emission(sent: Emission) -> EmissionShape:
+    return {
+        "address": sent.address,
+        "mark": sent.marked_address,
+        "name": sent.name,
+        "severity": sent.severity,
+        "is_event": sent.is_event,
+        "step": sent.step,
+        "keys": list(sent.keys),
+        "sent_at": sent.sent_at,
+        "until": sent.until,
+        "trouble": sent.push_error,
+        "unsent": sent.unsent,
+        "id": sent.id,
+        "seen_at": sent.seen_at,
+        "notified_at": sent.notified_at,
+        "notified": sent.notified,
+        "delivered_at": sent.delivered_at,
+        "delivered": sent.delivered,
+        "ended_at": sent.ended_at,
+        "gone_at": sent.gone_at,
+        "ended_by": sent.ended_by,
+        "clear_keys": list(sent.clear_keys),
+        "resolved_at": sent.resolved_at,
+        "resolved": sent.resolved,
+        "visible_after": sent.visible_after,
+        "notified_after": sent.notified_after,
+        "delivered_after": sent.delivered_after,
+        "gone_after": sent.gone_after,
+        "resolved_after": sent.resolved_after,
+    }
+
+
+def _check(check: CheckRecord) -> CheckRecordShape:
+    return {
+        "phase": check.phase,
+        "name": check.name,
+        "verdict": check.status,
+        "reason": check.reason,
+        "about": check.about,
+        "description": check.description,
+        "started_at": check.started_at,
+        "ended_at": check.ended_at,
+        "items": [dict(item) for item in check.items],
+    }
+
+
+def records_document(records: Sequence[Record]) -> DrillAbortOutput:
+    """Several runs."""
+    return {"format_version": FORMAT_VERSION, "runs": [record_document(one) for one in records]}
 
 
 def history_document(histories: Sequence[History]) -> DrillHistoryOutput:

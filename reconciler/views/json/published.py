@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.views.json.schema import ApplyOutput, CheckOutput, Diagnostics, PlanOutput, RunOutput, SettlementOutput
+from reconciler.views.json.schema_drill import DrillAbortOutput, DrillReportOutput
 from reconciler.views.json.schema_fleet import FleetOutput
 from reconciler.views.json.schema_lists import (
     DrillHistoryOutput,
@@ -34,5 +35,7 @@ DOCUMENTS = {
     "drill-plan-output": DrillPlanOutput,
     "drill-status-output": DrillStatusOutput,
     "drill-history-output": DrillHistoryOutput,
+    "drill-report-output": DrillReportOutput,
+    "drill-abort-output": DrillAbortOutput,
 }
 """The documents by the names of their schemas."""
