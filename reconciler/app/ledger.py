@@ -111,9 +111,7 @@ def find(asked: Asked, written: str | None = None) -> Path:
         names = ", ".join(file.stem for file in found)
         raise DiagnosticError(Diagnostic(f"{directory} holds the ledgers of several stacks", hint=f"--stack: {names}"))
     what = "no ledger" if asked.stack is None else f"no ledger of the stack {asked.stack}"
-    raise DiagnosticError(
-        Diagnostic(f"there is {what} in {directory}", hint="`reconciler apply` makes one when it first runs")
-    )
+    raise DiagnosticError(Diagnostic(f"there is {what} in {directory}", hint="the first `reconciler apply` creates it"))
 
 
 class PastRun(NamedTuple):
@@ -134,7 +132,7 @@ def past_run(id: str, location: Location, now: int) -> PastRun:
         found = [run for run in runs if run.id in ids] or _runs_of_plan(id, runs)[:1]
         if len(found) != 1:
             summary = f"more than one run begins with {id}" if found else f"there is no run {id}, and no such file"
-            raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` shows them all"))
+            raise DiagnosticError(Diagnostic(summary, hint="`reconciler ledger list` lists all runs"))
         run = found[0]
         return PastRun(run, ledger.entries(run.id), run is runs[0] and ledger.holder(now) is not None)
 

@@ -42,7 +42,7 @@ def older_than_ms(text: str) -> int:
     except ValueError as error:
         raise DiagnosticError(Diagnostic(f"--older-than: {error}")) from None
     if limit < LEAST:
-        raise DiagnosticError(Diagnostic(f"--older-than {text} is too short", hint="the least is 1d"))
+        raise DiagnosticError(Diagnostic(f"--older-than {text} is too short", hint="the minimum is 1d"))
     return limit
 
 

@@ -1,4 +1,4 @@
-"""The status of a stack: which alarms fire and silences stand now, until when, who raised them, what has drifted."""
+"""The status of a stack: which alarms fire and silences are in force now, until when, who raised them, what drifted."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class AlarmState(StrEnum):
 
     FIRING = "firing"
     SUPPRESSED = "suppressed"
-    """It fires, and the service withholds its notifications."""
+    """It fires, and the service suppresses its notifications."""
     NOT_FIRING = "not firing"
     """It is declared to fire, and does not."""
     IN_FORCE = "in force"
-    """A silence stands."""
+    """A silence that is pending or active."""
     NOT_IN_FORCE = "not in force"
-    """A silence is declared, and does not stand."""
+    """A silence that is declared, and is neither pending nor active."""
 
 
 class RaisedBy(NamedTuple):
-    """Which plan pushed an alarm, and the run that carried it out; None where the ledger does not know it."""
+    """Which plan pushed an alarm, and the run that applied that plan; None if the ledger does not have that run."""
 
     plan_id: str
     run: str | None
@@ -81,7 +81,10 @@ class StackStatus(NamedTuple):
 
 
 def stack_status(workspace: Workspace) -> StackStatus:
-    """Query the services and the ledger; changes nothing. Raises DiagnosticError and ServiceError."""
+    """Query the services and read the ledger; changes nothing.
+
+    Raises DiagnosticError if the ledger cannot be read, and ServiceError if a service cannot be queried.
+    """
     view = workspace.read_ledger_view()
     observed = workspace.observe()
     plan = workspace.plan(view, observed=observed)
@@ -94,7 +97,7 @@ def stack_status(workspace: Workspace) -> StackStatus:
 
 
 def last_apply(workspace: Workspace) -> Run | None:
-    """The newest apply or destroy of a stack that has ended, as far as the ledger here knows."""
+    """The newest apply or destroy of a stack that has ended and is in this ledger."""
     with workspace.reading_ledger() as ledger:
         return _last_apply(ledger.runs())
 
@@ -104,7 +107,7 @@ def _last_apply(runs: Sequence[Run]) -> Run | None:
 
 
 class _Raisers:
-    """Who pushed an alarm: its mark names the plan; of several runs of one plan, the newest that pushed it."""
+    """Finds the run that pushed an alarm: the alarm's mark names the plan; of its runs, the newest that has the key."""
 
     def __init__(self, ledger: Ledger, runs: Sequence[Run]) -> None:
         self._ledger = ledger
@@ -128,21 +131,21 @@ class _Raisers:
 def _alarms(
     plan: Plan, observed: Sequence[Observed], raisers: _Raisers, types: Mapping[str, ResourceType], view: LedgerView
 ) -> Iterator[AlarmStatus]:
-    """Every alarm and silence that is there or should be, in the order of the plan.
+    """Every alarm and silence that is active or declared, in the order of the plan.
 
-    Alarms that a plan leaves alone (canaries, what is forgotten) come last.
+    Alarms that a plan leaves alone (canaries and forgotten alarms) come last.
     """
-    told: set[tuple[str, str]] = set()
+    in_plan: set[tuple[str, str]] = set()
     for change in plan.changes:
         for found in change.before:
-            told.add((found.provider, found.id))
+            in_plan.add((found.provider, found.id))
             yield _present(found, change.reason, change, raisers, types)
         if not change.before and change.desired is not None and change.desired.firing:
             absent = _ABSENT.get(change.desired.kind)
             if absent is not None:
                 yield AlarmStatus(change.address, change.provider, absent, change.reason, change.action, change.drift)
     for found in observed:
-        if found.state is State.ACTIVE and (found.provider, found.id) not in told:
+        if found.state is State.ACTIVE and (found.provider, found.id) not in in_plan:
             yield _present(found, _left_alone(found, view), None, raisers, types)
 
 

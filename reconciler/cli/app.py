@@ -213,4 +213,4 @@ def _usage_error(error: TyperException) -> "Failure":
     command = ctx.command_path if ctx is not None else "reconciler COMMAND"
     summary = error.format_message().replace("Value error, ", "").replace("Input should be", "it must be")
     summary = summary[:1].lower() + summary[1:].removesuffix(".")
-    return Failure((Diagnostic(summary, hint=f"`{command} --help` shows what it takes"),))
+    return Failure((Diagnostic(summary, hint=f"`{command} --help` shows the usage"),))

@@ -142,7 +142,7 @@ def emulator(
             Diagnostic(f"the emulator needs {error.name}, which is not installed", hint=extra)
         ) from None
     except ValueError as error:
-        what = "`reconciler emulator --help` names the options"
+        what = "`reconciler emulator --help` lists the options"
         if seed is not None and str(seed) in str(error):
             what = "docs/emulator.md shows what the file of --seed holds"
         raise DiagnosticError(Diagnostic(str(error), hint=what)) from None

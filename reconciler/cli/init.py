@@ -78,7 +78,7 @@ def init(
     existing = sorted(directory.glob("[!.]*.yaml")) if directory.is_dir() else []
     if existing:
         hint = "name another directory: reconciler init DIR"
-        raise DiagnosticError(Diagnostic(f"there is a stack already: {existing[0]}", hint=hint))
+        raise DiagnosticError(Diagnostic(f"a stack already exists: {existing[0]}", hint=hint))
     written = dict(_files(files("reconciler.cli").joinpath("starters", starter.value)))
     written[".gitignore"] = "# The ledger, and the embedded emulator's data.\n.reconciler/\n"
     kept = [file for file in written if (directory / file).exists()]

@@ -1,4 +1,4 @@
-"""The operator of an apply at a terminal: sees the plan, approves, watches, interrupts."""
+"""The hooks of an apply or destroy at a terminal: show the plan, ask for approval, show progress and the result."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ ALREADY_APPLIED = "Already applied: every operation of this plan is done. Nothin
 
 
 class TerminalOperator:
-    """Whoever started ``apply`` or ``destroy``; ``question`` asks for approval.
+    """The hooks of ``apply`` and ``destroy`` for a person at the terminal; ``question`` asks for approval.
 
-    Raises DiagnosticError before any service is queried if nobody can answer the question.
+    Raises DiagnosticError before any service is queried if approval is needed and standard input is not a terminal.
     """
 
     def __init__(self, terminal: Terminal, question: str, format: Format, *, auto_approve: bool) -> None:
@@ -66,9 +66,9 @@ def show_result(
     plan: Plan | None = None,
     others: OtherStacks | None = None,
 ) -> ExitCode:
-    """Write what an apply did, and return its exit code.
+    """Write the result of an apply, and return its exit code.
 
-    ``plan`` is the saved one, if any; ``others`` is what other stacks of the same ledger have left.
+    ``plan`` is the saved plan, if any; ``others`` are other stacks of the same ledger that have something firing.
     """
     if result is NotRun.INTERRUPTED:
         return ExitCode.INTERRUPTED
@@ -100,11 +100,11 @@ def show_result(
 
 
 def _show(terminal: Terminal, result: Result, format: Format, others: OtherStacks | None) -> None:
-    told = () if others is None else others_lines(others)
+    other_stacks = () if others is None else others_lines(others)
     after = "" if others is None else others_markdown(others)
     terminal.result(
         format,
-        text=lambda: chain(result_lines(result, terminal.command, full=terminal.full), told),
+        text=lambda: chain(result_lines(result, terminal.command, full=terminal.full), other_stacks),
         document=lambda: result_document(result, terminal.command, others),
         markdown=lambda: result_markdown(result, terminal.command) + after,
     )

@@ -200,7 +200,7 @@ def receive(
             )
         ) from None
     except ValueError as error:
-        raise DiagnosticError(Diagnostic(str(error), hint="`reconciler receive --help` names the options")) from None
+        raise DiagnosticError(Diagnostic(str(error), hint="`reconciler receive --help` lists the options")) from None
     except OSError as error:
         where = error.filename or listen
         raise DiagnosticError(Diagnostic(f"cannot serve on {where}: {error.strerror or error}")) from None

@@ -60,7 +60,7 @@ def show(
         return ExitCode.DONE
     if not _is_run(what):
         hint = "`reconciler plan --out FILE` saves a plan; `reconciler ledger list` names past runs"
-        summary = f"{what} is neither a file nor the id of a run, which is hexadecimal"
+        summary = f"{what} is neither a file nor a run id (hexadecimal digits)"
         raise DiagnosticError(Diagnostic(summary, hint=hint))
 
     found = past_run(what, find_ledger(terminal, where, stack), now())

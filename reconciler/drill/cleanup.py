@@ -1,4 +1,4 @@
-"""Clearing: take back every alarm of a drill, whatever state it was left in, and tell of each what ended it."""
+"""Cleanup: clear every alarm of a drill, whatever state it was left in, and record what ended each."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from reconciler.providers.protocol import ServiceError
 from reconciler.session.session import StackSession
 
 CLEAR_DEADLINE = 5 * MINUTE
-"""How long (ms) a service that cannot be queried is asked again before the clearing is given up."""
+"""How long (ms) queries of an unreachable service are retried before the cleanup is given up."""
 
 
 def clear_all(
     session: StackSession, journal: RunJournal, why: str, stop: Event, *, wait_for_late: bool = False
 ) -> None:
-    """Clear every alarm that carries the drill's marks, until none shows; what may be left goes into the record.
+    """Clear every alarm that carries the drill's marks, until a query shows none; the record lists what may be left.
 
-    Open intents are resolved first, so that a push in flight is not missed. With ``wait_for_late`` the services are
-    polled for as long as they may take to show a write: for a run whose ledger is not at hand.
+    ``why`` becomes ``ended_by`` of each cleared alarm. Open intents are resolved first, so that a push in flight is not
+    missed. With ``wait_for_late`` the services are polled for ``visible_within``, for a run whose ledger is not
+    available here. Raises nothing for a service that fails: the leftovers name the problem.
     """
     clearing = _Cleanup(session, journal, why, stop)
     problem = clearing.work(wait_for_late)
@@ -53,7 +54,7 @@ class _Cleanup:
         self._stop = stop
 
     def work(self, wait_for_late: bool) -> str:
-        """Clear until nothing shows; why it was given up, or nothing."""
+        """Clear until no alarm is visible; return why the cleanup was given up, or an empty text."""
         clock = self._session.clock
         began = clock.now()
         pauses = poll_intervals()
@@ -72,12 +73,12 @@ class _Cleanup:
             except LeaseLostError as error:
                 problem, final = str(error), True
             if final or clock.now() >= began + CLEAR_DEADLINE:
-                return problem or "they still show after they were cleared"
+                return problem or "they are still visible after they were cleared"
             if clock.pause(next(pauses), self._stop):
-                return problem or "the clearing was interrupted"
+                return problem or "the cleanup was interrupted"
 
     def _round(self) -> tuple[str, bool]:
-        """Settle, query, and clear what still shows; returns what went wrong, and whether another round is needed."""
+        """Settle, query, and clear the visible alarms; return the problem (or an empty text) and whether to repeat."""
         session = self._session
         settlement = session.resolve_open_intents(self._stop)
         active = session.active()
@@ -99,7 +100,7 @@ class _Cleanup:
         return (str(undone[0].error or undone[0].status) if undone else ""), True
 
     def _note_gone(self, active: Sequence[Observed]) -> None:
-        """Confirm what was cleared earlier, had been visible, and does not show any more."""
+        """Set ``gone_at`` of alarms that were visible, were cleared, and are not visible any more."""
         showing = {str(found.marks.address) for found in active}
         now = self._session.clock.now()
 
@@ -141,12 +142,16 @@ class _Cleanup:
         self._journal.update(change)
 
     def account(self) -> None:
-        """Record what ended each alarm that no query shows any more and that this run did not clear."""
+        """Record what ended each alarm that is not visible any more and that this run did not clear."""
         account_for(self._session, self._journal)
 
 
 def account_for(session: StackSession, journal: RunJournal) -> None:
-    """Query what became of the alarms that are active by the record and that no query shows."""
+    """Find out what ended the alarms that are active in the record but not visible, and record it.
+
+    Asks the history of the services first, then the ledger and the alarm's timeout. A failed query leaves the record
+    as it is.
+    """
     waiting = [sent for sent in journal.record.emissions if sent.active]
     if not waiting:
         return
@@ -173,7 +178,7 @@ def account_for(session: StackSession, journal: RunJournal) -> None:
             by = "the service, its timeout having passed"
             return sent.model_copy(update={"ended_at": sent.until, "gone_at": now, "ended_by": by})
         if sent.seen_at is None:
-            return sent  # it was accepted and was never visible: nobody can tell whether it is gone
+            return sent  # it was accepted and was never visible: whether it is gone is not known
         by = "an unknown cause: no query shows it, and the service's history does not have it"
         return sent.model_copy(update={"ended_at": now, "gone_at": now, "ended_by": by})
 
@@ -208,5 +213,5 @@ def _leftover(found: Observed, drill: str, now: int) -> Emission:
 
 def _described(sent: Emission, problem: str) -> str:
     until = f"; the service ends it by {format_instant(sent.until)} at the latest" if sent.until is not None else ""
-    why = problem or ("it still shows" if sent.seen_at is not None else "it was pushed, and has never shown")
+    why = problem or ("it is still visible" if sent.seen_at is not None else "it was pushed, and was never visible")
     return f"{sent.address} ({sent.marked_address}): {why}{until}"

@@ -82,7 +82,7 @@ class StopConditions:
         self._aborted = aborted
 
     def check(self) -> None:
-        """Raise OverError where the drill is over."""
+        """Raise DrillStopped if the drill has to end."""
         record = self._journal.record
         assert record.started_at is not None  # noqa: S101 - narrows a type
         if self._stop.is_set():

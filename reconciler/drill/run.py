@@ -140,7 +140,7 @@ def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks
         )
         clear_all(session, journal, "drill abort", Event(), wait_for_late=not unfinished)
         why = f"aborted by {hooks.owner.name} on {hooks.owner.host}"
-        journal.write("the drill is over", ending=DrillStatus.ABORTED, why=why, steps=steps, ended_at=clock.now())
+        journal.write("the drill has ended", ending=DrillStatus.ABORTED, why=why, steps=steps, ended_at=clock.now())
         for older in unfinished[1:]:
             store.save(older.model_copy(update={"ending": DrillStatus.ABORTED, "ended_at": clock.now(), "why": why}))
         for each in unfinished:

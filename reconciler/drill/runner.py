@@ -74,7 +74,7 @@ class DrillRunner:
         if ending is DrillStatus.COMPLETE and not self._stop.is_set():
             self.checks_pass("after", self._drill.spec.checks_after)
             self._await_ends()
-        self._journal.write("the drill is over", ended_at=self._clock.now())
+        self._journal.write("the drill has ended", ended_at=self._clock.now())
 
     def _await_ends(self) -> None:
         """Wait a while for the notifications of the end of alarms whose beginning was delivered."""

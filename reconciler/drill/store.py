@@ -56,8 +56,8 @@ class RunStore:
         """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
         runs = matching_runs(run, self.runs())
         if len(runs) != 1:
-            summary = f"more than one run begins with {run}" if runs else f"there is no run {run} of a drill"
-            raise DiagnosticError(Diagnostic(summary, hint="`reconciler drill status` shows the runs there are"))
+            summary = f"more than one run begins with {run}" if runs else f"there is no drill run {run}"
+            raise DiagnosticError(Diagnostic(summary, hint="`reconciler drill status` lists the last runs"))
         return self._read(runs[0])
 
     def runs(self) -> list[str]:

@@ -82,7 +82,7 @@ def _differences(change: Change) -> tuple[Difference, ...]:
 def _forged(why: str, change: Change | None = None) -> Diagnostic:
     return Diagnostic(
         f"the plan file cannot be used: {why}",
-        hint="a plan is applied as it was shown, or not at all: make a new one",
+        hint="make a new plan; a saved plan is applied exactly as it was shown",
         address=str(change.address) if change else None,
     )
 

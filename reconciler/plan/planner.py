@@ -179,7 +179,9 @@ def _raised_again(change: Change, types: Mapping[str, ResourceType], now: int) -
         return change._replace(problem=_not_replaceable(change))
     if not change.before or change.moved_from is not None:
         return change
-    again = change._replace(action=Action.REPLACE, reason="asked for", clears=change.before, refreshes=None)
+    again = change._replace(
+        action=Action.REPLACE, reason="requested by --replace", clears=change.before, refreshes=None
+    )
     again = again._replace(begins_at=now, drift=False, differences=shown_differences(change))
     newest = next((found for found in change.before if found.identity == desired.identity), None)
     if newest is None or not isinstance(types[change.address.type], EndsFirst):

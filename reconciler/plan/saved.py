@@ -155,7 +155,7 @@ def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
     return plan
 
 
-_AS_SHOWN = "a plan is applied as it was shown, or not at all: make a new one"
+_AS_SHOWN = "make a new plan; a saved plan is applied exactly as it was shown"
 
 
 def _refused(name: str, why: str, hint: str, position: Position | None = None) -> DiagnosticError:

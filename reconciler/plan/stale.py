@@ -37,16 +37,17 @@ def staleness(
 ) -> tuple[Diagnostic, ...]:
     """Why a saved plan may not be applied at ``now`` (epoch ms); empty if it may.
 
-    ``desired``, ``known`` and ``moves`` are the present ones, ``providers`` the digests of their settings, ``targets``
-    where they point. ``done`` are the keys of this plan's operations that are done already: a change at their addresses
-    is the plan's own, unless something fires there that the plan neither knew nor pushed.
+    ``desired``, ``known`` and ``moves`` are the current ones. ``providers`` maps each provider key to the digest of its
+    settings, ``targets`` to where it points. ``done`` has the idempotency keys of this plan's operations that are done
+    already: a change at their addresses was made by this plan, unless an alarm fires there that the plan neither found
+    nor pushed.
     """
     declared = {item.address: item for item in desired}
     return tuple(_staleness(plan, declared, known, now, providers, targets or {}, moves, done))
 
 
 def moved_targets(plan: Plan, targets: Mapping[str, Target]) -> Iterator[Diagnostic]:
-    """The providers of a plan's operations that do not point where they did when it was made (rule 14)."""
+    """One error for each provider of a plan's operations whose target has changed since the plan (rule 14)."""
     for key in sorted({operation.provider for operation in plan.operations}):
         then, now = plan.targets.get(key), targets.get(key)
         if then != now:
@@ -78,7 +79,9 @@ def _staleness(
         if not _same(change, wanted) or not _same_name(change, desired, known, moves):
             yield Diagnostic(f"{address} is declared differently since the plan was made", hint=hint, address=address)
         elif _moved(plan, change, known, done):
-            yield Diagnostic(f"{address} has changed at the service since the plan", hint=hint, address=address)
+            yield Diagnostic(
+                f"{address} has changed at the service since the plan was made", hint=hint, address=address
+            )
         elif not _begun(change, done) and (late := _late(change, now)) is not None:
             yield Diagnostic(
                 f"{address} had to be sent by {format_instant(late)}, {rough_duration(now - late)} ago",
@@ -90,7 +93,8 @@ def _staleness(
 def is_carried_out(plan: Plan, known: KnownState) -> bool:
     """Whether the services show every effect of a plan, which another machine may have applied.
 
-    An alarm is known to be the plan's by its key, an event by its occurrence; what the plan clears is gone.
+    Every pushed alarm is active with the key of its push, every event is on record with its occurrence, and every
+    alarm that the plan clears is gone.
     """
     pending = plan.pending
     return bool(pending) and all(_is_in_effect(change, known) for change in pending)
@@ -113,12 +117,12 @@ def _is_in_effect(change: Change, known: KnownState) -> bool:
 
 
 def _active(change: Change, known: KnownState) -> list[Observed]:
-    """What fires where a change finds or puts something."""
+    """The active objects at all addresses of a change: its own and, for a move, the earlier one."""
     return [found for address in change.addresses for found in known.active.get(address, ())]
 
 
 def _late(change: Change, now: int) -> int | None:
-    """The first instant (epoch ms) a change had to be sent by, where it has passed."""
+    """The earliest instant (epoch ms) by which an operation of a change had to be sent, if that has passed."""
     first = min((item.send_by for item in change.operations if item.send_by is not None), default=None)
     return first if first is not None and first <= now else None
 
@@ -128,7 +132,7 @@ def _begun(change: Change, done: Collection[str]) -> bool:
 
 
 def _moved(plan: Plan, change: Change, known: KnownState, done: Collection[str]) -> bool:
-    """Whether somebody else did something at an address since the plan."""
+    """Whether something other than this plan has changed the objects at an address since the plan was made."""
     if not _begun(change, done):
         return any(
             fingerprint(address, change.desired, known) != plan.basis.get(str(address)) for address in change.addresses
@@ -138,8 +142,9 @@ def _moved(plan: Plan, change: Change, known: KnownState, done: Collection[str])
 
 
 def _shown_as_planned(change: Change, known: KnownState) -> bool:
-    """Whether the alarms that the plan found are those that fire now, with the content it shows; unmanaged ones, which
-    no query of the stack finds, are left out.
+    """Whether the alarms that the plan found still fire, with the content it shows, and no others.
+
+    Unmanaged alarms are not compared, since no query of the stack finds them.
     """
     active = dedupe(change.provider, _active(change, known))
     now = {(found.provider, found.id): found for found in active}
@@ -156,8 +161,10 @@ def _same(change: Change, wanted: Desired | None) -> bool:
 
 
 def _same_name(change: Change, desired: Container[Address], known: KnownState, moves: Moves) -> bool:
-    """Whether what a change takes over is still renamed so, what it clears is not renamed by now, and what it records
-    is on record under no earlier address.
+    """Whether the ``moved`` blocks still give a change the addresses that the plan shows.
+
+    A move must still have the same destination, a cleared alarm must not have been renamed since, and an event must not
+    be on record under an earlier address.
     """
     if change.moved_from is not None:
         return moves.destination(change.moved_from) == change.address
@@ -173,6 +180,6 @@ def _same_name(change: Change, desired: Container[Address], known: KnownState, m
 
 
 def _equal(one: NamedTuple, other: NamedTuple, fields: Sequence[str]) -> bool:
-    """Whether two values agree in these fields, a tuple being what JSON makes of it."""
+    """Whether two values agree in these fields; tuples and lists count as equal, as in JSON."""
     first, second = ([getattr(value, name) for name in fields] for value in (one, other))
     return first == second or canonical(first) == canonical(second)

@@ -1,4 +1,4 @@
-"""Intake: reads bodies within their bounds and rate, and stores the alerts in them."""
+"""Intake: reads the bodies of notifications within the limits of size and rate, and stores the alerts in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from reconciler.receive.writer import BusyError, GroupWriter
 
 
 class TokenBucket:
-    """Full at the start; not for use by several threads."""
+    """A rate limit of ``rate`` tokens a second, of which up to ``capacity`` accumulate; it starts full.
+
+    Not safe for use by several threads. ``seconds`` is a monotonic clock.
+    """
 
     def __init__(self, rate: float, capacity: float, seconds: Callable[[], float] = precise_seconds) -> None:
         self._rate = rate
@@ -31,7 +34,7 @@ class TokenBucket:
         self._filled_at = seconds()
 
     def take_token(self) -> bool:
-        """Take one token if there is one."""
+        """Take one token; False if there is none."""
         now = self._seconds()
         self._level = min(self._capacity, self._level + (now - self._filled_at) * self._rate)
         self._filled_at = now
@@ -42,25 +45,29 @@ class TokenBucket:
 
 
 LARGE = 64 * 1024
-"""Bodies above this are read in a thread, so that others need not wait for them."""
+"""Bodies of more bytes than this are parsed in a thread, so that they do not block other requests."""
 _MAX_SENDER = 200
 _T = TypeVar("_T")
 
 
 class Intake:
-    """Accepts requests: limits, reads and stores what senders of all paths deliver."""
+    """Limits, reads and stores the notifications of all paths."""
 
     def __init__(self, settings: Settings, writer: GroupWriter, metrics: Metrics) -> None:
         self._settings = settings
         self._writer = writer
         self._metrics = metrics
-        # One for each path: a flood at one of them does not keep the others' senders out.
+        # One for each path, so that a flood at one path does not block the senders of the others.
         self._buckets = {source: TokenBucket(settings.max_rate, 2 * settings.max_rate) for source in DeliverySource}
         self._held = 0
 
     @asynccontextmanager
     async def body(self, request: Request, source: DeliverySource) -> AsyncIterator[bytes]:
-        """The body, held until the block ends; RefusedError if it is too large or too slow, or if too many arrive."""
+        """The body of a request; its bytes count as held until the block ends.
+
+        Raises RefusedError: 413 if it is too large, 408 if it is too slow, 400 if it is incomplete, 503 if too many
+        requests or bytes arrive at once.
+        """
         if not self._buckets[source].take_token():
             raise busy_refusal("rate", "too many requests")
         declared = request.headers.get("content-length", "0")
@@ -91,21 +98,22 @@ class Intake:
             raise RefusedError(400, "cut", "the body is not complete") from None
 
     async def store(self, delivery: Delivery) -> Response:
-        """Answer when the delivery is durable."""
+        """Store a delivery durably, then return the response. Raises RefusedError (503) if it cannot be stored."""
         try:
             fresh = await self._writer.add(delivery)
         except BusyError:
-            raise busy_refusal("pending", "too many deliveries wait to be stored") from None
+            raise busy_refusal("pending", "too many deliveries are waiting to be stored") from None
         except StoreError:
             raise busy_refusal("store", "the delivery cannot be stored now") from None
         self._metrics.delivered(delivery, fresh)
         return json_response({"status": "stored" if fresh else "repeated"})
 
     async def payload(self, text: bytes) -> Payload:
+        """The alerts in a body. Raises RefusedError (400) if the body is nested too deeply."""
         return await self.parsed(lambda: read_payload(text, self._settings.max_depth), len(text))
 
     async def parsed(self, parse: Callable[[], _T], size: int) -> _T:
-        """What a parser gives; RefusedError if the body is nested too deeply."""
+        """The result of ``parse``; RefusedError (400) if the body is nested too deeply."""
         try:
             return await asyncio.to_thread(parse) if size > LARGE else parse()
         except PayloadError:
@@ -122,7 +130,10 @@ class Intake:
         message_id: str | None = None,
         sent_at: int | None = None,
     ) -> Delivery:
-        """The delivery of a request. Without an id of the sender's, equal bodies to one path are the same."""
+        """The delivery of a request; ``sent_at`` is in epoch ms.
+
+        A repeated ``message_id`` is the same delivery; without one, so are equal bodies to one path.
+        """
         identity = f"{source.value}\n{name}\n".encode() + (body if message_id is None else message_id.encode())
         return Delivery(
             source=source,

@@ -8,7 +8,7 @@ from reconciler.config.load import is_fleet_text, select_stack_files
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
-CHECK_PATH = "check the path, and who may read it"
+CHECK_PATH = "check the path and its permissions"
 
 
 FLEET_FILES = ("fleet.yaml", "fleet.yml")
@@ -33,7 +33,7 @@ def read_sources(path: Path) -> tuple[list[Source], Path]:
         found = (file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
         files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
         if not files:
-            hint = "name a directory with *.yaml or *.yml files, or start one with reconciler init"
+            hint = "name a directory with *.yaml or *.yml files, or create one with `reconciler init`"
             raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))
         return select_stack_files([read_source(file) for file in files]), path
     return [read_source(path)], path.parent

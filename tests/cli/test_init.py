@@ -20,7 +20,7 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("stack: mine\n")
     done = reconciler("init", tmp_path)
     assert done.code == 1
-    assert "there is a stack already" in done.err
+    assert "a stack already exists" in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 

@@ -109,8 +109,8 @@ def test_unlock_does_not_break_a_lease_unless_it_is_told_to(stack: Path) -> None
     assert "--yes" in refused.stderr
     done = reconciler("ledger", "unlock", stack, "--yes")
     assert done.returncode == 0
-    assert "Broken: the lease of ci-17" in done.stdout
-    assert reconciler("ledger", "unlock", stack, "--yes").stdout == "No lease was broken.\n"
+    assert "Broke the lease of ci-17" in done.stdout
+    assert reconciler("ledger", "unlock", stack, "--yes").stdout == "Nothing was unlocked.\n"
 
 
 class Keyboard(io.StringIO):
@@ -125,7 +125,7 @@ def test_unlock_asks_and_takes_only_yes_for_it(stack: Path, answer: str, code: i
     out, err = io.StringIO(), io.StringIO()
     assert command(["ledger", "unlock", str(stack)], Terminal(Keyboard(answer), out, err, {})) == code
     assert "Held by ci-17" in err.getvalue()
-    assert ("Broken" in out.getvalue()) is broken
+    assert ("Broke" in out.getvalue()) is broken
     assert (open_ledger(stack / ".reconciler" / "shop.db").holder(NOW) is None) is broken
 
 

@@ -172,7 +172,7 @@ FURTHER: dict[str, tuple[Act, str, str]] = {
     ),
     "neither a file nor a run": (
         asked("show", "nosuchrun"),
-        "nosuchrun is neither a file nor the id of a run",
+        "nosuchrun is neither a file nor a run id",
         "ledger list",
     ),
     "a directory that is not there": (

@@ -92,6 +92,6 @@ def test_a_stack_that_is_not_there_is_named_and_not_made(place: Place) -> None:
 
 
 def test_a_limit_below_a_day_is_refused() -> None:
-    for text, why in (("1h", "the least is 1d"), ("90", "is not a duration")):
+    for text, why in (("1h", "the minimum is 1d"), ("90", "is not a duration")):
         refused = reconciler("ledger", "prune", "--older-than", text)
         assert (refused.code, why in refused.err) == (1, True)

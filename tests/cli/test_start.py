@@ -106,7 +106,7 @@ def test_misuse_ends_in_a_diagnostic_and_exit_code_1(arguments: list[str], said:
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert said in done.stderr
-    assert "--help` shows what it takes" in done.stderr
+    assert "--help` shows the usage" in done.stderr
 
 
 @pytest.mark.parametrize("group", [[], ["ledger"], ["drill"]])

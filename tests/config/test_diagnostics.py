@@ -244,9 +244,9 @@ resources:
   sirne: {}
 """
     assert told(text) == [
-        "2:13 variable region has no value (give it by --var region=..., a --var-file or "
+        "2:13 variable region has no value (set it with --var region=..., a --var-file or "
         "the environment variable RECONCILER_VAR_region)",
-        "2:25 variable release has no value (give it by --var release=..., a --var-file or "
+        "2:25 variable release has no value (set it with --var release=..., a --var-file or "
         "the environment variable RECONCILER_VAR_release)",
         '3:14 there is no variable "nothing" (declare it under variables)',
         "4:63 batch_size: 0 must be at least 1",

@@ -223,7 +223,7 @@ def _given(
     if block.env is not None:
         ways.append(f"the environment variable {block.env}")
     diagnostics.add(
-        node.key_offset, f"variable {name} has no value", f"give it by {', '.join(ways[:-1])} or {ways[-1]}"
+        node.key_offset, f"variable {name} has no value", f"set it with {', '.join(ways[:-1])} or {ways[-1]}"
     )
     raise UnresolvedError
 

@@ -218,7 +218,7 @@ def status_lines(
 ) -> Iterator[Line]:
     """The last run of each drill, and the alarms of each drill that are active now."""
     if not records and not any(active.values()):
-        yield line("No drill has been run from here.")
+        yield line("No drill run is on record here.")
     for record in records:
         yield line(
             (printable(record.drill), Style.BOLD),

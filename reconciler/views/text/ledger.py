@@ -122,11 +122,11 @@ def holder_lines(holder: Holder) -> Iterator[Line]:
 
 
 def unlocked_lines(held: Holder | None) -> Iterator[Line]:
-    """What unlock did; None: nothing."""
+    """What unlock did; ``held`` is the holder of the broken lease, None if nothing was changed."""
     if held is None:
-        yield line("No lease was broken.")
+        yield line("Nothing was unlocked.")
     else:
-        yield line(f"Broken: the lease of {printable(str(held))}. The next apply settles what that run left open.")
+        yield line(f"Broke the lease of {printable(str(held))}. The next apply settles what that run left open.")
 
 
 def _state(run: Run, alive: bool) -> Span:
@@ -161,7 +161,7 @@ def copied_lines(source: Location, target: Location, copied: Copied) -> Iterator
     rows = f"{count(copied.rows, 'row')} of the stack {target.stack}"
     there = f", {copied.there:,} of them there before" if copied.there else ""
     yield line((f"Copied {rows} to {printable(str(target))}{there}; the copy was verified.", Style.OK))
-    yield line(f"Use it from now on: what is applied with {printable(str(source))} is not known there.")
+    yield line(f"Use it from now on: it does not record what runs apply with {printable(str(source))}.")
 
 
 def pruned_lines(found: Pruned, older_than: str, *, done: bool) -> Iterator[Line]:

@@ -107,9 +107,9 @@ def test_a_bad_declaration_is_told(block: str, expected: str) -> None:
 def test_every_variable_without_a_value_is_told_with_the_ways_to_give_it() -> None:
     text = f"{HEAD}variables: {{a: {{}}, b: {{env: B_FROM}}}}\n"
     assert told(text) == [
-        "3:13 variable a has no value (give it by --var a=..., a --var-file or the environment variable "
+        "3:13 variable a has no value (set it with --var a=..., a --var-file or the environment variable "
         "RECONCILER_VAR_a)",
-        "3:20 variable b has no value (give it by --var b=..., a --var-file, the environment variable "
+        "3:20 variable b has no value (set it with --var b=..., a --var-file, the environment variable "
         "RECONCILER_VAR_b or the environment variable B_FROM)",
     ]
 
