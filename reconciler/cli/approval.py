@@ -1,4 +1,4 @@
-"""The question whether to go on, which commands ask before they push and clear."""
+"""The question whether to go on, which commands ask before they push, clear or remove."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.views.text.line import BLANK, Line, Style, line
 
 
-def check_approvable(terminal: Terminal, format: str, *, preview: str, reviewed: str) -> None:
+def check_approvable(
+    terminal: Terminal, format: str, *, preview: str, reviewed: str | None = None, option: str = "--auto-approve"
+) -> None:
     """Raise DiagnosticError if nobody could answer the question, before any service is queried.
 
-    ``preview`` is the command that shows beforehand what would be done, ``reviewed`` says how to apply a saved plan.
+    ``preview`` is the command that shows beforehand what would be done, ``reviewed`` says how to apply a saved plan,
+    ``option`` approves without the question.
     """
+    hint = f"add {option}; `{preview}` shows beforehand what would be done"
     if format != "text":
-        hint = f"add --auto-approve; `{preview}` shows beforehand what would be done"
         raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
     if not terminal.interactive:
-        hint = f"add --auto-approve; or {reviewed}"
+        hint = hint if reviewed is None else f"add {option}; or {reviewed}"
         raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.command import ExitCode, command_app
+from reconciler.cli.listen import ClientHostnameOption
 from reconciler.cli.terminal import Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.views.text.line import line
@@ -22,10 +23,7 @@ def emulator(
     ctx: typer.Context,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Which port; 0 takes a free one.")] = 8080,
-    hostname: Annotated[
-        list[str] | None,
-        typer.Option("--hostname", metavar="NAME", help="A name by which clients reach it; may be repeated."),
-    ] = None,
+    hostname: ClientHostnameOption = None,
     db: Annotated[
         Path | None,
         typer.Option("--db", metavar="FILE", help="Keep everything in this file.", show_default="in memory"),

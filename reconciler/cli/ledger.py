@@ -15,6 +15,7 @@ from reconciler.app.prune import older_than_ms, preview
 from reconciler.app.prune import prune as remove
 from reconciler.app.settle import settle_stack
 from reconciler.cli import completers
+from reconciler.cli.approval import check_approvable, is_approved
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,
@@ -29,7 +30,6 @@ from reconciler.cli.options import (
 from reconciler.cli.progress import working
 from reconciler.cli.stack import find_ledger, opened
 from reconciler.cli.terminal import DataFormat, Terminal
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import scheme, secrets_of
 from reconciler.core.system_clock import now
 from reconciler.ledger.copying import copy_ledger
@@ -243,10 +243,8 @@ def prune(
         if dry_run or found.is_empty:
             _show_pruned(terminal, format, found, older_than, done=False)
             return ExitCode.DONE
-        if format != DataFormat.TEXT or not terminal.interactive:
-            hint = "add --auto-approve; --dry-run shows beforehand what would be removed"
-            raise DiagnosticError(Diagnostic("approval is needed, and nobody can be asked", hint=hint))
-        if terminal.ask(pruned_lines(found, older_than, done=False), "Remove this? Only 'yes' does it: ") != "yes":
+        check_approvable(terminal, format, preview="reconciler ledger prune --dry-run")
+        if not is_approved(terminal, "Do you want to remove this?", pruned_lines(found, older_than, done=False)):
             terminal.message([line("Nothing was removed.")])
             return ExitCode.ERROR
     removed = remove(asked, terminal.environ, limit, now(), owner())
@@ -275,15 +273,10 @@ def unlock(
     with closing(_unlocking(find_ledger(Terminal.of(ctx), where, stack))) as opened:
         holder = opened.holder(now())
         if holder is not None and not yes:
-            if not terminal.interactive:
-                raise DiagnosticError(
-                    Diagnostic(
-                        f"the lease is held by {holder}",
-                        hint="make sure that this run is over, then add --yes",
-                    )
-                )
-            answer = terminal.ask(holder_lines(holder), "Break this lease? Only 'yes' does it: ")
-            if answer != "yes":
+            if not terminal.interactive:  # else the question says who holds it
+                terminal.message(holder_lines(holder))
+            check_approvable(terminal, DataFormat.TEXT, preview="reconciler ledger list", option="--yes")
+            if not is_approved(terminal, "Is this run over, and do you want to break its lease?", holder_lines(holder)):
                 terminal.message(unlocked_lines(None))
                 return ExitCode.ERROR
         held = opened.unlock()

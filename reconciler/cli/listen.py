@@ -31,14 +31,21 @@ ListenOption = Annotated[
 ]
 
 
-def _hostname(help: str) -> Any:
-    return typer.Option("--hostname", metavar="NAME", help=f"{help}; may be repeated.", show_default=False)
+def _hostname(clients: str, needs: str = "") -> Any:
+    """The option of every command that serves: one text, but for who comes and what it goes with."""
+    told = f"A name by which {clients} reach it; may be repeated. Requests for other hosts are refused."
+    return typer.Option(
+        "--hostname",
+        metavar="NAME",
+        help=f"With {needs}: {told[0].lower()}{told[1:]}" if needs else told,
+        show_default="loopback, and the address listened on",
+    )
 
 
-HostnameOption = Annotated[list[str] | None, _hostname("With --listen: a name by which senders reach it")]
-RunHostnameOption = Annotated[
-    list[str] | None, _hostname("With --listen or --live: a name by which senders or browsers reach it")
-]
+HostnameOption = Annotated[list[str] | None, _hostname("senders", "--listen")]
+RunHostnameOption = Annotated[list[str] | None, _hostname("senders or browsers", "--listen or --live")]
+SenderHostnameOption = Annotated[list[str] | None, _hostname("senders")]
+ClientHostnameOption = Annotated[list[str] | None, _hostname("clients")]
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Serve a page on which browsers watch the drill while it runs.")
 ]

@@ -13,6 +13,7 @@ from reconciler.cli.listen import (
     HOOKS_ENV,
     SENDER_TOKEN_ENV,
     TOKEN_ENV,
+    SenderHostnameOption,
     check_closed,
     hook_tokens,
     listen_address,
@@ -38,16 +39,7 @@ def receive(
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = "127.0.0.1:8090",
-    hostname: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--hostname",
-            metavar="NAME",
-            help="A name or address by which senders reach this server; may be repeated. Requests for other hosts are "
-            "refused.  [default: loopback, and the address listened on]",
-            show_default=False,
-        ),
-    ] = None,
+    hostname: SenderHostnameOption = None,
     db: Annotated[
         str,
         typer.Option(

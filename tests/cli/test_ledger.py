@@ -105,7 +105,7 @@ def test_of_several_stacks_one_is_chosen_by_name_or_by_file(stack: Path) -> None
 def test_unlock_does_not_break_a_lease_unless_it_is_told_to(stack: Path) -> None:
     refused = reconciler("ledger", "unlock", stack)
     assert refused.returncode == 1
-    assert "held by ci-17" in refused.stderr
+    assert "Held by ci-17" in refused.stderr
     assert "--yes" in refused.stderr
     done = reconciler("ledger", "unlock", stack, "--yes")
     assert done.returncode == 0
