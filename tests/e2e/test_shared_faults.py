@@ -224,7 +224,8 @@ def test_a_run_that_slept_while_another_worked_sends_nothing_more(
             while ledger.holder(0) is not None:
                 time.sleep(0.05)
         emulator.clear_faults()
-        second = reconciler("apply", stack, "--auto-approve", "--ledger", url)
+        # A store tells its time in whole seconds: for the other process the lease may run a moment longer.
+        second = reconciler("apply", stack, "--auto-approve", "--lock-timeout", "60s", "--ledger", url)
         assert second.returncode == 0, second.stderr
         pushed = len(emulator.requests("push"))
         first.send_signal(signal.SIGCONT)
