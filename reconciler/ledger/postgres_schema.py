@@ -38,7 +38,7 @@ _FIRST: tuple[LiteralString, ...] = (
   digest    text NOT NULL,
   PRIMARY KEY (stack, number)
 )""",
-    # Compressing rows costs the server more time than writing them as they are.
+    # The server's own compression, pglz, costs more time than writing rows as they are.
     "ALTER TABLE {journal} ALTER COLUMN body SET STORAGE EXTERNAL, ALTER COLUMN payloads SET STORAGE EXTERNAL",
     # The state that the journal makes up to a row: a compressed SQLite database.
     """CREATE TABLE {snapshot} (
@@ -71,7 +71,20 @@ _SHARDS: tuple[LiteralString, ...] = (
     "CREATE INDEX ON {stack} (parent) WHERE parent IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES, _SHARDS)
+_LZ4: tuple[LiteralString, ...] = (
+    # Rows of operations are alike: LZ4 makes a quarter of them in less time than writing them as they are takes.
+    # Servers before version 14, and those built without it, keep rows as they are.
+    """DO $do$
+BEGIN
+  IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+    EXECUTE $sql$ALTER TABLE {journal}
+      ALTER COLUMN body SET STORAGE EXTENDED, ALTER COLUMN body SET COMPRESSION lz4,
+      ALTER COLUMN payloads SET STORAGE EXTENDED, ALTER COLUMN payloads SET COMPRESSION lz4$sql$;
+  END IF;
+END $do$""",
+)
+
+MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES, _SHARDS, _LZ4)
 """The n-th group brings a schema of version n - 1 to version n; never edit one that has been released."""
 
 VERSION = len(MIGRATIONS)

@@ -14,6 +14,8 @@ from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.location import Location, list_stacks, open_at, read_at
 from reconciler.ledger.postgres_link import PostgresLink
 from reconciler.ledger.postgres_schema import MIGRATIONS, VERSION
+from reconciler.ledger.postgres_shards import PostgresShards
+from reconciler.ledger.store import Shard
 from tests.ledger.conformance.place import STACK, Place
 from tests.ledger.samples import NOW, clear, event, operations
 from tests.servers import postgres
@@ -102,6 +104,26 @@ def test_processes_that_upgrade_one_ledger_at_once_all_find_it_whole(current: st
         opener.stdin.flush()
     assert [opener.communicate()[0] for opener in openers] == ["['run-1']\n"] * 3
     assert version_of(url) == VERSION
+
+
+def test_intents_are_compressed_if_the_server_has_lz4() -> None:
+    """Those of a run, and those of a shard, which are copied in binary form."""
+    url = postgres.server().schema()
+    with Place(url).begun() as (ledger, holder):
+        ledger.record_intents(holder, "run-1", operations(*(f"key-{number}" for number in range(500))), NOW)
+        shard = Shard(f"{STACK}#run-1.1", STACK, holder.fence)
+        rows = [row for row in ledger.journal() if row.step == "intend"]
+        with closing(PostgresShards(url, STACK)) as shards:
+            assert shards.cut(shard, rows)
+            store = shards.open(shard)
+            assert store is not None
+            with closing(store):
+                assert [stored.row for stored in store.read(0).rows] == rows
+        with closing(PostgresLink(url)) as link:
+            has_lz4 = "SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
+            kept = "SELECT pg_column_compression(payloads) FROM {journal} WHERE step = 'intend'"
+            if link.rows(link.statement(has_lz4), ()):
+                assert link.rows(link.statement(kept), ()) == [("lz4",), ("lz4",)]
 
 
 @pytest.mark.parametrize("opening", [open_at, read_at])
