@@ -13,7 +13,7 @@ from psycopg import sql
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.codec import Row
-from reconciler.ledger.postgres_absorb import absorb, is_cut, running
+from reconciler.ledger.postgres_absorb import absorb, copy_rows, is_cut, running
 from reconciler.ledger.postgres_link import NOW, PostgresLink
 from reconciler.ledger.postgres_schema import prepare
 from reconciler.ledger.protocol import Holder, LeaseLostError
@@ -185,14 +185,7 @@ class PostgresStore:
             if held.rowcount == 0:
                 return False
             connection.execute(link.statement("DELETE FROM {journal} WHERE stack = %s"), (self._stack,))
-            with (
-                connection.cursor() as cursor,
-                cursor.copy(
-                    link.statement(f"COPY {{journal}} (stack, number, stored_at, {_COLUMNS}) FROM STDIN")
-                ) as copy,
-            ):
-                for number, stored_at, row in rows:
-                    copy.write_row((self._stack, number, stored_at, *row))
+            copy_rows(connection, link, self._stack, rows)
             connection.execute(
                 link.statement(
                     "INSERT INTO {snapshot} (stack, number, data) VALUES (%s, %s, %s)"

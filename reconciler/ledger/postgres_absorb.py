@@ -6,19 +6,22 @@ stack and number, so that their texts are not written again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
 
 from reconciler.ledger.codec import Row
 from reconciler.ledger.postgres_link import NOW, PostgresLink
-from reconciler.ledger.store import Shard
+from reconciler.ledger.store import Shard, Stored
 
 HOLDS: LiteralString = "stack = %s AND fence = %s AND owner IS NOT NULL"
 """The condition that a fence is that of a stack's lease."""
 
-_COPY: LiteralString = "COPY {journal} (stack, number, stored_at, step, run, at, body, payloads, digest) FROM STDIN"
+_COPY: LiteralString = (
+    "COPY {journal} (stack, number, stored_at, step, run, at, body, payloads, digest) FROM STDIN (FORMAT binary)"
+)
+_TYPES = ("text", "int8", "int8", "text", "text", "int8", "text", "text", "text")
 
 
 def running(link: PostgresLink, shard: Shard | None) -> sql.Composable:
@@ -73,6 +76,12 @@ def add_rows(
     if not rows:
         return
     ((now,),) = connection.execute(sql.SQL("SELECT {}").format(sql.SQL(NOW)))
+    copy_rows(connection, link, name, [Stored(number, now, row) for number, row in enumerate(rows, after + 1)])
+
+
+def copy_rows(connection: Connection[tuple[Any, ...]], link: PostgresLink, name: str, rows: Iterable[Stored]) -> None:
+    """Add rows with the numbers they have, in the caller's transaction."""
     with connection.cursor() as cursor, cursor.copy(link.statement(_COPY)) as copying:
-        for number, row in enumerate(rows, after + 1):
-            copying.write_row((name, number, now, *row))
+        copying.set_types(_TYPES)
+        for number, stored_at, row in rows:
+            copying.write_row((name, number, stored_at, *row))
