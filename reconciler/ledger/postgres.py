@@ -132,12 +132,13 @@ class PostgresStore:
         fenced = () if fence is None else (fence.number,)
         values = (count, self._stack, after, *fenced, count, self._stack, *(value for row in rows for value in row))
         added = self._link.count(statement, values) > 0
-        if not added and fence is None and self._shard is not None and not self._is_there():
+        if not added and fence is None and self._shard is not None and not self.is_there():
             summary = f"the ledger {self.label} has no shard {self._stack} any more"
             raise DiagnosticError(Diagnostic(summary, hint="another run of the stack has taken over what it had begun"))
         return added
 
-    def _is_there(self) -> bool:
+    def is_there(self) -> bool:
+        """Whether there is such a stack, or such a shard still."""
         return bool(self._rows("SELECT 1 FROM {stack} WHERE stack = %s", self._stack))
 
     def _fence(self, fence: Fence | None) -> sql.Composable:

@@ -35,8 +35,11 @@ class PostgresShards:
         return True
 
     def open(self, shard: Shard) -> JournalStore | None:
-        found = self._link.rows(self._link.statement("SELECT 1 FROM {stack} WHERE stack = %s"), (shard.name,))
-        return PostgresStore(self._url, shard.name, shard=shard) if found else None
+        store = PostgresStore(self._url, shard.name, shard=shard)
+        if store.is_there():
+            return store
+        store.close()
+        return None
 
     def absorb(self, fence: int) -> int | None:
         return absorb(self._link, self._stack, fence)
