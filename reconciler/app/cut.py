@@ -17,6 +17,7 @@ from reconciler.apply.options import Options, Part, Progress
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import find_doubts
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.gc_tuning import gc_frozen
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.ledger.location import open_store
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
@@ -50,6 +51,7 @@ class Cut(NamedTuple):
         """Raise DiagnosticError if several workers cannot write the stack's ledger."""
         open_shards(workspace.ledger_location).close()
 
+    @gc_frozen()
     def apply(
         self,
         workspace: Workspace,
@@ -133,10 +135,16 @@ def _finished(
                 ended_at=verified.ended_at,
             )
         interrupted = result.ending is ApplyStatus.INTERRUPTED
-        complete = result.ending is ApplyStatus.COMPLETE and not result.remaining and not result.undecided
+        complete = result.ending is ApplyStatus.COMPLETE and not result.undecided and not _is_left(result)
         state = RunState.INTERRUPTED if interrupted else RunState.DONE if complete else RunState.PARTIAL
         ledger.end(result.run, state, result.ended_at)
     return result
+
+
+def _is_left(result: Result) -> bool:
+    """Whether a change is not done; a million of them are not looked at where every operation is."""
+    outcomes = result.outcomes
+    return not (isinstance(outcomes, ShardOutcomes) and outcomes.are_done) and bool(result.remaining)
 
 
 class ShardOutcomes(Mapping[str, Outcome]):
@@ -144,6 +152,11 @@ class ShardOutcomes(Mapping[str, Outcome]):
 
     def __init__(self, plan: Plan, missing: frozenset[str], exceptions: Mapping[str, Outcome]) -> None:
         self._plan, self._missing, self._exceptions = plan, missing, exceptions
+
+    @property
+    def are_done(self) -> bool:
+        """Whether every operation is done."""
+        return not self._missing and not self._exceptions
 
     def including(self, others: Mapping[str, Outcome]) -> ShardOutcomes:
         """The same with other outcomes."""
