@@ -71,6 +71,14 @@ def test_every_file_that_a_page_names_exists(file: Path) -> None:
         assert (ROOT / path).exists() or (file.parent / path).exists(), f"{path} is named and does not exist"
 
 
+def test_every_page_and_module_that_code_names_exists() -> None:
+    for file in TEXTS:
+        for path in re.findall(
+            r"(?<![\w./-])(?:docs|reconciler|tests|tools|examples)/[\w./-]+\.(?:md|py)\b", file.read_text()
+        ):
+            assert (ROOT / path).exists() or (file.parent / path).exists(), f"{name(file)} names {path}"
+
+
 @pytest.mark.parametrize("file", PAGES, ids=name)
 def test_every_make_target_that_a_page_names_exists(file: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
