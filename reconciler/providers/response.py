@@ -72,6 +72,23 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
+def scalar_text(value: object) -> str | None:
+    """A text, or a whole number as text; None for any other value."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """A JSON object; empty for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: object) -> list[Mapping[str, object]]:
+    """The objects of a JSON list; none for any other value."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 _MESSAGES = ("error_msg", "error_message", "message", "msg", "details")
 _CODES = ("error_code", "code", "errorCode")
 _TRACES = ("trace_id", "request_id", "requestId")

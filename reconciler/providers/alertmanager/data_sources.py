@@ -14,7 +14,7 @@ from reconciler.core.observed import STACK
 from reconciler.providers.alertmanager.resource_types import ALERT_NAME, LabelValue
 from reconciler.providers.alertmanager.silence_wire import comment_of, matchers_of, newest, state_of, told_by
 from reconciler.providers.alertmanager.wire import annotations_of, labels_of, read_instant
-from reconciler.providers.response import text
+from reconciler.providers.response import mapping, mappings, text
 
 SilenceState = Literal["active", "pending", "expired"]
 _QUERY = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
@@ -154,7 +154,7 @@ def alert_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
             first.setdefault(key, alert)
             places.setdefault(key, []).append(instance)
     for key, alert in first.items():
-        labels, status = labels_of(alert), _mapping(alert.get("status"))
+        labels, status = labels_of(alert), mapping(alert.get("status"))
         yield {
             "id": key,
             "alertname": labels.get(ALERT_NAME),
@@ -170,7 +170,7 @@ def alert_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
             "inhibited": bool(_texts(status.get("inhibitedBy"))),
             "silenced_by": _texts(status.get("silencedBy")),
             "inhibited_by": _texts(status.get("inhibitedBy")),
-            "receivers": [text(each.get("name")) for each in _mappings(alert.get("receivers"))],
+            "receivers": [text(each.get("name")) for each in mappings(alert.get("receivers"))],
             "instances": places[key],
         }
 
@@ -180,11 +180,11 @@ def group_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
     found: dict[str, tuple[str, Mapping[str, str], dict[str, list[Answered]]]] = {}
     for instance, groups in answers.items():
         for group in groups:
-            receiver = text(_mapping(group.get("receiver")).get("name"))
+            receiver = text(mapping(group.get("receiver")).get("name"))
             labels = labels_of(group)
             key = f"{receiver}: {{{', '.join(f'{name}={json.dumps(labels[name])}' for name in sorted(labels))}}}"
             alerts = found.setdefault(key, (receiver, labels, {}))[2]
-            alerts.setdefault(instance, []).extend(_mappings(group.get("alerts")))
+            alerts.setdefault(instance, []).extend(mappings(group.get("alerts")))
     for key, (receiver, grouped_by, shown) in found.items():
         alerts_found = list(alert_items(shown))
         yield {
@@ -220,28 +220,20 @@ def silence_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
 
 def status_item(instance: str, answer: Answered) -> Item:
     """The state of one instance."""
-    cluster = _mapping(answer.get("cluster"))
+    cluster = mapping(answer.get("cluster"))
     return {
         "id": instance,
-        "version": _mapping(answer.get("versionInfo")).get("version"),
+        "version": mapping(answer.get("versionInfo")).get("version"),
         "cluster": cluster.get("status"),
-        "peers": len(_mappings(cluster.get("peers"))),
+        "peers": len(mappings(cluster.get("peers"))),
         "started_at": read_instant(answer.get("uptime")),
     }
 
 
 def version_of(status: Answered) -> tuple[int, ...]:
     """The version of a server by its status, as numbers: ``(0, 25)``; empty if it tells none."""
-    found = re.match(r"v?(\d+)\.(\d+)", text(_mapping(status.get("versionInfo")).get("version")))
+    found = re.match(r"v?(\d+)\.(\d+)", text(mapping(status.get("versionInfo")).get("version")))
     return tuple(map(int, found.groups())) if found else ()
-
-
-def _mapping(value: object) -> Answered:
-    return value if isinstance(value, dict) else {}
-
-
-def _mappings(value: object) -> list[Answered]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _texts(value: object) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reconciler.core.data_source import Item, ItemField
 from reconciler.core.desired import SEVERITIES, Severity
-from reconciler.providers.response import integer
+from reconciler.providers.response import integer, scalar_text
 from reconciler.providers.settings import Window
 
 Text = Annotated[str, Field(min_length=1)]
@@ -80,17 +80,11 @@ def to_item(event: Mapping[str, object]) -> Item:
     said: Mapping[str, object] = detail if isinstance(detail, dict) else {}
     dimensions = said.get("dimensions")
     return {
-        "id": _text(event.get("event_id")),
-        "event_name": _text(event.get("event_name")),
-        "event_source": _text(event.get("event_source")),
+        "id": scalar_text(event.get("event_id")),
+        "event_name": scalar_text(event.get("event_name")),
+        "event_source": scalar_text(event.get("event_source")),
         "time": integer(event.get("time")),
-        "event_type": _text(said.get("event_type")),
-        **{name: _text(said.get(name)) for name in _TOLD},
+        "event_type": scalar_text(said.get("event_type")),
+        **{name: scalar_text(said.get(name)) for name in _TOLD},
         "dimensions": [each for each in dimensions if isinstance(each, dict)] if isinstance(dimensions, list) else [],
     }
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
