@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.files import write_text
 from reconciler.ledger import schema
 from reconciler.ledger.codec import Row, encode_begin
 from reconciler.ledger.database import connect, explained, read_file
@@ -201,4 +202,4 @@ def _put_files(documents: dict[str, str], path: Path) -> None:
     for name, text in documents.items():
         file = path.parent / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_text(file, text)
