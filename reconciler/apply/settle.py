@@ -161,7 +161,7 @@ def resolve_open_intents(
     attempts = ledger.in_flight(clock.now()) if entries else {}
     unsent = [entry for entry in entries if entry.operation.key not in attempts]
     elsewhere = open_elsewhere(entries, targets)
-    begun = [entry for entry in entries if entry.operation.key in attempts and entry not in elsewhere]
+    begun = [entry for entry in entries if entry.operation.key in attempts and is_at(entry, targets)]
     arrived: list[Entry] = []
     lost: list[Entry] = []
     waiting: list[Entry] = []
