@@ -2,8 +2,7 @@
 
 Writing to the journal only ever adds a row at its end, which costs one small write to the disk. Keeping every
 operation up to date by its key would touch as many pages as operations each time: that is put off until somebody asks,
-or the file is closed. Then each operation is written once, however much happened to it, and those that fared alike in
-one statement.
+or the file is closed. Then each operation is written once, however much happened to it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from reconciler.ledger.codec import (
     DetailedOutcome,
@@ -21,22 +21,22 @@ from reconciler.ledger.codec import (
     decode_confirmed,
     decode_marks,
     decode_told,
-    encode,
     encode_keys,
 )
 
 _PUT = """
 INSERT INTO operations (key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, shown,
-  answer, service_id)
-SELECT each.value, ?, CAST(each.key AS INTEGER), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM json_each(?) AS each WHERE TRUE
+  answer, service_id, type, name, instance, occurrence, target, place)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET
   intent = excluded.intent, position = excluded.position, attempts = attempts + excluded.attempts,
   begun = excluded.begun, begun_at = excluded.begun_at,
   status = excluded.status, ended_at = excluded.ended_at, confirmed_at = excluded.confirmed_at,
-  shown = excluded.shown, answer = excluded.answer, service_id = excluded.service_id
+  shown = excluded.shown, answer = excluded.answer, service_id = excluded.service_id,
+  type = excluded.type, name = excluded.name,
+  instance = excluded.instance, occurrence = excluded.occurrence,
+  target = excluded.target, place = excluded.place
 """
-
-_MARK = "UPDATE operations SET type = ?, name = ?, instance = ?, occurrence = ?, target = ?, place = ? WHERE key = ?"
 
 _BEGIN = """
 UPDATE operations SET attempts = attempts + 1, begun = ?, begun_at = ?, status = NULL, ended_at = NULL,
@@ -62,6 +62,12 @@ _LEARN = """
 INSERT INTO behaviours (target, merges, rejects_whole) VALUES (?, ?, ?)
 ON CONFLICT (target) DO UPDATE SET merges = excluded.merges, rejects_whole = excluded.rejects_whole
 """
+
+
+_NO_MARKS = (None,) * 6
+
+_CACHE_KIB = 200_000
+"""How much memory the pages of a million operations may take while they are written."""
 
 
 class OperationState:
@@ -132,7 +138,7 @@ def project(connection: sqlite3.Connection) -> None:
         if step == "intend":
             news.record_intents(number, content["key"], may_be_sent=number <= without_begin)
             effects = decode_marks(content, targets.get(row.run, {}))
-            news.marks += [(*effect.address, *effect[1:], key) for key, effect in effects]
+            news.marks.update((key, (*effect.address, *effect[1:])) for key, effect in effects)
         elif step == "begin":
             news.begin(number, content["key"], at)
         elif step == "settle":
@@ -143,9 +149,21 @@ def project(connection: sqlite3.Connection) -> None:
             connection.execute(_LEARN, (target, *behaviour))
         else:
             news.confirm(decode_confirmed(content), at)
-    news.write()
+    with _large_cache(connection):
+        news.write()
     if number is not None:
         connection.execute("UPDATE folded SET journal = ?", (number,))
+
+
+@contextmanager
+def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
+    """Keep more pages in memory: keys come in no order, and of many operations each would write a page out."""
+    (usual,) = connection.execute("PRAGMA cache_size").fetchone()
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB:d}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA cache_size = {usual:d}")
 
 
 class _Pending:
@@ -154,7 +172,7 @@ class _Pending:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._standings: dict[str, OperationState] = {}
-        self.marks: list[tuple[str | None, ...]] = []
+        self.marks: dict[str, tuple[str | None, ...]] = {}
 
     def record_intents(self, number: int, keys: list[str], *, may_be_sent: bool) -> None:
         """``may_be_sent``: the row is of a version that did not tell when sending began."""
@@ -207,10 +225,10 @@ class _Pending:
             self._connection.execute(_CONFIRM, (at, shown, encode_keys(keys)))
 
     def write(self) -> None:
-        alike: defaultdict[tuple[int | str | None, ...], dict[int, str]] = defaultdict(dict)
-        for key, s in self._standings.items():
-            counted = (s.intent, s.attempts, s.begun, s.begun_at)
-            alike[(*counted, s.status, s.ended_at, s.confirmed_at, s.shown, s.answer, s.id)][s.position] = key
-        for columns, keys in alike.items():
-            self._connection.execute(_PUT, (*columns, encode(keys)))
-        self._connection.executemany(_MARK, self.marks)
+        """Write each operation once, with what it leaves in the view of the past."""
+        self._connection.executemany(_PUT, map(self._columns, self._standings))
+
+    def _columns(self, key: str) -> tuple[int | str | None, ...]:
+        s = self._standings[key]
+        state = (s.intent, s.position, s.attempts, s.begun, s.begun_at, s.status, s.ended_at, s.confirmed_at, s.shown)
+        return (key, *state, s.answer, s.id, *self.marks.get(key, _NO_MARKS))
