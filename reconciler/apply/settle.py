@@ -177,7 +177,8 @@ def resolve_open_intents(
         contents |= found.contents
         arrived += [entry for entry in mine if entry.operation.key in found.shown]
         waiting += [entry for entry in mine if entry.operation.key in found.waiting]
-        lost += [entry for entry in mine if entry.operation.key not in found.shown | found.waiting]
+        known = found.shown | found.waiting
+        lost += [entry for entry in mine if entry.operation.key not in known]
     outcomes = [Outcome(entry.operation.key, Status.DONE) for entry in arrived]
     outcomes += [Outcome(entry.operation.key, Status.FAILED, NEVER_ARRIVED) for entry in lost]
     outcomes += [Outcome(entry.operation.key, Status.FAILED, _NEVER_SENT) for entry in unsent]
