@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 
 from tests.benchmarks import growth_once
@@ -51,7 +52,7 @@ def run(quick: bool) -> list[Row]:
 
 
 def _times(count: int, quick: bool) -> int:
-    return 1 if quick else max(1, min(7, 200_000 // count))
+    return 1 if quick else max(1, min(5, 100_000 // count))
 
 
 def _mean(costs: list[_Cost]) -> _Cost:
@@ -89,10 +90,17 @@ def _once(mode: str, count: int) -> _Cost:
     """One measurement, in a fresh process: memory that was used before would hide a peak."""
     program = [sys.executable, "-m", growth_once.__name__, mode, str(count)]
     root = Path(__file__).parents[2]
+    begun = perf_counter()
     ended = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - a command of ours
+    _told(f"{growth_once.MODES[mode]}, {count:,} alarms", begun)
     if ended.returncode:
         raise RuntimeError(f"{' '.join(program)} ended with {ended.returncode}: {ended.stderr[-2000:]}")
     return _Cost(*json.loads(ended.stdout))
+
+
+def _told(work: str, begun: float) -> None:
+    """Say that a measurement ended: the whole group takes many minutes."""
+    sys.stderr.write(f"{NAME}: {work}: {perf_counter() - begun:.0f} s\n")
 
 
 def _over_http(count: int, quick: bool) -> _Cost:
@@ -101,6 +109,8 @@ def _over_http(count: int, quick: bool) -> _Cost:
     with tempfile.TemporaryDirectory() as directory, emulator() as service:
         home = Path(directory)
         (home / "stack.yaml").write_bytes(for_each(count, service.url).replace(b"timeout: 30m", b"timeout: 5d"))
+        begun = perf_counter()
         launch([program, "apply", "--auto-approve"], home)
         cost = launch([program, "plan"], home)
+        _told(f"apply over HTTP to plan against, {count:,} alarms", begun)
     return _Cost(cost.processor, cost.memory, cost.memory)
