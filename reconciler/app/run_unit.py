@@ -29,7 +29,7 @@ from reconciler.apply.result import ApplyStatus, Result
 from reconciler.apply.settle import Settlement
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.run import NullCheckWatcher
-from reconciler.config.stack import Inputs
+from reconciler.config.stack import FLEET_VARIABLES, Inputs
 from reconciler.config.yaml.source_map import Source
 from reconciler.core.action import Action
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
@@ -319,10 +319,8 @@ def _inputs(unit: Unit, environ: Mapping[str, str], redactor: Redactor) -> Input
     found = inputs(environ, (), [Path(file) for file in unit.var_files], ledger)
     texts = {name: value for name, value in unit.variables.items() if isinstance(value, str)}
     others = {name: value for name, value in unit.variables.items() if name not in texts}
-    files = (
-        (*found.files, Source("variables of the fleet file", json.dumps(others).encode())) if others else found.files
-    )
-    return found._replace(variables=texts, files=files)
+    files = (*found.files, Source(FLEET_VARIABLES, json.dumps(others).encode())) if others else found.files
+    return found._replace(variables=texts, files=files, places=unit.places)
 
 
 def _ledger(text: str | None, environ: Mapping[str, str]) -> str | None:

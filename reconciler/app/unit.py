@@ -14,7 +14,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from reconciler.apply.result import ApplyStatus
 from reconciler.core.action import Action
-from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
 
@@ -109,6 +109,7 @@ class Unit:
     ``since`` is when the fleet began (epoch ms): what runs of the same stack have sent since belongs to this unit, in
     case an engine runs it twice. ``rate_limits`` maps targets to the requests a second that the whole fleet may send.
     An apply with ``shard_size`` is cut into shards of about so many operations; ``shard`` is one of them.
+    ``places`` are those of the variables that the fleet file sets.
     """
 
     kind: UnitKind
@@ -126,6 +127,7 @@ class Unit:
     rate_limits: Mapping[str, float] = field(default_factory=dict)
     shard_size: int | None = None
     shard: ShardTask | None = None
+    places: Mapping[str, Position] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reconciler.config.yaml.source_map import SourceMap
 from reconciler.core.address import Address
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity
 
 Shown = Callable[[int], bool]
 
@@ -34,8 +34,10 @@ class DiagnosticCollector:
         address: Address | None = None,
         severity: Severity = Severity.ERROR,
         rule: str | None = None,
+        position: Position | None = None,
     ) -> None:
-        """Add a diagnostic; without an offset it concerns the whole stack, and sorts first.
+        """Add a diagnostic; without an offset it concerns the whole stack, or a ``position`` in a file that is not of
+        the stack, and sorts first.
 
         ``address`` is that of an instance. Instances that break the same ``rule`` at one offset have the same problem,
         although each message quotes its own value; without a rule, those with the same message.
@@ -44,7 +46,7 @@ class DiagnosticCollector:
         instance = None if address is None else str(address)
         found = self._found.get(key)
         if found is None:
-            position = None if offset is None else self.source_map.position(offset)
+            position = position if offset is None else self.source_map.position(offset)
             self._found[key] = Diagnostic(summary, position, hint, None, instance, severity)
             self._errors += severity is Severity.ERROR
         elif found.address is not None and instance not in (None, found.address, self._last.get(key)):

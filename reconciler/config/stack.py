@@ -117,19 +117,25 @@ class StackConfig(NamedTuple):
 ENVIRONMENT_PREFIX = "RECONCILER_VAR_"
 
 
+FLEET_VARIABLES = "variables of the fleet file"
+"""The name of the source that holds what a fleet file sets."""
+
+
 class Inputs(NamedTuple):
     """Values for variables, strongest first: ``variables`` (--var), ``files`` (--var-file, a later file before an
     earlier one), ``RECONCILER_VAR_NAME`` in ``environ``, the variable's own ``env`` there, its ``default``.
 
     Texts from ``variables`` and ``environ`` are converted to the type of the variable; files hold YAML values, taken
     as they are: an expression in them is not evaluated. ``ledger`` is where the ledger is, whatever ``environ`` and the
-    stack say.
+    stack say. ``places`` are those of variables that a fleet file sets, among ``variables`` or in a file that is called
+    ``FLEET_VARIABLES``.
     """
 
     variables: Mapping[str, str] = MappingProxyType({})
     files: tuple[Source, ...] = ()
     environ: Mapping[str, str] = MappingProxyType({})
     ledger: str | None = None
+    places: Mapping[str, Position] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"Inputs({len(self.variables)} variables, {len(self.files)} files)"  # any value may be a secret

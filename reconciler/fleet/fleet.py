@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from reconciler.app.unit import Unit, UnitKind, UnitResult
 from reconciler.config.load import is_fleet_text
 from reconciler.config.yaml.source_map import Node
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity, did_you_mean
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity, did_you_mean
 from reconciler.core.duration import HOUR
 from reconciler.core.ledger_url import scheme
 from reconciler.fleet.changes import changed_files, is_changed
@@ -223,12 +223,21 @@ def _unit(
         unit,
         environment=name,
         variables={**environment.variables, **unit.variables},
+        places=_places(file, name, unit),
         var_files=(*map(str, var_files), *unit.var_files),
         ledger=request.ledger or _ledger(file),
         deadline=request.deadline or file.spec.deadline,
         rate_limits=file.spec.rate_limits,
         shard_size=file.spec.shard_size if is_match(file.root, stack, file.spec.large) else None,
     )
+
+
+def _places(file: FleetFile, environment: str, unit: Unit) -> dict[str, Position]:
+    """Where the file sets the variables of an environment, but those that an option sets."""
+    block = (file.node.child("environments") or file.node).child(environment)
+    variables = None if block is None else block.child("variables")
+    found = () if variables is None else variables.entries()
+    return {name: node.key_position for name, node in found if name not in unit.variables}
 
 
 def _plain_unit(stack: Path, request: FleetRequest) -> Unit:

@@ -157,3 +157,18 @@ def _events(body: object) -> list[dict[str, dict[str, str]]]:
     assert isinstance(body, dict)
     events: list[dict[str, dict[str, str]]] = body["events"]
     return events
+
+
+def test_a_variable_that_a_stack_does_not_declare_is_told_at_its_place_in_the_fleet_file(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    root = write_fleet(
+        tmp_path, emulator.url, "a", file="environments:\n  prod:\n    variables:\n      size: 3\n      name: x\n"
+    )
+    _, report = fleet_json("plan", root)
+    told = [(found["severity"], found["summary"], found["position"]) for found in report["stacks"][0]["diagnostics"]]
+    file = str(root / "fleet.yaml")
+    assert told == [
+        ("error", 'there is no variable "name"', {"file": file, "line": 6, "column": 7}),
+        ("warning", 'there is no variable "size"', {"file": file, "line": 5, "column": 7}),
+    ]

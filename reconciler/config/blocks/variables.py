@@ -18,11 +18,11 @@ from reconciler.config.expressions.compiled import (
     templated,
 )
 from reconciler.config.expressions.scope import CONDITION, VARIABLES, Context, Reference, Scope
-from reconciler.config.stack import ENVIRONMENT_PREFIX, Inputs
+from reconciler.config.stack import ENVIRONMENT_PREFIX, FLEET_VARIABLES, Inputs
 from reconciler.config.yaml.document import read_document
 from reconciler.config.yaml.parser import resolve
 from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, Value, kind
-from reconciler.core.diagnostic import Severity, did_you_mean
+from reconciler.core.diagnostic import Position, Severity, did_you_mean
 from reconciler.core.text import SHORTEST_SECRET
 
 
@@ -82,7 +82,9 @@ def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnost
     names = [name for name, _ in declared]
     files = _read_files(inputs, sections, names, diagnostics)
     for name in inputs.variables:
-        if name not in names:
+        if name not in names and name in inputs.places:
+            _add_undeclared(name, names, inputs.places[name], diagnostics)
+        elif name not in names:
             hint = did_you_mean(name, names) or "declare it under variables, or leave --var out"
             diagnostics.add(None, f'there is no variable "{name}" (given by --var)', hint)
     blocks: dict[str, tuple[Node, Variable]] = {}
@@ -292,10 +294,24 @@ def _read_files(inputs: Inputs, sections: Sections, names: list[str], diagnostic
             continue
         for name, node in document.entries():
             found[name] = _Given(node.value, source.name, node.offset, False)
-            if name not in names:
+            if name not in names and source.name == FLEET_VARIABLES and name in inputs.places:
+                _add_undeclared(name, names, inputs.places[name], diagnostics, Severity.WARNING)
+            elif name not in names:
                 hint = did_you_mean(name, names) or "no file of this stack declares it"
                 diagnostics.add(node.key_offset, f'there is no variable "{name}"', hint, severity=Severity.WARNING)
     return _GivenFiles(found, complete)
+
+
+def _add_undeclared(
+    name: str,
+    names: list[str],
+    place: Position,
+    diagnostics: DiagnosticCollector,
+    severity: Severity = Severity.ERROR,
+) -> None:
+    """Note a variable that a fleet file sets for a stack without it."""
+    hint = did_you_mean(name, names) or "declare it under variables of the stack, or leave it out of the environment"
+    diagnostics.add(None, f'there is no variable "{name}"', hint, severity=severity, position=place)
 
 
 def _check_condition(name: str, node: Node, message: str, scope: Scope, diagnostics: DiagnosticCollector) -> None:
