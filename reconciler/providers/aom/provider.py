@@ -12,12 +12,8 @@ from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
-from reconciler.providers.aom.data_sources import (
-    ALARMS,
-    AomQuery,  # models that plans and applies do without
-)
-from reconciler.providers.aom.parse import active, observed, owner_of, unmanaged_alarm
-from reconciler.providers.aom.query import DataQuery, body, paginate, window
+from reconciler.providers.aom.parse import active, observed, owner_of, to_item, unmanaged_alarm
+from reconciler.providers.aom.query import body, is_other, paginate, window
 from reconciler.providers.aom.resource_types import ALARM, EVENT, MANDATORY, AomType
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
@@ -119,29 +115,37 @@ class AomProvider:
             yield from self._unmarked(unmanaged_alarm, span)
 
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
-        named = {key: sorted(values) for key, values in filters.items() if key in _NAMED}
-        metadata = {key: sorted(values) for key, values in filters.items() if key not in _NAMED}
-        query = ALARMS.model.model_validate({**named, "metadata": metadata})
-        for item in self.query(ALARMS.name, query, ()):
+        for item in self._firing(filters):
             found = unmanaged_alarm(item, self.key)
             if found is not None:
                 yield found
 
     def owners(self, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
-        for item in self.query(ALARMS.name, ALARMS.model.model_validate({}), ()):
+        for item in self._firing({}):
             id_, metadata = str(item["id"]), item["metadata"]
             if id_ in ids and item["active"] and isinstance(metadata, dict) and STACK in metadata:
                 found[id_] = (metadata[STACK], metadata.get(ADDRESS, ""))
         return found
 
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+        from reconciler.providers.aom.data_query import DataQuery
+        from reconciler.providers.aom.data_sources import AomQuery
+
         if not isinstance(query, AomQuery):
             raise TypeError(f"{source}: expected a query of AOM, got {type(query).__name__}")
         return DataQuery(self._settings, self._client).find(source, query, details, self._now())
 
     def close(self) -> None:
         self._client.close()
+
+    def _firing(self, filters: Filter) -> Iterator[Item]:
+        """All alarms that fire, of any stack or of none, whose metadata has the values of the filters."""
+        wanted = {"event_type": [ALARM.event_type], **{key: sorted(values) for key, values in filters.items()}}
+        ask = self._asking(_ACTIVE, body(*self._span(()), wanted))
+        for event in paginate(ask, whole=self._settings.page_size):
+            if not is_other(event, wanted):
+                yield to_item(event, alarm=True)
 
     def _active(self, stacks: Sequence[str], span: TimeRange, narrow: Filter | None = None) -> Iterator[Observed]:
         found = self._query(stacks, ALARM, _ACTIVE, span, narrow)

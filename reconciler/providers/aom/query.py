@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
 
-from reconciler.core.data_source import NOTIFICATIONS, Item
 from reconciler.core.digest import canonical
 from reconciler.core.duration import HOUR, MINUTE
-from reconciler.core.operation import ServiceErrorDetail
-from reconciler.providers.aom.data_sources import ALARMS, STATISTICS, AomQuery
-from reconciler.providers.aom.parse import notifications, statistics, to_item
-from reconciler.providers.aom.settings import MAX_STEPS, AomSettings
-from reconciler.providers.http import Client, Response
-from reconciler.providers.protocol import ErrorKind, ServiceError
+from reconciler.providers.aom.settings import MAX_STEPS
+from reconciler.providers.http import Response
+from reconciler.providers.protocol import ErrorKind
 from reconciler.providers.response import integer
 
 log = logging.getLogger(__name__)
@@ -56,7 +50,7 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
                 {"key": key, "value": sorted(values), "relation": "AND"} for key, values in relations.items()
             ],
         }
-    ).encode()
+    ).encode("utf-8", "replace")
 
 
 def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Iterator[Event]:
@@ -137,54 +131,7 @@ def _require_complete(answer: Response, read: int, following: str, size: int) ->
         raise answer.unreadable("the answer does not tell whether there are more events")
 
 
-class DataQuery:
-    """Answers the data sources for one project."""
-
-    def __init__(self, settings: AomSettings, client: Client) -> None:
-        self._settings = settings
-        self._client = client
-        self._path = f"/v2/{quote(settings.project_id)}"
-
-    def find(self, source: str, query: AomQuery, details: Collection[str], now: int) -> Sequence[Item]:
-        """Everything a query finds; ``now`` is epoch milliseconds."""
-        body = canonical(query.body(now, self._settings.lookback)).encode("utf-8", "replace")
-        if source == STATISTICS.name:
-            return statistics(self._post("/events/statistic", query, body, []))
-        alarms = source == ALARMS.name
-        size = self._settings.page_size
-
-        def ask(marker: str) -> Response:
-            return self._post("/events", query, body, [("limit", str(size)), ("marker", marker)])
-
-        wanted = query.wanted()
-        found = [to_item(event, alarm=alarms) for event in paginate(ask, whole=size) if not _is_other(event, wanted)]
-        if NOTIFICATIONS not in details or not found:
-            return found
-        with ThreadPoolExecutor(self._settings.parallelism, thread_name_prefix="notified") as pool:
-            return [
-                {**alarm, NOTIFICATIONS: told} for alarm, told in zip(found, pool.map(self._told, found), strict=True)
-            ]
-
-    def _told(self, alarm: Item) -> Sequence[Mapping[str, object]]:
-        serial = alarm.get("event_sn")
-        if not isinstance(serial, str) or not serial:
-            text = f"alarm {alarm.get('id')} has no event_sn: the service cannot be queried who was notified of it"
-            raise ServiceError(ErrorKind.REJECTED, ServiceErrorDetail(text))
-        answer = self._client.send(
-            "GET", f"{self._path}/alarm-notified-histories", params=[("event_sn", serial)], reading=True
-        )
-        return notifications(answer, serial)
-
-    def _post(self, path: str, query: AomQuery, body: bytes, params: list[tuple[str, str]]) -> Response:
-        project = query.enterprise_project_id or self._settings.enterprise_project_id
-        headers = {} if project is None else {"Enterprise-Project-Id": project}
-        state = [] if query.state is None else [("type", query.state)]
-        return self._client.send(
-            "POST", self._path + path, params=[*state, *params], headers=headers, body=body, reading=True
-        )
-
-
-def _is_other(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:
+def is_other(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:
     """Whether it is certain that the event was not asked for: a service may ignore a filter, and show odd data."""
     metadata = event.get("metadata")
     if not isinstance(metadata, dict):
