@@ -40,7 +40,7 @@ def config_digest(
             "stack": name,
             "desired": sorted(_desired_fields(item) for item in desired),
             "providers": {key: [providers.types[key], public] for key, public in providers.public.items()},
-            "guards": guards.model_dump(mode="json"),
+            "guards": _guards_fields(guards),
             "sections": {section: node.value for section, node in sections.items()},
             "values": {
                 str(reference): scope.values[reference[0]].get(reference[1])
@@ -49,6 +49,11 @@ def config_digest(
             },
         }
     )
+
+
+def _guards_fields(guards: Guards) -> dict[str, object]:
+    """What the guards say, as JSON takes it; read from the fields, for which pydantic builds no serializer."""
+    return {**dict(guards), "types": {name: dict(limits) for name, limits in guards.types.items()}}
 
 
 def _desired_fields(desired: Desired) -> list[str]:
