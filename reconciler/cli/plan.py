@@ -1,10 +1,8 @@
 """``reconciler plan``."""
 
-from __future__ import annotations
-
 from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -32,13 +30,10 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.duration import format_instant
 from reconciler.core.text import printable
-from reconciler.plan.plan import drift_only
+from reconciler.plan.plan import Plan, drift_only
 from reconciler.views.phrases.plan import drift_summary
 from reconciler.views.text.line import Style, line
 from reconciler.views.text.plan import plan_lines
-
-if TYPE_CHECKING:
-    from reconciler.plan.plan import Plan
 
 app = command_app()
 
