@@ -17,9 +17,10 @@ import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.duration import HOUR
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.errors import to_diagnostic
-from reconciler.ledger.protocol import LedgerView
+from reconciler.ledger.protocol import InFlight, LedgerView
 from reconciler.ledger.schema import VERSION
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, begun, event, operations, take
@@ -105,6 +106,17 @@ def test_a_file_of_version_1_is_brought_up_to_date_with_all_it_holds(path: Path,
     assert [run.origin for run in ledger.runs()] == [None]
     ledger.close()
     assert sql(path, "SELECT user_version FROM pragma_user_version") == [(VERSION if opening is open_ledger else 1,)]
+
+
+def test_what_a_version_without_begins_meant_to_send_may_have_been_sent(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    sql(path, OLD.read_text(encoding="utf-8"))
+    with closing(open_ledger(path)) as ledger:
+        assert ledger.in_flight(NOW + HOUR) == {"b": InFlight(0, False)}, "its run may have sent for an hour"
+        assert ledger.in_flight(NOW + HOUR + 5) == {"b": InFlight(5, False)}
+        ledger.record_outcomes([Outcome("b", Status.FAILED)], NOW + HOUR)
+        assert not ledger.in_flight(NOW + HOUR)
+        assert [entry.attempts for entry in ledger.entries("run-1")] == [1, 1, 1]
 
 
 def test_a_migrated_lease_can_be_taken_once_it_lapses(path: Path) -> None:
