@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
 from reconciler.ledger.location import open_store
-from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState, new_run_id
 from reconciler.ledger.shard_rows import shard_name, shard_rows
 from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Shard, Shards
@@ -77,9 +76,7 @@ class Cut(NamedTuple):
         known = ledger.statuses([operation.key for operation in plan.operations])
         done = frozenset(key for key, status in known.items() if status is Status.DONE)
         pieces = cut_plan(plan, self.size, done)
-        run = Run(
-            *(secrets.token_hex(8), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin)
-        )
+        run = Run(*(new_run_id(), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin))
         ledger.begin(holder, run)
         progress.started(sum(len(piece.operations) for piece in pieces))
         work = _Work(plan, run, holder, pieces, stop)

@@ -1,7 +1,6 @@
 """Apply: carry out a plan, once, however often it is interrupted or repeated (rules 7 to 9 and 13)."""
 
 import queue
-import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
-from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState, new_run_id
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
 
@@ -83,7 +82,7 @@ class PlanExecutor:
         self.conditional = [item for item in self.operations if item.only_if_duplicate]
         self.targets, self.part = targets, part
         self.order = Order(plan.changes, None if part is None else part.needed)
-        self.id, self.started_at = secrets.token_hex(8) if part is None else part.run, clock.now()
+        self.id, self.started_at = new_run_id() if part is None else part.run, clock.now()
         self.deadline = clock.monotonic() + options.deadline
         self._journal_ahead = journal_ahead(shared=ledger.is_shared)
         self.gate = BeginGate(self._begin)

@@ -1,5 +1,6 @@
 """The ledger's protocol: what a store of runs, operations and leases must do, so that a shared database can follow."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -258,6 +259,11 @@ class Ledger(Protocol):
         """Group several writes into one durable step."""
 
     def close(self) -> None: ...
+
+
+def new_run_id() -> str:
+    """An id that no other run has."""
+    return os.urandom(8).hex()
 
 
 def matching_runs(name: str, ids: Iterable[str]) -> list[str]:

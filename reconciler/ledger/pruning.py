@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +14,7 @@ from reconciler.ledger.database import open_file, read_file
 from reconciler.ledger.lease import Present, boot_time
 from reconciler.ledger.location import Location, open_store
 from reconciler.ledger.projection import project
-from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState
+from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState, new_run_id
 from reconciler.ledger.replica import Replica
 from reconciler.ledger.retention import Limit, Surplus, find_surplus, without
 from reconciler.ledger.store import Fence, JournalStore, Reading
@@ -61,7 +60,7 @@ def prune_ledger(location: Location, holder: Holder, ledger: Ledger, limit: Limi
     Raises LeaseLostError unless the lease is the holder's, DiagnosticError where the ledger is damaged or cannot be
     written; then it is as it was.
     """
-    run = Run(secrets.token_hex(8), "", COMMAND, limit.now, None, RunState.RUNNING, origin=holder.origin)
+    run = Run(new_run_id(), "", COMMAND, limit.now, None, RunState.RUNNING, origin=holder.origin)
     ledger.begin(holder, run)
     ledger.end(run.id, RunState.DONE, limit.now)
     if location.path is None:
