@@ -15,7 +15,7 @@ from reconciler.core.duration import format_instant
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.retry import poll_intervals
 from reconciler.ledger.protocol import AS_SENT, Entry, InFlight, Ledger, is_at
-from reconciler.providers.protocol import Limits, Provider
+from reconciler.providers.protocol import Limits, Provider, longest_visible_within
 
 NEVER_ARRIVED = ServiceErrorDetail("the service does not show it: planned anew if it is still due")
 
@@ -202,7 +202,7 @@ def _await_recent(
 
     What is done and not shown yet could not be changed: its id is not known.
     """
-    window = max((provider.limits.visible_within for provider in providers.values()), default=0)
+    window = longest_visible_within(providers.values())
     now = clock.now()
     recent = ledger.view(now, window, None if targets is None else dict(targets)).recent
     last = {entry.operation.address: entry for entry in recent if entry.operation.provider in providers}

@@ -1,6 +1,6 @@
 """The protocol between the reconciler and a service: what a provider must implement, and why."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
@@ -240,6 +240,11 @@ class Limits(NamedTuple):
     """Whether a push that arrives after the clear of its alarm raises the alarm again: one in doubt is waited out
     before the alarm is cleared.
     """
+
+
+def longest_visible_within(providers: Iterable[Provider]) -> int:
+    """The longest time (ms) one of these providers may take to show a write; 0 if there is none."""
+    return max((provider.limits.visible_within for provider in providers), default=0)
 
 
 class ReceiverEndpoint(NamedTuple):

@@ -23,7 +23,7 @@ from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import altered_keys, merge
-from reconciler.providers.protocol import Provider, ServiceError
+from reconciler.providers.protocol import Provider, ServiceError, longest_visible_within
 from reconciler.providers.retry import retry_read
 from reconciler.session.workspace import Workspace
 
@@ -54,7 +54,7 @@ class StackSession:
     @property
     def visible_within(self) -> int:
         """The longest time (ms) a provider may take to show a write."""
-        return max((provider.limits.visible_within for provider in self.providers.values()), default=0)
+        return longest_visible_within(self.providers.values())
 
     def observe(self, desired: Sequence[Desired] = (), stop: Event | None = None) -> list[Observed]:
         """Every active alarm of the owner, and the desired events that are on record.

@@ -33,7 +33,14 @@ from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
 from reconciler.plan.plan import ALL, Change, Plan, Selection
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, compacted, merge
-from reconciler.providers.protocol import Importable, InfersHistory, ProvesDelivery, Provider, ServiceError
+from reconciler.providers.protocol import (
+    Importable,
+    InfersHistory,
+    ProvesDelivery,
+    Provider,
+    ServiceError,
+    longest_visible_within,
+)
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.import_blocks import find_imports
@@ -127,7 +134,7 @@ class Workspace:
     @property
     def visible_within(self) -> int:
         """The longest time (ms) a provider of the stack may take to show a write."""
-        return max((provider.limits.visible_within for provider in self.providers.values()), default=0)
+        return longest_visible_within(self.providers.values())
 
     def open_ledger(self) -> Ledger:
         """The stack's ledger, made if there is none; closed with the workspace."""
