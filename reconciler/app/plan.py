@@ -15,6 +15,7 @@ from reconciler.core.ledger_url import VARIABLE, scheme
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import ALL, Plan, Selection
 from reconciler.session.import_blocks import with_duplicates
+from reconciler.session.planning import make_stack_plan
 from reconciler.session.stack_source import read_source
 from reconciler.session.workspace import Workspace
 
@@ -40,7 +41,7 @@ def plan_view(
     brought = [] if destroy else dependencies(desired, selection.targets)
     chosen = selection._replace(targets=(*selection.targets, *brought))
     observed = workspace.observe()
-    plan = workspace.plan(view, selection=chosen, destroy=destroy, observed=observed)
+    plan = make_stack_plan(workspace, view, selection=chosen, destroy=destroy, observed=observed)
     if not destroy:
         plan = with_duplicates(workspace, plan, only_raised=only_raised)
     declared = [item.address for item in desired]

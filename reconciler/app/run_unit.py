@@ -41,6 +41,7 @@ from reconciler.core.system_clock import now
 from reconciler.core.text import Redactor
 from reconciler.ledger.protocol import Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
+from reconciler.session.planning import make_stack_plan
 from reconciler.session.rate_limits import RateLimits, RatePolicy
 from reconciler.session.workspace import Workspace, open_workspace
 
@@ -143,7 +144,7 @@ def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
 
 
 def _drift(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
-    whole = workspace.plan(workspace.read_ledger_view())  # without a query for unmanaged duplicates
+    whole = make_stack_plan(workspace, workspace.read_ledger_view())  # without a query for unmanaged duplicates
     found = _planned(unit, drift_only(whole))
     return replace(found, others=len(whole.pending) - found.drift)
 

@@ -15,6 +15,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView, Run
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.state import forgotten_mark
+from reconciler.session.planning import make_stack_plan
 from reconciler.session.workspace import Workspace
 
 
@@ -87,7 +88,7 @@ def stack_status(workspace: Workspace) -> StackStatus:
     """
     view = workspace.read_ledger_view()
     observed = workspace.observe()
-    plan = workspace.plan(view, observed=observed)
+    plan = make_stack_plan(workspace, view, observed=observed)
     with workspace.reading_ledger() as ledger:
         runs = ledger.runs()
         alarms = tuple(_alarms(plan, observed, _Raisers(ledger, runs), workspace.resource_types, view))

@@ -12,9 +12,8 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.digest import canonical
 from reconciler.core.imports import Import, Lookup
 from reconciler.core.observed import Observed, State, UnmanagedAlarm, is_unmanaged
-from reconciler.plan.imports import duplicate_warnings, same_as_declared, takes_unmanaged
+from reconciler.plan.imports import duplicate_warnings, takes_unmanaged
 from reconciler.plan.plan import Change, Plan
-from reconciler.plan.planner import only_imports
 from reconciler.providers.protocol import Importable, TellsOwners
 from reconciler.session.last_pushes import pushed_addresses
 
@@ -67,15 +66,6 @@ def _look_up(
     for block in blocks:
         shown = (found[block.id],) if block.id in found else ()
         yield block.destination, Lookup(shown, block, owners.get(block.id), is_over=block.destination in pushed)
-
-
-def adoption(workspace: Workspace, unmanaged: Iterable[UnmanagedAlarm]) -> Plan:
-    """The plan that takes over those of these alarms that the stack declares. Raises ServiceError."""
-    lookups = {
-        desired.address: Lookup(found) for desired, found in same_as_declared(workspace.stack.desired, unmanaged)
-    }
-    plan = workspace.plan(workspace.read_ledger_view(), imports=lookups)
-    return only_imports(plan, workspace.resource_types)
 
 
 def with_duplicates(workspace: Workspace, plan: Plan, *, only_raised: bool) -> Plan:

@@ -11,7 +11,6 @@ from reconciler.apply.lease import NO_WAIT
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
-from reconciler.core.address import Address
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
@@ -19,7 +18,6 @@ from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
 from reconciler.core.gc_tuning import gc_disabled
-from reconciler.core.imports import Lookup
 from reconciler.core.ledger_url import scheme
 from reconciler.core.moves import earlier_events
 from reconciler.core.observed import Observed, UnmanagedAlarm
@@ -29,13 +27,11 @@ from reconciler.core.target import Target
 from reconciler.ledger.documents import SharedDocuments
 from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
-from reconciler.plan.guard import keys_to_clear, provenance_warning, violations
-from reconciler.plan.plan import ALL, Change, Plan, Selection
-from reconciler.plan.planner import make_plan
-from reconciler.plan.state import KnownState, absent_addresses, altered_keys, compacted, merge
+from reconciler.plan.guard import violations
+from reconciler.plan.plan import Plan
+from reconciler.plan.state import compacted
 from reconciler.providers.protocol import (
     Importable,
-    InfersHistory,
     ProvesDelivery,
     Provider,
     ServiceError,
@@ -43,12 +39,9 @@ from reconciler.providers.protocol import (
 )
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
-from reconciler.session.import_blocks import find_imports
-from reconciler.session.last_pushes import last_pushes
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.rate_limits import RateLimits
 from reconciler.session.receiver import RunReceiver
-from reconciler.session.renamed import renamed_warnings
 from reconciler.session.stack_source import read_source, read_sources
 
 SECTIONS = ("checks", "drills")
@@ -91,6 +84,12 @@ class Workspace:
         """Where the stack's ledger is."""
         place = self.stack.ledger or STATE_DIRECTORY
         return Location(place if scheme(place) else self.stack.root / place, self.stack.name)
+
+    @property
+    def own_ledger(self) -> Path | None:
+        """The ledger file, if it is the one beside the configuration: elsewhere are those of other directories too."""
+        path = self.ledger_location.path
+        return path if self._given is None and path is not None and path.parent == self.state_directory else None
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -193,7 +192,7 @@ class Workspace:
                     with self._asking(key):
                         raise given
                 query = partial(provider.observe, self.stack.name, self.declared(key))
-                found += self._ask(key, query if given is None else partial(iter, given))
+                found += self.read(key, query if given is None else partial(iter, given))
         return found
 
     def declared(self, key: str) -> list[Desired]:
@@ -205,62 +204,8 @@ class Workspace:
         """Every alarm that carries the marks of an owner, such as one of the stack's drills. Raises ServiceError."""
         found: list[Observed] = []
         for key, provider in self.providers.items():
-            found += self._ask(key, partial(provider.observe, owner, ()))
+            found += self.read(key, partial(provider.observe, owner, ()))
         return found
-
-    def plan(
-        self,
-        ledger: LedgerView,
-        *,
-        selection: Selection = ALL,
-        destroy: bool = False,
-        observed: Sequence[Observed] | None = None,
-        imports: Mapping[Address, Lookup] | None = None,
-    ) -> Plan:
-        """Query, compare, and say what would be done; ``observed`` is what ``observe`` just found, if it was called,
-        ``imports`` what is taken over; without it, what ``import`` blocks say.
-        Raises ServiceError where a service cannot be queried.
-
-        A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
-        """
-        if self.stack.unresolved and not destroy:
-            raise ValueError(f"opened without data, and resources need {', '.join(sorted(self.stack.unresolved))}")
-        if observed is None:
-            observed = self.observe()
-        past = merge(self.stack.name, observed, ledger)
-        ledger = ledger._replace(shown=self._shown(altered_keys(self.stack.desired, past)))
-        history = () if destroy else self._history(past)
-        if imports is None and self.stack.imports and not destroy:
-            imports = find_imports(self, observed)
-        plan = make_plan(
-            self.stack.name,
-            self.stack.desired,
-            observed,
-            self.clock.now(),
-            types=self.resource_types,
-            ledger=ledger,
-            history=history,
-            config_digest=self.stack.digest,
-            providers=self.provider_digests,
-            places=self.targets,
-            targets=selection.targets,
-            exclude=selection.exclude,
-            replace=selection.replace,
-            moves=self.stack.moves,
-            removed=self.stack.removed,
-            imports=imports or {},
-            destroy=destroy,
-        )
-        path = self.ledger_location.path
-        if (
-            self._given is None and path is not None and path.parent == self.state_directory
-        ):  # elsewhere are those of other directories too
-            renamed = renamed_warnings(path, self.stack.root, plan.planned_at)
-            plan = plan._replace(warnings=(*plan.warnings, *renamed))
-        unknown = self._provenance_warning(plan)
-        plan = plan._replace(warnings=(*plan.warnings, unknown)) if unknown else plan
-        kept = [change for change in plan.changes if change.action.clears and self._is_protected(change.address)]
-        return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
 
     def ask(self, data: DataConfig) -> Value:
         """The value of a query in an expression. Raises DiagnosticError if the query fails."""
@@ -297,45 +242,8 @@ class Workspace:
         """The guards the plan goes past, ``destroy`` telling what it is for; ``--force`` overrules them."""
         return violations(plan, self.stack.guards, self.projects, self.stack.desired, destroy=destroy)
 
-    def _shown(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """What the services showed of these pushes when they were verified."""
-        if not keys:
-            return {}
-        with self.reading_ledger() as ledger:
-            return ledger.shown(keys)
-
-    def _provenance_warning(self, plan: Plan) -> Diagnostic | None:
-        keys = keys_to_clear(plan)
-        if not keys:
-            return None
-        with self.reading_ledger() as ledger:
-            known = ledger.statuses(keys)
-            open_keys = {entry.operation.key for entry in ledger.open_intents()}
-        return provenance_warning(len(keys), sum(key not in known and key not in open_keys for key in keys))
-
-    def _is_protected(self, address: Address) -> bool:
-        return any(resource.covers(address) for resource in self.stack.kept)
-
-    def _history(self, past: KnownState) -> list[Observed]:
-        """What ended at the addresses where nothing fires that should."""
-        by_provider: dict[str, list[Address]] = {}
-        absent = set(absent_addresses(self.stack.desired, past))
-        for desired in self.stack.desired:
-            if desired.address in absent:
-                by_provider.setdefault(desired.provider, []).append(desired.address)
-        ended: list[Observed] = []
-        for key, addresses in by_provider.items():
-            provider = self.providers[key]
-            ended += self._ask(key, partial(provider.history, self.stack.name, addresses))
-            if isinstance(provider, InfersHistory):
-                with self.reading_ledger() as ledger:
-                    pushes = last_pushes(ledger, set(addresses), self.target_texts)
-                told = {found.marks.key for found in ended}
-                untold = [push for push in pushes if push.operation.key not in told]
-                ended += self._ask(key, partial(provider.infer_history, untold)) if untold else ()
-        return ended
-
-    def _ask(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
+    def read(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
+        """What a query of one provider finds, made again while the service is busy. Raises ServiceError."""
         with self._asking(key):  # one that is busy is asked again, after as long as it says
             return retry_read(key, lambda: list(compacted(query(), self.stack.desired)), self.clock)
 
@@ -397,11 +305,3 @@ def open_workspace(
 
 def _unmanaged(provider: Importable, filters: Mapping[str, Collection[str]]) -> list[UnmanagedAlarm]:
     return list(provider.unmanaged(filters))
-
-
-def _protected(change: Change) -> Diagnostic:
-    return Diagnostic(
-        f"{change.address} may have lifecycle.prevent_clear, and this plan would {change.action} it",
-        hint="take prevent_clear out of its lifecycle",
-        address=str(change.address),
-    )

@@ -16,6 +16,7 @@ from reconciler.drill.run import start
 from reconciler.drill.store import RunStore
 from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
+from reconciler.session.planning import make_stack_plan
 from reconciler.session.workspace import open_workspace
 from tests.drill.harness import NOW, EmulatedClock, Rig, offsets, rig
 from tests.emulator.handle import Emulator
@@ -134,7 +135,8 @@ def test_the_stack_itself_neither_sees_nor_clears_the_alarms_of_a_drill(play: Ri
             clock = EmulatedClock(play.emulator.url)
             with open_workspace(file, Inputs(), clock=clock) as workspace:
                 memory = workspace.read_ledger_view()
-                planned.append(len(workspace.plan(memory).pending) + len(workspace.plan(memory, destroy=True).pending))
+                kept, ended = make_stack_plan(workspace, memory), make_stack_plan(workspace, memory, destroy=True)
+                planned.append(len(kept.pending) + len(ended.pending))
 
     play.start(watcher=look)
     assert planned == [0]

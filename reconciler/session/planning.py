@@ -1,0 +1,136 @@
+"""Planning a stack: query its services, compare, and say what would be done, with what a reader should be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.core.address import Address
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.imports import Lookup
+from reconciler.core.observed import Observed, UnmanagedAlarm
+from reconciler.ledger.protocol import LedgerView
+from reconciler.plan.guard import keys_to_clear, provenance_warning
+from reconciler.plan.imports import same_as_declared
+from reconciler.plan.plan import ALL, Change, Plan, Selection
+from reconciler.plan.planner import make_plan, only_imports
+from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
+from reconciler.providers.protocol import InfersHistory
+from reconciler.session.import_blocks import find_imports
+from reconciler.session.last_pushes import last_pushes
+from reconciler.session.renamed import renamed_warnings
+
+if TYPE_CHECKING:
+    from reconciler.session.workspace import Workspace
+
+
+def make_stack_plan(
+    workspace: Workspace,
+    ledger: LedgerView,
+    *,
+    selection: Selection = ALL,
+    destroy: bool = False,
+    observed: Sequence[Observed] | None = None,
+    imports: Mapping[Address, Lookup] | None = None,
+) -> Plan:
+    """Query, compare, and say what would be done; ``observed`` is what ``observe`` just found, if it was called,
+    ``imports`` what is taken over; without it, what ``import`` blocks say.
+    Raises ServiceError where a service cannot be queried.
+
+    A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
+    """
+    if workspace.stack.unresolved and not destroy:
+        raise ValueError(f"opened without data, and resources need {', '.join(sorted(workspace.stack.unresolved))}")
+    if observed is None:
+        observed = workspace.observe()
+    past = merge(workspace.stack.name, observed, ledger)
+    ledger = ledger._replace(shown=_shown(workspace, altered_keys(workspace.stack.desired, past)))
+    history = () if destroy else _history(workspace, past)
+    if imports is None and workspace.stack.imports and not destroy:
+        imports = find_imports(workspace, observed)
+    plan = make_plan(
+        workspace.stack.name,
+        workspace.stack.desired,
+        observed,
+        workspace.clock.now(),
+        types=workspace.resource_types,
+        ledger=ledger,
+        history=history,
+        config_digest=workspace.stack.digest,
+        providers=workspace.provider_digests,
+        places=workspace.targets,
+        targets=selection.targets,
+        exclude=selection.exclude,
+        replace=selection.replace,
+        moves=workspace.stack.moves,
+        removed=workspace.stack.removed,
+        imports=imports or {},
+        destroy=destroy,
+    )
+    if workspace.own_ledger is not None:
+        renamed = renamed_warnings(workspace.own_ledger, workspace.stack.root, plan.planned_at)
+        plan = plan._replace(warnings=(*plan.warnings, *renamed))
+    unknown = _provenance_warning(workspace, plan)
+    plan = plan._replace(warnings=(*plan.warnings, unknown)) if unknown else plan
+    kept = [change for change in plan.changes if change.action.clears and _is_protected(workspace, change.address)]
+    return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
+
+
+def adoption(workspace: Workspace, unmanaged: Iterable[UnmanagedAlarm]) -> Plan:
+    """The plan that takes over those of these alarms that the stack declares. Raises ServiceError."""
+    lookups = {
+        desired.address: Lookup(found) for desired, found in same_as_declared(workspace.stack.desired, unmanaged)
+    }
+    plan = make_stack_plan(workspace, workspace.read_ledger_view(), imports=lookups)
+    return only_imports(plan, workspace.resource_types)
+
+
+def _shown(workspace: Workspace, keys: Sequence[str]) -> Mapping[str, str]:
+    """What the services showed of these pushes when they were verified."""
+    if not keys:
+        return {}
+    with workspace.reading_ledger() as ledger:
+        return ledger.shown(keys)
+
+
+def _provenance_warning(workspace: Workspace, plan: Plan) -> Diagnostic | None:
+    keys = keys_to_clear(plan)
+    if not keys:
+        return None
+    with workspace.reading_ledger() as ledger:
+        known = ledger.statuses(keys)
+        open_keys = {entry.operation.key for entry in ledger.open_intents()}
+    return provenance_warning(len(keys), sum(key not in known and key not in open_keys for key in keys))
+
+
+def _is_protected(workspace: Workspace, address: Address) -> bool:
+    return any(resource.covers(address) for resource in workspace.stack.kept)
+
+
+def _history(workspace: Workspace, past: KnownState) -> list[Observed]:
+    """What ended at the addresses where nothing fires that should."""
+    by_provider: dict[str, list[Address]] = {}
+    absent = set(absent_addresses(workspace.stack.desired, past))
+    for desired in workspace.stack.desired:
+        if desired.address in absent:
+            by_provider.setdefault(desired.provider, []).append(desired.address)
+    ended: list[Observed] = []
+    for key, addresses in by_provider.items():
+        provider = workspace.providers[key]
+        ended += workspace.read(key, partial(provider.history, workspace.stack.name, addresses))
+        if isinstance(provider, InfersHistory):
+            with workspace.reading_ledger() as ledger:
+                pushes = last_pushes(ledger, set(addresses), workspace.target_texts)
+            told = {found.marks.key for found in ended}
+            untold = [push for push in pushes if push.operation.key not in told]
+            ended += workspace.read(key, partial(provider.infer_history, untold)) if untold else ()
+    return ended
+
+
+def _protected(change: Change) -> Diagnostic:
+    return Diagnostic(
+        f"{change.address} may have lifecycle.prevent_clear, and this plan would {change.action} it",
+        hint="take prevent_clear out of its lifecycle",
+        address=str(change.address),
+    )
