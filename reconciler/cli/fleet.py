@@ -184,7 +184,7 @@ def apply(
     elif auto_approve:
         opened = _open(terminal, what, request)
     else:
-        _check_approvable(terminal, format)
+        _check_approvable(terminal, format, cluster)
         with TemporaryDirectory(prefix="reconciler-fleet-") as temporary:
             return _apply_reviewed(terminal, what, request, Path(temporary), format, cluster)
     return _apply(terminal, opened, format, cluster)
@@ -348,9 +348,17 @@ def _show(terminal: Terminal, report: FleetReport, format: FleetFormat, *, detai
     )
 
 
-def _check_approvable(terminal: Terminal, format: FleetFormat) -> None:
+def _check_approvable(terminal: Terminal, format: FleetFormat, scheduler: str | None) -> None:
     reviewed = (
         "save the plans with `reconciler fleet plan --out DIR`, have them reviewed, "
         "and apply exactly these with `reconciler fleet apply DIR`"
     )
     check_approvable(terminal, format, preview="reconciler fleet plan", reviewed=reviewed)
+    if scheduler is not None:
+        summary = "a Dask cluster cannot apply plans that were shown here: they would be in a directory of this machine"
+        on_cluster = f"--engine dask --scheduler {printable(scheduler)}"
+        hint = (
+            f"save them where all workers read them, `reconciler fleet plan --out DIR {on_cluster}`, and apply them, "
+            f"`reconciler fleet apply DIR {on_cluster}`; or add --auto-approve"
+        )
+        raise DiagnosticError(Diagnostic(summary, hint=hint))

@@ -167,3 +167,15 @@ def test_an_engine_and_a_scheduler_go_together(tmp_path: Path, options: list[str
     done = reconciler("fleet", "plan", tmp_path, *options)
     assert done.code == 1
     assert told in done.err
+
+
+def test_an_apply_on_a_cluster_that_would_ask_tells_how_to_review_plans(tmp_path: Path, emulator: Emulator) -> None:
+    units(tmp_path, emulator.url, "a")
+    on_cluster = ("--engine", "dask", "--scheduler", "tcp://127.0.0.1:8786")
+    done = reconciler("fleet", "apply", tmp_path, *on_cluster, answers="yes\n")
+    assert done.code == 1
+    assert "a Dask cluster cannot apply plans that were shown here" in done.err
+    told = " ".join(done.err.split())
+    assert f"`reconciler fleet plan --out DIR {' '.join(on_cluster)}`" in told
+    assert f"`reconciler fleet apply DIR {' '.join(on_cluster)}`; or add --auto-approve" in told
+    assert emulator.requests() == []
