@@ -89,7 +89,9 @@ class Cut(NamedTuple):
         outcomes = work.outcomes(done)
         result = Result(
             *(plan, run.id, run.started_at, clock.now(), ending, outcomes, frozenset(), work.cause, command),
-            undecided=frozenset(key for report in work.reports.values() for key in report.undecided),
+            possible_duplicates=frozenset(
+                key for report in work.reports.values() for key in report.possible_duplicates
+            ),
             origin=holder.origin,
         )
         return result if last is None else _finished(workspace, result, holder, last, stop, options, progress)
@@ -101,10 +103,10 @@ def _finished(
     """Verify what was done, clear what is doubled, and end the run; the rows of the shards are not read for that."""
     plan = result.plan
     conditional = any(operation.only_if_duplicate for operation in plan.operations)
-    looks = options.verify or conditional or result.undecided
+    must_verify = options.verify or conditional or result.possible_duplicates
     store = open_store(workspace.ledger_location)
     with closing(SharedLedger(store, keeps=False, last=last)) as ledger:
-        if result.ending is ApplyStatus.COMPLETE and looks:
+        if result.ending is ApplyStatus.COMPLETE and must_verify:
             left = {change.address for change in result.remaining}
             changes = tuple(change for change in plan.changes if change.operations and change.address not in left)
             sent = frozenset(item.key for change in changes for item in change.operations if not item.only_if_duplicate)
@@ -128,11 +130,12 @@ def _finished(
                 ending=verified.ending,
                 cause=verified.cause,
                 unconfirmed=verified.unconfirmed,
-                undecided=verified.undecided if options.verify else verified.undecided | result.undecided,
+                possible_duplicates=verified.possible_duplicates
+                | (frozenset() if options.verify else result.possible_duplicates),
                 ended_at=verified.ended_at,
             )
         interrupted = result.ending is ApplyStatus.INTERRUPTED
-        complete = result.ending is ApplyStatus.COMPLETE and not result.undecided and not _is_left(result)
+        complete = result.ending is ApplyStatus.COMPLETE and not result.possible_duplicates and not _is_left(result)
         state = RunState.INTERRUPTED if interrupted else RunState.DONE if complete else RunState.PARTIAL
         ledger.end(result.run, state, result.ended_at)
     return result

@@ -74,7 +74,7 @@ def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listeni
             part=Part(task.run, work.intended, work.done | frozenset(task.done), _needed(task)),
         )
     cause = None if result.cause is None else str(result.cause)
-    return ShardReport(result.ending, tuple(_undone(result, work)), tuple(sorted(result.undecided)), cause)
+    return ShardReport(result.ending, tuple(_undone(result, work)), tuple(sorted(result.possible_duplicates)), cause)
 
 
 class _Work(NamedTuple):

@@ -90,11 +90,14 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class ShardReport:
-    """How a shard ended, and what of it is not done; ``undecided`` are pushes that may leave an alarm firing twice."""
+    """How a shard ended, and what of it is not done.
+
+    ``possible_duplicates`` are pushes that may leave an alarm firing twice.
+    """
 
     ending: ApplyStatus
     undone: tuple[Undone, ...] = ()
-    undecided: tuple[str, ...] = ()
+    possible_duplicates: tuple[str, ...] = ()
     cause: str | None = None
 
 

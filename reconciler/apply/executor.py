@@ -144,15 +144,15 @@ class PlanExecutor:
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
         due = {item.key for item in self.conditional if self._is_due(item)}
-        undecided = self.duplicates.possible(due | self.duplicates.repeated(self._is_done))
+        possible_duplicates = self.duplicates.possible(due | self.duplicates.repeated(self._is_done))
         status = self._status()  # which may find the cause
         ran = (self.plan, self.id, self.started_at, self.clock.now(), status)
-        return Result(*ran, self.outcomes, unconfirmed, self.cause, command, undecided, self.holder.origin)
+        return Result(*ran, self.outcomes, unconfirmed, self.cause, command, possible_duplicates, self.holder.origin)
 
     def _run_state(self, result: Result) -> RunState:
         if result.ending is ApplyStatus.INTERRUPTED:
             return RunState.INTERRUPTED
-        complete = result.ending is ApplyStatus.COMPLETE and not result.undecided
+        complete = result.ending is ApplyStatus.COMPLETE and not result.possible_duplicates
         return RunState.DONE if complete and all(map(self._is_settled, self.operations)) else RunState.PARTIAL
 
     def _send_all(self, due: Sequence[Operation]) -> None:

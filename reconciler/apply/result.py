@@ -33,10 +33,9 @@ class Result(NamedTuple):
 
     ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
     ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed. ``command`` is
-    what was asked for: ``apply``, ``destroy``, ... ``undecided`` are keys of operations by which an alarm fires
-    twice, or may: clears that are due only beside a second alarm, if the service did not show yet whether there is one,
-    and pushes that were repeated. ``origin`` is who started the run, None where none
-    began.
+    what was asked for: ``apply``, ``destroy``, ... ``possible_duplicates`` are keys of operations by which an alarm
+    fires twice, or may: clears that are due only beside a second alarm, if the service did not show yet whether there
+    is one, and pushes that were repeated. ``origin`` is who started the run, None where none began.
     """
 
     plan: Plan
@@ -48,7 +47,7 @@ class Result(NamedTuple):
     unconfirmed: frozenset[str] = frozenset()
     cause: ServiceErrorDetail | None = None
     command: str = "apply"
-    undecided: frozenset[str] = frozenset()
+    possible_duplicates: frozenset[str] = frozenset()
     origin: Origin | None = None
 
     def status(self, change: Change) -> Status | None:

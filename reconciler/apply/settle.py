@@ -253,7 +253,7 @@ def _look(
         if item.occurrence is not None or item.address not in wanted
     }
     events = {item.key for item in operations if item.occurrence is not None}
-    patience = began + provider.limits.visible_within
+    visible_by = began + provider.limits.visible_within
     told = False
     for pause in poll_intervals():
         now = clock.monotonic()
@@ -262,7 +262,7 @@ def _look(
         left = {key: end for key, end in until.items() if end > now and (shown is None or key not in shown)}
         if seen is not None and shown is not None and (left.keys() <= (set() if wait_for_events else events)):
             return _Found(shown, frozenset(left), shown_contents(operations, seen))
-        if shown is None and now >= patience:
+        if shown is None and now >= visible_by:
             return None
         if left and not told:
             end = max(left.values())

@@ -171,11 +171,11 @@ def _canary(
     if provider is None:
         return None
     type_name = next(name for name, owner in CANARY_TYPES.items() if owner == stack.providers[provider].type)
-    foreign = sorted(spec.model_fields_set - CANARY_FIELDS[type_name])
-    if foreign:
-        offset = (node.child(foreign[0]) or node).key_offset
+    unknown = sorted(spec.model_fields_set - CANARY_FIELDS[type_name])
+    if unknown:
+        offset = (node.child(unknown[0]) or node).key_offset
         hint = f"its own fields are {', '.join(sorted(CANARY_FIELDS[type_name]))}"
-        problems.add(offset, f"a canary of type {type_name} has no {foreign[0]}", hint)
+        problems.add(offset, f"a canary of type {type_name} has no {unknown[0]}", hint)
         return None
     kind = types[type_name]
     address = canary_address(name, type_name)

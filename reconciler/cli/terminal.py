@@ -100,7 +100,7 @@ class Terminal:
         self.telemetry: Trace | None = None  # the trace of the command, if it is traced
         self.redactor = Redactor(forms=_markdown_forms)
         self._in_ci = is_ci_log(self.environ)
-        self._painters: dict[int, AnsiRenderer | None] = {}
+        self._renderers: dict[int, AnsiRenderer | None] = {}
 
     @classmethod
     def of(cls, ctx: typer.Context) -> Terminal:
@@ -179,10 +179,10 @@ class Terminal:
 
     def repaint(self, lines: Iterable[Line]) -> None:
         """Replace what the screen shows, as far as its height allows."""
-        painter = self._painter(self.stdout)
-        assert painter is not None  # noqa: S101 - narrows a type
-        shown = "".join(painter.paint(self._redacted(line)) for line in lines)
-        self._write(self.stdout, f"\x1b[H\x1b[2J{painter.fitted(shown)}")
+        renderer = self._renderer(self.stdout)
+        assert renderer is not None  # noqa: S101 - narrows a type
+        shown = "".join(renderer.paint(self._redacted(line)) for line in lines)
+        self._write(self.stdout, f"\x1b[H\x1b[2J{renderer.fitted(shown)}")
 
     def message(self, lines: Iterable[Line]) -> None:
         """Write what goes beside the result, to standard error."""
@@ -243,27 +243,27 @@ class Terminal:
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         """Write lines as they are made, some hundreds at a time."""
-        painter, hide = self._painter(stream), self.redactor.redact
+        renderer, hide = self._renderer(stream), self.redactor.redact
         rest = iter(lines)
         while some := list(islice(rest, _AT_ONCE)):
-            if painter is None:
+            if renderer is None:
                 text = "".join([f"{hide(line.text)}\n" for line in some])
             else:
-                text = "".join([painter.paint(self._redacted(line)) for line in some])
+                text = "".join([renderer.paint(self._redacted(line)) for line in some])
             self._write(stream, text)
 
     def _redacted(self, line: Line) -> Line:
         return line._replace(spans=tuple(Span(self.redactor.redact(span.text), span.style) for span in line.spans))
 
-    def _painter(self, stream: TextIO) -> AnsiRenderer | None:
-        if id(stream) not in self._painters:
-            painter = None
+    def _renderer(self, stream: TextIO) -> AnsiRenderer | None:
+        if id(stream) not in self._renderers:
+            renderer = None
             if _is_terminal(stream):
                 from reconciler.cli.ansi import AnsiRenderer
 
-                painter = AnsiRenderer(stream, self.color and self.environ.get("TERM") != "dumb")
-            self._painters[id(stream)] = painter
-        return self._painters[id(stream)]
+                renderer = AnsiRenderer(stream, self.color and self.environ.get("TERM") != "dumb")
+            self._renderers[id(stream)] = renderer
+        return self._renderers[id(stream)]
 
     def _write(self, stream: TextIO, text: str, *, raw: bool = False) -> None:
         if self._in_ci and not raw:

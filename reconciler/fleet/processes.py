@@ -129,7 +129,7 @@ class ProcessEngine:
         self._stopping = True
         self._news.put(None)
 
-    def close(self, patience: int = 5 * SECOND) -> None:
+    def close(self, grace: int = 5 * SECOND) -> None:
         """End the workers: those that are idle leave at once, the others are asked to, then killed."""
         for worker in self._workers:
             if worker.units:
@@ -138,7 +138,7 @@ class ProcessEngine:
                 worker.process.stdin.close()  # type: ignore[union-attr]  # it has one
         for worker in self._workers:
             try:
-                worker.process.wait(in_seconds(patience))
+                worker.process.wait(in_seconds(grace))
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()

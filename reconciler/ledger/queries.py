@@ -247,7 +247,7 @@ def view(
     )
     writes = tuple(entry for entry in _entries(connection, recent) if is_at(entry, targets))
     left = () if targets is None else _orphans(connection, now, targets)
-    flown = connection.execute(
+    canaries = connection.execute(
         "SELECT plan_id FROM runs WHERE command = ? AND started_at >= ?", (CHECK, now - REMEMBERED)
     )
     return LedgerView(
@@ -256,7 +256,7 @@ def view(
         {id_: at for id_, at, place in cleared if places is None or place is None or place in places},
         _attempted(connection, recorded, targets),
         left,
-        frozenset(plan for (plan,) in flown),
+        frozenset(plan for (plan,) in canaries),
     )
 
 

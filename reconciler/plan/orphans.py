@@ -15,17 +15,19 @@ _NAMED = 5
 """How many addresses a warning names before it only counts them."""
 
 
-def orphan_warnings(past: KnownState, targets: Sequence[Address], places: Mapping[str, Target]) -> Iterator[Diagnostic]:
+def orphan_warnings(
+    known: KnownState, targets: Sequence[Address], places: Mapping[str, Target]
+) -> Iterator[Diagnostic]:
     """A warning for each provider that was removed, or points elsewhere now, and may still show alarms of the stack.
 
     ``places`` says where each configured provider points. What another provider shows, being of the same project, is
     in the plan. No service is queried.
     """
-    if not past.ledger.orphans:
+    if not known.ledger.orphans:
         return iter(())
-    shown = {found.marks.key for active in past.active.values() for found in active}
+    shown = {found.marks.key for active in known.active.values() for found in active}
     groups: dict[tuple[str, str], list[Orphan]] = {}
-    for left in past.ledger.orphans:
+    for left in known.ledger.orphans:
         wanted = not targets or any(target.covers(left.address) for target in targets)
         if wanted and left.key not in shown:
             moved_from = left.target or "" if left.provider in places else ""

@@ -86,7 +86,7 @@ def test_an_update_that_is_not_verified_leaves_one_alarm_too(start_emulator: Sta
     it.options = Options(verify=False)
     it.emulator.forget_requests()
     result = it.apply([alarm("a", message="slower"), alarm("b")])
-    assert (result.remaining, result.unconfirmed, result.undecided) == ((), frozenset(), frozenset())
+    assert (result.remaining, result.unconfirmed, result.possible_duplicates) == ((), frozenset(), frozenset())
     assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
     assert len(it.emulator.requests("clear")) == (mode == "duplicate")
     assert it.apply([alarm("a", message="slower"), alarm("b")]).plan.pending == ()
@@ -111,13 +111,13 @@ def test_what_may_fire_twice_is_named_and_the_same_plan_applied_again_ends_it(
     it.emulator.fault("push:hide=1m,nth=1")
     first = it.apply([alarm("a", message="slower")])
     [_, clear] = first.plan.operations
-    assert (clear.only_if_duplicate, first.undecided) == (True, {clear.key})
+    assert (clear.only_if_duplicate, first.possible_duplicates) == (True, {clear.key})
     assert it.emulator.requests("clear") == []
     it.clock.time += 2 * MINUTE
     assert it.active() == ["aom_alarm.a"] * (1 if mode == "merge" else 2)
     it.emulator.forget_requests()
     again = it.apply([], plan=first.plan)
-    assert (again.undecided, again.remaining) == (frozenset(), ())
+    assert (again.possible_duplicates, again.remaining) == (frozenset(), ())
     assert it.emulator.requests("push") == []
     assert [item["annotations"]["message"] for item in it.emulator.active_alarms()] == ["slower"]
 

@@ -71,7 +71,7 @@ def test_after_a_lost_answer_an_alarm_goes_on_at_once_where_pushes_are_merged(
     it.emulator.fault("push:cut,nth=1")
     before = it.clock.waited
     result = it.apply([alarm("a", message="slower"), alarm("b")])
-    assert (result.remaining, result.undecided, it.pushes()) == ((), frozenset(), [1, 1])
+    assert (result.remaining, result.possible_duplicates, it.pushes()) == ((), frozenset(), [1, 1])
     assert (it.clock.waited - before >= 10 * SECOND) == waits
     assert (
         any("may have taken 1 alarm: waiting for the effect until 2027-" in note for note in it.watcher.notes) == waits
@@ -111,11 +111,11 @@ def test_a_service_that_merges_no_more_is_found_out_and_put_right(
     assert it.active() == ["aom_alarm.a", "aom_alarm.b", "aom_alarm.b"]
     if verify:
         assert [key for key, outcome in first.outcomes.items() if outcome.status is Status.DONE] == list(
-            first.undecided
+            first.possible_duplicates
         )
         assert known(it).merges is False
     second = it.apply(declared)
-    assert (second.remaining, second.undecided) == ((), frozenset())
+    assert (second.remaining, second.possible_duplicates) == ((), frozenset())
     assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
     assert known(it).merges is False
     told = "aom opens a second alarm when one is pushed again, which it did not before"
@@ -163,7 +163,7 @@ def test_a_service_that_stores_valid_items_after_all_is_found_out_and_put_right(
     it.clock.time += MINUTE
     assert len(it.recorded()) == len(set(it.recorded())) == 5, "events are waited for, whatever was learnt"
     fired = it.active()
-    assert sum(fired.count(each) > 1 for each in set(fired)) == len(first.undecided) > 0
+    assert sum(fired.count(each) > 1 for each in set(fired)) == len(first.possible_duplicates) > 0
     assert known(it) == Behaviour(merges=False, rejects_whole=False)
     assert len(it.apply(declared).remaining) == 1
     assert it.active() == ['aom_alarm.b["1"]', 'aom_alarm.b["2"]', 'aom_alarm.b["3"]']

@@ -208,5 +208,5 @@ def result(
         outcomes,
         unconfirmed,
         cause,
-        undecided=frozenset() if done else frozenset({"clear-3"}),
+        possible_duplicates=frozenset() if done else frozenset({"clear-3"}),
     )

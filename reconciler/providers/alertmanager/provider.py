@@ -147,21 +147,21 @@ class AlertmanagerProvider:
             yield from self._silences.read_back(self.key, silences)
             operations = [operation for operation in operations if operation.address.type != SILENCE.name]
         wanted: dict[str, set[str]] = {}
-        foreign: list[dict[str, str]] = []
+        unmarked_labels: list[dict[str, str]] = []
         for operation in operations:
             item = pushed_item(operation.payload)
             owner = owner_of(item)
             if STACK in owner:
                 wanted.setdefault(owner[STACK], set()).add(owner.get(ADDRESS, ""))
             else:
-                foreign.append(labels_of(item))
+                unmarked_labels.append(labels_of(item))
         for stack, addresses in sorted(wanted.items()):
             for found in self._stack_alerts(stack, addresses):
                 if str(found.marks.address) in addresses:
                     # What an instance lacks has not taken effect yet.
                     yield found._replace(marks=found.marks._replace(key="")) if found.missing_at else found
-        if foreign:
-            yield from (found.observed for found in self._foreign() if found.observed.identity in foreign)
+        if unmarked_labels:
+            yield from (found.observed for found in self._foreign() if found.observed.identity in unmarked_labels)
 
     def suppressed(self, operations: Sequence[Operation]) -> Mapping[str, str]:
         found = {alert.marks.key: alert.suppressed_by for alert in self.read_back(operations)}

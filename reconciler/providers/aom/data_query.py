@@ -37,7 +37,7 @@ class DataQuery:
             return self._post("/events", query, body, [("limit", str(size)), ("marker", marker)])
 
         wanted = query.wanted()
-        found = [to_item(event, alarm=alarms) for event in paginate(ask, whole=size) if not is_other(event, wanted)]
+        found = [to_item(event, alarm=alarms) for event in paginate(ask, page_size=size) if not is_other(event, wanted)]
         if NOTIFICATIONS not in details or not found:
             return found
         with ThreadPoolExecutor(self._settings.parallelism, thread_name_prefix="notified") as pool:

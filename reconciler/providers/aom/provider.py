@@ -143,7 +143,7 @@ class AomProvider:
         """All alarms that fire, of any stack or of none, whose metadata has the values of the filters."""
         wanted = {"event_type": [ALARM.event_type], **{key: sorted(values) for key, values in filters.items()}}
         ask = self._asking(_ACTIVE, body(*self._span(()), wanted))
-        for event in paginate(ask, whole=self._settings.page_size):
+        for event in paginate(ask, page_size=self._settings.page_size):
             if not is_other(event, wanted):
                 yield to_item(event, alarm=True)
 

@@ -53,22 +53,22 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
     ).encode("utf-8", "replace")
 
 
-def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Iterator[Event]:
+def paginate(ask: Callable[[str], Response], *, page_size: int | None = None) -> Iterator[Event]:
     """Every event of every page, each id once; ``ask`` gets the page at a marker.
 
-    ``whole`` is the size of a page where nothing may be missing: a page that could be less than it seems is an error
+    ``page_size`` is the size of a page if nothing may be missing: a page that could be less than it seems is an error
     then, not a warning. Raises ServiceError where an answer is not a page, and where the markers repeat or the
     pages bring nothing new.
     """
     marker = FIRST_MARKER
     markers = {marker}
     ids: set[object] = set()
-    barren = 0
+    empty_pages = 0
     while True:
         answer = ask(marker)
         events, following = _page(answer)
-        if whole is not None:
-            _require_complete(answer, len(events), following, whole)
+        if page_size is not None:
+            _require_complete(answer, len(events), following, page_size)
         new = False
         for event in events:
             key = event.get("id")
@@ -87,9 +87,9 @@ def paginate(ask: Callable[[str], Response], *, whole: int | None = None) -> Ite
             )
         if following in markers:
             raise answer.unreadable(f"the pages repeat: marker {following!r} came twice", ErrorKind.REJECTED)
-        barren = 0 if new else barren + 1
-        if barren >= MAX_EMPTY_PAGES:
-            raise answer.unreadable(f"{barren} pages in a row brought nothing new", ErrorKind.REJECTED)
+        empty_pages = 0 if new else empty_pages + 1
+        if empty_pages >= MAX_EMPTY_PAGES:
+            raise answer.unreadable(f"{empty_pages} pages in a row brought nothing new", ErrorKind.REJECTED)
         answer.check_page_count(len(markers))
         markers.add(following)
         marker = following

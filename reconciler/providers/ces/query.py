@@ -25,11 +25,11 @@ EARLIEST = 1_111_111_111_111
 """The least instant (epoch ms) a listing takes for its ``from``."""
 
 
-def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: bool = False) -> Iterator[Event]:
+def paginate(ask: Callable[[int], Response], items: str, key: str, *, complete: bool = False) -> Iterator[Event]:
     """Every entry of every page, each ``key`` once; ``ask`` gets the page that begins at an offset.
 
     New events come first and push the others on, so an entry may show twice and none is missed. Raises ServiceError
-    where an answer is not a page, and where the pages repeat; where ``whole``, also where one could hold less
+    where an answer is not a page, and where the pages repeat; where ``complete``, also where one could hold less
     than there is.
     """
     seen: set[object] = set()
@@ -37,7 +37,7 @@ def paginate(ask: Callable[[int], Response], items: str, key: str, *, whole: boo
     for number in count(1):
         answer = ask(start)
         entries, size, total = _page(answer, items)
-        if whole:
+        if complete:
             _require_complete(answer, items, len(entries), size, start, total)
         new = False
         for entry in entries:
@@ -121,7 +121,7 @@ class DataQuery:
             page = [*parameters, ("start", str(start)), ("limit", str(PAGE))]
             return self._client.send("GET", f"{self._path}/{path}", params=page, reading=True)
 
-        return paginate(ask, items, key, whole=True)
+        return paginate(ask, items, key, complete=True)
 
 
 def _name(entry: Event) -> str:

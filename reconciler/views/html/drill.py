@@ -102,7 +102,7 @@ def record_sections(record: Record, now: int, *, growing: bool = False) -> PageS
 
 def _header(record: Record) -> Iterator[str]:
     kind = f"Rehearsal on the emulator at {record.speed:g}× speed" if record.rehearsal else "Game day"
-    look = status_of(record)
+    status = status_of(record)
     yield "<header>"
     yield f'<p class="eyebrow">{text(kind)} · stack {text(record.stack)} · {text(moment(record.began_at))}</p>'
     yield f"<h1>{text(record.drill)}</h1>"
@@ -110,7 +110,8 @@ def _header(record: Record) -> Iterator[str]:
         yield f'<p class="about">{text(record.description)}</p>'
     if record.targets:
         yield f'<p class="places">At {text(places(record))}</p>'
-    yield f'<p class="banner {look}"><span class="sign">{_SIGNS[look]}</span><span>{text(headline(record))}</span></p>'
+    sign = f'<span class="sign">{_SIGNS[status]}</span>'
+    yield f'<p class="banner {status}">{sign}<span>{text(headline(record))}</span></p>'
     for death in record.deaths:
         told = text(death_told(record, death))
         yield f'<p class="banner odd death"><span class="sign">†</span><span>{told}</span></p>'

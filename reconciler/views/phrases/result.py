@@ -128,7 +128,8 @@ def remaining(result: Result) -> Iterator[Remaining]:
 
 def possible_duplicates(result: Result) -> list[str]:
     """The addresses that fire twice, or may, in the order of the plan: they were pushed again."""
-    found = (str(operation.address) for operation in result.plan.operations if operation.key in result.undecided)
+    keys = result.possible_duplicates
+    found = (str(operation.address) for operation in result.plan.operations if operation.key in keys)
     return list(dict.fromkeys(found))
 
 
