@@ -17,7 +17,7 @@ from reconciler.core.retry import poll_intervals
 from reconciler.ledger.protocol import AS_SENT, Entry, InFlight, Ledger, is_at
 from reconciler.providers.protocol import Limits, Provider, longest_visible_within
 
-NEVER_ARRIVED = ServiceErrorDetail("the service does not show it: planned anew if it is still due")
+NEVER_ARRIVED = ServiceErrorDetail("the service does not show it: planned again if still declared")
 
 
 class Doubt(NamedTuple):

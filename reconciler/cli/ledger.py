@@ -276,7 +276,9 @@ def unlock(
             if not terminal.interactive:  # else the question says who holds it
                 terminal.message(holder_lines(holder))
             check_approvable(terminal, DataFormat.TEXT, preview="reconciler ledger list", option="--yes")
-            if not is_approved(terminal, "Is this run over, and do you want to break its lease?", holder_lines(holder)):
+            if not is_approved(
+                terminal, "Has this run ended, and do you want to break its lease?", holder_lines(holder)
+            ):
                 terminal.message(unlocked_lines(None))
                 return ExitCode.ERROR
         held = opened.unlock()

@@ -1,6 +1,6 @@
 """OpenTelemetry: a command as a trace, its plan, run, checks and drill steps as spans, its log records as events.
 
-On if the standard variables ask for it; the SDK reads the rest of them (endpoint, headers, timeout, resource, sampler).
+Enabled by the standard variables; the SDK reads the others (endpoint, headers, timeout, resource, sampler).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.plan.plan import Plan
 
 BOUND = 10 * SECOND
-"""How long the export of a command's spans may take."""
+"""How long (ms) the export of a command's spans may take."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _MAX_EVENTS = 100
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ Attribute = str | bool | int | float
 
 
 def is_enabled(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables ask for traces."""
+    """Whether the standard variables enable traces."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     exporter = environ.get("OTEL_TRACES_EXPORTER", "")
@@ -46,14 +46,17 @@ def is_enabled(environ: Mapping[str, str]) -> bool:
 
 @contextmanager
 def tracing(terminal: Terminal, command: str) -> Iterator[None]:
-    """Trace one command, if that is asked for and possible; ``terminal.telemetry`` is its trace meanwhile."""
+    """Trace one command if traces are enabled; ``terminal.telemetry`` is the trace inside the block.
+
+    If OpenTelemetry is not installed or cannot be set up, a warning is logged and the command runs without a trace.
+    """
     if not is_enabled(terminal.environ):
         yield
         return
     try:
         trace = Trace(terminal, command)
     except ImportError:
-        _log.warning("OpenTelemetry is configured, and its packages are missing: pip install 'alarm-reconciler[otel]'")
+        _log.warning("OpenTelemetry is enabled, but not installed: pip install 'alarm-reconciler[otel]'")
         yield
         return
     except Exception as error:  # noqa: BLE001 - whatever is wrong with its settings, the command must run
@@ -69,7 +72,7 @@ def tracing(terminal: Terminal, command: str) -> Iterator[None]:
 
 
 class Trace:
-    """The trace of one command; spans of what it did are added when they are known, with the times they had."""
+    """The trace of one command; spans of its work are added when that has ended, with their original times."""
 
     def __init__(self, terminal: Terminal, command: str) -> None:
         from opentelemetry.sdk.resources import Resource
@@ -97,7 +100,7 @@ class Trace:
         logging.getLogger().addHandler(self._records)
 
     def ended(self, exit_code: int) -> None:
-        """Note how the command ended."""
+        """Set the exit code of the command on its span; any but 0 and 2 (changes) is an error."""
         from opentelemetry.trace import StatusCode
 
         self._root.set_attribute("process.exit.code", exit_code)
@@ -105,7 +108,7 @@ class Trace:
             self._root.set_status(StatusCode.ERROR, f"exit code {exit_code}")
 
     def plan(self, plan: Plan, ended_at: int) -> None:
-        """What was planned; a plan knows no more of its time than when it was made."""
+        """Add a span for the plan, from ``planned_at`` to ``ended_at`` (epoch ms), with drift as events."""
         self._root.set_attribute("reconciler.stack", self._hide(plan.stack))
         counts = {f"reconciler.changes.{action.value}": number for action, number in plan.counts.items()}
         drift = sum(change.drift for change in plan.pending)
@@ -115,7 +118,7 @@ class Trace:
                 self._event(span, "drift", {"address": str(change.address), "reason": change.reason}, plan.planned_at)
 
     def result(self, result: Result) -> None:
-        """What was sent, and each operation that is not done."""
+        """Add a span for the run, with an event for each operation that is not done."""
         attributes: dict[str, Attribute] = {
             "reconciler.run": result.run,
             "reconciler.plan": result.plan.id,
@@ -133,7 +136,7 @@ class Trace:
                 self._event(span, "operation", told, result.ended_at)
 
     def checks(self, report: Report) -> None:
-        """A span for each check."""
+        """Add a span for each check."""
         self._root.set_attribute("reconciler.stack", self._hide(report.stack))
         for result in report.results:
             attributes = {
@@ -146,7 +149,7 @@ class Trace:
                 pass
 
     def drill(self, record: Record) -> None:
-        """A span for each step that was taken."""
+        """Add a span for each step that ran."""
         self._root.set_attribute("reconciler.stack", self._hide(record.stack))
         self._root.set_attribute("reconciler.drill", record.drill)
         self._root.set_attribute("reconciler.run", record.run)
@@ -159,7 +162,7 @@ class Trace:
                 pass
 
     def record(self, entry: logging.LogRecord) -> None:
-        """A record of the log, as an event of the command."""
+        """Add a log record as an event of the command's span."""
         told = {"logger": entry.name, "level": entry.levelname.lower(), "message": entry.getMessage()}
         self._event(self._root, "log", told, from_seconds(entry.created))
 
@@ -171,7 +174,7 @@ class Trace:
         self._exporter.shutdown()
 
     def flush(self) -> None:
-        """Export what has ended, within a bound; a failure is a warning."""
+        """Export the spans that have ended, for at most BOUND; a failure is logged as a warning."""
         from opentelemetry.sdk.trace.export import SpanExportResult
 
         spans = tuple(self._finished)
@@ -181,12 +184,12 @@ class Trace:
         def export() -> None:
             try:
                 results.append(self._exporter.export(spans))
-            except Exception as error:  # noqa: BLE001 - an exporter's trouble must not end a command
+            except Exception as error:  # noqa: BLE001 - a failed export must not end a command
                 results.append(type(error).__name__)
 
         library = logging.getLogger("opentelemetry")
         before, library.disabled = library.level, False
-        library.setLevel(logging.CRITICAL + 1)  # it tells of each attempt; one warning is enough
+        library.setLevel(logging.CRITICAL + 1)  # it logs each attempt; one warning is enough
         worker = threading.Thread(target=export, name="telemetry", daemon=True)
         worker.start()
         worker.join(in_seconds(BOUND))

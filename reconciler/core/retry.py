@@ -40,7 +40,7 @@ RETRY = RetryPolicy()
 
 
 def poll_intervals(*, first: int = 50, cap: int = 2 * SECOND) -> Iterator[int]:
-    """Milliseconds between two polls of the service: short at first, since most writes show at once."""
+    """Milliseconds between two polls of a service: short at first, since most writes are visible at once."""
     pause = first
     while True:
         yield pause

@@ -1,4 +1,4 @@
-"""Middleware that every request passes: it reads the body, records the request and plays the faults."""
+"""Middleware of every request: it reads the body, records the request and injects faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h
 
 
 class RequestMiddleware:
-    """ASGI middleware around the routes; admin calls are neither recorded nor met by faults."""
+    """ASGI middleware around the routes; requests to ``/admin`` are neither recorded nor subject to faults."""
 
     def __init__(
         self, app: ASGIApp, *, settings: Settings, clock: Clock, faults: FaultInjector, recorder: Recorder
@@ -80,7 +80,7 @@ class RequestMiddleware:
                 await self._app(scope, receive, _halve(noting, lambda: _abort_of(scope)))
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, or None when it is larger than is taken."""
+        """The whole body, or None if it is larger than the setting ``max_body``."""
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -108,7 +108,7 @@ class RequestMiddleware:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives the body again, once, and then what the connection has to say."""
+    """A ``receive`` that returns the body once, and then the messages of the connection."""
     given = False
 
     async def replaying() -> Message:
@@ -122,7 +122,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _swallow(message: Message) -> None:
-    """Throw the answer away."""
+    """Discard a message of the response."""
 
 
 def _abort_of(scope: Scope) -> Callable[[], None]:

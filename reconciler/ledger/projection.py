@@ -1,8 +1,8 @@
-"""Folding: working out from the journal where each operation stands.
+"""Projection: computes the state of each operation from the rows of the journal.
 
-Writing to the journal only ever adds a row at its end, which costs one small write to the disk. Keeping every
-operation up to date by its key would touch as many pages as operations each time: that is put off until somebody asks,
-or the file is closed. Then each operation is written once, however much happened to it.
+Writing to the journal only appends a row, which costs one small write to the disk. Updating every operation by its key
+would touch a page for each operation, every time. So the table of operations is brought up to date only when it is
+read, or when the file is closed. Then each operation is written once, however many rows are about it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ _CACHE_KIB = 200_000
 
 
 class OperationState:
-    """Where an operation stands after its latest intent."""
+    """The state of an operation since its latest intent; instants are epoch ms.
+
+    ``intent`` and ``begun`` are numbers of journal rows, ``position`` is the index of the operation in its row.
+    """
 
     __slots__ = (
         "answer",
@@ -102,7 +105,7 @@ class OperationState:
 
 
 def is_behind(connection: sqlite3.Connection) -> bool:
-    """Whether the journal has rows that are not folded yet."""
+    """Whether the journal has rows that are not projected yet."""
     (behind,) = connection.execute(
         "SELECT (SELECT coalesce(max(number), 0) FROM journal) > (SELECT journal FROM folded)"
     ).fetchone()
@@ -110,15 +113,15 @@ def is_behind(connection: sqlite3.Connection) -> bool:
 
 
 def read_targets(connection: sqlite3.Connection) -> dict[int | str | None, dict[str, str]]:
-    """The targets of each run that told them, by the run's number."""
+    """The targets of each run that recorded them, by the run's number. Raises an error if a run's digest is wrong."""
     found = connection.execute(
         "SELECT number, digest, id, plan_id, command, targets, origin FROM runs WHERE targets IS NOT NULL"
     )
-    told: dict[int | str | None, dict[str, str]] = {}
+    targets: dict[int | str | None, dict[str, str]] = {}
     for number, digest, *columns in found:
         check_run(digest, *columns)
-        told[number] = json.loads(columns[3])
-    return told
+        targets[number] = json.loads(columns[3])
+    return targets
 
 
 def project(connection: sqlite3.Connection) -> None:
@@ -129,28 +132,28 @@ def project(connection: sqlite3.Connection) -> None:
         " WHERE number > (SELECT journal FROM folded) ORDER BY number"
     )
     targets = read_targets(connection)
-    news = _Pending(connection)
+    pending = _Pending(connection)
     number = None
     for number, *columns in rows:
         row = Row(*columns)
         row.check()
         step, at, content = row.step, row.at, json.loads(row.body)
         if step == "intend":
-            news.record_intents(number, content["key"], may_be_sent=number <= without_begin)
+            pending.record_intents(number, content["key"], may_be_sent=number <= without_begin)
             effects = decode_marks(content, targets.get(row.run, {}))
-            news.marks.update((key, (*effect.address, *effect[1:])) for key, effect in effects)
+            pending.marks.update((key, (*effect.address, *effect[1:])) for key, effect in effects)
         elif step == "begin":
-            news.begin(number, content["key"], at)
+            pending.begin(number, content["key"], at)
         elif step == "settle":
-            news.done(content["done"], at)
-            news.told(decode_told(content), at)
+            pending.done(content["done"], at)
+            pending.told(decode_told(content), at)
         elif step == "learn":
             target, behaviour = decode_behaviour(content)
             connection.execute(_LEARN, (target, *behaviour))
         else:
-            news.confirm(decode_confirmed(content), at)
+            pending.confirm(decode_confirmed(content), at)
     with _large_cache(connection):
-        news.write()
+        pending.write()
     if number is not None:
         connection.execute("UPDATE folded SET journal = ?", (number,))
 
@@ -167,24 +170,28 @@ def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class _Pending:
-    """What pending rows say: of operations they intend it is kept until ``write``, of earlier ones written at once."""
+    """Applies journal rows that are not projected yet.
+
+    The state of an operation whose intent is among them is kept in memory until ``write``; changes to an operation with
+    an earlier intent are written at once.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._standings: dict[str, OperationState] = {}
+        self._states: dict[str, OperationState] = {}
         self.marks: dict[str, tuple[str | None, ...]] = {}
 
     def record_intents(self, number: int, keys: list[str], *, may_be_sent: bool) -> None:
-        """``may_be_sent``: the row is of a version that did not tell when sending began."""
+        """Start a new state for each key; ``may_be_sent`` if the row's version did not record when sending began."""
         for position, key in enumerate(keys):
-            before = self._standings.get(key)
+            before = self._states.get(key)
             attempts = 0 if before is None else before.attempts
-            self._standings[key] = OperationState(number, position, attempts + may_be_sent)
+            self._states[key] = OperationState(number, position, attempts + may_be_sent)
 
     def begin(self, number: int, keys: list[str], at: int) -> None:
         earlier = []
         for key in keys:
-            state = self._standings.get(key)
+            state = self._states.get(key)
             if state is None:
                 earlier.append(key)
             else:
@@ -196,39 +203,39 @@ class _Pending:
     def done(self, keys: list[str], at: int) -> None:
         earlier = []
         for key in keys:
-            standing = self._standings.get(key)
-            if standing is None:
+            state = self._states.get(key)
+            if state is None:
                 earlier.append(key)
             else:
-                standing.status, standing.ended_at, standing.answer = "done", at, None
+                state.status, state.ended_at, state.answer = "done", at, None
         if earlier:
             self._connection.execute(_DONE, (at, encode_keys(earlier)))
 
     def told(self, outcomes: list[DetailedOutcome], at: int) -> None:
         for key, status, answer, id in outcomes:
-            standing = self._standings.get(key)
-            if standing is None:
+            state = self._states.get(key)
+            if state is None:
                 self._connection.execute(_TOLD, (status, at, answer, id, key))
-            elif status == "done" or standing.status != "done":  # a run that lost its lease may tell late
-                standing.status, standing.ended_at, standing.answer = status, at, answer
-                standing.id = standing.id if id is None else id
+            elif status == "done" or state.status != "done":  # a run that lost its lease may report late
+                state.status, state.ended_at, state.answer = status, at, answer
+                state.id = state.id if id is None else id
 
     def confirm(self, confirmed: Iterable[tuple[str, str | None]], at: int) -> None:
         earlier: defaultdict[str | None, list[str]] = defaultdict(list)
         for key, shown in confirmed:
-            standing = self._standings.get(key)
-            if standing is None:
+            state = self._states.get(key)
+            if state is None:
                 earlier[shown].append(key)
-            elif standing.confirmed_at is None:
-                standing.confirmed_at, standing.shown = at, shown
+            elif state.confirmed_at is None:
+                state.confirmed_at, state.shown = at, shown
         for shown, keys in earlier.items():
             self._connection.execute(_CONFIRM, (at, shown, encode_keys(keys)))
 
     def write(self) -> None:
         """Write each operation once, with what it leaves in the view of the past."""
-        self._connection.executemany(_PUT, map(self._columns, self._standings))
+        self._connection.executemany(_PUT, map(self._columns, self._states))
 
     def _columns(self, key: str) -> tuple[int | str | None, ...]:
-        s = self._standings[key]
+        s = self._states[key]
         state = (s.intent, s.position, s.attempts, s.begun, s.begun_at, s.status, s.ended_at, s.confirmed_at, s.shown)
         return (key, *state, s.answer, s.id, *self.marks.get(key, _NO_MARKS))

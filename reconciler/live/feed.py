@@ -1,4 +1,4 @@
-"""The feed: the sections of the page that have changed, for each visitor since what it was sent last."""
+"""The feed: sends each visitor the sections of the page that have changed since its last message."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reconciler.views.html.live import clock, live_html, live_sections
 from reconciler.views.phrases.drill import headline
 
 TICK_S = 1.0
-"""How often the page is drawn anew if nothing has changed but the time."""
+"""How often (seconds) the page is rendered if only the time has changed."""
 PACE_S = 0.2
-"""How long changes are gathered."""
+"""How long (seconds) changes are collected before the page is rendered."""
 HEARTBEAT_S = 5.0
-"""How often a visitor is sent the time; one that has gone is noticed then."""
+"""How often (seconds) a visitor is sent the time; a closed connection is noticed then."""
 
 
 class Feed:
-    """Draws the page while somebody watches. A slow visitor skips states, so that nothing piles up."""
+    """Renders the page while it has visitors. A slow visitor skips states, so that no messages queue up."""
 
     def __init__(self, live_run: LiveRun) -> None:
         self._live_run = live_run
@@ -37,7 +37,7 @@ class Feed:
         return None if record is None else live_html(record, self._live_run.clock.now())
 
     async def run(self) -> None:
-        """Draw until the run is over."""
+        """Render until the run has ended."""
         loop = asyncio.get_running_loop()
 
         def listener() -> None:
@@ -60,7 +60,7 @@ class Feed:
             self._changed.clear()
 
     async def messages(self) -> AsyncIterator[str]:
-        """Server-sent events for one visitor: the whole page at first, then what changes."""
+        """Server-sent events for one visitor: all sections at first, then those that change."""
         self._visitors += 1
         try:
             self._draw()

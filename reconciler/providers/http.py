@@ -264,7 +264,7 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
     if isinstance(failure, requests.exceptions.Timeout) or any(
         isinstance(reason, ReadTimeoutError | TimeoutError) for reason in reasons
     ):
-        return ErrorKind.AMBIGUOUS, f"no whole response from {host} in time (request_timeout)", False
+        return ErrorKind.AMBIGUOUS, f"no complete response from {host} in time (request_timeout)", False
     if isinstance(failure, requests.exceptions.ContentDecodingError) and failure.args:
         return ErrorKind.AMBIGUOUS, str(failure.args[0]), False
     if isinstance(failure, ValueError):
@@ -272,7 +272,7 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
         return ErrorKind.UNSENT, f"the request to {host} cannot be made: {type(failure).__name__}", False
     if type(failure) is OSError and failure.errno is None:
         return ErrorKind.UNSENT, f"the request to {host} cannot be made: {failure}", False
-    return ErrorKind.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no whole response'}", True
+    return ErrorKind.AMBIGUOUS, f"the connection to {host} was cut: {_system(reasons) or 'no complete response'}", True
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""Responses of services: their JSON as plain values, however odd, and what an error means for the request (rule 8)."""
+"""Responses of services: decode their JSON to plain values, and classify and describe their errors (rule 8)."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ class NestedTooDeeplyError(ValueError):
 
 
 def decode(body: bytes) -> object:
-    """The plain values of a JSON text; raises ValueError if it is none."""
+    """The plain values of a JSON text.
+
+    Raises ValueError if it is not JSON, NestedTooDeeplyError if it exceeds about 200 levels.
+    """
     try:
         return from_json(body)
     except ValueError as error:
         if "recursion limit" in str(error):
             raise NestedTooDeeplyError from None
     try:
-        # The fast parser refuses half a surrogate pair, which one odd object must not make of a whole page.
+        # The fast parser rejects lone surrogates; one object that has them must not make a whole page unreadable.
         return _carried(json.loads(body))
     except RecursionError:
         raise NestedTooDeeplyError from None
 
 
 def _carried(value: object, level: int = 0) -> object:
-    """A value in which characters stand for lone surrogates."""
+    """A value whose lone surrogates are replaced by the characters of ``carry``."""
     if isinstance(value, str):
         return carry(value)
     if level > _MAX_LEVELS:
@@ -52,7 +55,7 @@ def _carried(value: object, level: int = 0) -> object:
 
 
 def integer(value: object) -> int | None:
-    """A whole number, also where it is written as a text or a fraction; None for anything else."""
+    """A whole number, also from a text of digits or a float (its fraction is dropped); None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -97,7 +100,7 @@ _SHORT = 100
 
 
 def classify(status: int) -> ErrorKind:
-    """What an HTTP status other than a success means."""
+    """How to treat a request that was answered with an HTTP status other than a success."""
     if status in (401, 403, 407):
         return ErrorKind.DENIED
     if status in (429, 503):
@@ -116,14 +119,18 @@ def parse_error(
     now: int,
     reading: bool = False,
 ) -> ServiceError:
-    """The error an answer carries; ``headers`` ignores case, ``now`` is in epoch milliseconds."""
+    """The error that a response describes, with its secrets redacted.
+
+    ``headers`` must ignore case, ``request`` is the method and URL to show, ``now`` is in epoch ms. ``reading``: the
+    request was a query, so it changed nothing.
+    """
     code, message, trace = _said(body)
     trace = trace or next((headers[name] for name in _TRACE_HEADERS if headers.get(name)), None)
     if message is None:
         text = body[:4000].decode("utf-8", "replace").strip()
-        message = f"the answer is not the service's: {text}" if text else "the answer has no text"
+        message = f"the response is not from the service: {text}" if text else "the response has no body"
         if 300 <= status < 400:
-            message = f"it redirects to {headers.get('Location', 'nowhere')}: check the endpoint"
+            message = f"the response redirects to {headers.get('Location', 'nowhere')}: check the endpoint"
     detail = ServiceErrorDetail(
         sanitize(secrets.redact(message)),
         status,
@@ -135,15 +142,18 @@ def parse_error(
 
 
 def retry_after(headers: Mapping[str, str], now: int) -> int | None:
-    """Milliseconds to wait, from either form of ``Retry-After``; a date is read against the service's own clock."""
+    """Milliseconds to wait, from either form of ``Retry-After`` (RFC 9110, 10.2.3); None without a valid one.
+
+    A date is compared with the response's ``Date``, or with ``now`` (epoch ms) if there is none.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return int(value[:9]) * SECOND
     until = _date(value)
     if until is None:
         return None
-    told = _date(headers.get("Date", ""))
-    return max(0, until - (now if told is None else told))
+    sent = _date(headers.get("Date", ""))
+    return max(0, until - (now if sent is None else sent))
 
 
 def _date(value: str) -> int | None:
@@ -155,14 +165,15 @@ def _date(value: str) -> int | None:
 
 
 def _said(body: bytes) -> tuple[str | None, str | None, str | None]:
-    """The code, message and trace id of an error body: AOM writes ``error_msg`` or ``error_message``, IAM and the
-    gateways before a service have their own ways.
+    """The code, message and trace id of an error body.
+
+    AOM writes ``error_msg`` or ``error_message``; IAM and API gateways nest them under ``error`` or ``message``.
     """
     try:
         value = decode(body)
     except ValueError:
         return None, None, None
-    if isinstance(value, str):  # Alertmanager's way
+    if isinstance(value, str):  # Alertmanager's error is a JSON string
         return None, value or None, None
     found: dict[str, object] = {}
     for _ in range(3):

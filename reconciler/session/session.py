@@ -59,7 +59,7 @@ class StackSession:
     def observe(self, desired: Sequence[Desired] = (), stop: Event | None = None) -> list[Observed]:
         """Every active alarm of the owner, and the desired events that are on record.
 
-        A busy service is queried again after as long as it says, unless ``stop`` is set. Raises ServiceError.
+        A busy service is queried again after its ``Retry-After``, unless ``stop`` is set. Raises ServiceError.
         """
         found: list[Observed] = []
         for key, provider in self.providers.items():
@@ -82,7 +82,7 @@ class StackSession:
                 yield from retry_read(key, partial(_ended, provider, self.owner, addresses), self.clock)
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], targets: Sequence[Address] = ()) -> Plan:
-        """What turns the observed into the desired; with ``targets``, at these addresses only."""
+        """The plan that turns the observed into the desired state; with ``targets``, at these addresses only."""
         now = self.clock.now()
         view = self.ledger.view(now, self.visible_within, self.target_texts)._replace(orphans=())
         altered = altered_keys(desired, merge(self.owner, observed, view))
@@ -111,7 +111,7 @@ class StackSession:
         )
 
     def resolve_open_intents(self, stop: Event) -> Settlement:
-        """Give every open intent its outcome, and wait until the last writes show. Raises DeniedError."""
+        """Find the outcome of every open intent, and wait until the last writes are visible. Raises DeniedError."""
         return resolve_open_intents(
             self.ledger, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts
         )
@@ -121,7 +121,7 @@ class StackSession:
 def open_session(
     workspace: Workspace, who: Owner, stop: Event, *, owner: str | None = None, command: str = DRILL
 ) -> Iterator[StackSession]:
-    """Hold the lease of a workspace's stack for a session; ``owner`` is the stack itself if it is not named.
+    """Hold the lease of a workspace's stack for a session; ``owner`` is the name of the stack by default.
 
     The session's clock never goes back. ``stop`` is set if the lease is lost. Raises LeaseHeldError.
     """

@@ -32,7 +32,7 @@ def test_settle_says_what_arrived_and_what_never_did_and_sends_nothing(
         assert done.code == 0, done.err
         assert re.search(r"^An earlier run left \d+ operations open:$", done.out, re.M)
         assert re.search(r"^  \d+ had reached the service: aom_alarm\.", done.out, re.M)
-        assert re.search(r"^  \d+ never arrived and will be planned anew where still due: aom_", done.out, re.M)
+        assert re.search(r"^  \d+ never arrived, and are planned again if still declared: aom_", done.out, re.M)
         assert not re.search(r", and \d+ more", done.out)
         assert done.out.endswith("Nothing is open any more.\n")
         assert sent(place.emulator) == []
@@ -47,7 +47,7 @@ def test_apply_settles_first_and_says_what_it_found(snapshot: Callable[[Mode], S
         done = place.apply()
         assert done.code == 0
         assert re.search(r"An earlier run left \d+ operations open:\n  \d+ had reached the service: .*\n", done.err)
-        assert re.search(r"never arrived and will be planned anew where still due: .*, and \d+ more", done.err)
+        assert re.search(r"never arrived, and are planned again if still declared: .*, and \d+ more", done.err)
 
 
 def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(snapshot: Callable[[Mode], Snapshot]) -> None:
@@ -56,7 +56,7 @@ def test_what_can_not_be_asked_about_stays_open_and_is_exit_code_4(snapshot: Cal
         done = place.run("ledger", "settle")
         assert done.code == 4
         assert "could not be queried and stay open: " in done.out
-        assert "never arrived and will be planned anew" in done.out  # never begun: known without a query
+        assert "never arrived, and are planned again" in done.out  # never begun: known without a query
         place.emulator.clear_faults()
         document = json.loads(place.run("ledger", "settle", "--format", "json").out)
         assert document["open"] == []

@@ -1,7 +1,7 @@
-"""The budget of an expression: how much it may make, and how long it may take, before it is stopped.
+"""The budget of an expression: limits on the size of its results and on its processor time.
 
-Every filter, test, function and operator charges it. An operation of C code that cannot be interrupted is charged
-before it runs, by the most work it can do, so that none takes long by itself; the time is read between them.
+Every filter, test, function and operator charges it. An operation in C code cannot be interrupted, so it is charged
+before it runs, by the most work it can do; no single one takes long. The time is checked between operations.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from threading import local
 from time import thread_time
 
 MAX_MADE = 10_000_000
-"""Characters and items that one evaluation may make, all steps together."""
+"""Characters and items that one evaluation may make, in all steps together."""
 MAX_TEXT = 1_000_000
-"""Characters one text may have."""
+"""Characters that one text may have."""
 MAX_BITS = 8192
-"""Bits a whole number may have."""
+"""Bits that a whole number may have."""
 MAX_SECONDS = 1.0
-"""Processor time of one evaluation."""
+"""Processor time (seconds) of one evaluation."""
 MAX_STACK_SECONDS = 10.0
-"""Processor time of all evaluations of one load that are long enough to be measured."""
+"""Processor time (seconds) of all evaluations of one load that are long enough to be measured."""
 MAX_STEP = 20_000_000
 """The most comparisons of items or characters that one operation may make."""
 
 _MEASURED = 2_000
-"""After so much work the clock is read: a light evaluation never does."""
+"""The work (items or characters) after which the clock is read; a light evaluation never reads it."""
 _WORK_OF_CALL = 20
 
 
 class TooMuchError(ValueError):
-    """An expression makes more than it may, or takes too long."""
+    """An expression exceeds its budget of size or time."""
 
 
 class _Used(local):
@@ -47,7 +47,7 @@ _used = _Used()
 
 @contextmanager
 def stack_budget() -> Iterator[None]:
-    """Bound what all evaluations take together while this lasts."""
+    """Limit the processor time of all evaluations inside the block together."""
     before = _used.stack_seconds
     _used.stack_seconds = 0.0
     try:
@@ -57,14 +57,14 @@ def stack_budget() -> Iterator[None]:
 
 
 def reset() -> None:
-    """Begin a new evaluation."""
+    """Start a new evaluation with a full budget."""
     _used.made = 0
     _used.work = 0
     _used.clock = None
 
 
 def charge(amount: int) -> None:
-    """Account for characters or items about to be made; raises TooMuchError when they are too many."""
+    """Charge characters or items about to be made. Raises TooMuchError if there are too many."""
     _used.made += amount
     if _used.made > MAX_MADE:
         raise TooMuchError(f"it would make more than {MAX_MADE:,} characters or items")
@@ -72,14 +72,14 @@ def charge(amount: int) -> None:
 
 
 def charge_text(length: int) -> None:
-    """Account for one text about to be made."""
+    """Charge the characters of one text about to be made. Raises TooMuchError if it is too long."""
     if length > MAX_TEXT:
         raise TooMuchError(f"it would make a text of more than {MAX_TEXT:,} characters")
     charge(length)
 
 
 def charge_work(amount: int = _WORK_OF_CALL) -> None:
-    """Account for work about to be done, in items or characters; raises TooMuchError when time is up."""
+    """Charge work about to be done, in items or characters. Raises TooMuchError if time has run out."""
     if amount > MAX_STEP:
         raise TooMuchError(f"one step of it would compare more than {MAX_STEP:,} items or characters")
     _used.work += amount

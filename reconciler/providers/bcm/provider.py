@@ -138,7 +138,9 @@ class BcmProvider:
         """What a success holds; an answer that does not say it is one is an error, whatever its HTTP status."""
         value = answer.json()
         if not isinstance(value, dict) or not isinstance(value.get("success"), bool):
-            raise answer.unreadable("the answer is not the service's: it does not tell whether the request succeeded")
+            raise answer.unreadable(
+                "the response is not from the service: it does not say whether the request succeeded"
+            )
         if not value["success"]:
             reason = value.get("msg")
             text = reason if isinstance(reason, str) and reason.strip() else "the service gave no reason"

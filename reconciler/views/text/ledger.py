@@ -232,7 +232,7 @@ def settled_lines(settlement: Settlement) -> Iterator[Line]:
         return
     yield from settlement_lines(settlement, most=None)
     if settlement.open:
-        yield line("To ask again, run this once more when the service answers; `reconciler apply` asks first, too.")
+        yield line("Run this command again once the service responds; `reconciler apply` settles first, too.")
     else:
         yield line("Nothing is open any more.")
 
@@ -241,7 +241,7 @@ def settlement_lines(settlement: Settlement, most: int | None = 10) -> Iterator[
     """Nothing where nothing was open; ``most`` is how many addresses of a group are named, None names all."""
     groups = (
         (settlement.arrived, "had reached the service", Style.PLAIN),
-        (settlement.lost, "never arrived and will be planned anew where still due", Style.WARNING),
+        (settlement.lost, "never arrived, and are planned again if still declared", Style.WARNING),
         (settlement.open, "could not be queried and stay open", Style.ERROR),
     )
     total = sum(len(entries) for entries, _, _ in groups)

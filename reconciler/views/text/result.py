@@ -1,4 +1,4 @@
-"""Results as text: what is not done and why, what no query showed yet, a summary line, and how to go on."""
+"""Results as text: operations that are not done and why, unconfirmed effects, a summary line, the next command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING
 
 
 def others_lines(others: OtherStacks) -> Iterator[Line]:
-    """What other stacks of the ledger have left; nothing, if that is nothing."""
+    """Other stacks of the ledger that have something firing; no lines if there are none."""
     if others.firing:
         yield line(others_head(others))
     for stack in others.firing:
@@ -38,9 +38,9 @@ def others_lines(others: OtherStacks) -> Iterator[Line]:
 
 
 def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[Line]:
-    """What became of a plan; ``again`` is the command that continues it.
+    """The result of a plan; ``again`` is the command that continues it.
 
-    Unless ``full`` many instances of a for_each that ended alike are shown as one.
+    Unless ``full``, instances of a for_each with the same outcome are shown as one.
     """
     left = list(remaining(result))
     if not result.plan.pending:  # so the plan was not shown
@@ -59,7 +59,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
     if unseen:
         yield line(
             ("Not confirmed", Style.WARNING),
-            f": {count(len(unseen), 'operation')} done, whose effect the service did not show in time:",
+            f": {count(len(unseen), 'operation')} done, but the effect was not visible in time:",
         )
         for address in dict.fromkeys(unseen):
             yield line("    ", printable(str(address)), hang=6)
@@ -68,7 +68,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
     if twice:
         yield line(
             ("May fire twice", Style.WARNING),
-            f": {count(len(twice), 'alarm')} pushed again; a second one is cleared by the next apply:",
+            f": {count(len(twice), 'alarm')} pushed again; the next apply clears a duplicate:",
         )
         for text in twice:
             yield line("    ", printable(text), hang=6)
@@ -86,7 +86,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
 
 
 def _alike(groups: list[list[Remaining]]) -> Iterable[list[list[Remaining]]]:
-    """Instances of one for_each whose operations ended alike, together, in the order of the plan."""
+    """Group the instances of a for_each whose operations have the same outcomes, in the order of the plan."""
     found: dict[object, list[list[Remaining]]] = {}
     for group in groups:
         address = group[0].change.address
