@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
+from reconciler.core.system_clock import precise_seconds
 from reconciler.fleet.worker import serve
 
 _POLL_S = 0.002
@@ -35,9 +36,9 @@ class ForkedProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end, and return its exit code: minus the signal that ended it. Raises TimeoutExpired."""
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else precise_seconds() + timeout
         while not self._has_ended(block=end is None):
-            if end is not None and time.monotonic() >= end:
+            if end is not None and precise_seconds() >= end:
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
             time.sleep(_POLL_S)
         return self.returncode or 0
