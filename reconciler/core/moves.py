@@ -1,7 +1,6 @@
 """Moves: which address an object had before it was renamed, by the ``moved`` blocks of a configuration."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -31,14 +30,14 @@ class Move(NamedTuple):
         return None
 
 
-@dataclass(frozen=True)
 class Moves:
     """All moves of a stack; they compose: what ``a`` was moved to may have been moved on to ``c``.
 
     A move of one instance goes before that of the whole resource. There is no cycle.
     """
 
-    entries: tuple[Move, ...] = ()
+    def __init__(self, entries: tuple[Move, ...] = ()) -> None:
+        self.entries = entries
 
     def destination(self, address: Address) -> Address:
         """Where an address ends up; itself if no move concerns it."""

@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import requests.adapters
@@ -34,11 +33,15 @@ class ReceivedTooMuchError(OSError):
         self.limit = limit
 
 
-@dataclass(slots=True)
 class _Exchange:
-    deadline: int
-    limit: int
-    received: int = 0
+    """What one exchange may take, and has received."""
+
+    __slots__ = ("deadline", "limit", "received")
+
+    def __init__(self, deadline: int, limit: int) -> None:
+        self.deadline = deadline
+        self.limit = limit
+        self.received = 0
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,12 +18,14 @@ EMBEDDED_HOOK = "embedded"
 _WILDCARDS = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
 
 
-@dataclass(frozen=True, slots=True)
 class RunReceiver:
     """A receiver that runs: how it is queried, and where the emulator sends to."""
 
-    endpoint: ReceiverEndpoint
-    hook_url: str = field(repr=False)
+    __slots__ = ("endpoint", "hook_url")
+
+    def __init__(self, endpoint: ReceiverEndpoint, hook_url: str) -> None:
+        self.endpoint = endpoint
+        self.hook_url = hook_url
 
     @property
     def alertmanager_config(self) -> Mapping[str, object]:
