@@ -53,7 +53,7 @@ def _version(directory: Path, mine: Path, sync: Path | None, why: str, rounds: i
         chaos, missing = None, str(error)
     rows = []
     for package, program, option, reason, target in (
-        ("octodns", sync, "--help", why, 1.0),
+        ("octodns", sync, "--help", why, 0.6),
         ("chaostoolkit", chaos, "--version", missing, None),
     ):
         sides: dict[str, Callable[[], Cost]] = {"ours": lambda: launch([mine, "version"], directory)}
