@@ -60,6 +60,13 @@ def attributes(change: Change) -> Attributes:
     return Attributes((*rows, *(_cleared(change) if several else ())), len(same))
 
 
+def outline(change: Change) -> tuple[object, ...]:
+    """Which attributes a change shows and how, without their values: equal for changes that are alike."""
+    if change.action in (Action.CREATE, Action.RECORD) and change.desired is not None:
+        return tuple([path for path, _ in declared(change.desired)])
+    return tuple([(row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id"])
+
+
 def declared(desired: Desired) -> Iterator[tuple[str, object]]:
     """Every attribute that is set, by path: the occurrence, the identity, the rest."""
     if desired.occurrence is not None and desired.occurrence != desired.digest:

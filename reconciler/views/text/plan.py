@@ -9,7 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.target import Target
 from reconciler.core.text import printable
 from reconciler.plan.plan import PUSH_FIRST_SIGN, Change, Plan
-from reconciler.views.attribute import AttributeRow, attributes, block, block_mark, is_block, value_text
+from reconciler.views.attribute import AttributeRow, attributes, block, block_mark, is_block, outline, value_text
 from reconciler.views.phrases.plan import DONE, MEANING, ORDER, PUSH_FIRST, count, pointing, summary
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, pad, width
@@ -133,8 +133,7 @@ def _groups(plan: Plan) -> Iterable[list[Change]]:
     groups: dict[object, list[Change]] = {}
     for change in plan.pending:
         address, same = change.address, (change.action, change.drift, change.provider)
-        rows = tuple([(row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id"])
-        groups.setdefault((address.type, address.name, same, rows), []).append(change)
+        groups.setdefault((address.type, address.name, same, outline(change)), []).append(change)
     return groups.values()
 
 
