@@ -40,6 +40,12 @@ class Interrupts:
         elif self.running and not again:
             raise KeyboardInterrupt
 
+    def begin(self) -> None:
+        """Begin units. Raises KeyboardInterrupt if the request to stop came before them."""
+        self.running = True
+        if self._asked:
+            raise KeyboardInterrupt
+
     @contextmanager
     def listening(self, event: threading.Event) -> Iterator[None]:
         """Let a request to stop, also an earlier one, set the event meanwhile."""
@@ -75,7 +81,7 @@ def serve(lines: TextIO, out: TextIO, workers: int) -> None:
 
         print(BEGAN, file=out, flush=True)
         try:
-            interrupts.running = True
+            interrupts.begin()
             for result in run_batch(units, interrupts.listening, began=began, workers=workers):
                 left.remove(result.unit)
                 print(result_json(result), file=out, flush=True)
