@@ -28,13 +28,13 @@ from reconciler.plan.shards import SHARD_SIZE, PlanShard, cut_plan
 from reconciler.session.workspace import Workspace
 
 TRIES = 3
-"""How often a shard is handed out whose worker did not come to the end of it."""
+"""How often a shard is handed out before it counts as failed, if its workers do not complete it."""
 
 _AHEAD = 3
 """How many shards are cut before a worker is there for them."""
 
 Ended = tuple[ShardTask, ShardReport | None]
-"""A shard that a worker had, and its report; None if the worker did not come to its end."""
+"""A shard that was handed out, and its report; None if its worker did not complete it."""
 
 HandOut = Callable[[Iterable[ShardTask]], Iterator[Ended]]
 """Gives shards to workers, and tells how each ended."""
@@ -201,7 +201,7 @@ class _Work:
     error: LeaseLostError | DiagnosticError | None = None
 
     def hand_out(self, hand_out: HandOut, shards: Shards, now: Callable[[], int], progress: Progress) -> None:
-        """Let every shard be worked on, again where a worker did not come to its end."""
+        """Hand out every shard, and again each that its worker did not complete."""
         waiting: Queue[ShardTask | None] = Queue(_AHEAD)
         cutter = Thread(target=self._cut, args=(shards, now, waiting), name="shards", daemon=True)
         cutter.start()
