@@ -1,7 +1,7 @@
-"""Rows of the journal: operations and outcomes as the text that is stored, and back.
+"""The rows of the journal: encodes operations and outcomes as the text that is stored, and decodes them.
 
-A row holds all operations of one call, column by column, so that journalling costs little for each: a column whose
-values are all the same is stored once, and payloads, being JSON texts already, are not encoded a second time.
+A row holds all operations of one call, column by column: a column whose values are all equal is stored once, and
+payloads, which are JSON already, are not encoded a second time. That keeps the cost per operation low.
 """
 
 import json
@@ -18,30 +18,31 @@ from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import Behaviour
 
 PROVIDER = '"provider":'
-"""What the column of providers begins with in the body of a row; inside a text of it the quotes would be escaped."""
+"""The start of the provider column in a row's body. It cannot occur inside a text, where its quotes would be escaped.
+"""
 
-_SEALED = "3:"  # what a digest begins with that is of a whole row
+_SEALED = "3:"  # the prefix of a digest that covers a whole row
 
-_SEPARATOR = "\x1e"  # no JSON text holds one as it is (RFC 8259, section 7)
+_SEPARATOR = "\x1e"  # never occurs unescaped in JSON text (RFC 8259, section 7)
 _RENAMED = {"after": "depends_on", "unless_refreshed": "only_if_duplicate"}
-"""What older journals call fields of an operation."""
+"""Names of operation fields in older journals, and their names now."""
 
 _WHOLE = ("key", "address")
 _PAYLOAD = Operation._fields.index("payload")
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-"""The JSON text of plain values, as it is kept."""
+"""Encode a plain value as the JSON text that is stored."""
 
 
 class Intent(NamedTuple):
-    """What a row of step ``intend`` holds, as text."""
+    """The text that a row of step ``intend`` stores."""
 
     body: str
     payloads: str
 
 
 class Row(NamedTuple):
-    """One row of the journal, as it is stored; ``run`` is the number of its run in a file, its id in a shared store."""
+    """One stored row of the journal; ``run`` is the run's number in a file, and its id in a shared store."""
 
     step: str
     run: int | str | None
@@ -55,7 +56,7 @@ class Row(NamedTuple):
         return self._replace(digest=f"{_SEALED}{self._digest()}")
 
     def check(self) -> None:
-        """Raise ValueError unless the row is what was written; rows of older versions have a weaker digest, or none."""
+        """Raise ValueError if the row was altered. Rows of older versions have a weaker digest, or none."""
         if self.digest is None:
             whole = self.step != "intend"
         elif self.digest.startswith(_SEALED):
@@ -70,7 +71,8 @@ class Row(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What an operation leaves in the view of the past: the fact it records or the id it clears, at which target."""
+    """The fact that an operation records, or the id that it clears, with its target: what the planner must know of it.
+    """
 
     address: Address
     occurrence: str | None
@@ -79,7 +81,7 @@ class Effect(NamedTuple):
 
 
 class DetailedOutcome(NamedTuple):
-    """An outcome that says more than "done"."""
+    """An outcome that carries more than "done"."""
 
     key: str
     status: str
@@ -88,7 +90,7 @@ class DetailedOutcome(NamedTuple):
 
 
 def encode_intent(operations: Sequence[Operation]) -> Intent:
-    """The row for operations that are about to be sent; ValueError where a payload is no JSON text."""
+    """Encode operations that are about to be sent. Raises ValueError if a payload is not valid JSON text."""
     columns = list(zip(*operations, strict=True))
     payloads = _SEPARATOR.join(columns[_PAYLOAD])
     if payloads.count(_SEPARATOR) != len(operations) - 1:
@@ -104,30 +106,30 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
         if op.occurrence is not None or op.target is not None
     )
     body = encode(fields)
-    (body + payloads).encode()  # raises if a half of a surrogate pair is in it
+    (body + payloads).encode()  # raises if it contains a lone surrogate
     return Intent(body, payloads)
 
 
 def told_provider(key: str) -> str:
-    """What the body of a row has at ``PROVIDER`` where all its operations are a provider's, and only there."""
+    """The text at ``PROVIDER`` in the body of a row if all its operations belong to this provider, and only then."""
     return f"{PROVIDER}{encode([key])}"
 
 
 def decode_intent(intent: Intent) -> list[Operation]:
-    """The operations of a row, to the byte."""
+    """Decode the operations of a row, byte for byte."""
     fields = {_RENAMED.get(name, name): column for name, column in json.loads(intent.body).items()}
     count = len(fields["key"])
     columns = {name: column if len(column) == count else column * count for name, column in fields.items()}
     columns["address"] = [Address(*parts) for parts in columns["address"]]
     columns["verb"] = [Verb(verb) for verb in columns["verb"]]
     columns["payload"] = intent.payloads.split(_SEPARATOR)
-    for name, default in Operation._field_defaults.items():  # an older journal knows fewer fields
+    for name, default in Operation._field_defaults.items():  # older journals have fewer fields
         columns.setdefault(name, [default] * count)
     return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
 
 
 def decode_marks(body: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[tuple[str, Effect]]:
-    """The marks of a row's operations, by key, from its parsed body and the targets of its run."""
+    """The effects of a row's operations, by key, from its parsed body and the targets of its run."""
     providers = body["provider"]
     for position, address, occurrence, target in body["marks"]:
         place = targets.get(providers[position if len(providers) > 1 else 0])
@@ -135,8 +137,9 @@ def decode_marks(body: Mapping[str, Any], targets: Mapping[str, str]) -> Iterato
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
-    """The row for outcomes; the last word on a key counts. Text of a service is kept as it is, halves of surrogate
-    pairs, which no file can hold, written as escapes.
+    """Encode outcomes; the last outcome of a key counts.
+
+    Text from a service is stored unchanged, except that lone surrogates, which no file can hold, are escaped.
     """
     done, told = [], []
     for key, status, error, id_ in {outcome.key: outcome for outcome in outcomes}.values():
@@ -148,9 +151,9 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
 
 
 def encode_begin(keys: Iterable[str], boot: BootTime | None, process: str | None, fence: int | None = None) -> str:
-    """The row for operations that are being sent, by which process, and when by the machine's own clock.
+    """Encode that operations are being sent, by which process, and since when by the machine's clock.
 
-    The ``fence`` tells the rows of two holders apart in a shared ledger.
+    In a shared ledger, ``fence`` distinguishes the rows of two lease holders.
     """
     held = {} if fence is None else {"fence": fence}
     return encode({"key": list(keys), "boot": boot, "process": process, "pid": os.getpid(), **held})
@@ -162,7 +165,9 @@ def encode_keys(keys: Iterable[str]) -> str:
 
 
 def encode_confirmed(keys: Iterable[str], shown: Mapping[str, str]) -> str:
-    """The row for operations whose effect shows, with the digests of what is shown; equal ones are stored once."""
+    """Encode that the effect of operations is visible, with digests of the content shown; equal digests are stored
+    once.
+    """
     known = list(keys)
     column = [shown.get(key) for key in known]
     return encode(
@@ -171,7 +176,7 @@ def encode_confirmed(keys: Iterable[str], shown: Mapping[str, str]) -> str:
 
 
 def decode_confirmed(body: Mapping[str, Any] | list[str]) -> Iterator[tuple[str, str | None]]:
-    """The keys of a row with the digests of what was shown, from its parsed body; older rows hold the keys alone."""
+    """Decode keys and digests of the content shown, from a row's parsed body; older rows hold only the keys."""
     if isinstance(body, list):
         return zip(body, repeat(None))
     keys, column = body["key"], body["shown"]
@@ -179,12 +184,12 @@ def decode_confirmed(body: Mapping[str, Any] | list[str]) -> Iterator[tuple[str,
 
 
 def encode_behaviour(target: str, behaviour: Behaviour) -> str:
-    """The row for how the service at a target behaves."""
+    """Encode how the service at a target behaves."""
     return encode({"target": target, **behaviour._asdict()})
 
 
 def decode_behaviour(body: Mapping[str, Any]) -> tuple[str, Behaviour]:
-    """The target of a row and how its service behaves, from its parsed body."""
+    """Decode a target and how its service behaves, from a row's parsed body."""
     found = Behaviour(body["merges"], body["rejects_whole"])
     if not all(value is None or isinstance(value, bool) for value in found):
         raise ValueError("a behaviour holds a value of another type")
@@ -192,17 +197,17 @@ def decode_behaviour(body: Mapping[str, Any]) -> tuple[str, Behaviour]:
 
 
 def decode_told(body: Mapping[str, Any]) -> list[DetailedOutcome]:
-    """The outcomes of a row that say more than "done", from its parsed body."""
+    """Decode the outcomes of a row that carry more than "done", from its parsed body."""
     return [DetailedOutcome(*outcome) for outcome in body["told"]]
 
 
 def encode_origin(origin: Origin | None) -> str | None:
-    """The text of who started a run."""
+    """Encode who started a run."""
     return None if origin is None else encode([_storable(part) for part in origin])
 
 
 def decode_origin(text: str | None) -> Origin | None:
-    """Who started a run. Raises ValueError or TypeError unless the text is what was written."""
+    """Decode who started a run. Raises ValueError or TypeError if the text was altered."""
     if text is None:
         return None
     found = Origin(*json.loads(text))
@@ -216,12 +221,12 @@ def _storable(text: str | None) -> str | None:
 
 
 def run_digest(id: object, plan: object, command: object, targets: object, origin: object) -> str:
-    """The digest of the columns of a run that do not change after it began."""
+    """The digest of the columns of a run that do not change after the run began."""
     return _hash(_SEPARATOR.join(map(str, (id, plan, command, targets, origin))))
 
 
 def check_run(digest: object, *columns: object) -> None:
-    """Raise ValueError unless a run is what was written; ``columns`` are those of ``run_digest``."""
+    """Raise ValueError if a run was altered; ``columns`` are those of ``run_digest``."""
     if digest is not None and digest != run_digest(*columns):
         raise ValueError(f"run {columns[0]} is not what was written")
 

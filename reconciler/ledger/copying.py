@@ -1,4 +1,5 @@
-"""Copying a stack's ledger from one place to another: verified, resumable, and only while nobody works on it."""
+"""Copying a stack's ledger from one place to another: verified, resumable, and refused while a run holds either lease.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from reconciler.ledger.replica import Replica, run_row
 from reconciler.ledger.store import Fence, JournalStore
 
 LIFETIME = 10 * 60_000
-"""How long (ms) a copy may take: both leases are held for it."""
+"""The lifetime (ms) of both leases during a copy."""
 
 _CHUNK_ROWS = 200
 _CHUNK_BYTES = 4_000_000
@@ -35,7 +36,7 @@ _STATES = (
 
 
 class Copied(NamedTuple):
-    """What a copy wrote: ``there`` rows were at the target before, of a copy that was interrupted."""
+    """What a copy wrote; ``there`` counts rows that an earlier, interrupted copy had written."""
 
     rows: int
     there: int
@@ -43,10 +44,10 @@ class Copied(NamedTuple):
 
 
 def copy_ledger(source: Location, target: Location, owner: str, host: str, now: int) -> Copied:
-    """Copy a stack's ledger; what an interrupted copy wrote before is kept.
+    """Copy a stack's ledger; rows from an interrupted copy are kept.
 
-    Raises DiagnosticError if the target holds something else, or if the copy is not what the source is; LeaseHeldError
-    while somebody works on the stack at either place.
+    Raises DiagnosticError if the target holds something else, or if the copy differs from the source, and
+    LeaseHeldError if another run holds the lease at either place.
     """
     with ExitStack() as resources:
         if source.path is not None and not source.path.exists():
@@ -83,7 +84,7 @@ def _held(location: Location, owner: str, host: str, now: int) -> Iterator[Holde
 
 
 def journal_rows(location: Location) -> Iterator[Row]:
-    """The journal as a shared store keeps it: runs named by their ids."""
+    """The journal as a shared store keeps it, with runs named by their ids."""
     if location.path is None:
         with closing(open_store(location, reading=True)) as store:
             for _, _, row in store.read(0).rows:
@@ -100,13 +101,14 @@ def journal_rows(location: Location) -> Iterator[Row]:
             row.check()
             yield row._replace(run=None if row.run is None else ids[row.run]).sealed()
             if row.step == "intend" and number <= without_begin:
-                # An older version did not say when sending began: until its deadline had passed, as the file reads it.
+                # Versions before this one did not record when sending began: assume "until its deadline", as the file
+                # ledger does.
                 keys = [key for (key,) in connection.execute("SELECT value FROM json_each(?, '$.key')", (row.body,))]
                 yield Row("begin", None, row.at + LONGEST_RUN, encode_begin(keys, None, None)).sealed()
 
 
 def _append(rows: Sequence[Row], store: JournalStore, holder: Holder, target: Location) -> int:
-    """Add the rows that are not there yet; how many were."""
+    """Append the rows that are missing; returns how many were there."""
     found = store.read(0).rows
     if [stored.row.digest for stored in found] != [row.digest for row in rows[: len(found)]]:
         summary = f"the ledger {target} holds other runs of the stack {target.stack}"
@@ -134,7 +136,7 @@ def _size(row: Row) -> int:
 
 
 def write_file(rows: Sequence[Row], path: Path, *, fence: int = 0, replace: bool = False) -> None:
-    """Make a ledger file of rows: whole, or not at all. Raises DiagnosticError if it exists, unless ``replace``."""
+    """Write rows to a new ledger file, atomically. Raises DiagnosticError if the file exists, unless ``replace``."""
     if path.exists() and not replace:
         hint = "name a place without a ledger of this stack: nothing is overwritten"
         raise DiagnosticError(Diagnostic(f"{path} exists", hint=hint))
@@ -176,7 +178,7 @@ def _fill(connection: sqlite3.Connection, rows: Sequence[Row], fence: int) -> No
 
 
 def _states(location: Location) -> list[tuple[object, ...]]:
-    """Where every operation stands."""
+    """The state of every operation."""
     if location.path is not None:
         with closing(read_file(location.path)) as database:
             database.detach()
@@ -190,7 +192,7 @@ def _states(location: Location) -> list[tuple[object, ...]]:
 
 
 def _documents(location: Location) -> dict[str, str]:
-    """The records of drills that belong to the ledger."""
+    """The drill records that belong to the ledger."""
     if location.path is not None:
         files = sorted((location.path.parent / "drills").glob("*.json"))
         return {f"drills/{file.name}": file.read_text(encoding="utf-8") for file in files}

@@ -13,16 +13,16 @@ from threading import RLock
 from reconciler.ledger import schema, wal
 from reconciler.ledger.errors import damaged, newer, not_a_ledger, to_diagnostic
 
-_BUSY_TIMEOUT = 10.0  # seconds another process may keep us waiting
-_CHECKED_BYTES = 256_000_000  # a larger file is not checked as a whole when it is opened, which takes 2 ms a MB
-_CHECKPOINT = 4_000  # pages (16 MB) in the write-ahead log before they are moved into the file
+_BUSY_TIMEOUT = 10.0  # seconds to wait for another process's lock
+_CHECKED_BYTES = 256_000_000  # larger files get no full check on opening: it takes 2 ms per MB
+_CHECKPOINT = 4_000  # pages (16 MB) in the write-ahead log before a checkpoint
 
 
 class Database:
-    """One connection, used by any number of threads in turn.
+    """One SQLite connection that any number of threads may use.
 
-    A lock guards it: a thread inside ``transaction`` keeps the others out until it leaves. Transactions nest; only
-    the outermost is made durable.
+    A lock serializes access: ``transaction`` holds it until the block ends. Transactions nest; only the outermost one
+    is made durable.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -32,7 +32,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run statements all or none; what was written is on the disk when the outermost block is left."""
+        """Run statements atomically; what was written is on disk when the outermost block ends."""
         with self._lock, explained(self.path):
             connection = self._connection
             nested = connection.in_transaction
@@ -54,7 +54,7 @@ class Database:
             yield self._connection
 
     def detach(self) -> None:
-        """Go on with a copy in memory, which may be written without a trace in the file."""
+        """Continue on a copy in memory, which can be written without changing the file."""
         with self._lock, explained(self.path):
             copy = connect(":memory:")
             self._connection.backup(copy)
@@ -72,7 +72,7 @@ class Database:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Tell errors of the file or the disk as diagnostics; errors of ours stay what they are."""
+    """Convert errors of the file or the disk to diagnostics; other errors pass through."""
     try:
         yield
     except sqlite3.ProgrammingError:
@@ -84,7 +84,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def open_file(path: Path) -> Database:
-    """Open a ledger for writing: made as needed, for its owner only, and brought to the newest schema."""
+    """Open a ledger for writing: created if missing, readable by its owner only, and migrated to the newest schema."""
     with explained(path):
         _prepare(path)
         _check_log(path)
@@ -99,7 +99,7 @@ def open_file(path: Path) -> Database:
 
 
 def read_file(path: Path) -> Database:
-    """Open a ledger that exists for reading; nothing in it changes."""
+    """Open an existing ledger read-only; the file does not change."""
     with explained(path):
         _check_log(path)
         connection = _connect_reading(path)
@@ -114,9 +114,9 @@ def read_file(path: Path) -> Database:
 
 
 def open_surveyed(path: Path) -> Database:
-    """Open a ledger that may be damaged for reading: nothing but its mark and version is checked.
+    """Open a ledger that may be damaged, read-only: only its application id and its version are checked.
 
-    Of a damaged write-ahead log all that is sound is read, from a copy.
+    If the write-ahead log is damaged, its sound part is read from a copy.
     """
     if wal.find_damage(path) is not None:
         with explained(path), TemporaryDirectory(prefix="reconciler-") as directory:
@@ -144,7 +144,7 @@ def open_surveyed(path: Path) -> Database:
 
 
 def open_unlogged(path: Path) -> Database:
-    """Open a copy of a ledger that may be damaged, as it is without its write-ahead log, for reading."""
+    """Open a copy of a ledger that may be damaged, without its write-ahead log, read-only."""
     with explained(path), TemporaryDirectory(prefix="reconciler-") as directory:
         alone = Path(directory) / path.name
         alone.write_bytes(path.read_bytes())
@@ -155,14 +155,14 @@ def open_unlogged(path: Path) -> Database:
 
 
 def open_memory() -> Database:
-    """A new ledger in memory, for writing."""
+    """A new writable ledger in memory."""
     connection = connect(":memory:")
     schema.migrate(connection)
     return Database(connection, Path(":memory:"))
 
 
 def empty(path: Path) -> Database:
-    """A ledger in which nothing ever happened, held in memory; it cannot be written."""
+    """An empty read-only ledger in memory."""
     connection = connect(":memory:")
     schema.migrate(connection)
     database = Database(connection, path)
@@ -171,7 +171,7 @@ def empty(path: Path) -> Database:
 
 
 def connect(uri: str) -> sqlite3.Connection:
-    """A connection without transactions of its own, to a file by its URI or to ``:memory:``."""
+    """Open a connection in autocommit mode, to a file by its URI or to ``:memory:``."""
     connection = sqlite3.connect(
         uri, uri=uri.startswith("file:"), timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )
@@ -180,8 +180,10 @@ def connect(uri: str) -> sqlite3.Connection:
 
 
 def _connect_reading(path: Path) -> sqlite3.Connection:
-    """A file in a directory that cannot be written has no room for SQLite's shared memory: there it is read as it
-    stands, which is safe as long as there is no write-ahead log beside it.
+    """Open a file read-only.
+
+    In a directory that cannot be written SQLite cannot create its shared memory: the file is then read as immutable,
+    which is safe as long as there is no write-ahead log beside it.
     """
     uri = path.absolute().as_uri()
     connection = connect(f"{uri}?mode=ro")
@@ -225,7 +227,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_consistency(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise DiagnosticError if pages, types, constraints and indexes do not fit together; large files are skipped."""
+    """Raise DiagnosticError if pages, types, constraints or indexes are inconsistent; large files are skipped."""
     (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
     if size > _CHECKED_BYTES:
         return
@@ -235,7 +237,7 @@ def _check_consistency(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _prepare(path: Path) -> None:
-    """Make the file and its directory as needed; ``.reconciler/`` keeps itself out of version control."""
+    """Create the file and its directory if missing; ``.reconciler/`` excludes itself from version control."""
     directory = path.parent
     directory.mkdir(parents=True, exist_ok=True)
     ignore = directory / ".gitignore"
@@ -246,6 +248,6 @@ def _prepare(path: Path) -> None:
     if new and os.name != "nt":
         descriptor = os.open(directory, os.O_RDONLY)
         try:
-            os.fsync(descriptor)  # so that the file's name is durable too
+            os.fsync(descriptor)  # makes the new directory entry durable too
         finally:
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The doctor: examines a ledger file, and saves the rows of a damaged one that are still what was written."""
+"""The doctor: examines a ledger file, and salvages the sound rows of a damaged one."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from reconciler.ledger.projection import project
 from reconciler.ledger.protocol import RunState
 from reconciler.ledger.schema import migrate
 
-_SMALLEST_ROW = 64  # bytes: how many rows a file can hold at the most where nothing else tells
+_SMALLEST_ROW = 64  # bytes; bounds the number of rows in a file if nothing else does
 
 _UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, sqlite3.Error)
 
 _T = TypeVar("_T")
 
 RunRow = tuple[int, str, str, str, int, int | None, str, str | None, str | None, str | None]
-"""A row of the table ``runs``, in the order of its columns."""
+"""A row of the table ``runs``, in column order."""
 
 
 class Survey(NamedTuple):
-    """The sound rows of a file by number, and why each of the others is not; ``end_known`` is false where the journal
-    may have gone on after its last readable row.
+    """The sound rows of a file by number, and what is wrong with each of the others.
+
+    ``end_known`` is false if the journal may have had rows after the last readable one.
     """
 
     runs: Mapping[int, RunRow]
@@ -44,7 +45,7 @@ class Survey(NamedTuple):
     unsound_rows: Mapping[int, str]
     end_known: bool
     lost: str | None = None
-    """What is wrong with the write-ahead log, by which later rows may be lost."""
+    """What is wrong with the write-ahead log, so that later rows may be lost."""
 
     @property
     def is_whole(self) -> bool:
@@ -60,8 +61,8 @@ def survey(connection: sqlite3.Connection) -> Survey:
 
 
 def without_begin(connection: sqlite3.Connection) -> int:
-    """Up to which row the journal does not say when sending began, being salvaged or of an older version; 0 if that
-    cannot be read.
+    """The last row before which the journal does not record when sending began, since it was salvaged or written by an
+    older version; 0 if unknown.
     """
     try:
         return int(connection.execute("SELECT without_begin FROM folded").fetchone()[0])
@@ -89,7 +90,7 @@ def _each(
 
 
 def _last(connection: sqlite3.Connection, table: str) -> int | None:
-    """The highest number in a table; None if it cannot be read, or cannot be true."""
+    """The highest number in a table; None if it cannot be read, or is implausible."""
     try:
         (found,) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()  # noqa: S608 - constants
         return found if found <= _capacity(connection) else None
@@ -138,9 +139,9 @@ def _row(connection: sqlite3.Connection, number: int) -> Row | None:
 
 
 def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None] = boot_time) -> Survey:
-    """Write every sound row of the ledger at ``path`` to a new file ``to``; returns what was found.
+    """Write every sound row of the ledger at ``path`` to a new file ``to``; returns the survey.
 
-    Raises DiagnosticError if ``to`` exists, if a run is active, or if no row of the file can be read.
+    Raises DiagnosticError if ``to`` exists, if a run is active, or if no row can be read.
     """
     log = wal.find_damage(path)
     with closing(open_surveyed(path)) as database, database.reading() as connection:
@@ -166,9 +167,9 @@ def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None]
 
 
 def _with_unlogged(found: Survey, path: Path) -> Survey:
-    """What was found, with the rows that the file holds without its damaged log.
+    """Add the rows that the file holds without its damaged log to a survey.
 
-    Pages of the log that fit together no more hide rows of the file, which may be newer than they are.
+    An inconsistent log can hide rows of the file, which may be newer than the log's.
     """
     try:
         with closing(open_unlogged(path)) as database, database.reading() as connection:
@@ -187,8 +188,8 @@ def _with_unlogged(found: Survey, path: Path) -> Survey:
 def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows: int) -> None:
     """Fill an empty database with the sound rows.
 
-    If any is left out, what the others intend counts as sent: the row that says so may be the one that is missing.
-    An intent without its run gets a stand-in, at no particular target.
+    If any row is missing, the intents of the other rows count as sent, since the missing row may be the one that says
+    so. An intent without its run gets a placeholder run without targets.
     """
     migrate(connection)
     last = max(found.rows, default=0)
@@ -210,7 +211,7 @@ def rebuild(connection: sqlite3.Connection, found: Survey, fence: int, old_rows:
 
 
 def _refuse_while_held(connection: sqlite3.Connection, path: Path, present: Present) -> None:
-    with suppress(sqlite3.Error, TypeError):  # a damaged lease has no holder
+    with suppress(sqlite3.Error, TypeError):  # a damaged lease row has no holder
         holder = lease.current(connection, present, gethostname())
         if holder is not None:
             what = f"is in use: {holder} holds the lease"
@@ -231,15 +232,15 @@ def _create(to: Path) -> None:
         raise DiagnosticError(Diagnostic(f"{to} exists", hint=hint)) from None
 
 
-_MOST = 20  # complaints of SQLite about one file
+_MOST = 20  # the number of SQLite's messages per file
 
 _OPERATIONS = "SELECT key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, shown, answer,"
 _OPERATIONS += " service_id, type, name, instance, occurrence, target, place FROM operations ORDER BY key"
 
 
 class Findings(NamedTuple):
-    """What an examination found: what SQLite says of the file, its rows, and whether the table of operations is what
-    the journal makes of them.
+    """The result of an examination: SQLite's own messages, the survey of rows, and whether the operations table agrees
+    with the journal.
     """
 
     path: Path
@@ -253,7 +254,7 @@ class Findings(NamedTuple):
 
 
 def examine(path: Path) -> Findings:
-    """Examine the ledger at ``path``; nothing in it changes. Raises DiagnosticError where none of it can be read."""
+    """Examine the ledger at ``path`` without changing it. Raises DiagnosticError if none of it can be read."""
     log = wal.find_damage(path)
     with closing(open_surveyed(path)) as database:
         with database.reading() as connection:
@@ -275,7 +276,7 @@ def _complaints(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _folds(connection: sqlite3.Connection, found: Survey) -> bool:
-    """Whether the operations are those that the journal makes; the connection is to a copy."""
+    """Whether projecting the journal gives the stored operations; the connection is to a copy."""
     try:
         old_rows = without_begin(connection)
         project(connection)

@@ -1,4 +1,4 @@
-"""Documents of a stack beside its ledger: the records of its drills, and what was last done with it."""
+"""Documents kept beside a stack's ledger: drill records, and when each command last ran."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PREFIX = "drills/"
 
 
 class Documents(Protocol):
-    """Where the records of runs are kept, by names with a suffix."""
+    """Storage for documents, by names with a suffix."""
 
     def where(self, name: str) -> str:
-        """The place of a document, for messages."""
+        """The location of a document, for messages."""
 
     def names(self, suffix: str) -> Sequence[str]: ...
 
     def read(self, name: str) -> str | bytes | None:
-        """The text of a document; None if there is none."""
+        """The text of a document; None if it does not exist."""
 
     def write(self, name: str, text: str) -> None:
-        """Keep a document durably: whole, or not at all."""
+        """Write a document durably and atomically."""
 
     def delete(self, name: str) -> None: ...
 
@@ -56,7 +56,7 @@ class Files:
 
 
 class SharedDocuments:
-    """Documents in a shared ledger; any number of threads may call it. Nothing is made before the first is written."""
+    """Documents in a shared ledger; thread-safe. Nothing is created before the first write."""
 
     def __init__(self, location: Location) -> None:
         self._location = location

@@ -1,4 +1,4 @@
-"""Trouble with a ledger file, told to the person who can help it."""
+"""Ledger errors as diagnostics that say what happened and what to do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SYSTEM = {
 
 
 def to_diagnostic(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError:
-    """The diagnostic for an error met while opening, reading or writing the ledger at ``path``."""
+    """The diagnostic for an error raised while opening, reading or writing the ledger at ``path``."""
     if isinstance(error, OSError):
         why, hint = _SYSTEM.get(error.errno or 0, (error.strerror or str(error), None))
         return ledger_error(path, f"cannot be opened: {why}", hint)
@@ -52,7 +52,7 @@ def to_diagnostic(error: sqlite3.Error | OSError, path: Path) -> DiagnosticError
 
 
 def newer(path: Path, found: int, known: int) -> DiagnosticError:
-    """The file was written by a later version of the tool."""
+    """The file was written by a newer version of the tool."""
     return ledger_error(
         path,
         f"was written by a newer reconciler: its format is {found}, this one reads up to {known}",
@@ -61,22 +61,22 @@ def newer(path: Path, found: int, known: int) -> DiagnosticError:
 
 
 def not_a_ledger(path: Path) -> DiagnosticError:
-    """The file is a SQLite database of another program."""
+    """The file is another program's SQLite database."""
     return ledger_error(
         path, "is not a ledger: it is another program's SQLite database", "check the path, or move the file away"
     )
 
 
 def unwritable(path: Path, why: str) -> DiagnosticError:
-    """An operation that no text in the file can hold."""
+    """An operation that cannot be encoded for the file."""
     return ledger_error(path, f"cannot hold an operation: {why}", "look for odd characters in the configuration")
 
 
 def damaged(path: Path, what: str) -> DiagnosticError:
-    """The file is a sound database whose content does not hold together."""
+    """The SQLite file is sound, but its content is inconsistent."""
     return ledger_error(path, f"is damaged: {what}", _FORGET)
 
 
 def ledger_error(path: Path, what: str, hint: str | None) -> DiagnosticError:
-    """Something is the matter with the ledger at ``path``."""
+    """A diagnostic about the ledger at ``path``."""
     return DiagnosticError(Diagnostic(f"the ledger {path} {what}", hint=hint))

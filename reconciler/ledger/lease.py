@@ -1,8 +1,8 @@
-"""The lease on a stack: one row in the ledger, and a fencing number that only grows.
+"""The lease on a stack: one row in the ledger, with a fencing number that only increases.
 
-Each function works inside the caller's transaction; instants are epoch milliseconds. A lease ends by the clock that
-counts from the machine's start, so that setting the wall clock neither ends nor prolongs it; on another machine, or
-after a restart, by the wall clock.
+Each function runs inside the caller's transaction; instants are epoch milliseconds. On the machine that took it, a
+lease expires by the clock since boot, so that setting the wall clock neither shortens nor extends it. On another
+machine, or after a reboot, it expires by the wall clock.
 """
 
 import os
@@ -17,9 +17,9 @@ _PROC = Path("/proc")
 
 
 class BootTime(NamedTuple):
-    """An instant by a clock that nobody can set: ``boot`` names the start of the machine, ``at`` is milliseconds since.
+    """An instant on a clock that cannot be set: ``boot`` identifies the boot, ``at`` is milliseconds since then.
 
-    All processes of a machine share it, and it goes on while the machine sleeps.
+    All processes of a machine share this clock, and it includes time spent in suspend.
     """
 
     boot: str
@@ -27,7 +27,7 @@ class BootTime(NamedTuple):
 
 
 def boot_time() -> BootTime | None:
-    """The present; None on a system that does not tell its starts apart."""
+    """The current instant; None on a system that does not identify its boots."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -36,19 +36,20 @@ def boot_time() -> BootTime | None:
 
 
 def fingerprint(pid: int) -> str | None:
-    """A text that no other process of this machine ever has; None where the system does not tell.
+    """A text that identifies this process among all processes of this machine, ever; None if the system does not
+    support it.
 
-    It is made of the boot, the process namespace (two containers of one name have different ones) and the instant the
-    process began, in clock ticks since the boot: proc(5), ``/proc/PID/stat``, field 22.
+    It combines the boot, the process namespace (so that two containers with the same name differ) and the start of the
+    process in clock ticks since boot: proc(5), ``/proc/PID/stat``, field 22.
     """
     where, stat = _here(), _stat(pid)
     return None if where is None or stat is None else f"{where} {stat[1]}"
 
 
 def is_dead(pid: int, known: str | None) -> bool:
-    """Whether the process is certainly gone from this machine; ``known`` is its fingerprint when it took the lease.
+    """Whether the process has certainly ended on this machine; ``known`` is its fingerprint when it took the lease.
 
-    In doubt the answer is no: a lease also lapses by itself.
+    If in doubt, the answer is no: a lease also expires by itself.
     """
     where = _here()
     if known is not None and (where is None or not known.startswith(f"{where} ")):
@@ -63,7 +64,7 @@ def is_dead(pid: int, known: str | None) -> bool:
 
 
 def _is_missing(pid: int) -> bool:
-    if os.name == "nt" or pid <= 0:  # there, os.kill would end the process instead of asking for it
+    if os.name == "nt" or pid <= 0:  # on Windows os.kill would end the process instead of testing it
         return False
     try:
         os.kill(pid, 0)
@@ -83,7 +84,7 @@ def _here() -> str | None:
 
 
 def _stat(pid: int) -> tuple[str, str] | None:
-    """The state letter of a process, and when it began."""
+    """A process's state letter, and when it started."""
     try:
         text = (_PROC / str(pid) / "stat").read_text()
     except (OSError, UnicodeDecodeError):
@@ -96,7 +97,9 @@ _COLUMNS = "owner, host, pid, acquired_at, expires_at, fence, pipeline, commit_i
 
 
 class Present(NamedTuple):
-    """The present by the wall clock (epoch ms), the machine's own where there is one, and a shared store's."""
+    """The current time by the wall clock (epoch ms), by the clock since boot if there is one, and by a shared store's
+    clock.
+    """
 
     now: int
     boot: BootTime | None
@@ -125,8 +128,9 @@ def acquire(
     pipeline: str | None = None,
     commit: str | None = None,
 ) -> Holder:
-    """Take the lease, or raise LeaseHeldError; one that lapsed, or whose process on this host is dead, is taken
-    over.
+    """Take the lease, or raise LeaseHeldError.
+
+    A lease that expired, or whose process on this host is dead, is taken over.
     """
     holding = current(connection, present, host)
     if holding is not None:
@@ -142,7 +146,7 @@ def acquire(
 
 
 def current(connection: sqlite3.Connection, present: Present, host: str) -> Holder | None:
-    """Who stands in the way of another run now; ``host`` is where we are."""
+    """The holder that blocks another run now; ``host`` is this machine."""
     lease = _read(connection)
     if lease is None or lease.has_lapsed(present):
         return None
@@ -152,13 +156,13 @@ def current(connection: sqlite3.Connection, present: Present, host: str) -> Hold
 
 
 def check(connection: sqlite3.Connection, holder: Holder) -> None:
-    """Raise LeaseLostError unless the lease is still this holder's; nobody can take it before the transaction ends."""
+    """Raise LeaseLostError unless this holder still has the lease; nobody can take it before the transaction ends."""
     lease = _read(connection)
     check_holder(None if lease is None else lease.holder, holder)
 
 
 def check_running(connection: sqlite3.Connection, holder: Holder, present: Present) -> None:
-    """Raise LeaseLostError unless the lease is still this holder's and has not lapsed."""
+    """Raise LeaseLostError unless this holder still has the lease and it has not expired."""
     check(connection, holder)
     lease = _read(connection)
     if lease is None or lease.has_lapsed(present):
@@ -174,29 +178,29 @@ def check_holder(found: Holder | None, holder: Holder) -> None:
 
 
 def lapsed() -> LeaseLostError:
-    """The lease is still the run's, and its time is over."""
+    """Whether the run still has the lease, but it has expired."""
     return LeaseLostError("the lease on this stack has lapsed: this run was stopped for too long to go on sending")
 
 
 def renew(connection: sqlite3.Connection, holder: Holder, present: Present, lifetime: int) -> Holder:
-    """Prolong a lease that is still ours."""
+    """Extend a lease that this holder still has."""
     check(connection, holder)
     _prolong(connection, present, lifetime)
     return holder._replace(expires_at=present.now + lifetime)
 
 
 def release(connection: sqlite3.Connection, holder: Holder) -> None:
-    """Give the lease back; one that is no longer ours is left alone."""
+    """Release the lease if this holder still has it."""
     connection.execute("UPDATE lease SET owner = NULL WHERE fence = ?", (holder.fence,))
 
 
 def is_taken(connection: sqlite3.Connection) -> bool:
-    """Whether somebody has the lease, lapsed or not."""
+    """Whether anyone has the lease, expired or not."""
     return _read(connection) is not None
 
 
 def unlock(connection: sqlite3.Connection) -> Holder | None:
-    """Break the lease; returns who held it, lapsed or not."""
+    """Break the lease; returns who held it, expired or not."""
     lease = _read(connection)
     if lease is None:
         return None

@@ -1,4 +1,6 @@
-"""The location of a ledger: a file in a directory, or a store that a URL names; its module is imported only then."""
+"""The location of a ledger: a file in a directory, or a shared store named by a URL, whose module is imported on first
+use.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +13,11 @@ from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.store import JournalStore, Probe, Rates, Shards, StackState
 
 DIRECTORY = ".reconciler"
-"""The directory of ledgers beside a configuration that names none."""
+"""The ledger directory of a configuration that does not name one."""
 
 
 class Location(NamedTuple):
-    """Where the ledger of a stack is: ``place`` is a directory or a URL."""
+    """Where a stack's ledger is: ``place`` is a directory or a URL."""
 
     place: Path | str
     stack: str
@@ -30,12 +32,12 @@ class Location(NamedTuple):
         return isinstance(self.place, str)
 
     def __str__(self) -> str:
-        """The place as messages say it."""
+        """The location as messages print it."""
         return mask(self.place) if isinstance(self.place, str) else str(self.path)
 
 
 def open_at(location: Location) -> Ledger:
-    """Open a stack's ledger for writing, made if there is none. Raises DiagnosticError where it cannot be used."""
+    """Open a stack's ledger for writing; it is created if missing. Raises DiagnosticError if it cannot be used."""
     if location.path is not None:
         from reconciler.ledger.sqlite import open_ledger
 
@@ -46,7 +48,7 @@ def open_at(location: Location) -> Ledger:
 
 
 def read_at(location: Location) -> Ledger:
-    """Open a stack's ledger for reading beside any writer; what is not there is an empty ledger, and is not made."""
+    """Open a stack's ledger for reading, beside any writer; a missing ledger reads as empty and is not created."""
     if location.path is not None:
         from reconciler.ledger.sqlite import read_ledger
 
@@ -57,27 +59,27 @@ def read_at(location: Location) -> Ledger:
 
 
 def open_store(location: Location, *, reading: bool = False) -> JournalStore:
-    """The store of a shared ledger. Raises DiagnosticError where it cannot be used, or its extra is not installed."""
+    """The store of a shared ledger. Raises DiagnosticError if it cannot be used, or if its extra is not installed."""
     url = str(location.place)
     with _extra_needed(url):
         return _kind(url).open(url, location.stack, reading)
 
 
 def list_stacks(url: str) -> Sequence[StackState]:
-    """Every stack of a shared ledger, by name."""
+    """Every stack of a shared ledger, sorted by name."""
     with _extra_needed(url):
         return _kind(url).stacks(url)
 
 
 def rates_at(url: str) -> Rates | None:
-    """Where processes with this ledger can share rates; None if the store cannot do that."""
+    """The rate limits that processes share through this ledger; None if the store does not support it."""
     with _extra_needed(url):
         make = _kind(url).rates
         return None if make is None else make(url)
 
 
 def shards_at(location: Location) -> Shards | None:
-    """The shards of a stack; None if its ledger cannot be written by several workers at once."""
+    """The shards of a stack; None if its ledger does not support several concurrent writers."""
     if location.path is not None:
         return None
     url = str(location.place)
@@ -87,14 +89,14 @@ def shards_at(location: Location) -> Shards | None:
 
 
 def tried_promises(url: str) -> Sequence[Probe]:
-    """What the kind of a store promises beside what every store does, tried."""
+    """Test the guarantees that this kind of store must give beyond those tested for every store."""
     with _extra_needed(url):
         tried = _kind(url).promises
         return () if tried is None else tried(url)
 
 
 class _Kind(NamedTuple):
-    """A kind of shared ledger, and the extra that has what it needs."""
+    """A kind of shared ledger, and the extra that installs its client."""
 
     extra: str
     open: Callable[[str, str, bool], JournalStore]
@@ -166,7 +168,7 @@ def _known() -> str:
 
 @contextmanager
 def _extra_needed(url: str) -> Iterator[None]:
-    """Tell of an extra that is not installed."""
+    """Convert a missing client library to a diagnostic that names the extra."""
     kind = _kind(url)
     try:
         yield

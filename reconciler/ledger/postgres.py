@@ -1,7 +1,7 @@
-"""The journal store in PostgreSQL: many stacks in one schema, over connections that are made again when they drop.
+"""The journal store in PostgreSQL: many stacks in one schema, over connections that reconnect.
 
-Each statement is a transaction of its own and keeps nothing in the session, so that a pooler may hand each to another
-connection. Instants are those of ``clock_timestamp()``, in epoch milliseconds.
+Each statement is its own transaction and leaves no session state, so that a pooler may use any connection for each.
+Instants are those of ``clock_timestamp()``, in epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SELECT {_HOLDER} FROM held
 
 _ROW = "({}::bigint, %s::text, %s::text, %s::bigint, %s::text, %s::text, %s::text)"
 
-# The row of the stack is locked until the rows are committed: no other can take the lease, or the same numbers.
+# The stack's row stays locked until commit: no other process can take the lease, or use the same numbers.
 _APPEND: LiteralString = f"""
 WITH held AS (
   UPDATE {{stack}} SET last = last + %s WHERE stack = %s AND last = %s AND {{fence}} RETURNING last - %s AS before
@@ -69,7 +69,7 @@ _FENCES: Mapping[bool | None, LiteralString] = {
 
 _COLUMNS: LiteralString = "step, run, at, body, payloads, digest"
 
-# One row more, without a number, has the clock and the last number given: also where there is nothing to read.
+# One extra row, without a number, has the clock and the last number given, so that it is returned even if no row is.
 _READ: LiteralString = f"""
 SELECT number, stored_at, {_COLUMNS} FROM {{journal}} WHERE stack = %s AND number > %s
 UNION ALL
@@ -80,8 +80,8 @@ SELECT NULL, {NOW}, '', NULL, COALESCE((SELECT last FROM {{stack}} WHERE stack =
 class PostgresStore:
     """See ``reconciler.ledger.store.JournalStore``; ``url`` is a libpq URL, whose ``schema`` names the schema.
 
-    With ``reading`` nothing is made: where the tables or the stack are missing, there is nothing to read. Nor is
-    anything made for a ``shard``: it exists until it is absorbed.
+    With ``reading`` nothing is created: if the tables or the stack are missing, they read as empty. Nothing is created
+    for a ``shard`` either: it exists until it is absorbed.
     """
 
     def __init__(self, url: str, stack: str, *, reading: bool = False, shard: Shard | None = None) -> None:
@@ -138,7 +138,7 @@ class PostgresStore:
         return added
 
     def is_there(self) -> bool:
-        """Whether there is such a stack, or such a shard still."""
+        """Whether the stack exists, or the shard still does."""
         return bool(self._rows("SELECT 1 FROM {stack} WHERE stack = %s", self._stack))
 
     def _fence(self, fence: Fence | None) -> sql.Composable:
@@ -235,12 +235,12 @@ class PostgresStore:
 
 
 def list_stacks(url: str) -> list[StackState]:
-    """Every stack of a shared ledger, by name."""
+    """Every stack of a shared ledger, sorted by name."""
     link = PostgresLink(url)
     try:
         if not prepare(link, create=False):
             return []
-        # Who only reads an older schema does not migrate it: it may have no column "parent".
+        # A reader does not migrate an older schema, which may not have the column "parent".
         found = link.rows(
             link.statement(
                 f"SELECT stack, last, {_HOLDER}, process, expires_at <= {NOW},"  # noqa: S608 - constants

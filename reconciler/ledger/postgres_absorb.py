@@ -1,7 +1,7 @@
-"""Absorbing shards in PostgreSQL: moving the journals that workers wrote side by side into that of their stack.
+"""Absorbing shards in PostgreSQL: moves the journals that workers wrote in parallel into the journal of their stack.
 
-A shard is a row of the table of stacks that names its parent. Rows of its journal are moved by giving them another
-stack and number, so that their texts are not written again.
+A shard is a row of the table of stacks that names its parent. Rows are moved by changing their stack and number, so
+that their text is not written again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.ledger.postgres_link import NOW, PostgresLink
 from reconciler.ledger.store import Shard, Stored
 
 HOLDS: LiteralString = "stack = %s AND fence = %s AND owner IS NOT NULL"
-"""The condition that a fence is that of a stack's lease."""
+"""The condition that a fence is the one of a stack's lease."""
 
 _COPY: LiteralString = (
     "COPY {journal} (stack, number, stored_at, step, run, at, body, payloads, digest) FROM STDIN (FORMAT binary)"
@@ -25,7 +25,7 @@ _TYPES = ("text", "int8", "int8", "text", "text", "int8", "text", "text", "text"
 
 
 def running(link: PostgresLink, shard: Shard | None) -> sql.Composable:
-    """The condition that the lease of the stack still is the one that a shard was cut under."""
+    """The condition that the stack's lease is still the one under which a shard was cut."""
     if shard is None:
         return sql.SQL("TRUE")
     return link.statement(
@@ -72,7 +72,7 @@ def is_cut(link: PostgresLink, stack: str) -> bool:
 def add_rows(
     connection: Connection[tuple[Any, ...]], link: PostgresLink, name: str, rows: Sequence[Row], after: int
 ) -> None:
-    """Add rows behind the number ``after``, in the caller's transaction."""
+    """Add rows after the number ``after``, in the caller's transaction."""
     if not rows:
         return
     ((now,),) = connection.execute(sql.SQL("SELECT {}").format(sql.SQL(NOW)))
@@ -80,7 +80,7 @@ def add_rows(
 
 
 def copy_rows(connection: Connection[tuple[Any, ...]], link: PostgresLink, name: str, rows: Iterable[Stored]) -> None:
-    """Add rows with the numbers they have, in the caller's transaction."""
+    """Add rows with their existing numbers, in the caller's transaction."""
     with connection.cursor() as cursor, cursor.copy(link.statement(_COPY)) as copying:
         copying.set_types(_TYPES)
         for number, stored_at, row in rows:

@@ -1,4 +1,4 @@
-"""The link to a PostgreSQL database: one connection, made again when it drops, with every wait bounded."""
+"""A connection to a PostgreSQL database that reconnects, with a timeout on every wait."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from reconciler.core.text import sanitize
 from reconciler.ledger.store import FIRST, RESUME, RESUME_PAUSES
 
 SCHEMA = "reconciler"
-"""The schema of a URL that names none."""
+"""The default schema."""
 
 CONNECT = 5 * SECOND
-"""How long (ms) a connection may take to be made."""
+"""Connection timeout (ms)."""
 
 ANSWER = 10 * SECOND
-"""How long (ms) an answer may take."""
+"""Response timeout (ms)."""
 
 NOW: LiteralString = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The database's clock in epoch milliseconds, as SQL."""
 
 _TABLES = ("version", "stack", "journal", "snapshot", "document", "rate")
 _RESUMED = ("08", "57P")
-"""What SQLSTATEs begin with that tell of a connection, or of a server that stops or starts."""
+"""SQLSTATE prefixes of connection errors, and of a server that stops or starts."""
 
 _SQLSTATES = {
     "28": ("rejected the credentials", "check the user and the password: PGPASSWORD, ~/.pgpass or the URL"),
@@ -47,7 +47,7 @@ _T = TypeVar("_T")
 
 
 class _BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that gives up when an answer does not come."""
+    """A connection that fails if a response does not arrive in time."""
 
     def wait(self, gen: Generator[Any, Any, _T], *arguments: Any, **named: Any) -> _T:
         return super().wait(_bounded(gen), *arguments, **named)
@@ -68,7 +68,7 @@ def _bounded(waits: Generator[Any, Any, _T]) -> Generator[Any, Any, _T]:
 
 
 class PostgresLink:
-    """One connection to the database of a URL, by one thread at a time."""
+    """One connection to the database of a URL, for one thread at a time."""
 
     def __init__(self, url: str) -> None:
         self._conninfo, self.schema, self.label = _split(url)
@@ -79,28 +79,28 @@ class PostgresLink:
         self._tables = {name: sql.Identifier(self.schema, f"ledger_{name}") for name in _TABLES}
 
     def qualified(self, table: str) -> str:
-        """The name of a table, as text of SQL."""
+        """The qualified name of a table, as SQL text."""
         return self._tables[table].as_string(None)
 
     def statement(self, text: LiteralString, **parts: sql.Composable) -> sql.Composed:
-        """The statement for a text in which ``{stack}`` is a table of the ledger, and so on."""
+        """The SQL statement for a text with placeholders such as ``{stack}`` for the ledger's tables."""
         return sql.SQL(text).format(**self._tables, **parts)
 
     def rows(self, statement: sql.SQL | sql.Composed, values: _Values) -> list[tuple[Any, ...]]:
-        """Run a statement that may be repeated; its rows."""
+        """Run a statement that may be repeated, and return its rows."""
         return self._resumed(lambda connection: connection.execute(statement, values).fetchall())
 
     def count(self, statement: sql.SQL | sql.Composed, values: _Values) -> int:
-        """Run a statement that may be repeated; how many rows it wrote."""
+        """Run a statement that may be repeated, and return how many rows it wrote."""
         return int(self._resumed(lambda connection: connection.execute(statement, values).rowcount))
 
     def now(self) -> int:
-        """The database's clock."""
+        """The database's current time (epoch ms)."""
         return int(self.rows(sql.SQL("SELECT {}").format(sql.SQL(NOW)), ())[0][0])
 
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
-        """Several statements, all or none; not repeated."""
+        """Run several statements atomically; they are not retried."""
         try:
             connection = self._connected()
             with connection.transaction():
@@ -115,7 +115,7 @@ class PostgresLink:
             self._connection = None
 
     def _resumed(self, work: Callable[[_Connection], _T]) -> _T:
-        """Do something that may be repeated, again if the connection drops. Raises DiagnosticError."""
+        """Run something that may be repeated, again if the connection drops. Raises DiagnosticError."""
         until = monotonic() + (RESUME if self._was_connected else FIRST)
         tries = 0
         if self._down is not None and monotonic() < self._down_until:
@@ -128,7 +128,7 @@ class PostgresLink:
                     raise self._explained(error) from error
                 self.close()
                 if monotonic() > until:
-                    # Once nobody answers, what a run has left to write before it ends does not wait again.
+                    # Once the database is unreachable, the writes that end a run do not wait a second time.
                     self._down, self._down_until = self._explained(error), monotonic() + RESUME
                     raise self._down from error
                 sleep(RESUME_PAUSES[min(tries, len(RESUME_PAUSES) - 1)])

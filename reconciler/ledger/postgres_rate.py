@@ -1,4 +1,4 @@
-"""Rates in PostgreSQL: for each service one row, which says when the next request to it may begin."""
+"""Rate limits in PostgreSQL: one row per service, with the time at which the next request may begin."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from reconciler.ledger.postgres_schema import prepare
 
 _NOW = "extract(epoch FROM clock_timestamp())::double precision"
 
-# One statement, and so one transaction: it suits a pooler, and the row is locked for no longer than it runs. The row is
-# read again after the lock, and the clock with it.
+# A single statement is a single transaction: this works behind a pooler, and locks the row for as short as possible.
+# The row and the clock are read again after the lock is granted.
 _BUY: LiteralString = f"""
 INSERT INTO {{rate}} AS r (name, free_at) VALUES (%(name)s, {_NOW} + %(span)s)
 ON CONFLICT (name) DO UPDATE SET free_at = GREATEST(r.free_at, {_NOW}) + %(span)s
@@ -24,7 +24,7 @@ _TRY: LiteralString = (
 
 
 class PostgresRates:
-    """See ``reconciler.ledger.store.Rates``: those of one schema, over one connection."""
+    """See ``reconciler.ledger.store.Rates``: the rate limits of one schema, over one connection."""
 
     def __init__(self, url: str) -> None:
         self._link = PostgresLink(url)

@@ -10,7 +10,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.postgres_link import PostgresLink
 
 _FIRST: tuple[LiteralString, ...] = (
-    # One row for each stack: the last number of its journal, and its lease; owner is NULL while nobody holds it.
+    # One row per stack: its last journal number and its lease; owner is NULL if the lease is free.
     """CREATE TABLE {stack} (
   stack       text PRIMARY KEY,
   last        bigint NOT NULL DEFAULT 0,
@@ -25,7 +25,8 @@ _FIRST: tuple[LiteralString, ...] = (
   acquired_at bigint,
   expires_at  bigint
 )""",
-    # Rows are only ever added, and removed by a prune. Instants are epoch milliseconds; "at" is the runner's clock.
+    # Rows are only added, except that a prune removes them. Instants are epoch milliseconds; "at" is the runner's
+    # clock.
     """CREATE TABLE {journal} (
   stack     text NOT NULL REFERENCES {stack} ON DELETE CASCADE,
   number    bigint NOT NULL,
@@ -38,16 +39,16 @@ _FIRST: tuple[LiteralString, ...] = (
   digest    text NOT NULL,
   PRIMARY KEY (stack, number)
 )""",
-    # The server's own compression, pglz, costs more time than writing rows as they are.
+    # The server's default compression, pglz, takes more time than writing the rows uncompressed.
     "ALTER TABLE {journal} ALTER COLUMN body SET STORAGE EXTERNAL, ALTER COLUMN payloads SET STORAGE EXTERNAL",
-    # The state that the journal makes up to a row: a compressed SQLite database.
+    # The state of the journal up to a row: a compressed SQLite database.
     """CREATE TABLE {snapshot} (
   stack  text PRIMARY KEY REFERENCES {stack} ON DELETE CASCADE,
   number bigint NOT NULL,
   data   bytea NOT NULL
 )""",
     "ALTER TABLE {snapshot} ALTER COLUMN data SET STORAGE EXTERNAL",
-    # The records of drills.
+    # Drill records.
     """CREATE TABLE {document} (
   stack text NOT NULL REFERENCES {stack} ON DELETE CASCADE,
   name  text NOT NULL,
@@ -57,8 +58,8 @@ _FIRST: tuple[LiteralString, ...] = (
 )
 
 _RATES: tuple[LiteralString, ...] = (
-    # One row for each service that has a rate limit: when the next request to it may begin (epoch seconds). It is
-    # written often, and what it says is of no use after a crash.
+    # One row per service with a rate limit: when its next request may begin (epoch seconds). It is updated often, and
+    # is of no use after a crash, so it is unlogged.
     """CREATE UNLOGGED TABLE {rate} (
   name    text PRIMARY KEY,
   free_at double precision NOT NULL
@@ -66,14 +67,14 @@ _RATES: tuple[LiteralString, ...] = (
 )
 
 _SHARDS: tuple[LiteralString, ...] = (
-    # A shard of a run is a stack whose journal becomes part of that of its parent; NULL for a stack itself.
+    # A shard is a stack whose journal becomes part of its parent's; parent is NULL for an ordinary stack.
     "ALTER TABLE {stack} ADD COLUMN parent text",
     "CREATE INDEX ON {stack} (parent) WHERE parent IS NOT NULL",
 )
 
 _LZ4: tuple[LiteralString, ...] = (
-    # Rows of operations are alike: LZ4 makes a quarter of them in less time than writing them as they are takes.
-    # Servers before version 14, and those built without it, keep rows as they are.
+    # Rows are similar to each other: LZ4 makes them four times smaller, and takes less time than writing them
+    # uncompressed. Servers before version 14, and those built without LZ4, keep rows uncompressed.
     """DO $do$
 BEGIN
   IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
@@ -85,15 +86,15 @@ END $do$""",
 )
 
 MIGRATIONS: tuple[tuple[LiteralString, ...], ...] = (_FIRST, _RATES, _SHARDS, _LZ4)
-"""The n-th group brings a schema of version n - 1 to version n; never edit one that has been released."""
+"""The n-th group migrates version n - 1 to version n. Never edit a group that has been released."""
 
 VERSION = len(MIGRATIONS)
 
 
 def prepare(link: PostgresLink, *, create: bool) -> bool:
-    """Whether the tables exist; with ``create`` they are made and brought to the newest version first.
+    """Whether the tables exist; with ``create`` they are created and migrated first.
 
-    Raises DiagnosticError where a newer version made them.
+    Raises DiagnosticError if a newer version created them.
     """
     found = _version(link)
     _check(link, found)
@@ -104,7 +105,7 @@ def prepare(link: PostgresLink, *, create: bool) -> bool:
 
 
 def _version(link: PostgresLink) -> int:
-    """The version of the tables; 0 where there are none."""
+    """The schema version; 0 if there are no tables."""
     ((exists,),) = link.rows(
         sql.SQL("SELECT to_regclass({}) IS NOT NULL").format(sql.Literal(link.qualified("version"))), ()
     )
@@ -112,7 +113,7 @@ def _version(link: PostgresLink) -> int:
 
 
 def _migrate(link: PostgresLink) -> None:
-    """Make what is missing, in one transaction under a lock that other schemas do not share."""
+    """Create or migrate the tables, in one transaction under a lock that other schemas do not share."""
     with link.transaction() as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"reconciler {link.schema}",))
         ((schemas,),) = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", (link.schema,))
@@ -123,7 +124,7 @@ def _migrate(link: PostgresLink) -> None:
         if row is None:
             connection.execute(link.statement("INSERT INTO {version} VALUES (0)"))
         found = 0 if row is None else int(row[0])
-        _check(link, found)  # another process may have been here first
+        _check(link, found)  # another process may have migrated meanwhile
         for statement in (text for group in MIGRATIONS[found:] for text in group):
             connection.execute(link.statement(statement))
         connection.execute(link.statement("UPDATE {version} SET version = %s"), (VERSION,))

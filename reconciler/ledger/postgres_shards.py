@@ -1,4 +1,4 @@
-"""Shards of a stack in PostgreSQL: cut by whoever holds its lease, each with a journal and a lease of its own."""
+"""Shards of a stack in PostgreSQL: cut by the holder of its lease, each with its own journal and lease."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.ledger.postgres_absorb import HOLDS, absorb, add_rows
 from reconciler.ledger.postgres_link import NOW, PostgresLink
 from reconciler.ledger.store import JournalStore, Shard
 
-# Whoever takes the lease waits until the shard is committed.
+# Taking the lease waits until the shard is committed.
 _RUNNING: LiteralString = f"SELECT 1 FROM {{stack}} WHERE {HOLDS} AND expires_at > {NOW} FOR SHARE"  # noqa: S608 - constants
 
 

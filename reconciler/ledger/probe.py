@@ -1,4 +1,4 @@
-"""The doctor of shared ledgers: whether a store keeps its promises, and whether a journal is what was written."""
+"""The doctor of shared ledgers: tests whether a store gives its guarantees, and whether a journal is intact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.ledger.replica import Replica
 from reconciler.ledger.store import Claim, Fence, JournalStore, Probe, Snapshot, Stored
 
 _LIFETIME = 60_000
-_CLOCK_SLACK = 60_000  # ms by which the runner's clock may differ from the store's before it is worth a word
+_CLOCK_SLACK = 60_000  # ms between the runner's clock and the store's that are tolerated
 _OPERATIONS = "SELECT * FROM operations ORDER BY key"
 _UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
@@ -36,9 +36,9 @@ class SharedFindings(NamedTuple):
 
 
 def examine_shared(url: str, stack: str | None, now: int) -> SharedFindings:
-    """Try the promises of the store in a stack of its own, which is removed, and read every row of the others.
+    """Test the guarantees of the store in a temporary stack, and read every row of the other stacks.
 
-    With ``stack`` only that one's rows are read. Raises DiagnosticError where the store cannot be used.
+    With ``stack`` only that stack's rows are read. Raises DiagnosticError if the store cannot be used.
     """
     scratch = f"doctor-{secrets.token_hex(8)}"
     tried = tried_promises(url)
@@ -62,7 +62,7 @@ def examine_shared(url: str, stack: str | None, now: int) -> SharedFindings:
 
 
 def probe(store: JournalStore, again: Callable[[], JournalStore], now: int) -> Iterator[Probe]:
-    """Try what the store promises in an empty stack; ``again`` opens the same stack another time."""
+    """Test the guarantees of a store in an empty stack; ``again`` opens the same stack a second time."""
     claims = [Claim(secrets.token_hex(8), "doctor", "doctor", 0, None, None, None) for _ in range(2)]
     with closing(again()) as other:
         first = store.take(claims[0], _LIFETIME)

@@ -67,7 +67,7 @@ ON CONFLICT (target) DO UPDATE SET merges = excluded.merges, rejects_whole = exc
 _NO_MARKS = (None,) * 6
 
 _CACHE_KIB = 200_000
-"""How much memory the pages of a million operations may take while they are written."""
+"""Cache size: enough for the pages of a million operations while they are written."""
 
 
 class OperationState:
@@ -160,7 +160,9 @@ def project(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
-    """Keep more pages in memory: keys come in no order, and of many operations each would write a page out."""
+    """Enlarge the page cache: keys arrive in random order, and with a small cache each operation would write out a
+    page.
+    """
     (usual,) = connection.execute("PRAGMA cache_size").fetchone()
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB:d}")
     try:
@@ -173,7 +175,7 @@ class _Pending:
     """Applies journal rows that are not projected yet.
 
     The state of an operation whose intent is among them is kept in memory until ``write``; changes to an operation with
-    an earlier intent are written at once.
+    an earlier intent are written immediately.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -232,7 +234,7 @@ class _Pending:
             self._connection.execute(_CONFIRM, (at, shown, encode_keys(keys)))
 
     def write(self) -> None:
-        """Write each operation once, with what it leaves in the view of the past."""
+        """Write each operation once, with what it contributes to the planner's view."""
         self._connection.executemany(_PUT, map(self._columns, self._states))
 
     def _columns(self, key: str) -> tuple[int | str | None, ...]:

@@ -1,4 +1,4 @@
-"""The ledger's protocol: what a store of runs, operations and leases must do, so that a shared database can follow."""
+"""The ledger's protocol: what a store of runs, operations and leases must implement, whether it is a file or shared."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +12,17 @@ from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.core.origin import Origin
 
 CHECK = "check"
-"""The command of runs that send canaries."""
+"""The command name of runs that send canaries."""
 
 AS_SENT = ""
-"""Stands for the digest of the content that was sent, where that is what the service shows."""
+"""Replaces the digest of the content shown, if the service shows exactly what was sent."""
 
 
 class Entry(NamedTuple):
-    """An operation as journalled: its intent, how often it was sent, and its outcome (None: open).
+    """An operation as journalled: its intent, the number of attempts, and its outcome (None: open).
 
     ``begun_at`` is when its latest attempt began; None if it was certainly never sent. ``target`` is the canonical text
-    of the target it was meant for, None if the run did not say.
+    of the target it was sent to; None if the run did not record it.
     """
 
     operation: Operation
@@ -39,9 +39,10 @@ class Entry(NamedTuple):
 
 
 class InFlight(NamedTuple):
-    """An attempt without an outcome. ``age`` is how long ago (ms, by the ledger's clock) it began at the latest.
+    """An attempt without an outcome. ``age`` is how long ago (ms, by the ledger's clock) it began, at most.
 
-    ``sender_is_dead`` says that the process which sent it is known to be gone, so that nothing of it is still to come.
+    ``sender_is_dead`` says that the process which sent it has certainly ended, so that no further request of it can
+    arrive.
     """
 
     age: int
@@ -49,17 +50,17 @@ class InFlight(NamedTuple):
 
 
 def is_at(entry: Entry, targets: Mapping[str, str] | None) -> bool:
-    """Whether an operation was meant for the target that its provider has now; so also where either is not known."""
+    """Whether an operation was sent to the target that its provider has now; also true if either is unknown."""
     if targets is None or entry.target is None:
         return True
     return entry.operation.provider not in targets or targets[entry.operation.provider] == entry.target
 
 
 class Orphan(NamedTuple):
-    """An alarm that was pushed to a target that no provider is configured for any more, and is not known to be over.
+    """An alarm that was pushed to a target for which no provider is configured any more, and that may still be firing.
 
-    ``over_by`` is the instant (epoch ms) by which it expires; ``target`` is the canonical text of where it was pushed,
-    None if the run did not say.
+    ``over_by`` is the instant (epoch ms) by which it expires. ``target`` is the canonical text of the target it was
+    pushed to; None if the run did not record it.
     """
 
     key: str
@@ -70,15 +71,15 @@ class Orphan(NamedTuple):
 
 
 class LedgerView(NamedTuple):
-    """What the planner may know of the past; a value.
+    """What the ledger tells the planner; a value.
 
-    ``recorded`` are the facts known to be on record. ``recent`` are done writes, not confirmed yet, oldest first: the
-    service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it, to tell
-    our own clears from others'. ``attempted`` maps facts that were tried and are not known to be on record to the
-    ``begins_at`` of their first attempt. ``orphans`` are alarms at targets that nobody queries any more.
-    ``canary_plans`` are the ids of the plans by which checks of this ledger sent canaries; ``lease_held`` says that
-    another run holds the lease now, so that a canary may be up. ``shown`` maps keys of pushes that were asked for to
-    the digest of what the service showed when they were verified.
+    ``recorded`` are the events known to be on record. ``recent`` are done writes that are not confirmed yet, oldest
+    first: the service may not show them yet. ``cleared`` maps a service's id to when (epoch ms) this stack cleared it,
+    to distinguish our clears from others'. ``attempted`` maps events that were tried and are not known to be on record
+    to the ``begins_at`` of their first attempt. ``orphans`` are alarms at targets that no provider queries any more.
+    ``canary_plans`` are the ids of the plans by which checks of this ledger sent canaries. ``lease_held`` says that
+    another run holds the lease, so that a canary may be active. ``shown`` maps keys of pushes, on request, to the
+    digest of what the service showed when they were verified.
     """
 
     recorded: frozenset[tuple[Address, str]] = frozenset()
@@ -99,10 +100,10 @@ class RunState(StrEnum):
 
 
 class Run(NamedTuple):
-    """One execution of a plan; ``ended_at`` is None while it runs, or when it died.
+    """One execution of a plan; ``ended_at`` is None while it runs, or if it died.
 
-    ``targets`` maps each provider's key to the canonical text of its target; empty if the run did not say. ``origin``
-    is who started it, None for a run of a version that did not record it.
+    ``targets`` maps each provider's key to the canonical text of its target; empty if the run did not record it.
+    ``origin`` is who started the run; None for a version that did not record it.
     """
 
     id: str
@@ -116,7 +117,7 @@ class Run(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """Who holds the lease on a stack; ``fence`` grows with every holder."""
+    """Who holds the lease on a stack; ``fence`` increases with every holder."""
 
     owner: str
     host: str
@@ -132,15 +133,15 @@ class Holder(NamedTuple):
         return Origin(self.owner, self.host, self.pipeline, self.commit)
 
     def __str__(self) -> str:
-        """Who it is, as messages say it."""
+        """The holder as messages print it."""
         return f"{self.owner} on {self.host} (process {self.pid}){self.origin.where}"
 
 
 class Behaviour(NamedTuple):
-    """How the service at a target was seen to behave, which its pages leave open; None: not known yet.
+    """Observed behaviour of the service at a target that its API pages leave open; None: not known yet.
 
-    ``merges``: a push of an alarm that is active refreshes it, instead of opening a second one. ``rejects_whole``: of a
-    batch that is refused nothing is stored, not even its valid items.
+    ``merges``: pushing an active alarm again refreshes it, instead of opening a second one. ``rejects_whole``: of a
+    rejected batch nothing is stored, not even its valid items.
     """
 
     merges: bool | None = None
@@ -156,18 +157,18 @@ class LeaseHeldError(Exception):
 
 
 class LeaseLostError(Exception):
-    """The lease was taken over (it lapsed, or was unlocked): this run may not write any more."""
+    """The lease expired or was taken over or broken: this run may not write any more."""
 
 
 class Ledger(Protocol):
-    """The journal of one stack; every write is durable when its method returns. Instants are epoch milliseconds.
+    """The journal of one stack. Every write is durable when its method returns. Instants are epoch milliseconds.
 
-    ``now`` is the caller's wall clock. A store with a better clock (the database's, the machine's own) judges leases
-    and ages by that.
+    ``now`` is the caller's wall clock. A store with a better clock (the database's, or the machine's clock since boot)
+    uses that one for leases and ages.
     """
 
     is_shared: bool
-    """Whether several machines share it, so that each write waits for a network."""
+    """Whether several machines share the ledger, so that each write is a network round trip."""
 
     def acquire(
         self,
@@ -180,70 +181,78 @@ class Ledger(Protocol):
         pipeline: str | None = None,
         commit: str | None = None,
     ) -> Holder:
-        """Take the lease for ``lifetime`` ms, or raise LeaseHeldError; a lapsed lease, or one whose process on this
-        host is dead, is taken over.
+        """Take the lease for ``lifetime`` ms, or raise LeaseHeldError.
+
+        A lease that expired, or whose process on this host is dead, is taken over.
         """
 
     def renew(self, holder: Holder, now: int, lifetime: int) -> Holder:
-        """Prolong the lease; raises LeaseLostError where it is no longer ours."""
+        """Extend the lease. Raises LeaseLostError if this holder has lost it."""
 
     def release(self, holder: Holder) -> None: ...
 
     def holder(self, now: int) -> Holder | None:
-        """Who holds the lease now."""
+        """The current holder of the lease."""
 
     def unlock(self) -> Holder | None:
-        """Break the lease, whoever holds it, for a person who knows better; returns who held it."""
+        """Break the lease, whoever holds it; returns who held it. For operators who know that the holder is gone."""
 
     def begin(self, holder: Holder, run: Run) -> None:
-        """Open a run; raises LeaseLostError where the lease is no longer the holder's."""
+        """Open a run. Raises LeaseLostError if the holder has lost the lease."""
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
-        """Journal that these are to be sent by a run, before any of them is; raises LeaseLostError before anything is
-        written.
+        """Journal the intents of operations, before any of them is sent.
+
+        Raises LeaseLostError before anything is written.
         """
 
     def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
-        """Journal that these operations are being sent from now on; the same durable step checks that they may be.
+        """Journal that these operations may be sent from now on; the same durable step checks that they may be.
 
-        Raises LeaseLostError unless the holder's fence is still the highest and its lease still runs by the ledger's
-        clock.
+        Raises LeaseLostError unless the holder's fence is still the highest and its lease has not expired by the
+        ledger's clock.
         """
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
-        """Journal what became of operations. One that is done stays done until it is begun again: a run that lost its
-        lease may still tell what became of its own attempt, which another run has completed meanwhile.
+        """Journal the outcomes of operations.
+
+        An operation that is done stays done until a new attempt begins: a run that lost its lease may report the
+        outcome of its own attempt after another run has completed the operation.
         """
 
     def confirm(self, keys: Iterable[str], now: int, shown: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Journal that the service shows the effect of these; ``shown`` maps those that push alarms to the digest of
-        the content it shows, ``AS_SENT`` if that is what was sent. The first confirmation of an attempt counts.
+        """Journal that the effect of these operations is visible.
+
+        ``shown`` maps pushes of alarms to the digest of the content shown, or ``AS_SENT`` if that is what was sent. The
+        first confirmation of an attempt counts.
         """
 
     def shown(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """What the service showed of these when they were confirmed, as ``confirm`` was told; those that are known."""
+        """What the service showed of these pushes when they were confirmed, as given to ``confirm``; unknown ones are
+        omitted.
+        """
 
     def end(self, run: str, state: RunState, now: int) -> None: ...
 
     def learn(self, target: str, behaviour: Behaviour, now: int) -> None:
-        """Journal how the service at a target behaves; the last word counts."""
+        """Journal how the service at a target behaves; the latest entry counts."""
 
     def behaviour(self, target: str) -> Behaviour:
-        """How the service at a target was last seen to behave; nothing is known of one that was never learnt."""
+        """How the service at a target was last seen to behave; all fields are None if nothing was learned."""
 
     def open_intents(self) -> Sequence[Entry]:
-        """Operations whose intent is journalled and whose outcome is not, or is unknown; oldest first."""
+        """Operations whose intent is journalled and whose outcome is missing or unknown; oldest first."""
 
     def in_flight(self, now: int) -> Mapping[str, InFlight]:
-        """The open operations that may have been sent, by key; the others never were."""
+        """The open operations that may have been sent, by key; the other open ones never were."""
 
     def statuses(self, keys: Iterable[str]) -> Mapping[str, Status]:
         """The outcome of each of these operations that has one."""
 
     def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
-        """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms.
+        """The planner's view; ``recent`` covers the last ``visible_within`` ms.
 
-        ``targets`` maps the key of every configured provider to its target: what was done at another one is left out
+        ``targets`` maps the key of every configured provider to its target: operations at another target are left out
         (rule 14), and reported in ``orphans``.
         """
 
@@ -251,8 +260,8 @@ class Ledger(Protocol):
         """Every run, newest first."""
 
     def entries(self, run: str) -> Sequence[Entry]:
-        """The operations of one run (its id, or a unique prefix), in the order they were journalled; KeyError if
-        there is none.
+        """The operations of one run (by id, or unique prefix), in journal order. Raises KeyError if there is no such
+        run.
         """
 
     def batch(self) -> AbstractContextManager[None]:
@@ -262,11 +271,11 @@ class Ledger(Protocol):
 
 
 def new_run_id() -> str:
-    """An id that no other run has."""
+    """A unique run id."""
     return os.urandom(8).hex()
 
 
 def matching_runs(name: str, ids: Iterable[str]) -> list[str]:
-    """The run ids that a name means: the id that equals it, else all that begin with it, in the order given."""
+    """The run ids that a text selects: the id that equals it, else all that start with it, in the order given."""
     begun = [id for id in ids if id.startswith(name)]
     return [name] if name in begun else begun

@@ -1,4 +1,4 @@
-"""Pruning: taking out of a ledger what is not needed any more, under its lease."""
+"""Pruning: removes from a ledger what is no longer needed, under its lease."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from reconciler.ledger.store import Fence, JournalStore, Reading
 
 COMMAND = "prune"
 LIFETIME = 10 * 60_000
-"""How long (ms) a prune may take: its lease is held for it."""
+"""The lifetime (ms) of the lease during a prune."""
 
 _UNSOUND = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
 class Amount(NamedTuple):
-    """How many runs, and operations of them."""
+    """A number of runs, and of their operations."""
 
     runs: int
     operations: int
 
 
 class Pruning(NamedTuple):
-    """What a prune takes out, and what it keeps."""
+    """What a prune removes, and what it keeps."""
 
     removed: Amount
     kept: Amount
 
 
 def preview_pruning(location: Location, limit: Limit) -> Pruning:
-    """What ``prune_ledger`` would take out now; nothing changes. Raises DiagnosticError where a ledger is damaged."""
+    """What ``prune_ledger`` would remove now, without changing anything. Raises DiagnosticError if a ledger is damaged.
+    """
     if location.path is None:
         with closing(open_store(location, reading=True)) as store:
             reading = store.read(0)
@@ -55,10 +56,10 @@ def preview_pruning(location: Location, limit: Limit) -> Pruning:
 
 
 def prune_ledger(location: Location, holder: Holder, ledger: Ledger, limit: Limit) -> Pruning:
-    """Take out what is not needed, and write down that this was done.
+    """Remove what is no longer needed, and journal that this was done.
 
-    Raises LeaseLostError unless the lease is the holder's, DiagnosticError where the ledger is damaged or cannot be
-    written; then it is as it was.
+    Raises LeaseLostError unless the holder has the lease, and DiagnosticError if the ledger is damaged or cannot be
+    written; the ledger is then unchanged.
     """
     run = Run(new_run_id(), "", COMMAND, limit.now, None, RunState.RUNNING, origin=holder.origin)
     ledger.begin(holder, run)
@@ -79,7 +80,7 @@ def _examine(connection: sqlite3.Connection, limit: Limit) -> tuple[Surplus, Pru
 
 
 def _prune_file(location: Location, holder: Holder, limit: Limit) -> Pruning:
-    """Rewrite the tables in place, numbered without gaps; other processes may have the file open."""
+    """Rewrite the tables in place, numbered without gaps, since other processes may have the file open."""
     assert location.path is not None  # noqa: S101 - narrows a type
     with closing(open_file(location.path)) as database, _checked(str(location)):
         with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Questions to the journal, once it is folded; each works on the caller's connection."""
+"""Queries on the projected journal; each runs on the caller's connection."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from reconciler.ledger.lease import BootTime, Present, is_dead
 from reconciler.ledger.protocol import CHECK, Behaviour, Entry, InFlight, LedgerView, Orphan, Run, RunState, is_at
 
 _Place = tuple[str, str | None]
-"""The key of a provider, and its target at the time; None if the run did not say."""
+"""A provider's key, and its target at the time; None if the run did not record it."""
 
 
 def orphans(done: Iterable[Entry], targets: Mapping[str, str], now: int, lifetime: int) -> tuple[Orphan, ...]:
-    """What was left behind at other providers than these, or at other targets of them, and may still fire at ``now``
-    (epoch ms).
+    """Alarms pushed to other providers than these, or to other targets of them, that may still fire at ``now`` (epoch
+    ms).
 
-    ``done`` are operations that are done, in the order they ended. ``targets`` maps the key of every configured
-    provider to its target. ``lifetime`` (ms) is how long an alarm fires at the most whose push does not tell.
+    ``done`` are the operations that are done, in the order they ended. ``targets`` maps the key of every configured
+    provider to its target. ``lifetime`` (ms) is how long an alarm fires at most if its push does not say.
     """
     found = (
         _orphan(entry, lifetime)
@@ -42,11 +42,11 @@ def orphans(done: Iterable[Entry], targets: Mapping[str, str], now: int, lifetim
 
 
 def standing_pushes(done: Iterable[Entry]) -> list[Entry]:
-    """The last push of each alarm that no later clear took away.
+    """The last push of each alarm that no later clear removed.
 
-    A provider has one alarm at an address of a target. One that begins when another provider's did is that very alarm,
-    seen through both; so is what a provider clears without having pushed it. Alarms at different targets are never the
-    same.
+    A provider has one alarm at an address of a target. If one provider has an alarm with the same start as another
+    provider's, it is the same alarm seen through both; so is an alarm that a provider clears without having pushed it.
+    Alarms at different targets are never the same.
     """
     standing: dict[Address, dict[_Place, Entry]] = {}
     pushed: dict[str, Address] = {}
@@ -57,7 +57,7 @@ def standing_pushes(done: Iterable[Entry]) -> list[Entry]:
         if operation.verb is Verb.PUSH:
             pushed[operation.key] = operation.address
         elif operation.only_if_duplicate and pushed.get(operation.depends_on or "") in (None, operation.address):
-            continue  # the alarm that was pushed beside it stands; one that was moved has left its address
+            continue  # the alarm pushed beside it still stands; a moved alarm has left its address
         here = standing.setdefault(operation.address, {})
         near = [place for place in here if None in (place[1], entry.target) or place[1] == entry.target]
         own = [place for place in near if place[0] == operation.provider]
@@ -67,7 +67,7 @@ def standing_pushes(done: Iterable[Entry]) -> list[Entry]:
                     del here[place]
             here[operation.provider, entry.target] = entry
         else:
-            # A run clears what was there before its own push.
+            # A run clears the earlier alarm before its own push.
             for place in [place for place in own if here[place].run != entry.run] if own else near:
                 del here[place]
     return [entry for here in standing.values() for entry in here.values()]
@@ -80,21 +80,23 @@ def _orphan(entry: Entry, lifetime: int) -> Orphan:
 
 
 def expiry(entry: Entry, lifetime: int) -> int:
-    """The instant (epoch ms) by which an alarm that was pushed fires no more; ``lifetime`` (ms) is how long it fires at
-    the most if the push does not tell.
+    """The instant (epoch ms) by which a pushed alarm stops firing.
+
+    ``lifetime`` (ms) is how long it fires at most if the push does not say.
     """
     operation = entry.operation
     if operation.send_by is not None and operation.begins_at is not None:
-        # It may be sent as long as it would not be over on arrival; a service may count from the arrival.
+        # A push may be sent until its alarm would be over on arrival, and a service may count the time from the
+        # arrival.
         lifetime = operation.send_by - operation.begins_at
     return (entry.ended_at or entry.intended_at) + lifetime
 
 
 REMEMBERED = 30 * DAY
-"""How far back the view tells which alarms this stack cleared, and left behind: longer than any of them fires."""
+"""How far back (ms) the view covers this stack's clears and orphans: longer than any alarm fires."""
 
 LONGEST_RUN = HOUR
-"""How long (ms) a run of an older version sent at the most after it had journalled an intent: its deadline."""
+"""How long (ms) after journalling an intent a run of an older version could send it: its deadline."""
 
 _CHUNK = 1_000
 
@@ -136,7 +138,7 @@ def _run(
 
 
 def open_intents(connection: sqlite3.Connection) -> list[Entry]:
-    """Operations that have no outcome, or an unknown one; oldest first."""
+    """Operations without an outcome, or with an unknown one; oldest first."""
     rows = connection.execute(f"{_STANDING} (status IS NULL OR status = 'unknown') ORDER BY intent, position")
     return list(_entries(connection, rows))
 
@@ -144,7 +146,7 @@ def open_intents(connection: sqlite3.Connection) -> list[Entry]:
 def in_flight(connection: sqlite3.Connection, present: Present) -> dict[str, InFlight]:
     """The open operations that may have been sent, by key.
 
-    What a run of an older version meant to send may have been sent until its deadline passed.
+    An operation that a run of an older version intended may have been sent until that run's deadline.
     """
     (without_begin,) = connection.execute("SELECT without_begin FROM folded").fetchone()
     rows = connection.execute(
@@ -160,7 +162,7 @@ def in_flight(connection: sqlite3.Connection, present: Present) -> dict[str, InF
 
 
 def _begin(connection: sqlite3.Connection, number: int, present: Present) -> InFlight:
-    """How long ago the attempts of a row of step ``begin`` began; by the wall clock where the machine has no other."""
+    """How long ago the attempts in a row of step ``begin`` began; by the wall clock if the machine has no other."""
     at, body = connection.execute("SELECT at, body FROM journal WHERE number = ?", (number,)).fetchone()
     content = json.loads(body)
     dead = content["process"] is not None and is_dead(content["pid"], content["process"])
@@ -173,8 +175,8 @@ def _begin(connection: sqlite3.Connection, number: int, present: Present) -> InF
 
 
 def entries(connection: sqlite3.Connection, run: str) -> list[Entry]:
-    """The operations of the run of this id or unique prefix, in the order they were journalled; KeyError if there is
-    none.
+    """The operations of the run with this id or unique prefix, in journal order. Raises KeyError if there is no such
+    run.
     """
     found = connection.execute(
         "SELECT number, id FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id = ?1 DESC LIMIT 2", (run,)
@@ -196,19 +198,19 @@ def entries(connection: sqlite3.Connection, run: str) -> list[Entry]:
 
 
 def all_entries(connection: sqlite3.Connection) -> list[Entry]:
-    """Every operation; those that ended in the order they did."""
+    """Every operation; those that ended are in the order in which they did."""
     return list(_entries(connection, connection.execute(f"{_STANDING} TRUE ORDER BY ended_at, intent, position")))
 
 
 def statuses(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Status]:
-    """The outcome of each of these operations that has one; nobody looks for each of them where none was ever sent."""
+    """The outcome of each of these operations that has one; returns early if none was ever sent."""
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM operations)").fetchone()[0]:
         return {}
     return {key: Status(status) for chunk in _chunks(keys) for key, status in connection.execute(_STATUSES, (chunk,))}
 
 
 def shown(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, str]:
-    """The digest of what the service showed of each of these pushes, where that is known."""
+    """The digest of what the service showed of each of these pushes, if known."""
     return dict(pair for chunk in _chunks(keys) for pair in connection.execute(_SHOWN, (chunk,)))
 
 
@@ -221,9 +223,11 @@ def behaviour(connection: sqlite3.Connection, target: str) -> Behaviour:
 def view(
     connection: sqlite3.Connection, now: int, visible_within: int, targets: Mapping[str, str] | None = None
 ) -> LedgerView:
-    """The past as the planner may know it; ``recent`` reaches back ``visible_within`` ms, ``cleared`` and ``orphans``
-    30 days. What was done at other ``targets`` is left out. A write that a clock set back since dates later than that
-    after ``now`` may be old: it is not ``recent``.
+    """The planner's view; ``recent`` covers the last ``visible_within`` ms, ``cleared`` and ``orphans`` the last 30
+    days.
+
+    Operations at other ``targets`` are left out. A write dated later than that after ``now`` was made before the clock
+    was set back and may be old: it is not ``recent``.
     """
     places = None if targets is None else set(targets.values())
     facts = connection.execute(
@@ -261,7 +265,7 @@ def view(
 
 
 def _orphans(connection: sqlite3.Connection, now: int, targets: Mapping[str, str]) -> tuple[Orphan, ...]:
-    """Alarms at other targets than these; only if the journal knows such a target it is read as a whole."""
+    """Alarms at other targets than these; the whole journal is read only if it has such a target."""
     if not _has_other_providers(connection, now, targets) and not _has_other_targets(connection, now, targets):
         return ()
     rows = connection.execute(
@@ -290,7 +294,7 @@ def _has_other_targets(connection: sqlite3.Connection, now: int, targets: Mappin
 def _attempted(
     connection: sqlite3.Connection, recorded: Container[tuple[Address, str]], targets: Mapping[str, str] | None
 ) -> dict[tuple[Address, str], int]:
-    """When the facts that were tried and are not on record began, as their first attempt said."""
+    """When each event that was tried and is not on record began, by its first attempt."""
     tried = connection.execute(
         f"{_STANDING} occurrence IS NOT NULL AND (status IS NULL OR status != 'done') ORDER BY intent, position"
     )
@@ -309,7 +313,7 @@ def _chunks(keys: Iterable[str]) -> Iterator[str]:
 
 
 class ThinRowsError(Exception):
-    """A query needs rows of the journal of which this copy has a part only; ``numbers`` are theirs."""
+    """A query needs rows whose payloads this copy of the journal does not hold; ``numbers`` are the rows' numbers."""
 
     def __init__(self, numbers: frozenset[int]) -> None:
         super().__init__(f"{len(numbers)} rows are not at hand")
@@ -317,7 +321,7 @@ class ThinRowsError(Exception):
 
 
 def _require(connection: sqlite3.Connection, numbers: Collection[int]) -> None:
-    """Raise ThinRowsError for intents without payloads, which a copy of a shared journal fetches when needed."""
+    """Raise ThinRowsError for intents without payloads, which a replica of a shared journal fetches on demand."""
     thin = connection.execute(
         "SELECT number FROM journal WHERE number IN (SELECT value FROM json_each(?)) AND step = 'intend'"
         " AND payloads = ''",
@@ -332,7 +336,7 @@ _Standing = tuple[int, int, int, str | None, int | None, int | None, str | None,
 
 
 def _entries(connection: sqlite3.Connection, rows: Iterable[_Standing]) -> Iterator[Entry]:
-    """The entries for rows of ``_STANDING``; each row of the journal is read once."""
+    """Build the entries for rows of ``_STANDING``; each journal row is read once."""
     rows = list(rows)
     _require(connection, {row[0] for row in rows})
     intents: dict[int, tuple[str, int, Mapping[str, str], Sequence[Operation]]] = {}

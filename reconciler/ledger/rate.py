@@ -1,4 +1,4 @@
-"""A rate that many processes share: each buys the instants of its next requests, a handful at a time."""
+"""A rate limit that many processes share: each reserves the instants of its next requests, several at a time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from threading import Lock
 from reconciler.core.system_clock import precise_seconds
 
 HANDFUL_S = 0.5
-"""A handful covers so many seconds of the rate at most: what a process that dies had bought is lost."""
+"""The seconds of the rate that one reservation covers at most: instants reserved by a process that dies are lost."""
 
 LATE_S = 0.05
-"""How late an instant may still be used; after that it is lost, or requests would come in a burst."""
+"""How late (s) a reserved instant may still be used; later, it is dropped, since requests would otherwise burst."""
 
 Buy = Callable[[float, int], float]
-"""Buys so many instants at a rate (a second); in how many seconds the first of them comes."""
+"""Reserves a number of instants at a rate (per second); returns in how many seconds the first one comes."""
 
 
 class SharedRate:
-    """Lets one request begin at each instant that was bought. Any number of threads may call it.
+    """Lets one request begin at each reserved instant; thread-safe.
 
-    A handful begins with one instant. It doubles as long as all are used, and is halved when some come too soon for
-    this process, so that none are kept from the others.
+    The first reservation is of one instant. The size doubles while all are used, and is halved if some expire unused,
+    so that they are not withheld from other processes.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SharedRate:
         self._wasted = False
 
     def try_acquire(self) -> None:
-        """Return when the next request may begin. Raises what ``buy`` raises."""
+        """Wait until the next request may begin. Raises what ``buy`` raises."""
         with self._lock:
             instant = self._next()
         pause = instant - self._seconds()
@@ -65,7 +65,7 @@ class SharedRate:
         if self._wasted:
             self._handful = max(1, self._handful // 2)
         wait = self._buy(self._rate, self._handful)
-        # Counted from when the answer is here: never earlier than the instant that was bought.
+        # Counted from when the response arrived: never earlier than the reserved instant.
         first = self._seconds() + wait
         self._instants.extend(first + place / self._rate for place in range(self._handful))
         if not self._wasted:

@@ -1,6 +1,6 @@
 """The replica: a shared ledger's journal as a SQLite ledger in memory, so that every store answers the same queries.
 
-Rows that have been replayed are kept thin: what a query rarely needs of them is fetched when it does.
+Replayed rows are stored without the parts that queries rarely need; these are fetched on demand.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Replica:
     """The journal of one stack up to row ``last``."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
-        """Raises ValueError where the snapshot is not whole, or is of a newer version."""
+        """Raises ValueError if the snapshot is incomplete, or was written by a newer version."""
         self._begin(snapshot)
 
     def restart(self, snapshot: Snapshot) -> None:
-        """Begin anew from a snapshot. Raises ValueError as for a new replica."""
+        """Reset to a snapshot. Raises ValueError like the constructor."""
         self.connection.close()
         self._begin(snapshot)
 
@@ -54,7 +54,7 @@ class Replica:
         if snapshot is not None:
             self._load(snapshot)
         schema.migrate(self.connection)
-        # A run or an intent that a prune removed may still be referred to.
+        # A run or an intent that a prune removed may still be referenced.
         self.connection.execute("PRAGMA foreign_keys = OFF")
         found = self.connection.execute("SELECT id, number FROM runs")
         self.runs: dict[str, int] = dict(found.fetchall())
@@ -71,7 +71,7 @@ class Replica:
         self.last = snapshot.number
 
     def add(self, rows: Iterable[Stored]) -> None:
-        """Take over rows that follow; raises ValueError for one that is not what was written."""
+        """Add the next rows. Raises ValueError for a row that was altered."""
         connection = self.connection
         connection.execute("BEGIN")
         try:
@@ -83,7 +83,7 @@ class Replica:
             connection.execute("COMMIT")
 
     def load(self, rows: Iterable[Row]) -> None:
-        """Take over the rows of a journal, numbered from 1; when they were stored is not known."""
+        """Load a whole journal, numbered from 1; the times at which rows were stored are unknown."""
         self.add(Stored(number, None, row) for number, row in enumerate(rows, 1))
 
     def _add(self, connection: sqlite3.Connection, number: int, stored_at: int | None, row: Row) -> None:
@@ -103,7 +103,7 @@ class Replica:
             raise ValueError(f"row {number} has an unknown step: a newer reconciler wrote it")
 
     def restore(self, rows: Mapping[int, Row]) -> None:
-        """Put back what thin rows lack."""
+        """Restore the missing parts of thin rows."""
         for number, row in rows.items():
             row.check()
             kept = row._replace(run=self._number(row)).sealed()
@@ -120,7 +120,7 @@ class Replica:
         return self.runs[str(row.run)]
 
     def project(self) -> None:
-        """Replay what was added, and make it thin."""
+        """Replay the rows that were added, and thin them."""
         if not is_behind(self.connection):
             return
         self.connection.execute("BEGIN")

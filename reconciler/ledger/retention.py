@@ -1,4 +1,4 @@
-"""Retention: which operations and runs of a ledger are still needed, and rows of the journal without the others."""
+"""Retention: which operations and runs of a ledger are still needed, and journal rows without the others."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from reconciler.ledger.protocol import CHECK, Entry, Run
 from reconciler.ledger.queries import REMEMBERED, expiry, standing_pushes
 
 LEAST = DAY
-"""The shortest limit: longer than any service takes to show a write, and than any run takes."""
+"""The shortest limit (ms): longer than a service takes to show a write, and than a run takes."""
 
 _SLACK = DAY
-"""How much later than it should (ms) an alarm may end, and how much the clocks of runners may differ."""
+"""How late (ms) an alarm may end, plus how far the clocks of runners may differ."""
 
 
 class Limit(NamedTuple):
-    """What is older than ``older_than`` (ms) at ``now`` (epoch ms) may go.
+    """A limit: whatever is older than ``older_than`` (ms) at ``now`` (epoch ms) may be removed.
 
-    ``needed`` are keys that are needed all the same.
+    ``needed`` are keys to keep regardless.
     """
 
     now: int
@@ -39,30 +39,33 @@ class Limit(NamedTuple):
     needed: Collection[str] = frozenset()
 
     def at(self, clock: int) -> Limit:
-        """The limit by the earlier of two clocks: one that is ahead must not take out what is needed."""
+        """The limit by the earlier of two clocks, so that a fast clock does not remove what is needed."""
         return self._replace(now=min(self.now, clock))
 
     def is_recent(self, at: int, *, canary: bool) -> bool:
-        """Whether an instant is too late to be left out. What is no canary is needed as long as plans look back."""
+        """Whether an instant is too recent to be removed. An operation that is not of a canary is needed for as long as
+        plans look back.
+        """
         reach = self.older_than if canary else max(self.older_than, REMEMBERED + _SLACK)
         return at > self.now - reach
 
 
 class Surplus(NamedTuple):
-    """What is not needed any more: keys of operations, and ids of runs."""
+    """What is no longer needed: keys of operations, and ids of runs."""
 
     operations: frozenset[str]
     runs: frozenset[str]
 
 
 def find_surplus(entries: Sequence[Entry], runs: Sequence[Run], rows: Iterable[Row], limit: Limit) -> Surplus:
-    """What may be left out so that no later plan or apply differs.
+    """Find what can be removed without changing any later plan or apply.
 
-    ``entries`` are all operations, those that ended in the order they did; ``rows`` name runs as ``runs`` does.
+    ``entries`` are all operations, those that ended in the order in which they did; ``rows`` name runs as ``runs``
+    does.
 
-    Needed are operations without a known outcome, events on record, everything that plans look back at, pushes of
-    alarms that may still fire with what was done at their addresses since, and all operations of a plan that could
-    still be applied. A canary is needed only as long as it may fire: no plan declares it.
+    Needed are: operations without a known outcome, events on record, everything that plans look back at, pushes of
+    alarms that may still fire with the later operations at their addresses, and all operations of a plan that could
+    still be applied. A canary is needed only while it may fire, since no plan declares it.
     """
     plans = {run.id: run.plan_id for run in runs}
     valid = {plans[entry.run] for entry in entries if _could_be_sent(entry, limit.now)}
@@ -111,7 +114,7 @@ def _is_needed(entry: Entry, limit: Limit) -> bool:
 
 
 def _could_be_sent(entry: Entry, now: int) -> bool:
-    """Whether a saved plan with this operation could be applied, as far as its time goes."""
+    """Whether a saved plan with this operation could still be applied, judging by its times."""
     operation = entry.operation
     if _is_canary(operation) or operation.occurrence is not None or operation.verb is Verb.CLEAR:
         return operation.send_by is not None and operation.send_by > now
@@ -123,7 +126,7 @@ def _is_canary(operation: Operation) -> bool:
 
 
 def without(row: Row, keys: Collection[str]) -> Row | None:
-    """A row of the journal without these operations, sealed if that changes it; None if nothing is left of it."""
+    """A journal row without these operations, sealed again if it changed; None if nothing is left."""
     if row.step not in _CUT:
         return row
     body = json.loads(row.body)
@@ -135,7 +138,7 @@ def without(row: Row, keys: Collection[str]) -> Row | None:
 
 
 def _keys(body: Any) -> list[str]:
-    """The keys of operations in the parsed body of a row; confirmations of an older version are nothing else."""
+    """The keys of operations in a row's parsed body; confirmations of an older version are a plain list of keys."""
     if isinstance(body, list):
         return body
     return list(body["key"]) if "key" in body else [*body["done"], *(told[0] for told in body["told"])]

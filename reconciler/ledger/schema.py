@@ -157,7 +157,7 @@ CREATE TABLE behaviours (
 """
 
 MIGRATIONS = (_JOURNAL, _HOLDING_PROCESS, _BEGUN, _SHOWN, _ORIGIN, _RUN_DIGEST, _BEHAVIOUR)
-"""The n-th script brings a file of version n - 1 to version n; never edit one that has been released."""
+"""The n-th script migrates a file from version n - 1 to version n. Never edit a script that has been released."""
 
 VERSION = len(MIGRATIONS)
 
@@ -168,17 +168,17 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
-    """Whether this is some other program's database: it has tables, and not our mark."""
+    """Whether this is another program's database: it has tables, but not our application id."""
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return mark != APPLICATION_ID and bool(tables or version(connection))
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file to the newest version in one transaction, or leave it as it is."""
+    """Migrate a file to the newest version in one transaction; on failure it is unchanged."""
     if version(connection) == VERSION:
         return
-    connection.execute("PRAGMA foreign_keys = OFF")  # a table that others refer to is made anew
+    connection.execute("PRAGMA foreign_keys = OFF")  # a script may recreate a table that others refer to
     connection.execute("BEGIN IMMEDIATE")
     try:
         for number, script in enumerate(MIGRATIONS, 1):

@@ -1,4 +1,5 @@
-"""The rows that a shard begins with: its run, and the intents of all it is to send, so that its journal is its plan."""
+"""The first rows of a shard's journal: its run, and the intents of all that it sends, so that its journal is its plan.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from reconciler.ledger.protocol import Run
 from reconciler.ledger.replica import run_row
 
 _OPERATIONS = 2_000
-"""How many operations a row holds."""
+"""Operations per row."""
 
 
 def shard_rows(run: Run, operations: Sequence[Operation], now: int) -> list[Row]:
-    """The rows for operations that a run is to send. Raises ValueError for one that cannot be written down."""
+    """The rows for the operations that a run sends. Raises ValueError for an operation that cannot be encoded."""
     rows = [run_row(run, now).sealed()]
     for start in range(0, len(operations), _OPERATIONS):
         intent = encode_intent(operations[start : start + _OPERATIONS])
@@ -23,5 +24,5 @@ def shard_rows(run: Run, operations: Sequence[Operation], now: int) -> list[Row]
 
 
 def shard_name(stack: str, run: str, number: int) -> str:
-    """The name of a shard, which no stack can have."""
+    """The name of a shard, which is not a valid stack name."""
     return f"{stack}#{run}.{number}"

@@ -40,19 +40,19 @@ from reconciler.ledger.store import Claim, Fence, JournalStore, Lease, Reading, 
 from reconciler.ledger.write_queue import WriteQueue
 
 _ATTEMPTS = 30
-"""How often rows are offered while others add theirs at the same time."""
+"""How often adding rows is tried while other writers add theirs."""
 
 _FOLD_BYTES = 64_000_000
-"""How much is kept of rows before they are replayed and made thin."""
+"""How many bytes of rows are kept before they are replayed and thinned."""
 
 SNAPSHOT_BYTES = 100_000
-"""How much is added to the journal, at the least, before the next snapshot is worth its size."""
+"""How many bytes must be added, at least, before a new snapshot is worth its size."""
 
 _T = TypeVar("_T")
 
 
 class SharedLedger:
-    """See ``reconciler.ledger.protocol.Ledger``; any number of threads may call it, they take turns."""
+    """See ``reconciler.ledger.protocol.Ledger``; thread-safe: calls are serialized."""
 
     is_shared = True
 
@@ -66,8 +66,9 @@ class SharedLedger:
         keeps: bool = True,
         last: int | None = None,
     ) -> None:
-        """Without ``keeps`` rows that this ledger adds are read back if a query needs them, and no snapshot is made;
-        ``last`` is then the number of the last row, for a caller who has read it, so that none is read before.
+        """``keeps``: false makes no snapshot, and reads rows that this ledger added back if a query needs them.
+
+        ``last`` is then the number of the last row, if the caller has read it, so that no row before it is read.
         """
         self._store = store
         self._reading = reading
@@ -136,8 +137,8 @@ class SharedLedger:
         self._add(run_row(run, run.started_at), holder)
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
-        """As the protocol says; raises ValueError for a run that was not begun, DiagnosticError for an operation that
-        cannot be written down.
+        """See the protocol. Raises ValueError for a run that was not begun, DiagnosticError for an operation that
+        cannot be encoded.
         """
         if not operations:
             return
@@ -194,7 +195,7 @@ class SharedLedger:
         return self._query(lambda replica: queries.shown(replica.connection, found))
 
     def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
-        """As the protocol says; ``cleared`` and ``orphans`` reach back 30 days."""
+        """See the protocol; ``cleared`` and ``orphans`` cover the last 30 days."""
         return self._query(lambda replica: queries.view(replica.connection, now, visible_within, targets))
 
     def runs(self) -> Sequence[Run]:
@@ -205,9 +206,9 @@ class SharedLedger:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Group several writes into one durable step: all of them are kept, or none where the block raises.
+        """Group several writes into one durable step: all are kept, or none if the block raises.
 
-        Other threads wait until the block ends, so don't send within it.
+        Other threads wait until the block ends, so do not send requests within it.
         """
         with self._lock:
             outermost, earlier = self._batch is None, len(self._batch or ())
@@ -225,7 +226,7 @@ class SharedLedger:
                 self._append([row.sealed() for row, _, _ in rows], holder, any(running for _, running in fenced))
 
     def journal(self) -> Sequence[Row]:
-        """Every row, for a caller who needs no query: none is read again before more are added."""
+        """Every row, for a caller that needs no query; none is kept in memory."""
         with self._lock, self._checked():
             reading = self._store.read(0)
             _check_complete(0, reading)
@@ -236,7 +237,7 @@ class SharedLedger:
             return [row for _, _, row in reading.rows]
 
     def close(self) -> None:
-        """Close the store; a snapshot is kept where the next to open it would have to replay much."""
+        """Close the store; saves a snapshot if the next process to open it would have to replay much."""
         with self._lock:
             try:
                 if not self._reading:
@@ -248,7 +249,7 @@ class SharedLedger:
                     self._replica.close()
 
     def _add(self, row: Row, holder: Holder | None = None, *, running: bool = False) -> None:
-        """Add a row; those of threads that wait for one round trip share the next."""
+        """Add a row; rows of threads that wait for the same round trip share the next one."""
         write = self._queue.put(row.sealed(), holder, running)
         with self._writing():
             if self._batch is None:
@@ -260,7 +261,7 @@ class SharedLedger:
             raise write.error
 
     def _append(self, rows: Sequence[Row], holder: Holder | None, running: bool) -> None:
-        """Add sealed rows behind the last one; raises LeaseLostError unless the lease is the holder's."""
+        """Append sealed rows after the last one. Raises LeaseLostError unless the holder has the lease."""
         if self._last is None:
             self._opened()
         fence = None if holder is None else Fence(holder.fence, running)
@@ -281,7 +282,7 @@ class SharedLedger:
         raise self._error("is written by too many others at once", "try again in a moment")
 
     def _news(self, after: int) -> Sequence[Stored]:
-        """The rows that others, or an unanswered try, have added behind the last one known."""
+        """The rows after the last one known, added by others or by an attempt whose response was lost."""
         if self._replica is not None:
             return self._refresh(self._replica)
         reading = self._store.read(after)
@@ -290,7 +291,7 @@ class SharedLedger:
 
     @staticmethod
     def _was_added(sealed: Sequence[Row], news: Sequence[Stored]) -> bool:
-        """Whether the rows are among those read: then only the answer to an earlier try was lost."""
+        """Whether these rows are among those read: then only the response to an earlier attempt was lost."""
         digests, found = [row.digest for row in sealed], [stored.row.digest for stored in news]
         return any(found[start : start + len(digests)] == digests for start in range(len(found) - len(digests) + 1))
 
@@ -301,7 +302,7 @@ class SharedLedger:
             raise lapsed()
 
     def _query(self, query: Callable[[Replica], _T]) -> _T:
-        """Answer a query from the replica, brought up to date; rows that it has in part are fetched."""
+        """Answer a query from the up-to-date replica; missing parts of thin rows are fetched."""
         with self._lock, self._checked():
             replica = self._opened()
             self._refresh(replica)
@@ -340,7 +341,7 @@ class SharedLedger:
                 snapshot = self._store.snapshot()
                 if snapshot is None or snapshot.number <= replica.last:
                     raise
-                replica.restart(snapshot)  # a prune took rows out meanwhile
+                replica.restart(snapshot)  # a prune removed rows meanwhile
                 reading = self._store.read(replica.last)
                 _check_complete(replica.last, reading)
             self._take_over(replica, reading.rows)
@@ -358,11 +359,11 @@ class SharedLedger:
             self._store.save_snapshot(self._replica.snapshot())
 
     def _worth(self) -> int:
-        """How many bytes of rows are worth a snapshot: the larger the last was, the more."""
+        """How many bytes of rows justify a snapshot: the larger the last snapshot, the more."""
         return max(self._snapshot_bytes, self._snapshot_size if self._snapshot_bytes else 0)
 
     def _has_died(self, lease: Lease, host: str) -> bool:
-        """Whether the holder's process was one of this machine, and is gone."""
+        """Whether the holder was a process of this machine that has ended."""
         return lease.process is not None and lease.holder.host == host and is_dead(lease.holder.pid, lease.process)
 
     @contextmanager
@@ -374,7 +375,7 @@ class SharedLedger:
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
-        """Raise what reading a row met that is not what was written as a diagnostic."""
+        """Convert the error of a row that was altered to a diagnostic."""
         try:
             yield
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
@@ -387,7 +388,7 @@ class SharedLedger:
 
 
 def _check_complete(after: int, reading: Reading) -> None:
-    """Raise ValueError where one of the rows that follow is missing: only those before a snapshot are ever removed."""
+    """Raise ValueError if a row in the sequence is missing: only rows before a snapshot are ever removed."""
     expected = after
     for expected, (number, _, _) in enumerate(reading.rows, after + 1):
         if number != expected:

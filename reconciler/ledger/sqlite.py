@@ -32,11 +32,12 @@ from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, Ledge
 
 
 def open_ledger(path: Path, *, create: bool = True, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
-    """Open the ledger at ``path`` for writing; its directory and the file are made, unless ``create`` is false: then a
-    missing file is an empty ledger that refuses to be written. ``clock`` is the machine's own, which leases and ages go
-    by.
+    """Open the ledger at ``path`` for writing; its directory and the file are created if missing.
 
-    Raises DiagnosticError where the file is of a newer schema, damaged, no ledger, or cannot be written.
+    If ``create`` is false, a missing file is an empty ledger that refuses writes. ``clock`` is the machine's clock,
+    used for leases and ages.
+
+    Raises DiagnosticError if the file has a newer schema, is damaged, is not a ledger, or cannot be written.
     """
     if not create and not path.exists():
         return SqliteLedger(database.empty(path))
@@ -46,7 +47,7 @@ def open_ledger(path: Path, *, create: bool = True, clock: Callable[[], BootTime
 def read_ledger(path: Path, *, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
     """Open the ledger at ``path`` for reading, beside any writer; a missing file is an empty ledger.
 
-    Raises DiagnosticError as ``open_ledger`` does, and when something is written.
+    Raises DiagnosticError as ``open_ledger`` does, and on any write.
     """
     if not path.exists():
         return SqliteLedger(database.empty(path))
@@ -54,15 +55,15 @@ def read_ledger(path: Path, *, clock: Callable[[], BootTime | None] = boot_time)
 
 
 def memory_ledger(*, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
-    """A new ledger that is held in memory, and gone with this process."""
+    """A new ledger in memory, which is lost when this process ends."""
     return SqliteLedger(database.open_memory(), clock=clock)
 
 
 class SqliteLedger:
-    """See ``reconciler.ledger.protocol.Ledger``; any number of threads may call it, they take turns.
+    """See ``reconciler.ledger.protocol.Ledger``; thread-safe: calls are serialized.
 
-    The journal is a table to which each call adds one row (``rows``); where each operation stands is worked out from
-    it when somebody asks, and before the file is closed (``fold``).
+    The journal is a table to which each call adds one row (``codec``); the state of each operation is computed from it
+    on demand, and before the file is closed (``projection``).
     """
 
     is_shared = False
@@ -123,8 +124,8 @@ class SqliteLedger:
             )
 
     def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
-        """As the protocol says; raises ValueError for a run that was not begun, DiagnosticError for an operation that
-        cannot be written down.
+        """See the protocol. Raises ValueError for a run that was not begun, DiagnosticError for an operation that
+        cannot be encoded.
         """
         if not operations:
             return
@@ -180,7 +181,7 @@ class SqliteLedger:
             return queries.statuses(connection, keys)
 
     def view(self, now: int, visible_within: int, targets: Mapping[str, str] | None = None) -> LedgerView:
-        """As the protocol says; ``cleared`` and ``orphans`` reach back 30 days."""
+        """See the protocol; ``cleared`` and ``orphans`` cover the last 30 days."""
         with self._folded() as connection:
             return queries.view(connection, now, visible_within, targets)
 
@@ -194,15 +195,15 @@ class SqliteLedger:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Group several writes into one durable step: all of them are kept, or none where the block raises.
+        """Group several writes into one durable step: all are kept, or none if the block raises.
 
-        Other threads wait until the block ends, so don't send within it.
+        Other threads wait until the block ends, so do not send requests within it.
         """
         with self._database.transaction():
             yield
 
     def close(self) -> None:
-        """Close the file; what a reader would have to work out from the journal is worked out now."""
+        """Close the file; operations are projected first, so that a reader need not do it."""
         if not self._reading:
             with suppress(DiagnosticError), self._folded():
                 pass
@@ -217,7 +218,7 @@ class SqliteLedger:
 
     @contextmanager
     def _folded(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose operations are up to date; a reader gets there on a copy in memory."""
+        """A connection whose operations are up to date; a reader projects them in a copy in memory."""
         with self._checked():
             with self._database.reading() as connection:
                 behind = is_behind(connection)
@@ -232,7 +233,7 @@ class SqliteLedger:
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
-        """Raise what reading a row met that is not what was written as a diagnostic."""
+        """Convert the error of a row that was altered to a diagnostic."""
         try:
             yield
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:

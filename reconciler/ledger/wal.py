@@ -1,7 +1,7 @@
-"""The write-ahead log beside a ledger file: whether something that was committed in it is damaged.
+"""The write-ahead log beside a ledger file: detects damage to committed transactions.
 
-SQLite takes a damaged frame for the place at which a crash cut the log short, and drops all that follows. The two can
-be told apart: after a crash no commit follows. The format: https://www.sqlite.org/fileformat2.html, section 4.
+SQLite treats a damaged frame as the point where a crash truncated the log, and drops everything after it. The two can
+be distinguished: after a crash no commit follows. The format: https://www.sqlite.org/fileformat2.html, section 4.
 """
 
 import struct
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint, salt (2), checksum (2)
 _FRAME = struct.Struct(">6I")  # page, pages of the file after a commit (or 0), salt (2), checksum (2)
-_MAGIC = 0x377F0682  # with the lowest bit set checksums are of big-endian words
+_MAGIC = 0x377F0682  # the lowest bit says that checksums are of big-endian words
 _VERSION = 3_007_000
 _USUAL_PAGE = 4096
 _PAGE_SIZES = frozenset(512 << power for power in range(8))
@@ -23,9 +23,7 @@ _Sum = tuple[int, int]
 
 
 class Frame(NamedTuple):
-    """A frame of the log's present cycle: where it begins, whether it ends a transaction, whether it is what was
-    written.
-    """
+    """A frame of the log's current cycle: where it starts, whether it ends a transaction, and whether it is intact."""
 
     start: int
     commits: bool
@@ -33,7 +31,7 @@ class Frame(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A log that was read: its parts, and what its header says or, where that is damaged, must have said."""
+    """A parsed log: its parts, and its header, reconstructed if damaged."""
 
     order: str
     page_size: int
@@ -43,7 +41,7 @@ class Log(NamedTuple):
 
     @property
     def damage(self) -> int | None:
-        """Where the first damaged byte can be, if something that was committed is lost by it."""
+        """The earliest possible offset of the first damaged byte, if a committed transaction is lost by it."""
         if not self.header_is_sound:
             return 0
         first = next((number for number, frame in enumerate(self.frames) if not frame.is_sound), None)
@@ -58,7 +56,7 @@ def log_of(path: Path) -> Path:
 
 
 def find_damage(path: Path) -> str | None:
-    """What is wrong with the log of a ledger file, if something that was committed is lost by it."""
+    """A description of the damage in a ledger file's log, if a committed transaction is lost by it."""
     for attempt in range(_TRIES):
         try:
             place = read(log_of(path).read_bytes()).damage
@@ -72,7 +70,7 @@ def find_damage(path: Path) -> str | None:
 
 
 def read(data: bytes) -> Log:
-    """Read a log; one without a frame holds nothing that could be lost."""
+    """Read a log; one without frames holds nothing that could be lost."""
     if len(data) < _HEADER.size + _FRAME.size:
         return Log("<", _USUAL_PAGE, (0, 0), True, ())
     magic, _, page_size, _, *salt, first, second = _HEADER.unpack_from(data)
@@ -87,7 +85,7 @@ def read(data: bytes) -> Log:
 
 
 def _frames(data: bytes, page_size: int, salt: _Sum, chain: set[_Sum], order: str) -> Iterator[Frame]:
-    """``chain`` is what the checksum before can be: as it is stored, or as it should be."""
+    """Read the frames; ``chain`` are the possible checksums of the part before: as stored, and as it should be."""
     size = _FRAME.size + page_size
     for start in range(_HEADER.size, len(data) - size + 1, size):
         _, pages, *mine, first, second = _FRAME.unpack_from(data, start)
@@ -101,7 +99,7 @@ def _frames(data: bytes, page_size: int, salt: _Sum, chain: set[_Sum], order: st
 
 
 def without_damage(data: bytes) -> bytes:
-    """The log without its damaged frames: what it still holds of later transactions is read again."""
+    """The log without its damaged frames, so that its later transactions are read again."""
     log = read(data)
     magic = _MAGIC | (log.order == ">")
     header = _HEADER.pack(magic, _VERSION, log.page_size, 0, *log.salt, 0, 0)[:24]

@@ -1,4 +1,4 @@
-"""The queue of writes to a shared ledger: rows of threads that wait for the same round trip go in the next one."""
+"""The write queue of a shared ledger: rows of threads that wait for the same round trip are sent in the next one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.ledger.protocol import Holder, LeaseLostError
 
 
 class QueuedRow:
-    """A sealed row that a thread waits to add; ``error`` is why it was not."""
+    """A sealed row that a thread waits to add; ``error`` says why it was not added."""
 
     __slots__ = ("error", "holder", "is_over", "row", "running")
 
@@ -22,9 +22,9 @@ class QueuedRow:
 
 
 class WriteQueue:
-    """Writes in the order they came; ``append`` adds rows under one fence, all or none.
+    """Queues writes in the order in which they arrived; ``append`` adds rows under one fence, all or none.
 
-    Any thread may ``put``; the others are for the thread that may write.
+    Any thread may ``put``; the other methods are for the thread that may write.
     """
 
     def __init__(self, append: Callable[[Sequence[Row], Holder | None, bool], None]) -> None:
@@ -43,14 +43,14 @@ class WriteQueue:
             self._waiting.remove(write)
 
     def flush(self, write: QueuedRow) -> None:
-        """Add this row and all that wait beside it, unless another thread has."""
+        """Add this row and all rows queued with it, unless another thread has."""
         if write.is_over:
             return
         with self._lock:
             group, self._waiting = self._waiting, []
         fences = {each.holder.fence: each.holder for each in group if each.holder is not None}
         if len(fences) < 2 and len(group) > 1:
-            with suppress(LeaseLostError):  # then each is tried on its own: not all need the lease
+            with suppress(LeaseLostError):  # each is then tried alone: not all need the lease
                 self._add(group, next(iter(fences.values()), None), any(each.running for each in group))
                 return
         for each in group:
@@ -60,7 +60,7 @@ class WriteQueue:
                 each.error, each.is_over = error, True
 
     def _add(self, group: Sequence[QueuedRow], holder: Holder | None, running: bool) -> None:
-        """Add the rows of a group, and say so to its threads; raises nothing but LeaseLostError."""
+        """Add the rows of a group, and notify its threads. Raises nothing but LeaseLostError."""
         error: BaseException | None = None
         try:
             self._append([each.row for each in group], holder, running)

@@ -1,1 +1,1 @@
-"""The journal store in a bucket of an object store: Amazon S3 and its alikes, Google Cloud Storage, Azure."""
+"""The journal store in an object store: Amazon S3 and compatible ones, Google Cloud Storage, Azure Blob Storage."""

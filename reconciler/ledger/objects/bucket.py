@@ -1,4 +1,4 @@
-"""The bucket of a URL: how it is reached, with which credentials, and where its clock is read."""
+"""The bucket of a URL: its endpoint, its credentials, and where its clock is read."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reconciler.core.ledger_url import mask
 from reconciler.core.text import sanitize
 
 CONNECT = 5 * SECOND
-"""How long (ms) a connection may take to be made."""
+"""Connection timeout (ms)."""
 
 ANSWER = 10 * SECOND
-"""How long (ms) an answer may take to come, or to go on."""
+"""Read timeout (ms), for the start of a response and between its parts."""
 
 WHOLE = MINUTE
-"""How long (ms) a whole request may take."""
+"""Timeout (ms) of a whole request."""
 
 _OPTIONS = {"s3": ("endpoint", "region", "path_style"), "gs": ("endpoint",), "az": ("account", "endpoint")}
 STATUS = re.compile(r"status code: (\d{3})")
@@ -31,7 +31,7 @@ _PART = re.compile(r"<(Code|Message)>([^<]*)</")
 
 
 def open_bucket(url: str, label: str) -> tuple[ObjectStore, str, str]:
-    """The bucket of a URL, the prefix in it, and where the store's clock is read. Raises DiagnosticError."""
+    """The bucket of a URL, the prefix in it, and where to read the store's clock. Raises DiagnosticError."""
     parts = urlsplit(url)
     kind = parts.scheme.lower()
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -84,7 +84,7 @@ def _s3(bucket: str, endpoint: str, options: dict[str, str], shared: Any) -> tup
 
 
 def _wants_profile() -> bool:
-    """Whether the credentials are those of a profile, which boto3 reads if it is installed."""
+    """Whether the credentials come from a profile, which boto3 reads if it is installed."""
     if not os.environ.get("AWS_PROFILE") or os.environ.get("AWS_ACCESS_KEY_ID"):
         return False
     from importlib.util import find_spec
@@ -111,7 +111,7 @@ _OPENERS = {"s3": _s3, "gs": _gs, "az": _az}
 
 
 def said(text: str) -> str:
-    """What the store said, without what may tell of credentials."""
+    """The store's error message without anything that may reveal credentials."""
     parts = dict.fromkeys(part for _, part in _PART.findall(text))
     status = STATUS.search(text)
     if parts or status is not None:

@@ -1,7 +1,7 @@
-"""The lease in an object store: one object, which is only ever replaced by compare-and-swap.
+"""The lease in an object store: one object that is only replaced by compare-and-swap.
 
-Each version has a generation and a nonce of its own: equal content would have an equal ETag, and a writer whose answer
-was lost recognises what it wrote. Instants are by the store's clock.
+Each version has a generation and a unique nonce, since equal content would have an equal ETag; after a lost response a
+writer recognizes its own version by the nonce. Instants are by the store's clock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.ledger.store import Claim, Fence
 
 
 class Written(NamedTuple):
-    """A version of the lease: what it says, and what it is recognised by; ``fence`` is that of the latest holder."""
+    """A version of the lease: its content, and the tag that identifies it; ``fence`` is the latest holder's."""
 
     content: Mapping[str, Any]
     tag: Tag
@@ -52,12 +52,12 @@ class LeaseObject:
         self.held: Written | None = None
 
     def make(self) -> None:
-        """Make the object, free, if there is none."""
+        """Create the object, without a holder, if it does not exist."""
         if self.read() is None:
             self._link.create(self._name, _encoded({**_free(0), "generation": 0}))
 
     def read(self) -> Written | None:
-        """The latest version, None if there is no object."""
+        """The latest version; None if the object does not exist."""
         found = self._link.get(self._name)
         if found is None:
             return None
@@ -74,7 +74,7 @@ class LeaseObject:
             raise DiagnosticError(Diagnostic(what, hint=hint)) from error
 
     def give(self, over: Written | None, claim: Claim, fence: int, now: int, lifetime: int) -> Written | None:
-        """Let a version be followed by the lease of a claim; None if another follows it."""
+        """Replace a version by the lease of a claim; None if another writer has replaced it."""
         given = {**claim._asdict(), "claim": claim.id, "fence": fence, "acquired_at": now, "expires_at": now + lifetime}
         self.held = self._write(over, given)
         return self.held
@@ -100,7 +100,9 @@ class LeaseObject:
             written = self.read()
 
     def is_held(self, fence: Fence) -> bool:
-        """Whether the lease is this fence's, and runs if it must: it is read where this process knows no better."""
+        """Whether the holder of this fence has the lease, and, if required, it has not expired. It is read if this
+        process does not know a later state.
+        """
         for known in (None,) if self.held is None else (self.held, None):
             written = known or self.read()
             holder = None if written is None else written.holder
@@ -111,7 +113,7 @@ class LeaseObject:
         return False
 
     def _write(self, over: Written | None, content: Mapping[str, Any]) -> Written | None:
-        """Write a version over another; None if it is not the latest any more."""
+        """Replace a version; None if it is no longer the latest."""
         generation = 0 if over is None else over.content["generation"]
         new = {**content, "generation": generation + 1, "nonce": secrets.token_hex(8)}
         if over is None:
@@ -122,7 +124,7 @@ class LeaseObject:
 
 
 def _free(fence: int) -> dict[str, Any]:
-    """A lease that nobody has."""
+    """A lease without a holder."""
     return {**dict.fromkeys((*Holder._fields, "claim", "process")), "fence": fence}
 
 

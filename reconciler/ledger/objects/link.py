@@ -1,7 +1,7 @@
-"""The link to a bucket: plain and conditional requests, every wait bounded, and the store's own clock.
+"""Requests to a bucket: plain and conditional, each with a timeout, and the store's clock.
 
-A conditional write is never repeated unseen: after an answer that was lost, or that tells of a conflict, the object is
-read back. What is written is unique to the attempt, so its own content is success.
+A conditional write is not retried blindly: after a lost response or a conflict the object is read back. Each attempt
+writes unique content, so finding that content means success.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from reconciler.ledger.objects.bucket import STATUS, open_bucket, said
 from reconciler.ledger.store import FIRST, RESUME, RESUME_PAUSES
 
 TRUSTED_CLOCK = MINUTE
-"""How long (ms) a reading of the store's clock is continued by the time since the machine's start."""
+"""How long (ms) a reading of the store's clock is extrapolated with the clock since boot."""
 
 _AT_ONCE = 16
 _FULL = re.compile("status code: 507|QuotaExceeded|InsufficientStorage|StorageFull|DiskFull")
@@ -45,7 +45,7 @@ _FAILED = (BaseError, OSError)
 _CHANGED = (AlreadyExistsError, PreconditionError, *_GONE)
 
 Tag = dict[str, str]
-"""What a version of an object is recognised by; a store uses an ETag, a version, or both."""
+"""What identifies a version of an object; a store uses an ETag, a version, or both."""
 
 _T = TypeVar("_T")
 
@@ -59,7 +59,7 @@ class Found(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """An object of a list: its name below the prefix, its size, and when it was written (epoch ms)."""
+    """A listed object: its name below the prefix, its size, and when it was written (epoch ms)."""
 
     name: str
     size: int
@@ -79,7 +79,7 @@ class ObjectLink:
         self._pool: ThreadPoolExecutor | None = None
 
     def get(self, name: str) -> Found | None:
-        """An object, None if there is none."""
+        """Get an object; None if it does not exist."""
 
         def get() -> Found | None:
             try:
@@ -93,11 +93,11 @@ class ObjectLink:
         return self._resumed(get)
 
     def get_all(self, names: Sequence[str]) -> list[Found | None]:
-        """Several objects, many at once."""
+        """Get several objects concurrently."""
         return self.at_once(self.get, names)
 
     def at_once(self, work: Callable[[str], _T], names: Sequence[str]) -> list[_T]:
-        """Do something for each name, for many at once; what is done must not call this."""
+        """Call a function for each name, concurrently; the function must not call ``at_once``."""
         if len(names) < 2:
             return [work(name) for name in names]
         if self._pool is None:
@@ -105,14 +105,14 @@ class ObjectLink:
         return list(self._pool.map(work, names))
 
     def create(self, name: str, data: bytes) -> bytes | None:
-        """Write an object that must not exist; None if it was written by this call, else what is there."""
+        """Create an object that must not exist; None if this call wrote it, else the existing object."""
 
         def create() -> tuple[bytes | None] | None:
             try:
                 obstore.put(self._store, self._path(name), data, mode="create", use_multipart=False)
             except _CHANGED as error:
                 found = self.get(name)
-                if found is None:  # a conflict with another request, or the bucket is missing
+                if found is None:  # a conflict with another request, or a missing bucket
                     self._check_bucket(error)
                     return None
                 return (None if found.data == data else found.data,)
@@ -121,7 +121,7 @@ class ObjectLink:
         return self._decided(create)
 
     def replace(self, name: str, data: bytes, tag: Tag) -> Tag | None:
-        """Write over the version of an object that is recognised by ``tag``; None if another is there."""
+        """Replace the version of an object that ``tag`` identifies; None if it has another version."""
 
         def replace() -> tuple[Tag | None] | None:
             try:
@@ -129,12 +129,12 @@ class ObjectLink:
                     self._store,
                     self._path(name),
                     data,
-                    mode=cast("Any", tag),  # each store wants its own parts of a version
+                    mode=cast("Any", tag),  # stores differ in which part of a version they require
                     use_multipart=False,
                 )
             except _CHANGED:
                 found = self.get(name)
-                if found is not None and found.tag == tag:  # a conflict with another request, which lost as well
+                if found is not None and found.tag == tag:  # a conflict with another request, which failed as well
                     return None
                 return (found.tag if found is not None and found.data == data else None,)
             return (_tag(written),)
@@ -142,15 +142,15 @@ class ObjectLink:
         return self._decided(replace)
 
     def put(self, name: str, data: bytes) -> None:
-        """Write an object, whatever is there."""
+        """Write an object unconditionally."""
         self._resumed(lambda: obstore.put(self._store, self._path(name), data, use_multipart=False))
 
     def put_all(self, names: Sequence[str], data: bytes) -> None:
-        """Write the same to many objects at once."""
+        """Write the same content to many objects concurrently."""
         self.at_once(lambda name: self.put(name, data), names)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove objects; those that are missing are left alone."""
+        """Delete objects; missing ones are ignored."""
 
         def delete(name: str) -> None:
             try:
@@ -161,9 +161,9 @@ class ObjectLink:
         self.at_once(lambda name: self._resumed(lambda: delete(name)), list(names))
 
     def list_objects(self, start: str, after: str | None = None) -> list[Listed]:
-        """The objects whose names begin with ``start``, which ends in a slash, in the order of their names.
+        """List the objects whose names start with ``start``, which ends in a slash, in name order.
 
-        With ``after`` only those whose names are greater than that.
+        With ``after``, only names greater than that.
         """
         skipped = len(self._prefix)
 
@@ -179,12 +179,12 @@ class ObjectLink:
         return self._resumed(listing)
 
     def children(self) -> list[str]:
-        """The names of what is directly below the prefix and has objects below itself."""
+        """The names directly below the prefix that have objects below them."""
         found = self._resumed(lambda: obstore.list_with_delimiter(self._store, self._prefix))
         return sorted(path[len(self._prefix) :] for path in found["common_prefixes"])
 
     def now(self) -> int:
-        """The store's clock."""
+        """The store's current time (epoch ms)."""
         return clock_of(self._clock_at, self._read_clock)
 
     def _read_clock(self) -> datetime:
@@ -206,7 +206,7 @@ class ObjectLink:
             raise self._explained(error) from error
 
     def _decided(self, write: Callable[[], tuple[_T] | None]) -> _T:
-        """Try a conditional write until it is decided."""
+        """Retry a conditional write until its result is known."""
         until = monotonic() + RESUME
         tries = 0
         while (decided := self._resumed(write)) is None:
@@ -218,7 +218,7 @@ class ObjectLink:
         return decided[0]
 
     def _resumed(self, work: Callable[[], _T]) -> _T:
-        """Do something that may be repeated, again if nobody answers. Raises DiagnosticError."""
+        """Run a request that may be repeated, with retries if there is no response. Raises DiagnosticError."""
         if self._down is not None and monotonic() < self._down_until:
             raise self._down
         until = monotonic() + (RESUME if self._answered else FIRST)
@@ -230,7 +230,7 @@ class ObjectLink:
                 if not _is_unanswered(error):
                     raise self._explained(error) from error
                 if monotonic() > until:
-                    # Once nobody answers, what a run has left to write before it ends does not wait again.
+                    # Once the store is unreachable, the writes that end a run do not wait a second time.
                     self._down, self._down_until = self._explained(error), monotonic() + RESUME
                     raise self._down from error
                 sleep(RESUME_PAUSES[min(tries, len(RESUME_PAUSES) - 1)])
@@ -261,7 +261,7 @@ class ObjectLink:
 
 
 def _is_unanswered(error: Exception) -> bool:
-    """Whether a request got no answer, or one that says to come again."""
+    """Whether a request got no response, or one that asks for a retry."""
     if isinstance(error, (UnauthenticatedError, PermissionDeniedError, *_CHANGED)):
         return False
     status = STATUS.search(str(error))
@@ -286,7 +286,7 @@ _clocks_lock = Lock()
 
 
 def clock_of(where: str, read: Callable[[], datetime]) -> int:
-    """A store's clock (epoch ms), which all links of this process share; it is read again once a minute."""
+    """A store's clock (epoch ms), shared by all links of this process; it is read again once a minute."""
     with _clocks_lock:
         known = _clocks.get(where)
         if known is None or monotonic() - known.since_boot > TRUSTED_CLOCK:
@@ -295,14 +295,14 @@ def clock_of(where: str, read: Callable[[], datetime]) -> int:
 
 
 class _Staying(HTTPRedirectHandler):
-    """Follows no redirect: another server has another clock."""
+    """Follows no redirect, since another server has another clock."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def _date(where: str) -> datetime | None:
-    """What a store's answer says that the time is; without credentials it refuses, and says so as well."""
+    """The time in a store's response; without credentials the store refuses, but its response still has a date."""
     try:
         with build_opener(_Staying).open(Request(where, method="HEAD"), timeout=in_seconds(bucket.ANSWER)) as answer:  # noqa: S310 - http(s), as open_bucket checks
             headers = answer.headers

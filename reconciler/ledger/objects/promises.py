@@ -1,4 +1,5 @@
-"""What a bucket must promise to hold a ledger: tried before the first use of a prefix, and by the doctor."""
+"""The guarantees that a bucket must give to hold a ledger: tested before the first use of a prefix, and by the doctor.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from reconciler.ledger.objects.segment import FORMAT
 from reconciler.ledger.store import Probe
 
 _MARK = "format.json"
-_CLOCK_SLACK = 5_000  # ms between the clock that answers have and the one that objects are stamped with
-_ready: set[tuple[str, ...]] = set()  # prefixes that this process has found fit
+_CLOCK_SLACK = 5_000  # ms between the clock in responses and the one in object timestamps
+_ready: set[tuple[str, ...]] = set()  # prefixes that this process has tested successfully
 
 
 def prepare(link: ObjectLink, *, create: bool) -> bool:
-    """Whether the prefix is in use; with ``create`` it is from now on, if the store keeps its promises.
+    """Whether the prefix is in use; with ``create`` it is put into use if the store gives its guarantees.
 
     Raises DiagnosticError if it does not, or if a newer version writes there.
     """
@@ -61,7 +62,7 @@ def _check_version(mark: bytes, label: str) -> None:
 
 
 def promises(link: ObjectLink) -> Iterator[Probe]:
-    """Try each promise with objects of its own, which are removed. Raises DiagnosticError if nothing can be tried."""
+    """Test each guarantee with temporary objects. Raises DiagnosticError if nothing can be tested."""
     scratch = f".probe/{secrets.token_hex(8)}/"
     one, missing = f"{scratch}1", f"{scratch}2"
     try:
@@ -82,7 +83,7 @@ def promises(link: ObjectLink) -> Iterator[Probe]:
 
 
 def tried_promises(url: str) -> list[Probe]:
-    """Every promise of the bucket of a URL; what cannot be tried counts as not kept."""
+    """Test every guarantee of a URL's bucket; one that cannot be tested counts as not given."""
     link = ObjectLink(url)
     tried: list[Probe] = []
     try:

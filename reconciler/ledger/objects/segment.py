@@ -1,7 +1,7 @@
-"""Segments: the objects that a journal in an object store consists of.
+"""Segments: the objects that make up a journal in an object store.
 
-The names of segments give their order. Each begins with a header, a line of JSON, and holds its rows' texts behind it
-as they are; the whole is compressed. An empty object stands for a segment whose rows a later one took over.
+The names of segments give their order. Each starts with a header, a line of JSON, followed by the unchanged text of its
+rows; the whole is compressed. An empty object replaces a segment whose rows were compacted into a later one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ FORMAT = 1
 
 
 class SegmentEnd(NamedTuple):
-    """Where a segment ends: the ``number`` of the last row, how many segments without rows follow that row, and the
-    ``floor``: under a lower fence no row is added behind it.
+    """The position after a segment.
+
+    ``number`` is the last row's number, followed by how many segments without rows come after that row. ``floor`` is
+    the lowest fence under which further rows may be added.
     """
 
     number: int = 0
@@ -28,15 +30,15 @@ class SegmentEnd(NamedTuple):
 
     @property
     def next(self) -> str:
-        """The name of the segment that follows: there is one for all who write."""
+        """The name of the next segment, which is the same for every writer."""
         return f"{self.number + 1:012d}-{self.idle:06d}"
 
 
 class Segment(NamedTuple):
-    """Rows that were added in one step, or a new floor, or a base: all rows so far in the form that is kept, and the
-    state that they make, under a number that no row has.
+    """Rows that were added in one step, a new floor, or a base.
 
-    ``after`` is where the segment before it ends. The rows of a base have numbers and instants of their own.
+    A base holds all rows so far in compacted form and the state they produce, under a number that no row has; its rows
+    keep their own numbers and instants. ``after`` is where the previous segment ends.
     """
 
     nonce: str
@@ -75,7 +77,7 @@ class Segment(NamedTuple):
 
 
 def decode(data: bytes) -> Segment:
-    """The segment of an object. Raises ValueError if it is not what was written."""
+    """Decode a segment. Raises ValueError if the object was altered."""
     try:
         whole = zlib.decompress(data)
         head, _, texts = whole.partition(b"\n")

@@ -1,9 +1,9 @@
-"""The journal store in a bucket: one sequence of segments for all who write, and a lease by compare-and-swap.
+"""The journal store in a bucket: one sequence of segments for all writers, and a lease by compare-and-swap.
 
-A segment is created only if there is none of its name, and there is one name for the segment that follows: who is late
-gets what another wrote instead, and knows with it that the journal has moved on. That is the fence. Whoever takes the
-lease, or breaks it, adds a segment that raises the floor: from there on nothing is added under an earlier fence,
-whatever a holder that slept believes. See docs/decisions/0014-a-journal-of-objects.md.
+A segment is created only if its name is free, and all writers use the same name for the next segment. A writer that is
+too late gets the other's segment instead and so learns that the journal has moved on: this is the fence. Taking or
+breaking the lease adds a segment that raises the floor; after it, nothing is added under an earlier fence, even by a
+holder that was suspended. See docs/decisions/0014-a-journal-of-objects.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.ledger.objects.segment import Segment, SegmentEnd, decode
 from reconciler.ledger.protocol import Holder
 from reconciler.ledger.store import Claim, Fence, Lease, Reading, Snapshot, StackState, Stored
 
-_BLOCK = 256  # segments that are read at once
+_BLOCK = 256  # segments read concurrently
 _ATTEMPTS = 20
 _NO_BASE = "0"
 
@@ -31,7 +31,7 @@ _NO_BASE = "0"
 class ObjectStore:
     """See ``reconciler.ledger.store.JournalStore``.
 
-    With ``reading`` nothing is made: what is missing has nothing to read.
+    With ``reading`` nothing is created: whatever is missing reads as empty.
     """
 
     def __init__(self, link: ObjectLink, stack: str, *, reading: bool = False) -> None:
@@ -45,7 +45,7 @@ class ObjectStore:
             self._lease.make()
 
     def _forget(self) -> None:
-        """Know nothing of the journal."""
+        """Discard everything known of the journal."""
         self._tail: SegmentEnd | None = None
         self._marks: list[SegmentEnd] = []
         self._base = _NO_BASE
@@ -87,13 +87,13 @@ class ObjectStore:
         written = self._lease.read() if self._exists else None
         holder = None if written is None else written.holder
         if holder is not None:
-            # Before the lease is free: who is stopped between the two has fenced the holder off all the same.
+            # Raise the floor before freeing the lease: a crash between the two still fences the holder off.
             self._raise_floor(holder.fence + 1)
             self._lease.release(holder.fence)
         return holder
 
     def _may_add(self, fence: Fence | None) -> bool:
-        """Whether the fence holds, as far as is known; what is behind the tail decides."""
+        """Whether the fence holds, as far as is known; the segments after the tail decide."""
         if fence is None:
             return True
         return self._caught.floor <= fence.number and self._lease.is_held(fence)
@@ -125,7 +125,7 @@ class ObjectStore:
             for each in self._link.get_all(names[start : start + _BLOCK]):
                 stored = self._decoded(each.data).stored(0) if each is not None and each.data else []
                 found |= {number: row for number, _, row in stored if number in wanted}
-        if wanted - found.keys():  # a base took them over
+        if wanted - found.keys():  # compacted into a base
             again = self._rows_again(min(wanted - found.keys()) - 1)
             found |= {number: row for number, _, row in again if number in wanted}
         return found
@@ -136,12 +136,12 @@ class ObjectStore:
         return self._tail
 
     def _add(self, segment: Segment) -> bool:
-        """Add a segment behind the tail; if another did, that is what there is now behind it."""
+        """Add a segment after the tail; if another writer did, return that segment instead."""
         data = segment.encoded()
         found = self._link.create(self._segment(segment.after.next), data)
         if found is None:
             self._pass(segment, self._link.now())
-        elif not found:  # emptied: long ago the journal moved on
+        elif not found:  # emptied by a compaction: the journal has moved on long ago
             self._forget()
             self._caught_up()
         else:
@@ -149,7 +149,7 @@ class ObjectStore:
         return found is None
 
     def _pass(self, segment: Segment, at: int) -> None:
-        """Take a segment behind the tail as read."""
+        """Advance the tail over a segment that was read."""
         self._unread += segment.stored(at) if segment.base is None else self._news(segment)
         if segment.base is not None:
             self._base = segment.after.next
@@ -161,7 +161,7 @@ class ObjectStore:
         return [stored for stored in base.base or () if stored.number > self._caught.number]
 
     def _raise_floor(self, fence: int) -> None:
-        """See to it that no row is added under an earlier fence any more."""
+        """Raise the floor, so that no row is added under an earlier fence."""
         nonce = secrets.token_hex(8)
         tail = self._caught_up()
         while tail.floor < fence:
@@ -169,7 +169,7 @@ class ObjectStore:
             tail = self._caught
 
     def _caught_up(self) -> SegmentEnd:
-        """Read what was added behind the tail; where the journal ends."""
+        """Read the segments after the tail; returns the end of the journal."""
         if self._tail is None:
             self._start()
         for segment, at in self._follow(self._caught):
@@ -177,7 +177,7 @@ class ObjectStore:
         return self._caught
 
     def _start(self) -> None:
-        """Begin where the latest snapshot is."""
+        """Start at the latest snapshot."""
         found = self._latest_snapshot()
         start = SegmentEnd()
         if found is not None:
@@ -186,9 +186,9 @@ class ObjectStore:
         self._marks = [start]
 
     def _follow(self, position: SegmentEnd, start: str | None = None) -> Iterator[tuple[Segment, int]]:
-        """The segments behind a position, and when each was written. Raises DiagnosticError if one is missing.
+        """The segments after a position, and when each was written. Raises DiagnosticError if one is missing.
 
-        The segments before a base may be missing or empty: what is still of use of them is in the base.
+        Segments before a base may be missing or empty: the base holds what is still needed of them.
         """
         for _ in range(_ATTEMPTS if self._exists else 0):
             first, start = start or position.next, None
@@ -198,12 +198,12 @@ class ObjectStore:
                 block = waiting[begin : begin + _BLOCK]
                 found = self._link.get_all([each.name for each in block])
                 for (name, _, modified), each in zip(block, found, strict=True):
-                    if each is None or not each.data:  # a base took it over meanwhile
+                    if each is None or not each.data:  # compacted into a base meanwhile
                         break
                     segment = self._decoded(each.data)
                     if segment.base is None and name != self._segment(position.next):
                         raise self._damaged(f"row {position.number + 1} of the journal is missing")
-                    # An instant is told in whole seconds: it may have been up to the next one.
+                    # Timestamps are whole seconds, so the real instant may be up to one second later.
                     yield segment, modified if modified % 1000 else modified + 999
                     position = segment.end
                 else:
@@ -215,7 +215,7 @@ class ObjectStore:
             raise self._damaged("segments vanish while they are read")
 
     def _rows_again(self, after: int) -> Iterator[Stored]:
-        """The rows that follow, from what was passed before."""
+        """The rows that follow, from segments read before."""
         place = bisect_right(self._marks, after, key=lambda mark: mark.number)
         found = self._latest_snapshot_name()
         base = _NO_BASE if found is None else found.split("/")[-2]
@@ -229,7 +229,7 @@ class ObjectStore:
                     yield stored
 
     def _names_of(self, numbers: Collection[int]) -> list[str]:
-        """The names of the segments that rows are in; those that a base took over are left out."""
+        """The names of the segments that hold rows; those compacted into a base are left out."""
         reach = 256
         while True:
             lowest = max(0, min(numbers) - reach)
@@ -239,7 +239,8 @@ class ObjectStore:
             reach *= 16
         firsts = [_first_row(found) for found in listed]
         places = {bisect_right(firsts, number) - 1 for number in numbers}
-        # Behind a row there may be segments without rows, which begin with the same number as the next that has some.
+        # A row may be followed by segments without rows, whose names start with the number of the next segment that has
+        # rows.
         named = {firsts[place] for place in places if place >= 0}
         return [found.name for found, first in zip(listed, firsts, strict=True) if first in named and found.size]
 
@@ -276,7 +277,7 @@ class ObjectStore:
             if name is None:
                 return None
             found = self._link.get(name)
-            if found is None:  # a later one took its place
+            if found is None:  # replaced by a compaction
                 continue
             head, _, data = found.data.partition(b"\n")
             try:
@@ -293,7 +294,7 @@ class ObjectStore:
             if self._add(Segment(nonce, tail, tail.floor, (), rows, snapshot.data)):
                 self._unread, self._unread_after = [], self._caught
                 self._put_snapshot(snapshot, self._caught)
-                # Emptied, not removed: whoever slept since before must not find their names free.
+                # Emptied, not deleted: a writer suspended since before must not find the name free.
                 base = self._segment(tail.next)
                 older = [found.name for found in self._link.list_objects(self._segment("")) if found.size]
                 self._link.put_all([name for name in older if name < base], b"")
@@ -323,7 +324,9 @@ class ObjectStore:
         self._link.delete([self._name(f"documents/{name}")])
 
     def summary(self) -> StackState | None:
-        """The stack, in a few requests that read neither snapshots nor more than one segment; None if there is none."""
+        """The state of the stack, from a few requests that read no snapshot and at most one segment; None if it does
+        not exist.
+        """
         if self._lease.read() is None:
             return None
         name = self._latest_snapshot_name()
@@ -364,7 +367,7 @@ def open_objects(url: str, stack: str, *, reading: bool = False) -> ObjectStore:
 
 
 def list_stacks(url: str) -> list[StackState]:
-    """Every stack of a shared ledger, by name."""
+    """Every stack of a shared ledger, sorted by name."""
     with closing(ObjectLink(url)) as link:
         names = [name for name in link.children() if not name.startswith(".")] if prepare(link, create=False) else []
         found = link.at_once(lambda name: ObjectStore(link, name, reading=True).summary(), names)
@@ -372,8 +375,9 @@ def list_stacks(url: str) -> list[StackState]:
 
 
 def _next_fence(last: int, floor: int) -> int:
-    """The fence of the next holder: one more than the last, which may have been unlocked; the journal knows better
-    than a lease that was lost.
+    """The fence of the next holder: one more than the last one, which may have been unlocked.
+
+    If the lease object was lost, the journal has the last fence.
     """
     return last + 1 if last and floor <= last + 1 else floor + 1
 
