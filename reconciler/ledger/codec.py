@@ -18,7 +18,8 @@ from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import Behaviour
 
 PROVIDER = '"provider":'
-"""The start of the provider column in a row's body. It cannot occur inside a text, where its quotes would be escaped.
+"""The start of the provider column in a row's body. It cannot occur inside a text, where its quotes would be
+escaped.
 """
 
 _SEALED = "3:"  # the prefix of a digest that covers a whole row
@@ -71,7 +72,8 @@ class Row(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """The fact that an operation records, or the id that it clears, with its target: what the planner must know of it.
+    """The fact that an operation records, or the id that it clears, with its target: what the planner must know
+    of it.
     """
 
     address: Address

@@ -1,4 +1,5 @@
-"""Copying a stack's ledger from one place to another: verified, resumable, and refused while a run holds either lease.
+"""Copying a stack's ledger from one place to another: verified, resumable, and refused while a run holds either
+lease.
 """
 
 from __future__ import annotations

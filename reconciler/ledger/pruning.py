@@ -41,7 +41,8 @@ class Pruning(NamedTuple):
 
 
 def preview_pruning(location: Location, limit: Limit) -> Pruning:
-    """What ``prune_ledger`` would remove now, without changing anything. Raises DiagnosticError if a ledger is damaged.
+    """What ``prune_ledger`` would remove now, without changing anything. Raises DiagnosticError if a ledger is
+    damaged.
     """
     if location.path is None:
         with closing(open_store(location, reading=True)) as store:

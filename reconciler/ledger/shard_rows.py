@@ -1,4 +1,5 @@
-"""The first rows of a shard's journal: its run, and the intents of all that it sends, so that its journal is its plan.
+"""The first rows of a shard's journal: its run, and the intents of all that it sends, so that its journal is
+its plan.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The guarantees that a bucket must give to hold a ledger: tested before the first use of a prefix, and by the doctor.
+"""The guarantees that a bucket must give to hold a ledger: tested before the first use of a prefix, and by the
+doctor.
 """
 
 from __future__ import annotations
