@@ -1,1 +1,1 @@
-"""The emulator: the services, written from the API pages alone; it shares no code with the providers."""
+"""The emulator: the services, written from their API pages alone; it shares no code with the providers."""

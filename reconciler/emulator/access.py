@@ -1,4 +1,4 @@
-"""Access: which requests are let in: their host and origin, then a token or either vendor's signature."""
+"""Access: which requests are accepted, by their host and origin, then by a token or a vendor's signature."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class SignedRequest:
 
 
 def verify_huawei(request: SignedRequest, keys: Mapping[str, str], now: int | None) -> bool:
-    """Whether ``Authorization`` holds a SDK-HMAC-SHA256 signature by one of the keys; ``now`` None skips its age."""
+    """Whether ``Authorization`` has a valid SDK-HMAC-SHA256 signature by one of the keys; with ``now`` None its age is
+    not checked.
+    """
     match = _HUAWEI_HEADER.fullmatch(request.headers.get("authorization", ""))
     date = request.headers.get("x-sdk-date", "")
     if not match or match[1] not in keys:
@@ -66,7 +68,9 @@ def verify_huawei(request: SignedRequest, keys: Mapping[str, str], now: int | No
 
 
 def verify_baidu(request: SignedRequest, keys: Mapping[str, str], now: int | None) -> bool:
-    """Whether ``Authorization`` holds a bce-auth-v1 signature by one of the keys; ``now`` None skips its age."""
+    """Whether ``Authorization`` has a valid bce-auth-v1 signature by one of the keys; with ``now`` None its age is not
+    checked.
+    """
     parts = request.headers.get("authorization", "").split("/")
     if len(parts) != 6 or parts[0] != BAIDU or parts[1] not in keys or not parts[3].isdecimal():
         return False
@@ -121,7 +125,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS iam_token (token TEXT PRIMARY KEY, expires_
 
 
 class Access:
-    """The tokens IAM issued, and the rules for those it did not."""
+    """The tokens that IAM issued, and the rules for other tokens."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._database = database
@@ -130,17 +134,17 @@ class Access:
         database.create(SCHEMA)
 
     def issue(self) -> tuple[str, int]:
-        """A new token and the epoch milliseconds it expires at."""
+        """A new token, and when it expires (epoch ms)."""
         token, expires_at = secrets.token_urlsafe(48), self._clock.now() + self._settings.token_lifetime
         with self._database.write() as connection:
             connection.execute("INSERT INTO iam_token VALUES (?, ?)", (token, expires_at))
         return token, expires_at
 
     def huawei(self, request: Request, body: bytes) -> bool:
-        """Whether ``X-Auth-Token`` or ``Authorization`` opens AOM, CES and IAM.
+        """Whether ``X-Auth-Token`` or ``Authorization`` gives access to AOM, CES and IAM.
 
-        An issued token does until it expires; any other does unless one certain token is demanded; a signature does
-        if it is right, or if there are no keys to tell and no token is demanded.
+        An issued token does until it expires. Any other token does, unless the settings name the one token to accept. A
+        signature does if it is valid, or if the settings name neither keys nor a token.
         """
         settings = self._settings
         token = request.headers.get("x-auth-token", "")
@@ -156,7 +160,9 @@ class Access:
         return settings.token is None and request.headers.get("authorization", "").startswith(HUAWEI + " ")
 
     def baidu(self, request: Request, body: bytes) -> bool:
-        """Whether ``Authorization`` opens BCM: the right signature, or any where there are no keys to tell."""
+        """Whether ``Authorization`` gives access to BCM: a valid signature, or any signature if the settings name no
+        keys.
+        """
         if self._settings.keys:
             return verify_baidu(_signed(request, body), self._settings.keys, self._signature_time())
         return request.headers.get("authorization", "").startswith(BAIDU + "/")
@@ -166,7 +172,7 @@ class Access:
             connection.execute("DELETE FROM iam_token")
 
     def _signature_time(self) -> int | None:
-        """The clock of the machine: a client signs with its own, however this one is shifted."""
+        """The machine's clock: a client signs by its own clock, however the emulator's clock is shifted."""
         return self._clock.underlying() if self._settings.check_signature_time else None
 
 
@@ -178,7 +184,7 @@ def _signed(request: Request, body: bytes) -> SignedRequest:
 
 
 class GuardMiddleware:
-    """Refuses requests of web pages, and admin calls without the token or with a body that is not declared JSON."""
+    """Rejects requests of web pages, and admin calls without the token or whose body is not declared as JSON."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The admin endpoints: faults, the clock, what was asked, what is stored, and a fresh start."""
+"""The admin endpoints: faults, the clock, recorded requests, stored objects, and the reset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_SPEED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """What the admin endpoints look at and change."""
+    """What the admin endpoints read and change."""
 
     services: Services
     faults: FaultInjector
@@ -50,7 +50,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.post("/faults", status_code=201)
     async def add_fault(request: Request) -> Response:
-        """Add ``{"fault": TEXT}`` or ``{"faults": [TEXT, ...]}``; all of them, or none if one is wrong."""
+        """Add ``{"fault": TEXT}`` or ``{"faults": [TEXT, ...]}``; none is added if one is invalid."""
         body = await _object(request)
         several = body.get("faults", [body.get("fault")])
         if not isinstance(several, list) or not all(isinstance(each, str) for each in several):
@@ -78,7 +78,9 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.post("/clock")
     async def set_clock(request: Request) -> Response:
-        """Set ``now`` (epoch ms), ``advance`` by ms, or have it ``offset`` ms ahead; ``speed`` scales what follows."""
+        """Set ``now`` (epoch ms), ``advance`` by ms, or have it ``offset`` ms ahead; ``speed`` scales the time from
+        then on.
+        """
         body = await _object(request)
         unknown = body.keys() - {"now", "advance", "offset", "speed"}
         times = [key for key in ("now", "advance", "offset") if key in body]
@@ -116,7 +118,9 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.get("/alarms")
     async def list_alarms() -> Response:
-        """All that AOM holds, oldest first, each with its project and whether it is active; then what does not show."""
+        """List all that AOM holds, oldest first, each with its project and whether it is active; then what is not
+        visible yet.
+        """
         now = clock.now()
         admin.alarms.catch_up(now)
         rows = list(admin.alarms.select("ORDER BY seq", {"now": now}))
@@ -128,7 +132,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.put("/aom/switches", status_code=204)
     async def set_switches(request: Request) -> Response:
-        """Set ``on_repeat`` and ``on_bad_event`` until the next reset: a service that has changed."""
+        """Set ``on_repeat`` and ``on_bad_event`` until the next reset, as if the service had changed."""
         body = await _object(request)
         if not body or body.keys() - {"on_repeat", "on_bad_event"}:
             raise _refuse("give on_repeat, on_bad_event or both")
@@ -144,7 +148,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.post("/notifications", status_code=201)
     async def add_rule(request: Request) -> Response:
-        """Add a rule ``{name, topic?, code?, after?, match?}``, or replace the one of that name."""
+        """Add a rule ``{name, topic?, code?, after?, match?}``, or replace the rule of that name."""
         try:
             rule = parse_rule(await _object(request))
         except ValueError as error:
@@ -159,7 +163,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.get("/ces/events")
     async def list_events() -> Response:
-        """All that CES holds, oldest first, each with its project and when it shows."""
+        """List all that CES holds, oldest first, each with its project and when it becomes visible."""
         return json_response({"events": admin.events.everything()})
 
     @router.get("/bcm/alarms")
@@ -168,7 +172,7 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.post("/bcm/alarms", status_code=201)
     async def put_histories(request: Request) -> Response:
-        """Add alarm histories, an array or ``{"alarms": [...]}``, or replace those of the same id."""
+        """Add alarm histories, an array or ``{"alarms": [...]}``, or replace those with the same id."""
         try:
             alarms = read_alarms(parse(await request.body()), clock.now())
         except ValueError as error:
@@ -183,12 +187,12 @@ def admin_routes(admin: Admin) -> APIRouter:
 
     @router.get("/smn/attempts")
     async def list_attempts() -> Response:
-        """What was sent to SMN's endpoints, oldest first, and how each was answered."""
+        """List what was sent to SMN's endpoints, oldest first, and the response to each."""
         return json_response({"attempts": admin.smn.attempts()})
 
     @router.post("/reset", status_code=204)
     async def reset() -> Response:
-        """Forget what was stored, asked and broken, and set the clock right; what the settings say holds again."""
+        """Delete stored objects, recorded requests and faults, and reset the clock and the switches to the settings."""
         admin.faults.reset()
         admin.recorder.clear()
         admin.alarms.reset()

@@ -1,4 +1,4 @@
-"""The emulator's clock: somebody's clock, shifted and scaled, so that time is moved and not slept."""
+"""The emulator's clock: another clock, shifted and scaled, so that tests move time instead of sleeping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS clock (
 
 
 class Clock:
-    """``shown + (underlying - base) * speed``; kept in the database, so that all processes on one file agree."""
+    """Shows ``shown + (underlying - base) * speed``; stored in the database, so that all processes that share
+    it agree.
+    """
 
     def __init__(self, database: Database, underlying: Callable[[], int]) -> None:
         self._database = database
@@ -36,7 +38,7 @@ class Clock:
         return self.now() - self.underlying()
 
     def set(self, *, now: int | None = None, speed: float | None = None) -> None:
-        """Show ``now`` from here on and run ``speed`` times as fast; None keeps either as it is."""
+        """Show ``now`` from here on, running ``speed`` times as fast; None leaves either unchanged."""
         current, running = self._read()
         with self._database.write() as connection:
             connection.execute(

@@ -27,9 +27,9 @@ JSON_COLUMNS = frozenset(
 
 
 class Database:
-    """Opened by whoever makes the app, used by the one thread that serves it.
+    """One connection; created with the app, and used by the single thread that serves it.
 
-    ValueError when the file is not a database, or damaged; OSError when its directory cannot be made.
+    Raises ValueError if the file is not a database or is damaged, and OSError if its directory cannot be created.
     """
 
     def __init__(self, path: Path | str | None) -> None:
@@ -37,7 +37,7 @@ class Database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
             self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-            # An emulator's data must outlive its process, not the machine's power: no fsync.
+            # The emulator's data must survive its process, but not a power failure: no fsync.
             self.connection.executescript(
                 f"PRAGMA busy_timeout = {BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
                 "PRAGMA temp_store = MEMORY;"
@@ -53,7 +53,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that holds the write lock from its beginning; an error undoes it."""
+        """A transaction that takes the write lock at its start; an error rolls it back."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection

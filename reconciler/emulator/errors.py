@@ -1,4 +1,4 @@
-"""Error bodies: how each service words a refusal."""
+"""Error bodies: how each service reports an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AOM_TEXT = {401: "auth failed.", 403: "auth failed.", 503: "SC_NOT_IMPLEMENTED"
 
 
 def aom_error(settings: Settings, operation: str, status: int, message: str | None = None) -> Response:
-    """The error body of AOM's pages: the text is ``error_msg`` where events are pushed, ``error_message`` elsewhere."""
+    """AOM's error body: the text is ``error_msg`` in responses to pushes, ``error_message`` elsewhere."""
     code, kind = _AOM.get(status, (f"AOM.0{status}", "SC_ERROR"))
     if status == 400 and operation not in ("push", "clear"):
         code = "AOM.08032002"
@@ -39,21 +39,22 @@ def aom_error(settings: Settings, operation: str, status: int, message: str | No
 
 
 def ces_error(status: int, message: str | None = None) -> Response:
-    """The error body of CES; its page names the statuses only, so the shape is an assumption."""
+    """CES's error body; its page lists only the statuses, so the shape is an assumption."""
     details = {"code": _CES.get(status, f"ces.{status}"), "details": message or _phrase(status)}
     return json_response({"http_code": status, "message": details, "encoded_authorization_message": None}, status)
 
 
 def iam_error(status: int, message: str | None = None) -> Response:
-    """The error body of a Keystone-like token service (an assumption: no page is at hand)."""
+    """The error body of a Keystone-like token service (an assumption: no page is available)."""
     title = _phrase(status)
     return json_response({"error": {"code": status, "message": message or title, "title": title}}, status)
 
 
 def bcm_error(status: int, message: str | None = None) -> Response:
-    """The answer of BCM's page for a request that failed: ``success`` false and the reason in ``msg``.
+    """BCM's response to a failed request: ``success`` false, with the reason in ``msg``.
 
-    With an error status come the vendor's usual ``code``, ``message`` and ``requestId``, which its client wants.
+    With an error status it also has the vendor's usual ``code``, ``message`` and ``requestId``, which its client
+    requires.
     """
     reason = message or _phrase(status)
     body: dict[str, object] = {"success": False, "msg": reason, "result": None}
@@ -64,7 +65,7 @@ def bcm_error(status: int, message: str | None = None) -> Response:
 
 
 def alertmanager_error(status: int, message: str | None = None, code: int | None = None) -> Response:
-    """Alertmanager's answer to a request that failed: an object of its API, plain text of the server around it."""
+    """Alertmanager's response to a failed request: an object from its API, plain text from the server around it."""
     if status in (401, 403, 429, 502, 503, 504):
         return Response(f"{message or _phrase(status)}\n", status, media_type="text/plain")
     if status >= 500:
@@ -73,7 +74,7 @@ def alertmanager_error(status: int, message: str | None = None, code: int | None
 
 
 def error_of(settings: Settings, operation: str, status: int) -> Response:
-    """The body a service gives with a status, for faults."""
+    """The error body of a service for a status, for faults."""
     if operation in OPERATIONS["ces"]:
         return ces_error(status)
     if operation in OPERATIONS["iam"]:

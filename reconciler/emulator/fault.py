@@ -1,4 +1,4 @@
-"""Faults: what goes wrong with which requests, as a value and as the text of ``--fault``."""
+"""Faults: which requests fail and how, as a value and as the text of ``--fault``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 from typing import Literal
 
 MOST_PEERS = 9
-"""How many peers an Alertmanager may have; the operations of all but the first end in ``@`` and its number."""
+"""The maximum number of Alertmanager peers; operations of all but the first end in ``@`` and the peer's number."""
 
 OPERATIONS: dict[str, frozenset[str]] = {
     "aom": frozenset({"push", "clear", "query", "statistic", "notified"}),
@@ -25,7 +25,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
         for peer in ("", *(f"@{number}" for number in range(2, MOST_PEERS + 1)))
     ),
 }
-"""The operations of each service; the service's name stands for all of them."""
+"""The operations of each service; the service's name selects all of them."""
 
 NAMES = {
     base: frozenset(name for name in group if name.partition("@")[0] == base)
@@ -43,17 +43,17 @@ _KEYS = "status, retry_after, delay, hide, nth, first, every, rate, seed"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong; durations are milliseconds.
+    """One fault; durations are milliseconds.
 
-    At most one of ``nth``, ``first``, ``every`` and ``rate`` says which of the matching requests it meets, counted
-    from when it was added; without one it meets all of them.
+    At most one of ``nth``, ``first``, ``every`` and ``rate`` selects which of the matching requests it affects, counted
+    from when the fault was added; without one it affects all of them.
     """
 
     operations: frozenset[str] = EVERY
     effect: Effect = "pass"
     status: int | None = None
     retry_after: int | None = None
-    """Seconds told to the client with a refusal."""
+    """Seconds in the response's Retry-After header."""
     retry_as_date: bool = False
     delay: int = 0
     hide: int = 0
@@ -66,9 +66,9 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """A fault from ``[operation[|operation]:]term[,term]``, for example ``push:status=503,retry_after=2,nth=3``.
+    """Parse ``[operation[|operation]:]term[,term]``, for example ``push:status=503,retry_after=2,nth=3``.
 
-    ValueError, with a sentence for the user, on anything that is not one.
+    Raises ValueError, with a message for the user, if it is invalid.
     """
     target, colon, rest = text.partition(":")
     if not colon or "=" in target or "," in target:
@@ -126,7 +126,7 @@ def parse_fault(text: str) -> Fault:
 
 @dataclass(frozen=True, slots=True)
 class FaultDecision:
-    """What is done to one request: the first fault with an effect wins, delays add up, the longest hiding counts."""
+    """What happens to one request: the first fault with an effect wins, delays add up, the longest hiding counts."""
 
     effect: Effect = "pass"
     status: int = 500
@@ -147,7 +147,7 @@ class _ActiveFault:
     met: int = 0
 
     def meets(self) -> bool:
-        """Whether the next matching request is met; each call counts as one."""
+        """Whether the fault affects the next matching request; each call counts as one request."""
         self.seen += 1
         fault = self.fault
         if fault.nth is not None:
@@ -166,10 +166,10 @@ class _ActiveFault:
 
 @dataclass(slots=True)
 class FaultInjector:
-    """The faults in force, each with its own count of the requests it has seen."""
+    """The faults in force, each with its own count of matching requests."""
 
     lasting: tuple[Fault, ...] = ()
-    """Those in force from the start, and again after a reset."""
+    """Faults in force from the start, and again after a reset."""
     _armed: dict[int, _ActiveFault] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
@@ -177,7 +177,7 @@ class FaultInjector:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the lasting faults, their counts at zero."""
+        """Keep only the lasting faults, with their counts at zero."""
         self._armed.clear()
         for fault in self.lasting:
             self.add(fault)
@@ -210,7 +210,7 @@ class FaultInjector:
         )
 
     def listing(self) -> list[dict[str, object]]:
-        """Each fault with how many matching requests it has seen and met, oldest first."""
+        """Each fault with the numbers of requests that it matched and affected, oldest first."""
         return [
             {"id": number, "fault": each.fault.text, "seen": each.seen, "met": each.met}
             for number, each in self._armed.items()

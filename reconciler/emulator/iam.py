@@ -85,7 +85,7 @@ def _text(value: object, *path: str) -> str:
 
 
 def _project(project: object) -> tuple[str | None, str | None]:
-    """Id and name of the scope's project; one of the two is given."""
+    """Id and name of the scope's project; the request gives one of them."""
     if isinstance(project, dict) and "id" in project:
         return _text(project, "id"), None
     return None, _text(project, "name")

@@ -1,4 +1,4 @@
-"""Middleware of every request: it reads the body, records the request and injects faults."""
+"""The middleware of every request: reads the body, records the request and injects faults."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reconciler.emulator.record import RecordedRequest, Recorder, operation_of
 from reconciler.emulator.settings import Settings
 
 ABORT = "reconciler.emulator.abort"
-"""The ASGI extension by which our server lets a request cut its connection."""
+"""The ASGI extension by which a request closes its connection."""
 
 HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class RequestMiddleware:
-    """ASGI middleware around the routes; requests to ``/admin`` are neither recorded nor subject to faults."""
+    """ASGI middleware around the routes; requests to ``/admin`` are neither recorded nor affected by faults."""
 
     def __init__(
         self, app: ASGIApp, *, settings: Settings, clock: Clock, faults: FaultInjector, recorder: Recorder
@@ -80,7 +80,7 @@ class RequestMiddleware:
                 await self._app(scope, receive, _halve(noting, lambda: _abort_of(scope)))
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, or None if it is larger than the setting ``max_body``."""
+        """The whole body; None if it is larger than the setting ``max_body``."""
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -108,7 +108,7 @@ class RequestMiddleware:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that returns the body once, and then the messages of the connection."""
+    """A ``receive`` that returns the body once, then the connection's messages."""
     given = False
 
     async def replaying() -> Message:
@@ -140,7 +140,7 @@ async def _cut(scope: Scope, receive: Receive) -> None:
 
 
 def _halve(send: Send, abort: Callable[[], Callable[[], None]]) -> Send:
-    """A ``send`` that passes the first half of the body and cuts the connection."""
+    """A ``send`` that passes the first half of the body and then closes the connection."""
 
     async def halving(message: Message) -> None:
         if message["type"] != "http.response.body":

@@ -1,4 +1,4 @@
-"""Records: which call each request was, for tests that compare what was sent with what was planned."""
+"""Recorded requests, for tests that compare what was sent with what was planned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WITHHELD = "(withheld)"
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """One request; ``status`` is None until it is answered and stays so when the connection was cut."""
+    """One request; ``status`` is None until the response is sent, and stays None if the connection was cut."""
 
     number: int
     at: int
@@ -27,7 +27,7 @@ class RecordedRequest:
 
 
 class Recorder:
-    """The last requests, oldest first; secrets are left out."""
+    """The most recent requests, oldest first, without secrets."""
 
     def __init__(self, most: int) -> None:
         self._requests: deque[RecordedRequest] = deque(maxlen=most)
@@ -51,7 +51,7 @@ class Recorder:
         return request
 
     def listing(self, operation: str | None = None, after: int = 0) -> list[RecordedRequest]:
-        """The recorded requests of an operation (None: of all) with a number above ``after``."""
+        """The recorded requests of an operation (None: all) with a number above ``after``."""
         return [
             each
             for each in self._requests
@@ -90,7 +90,7 @@ _CALLS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 
 
 def operation_of(method: str, path: str, query: str) -> str | None:
-    """The operation's name, None where there is no such call."""
+    """The operation's name; None if there is no such call."""
     for each, pattern, operation in _CALLS:
         if each == method and pattern.fullmatch(path):
             if operation == "push" and parse_qs(query).get("action") == ["clear"]:

@@ -1,4 +1,4 @@
-"""Seeds: a file of what the services hold and do when an emulator starts."""
+"""Seeds: a file that gives the initial objects and behaviour of the services."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Seed:
     rules: tuple[NotificationRule, ...] = ()
     faults: tuple[Fault, ...] = ()
     alertmanager: Mapping[str, object] | None = None
-    """What an ``alertmanager.yml`` holds."""
+    """The content of an ``alertmanager.yml``."""
 
 
 def read_seed(path: Path | str, now: int) -> Seed:
-    """The seed in a YAML or JSON file, relative times counted from ``now``; ValueError, with the file's name, else."""
+    """Read a YAML or JSON seed file, relative times counted from ``now``. Raises ValueError with the file's name."""
     try:
         text = Path(path).read_text(encoding="utf-8")
         try:
-            value: object = json.loads(text)  # a YAML parser refuses the surrogate pairs that JSON writes
+            value: object = json.loads(text)  # YAML parsers reject the surrogate pairs that JSON writes
         except ValueError:
             value = YAML(typ="safe").load(text)
     except RecursionError:
@@ -47,7 +47,7 @@ def read_seed(path: Path | str, now: int) -> Seed:
 
 
 def parse_seed(value: object, now: int) -> Seed:
-    """The seed in a value of the shape ``SHAPE``, each part optional."""
+    """Parse a seed of the shape ``SHAPE``, in which each part is optional."""
     whole = _object(value, "the seed", {"bcm", "aom", "alertmanager", "faults"})
     bcm = _object(whole.get("bcm"), "bcm", {"alarms"})
     aom = _object(whole.get("aom"), "aom", {"notifications"})

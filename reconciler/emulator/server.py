@@ -1,4 +1,4 @@
-"""The server: every service's routes behind one middleware, in the foreground or in a thread for as long as a block."""
+"""The server: every service's routes behind one middleware, in the foreground or in a background thread."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from reconciler.serving import listen, run_until_interrupted, running_in_thread,
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The emulator as an ASGI application, its database open; ValueError when a fault or the seed is not right."""
+    """The emulator as an ASGI application, with its database open. Raises ValueError for an invalid fault or seed."""
     lasting = [parse_fault(fault) if isinstance(fault, str) else fault for fault in settings.faults]
     database = Database(settings.db)
     clock = Clock(database, settings.clock)
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that lets a request cut its own connection."""
+    """HTTP/1.1 in which a request can close its connection."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -107,9 +107,9 @@ class _Protocol(HttpToolsProtocol):
 def serve(
     settings: Settings, host: str = "127.0.0.1", port: int = 8080, *, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until interrupted; ``on_ready`` gets the base URL as soon as connections are taken.
+    """Serve until interrupted; ``on_ready`` gets the base URL once connections are accepted.
 
-    OSError when the address cannot be listened on, ValueError when the settings are not right.
+    Raises OSError if the address cannot be bound, ValueError if the settings are invalid.
     """
     config = _config(_reached_at(settings, host))
     listener = listen(host, port)
@@ -119,9 +119,9 @@ def serve(
 
 @contextmanager
 def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve from a thread while the block runs, and give its base URL; port 0 takes a free one.
+    """Serve from a thread while the block runs; gives the base URL. Port 0 chooses a free port.
 
-    OSError when the address cannot be listened on.
+    Raises OSError if the address cannot be bound.
     """
     config = _config(_reached_at(settings, host))
     listener = listen(host, port)
@@ -130,7 +130,7 @@ def running(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Itera
 
 
 def _reached_at(settings: Settings, host: str) -> Settings:
-    """Settings by which the address that is listened on is one of the names to serve; a wildcard is none."""
+    """Settings that add the bound address to the accepted host names; a wildcard address adds none."""
     return settings if host in ("", "0.0.0.0", "::") else replace(settings, hosts=settings.hosts | {host})  # noqa: S104 - compared with, not listened on
 
 

@@ -1,4 +1,4 @@
-"""Settings: how an emulator plays what the API pages leave open, also as ``NAME=VALUE`` texts."""
+"""Settings: how the emulator behaves where the API pages leave it open, also as ``NAME=VALUE`` texts."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ DAY = 24 * HOUR
 
 
 def wall_clock() -> int:
-    """Epoch milliseconds of the machine."""
+    """The machine's clock in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One who may ask IAM for a token."""
+    """A user who may request a token from IAM."""
 
     name: str
     password: str = field(repr=False)
     domain: str | None = None
-    """The account name asked for; None accepts any."""
+    """The account name in the request; None accepts any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be chosen about an emulator (``docs/emulator.md``); durations are milliseconds."""
+    """All settings of an emulator (``docs/emulator.md``); durations are milliseconds."""
 
     db: Path | str | None = None
     """The SQLite file; None keeps everything in memory."""
     hosts: frozenset[str] = frozenset()
-    """The host names that requests may ask for, beside those of loopback."""
+    """The accepted host names, besides those of loopback."""
     clock: Callable[[], int] = wall_clock
-    """Epoch milliseconds; the admin endpoint shifts and scales what it says."""
+    """Epoch milliseconds; the admin endpoint shifts and scales it."""
     seed: Path | str | None = None
     """A YAML or JSON file loaded at the start."""
 
-    # Who is let in
+    # Authentication
     token: str | None = field(default=None, repr=False)
-    """The one token accepted beside those IAM issued; None accepts any."""
+    """The only token accepted besides those that IAM issued; None accepts any."""
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Access key to secret key, for both vendors' signatures; empty accepts any signature."""
+    """Maps access keys to secret keys, for both vendors' signatures; empty accepts any signature."""
     check_signature_time: bool = False
     users: tuple[User, ...] = ()
-    """Who may have a token; empty lets everyone have one."""
+    """The users who may request a token; empty accepts everyone."""
     token_lifetime: int = 24 * HOUR
     projects: Mapping[str, str] = field(default_factory=dict)
-    """Project name to project id for IAM; a name that is not here is its own id."""
+    """Maps project names to project ids for IAM; an unlisted name is its own id."""
 
     # AOM
     on_repeat: Literal["merge", "duplicate"] = "merge"
     merge_on: Literal["metadata", "mandatory"] = "metadata"
-    """What must be equal for alarms to be merged: all of their metadata, or the mandatory keys."""
+    """What must be equal for alarms to be merged: all metadata, or only the mandatory keys."""
     on_bad_event: Literal["reject-batch", "reject-event"] = "reject-batch"
     timeout_from: Literal["start", "arrival"] = "start"
     merged_start: Literal["latest", "first"] = "latest"
@@ -69,13 +69,13 @@ class Settings:
     default_timeout: int = 5 * DAY
     default_step: int = 60_000
     default_enterprise_project: Literal["default", "all"] = "default"
-    """What a query without the header sees: enterprise project 0, or all of them."""
+    """What a query without the header covers: enterprise project 0, or all."""
     missing_start: Literal["reject", "arrival"] = "reject"
     clear_by: Literal["id", "id-and-metadata"] = "id"
     clear_needs_id: bool = False
     search_in: Literal["all", "mandatory"] = "all"
     annotation_texts: Literal["keep", "trim", "lower-case", "escape", "first-line"] = "keep"
-    """What becomes of texts in annotations before they are stored; ``escape`` is what HTML needs."""
+    """How texts in annotations are changed before they are stored; ``escape`` escapes HTML."""
     batch_limit: int | None = None
     page_limit: int = 1_000
     error_text: Literal["page", "error_msg", "error_message"] = "page"
@@ -90,18 +90,18 @@ class Settings:
     bcm_operator: Literal["as-stored", "OPERATOR_TYPE", "OPER_TYPE"] = "as-stored"
     bcm_instance_id: Literal["as-stored", "InstanceId", "instanceId"] = "as-stored"
     bcm_omit: tuple[str, ...] = ()
-    """Fields left out of each alarm answered, dotted (``policy.level``)."""
+    """Fields omitted from each alarm in responses, dotted (``policy.level``)."""
     bcm_end_time: Literal["zero", "absent"] = "zero"
 
     # SMN
     smn_region: str = "cn-north-4"
     smn_endpoints: tuple[str, ...] = ()
-    """URLs that are subscribed, and confirmed, to the topic of a notification rule that names none."""
+    """URLs with confirmed subscriptions to the topic of a notification rule that names no topic."""
     smn_duplicates: int = 0
-    """How often each message comes again although it was answered."""
+    """How often each message is sent again although it was acknowledged."""
     smn_retry_after: int = 1_000
     smn_block: int = 300_000
-    """How long an endpoint gets nothing after a message was given up."""
+    """How long an endpoint gets no messages after one has failed finally."""
 
     # HTTPS
     tls_certificate: Path | str | None = None
@@ -111,13 +111,13 @@ class Settings:
     alertmanager_version: Version = "0.25.0"
     alertmanager_peers: int = 1
     alertmanager_peer_timeout: int = 15_000
-    """How long each peer lets the one before it notify first."""
+    """How long each peer waits for the one before it to notify first."""
     alertmanager_config: Mapping[str, object] | None = None
-    """What an ``alertmanager.yml`` holds; None is one receiver that notifies nobody."""
+    """The content of an ``alertmanager.yml``; None is one receiver without integrations."""
     alertmanager_keeps_alerts: bool = False
-    """Whether alerts are in the database too, for an emulator that ends with every command."""
+    """Whether alerts are stored in the database too, for an emulator that ends with every command."""
 
-    # Faults, and what tests look at
+    # Faults, and what tests inspect
     faults: tuple[Fault | str, ...] = ()
     recorded_requests: int = 10_000
     max_body: int = 16 * 1024 * 1024
@@ -135,14 +135,14 @@ _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def switches() -> dict[str, str]:
-    """Every switch by name, with the values it takes in words."""
+    """Every switch by name, with a description of its values."""
     return {name: _words(kind) for name, kind in _kinds().items()}
 
 
 def read_switches(texts: Iterable[str]) -> dict[str, Any]:
-    """Keyword arguments for ``Settings`` from texts like ``clear_by=id`` or ``default_timeout=3d``.
+    """Parse texts such as ``clear_by=id`` or ``default_timeout=3d`` into keyword arguments for ``Settings``.
 
-    ValueError, with a sentence for the user, on an unknown name or a value the switch does not take.
+    Raises ValueError, with a message for the user, for an unknown name or an invalid value.
     """
     kinds = _kinds()
     read: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""JSON in and out, and answers that end a request early."""
+"""JSON in requests and responses, and responses that end a request early."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ JSON = "application/json"
 
 
 LARGEST = 2**62
-"""Integers above this are refused: they would not fit the database."""
+"""Larger integers are rejected, since they would not fit the database."""
 
 
 class HttpError(Exception):
-    """Raised anywhere in a route: the request ends with this answer."""
+    """Raised anywhere in a route to end the request with this response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -22,7 +22,7 @@ class HttpError(Exception):
 
 
 def parse(body: bytes) -> object:
-    """The JSON value of a body; ValueError when it is not one."""
+    """The JSON value of a body. Raises ValueError if it is invalid."""
     value: object = from_json(body, allow_inf_nan=False)
     return value
 
@@ -41,7 +41,7 @@ def json_response(value: object, status: int = 200) -> Response:
 
 
 def is_json(request: Request) -> bool:
-    """Whether the request says that its body is JSON."""
+    """Whether the request declares its body as JSON."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
 
 

@@ -1,4 +1,4 @@
-"""Admin endpoints of Alertmanager: its configuration, and its peers that stop and start."""
+"""Admin endpoints of Alertmanager: replace its configuration, stop and start its peers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
 
     @router.get("")
     async def show_cluster() -> Response:
-        """All peers, each with the alerts it holds, resolved ones too."""
+        """List all peers, each with the alerts it holds, including resolved ones."""
         now = cluster.catch_up()
         quiet = Suppression((), (), (), now)
         return json_response(
@@ -39,7 +39,7 @@ def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
 
     @router.put("/config")
     async def configure(request: Request) -> Response:
-        """Play another configuration, given as the JSON form of an ``alertmanager.yml``."""
+        """Load another configuration, given as the JSON form of an ``alertmanager.yml``."""
         try:
             cluster.configure(parse_config(parse(await request.body()), cluster.version))
         except ValueError as error:
@@ -48,7 +48,7 @@ def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
 
     @router.post("/stop")
     async def stop_peer(request: Request) -> Response:
-        """Stop a peer (``{"peer": 1, "kill": false}``): it cuts every connection until it is started again."""
+        """Stop a peer (``{"peer": 1, "kill": false}``): it drops every connection until it is started again."""
         peer, killed = await _order(request)
         cluster.stop(peer, killed=killed)
         return Response(status_code=204)

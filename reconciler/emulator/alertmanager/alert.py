@@ -1,4 +1,4 @@
-"""Alerts: what is posted, what becomes of it, and the store that keeps it between commands."""
+"""Alerts: validates posted alerts, merges them with earlier ones, and stores them between commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class SchemaError(ValueError):
-    """What is posted has not the shape the API's description asks for: 422."""
+    """Posted data violates the API's schema: status 422."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -41,14 +41,18 @@ class Alert:
         return self.ends_at.ns <= now
 
     def overlaps(self, newer: Alert) -> bool:
-        """Whether ``newer`` starts or ends within this alert's time; else it replaces this alert."""
+        """Whether ``newer`` starts or ends within this alert's time, so that they are merged; otherwise it replaces
+        this alert.
+        """
         return (
             self.starts_at.ns < newer.ends_at.ns < self.ends_at.ns
             or self.starts_at.ns < newer.starts_at.ns < self.ends_at.ns
         )
 
     def merged_with(self, newer: Alert, now: int) -> Alert:
-        """The newer post with the earlier start; while both fire, with the later end unless that was a default."""
+        """The newer post with the earlier start. While both fire, it has the later end, unless that end was a
+        default.
+        """
         starts_at = self.starts_at if self.starts_at.ns < newer.starts_at.ns else newer.starts_at
         ends_at = newer.ends_at
         keeps_end = self.is_resolved(now) if newer.is_resolved(now) else not self.is_timeout
@@ -58,7 +62,7 @@ class Alert:
 
 
 def read_json(body: bytes) -> object:
-    """The first JSON value of a body, what is no UTF-8 replaced by U+FFFD; ValueError else."""
+    """The first JSON value of a body, with invalid UTF-8 replaced by U+FFFD. Raises ValueError if there is none."""
     text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
     value, _ = _DECODER.raw_decode(text)
     return value
@@ -67,7 +71,8 @@ def read_json(body: bytes) -> object:
 def read_alerts(body: bytes, now: int, resolve_timeout: int, version: Version) -> tuple[list[Alert], list[str]]:
     """The valid alerts of a body, and what is wrong with each of the others.
 
-    SchemaError when the body breaks the API's schema, ValueError when it is no list of alerts: then nothing is taken.
+    Raises SchemaError if the body violates the API's schema, and ValueError if it is not a list of alerts; nothing is
+    stored then.
     """
     if not body:
         raise SchemaError(602, "alerts in body is required")
@@ -141,7 +146,9 @@ def _texts(value: object) -> dict[str, str]:
 
 
 def _is_uri(text: str) -> bool:
-    """Whether Go's ``ParseRequestURI`` takes it: a scheme or a leading slash, and no bad escapes, hosts or controls."""
+    """Whether Go's ``ParseRequestURI`` accepts it: a scheme or a leading slash, and no invalid escapes, hosts or
+    control characters.
+    """
     if re.search(r"[\x00-\x1f\x7f]", text) or re.search(r"%(?![0-9a-fA-F]{2})", text):
         return False
     if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:.|/", text, re.DOTALL):
@@ -187,7 +194,9 @@ CREATE TABLE IF NOT EXISTS alertmanager_start (
 
 
 class AlertStore:
-    """What a peer would hold in memory; several processes may share the file, each a stand-in for the one server."""
+    """The alerts of each peer in the database. Several emulator processes may share it, each acting as the same
+    server.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -196,19 +205,19 @@ class AlertStore:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """No other process changes alerts while the block runs."""
+        """Lock the alerts against changes of other processes while the block runs."""
         with self._database.write():
             yield
 
     def is_stale(self, peer: int) -> bool:
-        """Whether another process may have changed something since this was last asked for the peer."""
+        """Whether another process may have changed the peer's alerts since the last call."""
         version = int(self._database.connection.execute("PRAGMA data_version").fetchone()[0])
         changed = version != self._seen.get(peer)
         self._seen[peer] = version
         return changed
 
     def started_at(self, peer: int, now: int) -> int:
-        """When the peer started first: now, if it has not been running."""
+        """When the peer first started; now, if it was not running."""
         with self._database.write() as connection:
             connection.execute("INSERT OR IGNORE INTO alertmanager_start VALUES (?, ?)", (peer, now))
             found = connection.execute("SELECT started_at FROM alertmanager_start WHERE peer = ?", (peer,)).fetchone()
@@ -219,7 +228,7 @@ class AlertStore:
         return {alert.fingerprint: alert for alert in (_read(row[0]) for row in rows)}
 
     def save(self, peer: int, alerts: Iterable[Alert]) -> None:
-        """Within ``change``."""
+        """Save alerts; call it within ``change``."""
         self._database.connection.executemany(
             "INSERT OR REPLACE INTO alertmanager_alert VALUES (?, ?, ?)",
             ((peer, alert.fingerprint, _written(alert)) for alert in alerts),
@@ -233,7 +242,7 @@ class AlertStore:
             )
 
     def forget(self, peer: int) -> None:
-        """Lose all of a peer, as its end does."""
+        """Delete all alerts of a peer, as stopping it does."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM alertmanager_alert WHERE peer = ?", (peer,))
             connection.execute("DELETE FROM alertmanager_start WHERE peer = ?", (peer,))

@@ -1,4 +1,4 @@
-"""The cluster: its peers, each with alerts and a dispatcher of its own, and what they share."""
+"""The cluster: its peers, each with its own alerts and dispatcher, and what they share."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from reconciler.emulator.fault import MOST_PEERS
 from reconciler.emulator.settings import Settings
 
 COLLECTION = 1_800 * SECOND
-"""How often resolved alerts are forgotten; until then a later post may merge with one."""
+"""How often resolved alerts are removed; until then a later post may merge with one."""
 
 
 class Peer:
-    """``store`` keeps the alerts of an emulator that ends with every command; without it they end with the peer."""
+    """One peer. ``store`` keeps its alerts for emulators that end with every command; without it they are lost when it
+    stops.
+    """
 
     def __init__(self, number: int, store: AlertStore | None = None) -> None:
         self.number = number
@@ -31,7 +33,7 @@ class Peer:
         self.name = f"{number:02d}EMULATEDPEER000000000000"
         self.prefix = "/alertmanager" if number == 1 else f"/alertmanager-{number}"
         self.external_url = f"http://localhost{self.prefix}"
-        """As the last request named it."""
+        """The URL by which the last request reached the peer."""
         self.alerts: dict[str, Alert] = {}
         self.started_at = 0
         self.dispatcher: Dispatcher | None = None
@@ -41,7 +43,7 @@ class Peer:
         self._last_update = 0
 
     def start(self, dispatcher: Callable[[], Dispatcher], now: int) -> None:
-        """Start without alerts, as any start does; with those that are stored, go on."""
+        """Start without alerts, as a real server does, or with the stored ones if there is a store."""
         self.stop()
         self.started_at = now if self._store is None else self._store.started_at(self.number, now)
         self._collected_at = now
@@ -49,7 +51,7 @@ class Peer:
         self._refresh(now)
 
     def lose(self) -> None:
-        """Stop, and lose all alerts, stored ones too."""
+        """Stop, and delete all alerts, including stored ones."""
         self.stop()
         if self._store is not None:
             self._store.forget(self.number)
@@ -62,7 +64,7 @@ class Peer:
         self._hidden.clear()
 
     def redispatch(self, dispatcher: Callable[[], Dispatcher], now: int) -> None:
-        """AggregationGroup all alerts anew: the configuration has changed."""
+        """Group all alerts again after a configuration change."""
         if self.dispatcher is None:
             return
         self.dispatcher.stop()
@@ -71,12 +73,12 @@ class Peer:
             self.dispatcher.insert(alert, now)
 
     def update_time(self, now: int) -> int:
-        """``now`` for a post, or a little later: two posts never share it."""
+        """A unique time for a post: ``now``, or slightly later."""
         self._last_update = max(now, self._last_update + 1)
         return self._last_update
 
     def post(self, alerts: list[Alert], now: int, hidden_for: int = 0) -> None:
-        """Take alerts, at once or after ``hidden_for`` nanoseconds; a later post does not overtake a hidden one."""
+        """Accept alerts, at once or after ``hidden_for`` nanoseconds; a later post does not overtake a hidden one."""
         if hidden_for or self._hidden:
             due = max(now + hidden_for, self._hidden[-1][0] if self._hidden else 0)
             self._hidden.append((due, alerts))
@@ -84,7 +86,7 @@ class Peer:
             self._put(alerts, now)
 
     def catch_up(self, now: int) -> int | None:
-        """Do all that is due; when there is more to do, None if nothing is."""
+        """Do everything that is due. Returns when something is due next, or None."""
         if self.dispatcher is None:
             return None
         self._refresh(now)
@@ -105,7 +107,7 @@ class Peer:
         return min((each for each in (following, shown) if each is not None), default=None)
 
     def unresolved_alerts(self, now: int) -> list[Alert]:
-        """The alerts that the API shows, by fingerprint."""
+        """The alerts that the API lists, by fingerprint."""
         return sorted(
             (alert for alert in self.alerts.values() if not alert.is_resolved(now)), key=lambda alert: alert.fingerprint
         )
@@ -128,7 +130,7 @@ class Peer:
             self.dispatcher.insert(alert, now)
 
     def _refresh(self, now: int) -> None:
-        """Take over what other processes have stored."""
+        """Load the changes of other processes."""
         if self._store is None or not self._store.is_stale(self.number):
             return
         assert self.dispatcher is not None  # noqa: S101 - narrows a type
@@ -140,12 +142,12 @@ class Peer:
 
 
 LONGEST_SLEEP_S = 1.0
-"""How long a clock that is moved by others goes unnoticed."""
+"""How long a change of the clock by another process may go unnoticed."""
 LONGEST_DRAIN_S = 5.0
 
 
 class Cluster:
-    """ValueError when the configuration of the settings is not right."""
+    """All peers. Raises ValueError if the configuration in the settings is invalid."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
         self.version = settings.alertmanager_version
@@ -164,11 +166,13 @@ class Cluster:
             self.start(peer)
 
     def now(self) -> int:
-        """The last nanosecond of the clock's millisecond, so that a finer time a client just read is not ahead."""
+        """The last nanosecond of the clock's millisecond, so that a finer time that a client has just read is not in
+        the future.
+        """
         return self._clock.now() * MS + MS - 1
 
     def catch_up(self) -> int:
-        """Do all that is due; the time now."""
+        """Do everything that is due. Returns the current time (ns)."""
         now = self.now()
         for peer in self.peers:
             peer.catch_up(now)
@@ -182,7 +186,9 @@ class Cluster:
         self.wake()
 
     def stop(self, peer: Peer, *, killed: bool = False) -> None:
-        """Stop a peer: its alerts are gone, and with the last peer, if killed, what it had not written to disk."""
+        """Stop a peer: its alerts are lost and, if it was the last peer and is killed, also what was not yet written to
+        disk.
+        """
         now = self.catch_up()
         peer.lose()
         if not killed:
@@ -192,7 +198,7 @@ class Cluster:
             self.log.snapshot.restore(now)
 
     def configure(self, config: Config) -> None:
-        """Play another configuration from now on, as a reload does."""
+        """Use another configuration from now on, as a reload does."""
         now = self.catch_up()
         self.config = config
         for peer in self.peers:
@@ -207,7 +213,7 @@ class Cluster:
         self.wake()
 
     def reset(self) -> None:
-        """All as at the first start."""
+        """Reset everything to the state of the first start."""
         self.config = self._initial
         self.silences.reset()
         self.log.reset()
@@ -216,12 +222,12 @@ class Cluster:
             self.start(peer)
 
     def wake(self) -> None:
-        """Have the background look again at what is due."""
+        """Make the background task check again what is due."""
         self._wake.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Notify in the background while the block runs."""
+        """Send notifications in the background while the block runs."""
         task = asyncio.get_running_loop().create_task(self._run())
         try:
             yield
@@ -233,7 +239,7 @@ class Cluster:
                 peer.stop()
 
     async def drain(self) -> None:
-        """Wait until all that is due now is done and said; not longer than a few seconds."""
+        """Wait until everything due now is done and delivered, for a few seconds at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_DRAIN_S):
                 while True:

@@ -1,4 +1,4 @@
-"""The configuration: the parts of an ``alertmanager.yml`` that the emulator plays."""
+"""The configuration: the parts of an ``alertmanager.yml`` that the emulator supports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Route:
 
     receiver: str
     key: str
-    """The matchers on the way from the root: the first half of a group's key."""
+    """The matchers from the root to this route: the first half of a group's key."""
     matchers: tuple[Matcher, ...] = ()
     group_by: tuple[str, ...] = ()
     group_wait: int = MINUTE // 2
@@ -45,7 +45,9 @@ class Route:
     routes: tuple[Route, ...] = ()
 
     def find(self, labels: Mapping[str, str]) -> list[Route]:
-        """The routes an alert takes: of each branch that matches the deepest, the first only unless it goes on."""
+        """The routes of an alert: the deepest match of each matching branch, and only the first one unless it has
+        ``continue``.
+        """
         if not match_all(self.matchers, labels):
             return []
         found: list[Route] = []
@@ -69,14 +71,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class InhibitRule:
-    """While an alert that ``sources`` match fires, those that ``targets`` match are inhibited."""
+    """While an alert that matches ``sources`` fires, alerts that match ``targets`` are inhibited."""
 
     sources: tuple[Matcher, ...]
     targets: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
 
     def inhibits(self, source: Mapping[str, str], target: Mapping[str, str]) -> bool:
-        """Whether the one mutes the other; an alert that both sides match is not muted by another such."""
+        """Whether one alert inhibits the other. An alert that matches both sides is not inhibited by another such
+        alert.
+        """
         if not match_all(self.sources, source) or not match_all(self.targets, target):
             return False
         if match_all(self.targets, source) and match_all(self.sources, target):
@@ -97,13 +101,13 @@ DEFAULT: Mapping[str, object] = {
     "route": {"receiver": "default", "group_by": ["alertname"]},
     "receivers": [{"name": "default"}],
 }
-"""Played where no configuration is given: one receiver, which notifies nobody."""
+"""The default configuration: one receiver without integrations."""
 
 
 def parse_config(value: object, version: Version) -> Config:
-    """The configuration in a value as an ``alertmanager.yml`` holds it.
+    """Parse the value of an ``alertmanager.yml``.
 
-    ValueError, with a sentence for the user, on a part that is not right or not played.
+    Raises ValueError, with a message for the user, for a part that is invalid or not supported.
     """
     whole = _mapping(value, "the configuration", {"global", "route", "receivers", "inhibit_rules"})
     settings = _mapping(whole.get("global"), "global", {"resolve_timeout"})
@@ -183,7 +187,7 @@ def _inhibit_rule(value: object, version: Version) -> InhibitRule:
 
 
 def _matchers(item: Mapping[str, object], prefix: str, version: Version) -> tuple[Matcher, ...]:
-    """The matchers of a route or of one side of a rule, sorted as Alertmanager sorts them."""
+    """The matchers of a route or of one side of a rule, in Alertmanager's order."""
     texts = _list(item.get(f"{prefix}matchers"), f"{prefix}matchers")
     found = [parse_matcher(str(each), version) for each in texts]
     for kind, is_regex in (("match", False), ("match_re", True)):

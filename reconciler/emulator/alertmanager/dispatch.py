@@ -1,4 +1,4 @@
-"""The dispatcher of one peer: it puts alerts in groups and has each group notified at its times."""
+"""The dispatcher of one peer: puts alerts in groups, and flushes each group at its intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.emulator.alertmanager.silence import SilenceStore
 from reconciler.emulator.alertmanager.suppression import Suppression
 
 MAINTENANCE = 30 * SECOND
-"""How often groups without alerts are forgotten: until then a group keeps its beat."""
+"""How often empty groups are removed; until then a group keeps its schedule."""
 LEAST_TIMEOUT = 10 * SECOND
 
 
@@ -31,20 +31,20 @@ class AggregationGroup:
     alerts: dict[str, Alert] = field(default_factory=dict)
     flushed_at: int | None = None
     forgotten_at: int | None = None
-    """When maintenance removes it, as long as it is empty."""
+    """When maintenance removes the group, if it is still empty."""
     waiting: Flush | None = None
     """The flush that waits for the peers before this one."""
     is_busy: bool = False
-    """A notification of it is on its way."""
+    """A notification for the group is being sent."""
     is_changed: bool = False
-    """Something has changed since the flush that is not finished yet."""
+    """Something has changed since the unfinished flush."""
 
     @property
     def key(self) -> str:
         return f"{self.route.key}:{written(self.labels)}"
 
     def tick_after(self, time: int) -> int:
-        """The first beat of the group interval after a time."""
+        """The first tick of the group interval after a time."""
         assert self.flushed_at is not None  # noqa: S101 - narrows a type
         interval = self.route.group_interval
         return self.flushed_at + (max(time - self.flushed_at, 0) // interval + 1) * interval
@@ -55,20 +55,20 @@ class AggregationGroup:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What a dispatcher has from its peer and its cluster."""
+    """What the peer and its cluster pass to a dispatcher."""
 
     config: Config
     version: Version
     silences: SilenceStore
     log: NotificationLog
     alerts: Callable[[], Mapping[str, Alert]]
-    """All alerts of the peer: those that inhibit are among them."""
+    """All alerts of the peer, including those that inhibit others."""
     turn: Callable[[], int]
-    """Nanoseconds by which this peer lets others notify first."""
+    """How long (ns) this peer waits for others to notify first."""
     external_url: Callable[[], str]
     is_alone: bool
     wake: Callable[[], None]
-    """Called from a delivery that has ended: there may be something to do."""
+    """Called when a delivery ends, since something may be due."""
 
 
 class Dispatcher:
@@ -81,7 +81,7 @@ class Dispatcher:
         self.deliveries: set[asyncio.Task[None]] = set()
 
     def insert(self, alert: Alert, now: int) -> None:
-        """Put an alert in the groups of all routes it takes."""
+        """Add an alert to the groups of all its routes."""
         for route in self._pipeline.config.route.find(alert.labels):
             group = self._group(route, alert, now)
             group.alerts[alert.fingerprint] = alert
@@ -92,7 +92,7 @@ class Dispatcher:
                 self._schedule(group, now)
 
     def run(self, now: int) -> int | None:
-        """Do what is due; when there is more to do, None if nothing is."""
+        """Do everything that is due. Returns when something is due next, or None."""
         while self._agenda:
             due, _, group = self._agenda[0]
             if due > now:
@@ -103,13 +103,13 @@ class Dispatcher:
         return None
 
     def reconsider(self, now: int) -> None:
-        """Have every group flushed at its next beat: silences have changed."""
+        """Flush every group at its next tick, since silences have changed."""
         for group in self._groups.values():
             if group.flushed_at is not None and group.alerts:
                 self._flush_again(group, now)
 
     def groups(self) -> list[AggregationGroup]:
-        """The groups that hold alerts, as the API sorts them."""
+        """The groups that have alerts, in the order of the API."""
         held = [group for group in self._groups.values() if group.alerts]
         return sorted(held, key=lambda group: (group_order(group.labels), group.route.receiver))
 
@@ -129,7 +129,7 @@ class Dispatcher:
         return group
 
     def _flush_again(self, group: AggregationGroup, now: int) -> None:
-        """Flush at the next beat; a flush that is not finished sees to it itself."""
+        """Schedule a flush at the next tick, unless an unfinished flush will do so."""
         if group.is_busy or group.waiting is not None:
             group.is_changed = True
         else:
@@ -218,7 +218,9 @@ class Dispatcher:
         return True
 
     def _finish(self, group: AggregationGroup, flush: Flush) -> None:
-        """Forget the alerts whose end was handled, unless they were posted again meanwhile; schedule the next flush."""
+        """Remove the resolved alerts that were handled, unless they were posted again meanwhile; schedule the next
+        flush.
+        """
         for alert in flush.resolved:
             current = group.alerts.get(alert.fingerprint)
             if current is not None and current.updated_at == alert.updated_at:
@@ -235,7 +237,7 @@ class Dispatcher:
         self._schedule(group, group.tick_after(after))
 
     def _changes(self, group: AggregationGroup, now: int) -> Iterator[int]:
-        """The times after ``now`` at which, if nobody posts anything, a flush may find something to say."""
+        """The times after ``now`` at which a flush may need to notify even if nothing is posted."""
         for alert in group.alerts.values():
             yield max(alert.ends_at.ns, now)
         receiver = self._pipeline.config.receivers[group.route.receiver]

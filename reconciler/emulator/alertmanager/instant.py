@@ -1,4 +1,4 @@
-"""Instants: RFC 3339 times as Alertmanager reads and writes them, to the nanosecond and with the offset sent."""
+"""Instants: RFC 3339 times as Alertmanager reads and writes them, in nanoseconds and with the offset that was sent."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Instant(NamedTuple):
     offset: int = 0
 
     def in_milliseconds(self) -> str:
-        """As answers of the API write it: three digits, cut off and not rounded."""
+        """The instant as API responses write it: three fractional digits, truncated."""
         return f"{self._seconds()}.{self.ns % SECOND // MS:03d}{self._zone()}"
 
     def in_nanoseconds(self) -> str:
-        """As webhooks write it: up to nine digits, no trailing zeros."""
+        """The instant as webhooks write it: up to nine fractional digits, without trailing zeros."""
         fraction = f".{self.ns % SECOND:09d}".rstrip("0").rstrip(".")
         return f"{self._seconds()}{fraction}{self._zone()}"
 
@@ -46,11 +46,11 @@ class Instant(NamedTuple):
 
 
 ABSENT = Instant(-62_135_596_800 * SECOND)
-"""0001-01-01T00:00:00Z, which counts as no time at all."""
+"""0001-01-01T00:00:00Z, Go's zero time, which means "not set"."""
 
 
 def parse_instant(text: str) -> Instant:
-    """The instant a text names; a text without a zone is UTC, an empty one the epoch. ValueError on any other text."""
+    """Parse a time. Without a zone it is UTC; an empty text is the epoch. Raises ValueError for any other text."""
     if not text:
         return Instant(0)
     match = _TIME.fullmatch(text)

@@ -1,4 +1,6 @@
-"""Labels and matchers: what identifies an alert, and how filters, routes, silences and inhibition select by it."""
+"""Labels and matchers: what identifies an alert, and how filters, routes, silences and inhibition rules select
+alerts.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Version = Literal["0.25.0", "0.28.0", "0.32.0"]
-"""The releases that can be played: the last one common in distributions, one that takes UTF-8 names, and one that
-keeps annotations of silences.
+"""The releases that can be emulated: the last one common in distributions, the one that introduced UTF-8 names, and the
+one that keeps annotations of silences.
 """
 
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
@@ -27,7 +29,9 @@ def fingerprint(labels: Mapping[str, str]) -> str:
 
 
 def is_name(name: str, version: Version) -> bool:
-    """Whether a label or an annotation may have this name: any text that is not empty since UTF-8 names came."""
+    """Whether a label or an annotation may have this name; since UTF-8 names were introduced, any text that is not
+    empty.
+    """
     return bool(name) if version != "0.25.0" else _CLASSIC_NAME.fullmatch(name) is not None
 
 
@@ -37,7 +41,7 @@ def invalid_name(names: Iterable[str], version: Version) -> str | None:
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes, as Go's ``%q`` writes it for the usual characters."""
+    """A text in double quotes, as Go's ``%q`` writes it for ordinary characters."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -65,11 +69,11 @@ _GO_SYNTAX = re.compile(r"\(\?P?<(?![=!])")
 
 
 class PatternError(ValueError):
-    """A regular expression that RE2 does not take."""
+    """A regular expression that RE2 rejects."""
 
 
 def compile_pattern(pattern: str, shown: str) -> re.Pattern[str]:
-    """A pattern for ``fullmatch``; PatternError, with ``shown`` quoted as Go does, on one that RE2 refuses."""
+    """Compile a pattern for ``fullmatch``. Raises PatternError, with ``shown`` quoted as Go does, if RE2 rejects it."""
     unsupported = _NOT_RE2.search(pattern)
     if unsupported:
         raise PatternError(f"error parsing regexp: invalid or unsupported Perl syntax: `{unsupported[1]}`")
@@ -81,9 +85,9 @@ def compile_pattern(pattern: str, shown: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """``name``, an operator and ``value``; regular expressions match the whole value of the label.
+    """``name``, an operator and ``value``; a regular expression must match the label's whole value.
 
-    PatternError when the value should be a regular expression and is not.
+    Raises PatternError if the value should be a regular expression and is invalid.
     """
 
     name: str
@@ -97,7 +101,7 @@ class Matcher:
             object.__setattr__(self, "_pattern", compile_pattern(self.value, f"^(?:{self.value})$"))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether it holds; a label that is missing is an empty one."""
+        """Whether the labels match; a missing label counts as empty."""
         value = labels.get(self.name, "")
         found = self.value == value if self._pattern is None else self._pattern.fullmatch(value) is not None
         return found is self.is_equal
@@ -113,9 +117,10 @@ def match_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
 
 
 def parse_matcher(text: str, version: Version) -> Matcher:
-    """The matcher in a text such as ``severity=~"major|minor"``, its value quoted or not.
+    """Parse a matcher such as ``severity=~"major|minor"``, its value quoted or not.
 
-    A name in quotes is one since UTF-8 names came. ValueError, in Alertmanager's words, on any other text.
+    A quoted name is accepted since UTF-8 names were introduced. Raises ValueError, in Alertmanager's words, for any
+    other text.
     """
     match = _CLASSIC.match(text)
     name = match[1] if match else ""
@@ -129,7 +134,7 @@ def parse_matcher(text: str, version: Version) -> Matcher:
 
 
 def _value(raw: str) -> str:
-    """The value without its quotes; ValueError when a quote stands inside it unescaped."""
+    """The value without its quotes. Raises ValueError if it contains an unescaped quote."""
     inner, opened = raw, raw.startswith('"')
     if opened:
         inner = raw[1:]

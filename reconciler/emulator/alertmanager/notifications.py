@@ -1,4 +1,4 @@
-"""Notifications: when a group is worth one, its webhook and retries, and the log of what was sent."""
+"""Notifications: decides whether a group is due for one, sends its webhook with retries, and logs what was sent."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _GO_META = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """The alerts of a group at one flush, those that are suppressed left out of ``audible``."""
+    """The alerts of a group at one flush; ``audible`` leaves out suppressed ones."""
 
     at: int
     audible: tuple[Alert, ...]
     resolved: tuple[Alert, ...]
-    """All that had ended, suppressed ones too."""
+    """All resolved alerts, including suppressed ones."""
 
     def firing(self) -> frozenset[str]:
         return frozenset(alert.fingerprint for alert in self.audible if not alert.is_resolved(self.at))
@@ -48,7 +48,7 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a receiver was last told about a group, and when."""
+    """What a receiver was last notified of about a group, and when."""
 
     at: int
     firing: frozenset[str]
@@ -56,7 +56,7 @@ class Entry:
 
 
 class NotificationLog:
-    """The last notification of each group and integration: shared by all peers, kept in the database."""
+    """The last notification of each group and integration, shared by all peers and kept in the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -90,7 +90,7 @@ class NotificationLog:
 
 
 def is_due(entry: Entry | None, flush: Flush, repeat_interval: int, *, send_resolved: bool) -> bool:
-    """Whether a receiver is to be notified: the set of alerts has changed, or the interval of repetition has passed."""
+    """Whether a receiver must be notified: the set of alerts has changed, or the repeat interval has passed."""
     firing, ended = flush.firing(), flush.ended()
     if entry is None:
         return bool(firing)
@@ -112,7 +112,7 @@ def payload(
     group_labels: Mapping[str, str],
     external_url: str,
 ) -> bytes | None:
-    """The body of a webhook, version 4; None when there is nothing that this receiver wants to hear."""
+    """The body of a webhook, version 4; None if it has nothing for this receiver."""
     alerts = [alert for alert in flush.audible if webhook.send_resolved or not alert.is_resolved(flush.at)]
     if not alerts:
         return None
@@ -157,7 +157,9 @@ LONGEST_RETRY_S = 60.0
 
 
 async def deliver(url: str, body: bytes, version: str, timeout_s: float) -> bool:
-    """Whether the receiver took it within the time given: 5xx and lost connections are retried, 4xx is final."""
+    """Whether the receiver accepted the webhook in the time given: 5xx and lost connections are retried, 4xx is
+    final.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             pause = FIRST_RETRY_S
@@ -171,7 +173,7 @@ async def deliver(url: str, body: bytes, version: str, timeout_s: float) -> bool
 
 
 async def _post(url: str, body: bytes, version: str) -> int | None:
-    """The status of the answer, None when there was none."""
+    """The status of the response; None if there was none."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)

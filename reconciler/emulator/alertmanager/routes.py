@@ -1,4 +1,4 @@
-"""Alertmanager's calls, and the JSON of their answers: alerts, groups, receivers, status, silences, health."""
+"""Alertmanager's API and the JSON of its responses: alerts, groups, receivers, status, silences, health."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ Handler = Callable[[Request, Peer], Awaitable[Response]]
 
 
 def alertmanager_routes(services: Services, cluster: Cluster) -> APIRouter:
-    """Every peer under its prefix: ``/alertmanager``, ``/alertmanager-2`` and so on."""
+    """The routes of every peer under its prefix: ``/alertmanager``, ``/alertmanager-2`` and so on."""
     router = APIRouter(tags=["Alertmanager"])
     api = _Api(services, cluster)
 
@@ -250,7 +250,9 @@ class _Api:
         return self._calls.get(path)
 
     def _is_admitted(self, request: Request) -> bool:
-        """Anyone, unless the settings name users (basic authentication) or a token (bearer)."""
+        """Whether the request is authorized: always, unless the settings name users (basic authentication) or a token
+        (bearer).
+        """
         settings = self._services.settings
         if not settings.users and settings.token is None:
             return True
@@ -270,7 +272,7 @@ class _Api:
         return Suppression(silences, self._cluster.config.inhibit_rules, peer.alerts.values(), now)
 
     def _alert_filter(self, request: Request, suppression: Suppression) -> Callable[[Alert], bool]:
-        """Whether the query's filters and switches let an alert through."""
+        """A predicate for alerts that match the query's filters and switches."""
         matchers = self._matchers(request)
         active, silenced, inhibited = (_switch(request, name) for name in ("active", "silenced", "inhibited"))
         every_state = active and silenced and inhibited
@@ -295,7 +297,7 @@ class _Api:
 
 
 async def _json_body(request: Request) -> bytes:
-    """The body; HttpError when it is one of another type than JSON."""
+    """The body. Raises HttpError if its content type is not JSON."""
     body = await request.body()
     if not body:
         return body
@@ -328,7 +330,7 @@ def _silence_id(request: Request) -> str:
 
 
 def _switch(request: Request, name: str) -> bool:
-    """A boolean of the query: true if absent or empty, false if it is any word that does not mean true."""
+    """A boolean query parameter: true if absent or empty, false for any word that does not mean true."""
     value = request.query_params.get(name)
     return True if not value else value.lower() in _TRUE
 

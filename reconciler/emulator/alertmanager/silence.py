@@ -1,4 +1,4 @@
-"""Silences: what is posted, the states of one that is stored, and the store that all peers share."""
+"""Silences: validates posted silences, tracks their states, and stores them for all peers."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ class Silence:
         return self.starts_at.ns <= now < self.ends_at.ns and match_all(self.matchers, labels)
 
     def has_all(self, matchers: Iterable[Matcher]) -> bool:
-        """Whether each of the matchers is, operator and all, one of this silence's own: how a list is filtered."""
+        """Whether the silence has each of these matchers, including the operator: the filter of a list."""
         return all(matcher in self.matchers for matcher in matchers)
 
     def can_become(self, update: Silence, now: int) -> bool:
-        """Whether the update changes it in place: same matchers, and no other start once it has started."""
+        """Whether an update changes the silence in place: it has the same matchers, and the same start once that has
+        passed.
+        """
         if self.matchers != update.matchers:
             return False
         match self.state(now):
@@ -59,9 +61,9 @@ class Silence:
 
 
 def read_silence(body: bytes, version: Version = "0.25.0") -> Silence:
-    """The silence in a body, its id empty where none is given; SchemaError or ValueError on anything else.
+    """Parse a silence from a body; its id is empty if not given. Raises SchemaError or ValueError if it is invalid.
 
-    Older versions drop annotations. PatternError when a regular expression is not one.
+    Older versions drop annotations. Raises PatternError for an invalid regular expression.
     """
     if not body:
         raise SchemaError(602, "silence in body is required")
@@ -108,7 +110,7 @@ def _annotations(given: object) -> tuple[tuple[str, str], ...]:
 
 
 def time_problem(silence: Silence, now: int) -> str | None:
-    """What is wrong with the times of a silence that is posted."""
+    """What is wrong with the times of a posted silence."""
     if silence.starts_at.ns >= silence.ends_at.ns:
         return "Failed to create silence: start time must be before end time"
     if silence.ends_at.ns < now:
@@ -117,7 +119,7 @@ def time_problem(silence: Silence, now: int) -> str | None:
 
 
 def matcher_problem(silence: Silence, version: Version) -> str | None:
-    """What is wrong with the matchers of a silence that is to be stored."""
+    """What is wrong with the matchers of a silence to be stored."""
     for index, matcher in enumerate(silence.matchers):
         if not is_name(matcher.name, version):
             return f'silence invalid: invalid label matcher {index}: invalid label name "{matcher.name}"'
@@ -145,7 +147,7 @@ def _check_types(item: Mapping[str, object], fields: Mapping[str, type], of: str
 
 
 RETENTION = 120 * 3_600 * SECOND
-"""Nanoseconds for which an expired silence is still shown."""
+"""How long (ns) an expired silence is still listed."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS alertmanager_silence (
@@ -157,7 +159,7 @@ CREATE TABLE IF NOT EXISTS alertmanager_silence (
 
 
 class UnknownSilenceError(LookupError):
-    """There is no silence of this id."""
+    """No silence has this id."""
 
 
 class SilenceStore:
@@ -168,7 +170,7 @@ class SilenceStore:
         self.snapshot = Snapshot(database, "alertmanager_silence")
 
     def listing(self, now: int) -> list[Silence]:
-        """All silences: active ones that end soonest first, then pending ones, then expired ones, latest first."""
+        """All silences: active ones, the first to end first, then pending ones, then expired ones, latest first."""
         order = {"active": 0, "pending": 1, "expired": 2}
 
         def key(silence: Silence) -> tuple[int, int]:
@@ -197,9 +199,9 @@ class SilenceStore:
         return _read(row[0])
 
     def put(self, posted: Silence, now: int) -> str:
-        """Store a silence, or change or replace the one of its id; the id it has now.
+        """Store a silence, or change or replace the one with its id; returns its new id.
 
-        ValueError when it is not valid, UnknownSilenceError when its id is not known.
+        Raises ValueError if it is invalid, UnknownSilenceError if its id is unknown.
         """
         problem = time_problem(posted, now)
         if problem:
@@ -219,7 +221,7 @@ class SilenceStore:
         return silence.id
 
     def expire(self, identifier: str, now: int) -> None:
-        """End a silence now; one that has ended stays as it is. UnknownSilenceError when there is none."""
+        """Expire a silence now; an expired one stays unchanged. Raises UnknownSilenceError if there is none."""
         silence = self.get(identifier)
         state = silence.state(now)
         if state == "expired":

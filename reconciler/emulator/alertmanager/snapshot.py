@@ -1,4 +1,4 @@
-"""Snapshots: what a process that is killed finds again at its next start."""
+"""Snapshots: what a killed process finds at its next start."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from reconciler.emulator.alertmanager.instant import SECOND
 from reconciler.emulator.database import Database
 
 INTERVAL = 900 * SECOND
-"""How often Alertmanager writes its silences and its notification log; it also does when it stops in order."""
+"""How often Alertmanager writes its silences and its notification log; it also does so on an orderly stop."""
 
 
 class Snapshot:
-    """The rows of a table as they were last written to disk; ``capture_if_due`` comes before every change."""
+    """The rows of a table as last written to disk; call ``capture_if_due`` before every change."""
 
     def __init__(self, database: Database, table: str) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class Snapshot:
             self.capture(now - (now - self._taken_at) % INTERVAL if self._taken_at else now)
 
     def restore(self, now: int) -> None:
-        """Lose what was not written."""
+        """Discard what was not written to disk."""
         self.capture_if_due(now)
         with self._database.write() as connection:
             connection.execute(f"DELETE FROM {self._table}")  # noqa: S608 - ours

@@ -1,4 +1,4 @@
-"""Suppression: which silences and which firing alerts keep an alert quiet at one instant."""
+"""Suppression: which silences and which firing alerts suppress an alert at an instant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.emulator.alertmanager.silence import Silence
 
 
 class Suppression:
-    """The silences and the inhibiting alerts in force at ``now``."""
+    """The silences and inhibiting alerts in force at ``now``."""
 
     def __init__(
         self, silences: Iterable[Silence], rules: Iterable[InhibitRule], alerts: Iterable[Alert], now: int
@@ -25,7 +25,7 @@ class Suppression:
         return sorted(silence.id for silence in self._silences if match_all(silence.matchers, labels))
 
     def inhibited_by(self, labels: Mapping[str, str]) -> list[str]:
-        """The fingerprint of the first alert that inhibits it, if one does."""
+        """The fingerprint of the first alert that inhibits this one; None if there is none."""
         for rule, sources in self._rules:
             for source in sources.get(_equal(rule, labels), ()):
                 if rule.inhibits(source.labels, labels):
@@ -37,7 +37,7 @@ class Suppression:
 
 
 def _sources(rule: InhibitRule, alerts: Iterable[Alert], now: int) -> Mapping[tuple[str, ...], list[Alert]]:
-    """The firing alerts that inhibit by a rule, by the values that must be equal."""
+    """The firing alerts that inhibit by a rule, keyed by the values of its ``equal`` labels."""
     found: defaultdict[tuple[str, ...], list[Alert]] = defaultdict(list)
     for alert in alerts:
         if not alert.is_resolved(now) and match_all(rule.sources, alert.labels):

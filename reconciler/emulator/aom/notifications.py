@@ -1,4 +1,4 @@
-"""Notifications: the rules that say which alarms are notified, and what was sent because of them."""
+"""Notifications: the rules that select which alarms are notified, and the messages that were sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.emulator.database import Database
 from reconciler.emulator.wire import parse, text
 
 if TYPE_CHECKING:
-    from reconciler.emulator.settings import Settings  # which holds rules
+    from reconciler.emulator.settings import Settings  # imported late: settings hold rules
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS aom_notification_rule (name TEXT PRIMARY KEY, rule TEXT NOT NULL);
@@ -33,26 +33,26 @@ DEFAULT_TOPIC = "urn:smn:emulator:alarms"
 
 @dataclass(frozen=True, slots=True)
 class NotificationRule:
-    """Alarms whose metadata holds one of the values at every key of ``match`` are notified when they are opened."""
+    """A rule: an alarm is notified when it opens if its metadata has, at every key of ``match``, one of the values."""
 
     name: str
     topic: str = DEFAULT_TOPIC
     code: str = "200"
-    """The HTTP status of the message service, as text: that is how the API carries it."""
+    """The message service's HTTP status, as text, as the API has it."""
     after: int = 0
-    """Milliseconds from the alarm's arrival to the message."""
+    """Milliseconds from the arrival of the alarm to the message."""
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cleared: bool = False
-    """Whether the end of an alarm that somebody cleared is notified too."""
+    """Whether clearing an alarm is notified too."""
 
     def applies_to(self, metadata: Mapping[str, str]) -> bool:
         return all(metadata.get(key) in values for key, values in self.match.items())
 
 
 def parse_rule(value: object) -> NotificationRule:
-    """A rule from its JSON form ``{name, topic?, code?, after?, cleared?, match?: {key: value or [value]}}``.
+    """Parse a rule ``{name, topic?, code?, after?, cleared?, match?: {key: value or [value]}}``.
 
-    ValueError if it is none.
+    Raises ValueError if it is invalid.
     """
     if not isinstance(value, dict):
         raise ValueError("a notification rule is an object like {name: pager, match: {event_severity: Major}}")
@@ -84,13 +84,13 @@ def parse_rule(value: object) -> NotificationRule:
 
 
 class NotificationLog:
-    """Rules and messages, kept with the alarms they are about."""
+    """Rules and messages, stored with the alarms that they concern."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
         self.publish: Callable[[str, str, str, int], object] | None = None
-        """Sends a text to a topic of SMN: topic, subject, message, time."""
+        """Sends a message to an SMN topic; the arguments are topic, subject, message and time."""
         database.create(SCHEMA)
         self.add(settings.notifications)
 
@@ -99,7 +99,7 @@ class NotificationLog:
         return [parse_rule(parse(rule)) for (rule,) in rows]
 
     def add(self, rules: Sequence[NotificationRule]) -> None:
-        """Add rules, or replace those of the same name; they hold for alarms opened from now on."""
+        """Add rules, or replace those with the same name; they apply to alarms opened from now on."""
         if not rules:
             return
         with self._database.write() as connection:
@@ -113,7 +113,7 @@ class NotificationLog:
             connection.execute("DELETE FROM aom_notification_rule")
 
     def sent(self, seq: int, now: int) -> list[tuple[int, str, str, str, str]]:
-        """What was sent about an event by now: time, rule, topic, code, request id."""
+        """The messages sent about an event so far: time, rule, topic, code, request id."""
         return self._database.connection.execute(
             "SELECT sent_at, rule, topic, code, request_id FROM aom_notification"
             " WHERE event = ? AND sent_at <= ? ORDER BY sent_at, rule",
@@ -128,7 +128,7 @@ class NotificationLog:
         alarm: Mapping[str, object],
         arrived: int,
     ) -> None:
-        """Tell of an alarm that was opened or cleared, within the transaction that does it.
+        """Send notifications for an alarm that opened or was cleared, within the same transaction.
 
         ``alarm`` is what a message shows: starts_at, ends_at (0 while it fires), metadata and annotations.
         """
@@ -147,7 +147,7 @@ class NotificationLog:
                 self.publish(rule.topic, f"[{metadata['event_severity']}] {metadata['event_name']}", text(alarm), at)
 
     def reset(self) -> None:
-        """Forget what was sent; the settings' rules alone hold again."""
+        """Delete sent messages, and keep only the rules of the settings."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM aom_notification")
             connection.execute("DELETE FROM aom_notification_rule")

@@ -1,4 +1,4 @@
-"""Searches: the body of a query, checked against the query page's Tables 4 to 6, and as SQL."""
+"""Searches: validates the body of a query by Tables 4 to 6 of the query page, and translates it to SQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Query:
     descending: bool
 
     def page(self, after: list[object] | None, limit: int) -> tuple[str, dict[str, object]]:
-        """The tail of a SELECT for at most ``limit`` rows after those values of ``order``."""
+        """The tail of a SELECT for at most ``limit`` rows after these values of ``order``."""
         direction = "DESC" if self.descending else "ASC"
         where, parameters = self.where, dict(self.parameters)
         if after is not None:
@@ -46,9 +46,9 @@ class Query:
 def read_search(
     body: bytes, kind: str | None, project: str, enterprise: str | None, now: int, settings: Settings
 ) -> Query:
-    """The search a body asks for, ValueError saying what is wrong with it.
+    """Parse the search in a body. Raises ValueError that says what is invalid.
 
-    ``kind`` is the query parameter ``type``; ``enterprise`` the one enterprise project to look in, None for all.
+    ``kind`` is the query parameter ``type``; ``enterprise`` is the enterprise project to search, None for all.
     """
     try:
         value = parse(body)
@@ -79,7 +79,7 @@ def read_search(
 
 
 def read_range(value: object, step: int, now: int) -> tuple[int, int]:
-    """Start and end of a ``time_range``, both included, after the rules of Table 4."""
+    """Start and end of a ``time_range``, both inclusive, by the rules of Table 4."""
     match = _RANGE.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise ValueError("time_range is start.end.minutes, each start and end in milliseconds or -1")
@@ -104,7 +104,7 @@ def read_range(value: object, step: int, now: int) -> tuple[int, int]:
 
 
 def read_marker(marker: str | None, search: Query) -> list[object] | None:
-    """The sort values after which a page begins, None for the first page."""
+    """The sort values after which a page starts; None for the first page."""
     if marker in (None, "", "0"):
         return None
     try:
@@ -134,9 +134,9 @@ def _fuzzy(value: object, settings: Settings, parameters: dict[str, object]) -> 
 
 
 def _relations(value: object, parameters: dict[str, object]) -> list[str]:
-    """All AND criteria, at least one of the OR criteria if there are any, and no NOT criterion.
+    """All AND criteria, at least one of any OR criteria, and no NOT criterion.
 
-    A criterion is met by any of its values; one without values says nothing, one without a relation is an AND.
+    A criterion is met if any of its values matches; without values it is ignored, without a relation it is an AND.
     """
     if value is None:
         return []
@@ -183,7 +183,7 @@ def _value_of(key: str, name: str, parameters: dict[str, object]) -> str:
 
 
 def _sort(value: object, parameters: dict[str, object]) -> tuple[tuple[str, ...], bool]:
-    """Without a sort, the newest start comes first; what is equal is ordered by the order of arrival."""
+    """The sort order: by default newest start first; ties are in order of arrival."""
     if value is None:
         return ("starts_at", "seq"), True
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Reports: the events of a push or clear body, checked against the push page's Table 5, and counted over time."""
+"""Reports: validates the events of a push or clear body by Table 5 of the push page, and counts events over time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_KEYS = 30
 MAX_VALUE = 2_048
 MAX_TIMEOUT = 15 * DAY
 LATEST = 10**18
-"""Odd times are taken (the page itself shows a 14-digit one), but not beyond this."""
+"""The largest accepted time: unusual times are accepted (the page itself shows one of 14 digits), up to this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One checked event of a body; times are epoch milliseconds, ``timeout`` milliseconds."""
+    """One validated event of a body; times are epoch milliseconds, ``timeout`` is milliseconds."""
 
     metadata: dict[str, str]
     starts_at: int | None
@@ -33,7 +33,7 @@ class Report:
 
     @property
     def identity(self) -> bytes:
-        """Equal for equal metadata, whatever the order of its keys."""
+        """Equal for equal metadata, regardless of key order."""
         return identity_of(self.metadata)
 
 
@@ -47,9 +47,9 @@ def identity_of(metadata: dict[str, str]) -> bytes:
 
 
 def read_reports(body: bytes, clearing: bool, settings: Settings) -> tuple[list[Report], list[str]]:
-    """The good events of a body and what is wrong with the others.
+    """The valid events of a body, and what is wrong with the others.
 
-    ValueError when the body as a whole is not a list of events.
+    Raises ValueError if the body is not a list of events.
     """
     try:
         value = parse(body)
@@ -135,7 +135,7 @@ def _metadata(value: object) -> dict[str, str]:
 
 
 def count_by_step(found: Iterable[tuple[str, int]], start: int, end: int, step: int) -> dict[str, object]:
-    """``{step, timestamps, series, summary}`` of (severity, time) pairs; a timestamp is the beginning of its step."""
+    """Count (severity, time) pairs as ``{step, timestamps, series, summary}``; a timestamp is the start of its step."""
     first = start - start % step
     timestamps = list(range(first, end + 1, step))
     values = {severity: [0] * len(timestamps) for severity in SEVERITIES}

@@ -1,4 +1,4 @@
-"""AOM's calls: push and clear, query, statistics, notification history."""
+"""AOM's API: push and clear, query, statistics, notification history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store of alarms and events: what a push opens, refreshes or ends, when it shows, and how."""
+"""The store of alarms and events: what a push opens, refreshes or ends, and when the effect becomes visible."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FIRST_ID = 6_775_161_208_461_480_000
 FIRST_SN = 1_283_514_476_372_426_755
 
 OPEN = "type = 'alarm' AND cleared_at IS NULL AND expires_at > :now"
-"""SQL: an active alarm. Events are facts, never active (an assumption: the pages do not say)."""
+"""SQL: an active alarm. Events are never active (an assumption: the pages do not say)."""
 ENDED = "type = 'alarm' AND (cleared_at IS NOT NULL OR expires_at <= :now)"
 ENDS_AT = (
     "CASE WHEN cleared_at IS NOT NULL THEN cleared_at"
     " WHEN type = 'alarm' AND expires_at <= :now THEN expires_at ELSE 0 END"
 )
-"""SQL: what ``ends_at`` shows, 0 while nothing has ended it. This time alone distinguishes one end from another."""
+"""SQL: the visible value of ``ends_at``, 0 until something ends the alarm."""
 COLUMNS = f"seq, starts_at, {ENDS_AT}, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project"
 
 Row = tuple[int, int, int, int, str, str, str, int, str]
@@ -40,12 +40,12 @@ def sn_of(seq: int) -> str:
 
 
 def seq_of(identifier: str | None) -> int:
-    """The number behind an ``id``; -1, which no row has, for a text that is not an id of ours."""
+    """The number in an ``id``; -1, which no row has, if it is not one of this store's ids."""
     return _seq(identifier, FIRST_ID)
 
 
 def seq_of_sn(serial: str) -> int:
-    """The number behind an ``event_sn``, -1 if it is not one of ours."""
+    """The number in an ``event_sn``; -1 if it is not one of this store's."""
     return _seq(serial, FIRST_SN)
 
 
@@ -56,7 +56,7 @@ def _seq(value: str | None, first: int) -> int:
 
 
 def as_json(row: Row) -> str:
-    """One event as the query page's Table 8 shows it, built from the JSON texts that are stored."""
+    """One event as JSON, as in Table 8 of the query page, built from the stored JSON texts."""
     seq, starts_at, ends_at, timeout, metadata, annotations, attach_rule, arrives_at, enterprise_project = row
     return (
         f'{{"starts_at":{starts_at},"ends_at":{ends_at},"timeout":{timeout},"metadata":{metadata},'
@@ -110,7 +110,7 @@ _NORMALISE: dict[str, Callable[[str], str]] = {
 
 
 class Store:
-    """Alarms and events of all projects; every method takes the time it is, in epoch milliseconds."""
+    """Alarms and events of all projects; every method takes the current time (epoch ms)."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -121,7 +121,7 @@ class Store:
     def write(
         self, reports: list[Report], *, clearing: bool, project: str, enterprise_project: str, now: int, hidden_for: int
     ) -> None:
-        """Take a push or a clear; it shows after ``hidden_for`` ms, and never before an earlier one does."""
+        """Accept a push or a clear; it becomes visible after ``hidden_for`` ms, and never before an earlier one."""
         delay = max(hidden_for, self._settings.visible_after)
         with self._database.write() as connection:
             self._apply_due(connection, now)
@@ -139,14 +139,14 @@ class Store:
             )
 
     def catch_up(self, now: int) -> None:
-        """Let the writes that are due take effect; to be called before anything is read."""
+        """Apply the writes that are due; call it before every read."""
         connection = self._database.connection
         if connection.execute("SELECT 1 FROM aom_pending WHERE due <= ? LIMIT 1", (now,)).fetchone():
             with self._database.write() as writing:
                 self._apply_due(writing, now)
 
     def select(self, tail: str, parameters: dict[str, object]) -> Iterator[Row]:
-        """The rows of ``SELECT COLUMNS FROM aom_event`` and a tail of our own making."""
+        """The rows of ``SELECT COLUMNS FROM aom_event`` with a trusted SQL tail."""
         yield from self._database.connection.execute(f"SELECT {COLUMNS} FROM aom_event {tail}", parameters)  # noqa: S608 - constants
 
     def select_keyed(
@@ -158,12 +158,12 @@ class Store:
             yield row[:9], list(row[9:])
 
     def severities(self, tail: str, parameters: dict[str, object]) -> Iterator[tuple[str, int, int]]:
-        """Severity, start and arrival of the rows a tail of our own making picks."""
+        """Severity, start and arrival of the rows that a trusted SQL tail selects."""
         sql = f"SELECT severity, starts_at, arrives_at FROM aom_event {tail}"  # noqa: S608 - constants
         yield from self._database.connection.execute(sql, parameters)
 
     def pending(self) -> list[dict[str, object]]:
-        """The writes that do not show yet, in the order they will."""
+        """The writes that are not visible yet, in the order in which they will be."""
         rows = self._database.connection.execute(
             "SELECT due, arrived, clearing, project, reports FROM aom_pending ORDER BY due, seq"
         )
@@ -183,17 +183,17 @@ class Store:
         return None if row is None else str(row[0])
 
     def standing(self, now: int) -> list[tuple[str, bool]]:
-        """Project, and whether it is an active alarm, of everything stored, oldest first."""
+        """The project of every stored object, oldest first, and whether it is an active alarm."""
         rows = self._database.connection.execute(f"SELECT project, {OPEN} FROM aom_event ORDER BY seq", {"now": now})  # noqa: S608 - constants
         return [(project, bool(active)) for project, active in rows]
 
     @property
     def rejects_whole(self) -> bool:
-        """Whether a push with a bad item is not stored at all."""
+        """Whether a push with an invalid item is rejected as a whole."""
         return self._settings.on_bad_event == "reject-batch"
 
     def set_switches(self, switches: Mapping[str, Any]) -> None:
-        """Behave otherwise from now on: ``on_repeat``, ``on_bad_event``."""
+        """Change the behaviour from now on: ``on_repeat``, ``on_bad_event``."""
         self._settings = replace(self._settings, **switches)
 
     def reset(self) -> None:
@@ -302,7 +302,7 @@ class Store:
             self.notifications.send(connection, rules, cursor.lastrowid, told, arrived)
 
     def _normalised(self, value: object) -> object:
-        """A value of annotations as it is kept."""
+        """The value of an annotation as it is stored."""
         if isinstance(value, dict):
             return {key: self._normalised(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -312,7 +312,7 @@ class Store:
     def _merged_into(
         self, connection: sqlite3.Connection, report: Report, project: str, enterprise_project: str, now: int
     ) -> tuple[int, int] | None:
-        """The active alarm that a repeated push refreshes, by number and start; None if it opens another."""
+        """Number and start of the active alarm that a repeated push refreshes; None if the push opens a new one."""
         parameters = {"now": now, "project": project, "enterprise_project": enterprise_project}
         here = f"{OPEN} AND project = :project AND enterprise_project = :enterprise_project"
         if self._settings.merge_on == "metadata":

@@ -1,4 +1,4 @@
-"""BCM's calls: the alarm history list and one alarm's details."""
+"""BCM's API: the alarm history list and the details of one alarm."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
 
 
 def shown(alarm: dict[str, object], settings: Settings, *, detailed: bool) -> dict[str, object]:
-    """An alarm as the settings want it spelt; the metrics are in the details only, as the appendix says."""
+    """An alarm in the spelling that the settings choose; only the details have metrics, as the appendix says."""
     result = dict(alarm)
     if not detailed:
         result.pop("alertMetrics", None)
@@ -96,7 +96,7 @@ def _with_operator(metrics: object, prefix: str) -> object:
 
 
 def _without(value: dict[str, object], path: list[str]) -> dict[str, object]:
-    """A copy without what is at the path, if it is there."""
+    """A copy without the value at the path, if it exists."""
     key, *rest = path
     if key not in value:
         return value

@@ -1,4 +1,4 @@
-"""The store of alarm histories: filled by seeds, and listed as the page's request parameters ask."""
+"""The store of alarm histories: filled by seeds, and listed by the request parameters of the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 @dataclass(frozen=True, slots=True)
 class SeededAlarm:
-    """``user`` None belongs to every user; ``shown`` is the Alarm of the page's appendix."""
+    """One alarm. ``user`` None makes it visible to every user; ``shown`` is the Alarm of the page's appendix."""
 
     id: str
     user: str | None
@@ -26,7 +26,9 @@ class SeededAlarm:
 
 
 def read_alarms(value: object, now: int) -> list[SeededAlarm]:
-    """The alarms of a seed, an array or ``{"alarms": [...]}``; ValueError says which one is wrong."""
+    """Parse the alarms of a seed, an array or ``{"alarms": [...]}``. Raises ValueError that says which one is
+    invalid.
+    """
     if isinstance(value, dict):
         value = value.get("alarms")
     if not isinstance(value, list):
@@ -41,7 +43,7 @@ def read_alarms(value: object, now: int) -> list[SeededAlarm]:
 
 
 def _alarm(value: object, now: int) -> SeededAlarm:
-    """Odd states, levels and missing fields are kept: a client must live with them."""
+    """Unusual states, levels and missing fields are kept, since a client must handle them."""
     if not isinstance(value, dict):
         raise ValueError("not an object")
     alarm: dict[str, object] = dict(value)
@@ -65,7 +67,9 @@ def _alarm(value: object, now: int) -> SeededAlarm:
 
 
 def instant(value: object, now: int) -> int:
-    """Epoch milliseconds of a number, of ``now``, or of a distance from now like ``-10m``; ValueError otherwise."""
+    """Epoch milliseconds of a number, of ``now``, or of an offset from now such as ``-10m``. Raises ValueError
+    otherwise.
+    """
     if value == "now":
         return now
     if isinstance(value, int) and is_integer(value):
@@ -92,7 +96,7 @@ LEVELS = ("ALARM_LEVEL_NOTICE", "ALARM_LEVEL_WARNING", "ALARM_LEVEL_MAJOR", "ALA
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A checked query; times are epoch milliseconds, both included; None and () mean any."""
+    """A validated query; times are epoch milliseconds, both inclusive; None and () match anything."""
 
     user: str
     type: str
@@ -108,10 +112,10 @@ class Listing:
     region: str | None
     alias: str | None
     resources: tuple[tuple[tuple[str, str], ...], ...]
-    """Any of these; each is pairs of identifier (lower case) and value that must all be there."""
+    """Matches any of these; each is a set of (identifier in lower case, value) pairs that must all match."""
 
     def holds(self, alarm: dict[str, object]) -> bool:
-        """Whether an alarm passes the filters that are not about its user, type and start."""
+        """Whether an alarm matches the filters other than user, type and start."""
         policy, resource = _part(alarm, "policy"), _part(alarm, "resource")
         if self.states and alarm.get("state") not in self.states:
             return False
@@ -129,7 +133,7 @@ class Listing:
 
 
 def read_listing(body: bytes, now: int) -> Listing:
-    """ValueError says what is wrong with the body."""
+    """Parse a query. Raises ValueError that says what is invalid."""
     try:
         value = parse(body)
     except ValueError:
@@ -206,7 +210,7 @@ def _number(value: dict[str, object], key: str, least: int, most: int) -> int | 
 
 
 def _resources(value: dict[str, object]) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """``resource`` and ``resources`` together: alarms of any of them are wanted. An id may be spelt either way."""
+    """``resource`` and ``resources`` combined: alarms of any of them match. An id may be spelt in either way."""
     several = value.get("resources")
     if several is not None and not isinstance(several, list):
         raise ValueError("resources must be a list")
@@ -242,7 +246,7 @@ class BcmStore:
         database.create(SCHEMA)
 
     def put(self, alarms: Iterable[SeededAlarm]) -> None:
-        """Add alarms, or replace those of the same id."""
+        """Add alarms, or replace those with the same id."""
         with self._database.write() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO bcm_alarm VALUES (?, ?, ?, ?, ?)",
@@ -250,7 +254,7 @@ class BcmStore:
             )
 
     def find(self, listing: Listing) -> tuple[list[dict[str, object]], int]:
-        """One page of alarms, and how many there are."""
+        """One page of alarms, and the total number."""
         direction = "ASC" if listing.ascending else "DESC"
         rows = self._database.connection.execute(
             "SELECT shown FROM bcm_alarm WHERE type = ? AND start BETWEEN ? AND ? AND (user IS NULL OR user = ?)"  # noqa: S608 - constants

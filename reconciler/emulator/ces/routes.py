@@ -1,4 +1,4 @@
-"""CES's calls: report, list, details."""
+"""CES's API: report, list, details."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.emulator.wire import HttpError, json_response
 EVENT_TYPES = ("EVENT.SYS", CUSTOM)
 SUB_EVENT_TYPES = ("SUB_EVENT.OPS", "SUB_EVENT.PLAN", SUB_CUSTOM)
 EARLIEST, LATEST = 1_111_111_111_111, 9_999_999_999_999
-"""Between these a listing's from and to must lie."""
+"""The bounds of a listing's from and to."""
 PAGE = 100
 _NUMBER = re.compile(r"\d{1,18}")
 
@@ -105,7 +105,7 @@ def ces_routes(services: Services, store: CesStore) -> APIRouter:
 
 
 class _Query:
-    """The query parameters of a listing; ValueError names the one that is wrong."""
+    """The query parameters of a listing. Raises ValueError that names the invalid one."""
 
     def __init__(self, request: Request) -> None:
         self._parameters = request.query_params
@@ -143,7 +143,7 @@ class _Query:
         return self.number("start", 0, 10**9) or 0, self.number("limit", 1, PAGE) or PAGE
 
     def system_only(self) -> bool:
-        """Whether only system events are asked for, of which there are none here."""
+        """Whether only system events are queried, of which this service has none."""
         kind = self.choice("event_type", EVENT_TYPES)
         sub = self.choice("sub_event_type", SUB_EVENT_TYPES)
         return kind not in (None, CUSTOM) or sub not in (None, SUB_CUSTOM)

@@ -1,4 +1,4 @@
-"""The store of custom events: checked against the report page's Tables 2 to 5, and kept once, however often sent."""
+"""The store of custom events: validated by Tables 2 to 5 of the report page, and stored once, however often sent."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _IDENTITY = ("event_type", "sub_event_type", "event_state", "event_level", "even
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One checked event; ``time`` is epoch milliseconds, ``detail`` as it was sent."""
+    """One validated event; ``time`` is epoch milliseconds, ``detail`` is as sent."""
 
     name: str
     source: str
@@ -49,9 +49,9 @@ class Item:
     detail: dict[str, object]
 
     def event_id(self, project: str) -> str:
-        """The same id for what the page calls the same event, so content, group and dimensions do not matter.
+        """The same id for what the page calls the same event: content, group and dimensions do not matter.
 
-        A type that is not given counts as the custom one: nothing else can be reported.
+        A missing type counts as the custom one, since nothing else can be reported.
         """
         defaults = {"event_type": CUSTOM, "sub_event_type": SUB_CUSTOM}
         rest = [self.detail.get(key) or defaults.get(key) for key in _IDENTITY]
@@ -60,7 +60,7 @@ class Item:
 
 
 def read_items(body: bytes, now: int) -> list[Item]:
-    """The events of a body; ValueError when one of them, or the body, is not right: then none is stored."""
+    """Parse the events of a body. Raises ValueError if the body or any event is invalid; none is stored then."""
     try:
         value = parse(body)
     except ValueError:
@@ -139,7 +139,7 @@ CREATE INDEX IF NOT EXISTS ces_event_by_name ON ces_event (project, name, time);
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a listing asks for; None means any. ``start`` and ``end`` are epoch milliseconds, both included."""
+    """The filter of a listing; None matches anything. ``start`` and ``end`` are epoch milliseconds, both inclusive."""
 
     project: str
     now: int
@@ -174,7 +174,7 @@ class CesStore:
         database.create(SCHEMA)
 
     def add(self, items: list[Item], project: str, visible_at: int) -> list[str]:
-        """The ids of the items, in order; one that is there already keeps what was first sent."""
+        """Store items and return their ids, in order; an existing event keeps what was sent first."""
         ids = [item.event_id(project) for item in items]
         with self._database.write() as connection:
             connection.executemany(
@@ -199,11 +199,11 @@ class CesStore:
         return ids
 
     def summaries(self, wanted: Filter, start: int, limit: int) -> tuple[list[dict[str, object]], int]:
-        """One page of event names with count and latest occurrence, the latest first; and how many names there are."""
+        """One page of event names with count and latest occurrence, latest first, and the total number of names."""
         where, values = wanted.where()
         connection = self._database.connection
         total = connection.execute(f"SELECT count(DISTINCT name) FROM ces_event {where}", values).fetchone()[0]  # noqa: S608 - constants
-        # SQLite takes the bare column from the row that holds the maximum.
+        # SQLite takes the bare column from the row that has the maximum.
         rows = connection.execute(
             f"SELECT name, count(*), max(time), source FROM ces_event {where}"  # noqa: S608 - constants
             " GROUP BY name ORDER BY max(time) DESC, name LIMIT ? OFFSET ?",
@@ -222,7 +222,7 @@ class CesStore:
         ], total
 
     def events(self, wanted: Filter, start: int, limit: int) -> tuple[list[dict[str, object]], int]:
-        """One page of events, the latest first; and how many there are."""
+        """One page of events, latest first, and the total number."""
         where, values = wanted.where()
         connection = self._database.connection
         total = connection.execute(f"SELECT count(*) FROM ces_event {where}", values).fetchone()[0]  # noqa: S608 - constants
@@ -245,7 +245,7 @@ class CesStore:
         return names, [source for (source,) in sources]
 
     def everything(self) -> list[dict[str, object]]:
-        """All events stored, oldest first, also those that do not show yet."""
+        """All stored events, oldest first, including those not visible yet."""
         rows = self._database.connection.execute(
             "SELECT project, name, source, time, event_id, detail, visible_at FROM ces_event ORDER BY seq"
         )

@@ -1,4 +1,4 @@
-"""SMN's calls: topics, subscriptions, publishing, and what a message links to."""
+"""SMN's API: topics, subscriptions, publishing, and the pages that messages link to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service: who subscribed to what, and the messages on their way. It lives in memory and ends with the process."""
+"""The service: subscriptions, and messages being delivered. It lives in memory and ends with the process."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from reconciler.emulator.smn.signer import Signer
 
 TIMEOUT_S = 5
-"""How long an endpoint may take to answer: user guide."""
+"""Response timeout of an endpoint: user guide."""
 RETRIES = 6
-"""How often a message is sent again after 5xx, and only then: user guide."""
+"""How often a message is retried after a 5xx, and only then: user guide."""
 LOOK_S = 0.02
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Subscription:
-    """An endpoint of a topic. ``status`` is 0 before it is confirmed, 1 after."""
+    """A subscription of an endpoint to a topic. ``status`` is 0 until it is confirmed, then 1."""
 
     subscription_urn: str
     topic_urn: str
@@ -38,24 +38,26 @@ class Subscription:
     endpoint: str
     remark: str
     base: str
-    """Where the emulator was reached when this was made: certificate and confirmation are there too."""
+    """The emulator's base URL when the subscription was made: messages link to its certificate and confirmation
+    pages.
+    """
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request to an endpoint; ``status`` is None if there was no answer."""
+    """One request to an endpoint; ``status`` is None if there was no response."""
 
     at: int
     type: str
     message_id: str
     endpoint: str
     certificate: str
-    """Where the message says that its certificate is."""
+    """The certificate's URL in the message."""
     status: int | None
     blocked: bool = False
-    """It was not made: the endpoint has failed too often, and the message is lost."""
+    """The request was not sent: the endpoint has failed too often, and the message is lost."""
 
 
 class SmnService:
@@ -76,13 +78,13 @@ class SmnService:
 
     @cached_property
     def signer(self) -> Signer:
-        # An emulator that nobody subscribes to starts without loading what signs.
+        # If nobody subscribes, the signing libraries are never loaded.
         from reconciler.emulator.smn.signer import Signer
 
         return Signer()
 
     def create_topic(self, project: str, name: str, display_name: str) -> str:
-        """The URN of a topic, made if there is none of that name."""
+        """Create a topic, or return the existing one of that name; returns its URN."""
         urn = f"urn:smn:{self._settings.smn_region}:{project}:{name}"
         self._topics.setdefault(urn, display_name)
         return urn
@@ -91,7 +93,9 @@ class SmnService:
         return urn in self._topics
 
     def subscribe(self, topic: str, protocol: str, endpoint: str, remark: str, base: str) -> tuple[Subscription, bool]:
-        """The subscription of an endpoint, and whether it is new; it is asked to confirm as long as it has not."""
+        """Subscribe an endpoint; returns the subscription and whether it is new. Until confirmed, it is asked to
+        confirm.
+        """
         known = next((each for each in self.subscriptions(topic) if each.endpoint == endpoint), None)
         subscription = known or Subscription(
             f"{topic}:{secrets.token_hex(16)}", topic, protocol, endpoint, remark, base.rstrip("/")
@@ -105,7 +109,7 @@ class SmnService:
         return [each for each in self._subscriptions.values() if each.topic_urn == topic]
 
     def confirm(self, topic: str, token: str) -> Subscription | None:
-        """Confirm the subscription that a token was sent to."""
+        """Confirm the subscription to which a token was sent."""
         for each in self.subscriptions(topic):
             if secrets.compare_digest(each.token, token):
                 each.status = 1
@@ -123,7 +127,9 @@ class SmnService:
         return True
 
     def publish(self, topic: str, subject: str, message: str, at: int | None = None) -> str:
-        """Send a message to the confirmed subscriptions of a topic, at a time of the emulator's clock; its id."""
+        """Send a message to the confirmed subscriptions of a topic, at a time of the emulator's clock; returns
+        its id.
+        """
         message_id = secrets.token_hex(16)
         self._count += 1
         due = self._clock.now() if at is None else at
@@ -132,7 +138,7 @@ class SmnService:
         return message_id
 
     def attempts(self) -> list[dict[str, object]]:
-        """The requests made so far, oldest first."""
+        """The requests so far, oldest first."""
         return [asdict(each) for each in self._attempts]
 
     def reset(self) -> None:
@@ -158,7 +164,9 @@ class SmnService:
             await asyncio.sleep(LOOK_S if self._due else 0)
 
     def _subscribe_endpoints(self) -> None:
-        """Subscribe what the settings name; such messages link to no certificate, for our own address is not known."""
+        """Subscribe the endpoints in the settings; their messages link to no certificate, since our own address is not
+        known.
+        """
         for number, endpoint in enumerate(self._settings.smn_endpoints):
             urn = f"{DEFAULT_TOPIC}:{number}"
             protocol = endpoint.partition(":")[0]

@@ -1,4 +1,4 @@
-"""The signer: a certificate of its own for each emulator, and the messages signed with its key.
+"""The signer: signs messages with a key and a certificate unique to each emulator.
 
 User guide of SMN, "HTTP or HTTPS message format" and "Message signature verification".
 """
@@ -20,7 +20,7 @@ KEY_BITS = 2048
 
 
 class Signer:
-    """Makes its key when it is first needed, for that takes a tenth of a second."""
+    """Signs messages. The key is created on first use, since that takes a tenth of a second."""
 
     def __init__(self) -> None:
         self.name = f"SMN_emulator_{secrets.token_hex(16)}.pem"
@@ -31,7 +31,7 @@ class Signer:
 
     @cached_property
     def certificate(self) -> bytes:
-        """The certificate as PEM, signed by its own key with SHA-256."""
+        """The self-signed certificate (SHA-256) as PEM."""
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smn.emulator")])
         now = datetime.now(UTC)
         builder = (
@@ -46,7 +46,7 @@ class Signer:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def sign(self, body: dict[str, str]) -> str:
-        """The signature of a message: over each of its signed fields and the field's value, by the fields' order."""
+        """The signature of a message, over each signed field and its value, in field order."""
         fields = ["message", "message_id", "timestamp", "topic_urn", "type"]
         if body["type"] != "Notification":
             fields.append("subscribe_url")
