@@ -20,23 +20,23 @@ def _pattern(value: str) -> str:
 
 
 class Comparison(BaseModel):
-    """What a value must be; all that is given must hold."""
+    """Conditions on a value, all of which must hold."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    equal: Scalar = Field(None, description="It is this value.")
-    not_equal: Scalar = Field(None, description="It is another value than this.")
-    one_of: list[Scalar] | None = Field(None, min_length=1, description="It is one of these values.")
-    none_of: list[Scalar] | None = Field(None, min_length=1, description="It is none of these values.")
+    equal: Scalar = Field(None, description="Equal to this value.")
+    not_equal: Scalar = Field(None, description="Not equal to this value.")
+    one_of: list[Scalar] | None = Field(None, min_length=1, description="One of these values.")
+    none_of: list[Scalar] | None = Field(None, min_length=1, description="None of these values.")
     at_least: int | float | str | None = Field(
-        None, description="It is this or more; levels and severities have an order, times may be RFC 3339."
+        None, description="This or more; levels and severities are ordered, times may be RFC 3339."
     )
-    at_most: int | float | str | None = Field(None, description="It is this or less.")
-    contains: Scalar = Field(None, description="It is a text with this in it, or a list that has this.")
+    at_most: int | float | str | None = Field(None, description="This or less.")
+    contains: Scalar = Field(None, description="A text that contains this, or a list with this item.")
     matches: Annotated[str, AfterValidator(_pattern)] | None = Field(
-        None, description="It is a text in which this regular expression is found."
+        None, description="A text that this regular expression matches anywhere."
     )
-    present: bool | None = Field(None, description="Whether the service told it at all.")
+    present: bool | None = Field(None, description="Whether the field is present at all.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -19,11 +19,11 @@ class StrictExpectation(BaseModel):
 
 
 class Count(StrictExpectation):
-    """How many there must be; all that is given must hold."""
+    """Conditions on the number of items, all of which must hold."""
 
-    equal: int | None = Field(None, ge=0, description="Exactly so many.")
-    at_least: int | None = Field(None, ge=0, description="So many or more.")
-    at_most: int | None = Field(None, ge=0, description="So many or fewer.")
+    equal: int | None = Field(None, ge=0, description="Exactly this many.")
+    at_least: int | None = Field(None, ge=0, description="This many or more.")
+    at_most: int | None = Field(None, ge=0, description="This many or fewer.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -35,11 +35,11 @@ class Count(StrictExpectation):
 
 
 class ExpectedNotification(StrictExpectation):
-    """Which notification must have been delivered for each of them; all that is given must hold of one and the same."""
+    """Conditions on the notification that must have been delivered for each item; one must meet them all."""
 
     type: str | None = Field(None, description="The type of action (Baidu), such as ACTION_TYPE_ALERT.")
     member: str | None = Field(None, description="A person or group it went to (Baidu).")
-    channel: str | None = Field(None, description="How it was sent: EMAIL, SMS, PHONE (Baidu), SMN (AOM).")
+    channel: str | None = Field(None, description="The channel it was sent by: EMAIL, SMS, PHONE (Baidu), SMN (AOM).")
     rule: str | None = Field(None, description="The action rule that sent it (AOM).")
     topic: str | None = Field(None, description="The topic it was sent to (AOM).")
 
@@ -53,15 +53,17 @@ class Delivered(StrictExpectation):
         "default.",
         json_schema_extra={"default": "60s"},
     )
-    firing: bool = Field(True, description="That the alarm fires must be notified.")
-    resolved: bool = Field(False, description="That it has ended must be notified.")
+    firing: bool = Field(True, description="Whether a notification that the alarm fires must arrive.")
+    resolved: bool = Field(False, description="Whether a notification that it has ended must arrive.")
     receiver: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="The receiver by its sender's name: Alertmanager's receiver, an SMN topic, a hook's name."
     )
     at_most: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="How often each notification may arrive; any number by default."
+        None, description="How often each notification may arrive, at most; unlimited by default."
     )
-    provider: str | None = Field(None, description="The provider to ask, if several receivers are configured.")
+    provider: str | None = Field(
+        None, description="The key of the provider to query, if several receivers are configured."
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -75,18 +77,18 @@ Conditions = Annotated[dict[str, Condition], Field(min_length=1)]
 
 
 class Expectation(StrictExpectation):
-    """What must hold of everything a query finds; all that is given must hold."""
+    """Conditions on what a query finds, all of which must hold."""
 
-    count: Annotated[int, Field(ge=0)] | Count | None = Field(None, description="How many there must be.")
-    all: Conditions | None = Field(None, description="Every one is like this; also when there is none.")
-    any: Conditions | None = Field(None, description="At least one is like this.")
-    none: Conditions | None = Field(None, description="Not one is like this.")
+    count: Annotated[int, Field(ge=0)] | Count | None = Field(None, description="How many items there must be.")
+    all: Conditions | None = Field(None, description="Every item matches this; true also if there are no items.")
+    any: Conditions | None = Field(None, description="At least one item matches this.")
+    none: Conditions | None = Field(None, description="No item matches this.")
     notification: ExpectedNotification | None = Field(
-        None, description="There are some, and for each of them a notification was delivered."
+        None, description="There are items, and a notification was delivered for each of them."
     )
 
     delivered: Delivered | None = Field(
-        None, description="There are some, and for each of them a notification arrived at a receiver."
+        None, description="There are items, and a notification of each of them arrived at a receiver."
     )
 
     @model_validator(mode="after")

@@ -17,27 +17,29 @@ Text = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
 class CanarySpec(StrictExpectation):
-    """An alarm that is raised, awaited, taken back and awaited again, to prove that the alarm path is alive."""
+    """An alarm that is pushed, and cleared once it is visible, to prove that the alarm path works."""
 
     type: Literal["aom_alarm", "alertmanager_alert"] | None = Field(
-        None, description="What it is; by default what the configured providers allow, `aom_alarm` if both."
+        None,
+        description="The resource type; by default that of the configured provider, `aom_alarm` if both types "
+        "are possible.",
     )
-    provider: str | None = Field(None, description="The provider it goes through, where several could be meant.")
+    provider: str | None = Field(None, description="The key of the provider to use, if there are several of its type.")
     labels: dict[str, str] = Field(
         {}, description="The labels of an alert, such as those that route it; `alertname` is `reconciler_canary`."
     )
-    event_name: Text = Field("reconciler_canary", description="The name of an AOM alarm, as people see it.")
+    event_name: Text = Field("reconciler_canary", description="The name of an AOM alarm, as shown to people.")
     event_severity: Severity = Field("Info", description="How severe an AOM alarm says it is.")
     resource_provider: Text = Field("reconciler", description="The cloud service an AOM alarm says it is about.")
     resource_type: Text = Field("canary", description="The type of resource an AOM alarm says it is about.")
     resource_id: Text | None = Field(
         None, description="The id of the resource an AOM alarm says it is about; by default the name of the check."
     )
-    metadata: dict[str, str] = Field({}, description="Further keys of an AOM alarm, such as those that route it.")
-    annotations: dict[str, str] = Field({}, description="Further details, such as message or summary.")
+    metadata: dict[str, str] = Field({}, description="More metadata of an AOM alarm, such as the keys that route it.")
+    annotations: dict[str, str] = Field({}, description="More details, such as message or summary.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(
         10 * MINUTE,
-        description="After how long the service takes it back by itself, should all else fail; 10m by default.",
+        description="When the service clears it by itself, in case cleanup fails; 10m by default.",
         json_schema_extra={"default": "10m"},
     )
 
@@ -77,7 +79,7 @@ RECEIVER_TYPE = "receiver"
 
 
 class CheckSpec(StrictExpectation):
-    """What the services must show, or that a canary alarm comes and goes; `reconciler check` tells whether it is so."""
+    """What `reconciler check` tests: that queries find what is expected, or that a canary alarm appears and ends."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -86,22 +88,23 @@ class CheckSpec(StrictExpectation):
     )
 
     description: str | None = Field(None, description="What it is for, shown beside its result.")
-    data: str | None = Field(None, description="The query it looks at: TYPE.NAME, as under `data`.")
+    data: str | None = Field(None, description="The query to evaluate: TYPE.NAME, as under `data`.")
     expect: Expectation | None = Field(
-        None, description="What must hold of everything the query finds; of a canary, that it is delivered."
+        None, description="The conditions on what the query finds; of a canary, on its delivery."
     )
     within: Duration = Field(
         0,
-        description="How long it may take until it holds (a canary: until it shows, and again until it is gone; 60s).",
+        description="How long to wait until it passes (for a canary, until it is visible, then until it is "
+        "gone; 60s by default).",
         json_schema_extra={"default": "0s"},
     )
     hold: Duration = Field(
         0,
         alias="for",
-        description="How long it must go on holding from then on.",
+        description="How long it must keep passing after that.",
         json_schema_extra={"default": "0s"},
     )
-    canary: CanarySpec | None = Field(None, description="Raise an alarm and take it back, instead of a query.")
+    canary: CanarySpec | None = Field(None, description="Push an alarm and clear it, instead of a query.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -29,7 +29,7 @@ COMMANDS = {
     "show": "Show a saved plan or a past run.",
     "apply": "Push and clear what the plan shows.",
     "destroy": "Clear every alarm the stack owns.",
-    "check": "Run the stack's checks: may I deploy?",
+    "check": "Run the stack's checks, for example before a deployment.",
     "import": "Write the YAML of alarms that are firing already.",
     "drill": "Run game days: alarms on a timeline, checked, always cleared.",
     "fleet": "Plan, apply and check many stacks at once.",
@@ -39,7 +39,7 @@ COMMANDS = {
     "providers": "List the installed providers, and what each manages.",
     "completion": "Print the script that completes commands in a shell.",
     "schema": "Show the JSON Schema of a stack, for editors and checkers.",
-    "version": "Show which version this is, and which extras are installed.",
+    "version": "Show the version and the installed extras.",
 }
 """The commands with the first line of their help, in the order of ``--help``.
 

@@ -62,14 +62,14 @@ def check(
     metrics: MetricsOption = None,
     only_changes: Annotated[
         bool,
-        typer.Option("--only-changes", help="Notify webhooks only of checks that began to fail, or pass again."),
+        typer.Option("--only-changes", help="Notify webhooks only of checks that start to fail or pass again."),
     ] = False,
     every: Annotated[
         str | None,
         typer.Option(
             "--every",
             metavar="DURATION",
-            help="Run again and again, with --only-changes, until Ctrl-C or SIGTERM.",
+            help="Repeat at this interval, with --only-changes, until Ctrl-C or SIGTERM.",
             show_default=False,
         ),
     ] = None,
@@ -84,7 +84,7 @@ def check(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Run the stack's checks: may I deploy?
+    """Run the stack's checks, for example before a deployment.
 
     Queries what is firing, and runs canaries. Exits with 3 if a check fails, and with 1 if a query fails: a failed
     query is not treated as empty.

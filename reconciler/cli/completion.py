@@ -97,7 +97,7 @@ def completion(
     shell: Annotated[Shell, typer.Argument(help="The shell to complete in.")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- WORD...]", help="What the script passes to learn candidates.", show_default=False),
+        typer.Argument(metavar="[-- WORD...]", help="The words to complete; passed by the script.", show_default=False),
     ] = None,
 ) -> ExitCode:
     """Print the script that completes commands in a shell.

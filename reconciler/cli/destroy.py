@@ -57,8 +57,8 @@ def destroy(
 ) -> ExitCode:
     """Clear every alarm the stack owns.
 
-    Recorded events stay: they are facts. Alarms of other stacks and unmanaged alarms are not touched; at the end it
-    says which other stacks of the same ledger have something firing. Queries under `data` are not made.
+    Recorded events stay: they cannot be cleared. Alarms of other stacks and unmanaged alarms are not touched; other
+    stacks of the same ledger with alarms firing are named at the end. Queries under `data` are not run.
     """
     terminal = Terminal.of(ctx)
     selection = selected(target, exclude, None)

@@ -79,7 +79,7 @@ YesOption = Annotated[
 def drill() -> None:
     """Run game days: alarms on a timeline, checked, always cleared.
 
-    A drill raises alarms, checks who is notified and how soon, and clears what it raised however it ends.
+    A drill raises alarms, checks who is notified and how soon, and clears what it raised, even if it fails.
     """
 
 
@@ -137,7 +137,7 @@ def run(
     name: NameArgument,
     path: PathArgument = HERE,
     rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Run on an emulator of its own: no service is queried or changed.")
+        bool, typer.Option("--rehearse", help="Run on a private emulator: no service is queried or changed.")
     ] = False,
     speed: Annotated[
         float | None,
@@ -146,7 +146,7 @@ def run(
             metavar="N",
             min=0.1,
             max=10_000,
-            help="With --rehearse: how many times as fast time runs; 60 by default.",
+            help="With --rehearse: how many times faster than real time; 60 by default.",
             show_default=False,
         ),
     ] = None,
@@ -166,10 +166,10 @@ def run(
     var_file: VarFileOption = None,
     format: FormatOption = Format.TEXT,
 ) -> ExitCode:
-    """Run a drill, and clear everything at its end, however it ends.
+    """Run a drill and clear everything at its end, even if it fails.
 
-    Asks for the drill's name before anything is sent. Ctrl-C ends it early, and clears. Exits with 3 if a check does
-    not pass, and with 4 if a step was not done or an alarm may be left, and names them.
+    Asks for the drill's name before anything is sent. Ctrl-C aborts it, and clears. Exits with 3 if a check
+    fails, and with 4 if a step was not executed or an alarm may still be active; both are named.
     """
     if speed is not None and not rehearse:
         hint = "add --rehearse: only the emulator's time can run faster"
@@ -222,7 +222,7 @@ def resume(
 ) -> ExitCode:
     """Resume a run whose process died.
 
-    Settles what is open, executes the remaining steps, and clears.
+    Settles open operations, executes the remaining steps, and clears.
     """
     terminal = Terminal.of(ctx)
     page = live_page(live, port, bind, hostname)
@@ -259,7 +259,8 @@ def abort(
 ) -> ExitCode:
     """Abort a drill and clear all its alarms, from this machine or another one.
 
-    The marks of the alarms are enough. A live run on this machine is asked to stop; a dead one is settled and cleared.
+    Alarms are found by their marks, so the run's record is not needed. A live run on this machine is asked to stop;
+    a dead one is settled and cleared.
     """
     terminal = Terminal.of(ctx)
 

@@ -43,7 +43,8 @@ def report(
         typer.Argument(
             metavar="RUN",
             autocompletion=completers.drill_runs,
-            help="The run, or the beginning of its id; the last real one by default. With --history: the drill.",
+            help="The run's id, or a prefix of it; by default the last run that was not a rehearsal. With --history: "
+            "the drill.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +57,7 @@ def report(
     ] = 10,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Also write it as a page that stands alone.", show_default=False),
+        typer.Option("--html", metavar="FILE", help="Also write it as a self-contained HTML page.", show_default=False),
     ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Also write it as JUnit XML.", show_default=False)

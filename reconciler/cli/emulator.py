@@ -26,14 +26,14 @@ def emulator(
     hostname: ClientHostnameOption = None,
     db: Annotated[
         Path | None,
-        typer.Option("--db", metavar="FILE", help="Keep everything in this file.", show_default="in memory"),
+        typer.Option("--db", metavar="FILE", help="Keep the data in this SQLite file.", show_default="in memory"),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
             "--token",
             metavar="TOKEN",
-            help="Demand this token, or one that its IAM issued.",
+            help="Require this token, or one that its IAM issued.",
             envvar="RECONCILER_EMULATOR_TOKEN",
             show_default="any",
         ),
@@ -51,7 +51,7 @@ def emulator(
         typer.Option(
             "--seed",
             metavar="FILE",
-            help="Alarm histories, notification rules, faults and an Alertmanager's configuration to begin with.",
+            help="Alarm histories, notification rules, faults and an Alertmanager's configuration to start with.",
         ),
     ] = None,
     fault: Annotated[
@@ -69,7 +69,7 @@ def emulator(
         typer.Option(
             "--on-bad-event",
             metavar="reject-batch|reject-event",
-            help="What the service rejects because of a bad event.",
+            help="What a bad event makes the service reject.",
         ),
     ] = None,
     timeout_from: Annotated[
@@ -77,7 +77,8 @@ def emulator(
         typer.Option("--timeout-from", metavar="start|arrival", help="What an alarm's timeout counts from."),
     ] = None,
     visible_after: Annotated[
-        str | None, typer.Option("--visible-after", metavar="DURATION", help="How long a write takes to show.")
+        str | None,
+        typer.Option("--visible-after", metavar="DURATION", help="How long it takes until a write is visible."),
     ] = None,
     tls_cert: Annotated[
         Path | None,

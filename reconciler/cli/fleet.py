@@ -76,8 +76,8 @@ class _Options(NamedTuple):
 def fleet() -> None:
     """Plan, apply and check many stacks at once.
 
-    The stacks are those of a fleet file (fleet.yaml), or all in and below directories. They are worked on side by side;
-    one that fails never keeps the others from their end, and the exit code is the worst of all.
+    The stacks are those of a fleet file (fleet.yaml), or all in and below directories. They run in parallel; one that
+    fails does not stop the others, and the exit code is the worst of all.
     """
 
 
@@ -232,7 +232,7 @@ def drift(
     format: FleetFormatOption = FleetFormat.TEXT,
     full: FullOption = False,  # noqa: ARG001  # its callback tells the terminal
 ) -> ExitCode:
-    """Show what moved at the services, and not in the configurations."""
+    """Show what changed at the services, but not in the configurations."""
     cluster = dask_scheduler(engine, scheduler)
     options = _Options(env, changed_since, parallelism, max_failures, deadline, var, var_file, cluster)
     return _run_and_show(Terminal.of(ctx), UnitKind.DRIFT, what, options, format, detailed=detailed_exitcode)

@@ -68,13 +68,13 @@ ParallelOption = Annotated[
         metavar="N",
         min=1,
         max=256,
-        help="Stacks worked on at once.",
+        help="How many stacks run at once.",
         show_default="8, or max_parallel",
     ),
 ]
 MaxFailuresOption = Annotated[
     int | None,
-    typer.Option("--max-failures", metavar="N", min=1, help="Begin no further stack after this many failures."),
+    typer.Option("--max-failures", metavar="N", min=1, help="Start no further stacks after this many failures."),
 ]
 UnitDeadlineOption = Annotated[
     str | None,

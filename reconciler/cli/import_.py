@@ -48,7 +48,7 @@ def import_(
         typer.Option(
             "--provider",
             metavar="KEY",
-            help="Query only this one of the stack's providers.",
+            help="Query only this provider of the stack.",
             show_default=False,
             autocompletion=completers.providers,
         ),
@@ -58,8 +58,8 @@ def import_(
         typer.Option(
             "--filter",
             metavar="KEY=VALUE",
-            help="Only alarms that have this value, such as event_severity=Critical; may be repeated: another key "
-            "narrows, the same key widens.",
+            help="Only alarms that have this value, such as event_severity=Critical; may be repeated: all keys "
+            "must match, each by any of its values.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +70,7 @@ def import_(
         bool,
         typer.Option(
             "--adopt",
-            help="Instead of YAML, make a plan that takes over the alarms that the stack already declares.",
+            help="Instead of YAML, write a plan that takes over the alarms that the stack already declares.",
         ),
     ] = False,
     out: Annotated[
@@ -83,9 +83,9 @@ def import_(
 ) -> ExitCode:
     """Write the YAML of alarms that are firing already.
 
-    Looks for active alarms that no stack owns, and writes the YAML that declares them; with --blocks also the
-    `import` blocks by which a plan takes them over. With --adopt it makes that plan: the stack's own alarm is pushed,
-    then the other is cleared. Changes nothing itself.
+    Finds active alarms that no stack owns, and writes the YAML that declares them; with --blocks also the
+    `import` blocks with which a plan takes them over. With --adopt it writes that plan: the stack's own alarm is
+    pushed, then the other is cleared. Changes nothing at the services.
     """
     terminal = Terminal.of(ctx)
     if blocks and adopt:

@@ -49,13 +49,13 @@ def init(
     directory: Annotated[
         Path,
         typer.Argument(
-            metavar="DIR", help="Where to write it; made if there is none.  [default: here]", show_default=False
+            metavar="DIR", help="Where to write it; created if it does not exist.  [default: here]", show_default=False
         ),
     ] = Path(),
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", metavar="NAME", help="The stack's name; made from the directory's otherwise.", show_default=False
+            "--name", metavar="NAME", help="The stack's name; by default that of the directory.", show_default=False
         ),
     ] = None,
     starter: Annotated[
@@ -69,7 +69,7 @@ def init(
 ) -> ExitCode:
     """Write a commented starter stack.
 
-    It can be used as it is: its services are emulated on this machine. Overwrites nothing.
+    It works as it is, with services emulated on this machine. Existing files are not overwritten.
     """
     stack = name if name is not None else _name(directory)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", stack):

@@ -109,7 +109,7 @@ def show(
         str,
         typer.Argument(
             metavar="RUN",
-            help="The id of a run, or its beginning; or the `reconciler_run` of an alarm.",
+            help="The id of a run, or a prefix of it; or the `reconciler_run` of an alarm.",
             autocompletion=completers.runs,
         ),
     ],
@@ -117,7 +117,7 @@ def show(
     stack: StackOption = None,
     format: DataFormatOption = DataFormat.TEXT,
 ) -> ExitCode:
-    """Show the operations of one run, and what became of each."""
+    """Show the operations of one run, and the outcome of each."""
     found = past_run(run, _named(Terminal.of(ctx), where, stack), now())
     Terminal.of(ctx).result(format, text=lambda: entry_lines(*found), document=lambda: run_document(*found))
     return ExitCode.DONE
@@ -150,9 +150,9 @@ def settle(
 def doctor(ctx: typer.Context, where: WhereArgument = ".", stack: StackOption = None) -> ExitCode:
     """Examine a ledger for damage.
 
-    Of a shared one also whether its store keeps what a ledger needs.
+    For a shared ledger, also test whether its store gives the guarantees that a ledger needs.
 
-    Changes nothing: promises are tried in a stack of their own, which is removed. Exits with 1 if something is wrong.
+    Changes nothing: guarantees are tested in a temporary stack. Exits with 1 if something is wrong.
     """
     terminal = Terminal.of(ctx)
     asked = Asked(where, stack, terminal.ledger)
@@ -176,9 +176,9 @@ def salvage(
     where: WhereArgument = ".",
     stack: StackOption = None,
 ) -> ExitCode:
-    """Copy what is still good of a damaged ledger into a new file.
+    """Copy the readable part of a damaged ledger into a new file.
 
-    Says what is left out, and changes nothing in the damaged one.
+    Reports what is lost. The damaged ledger is not changed.
     """
     path = find(Asked(where, stack, Terminal.of(ctx).ledger))
     found = write(path, to, now())
@@ -195,8 +195,8 @@ def copy(
 ) -> ExitCode:
     """Copy a stack's ledger to another place, and verify the copy.
 
-    What is there already is not copied again. Refused while a run works on the stack. The ledger at FROM stays as it
-    is: use TO from then on.
+    Records that are there already are not copied again. Refused while a run works on the stack. The ledger at FROM is
+    not changed: use TO from then on.
     """
     terminal = Terminal.of(ctx)
     for place in (source, target):
@@ -268,7 +268,7 @@ def unlock(
     stack: StackOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> ExitCode:
-    """Break the lease, whoever holds it: a run that still holds it can send nothing more."""
+    """Break the lease: a run that still holds it can send nothing more."""
     terminal = Terminal.of(ctx)
     with closing(_unlocking(find_ledger(Terminal.of(ctx), where, stack))) as opened:
         holder = opened.holder(now())

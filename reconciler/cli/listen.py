@@ -33,7 +33,7 @@ ListenOption = Annotated[
 
 def _hostname(clients: str, needs: str = "") -> Any:
     """The option of every command that serves: one text, but for who comes and what it goes with."""
-    told = f"A name by which {clients} reach it; may be repeated. Requests for other hosts are refused."
+    told = f"A host name under which {clients} reach it; may be repeated. Requests for other hosts are refused."
     return typer.Option(
         "--hostname",
         metavar="NAME",

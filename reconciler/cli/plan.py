@@ -57,7 +57,7 @@ def plan(
     ] = False,
     refresh_only: Annotated[
         bool,
-        typer.Option("--refresh-only", help="Show only drift: what moved at the service, not in the configuration."),
+        typer.Option("--refresh-only", help="Show only drift: what changed at the service, not in the configuration."),
     ] = False,
     sign: Annotated[
         bool,

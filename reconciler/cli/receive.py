@@ -74,12 +74,12 @@ def receive(
     hooks_env: Annotated[
         str,
         typer.Option(
-            "--hooks-env", metavar="NAME", help="The variable with the tokens of /hook/TOKEN, as NAME:TOKEN words."
+            "--hooks-env", metavar="NAME", help="The variable with the tokens of /hook/TOKEN, as NAME:TOKEN pairs."
         ),
     ] = HOOKS_ENV,
     hooks_file: Annotated[
         Path | None,
-        typer.Option("--hooks-file", metavar="FILE", help="Read those words from a file.", show_default=False),
+        typer.Option("--hooks-file", metavar="FILE", help="Read those pairs from a file.", show_default=False),
     ] = None,
     smn_topic: Annotated[
         list[str] | None,
@@ -102,7 +102,7 @@ def receive(
     ] = None,
     smn_ca: Annotated[
         Path | None,
-        typer.Option("--smn-ca", metavar="FILE", help="Verify those hosts by this CA bundle.", show_default=False),
+        typer.Option("--smn-ca", metavar="FILE", help="Verify those hosts with this CA bundle.", show_default=False),
     ] = None,
     retention: Annotated[
         str, typer.Option("--retention", metavar="DURATION", help="How long deliveries are kept.")
@@ -135,7 +135,7 @@ def receive(
 
     Point an Alertmanager webhook at /alertmanager, an SMN subscription at /smn, anything else at /hook/TOKEN; what
     arrived is at GET /deliveries. Tokens come from variables or files, and have at least 16 characters. The address
-    goes to standard output as soon as requests are taken; Ctrl-C stops the server.
+    goes to standard output as soon as requests are accepted; Ctrl-C stops the server.
     """
     terminal = Terminal.of(ctx)
     host, port = listen_address(listen)

@@ -40,7 +40,7 @@ def show(
         typer.Argument(
             metavar="FILE|RUN",
             autocompletion=completers.runs,
-            help="A plan saved with `reconciler plan --out FILE`; or the id of a run, or its beginning; or the "
+            help="A plan saved with `reconciler plan --out FILE`; or the id of a run, or a prefix of it; or the "
             "`reconciler_run` of an alarm.",
         ),
     ],
@@ -51,7 +51,7 @@ def show(
 ) -> ExitCode:
     """Show a saved plan or a past run.
 
-    A plan is shown with the time until which it can be applied. A plan file that was altered after it was saved is
+    A plan is shown with the time at which it expires. A plan file that was altered after it was saved is
     refused. Runs come from the ledger: what was sent, and what the service answered.
     """
     terminal = Terminal.of(ctx)

@@ -57,9 +57,9 @@ def status(
 ) -> ExitCode:
     """Show which of the stack's alarms are firing now.
 
-    Each with its begin and end, the run that raised it, and what has drifted. Queries the services and changes nothing.
-    An alarm is `suppressed` if its service keeps its notifications back: silenced, inhibited or muted. Ctrl-C ends
-    --watch with 0.
+    Each with its start and end, the run that raised it, and what has drifted. Queries the services and changes nothing.
+    An alarm is `suppressed` if its service holds its notifications back: silenced, inhibited or muted. Ctrl-C
+    stops --watch and exits with 0.
     """
     terminal = Terminal.of(ctx)
     pause = _pause(watch, every)

@@ -35,8 +35,8 @@ def validate(
 ) -> ExitCode:
     """Check a stack, without querying any service.
 
-    Every problem is reported at once, with its place and what to do. A fleet file is checked by itself, without its
-    stacks.
+    Every problem is reported at once, with its location and how to fix it. A fleet file is checked by itself, without
+    its stacks.
     """
     terminal = Terminal.of(ctx)
     if is_fleet(path):

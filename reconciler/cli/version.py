@@ -28,7 +28,7 @@ Extras = Mapping[str, Mapping[str, str | None]]
 
 @app.command()
 def version(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> ExitCode:
-    """Show which version this is, and which extras are installed."""
+    """Show the version and the installed extras."""
     found = extras()
     Terminal.of(ctx).result(
         format,

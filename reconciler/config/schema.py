@@ -88,18 +88,18 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         "stack": {
             "type": "string",
             "anyOf": [{"pattern": STACK_NAME, "maxLength": STACK_NAME_LENGTH}, _OR_EXPRESSION],
-            "description": "The name of the stack; it owns what it pushes by this name. In one file of it only.",
+            "description": "The name of the stack, which marks everything it pushes. Set it in one file only.",
         },
         "ledger": {
             "type": "string",
             "anyOf": [{"pattern": LEDGER}, _OR_EXPRESSION],
-            "description": "The URL of a shared ledger, or a directory, relative to the stack; .reconciler without it.",
+            "description": "The URL of a shared ledger, or a directory, relative to the stack; .reconciler by default.",
         },
         "include": {
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-            "description": "Further files of the stack, relative to its directory.",
+            "description": "More files of the stack, relative to its directory.",
         },
-        "variables": _named(WORD, plain[Variable], "Values that can be given from outside."),
+        "variables": _named(WORD, plain[Variable], "Values that can be set from outside."),
         "locals": _named(WORD, {}, "Values with a name, for expressions: ${local.NAME}."),
         "providers": _providers(providers),
         "resources": {
@@ -116,14 +116,14 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
         },
         "data": {
             "type": ["object", "null"],
-            "description": "What can be asked of the services, by type and name, for checks and for ${data.TYPE.NAME}.",
+            "description": "Queries of the services, by type and name, for checks and for ${data.TYPE.NAME}.",
             "properties": {name: _named(NAME, _ref(f"data_{name}"), sources[name].summary) for name in sources},
             "additionalProperties": False,
         },
-        "moved": _list_of(plain[Moved], "What was renamed, and goes on firing under its new address."),
-        "removed": _list_of(plain[Removed], "What is declared no more, and goes on firing."),
-        "import": _list_of(evaluated[ImportBlock], "What fires unmanaged, and is taken over under a declared address."),
-        "guards": {**evaluated[Guards], "description": "How much a plan may do without --force."},
+        "moved": _list_of(plain[Moved], "Renamed resources, which keep firing under their new addresses."),
+        "removed": _list_of(plain[Removed], "Resources that are no longer declared, but keep firing."),
+        "import": _list_of(evaluated[ImportBlock], "Unmanaged alarms to take over under declared addresses."),
+        "guards": {**evaluated[Guards], "description": "Limits on a plan; --force overrides them."},
         **{section: _named(NAME, evaluated[model], _about(model)) for section, model in later.items()},
     }
     result: Schema = {
@@ -202,7 +202,11 @@ def _providers(providers: list[ProviderSchema]) -> Schema:
 
 
 def _provider(schema: ProviderSchema, settings: Schema) -> Schema:
-    kind = {"type": "string", "enum": [schema.name], "description": "The type of provider, where the key does not say."}
+    kind = {
+        "type": "string",
+        "enum": [schema.name],
+        "description": "The type of the provider, if the key does not give it.",
+    }
     return {**settings, "properties": {"type": kind, **_properties(settings)}}
 
 

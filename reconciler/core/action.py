@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What a change does; the value is the word users read, the sign what they see in a plan."""
+    """What a change does; the value is the word that users read, the sign what a plan shows."""
 
     CREATE = "create"
     UPDATE = "update"

@@ -33,22 +33,22 @@ class Kind(StrEnum):
 
 
 class Lifecycle(BaseModel):
-    """How far the planner may go at an address."""
+    """Rules for what a plan may do with a resource."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     prevent_clear: bool = Field(False, description="Makes any plan that would clear or replace this alarm an error.")
-    create_before_clear: bool = Field(False, description="A replace pushes the new alarm before it clears the old.")
+    create_before_clear: bool = Field(False, description="On replace, push the new alarm before clearing the old one.")
     renew_before: Duration | None = Field(
         None, gt=0, description="Push the alarm again when it would expire within this time."
     )
     on_remove: Literal["clear", "forget"] = Field(
         "clear",
-        description="What becomes of the alarm when it is no longer declared: it is cleared, or left firing.",
+        description="What happens to the alarm when it is no longer declared: it is cleared, or left firing.",
     )
     ignore_changes: tuple[str, ...] = Field(
         (),
-        description="Attributes that stay as the service shows them, whatever is declared, as plans name them: "
+        description="Attributes whose differences from the service are ignored, named as in plans: "
         "`timeout`, `annotations.message`, `event_severity`.",
     )
 

@@ -36,12 +36,14 @@ class TypeGuards(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    max_changes: Limit | None = Field(None, description="The most changes one plan may make.")
-    max_clears: Limit | None = Field(None, description="The most alarms one plan may clear (replaces included).")
+    max_changes: Limit | None = Field(None, description="The maximum number of changes in one plan.")
+    max_clears: Limit | None = Field(
+        None, description="The maximum number of alarms that one plan may clear (replaces included)."
+    )
 
 
 class Guards(BaseModel):
-    """Limits on a plan; one that goes past them is refused without ``--force``, with the numbers.
+    """Limits on a plan; one that exceeds them is refused unless ``--force`` is given.
 
     A percentage is one of the stack's alarms: those declared firing, and the undeclared ones that the plan found
     firing; it is rounded down.
@@ -50,21 +52,22 @@ class Guards(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     max_changes: Limit | None = Field(
-        None, description="The most changes one plan may make: a number, or a percentage such as 25%."
+        None, description="The maximum number of changes in one plan: a number, or a percentage such as 25%."
     )
     max_clears: Limit | None = Field(
         None,
-        description="The most alarms one plan may clear (replaces included): a number, or a percentage such as 10%. "
+        description="The maximum number of alarms that one plan may clear (replaces included): a number, or a "
+        "percentage such as 10%. "
         "Without it, a stack of ten alarms or more may not lose more than half of them, except by destroy.",
     )
     severities: tuple[str, ...] | None = Field(None, description="The severities a plan may push.")
     projects: tuple[str, ...] | None = Field(None, description="The project ids a plan may touch.")
     endpoints: tuple[str, ...] | None = Field(
         None,
-        description="Where a plan may push and clear: URLs, regions, or `embedded`. Of several endpoints of a provider "
-        "each must be among them.",
+        description="Where a plan may push and clear: URLs, regions, or `embedded`. If a provider has several "
+        "endpoints, all must be listed.",
     )
-    types: dict[str, TypeGuards] = Field({}, description="Further limits, by resource type.")
+    types: dict[str, TypeGuards] = Field({}, description="More limits, by resource type.")
 
 
 def allowed(limit: int | str, alarms: int) -> int:

@@ -41,7 +41,7 @@ def content_marks(marks: Marks) -> dict[str, str]:
 
 
 class State(StrEnum):
-    """Where an observed object is in its life."""
+    """The state of an observed object."""
 
     ACTIVE = "active"
     CLEARED = "cleared"

@@ -70,13 +70,13 @@ WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class WindowSpec(Block):
-    """A span of each of some days of the week."""
+    """A time span on certain days of the week."""
 
     days: Annotated[list[Day], Field(min_length=1)] = Field(
-        list(WEEK), description="On which days of the week; on all by default."
+        list(WEEK), description="The days of the week; all by default."
     )
-    begins: Time = Field("00:00", alias="from", description="From when on, such as 09:00.")
-    ends: Time = Field("24:00", alias="to", description="Until when; a time before `from` is on the next day.")
+    begins: Time = Field("00:00", alias="from", description="When it starts, such as 09:00.")
+    ends: Time = Field("24:00", alias="to", description="When it ends; a time before `from` is on the next day.")
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="The time zone of both, such as Europe/Berlin."
     )
@@ -89,10 +89,10 @@ class WindowSpec(Block):
 
 
 class AllowedSpec(Block):
-    """When and where a drill may run; elsewhere it does not start."""
+    """When and where a drill may run; otherwise it does not start."""
 
     windows: Annotated[list[WindowSpec], Field(min_length=1)] | None = Field(
-        None, description="The weekly windows it may start in; any time by default."
+        None, description="The weekly windows in which it may start; any time by default."
     )
     projects: list[str] | None = Field(None, description="The project ids it may push to.")
     severities: list[str] | None = Field(None, description="The severities it may push.")
@@ -102,22 +102,22 @@ class LabelsSpec(Block):
     """How everything that a drill pushes is labelled."""
 
     key: Key = Field("drill", description="The metadata key and the annotation that name the drill.")
-    prefix: str = Field("[DRILL] ", max_length=64, description="What every message begins with.")
-    metadata: dict[Key, Text] = Field({}, description="Further metadata of everything it pushes.")
+    prefix: str = Field("[DRILL] ", max_length=64, description="The prefix of every message.")
+    metadata: dict[Key, Text] = Field({}, description="More metadata for everything it pushes.")
 
 
 class StepSpec(Block):
     """One thing a drill does, and when."""
 
     name: Name | None = Field(None, description="A name for `after` of other steps, and for the report.")
-    at: Duration | None = Field(None, description="How long after the beginning of the drill.")
-    after: Text | None = Field(None, description="The name of the step that must have ended before.")
+    at: Duration | None = Field(None, description="How long after the start of the drill.")
+    after: Text | None = Field(None, description="The name of the step that must end first.")
     wait: Duration | None = Field(None, description="How long after the step named by `after`.")
     raises: Names | None = Field(None, alias="raise", description="Raise these alarms of the drill.")
     clear: Names | None = Field(None, description="Clear these alarms of the drill, or `all` of them.")
     record: Names | None = Field(None, description="Record these events of the drill.")
     check: Names | None = Field(None, description="Run these checks of the stack.")
-    pause: Text | None = Field(None, description="Wait until a person confirms this; the timeline waits too.")
+    pause: Text | None = Field(None, description="Wait until a person confirms this; the timeline is paused too.")
     note: Text | None = Field(None, description="A remark for the timeline and the report.")
 
     @model_validator(mode="after")
@@ -153,7 +153,7 @@ _FIELDS = {action: "raises" if action is StepAction.RAISE else action.value for 
 
 
 class DrillSpec(Block):
-    """A game day: alarms and events on a timeline, and what must hold before, meanwhile and after."""
+    """A game day: alarms and events on a timeline, with checks before, during and after it."""
 
     description: str | None = Field(None, description="What it rehearses, for the report.")
     max_duration: Annotated[Duration, AfterValidator(_span)] = Field(

@@ -44,10 +44,10 @@ class WaveSpec(Block):
     """One wave: what it takes is applied, and ended, before the next wave begins."""
 
     name: Name = Field(description="Its name in reports.")
-    stacks: list[Glob] | None = Field(None, description="Which stacks it takes; all by default.")
-    environments: list[Name] | None = Field(None, description="In which environments; in all by default.")
+    stacks: list[Glob] | None = Field(None, description="The stacks in it; all by default.")
+    environments: list[Name] | None = Field(None, description="The environments in which it applies; all by default.")
     stop_on: Literal["failure", "never"] = Field(
-        "failure", description="Whether a failure in this wave keeps the later ones from beginning."
+        "failure", description="Whether a failure in this wave prevents the later waves."
     )
 
 
@@ -64,20 +64,21 @@ class FleetSpec(Block):
     )
     environments: dict[Name, EnvironmentSpec | None] = Field(
         {},
-        description="The environments by name; without any, each stack is worked on once.",
+        description="The environments by name; without any, each stack runs once.",
         json_schema_extra={"additionalProperties": False},
     )
     waves: list[WaveSpec] = Field(
-        [], description="The order of an apply; what no wave takes comes last. One wave by default."
+        [], description="The order of an apply; stacks in no wave come last. One wave by default."
     )
     ledger: str | None = Field(
         None,
-        description="Where the ledgers are, instead of what the stacks say: a URL or a directory, relative to this "
+        description="Where the ledgers are, overriding the stacks' `ledger`: a URL or a directory, relative to this "
         "file; `${env.NAME}` is replaced where the stack is worked on.",
     )
     rate_limits: dict[str, Annotated[float, Field(gt=0, strict=False)]] = Field(
         {},
-        description="The most requests a second to a target, from the whole fleet, instead of the `rate_limit` of its "
+        description="The maximum number of requests a second to one target, from the whole fleet, instead of "
+        "the `rate_limit` of its "
         "providers. A target is `TYPE PLACE PROJECT`, such as `aom cn-north-4 0a1b`; its place is a region or an URL.",
     )
     large: list[Glob] = Field(
@@ -85,12 +86,10 @@ class FleetSpec(Block):
         description="The stacks that are too large for one worker: each is planned once, and all workers apply shards "
         "of the plan. Their ledger must be PostgreSQL.",
     )
-    shard_size: int = Field(
-        SHARD_SIZE, ge=1, description="How many operations a shard has, about, of a stack that is `large`."
-    )
-    max_parallel: int = Field(MAX_PARALLEL, ge=1, le=256, description="How many stacks are worked on at once.")
+    shard_size: int = Field(SHARD_SIZE, ge=1, description="About how many operations one shard of a `large` stack has.")
+    max_parallel: int = Field(MAX_PARALLEL, ge=1, le=256, description="How many stacks run at once.")
     max_failures: int | None = Field(
-        None, ge=1, description="After so many failures no further stack is begun; no limit by default."
+        None, ge=1, description="Start no further stacks after this many failures; no limit by default."
     )
     deadline: Annotated[Duration, Field(gt=0)] = Field(
         HOUR,

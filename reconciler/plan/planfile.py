@@ -66,7 +66,7 @@ class DifferenceDocument(_Document):
 
 
 class OperationDocument(_Document):
-    """One item to send; ``payload`` is sent to the byte."""
+    """One item to send; ``payload`` is sent byte for byte."""
 
     key: str
     provider: str
@@ -79,7 +79,7 @@ class OperationDocument(_Document):
     only_if_duplicate: bool
     send_by: int | None
     begins_at: int | None
-    address: str | None = Field(description="The address of what it clears, where that was moved.")
+    address: str | None = Field(description="The address of what it clears, if that was moved.")
     is_recorded: bool = Field(description="An event that is on record under another address: it is not sent.")
 
 
@@ -91,16 +91,16 @@ class ChangeDocument(_Document):
     action: Action
     reason: str
     drift: bool
-    moved_from: str | None = Field(description="The address that what is observed has until now.")
+    moved_from: str | None = Field(description="The address that the observed object had before.")
     desired: DesiredDocument | None
-    begins_at: int | None = Field(description="When what is pushed says it began, in epoch milliseconds.")
+    begins_at: int | None = Field(description="The start time of what is pushed, in epoch milliseconds.")
     before: list[ObservedDocument]
     differences: list[DifferenceDocument]
     operations: list[OperationDocument]
 
 
 class UnchangedDocument(_Document):
-    """Addresses that need nothing."""
+    """Addresses without changes."""
 
     address: str
     provider: str
@@ -108,7 +108,7 @@ class UnchangedDocument(_Document):
 
 
 class WarningDocument(_Document):
-    """What the reader of the plan should know besides."""
+    """A warning for the reader of the plan."""
 
     summary: str
     hint: str | None
@@ -122,15 +122,17 @@ class PlanDocument(_Document):
     id: str
     stack: str
     planned_at: int = Field(description="Epoch milliseconds.")
-    send_by: int | None = Field(description="The last instant, in epoch milliseconds, at which all of it can be sent.")
+    send_by: int | None = Field(
+        description="The last instant, in epoch milliseconds, at which the whole plan can still be sent."
+    )
     config_digest: str
     providers: dict[str, str] = Field(description="A digest of each provider's settings, without secrets.")
     targets: dict[str, str] = Field(description="Where each provider points: its type, place and project.")
-    basis: dict[str, str] = Field(description="A digest of what was observed at each address touched.")
+    basis: dict[str, str] = Field(description="A digest of what was observed at each address that changes.")
     changes: list[ChangeDocument]
     unchanged: list[UnchangedDocument]
-    warnings: list[WarningDocument] = Field([], description="Left out where there are none.")
-    checksum: str = Field(description="A digest of all else in the document, part by part, but for the signature.")
+    warnings: list[WarningDocument] = Field([], description="Omitted if there are none.")
+    checksum: str = Field(description="A digest of the rest of the document, part by part, without the signature.")
     signature: str | None = Field(None, description="HMAC-SHA256 of the checksum, if the plan was signed.")
 
 

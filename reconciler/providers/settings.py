@@ -138,7 +138,7 @@ class Agency(Strict):
 
 
 class Auth(Strict):
-    """How a caller proves who it is: a token, an access key, or an IAM user."""
+    """The credentials: a token, an access key, or an IAM user."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["token"]}, {"required": ["ak", "sk"]}, {"required": ["iam"]}]}
@@ -174,7 +174,7 @@ CA_FILE: Any = Field(None, min_length=1, description="A file of certificates to 
 
 SHARE_RATE_LIMIT: Any = Field(
     False,
-    description="Whether all runs with the same PostgreSQL ledger keep `rate_limit` together; a fleet's always do.",
+    description="Whether all runs with the same PostgreSQL ledger share `rate_limit`; a fleet's runs always do.",
 )
 
 
@@ -207,8 +207,10 @@ class ServiceSettings(Strict):
     )
     region: Region | None = Field(None, description="The region whose endpoint is used; give this or endpoint.")
     auth: Strict = Field(description="How to prove who is calling.")
-    parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
-    rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
+    parallelism: int = Field(4, ge=1, le=64, description="How many requests run at once, at most.")
+    rate_limit: float | None = Field(
+        None, gt=0, description="The maximum number of requests a second; no limit by default."
+    )
     share_rate_limit: bool = SHARE_RATE_LIMIT
     request_timeout: Wait = request_timeout(30)
     ca_file: str | None = CA_FILE
@@ -244,9 +246,9 @@ def answers_at(endpoint: str | None, public: str, embedded: str | None) -> str:
 class HuaweiSettings(ServiceSettings):
     """What every Huawei Cloud service is configured with."""
 
-    project_id: ProjectId = Field(description="The project the objects live in.")
-    auth: Auth = Field(description="How to prove who is calling: {token}, {ak, sk} or {iam: ...}.")
-    batch_size: int = Field(100, ge=1, le=1000, description="The most items sent in one request.")
+    project_id: ProjectId = Field(description="The id of the project to work in.")
+    auth: Auth = Field(description="The credentials: {token}, {ak, sk} or {iam: ...}.")
+    batch_size: int = Field(100, ge=1, le=1000, description="How many items one request sends, at most.")
     # An alarm stays active up to 15 days after it was last pushed, and keeps its beginning when it is pushed again: one
     # that began long ago must still be found, or it would be raised a second time.
     lookback: Lookback = Field(
@@ -291,10 +293,10 @@ class Window(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
     lookback: Lookback | None = Field(
-        None, description="How far back to look, at most 365d; by default as far as the provider's `lookback` says."
+        None, description="How far back to query, at most 365d; by default the provider's `lookback`."
     )
-    start: Instant | None = Field(None, description="Look from this instant on, instead of `lookback`.")
-    end: Instant | None = Field(None, description="Look up to this instant; by default up to now.")
+    start: Instant | None = Field(None, description="The start of the time range, instead of `lookback`.")
+    end: Instant | None = Field(None, description="The end of the time range; now by default.")
 
     @model_validator(mode="after")
     def _one_window(self) -> Self:

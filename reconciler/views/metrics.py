@@ -25,11 +25,11 @@ from reconciler.plan.plan import Change, Plan
 
 _HELP = {
     "reconciler_alarms": "Alarms of the stack by state.",
-    "reconciler_drifted_objects": "Addresses at which the service moved, and not the configuration.",
+    "reconciler_drifted_objects": "Addresses that changed at the service, not in the configuration.",
     "reconciler_pending_changes": "Changes that apply would make, by action.",
     "reconciler_last_plan_timestamp_seconds": "When the stack was last compared with its services.",
     "reconciler_last_apply_timestamp_seconds": "When the last apply or destroy ended.",
-    "reconciler_last_apply_success": "Whether the last apply or destroy did all it was to do.",
+    "reconciler_last_apply_success": "Whether the last apply or destroy succeeded completely.",
     "reconciler_last_apply_duration_seconds": "How long the last apply or destroy took.",
     "reconciler_last_apply_operations": "Operations of the last apply or destroy, by outcome.",
     "reconciler_last_check_timestamp_seconds": "When a check last ended.",

@@ -80,4 +80,4 @@ def test_a_provider_is_known_by_its_key_or_by_its_type() -> None:
 def test_fields_are_described() -> None:
     text = json.dumps(stack_schema(CATALOG))
     assert "How loud it is." in text
-    assert "Makes one instance per item" in text
+    assert "Creates one instance per item" in text

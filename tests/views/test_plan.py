@@ -111,6 +111,6 @@ def test_every_json_document_of_a_plan_counts_every_action() -> None:
 
 
 def test_drift_is_called_out() -> None:
-    assert "1 change is drift: the service has moved" in text(plans.CJK_DRIFT)
+    assert "1 change is drift: the service has changed" in text(plans.CJK_DRIFT)
     assert "  [drift]\n" in text(plans.CJK_DRIFT)
     assert "drift" not in text(plans.CREATED)

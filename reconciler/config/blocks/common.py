@@ -29,7 +29,7 @@ class Common(Block):
 
     for_each: JsonValue = Field(
         None,
-        description="Makes one instance per item of a list (texts, numbers, or lists of them) or entry of a mapping; "
+        description="Creates one instance per item of a list (texts, numbers, or lists of them) or entry of a mapping; "
         "the fields use ${each.key} and ${each.value}.",
         json_schema_extra={
             "anyOf": [
@@ -38,20 +38,21 @@ class Common(Block):
             ]
         },
     )
-    provider: str | None = Field(
-        None, description="The key under providers of the one to use, where several could be meant."
-    )
+    provider: str | None = Field(None, description="The key of the provider to use, if there are several of its type.")
     state: Literal["firing", "cleared"] = Field(
         "firing", description="Whether the alarm should be active; for alarms only."
     )
     occurrence: str | int | float | None = Field(
-        None, description="The event is recorded once for each; by default once for each content. For events only."
+        None,
+        description="The event is recorded once for each value; by default once for each content. For events only.",
     )
-    lifecycle: Annotated[Lifecycle, Field(strict=False)] | None = Field(None, description="How far a plan may go here.")
-    enabled: bool = Field(True, description="Whether it is part of the stack at all.")
+    lifecycle: Annotated[Lifecycle, Field(strict=False)] | None = Field(
+        None, description="Rules for what a plan may do with this resource."
+    )
+    enabled: bool = Field(True, description="Whether it is part of the stack.")
     depends_on: list[str] = Field(
         [],
-        description="Addresses of resources that come first: this one waits until they are done.",
+        description="Addresses of resources that must be pushed first.",
     )
 
 

@@ -22,7 +22,7 @@ class DataCommon(Block):
     """What every query under `data` can have, whatever its type."""
 
     provider: str | None = Field(
-        None, description="The key under providers of the one to ask, where several could be meant."
+        None, description="The key of the provider to query, if there are several of its type."
     )
 
 

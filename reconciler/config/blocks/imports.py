@@ -24,12 +24,12 @@ _NAMED = 3
 
 
 class ImportBlock(Block):
-    """An object that fires, or stands, and is unmanaged: it is taken over under a declared address."""
+    """An unmanaged alarm or silence, taken over under a declared address."""
 
     destination: str = Field(
-        alias="to", description="The address that is declared for it; with `for_each`, of one instance."
+        alias="to", description="The declared address for it; with `for_each`, that of one instance."
     )
-    id: str = Field(min_length=1, description="The id that the service knows it by.")
+    id: str = Field(min_length=1, description="The id that it has at the service.")
 
 
 def read_imports(

@@ -18,7 +18,7 @@ from reconciler.core.moves import Move, Moves
 
 
 class Moved(Block):
-    """A renaming: what fires under the address `from` goes on firing under the address `to`.
+    """A renaming: what fires under the address `from` keeps firing under the address `to`.
 
     Without a key both mean a whole resource, with every instance of its `for_each`.
     """
@@ -28,7 +28,7 @@ class Moved(Block):
 
 
 class Removed(Block):
-    """What is no longer declared, and goes on firing: it is forgotten and not cleared."""
+    """A resource that is no longer declared, but keeps firing: it is forgotten, not cleared."""
 
     source: str = Field(alias="from", description="The address it had; without a key, of every instance.")
 

@@ -27,7 +27,7 @@ from reconciler.core.text import SHORTEST_SECRET
 
 
 class VariableType(StrEnum):
-    """What a variable holds; texts from outside are converted to it."""
+    """The type of a variable; texts from outside are converted to it."""
 
     STRING = "string"
     NUMBER = "number"
@@ -39,25 +39,27 @@ class VariableType(StrEnum):
 class Validation(Block):
     """A condition the value of a variable must meet."""
 
-    condition: str = Field(description='An expression over the variable: "${var.count < 10}"; true is good.')
+    condition: str = Field(description='An expression over the variable that must be true: "${var.count < 10}".')
     message: str = Field(min_length=1, description="The error message for a value that does not meet it.")
 
 
 class Variable(Block):
-    """A value that can be given from outside; without `default` and `env` it must be."""
+    """A value that can be set from outside; it must be if it has neither `default` nor `env`."""
 
-    default: JsonValue = Field(None, description='Its value if none is given; may use "${env.NAME}".')
+    default: JsonValue = Field(None, description='The value if none is set; may use "${env.NAME}".')
     description: str | None = Field(None, description="What it is for.")
     env: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="The environment variable it is read from; that makes it sensitive."
+        None, description="The environment variable to read it from; this makes it sensitive."
     )
     sensitive: bool | None = Field(
-        None, description="Its value is never shown, and can be used under providers only; always so with env."
+        None,
+        description="Whether its value is hidden in all output, and can be used under providers only; always "
+        "so with env.",
     )
     type: Annotated[VariableType, Field(strict=False)] | None = Field(
-        None, description="What it holds; by default what its default is, else a string."
+        None, description="Its type; by default that of `default`, else string."
     )
-    validation: Validation | None = Field(None, description="What a value must meet.")
+    validation: Validation | None = Field(None, description="A condition that its value must meet.")
 
 
 class _Given(NamedTuple):

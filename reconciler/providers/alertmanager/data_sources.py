@@ -22,37 +22,37 @@ Values = LabelValue | Annotated[list[LabelValue], Field(min_length=1)]
 
 
 class AlertsQuery(BaseModel):
-    """Alerts that have not ended, whoever pushed them."""
+    """Alerts that have not ended, no matter who pushed them."""
 
     model_config = ConfigDict(**_QUERY, title="alertmanager_alerts")
 
     labels: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], Values] = Field(
-        {}, description="Labels they have, each with its value or several."
+        {}, description="Labels they must have, each with one value or several."
     )
     matchers: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], description='Conditions on labels as the server writes them, such as `team!="shop"`; all of them hold.'
+        [], description='Conditions on labels in the syntax of Alertmanager, such as `team!="shop"`; all must hold.'
     )
-    silenced: bool = Field(True, description="Whether those that are silenced count.")
-    inhibited: bool = Field(True, description="Whether those that are inhibited count.")
+    silenced: bool = Field(True, description="Whether to include silenced alerts.")
+    inhibited: bool = Field(True, description="Whether to include inhibited alerts.")
 
 
 class GroupsQuery(AlertsQuery):
-    """Groups of alerts, as the server notifies of them."""
+    """Groups of alerts, as the server notifies them."""
 
     model_config = ConfigDict(**_QUERY, title="alertmanager_groups")
 
     receiver: str | None = Field(
-        None, min_length=1, description="Only groups for this receiver; a regular expression of the whole name."
+        None, min_length=1, description="Only groups for this receiver; a regular expression for the whole name."
     )
 
 
 class SilencesQuery(BaseModel):
-    """Silences, whoever made them."""
+    """Silences, no matter who created them."""
 
     model_config = ConfigDict(**_QUERY, title="alertmanager_silences")
 
     state: SilenceState | Annotated[list[SilenceState], Field(min_length=1)] = Field(
-        "active", description="Their state, or several: active, pending, expired."
+        "active", description="Their state, or a list of them: active, pending, expired."
     )
 
 
@@ -96,7 +96,7 @@ ALERTS = AlertmanagerSource(
 )
 GROUPS = AlertmanagerSource(
     "alertmanager_groups",
-    "groups of alerts in Alertmanager, as it notifies of them",
+    "groups of alerts in Alertmanager, as it notifies them",
     GroupsQuery,
     {
         "id": ItemField("Its receiver and labels in one text."),

@@ -90,22 +90,24 @@ class AlertFields(BaseModel):
     )
 
     labels: dict[Name, LabelValue] = Field(
-        {}, description="What identifies and routes it, text to text; `alertname` is the resource's name unless given."
+        {},
+        description="The labels, which identify and route it, text to text; `alertname` is the resource's "
+        "name unless given.",
     )
     annotations: dict[Name, Text] = Field(
-        {}, description="Further details, text to text: summary, description, runbook_url."
+        {}, description="More details, text to text: summary, description, runbook_url."
     )
     generator_url: Annotated[str, AfterValidator(_url)] | None = Field(
-        None, description="An absolute URL that leads to what raised the alert."
+        None, description="An absolute URL that links to the source of the alert."
     )
     timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
         DEFAULT_TIMEOUT,
-        description="After how long it ends by itself; 5m by default. Sent as an explicit endsAt, always.",
+        description="How long until it ends by itself; 5m by default. Always sent, as an explicit endsAt.",
         json_schema_extra={"default": format_duration(DEFAULT_TIMEOUT)},
     )
     starts_at: Annotated[Instant, Field(ge=0)] | None = Field(
         None,
-        description="When it began, not in the future; by default when it is planned. The timeout counts from here.",
+        description="When it started, not in the future; by default when it is planned. The timeout counts from here.",
     )
 
 

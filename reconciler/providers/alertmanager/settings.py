@@ -52,7 +52,7 @@ class BasicAuth(Strict):
 
 
 class AlertmanagerAuth(Strict):
-    """How a caller proves who it is: a user and a password, or a bearer token."""
+    """The credentials: a user and a password, or a bearer token."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["basic"]}, {"required": ["bearer"]}]})
 
@@ -73,7 +73,7 @@ class AlertmanagerAuth(Strict):
 
 
 class ClientCertificate(Strict):
-    """A certificate by which the server knows the caller."""
+    """A client certificate, with its private key."""
 
     cert_file: str = Field(min_length=1, description="The certificate, as a PEM file.")
     key_file: str = Field(min_length=1, description="Its private key, as a PEM file.")
@@ -91,26 +91,28 @@ class AlertmanagerSettings(Strict):
         "each push and clear goes to all of them. `embedded` is the emulator inside the command.",
     )
     quorum: int | None = Field(
-        None, ge=1, description="How many instances must have accepted an operation; all of them by default."
+        None, ge=1, description="How many instances must accept an operation; all of them by default."
     )
     path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
-        "", description="What stands before /api/v2, such as /alertmanager for Mimir (`--web.route-prefix`)."
+        "", description="The path before /api/v2, such as /alertmanager for Mimir (`--web.route-prefix`)."
     )
-    auth: AlertmanagerAuth | None = Field(None, description="How to prove who is calling; nothing by default.")
+    auth: AlertmanagerAuth | None = Field(None, description="The credentials; none by default.")
     client_certificate: ClientCertificate | None = Field(None, description="A client certificate for mutual TLS.")
     headers: dict[Annotated[str, AfterValidator(_header)], Annotated[SecretStr, AfterValidator(_header_value)]] = Field(
-        {}, description="Further headers of every request, such as X-Scope-OrgID for Mimir and Cortex."
+        {}, description="More headers for every request, such as X-Scope-OrgID for Mimir and Cortex."
     )
     marks: Literal["labels", "annotations"] = Field(
         "labels",
-        description="Where alerts say which stack and address they are of: labels, by which they are queried; or "
-        "annotations, for alerts that must have the labels of the real ones and no others. Then every query reads all "
-        "alerts of the server.",
+        description="Where alerts carry the marks of their stack and address: in labels, by which they are "
+        "queried; or in annotations, for alerts whose labels must equal those of the real ones. With "
+        "annotations, every query reads all alerts of the server.",
     )
-    parallelism: int = Field(2, ge=1, le=16, description="The most requests running at once, at each instance.")
-    rate_limit: float | None = Field(None, gt=0, description="The most requests a second, at each instance.")
+    parallelism: int = Field(2, ge=1, le=16, description="How many requests run at once, at most, for each instance.")
+    rate_limit: float | None = Field(
+        None, gt=0, description="The maximum number of requests a second, for each instance."
+    )
     share_rate_limit: bool = SHARE_RATE_LIMIT
-    batch_size: int = Field(1000, ge=1, le=10_000, description="The most alerts sent in one request.")
+    batch_size: int = Field(1000, ge=1, le=10_000, description="How many alerts one request sends, at most.")
     request_timeout: Wait = request_timeout(30)
     visible_within: Wait = visible_within("an instance", 2 * SECOND)
     ca_file: str | None = CA_FILE

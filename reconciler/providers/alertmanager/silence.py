@@ -102,18 +102,18 @@ class SilenceFields(BaseModel):
     )
 
     matchers: Annotated[list[Annotated[Text, AfterValidator(_matcher)]], Field(min_length=1)] = Field(
-        description='Which alerts it silences: those for which all matchers hold, such as `severity=~"info|warning"`.'
+        description='Which alerts it silences: those that all matchers match, such as `severity=~"info|warning"`.'
     )
-    comment: Annotated[Text, Field(min_length=1), AfterValidator(_comment)] = Field(description="Why it is there.")
-    created_by: Annotated[Text, Field(min_length=1)] = Field("reconciler", description="Who it is shown to be made by.")
+    comment: Annotated[Text, Field(min_length=1), AfterValidator(_comment)] = Field(description="Why it exists.")
+    created_by: Annotated[Text, Field(min_length=1)] = Field("reconciler", description="The creator that it shows.")
     starts_at: Annotated[Instant, Field(ge=0)] | None = Field(
-        None, description="When it begins; by default when it is planned. Until then it is pending."
+        None, description="When it starts; by default when it is planned. Until then it is pending."
     )
     ends_at: Annotated[Instant, Field(ge=0)] | None = Field(
-        None, description="When it ends. From then on the declaration asks for nothing. Instead of `duration`."
+        None, description="When it ends, instead of `duration`. After that, the declaration has no effect."
     )
     duration: Annotated[Duration, AfterValidator(_duration)] | None = Field(
-        None, description="How long after its beginning it ends, instead of `ends_at`."
+        None, description="How long after its start it ends, instead of `ends_at`."
     )
 
     @model_validator(mode="after")

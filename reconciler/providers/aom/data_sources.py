@@ -21,8 +21,8 @@ class Relation(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     key: Text = Field(description="A key of the metadata.")
-    value: list[Text] = Field(min_length=1, description="The values meant.")
-    relation: Literal["AND", "OR", "NOT"] = Field("AND", description="How it combines with the other conditions.")
+    value: list[Text] = Field(min_length=1, description="The values to match.")
+    relation: Literal["AND", "OR", "NOT"] = Field("AND", description="How it is combined with the other conditions.")
 
 
 class Sort(BaseModel):
@@ -37,24 +37,30 @@ class Sort(BaseModel):
 class AomQuery(Window):
     """The filters that alarms, events and statistics have in common."""
 
-    event_name: TextOrList | None = Field(None, description="Their name, or several.")
+    event_name: TextOrList | None = Field(None, description="Their name, or a list of names.")
     event_severity: TextOrList | None = Field(
-        None, description="Their severity, or several: Critical, Major, Minor, Info."
+        None, description="Their severity, or a list of them: Critical, Major, Minor, Info."
     )
-    resource_provider: TextOrList | None = Field(None, description="The cloud service they are about, or several.")
-    resource_type: TextOrList | None = Field(None, description="The type of resource they are about, or several.")
-    resource_id: TextOrList | None = Field(None, description="The id of the resource they are about, or several.")
+    resource_provider: TextOrList | None = Field(
+        None, description="The cloud service they are about, or a list of them."
+    )
+    resource_type: TextOrList | None = Field(
+        None, description="The type of resource they are about, or a list of them."
+    )
+    resource_id: TextOrList | None = Field(
+        None, description="The id of the resource they are about, or a list of them."
+    )
     metadata: dict[Text, TextOrList] = Field(
-        {}, description="Further keys of the metadata, each with its value or several."
+        {}, description="Other keys of the metadata, each with one value or several."
     )
     metadata_relation: list[Relation] = Field(
-        [], description="Conditions on the metadata as the service takes them, with OR and NOT."
+        [], description="Conditions on the metadata in the service's syntax, with OR and NOT."
     )
-    search: str | None = Field(None, description="A text looked for in the values of the metadata.")
+    search: str | None = Field(None, description="A text to find in the values of the metadata.")
     enterprise_project_id: Text | None = Field(
-        None, description="The enterprise project to look in; all_granted_eps means all of them."
+        None, description="The enterprise project to query; all_granted_eps means all of them."
     )
-    step: PositiveDuration | None = Field(None, description="The statistical step; by default as fine as allowed.")
+    step: PositiveDuration | None = Field(None, description="The statistical step; by default the finest allowed.")
 
     @property
     def event_type(self) -> str | None:
@@ -118,9 +124,9 @@ class AomAlarmsQuery(AomQuery):
     model_config = ConfigDict(title="aom_alarms")
 
     type: Literal["active_alert", "history_alert", "any"] = Field(
-        "active_alert", description="Those that fire now, those that ended, or both."
+        "active_alert", description="Those that are firing now, those that ended, or both."
     )
-    sort: Sort | None = Field(None, description="Their order; the latest beginning first by default.")
+    sort: Sort | None = Field(None, description="Their order; by default the latest start first.")
 
     @property
     def event_type(self) -> str:
@@ -155,7 +161,7 @@ class AomStatisticsQuery(AomQuery):
     model_config = ConfigDict(title="aom_statistics")
 
     type: Literal["active_alert", "history_alert", "any"] = Field(
-        "any", description="Count those that fire now, those that ended, or both."
+        "any", description="Count those that are firing now, those that ended, or both."
     )
     count: Literal["alarm", "event", "any"] = Field("any", description="Count alarms, events, or both.")
 

@@ -109,7 +109,7 @@ _NO_RULE: dict[str, JsonValue] = {}
 
 Rule = Annotated[dict[str, JsonValue], AfterValidator(_json)]
 
-_METADATA = "Further keys that identify it, text to text; with the fields above at most 30, marks included."
+_METADATA = "More keys that identify it, text to text; with the fields above at most 30, marks included."
 
 
 class Fields(BaseModel):
@@ -117,7 +117,7 @@ class Fields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
-    event_name: Text | None = Field(None, description="Its name, as people see it; by default the resource's name.")
+    event_name: Text | None = Field(None, description="Its name, as shown to people; by default the resource's name.")
     event_severity: Severity = Field(description="How severe it is.")
     resource_provider: Text = Field(description="The cloud service it is about, such as ecs.")
     resource_type: Text = Field(description="The type of the resource it is about, such as vm.")
@@ -125,9 +125,9 @@ class Fields(BaseModel):
     metadata: Metadata = Field({}, description=_METADATA)
     annotations: Annotations = Field(
         {},
-        description="Further details, any JSON values: message, alarm_probableCause_zh_cn, alarm_fix_suggestion_zh_cn.",
+        description="More details, any JSON values: message, alarm_probableCause_zh_cn, alarm_fix_suggestion_zh_cn.",
     )
-    attach_rule: Rule = Field({}, description="A field the service reserves; sent as it is.")
+    attach_rule: Rule = Field({}, description="A field that the service reserves; sent unchanged.")
 
 
 class AlarmFields(Fields):
@@ -140,11 +140,11 @@ class AlarmFields(Fields):
     )
     timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
         DEFAULT_TIMEOUT,
-        description="After how long the service clears it by itself, at most 15d; 5d by default. Always sent.",
+        description="How long until the service clears it by itself, at most 15d; 5d by default. Always sent.",
         json_schema_extra={"default": format_duration(DEFAULT_TIMEOUT)},
     )
     starts_at: Annotated[Instant, AfterValidator(_instant)] | None = Field(
-        None, description="When it began; by default when it is planned. The timeout may count from here."
+        None, description="When it started; by default when it is planned. The timeout may count from here."
     )
 
 

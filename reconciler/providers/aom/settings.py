@@ -24,4 +24,4 @@ class AomSettings(HuaweiSettings):
     enterprise_project_id: (
         Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_one_project)] | None
     ) = Field(None, description="The enterprise project the alarms belong to; the service's default project if absent.")
-    page_size: int = Field(1000, ge=1, le=1000, description="How many objects a query asks for at once.")
+    page_size: int = Field(1000, ge=1, le=1000, description="How many objects a query reads per page.")

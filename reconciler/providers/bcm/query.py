@@ -35,7 +35,7 @@ class Resource(BaseModel):
 
 
 class BcmAlarmsQuery(Window):
-    """Alarms in the history of Baidu Cloud Monitor, those that fire now among them."""
+    """Alarms in the history of Baidu Cloud Monitor, including those that are firing now."""
 
     model_config = ConfigDict(title="bcm_alarms")
 
@@ -45,19 +45,19 @@ class BcmAlarmsQuery(Window):
     scope: Text | None = Field(None, description="The cloud product, such as BCE_BCC.")
     resource_type: Text | None = Field(None, description="The type of the monitored object, such as Instance.")
     states: list[Literal["OK", "ALERT", "INSUFFICIENT_DATA", "CLOSED"]] | None = Field(
-        None, min_length=1, description="Their states, any of these; all by default."
+        None, min_length=1, description="Their states; all by default."
     )
     level: Literal["ALARM_LEVEL_NOTICE", "ALARM_LEVEL_WARNING", "ALARM_LEVEL_MAJOR", "ALARM_LEVEL_CRITICAL"] | None = (
-        Field(None, description="Their level, exactly this one; all by default.")
+        Field(None, description="Their level; all by default.")
     )
     region: Text | None = Field(None, description="Their region, such as bj.")
     alarm_alias_name: Text | None = Field(None, description="A part of the policy's display name.")
     resource: Resource | None = Field(None, description="The one instance or task they are about.")
     resources: list[Resource] | None = Field(None, min_length=1, description="The instances or tasks they are about.")
-    sort: Literal["startTime"] | None = Field(None, description="What they are sorted by.")
-    ascending: bool | None = Field(None, description="The oldest first; the newest by default.")
+    sort: Literal["startTime"] | None = Field(None, description="The field to sort by.")
+    ascending: bool | None = Field(None, description="Sort the oldest first; by default the newest first.")
     details: bool = Field(
-        False, description="Also look each alarm up, for `initial_state` and `metrics` in expressions."
+        False, description="Also fetch each alarm's details, for `initial_state` and `metrics` in expressions."
     )
 
     def body(self, user_id: str, since: int, page: int) -> dict[str, object]:

@@ -26,12 +26,12 @@ class BcmSettings(ServiceSettings):
     region: Region | None = Field(
         None, description="The region whose endpoint is used (bj, gz, su, ...); give this or endpoint."
     )
-    user_id: str = Field(min_length=1, max_length=128, description="The account whose alarms are looked at.")
-    auth: BcmAuth = Field(description="How to prove who is calling: {ak, sk}.")
+    user_id: str = Field(min_length=1, max_length=128, description="The account whose alarms are queried.")
+    auth: BcmAuth = Field(description="The credentials: {ak, sk}.")
     lookback: Lookback = Field(
         40 * DAY,
-        description="How far back a query looks that does not say so itself, at most 365d; 40d by default, as the "
-        "service does.",
+        description="How far back a query looks without a `lookback` of its own, at most 365d; 40d by default, "
+        "like the service.",
         json_schema_extra={"default": "40d"},
     )
 

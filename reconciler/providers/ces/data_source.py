@@ -24,11 +24,13 @@ class CesEventsQuery(Window):
         "EVENT.CUSTOM", description="Events that were reported, or events of the cloud itself."
     )
     event_name: Text | None = Field(
-        None, description="Their name; all by default, which costs a request for each name."
+        None, description="Their name; all by default, which takes a request for each name."
     )
     event_source: Text | None = Field(None, description="Where they come from, as service.item.")
     event_level: Severity | None = Field(None, description="How severe they are.")
-    event_state: Literal["normal", "warning", "incident"] | None = Field(None, description="The state they speak of.")
+    event_state: Literal["normal", "warning", "incident"] | None = Field(
+        None, description="The state that they report."
+    )
     event_user: Text | None = Field(None, description="Who caused them.")
 
     def filters(self) -> list[tuple[str, str]]:

@@ -89,11 +89,11 @@ User = Annotated[
 
 
 class Dimension(BaseModel):
-    """What tells one resource from another, as alarm rules name it."""
+    """A dimension that identifies a resource, as in alarm rules."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
-    name: str = Field(min_length=1, max_length=32, description="The dimension, such as instance_id.")
+    name: str = Field(min_length=1, max_length=32, description="The dimension's name, such as instance_id.")
     value: str = Field(min_length=1, max_length=256, description="Its value, such as the id of a server.")
 
 
@@ -105,14 +105,14 @@ class CesEventFields(BaseModel):
     event_name: Name | None = Field(None, description="Its name; by default the resource's name.")
     event_source: Source = Field(description="Where it comes from, as service.item.")
     event_level: Severity | None = Field(None, description="How severe it is.")
-    event_state: EventState | None = Field(None, description="The state it speaks of.")
+    event_state: EventState | None = Field(None, description="The state that it reports.")
     content: Annotated[str, Field(max_length=MAX_CONTENT), AfterValidator(_content)] | None = Field(
-        None, description="What happened, in words; at most 4,096 characters."
+        None, description="A description of what happened, at most 4,096 characters."
     )
     resource_id: ResourceId | None = Field(None, description="The id of the resource it is about.")
     resource_name: ResourceName | None = Field(None, description="The name of the resource it is about.")
     event_user: User | None = Field(
-        None, description="Who caused it; by default a short mark, by which the reconciler finds the event again."
+        None, description="Who caused it; by default a short mark, with which reconciler finds the event again."
     )
     group_id: Annotated[str, Field(min_length=24, max_length=24)] | None = Field(
         None, description="The id of an existing resource group it belongs to: 24 characters."
@@ -122,7 +122,7 @@ class CesEventFields(BaseModel):
     )
     event_type: Literal["EVENT.CUSTOM"] = Field("EVENT.CUSTOM", description="Only custom events can be reported.")
     sub_event_type: Literal["SUB_EVENT.CUSTOM"] | None = Field(
-        "SUB_EVENT.CUSTOM", description="Write null to leave it out, for regions that don't know subcategories."
+        "SUB_EVENT.CUSTOM", description="Write null to omit it, for regions without subcategories."
     )
     time: Instant | None = Field(
         None,

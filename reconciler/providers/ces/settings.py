@@ -10,4 +10,4 @@ class CesSettings(HuaweiSettings):
 
     model_config = ConfigDict(title="ces")
 
-    batch_size: int = Field(100, ge=1, le=100, description="The most events reported in one request; at most 100.")
+    batch_size: int = Field(100, ge=1, le=100, description="How many events one request reports, at most 100.")

@@ -24,11 +24,11 @@ class DeliveriesQuery(Window):
     receiver: Text | None = Field(
         None, description="The receiver by its sender's name: Alertmanager's receiver, an SMN topic, a hook's name."
     )
-    source: Literal["alertmanager", "smn", "hook"] | None = Field(None, description="The path it came in by.")
+    source: Literal["alertmanager", "smn", "hook"] | None = Field(None, description="The path that received it.")
     complete: bool = Field(
         True,
-        description="Fail if deliveries may be missing: the receiver was not running during all of the window, or a "
-        "sender left alerts out. With false, what there is is enough.",
+        description="Fail if deliveries may be missing: the receiver was not running for the whole time range, or a "
+        "sender truncated its alerts. With false, incomplete results are accepted.",
     )
 
     def parameters(self) -> list[tuple[str, str]]:

@@ -48,16 +48,18 @@ class ReceiverSettings(Strict):
     )
 
     endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
-        description="The receiver's URL, or `listen` for the one that `--listen` starts for the length of a run."
+        description="The receiver's URL, or `listen` for the one that `--listen` starts during a run."
     )
-    auth: ReceiverAuth | None = Field(None, description="How to prove who is asking: {token}; not with `listen`.")
+    auth: ReceiverAuth | None = Field(None, description="The credentials: {token}; not with `listen`.")
     lookback: Lookback = Field(
         HOUR,
-        description="How far back a query looks that does not say so itself, at most 365d; 1h by default.",
+        description="How far back a query looks without a `lookback` of its own, at most 365d; 1h by default.",
         json_schema_extra={"default": "1h"},
     )
-    parallelism: int = Field(4, ge=1, le=64, description="The most requests running at once.")
-    rate_limit: float | None = Field(None, gt=0, description="The most requests a second; no limit by default.")
+    parallelism: int = Field(4, ge=1, le=64, description="How many requests run at once, at most.")
+    rate_limit: float | None = Field(
+        None, gt=0, description="The maximum number of requests a second; no limit by default."
+    )
     share_rate_limit: bool = SHARE_RATE_LIMIT
     request_timeout: Wait = request_timeout(10)
     ca_file: str | None = CA_FILE

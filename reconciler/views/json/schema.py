@@ -18,7 +18,7 @@ from reconciler.core.operation import Status, Verb
 
 Instant = Annotated[str, Field(description="RFC 3339, in UTC.", json_schema_extra={"format": "date-time"})]
 Milliseconds = Annotated[int, Field(description="Epoch milliseconds.")]
-Version = Annotated[str, Field(pattern=r"^1\.[0-9]+$", description="Grows in its second part when a key is added.")]
+Version = Annotated[str, Field(pattern=r"^1\.[0-9]+$", description="The second part increases when a key is added.")]
 
 
 class Place(TypedDict):
@@ -36,9 +36,9 @@ class DiagnosticShape(TypedDict):
     summary: str
     hint: str | None
     address: str | None
-    more: Annotated[int, Field(description="How many further instances have the same problem.")]
+    more: Annotated[int, Field(description="How many more instances have the same problem.")]
     position: Place | None
-    source: Annotated[str | None, Field(description="The line of text, where it cannot hold a secret.")]
+    source: Annotated[str | None, Field(description="The line of text, if it cannot hold a secret.")]
 
 
 class Diagnostics(TypedDict):
@@ -49,7 +49,9 @@ class Diagnostics(TypedDict):
     warning_count: int
     diagnostics: list[DiagnosticShape]
     stack: NotRequired[str]
-    resources: NotRequired[Annotated[dict[str, int], Field(description="How many are declared of each type.")]]
+    resources: NotRequired[
+        Annotated[dict[str, int], Field(description="How many resources of each type are declared.")]
+    ]
     queries: NotRequired[Annotated[int, Field(description="How many queries are declared under data.")]]
     checks: NotRequired[int]
     drills: NotRequired[int]
@@ -73,7 +75,7 @@ class Counts(TypedDict("Counts", {"import": int, "no-op": int})):
 class Known(TypedDict):
     """What is declared at an address; the fields are the service's own, times are milliseconds."""
 
-    identity: Annotated[dict[str, str], Field(description="What the service knows it by.")]
+    identity: Annotated[dict[str, str], Field(description="The fields that identify it at the service.")]
     attributes: dict[str, object]
 
 
@@ -103,13 +105,13 @@ class ChangeShape(TypedDict):
     key: str | None
     action: Action
     reason: str
-    drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
+    drift: Annotated[bool, Field(description="Whether the service changed, not the configuration.")]
     pushes_first: Annotated[bool, Field(description="A replace that pushes the new alarm before it clears the old.")]
-    moved_from: Annotated[str | None, Field(description="The address that what was found there has until now.")]
+    moved_from: Annotated[str | None, Field(description="The address that the found object had before.")]
     provider: str
     occurrence: str | None
     before: Annotated[list[Seen], Field(description="The alarms found there, newest first.")]
-    after: Annotated[Known | None, Field(description="What is declared; null where nothing should fire.")]
+    after: Annotated[Known | None, Field(description="What is declared; null if nothing should be firing.")]
     differences: list[DifferenceShape]
 
 
@@ -125,20 +127,20 @@ class PlanMembers(TypedDict):
     """A plan."""
 
     stack: str
-    targets: Annotated[dict[str, TargetShape], Field(description="Where each provider points, by its key.")]
+    targets: Annotated[dict[str, TargetShape], Field(description="The target of each provider, by its key.")]
     plan_id: str
     planned_at: Instant
-    send_by: Annotated[Instant | None, Field(description="The last instant at which all of it can be sent.")]
+    send_by: Annotated[Instant | None, Field(description="The last instant at which the whole plan can still be sent.")]
     counts: Counts
-    changes: Annotated[Sequence[ChangeShape], Field(description="Those that do something.")]
-    warnings: Annotated[list[DiagnosticShape], Field(description="What does not forbid applying it.")]
+    changes: Annotated[Sequence[ChangeShape], Field(description="The changes that have an effect.")]
+    warnings: Annotated[list[DiagnosticShape], Field(description="Warnings, which do not prevent an apply.")]
 
 
 class PlanOutput(PlanMembers):
     """What `plan`, `show PLAN` and `import --adopt` answer."""
 
     format_version: Version
-    diagnostics: Annotated[list[DiagnosticShape], Field(description="What forbids applying it.")]
+    diagnostics: Annotated[list[DiagnosticShape], Field(description="Errors, which prevent an apply.")]
 
 
 class ServiceErrorShape(TypedDict):
@@ -164,9 +166,9 @@ class RemainingShape(TypedDict):
 class OriginShape(TypedDict):
     """Who started a run."""
 
-    user: Annotated[str, Field(description="The account; in a pipeline whoever started it.")]
+    user: Annotated[str, Field(description="The account; in a pipeline, the user who started it.")]
     host: str
-    pipeline: Annotated[str | None, Field(description="Its URL where the CI system gives one.")]
+    pipeline: Annotated[str | None, Field(description="Its URL, if the CI system provides one.")]
     commit: str | None
 
 
@@ -174,8 +176,8 @@ class OtherStackShape(TypedDict):
     """A stack of the same ledger that may have something firing."""
 
     stack: str
-    alarms: Annotated[list[str], Field(description="The addresses of the alarms that are not known to be over.")]
-    over_by: Annotated[str, Field(description="When all of them have expired at the latest.")]
+    alarms: Annotated[list[str], Field(description="The addresses of the alarms that may still be active.")]
+    over_by: Annotated[str, Field(description="When the last of them expires.")]
 
 
 class OtherStacksShape(TypedDict):
@@ -183,14 +185,14 @@ class OtherStacksShape(TypedDict):
 
     ledger: Annotated[str, Field(description="The directory or the URL of the ledger.")]
     firing: list[OtherStackShape]
-    unread: Annotated[list[str], Field(description="Stacks whose ledger cannot be read, or that are too many.")]
+    unread: Annotated[list[str], Field(description="Stacks whose ledger cannot be read, or that exceed the limit.")]
 
 
 class ApplyOutput(TypedDict):
     """What `apply` and `destroy` answer; of a plan that was applied before only what that one had to say."""
 
     format_version: Version
-    run: Annotated[str | None, Field(description="The run's id; empty or null where there was nothing to send.")]
+    run: Annotated[str | None, Field(description="The run's id; empty or null if there was nothing to send.")]
     complete: Annotated[bool, Field(description="Whether nothing remains.")]
     summary: str
     plan_id: NotRequired[str]
@@ -198,18 +200,18 @@ class ApplyOutput(TypedDict):
         Literal["complete", "denied", "interrupted", "deadline", "lease-lost", "ledger-failed", "failed"]
     ]
     shares: NotRequired[
-        Annotated[dict[str, str], Field(description="The summary of each provider, where several had changes.")]
+        Annotated[dict[str, str], Field(description="The summary of each provider, if several had changes.")]
     ]
     started_at: NotRequired[Instant]
     ended_at: NotRequired[Instant]
-    by: NotRequired[Annotated[OriginShape | None, Field(description="Null where there was nothing to send.")]]
+    by: NotRequired[Annotated[OriginShape | None, Field(description="Null if there was nothing to send.")]]
     cause: NotRequired[ServiceErrorShape | None]
     remaining: NotRequired[Sequence[RemainingShape]]
-    unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses the service did not show in time.")]]
+    unconfirmed: NotRequired[Annotated[list[str], Field(description="Addresses that did not become visible in time.")]]
     undecided: NotRequired[
         Annotated[
             list[str],
-            Field(description="Those that fire twice, or may: they were pushed again."),
+            Field(description="Alarms that are or may be firing twice, since they were pushed again."),
         ]
     ]
     continue_with: NotRequired[str | None]
@@ -242,9 +244,11 @@ class CheckShape(TypedDict):
     gone_after_ms: int | None
     delivery: Annotated[
         DeliveryShape | None,
-        Field(description="What became of a canary's notifications, if they are expected to arrive."),
+        Field(description="The outcome of a canary's notifications, if they are expected to arrive."),
     ]
-    items: Annotated[list[dict[str, object]], Field(description="Those it fails at, under the data source's names.")]
+    items: Annotated[
+        list[dict[str, object]], Field(description="The failing items, with the data source's field names.")
+    ]
 
 
 class CheckOutput(TypedDict):
@@ -252,7 +256,7 @@ class CheckOutput(TypedDict):
 
     format_version: Version
     stack: str
-    targets: Annotated[dict[str, TargetShape], Field(description="Where each provider points, by its key.")]
+    targets: Annotated[dict[str, TargetShape], Field(description="The target of each provider, by its key.")]
     passed: bool
     counts: dict[str, int]
     started_at: Instant
@@ -317,7 +321,7 @@ class SettlementOutput(TypedDict):
     """What `ledger settle` answers."""
 
     format_version: Version
-    arrived: Annotated[list[SettledShape], Field(description="Those that had reached the service.")]
-    lost: Annotated[list[SettledShape], Field(description="Those that never did.")]
-    open: Annotated[list[SettledShape], Field(description="Those whose outcome could not be queried.")]
-    waiting: Annotated[list[SettledShape], Field(description="Events that the service may still show.")]
+    arrived: Annotated[list[SettledShape], Field(description="Operations that had reached the service.")]
+    lost: Annotated[list[SettledShape], Field(description="Operations that never reached it.")]
+    open: Annotated[list[SettledShape], Field(description="Operations whose outcome could not be queried.")]
+    waiting: Annotated[list[SettledShape], Field(description="Events that may still become visible.")]

@@ -20,13 +20,13 @@ class StepRecordShape(TypedDict):
     name: str
     action: StepAction
     about: Annotated[str, Field(description="Its targets, checks or text.")]
-    planned: Annotated[int, Field(description="Milliseconds from the beginning of the timeline.")]
+    planned: Annotated[int, Field(description="Milliseconds from the start of the timeline.")]
     due_at: Milliseconds | None
     started_at: Milliseconds | None
     ended_at: Milliseconds | None
     state: StepState
     outcome: str
-    slip: Annotated[DurationMs | None, Field(description="How much later than due it began.")]
+    slip: Annotated[DurationMs | None, Field(description="How long after it was due it started.")]
 
 
 class EmissionShape(TypedDict):
@@ -40,26 +40,26 @@ class EmissionShape(TypedDict):
     step: str
     keys: Annotated[list[str], Field(description="The idempotency keys of its pushes.")]
     sent_at: Milliseconds
-    until: Annotated[Milliseconds | None, Field(description="When the service ends it by itself at the latest.")]
-    trouble: Annotated[str | None, Field(description="Why a push is not done.")]
-    unsent: Annotated[bool, Field(description="Whether the service certainly has nothing of it.")]
+    until: Annotated[Milliseconds | None, Field(description="The latest time at which the service ends it by itself.")]
+    trouble: Annotated[str | None, Field(description="Why a push is not complete.")]
+    unsent: Annotated[bool, Field(description="Whether it certainly did not reach the service.")]
     id: str | None
     seen_at: Milliseconds | None
     notified_at: Milliseconds | None
-    notified: Annotated[str | None, Field(description="What the service notified.")]
+    notified: Annotated[str | None, Field(description="The notification that the service sent.")]
     delivered_at: Milliseconds | None
     delivered: Annotated[str | None, Field(description="The receiver that its notification arrived at.")]
     ended_at: Milliseconds | None
-    gone_at: Annotated[Milliseconds | None, Field(description="When no query showed it any more.")]
+    gone_at: Annotated[Milliseconds | None, Field(description="When queries no longer returned it.")]
     ended_by: str | None
     clear_keys: Annotated[list[str], Field(description="The idempotency keys of its clears.")]
     resolved_at: Milliseconds | None
     resolved: Annotated[str | None, Field(description="The receiver that the notification of its end arrived at.")]
-    visible_after: Annotated[DurationMs | None, Field(description="From the push until a query showed it.")]
+    visible_after: Annotated[DurationMs | None, Field(description="From the push until a query returned it.")]
     notified_after: Annotated[DurationMs | None, Field(description="From the push until the service notified.")]
-    delivered_after: Annotated[DurationMs | None, Field(description="From the push until a receiver got it.")]
-    gone_after: Annotated[DurationMs | None, Field(description="From its end until no query showed it.")]
-    resolved_after: Annotated[DurationMs | None, Field(description="From its end until a receiver got it.")]
+    delivered_after: Annotated[DurationMs | None, Field(description="From the push until it arrived at a receiver.")]
+    gone_after: Annotated[DurationMs | None, Field(description="From its end until queries no longer returned it.")]
+    resolved_after: Annotated[DurationMs | None, Field(description="From its end until that arrived at a receiver.")]
 
 
 class CheckRecordShape(TypedDict):
@@ -73,7 +73,7 @@ class CheckRecordShape(TypedDict):
     description: str | None
     started_at: Milliseconds
     ended_at: Milliseconds
-    items: Annotated[list[dict[str, Any]], Field(description="The evidence.")]
+    items: Annotated[list[dict[str, Any]], Field(description="The items that were found.")]
 
 
 class DeathShape(TypedDict):
@@ -101,11 +101,11 @@ class DrillRunShape(TypedDict):
     run: str
     stack: str
     drill: str
-    digest: Annotated[str, Field(description="Of the drill's definition.")]
+    digest: Annotated[str, Field(description="A digest of the drill's definition.")]
     targets: Annotated[dict[str, str], Field(description="Where each provider pointed.")]
     description: str | None
     rehearsal: bool
-    speed: Annotated[float, Field(description="How many times as fast as real time it ran.")]
+    speed: Annotated[float, Field(description="How many times faster than real time it ran.")]
     who: str
     host: str
     pid: int
@@ -113,7 +113,7 @@ class DrillRunShape(TypedDict):
     commit: str | None
     began_at: Milliseconds
     max_duration: DurationMs
-    started_at: Annotated[Milliseconds | None, Field(description="When its timeline began.")]
+    started_at: Annotated[Milliseconds | None, Field(description="When its timeline started.")]
     cleared_at: Milliseconds | None
     ended_at: Milliseconds | None
     held: Annotated[DurationMs, Field(description="How long pauses and crashes have delayed the timeline.")]

@@ -18,7 +18,7 @@ class FleetChangeShape(TypedDict):
     address: str
     action: Action
     reason: str
-    drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
+    drift: Annotated[bool, Field(description="Whether the service changed, not the configuration.")]
 
 
 class ActivityShape(TypedDict):
@@ -40,24 +40,24 @@ class FleetStackShape(TypedDict):
     wave: str | None
     stack: Annotated[str | None, Field(description="Its name; null if its configuration could not be read.")]
     state: UnitState
-    exit_code: Annotated[int, Field(description="What the command for this stack alone would end with.")]
+    exit_code: Annotated[int, Field(description="The exit code of the command for this stack alone.")]
     summary: str
     counts: Annotated[
         dict[str, int],
         Field(description="Changes by action, or checks by status; operations by verb if `repeated`."),
     ]
     drift: Annotated[int, Field(description="How many of the changes are drift.")]
-    changes: Annotated[list[FleetChangeShape], Field(description="The first of them; `counts` has all.")]
-    remaining: Annotated[int, Field(description="How many changes an apply left undone.")]
+    changes: Annotated[list[FleetChangeShape], Field(description="The first changes; `counts` has all.")]
+    remaining: Annotated[int, Field(description="How many changes an apply did not make.")]
     repeated: Annotated[bool, Field(description="Whether an earlier run of the same plan or fleet did the work.")]
     run: str | None
     plan_id: str | None
     plan_file: Annotated[str | None, Field(description="Where the plan is saved.")]
-    worker: Annotated[str | None, Field(description="Who worked on it.")]
-    started_at: Annotated[Instant | None, Field(description="Null if it was not begun.")]
+    worker: Annotated[str | None, Field(description="The worker that ran it.")]
+    started_at: Annotated[Instant | None, Field(description="Null if it was not started.")]
     ended_at: Instant | None
     activities: Annotated[
-        dict[str, ActivityShape], Field(description="For `fleet status`: what was last done, by kind.")
+        dict[str, ActivityShape], Field(description="For `fleet status`: the last activity of each kind.")
     ]
     holder: Annotated[str | None, Field(description="For `fleet status`: who holds the stack's lease.")]
     diagnostics: list[DiagnosticShape]
@@ -74,7 +74,7 @@ class FleetOutput(TypedDict):
     by: str
     exit_code: Annotated[int, Field(description="The worst of all.")]
     summary: str
-    states: Annotated[dict[str, int], Field(description="How many stacks ended how.")]
-    unchanged: Annotated[int, Field(description="How many stacks --changed-since left out.")]
+    states: Annotated[dict[str, int], Field(description="How many stacks ended in each state.")]
+    unchanged: Annotated[int, Field(description="How many stacks --changed-since skipped.")]
     stacks: list[FleetStackShape]
     warnings: list[DiagnosticShape]

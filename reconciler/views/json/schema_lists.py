@@ -20,7 +20,7 @@ class HolderShape(TypedDict):
     pid: int
     acquired_at: Milliseconds
     expires_at: Milliseconds
-    fence: Annotated[int, Field(description="Grows with every holder.")]
+    fence: Annotated[int, Field(description="Increases with every holder.")]
     pipeline: str | None
     commit: str | None
 
@@ -39,7 +39,7 @@ class StackShape(TypedDict):
     stack: str
     rows: int
     changed_at: Milliseconds | None
-    holder: Annotated[HolderShape | None, Field(description="Null unless a lease runs.")]
+    holder: Annotated[HolderShape | None, Field(description="Null if no lease is held.")]
 
 
 class StacksOutput(TypedDict):
@@ -54,7 +54,7 @@ class RemovedShape(TypedDict):
 
     runs: int
     operations: int
-    drills: Annotated[list[str], Field(description="The ids of the drill runs whose records go.")]
+    drills: Annotated[list[str], Field(description="The ids of the drill runs whose records are removed.")]
 
 
 class KeptShape(TypedDict):
@@ -70,7 +70,7 @@ class PruneOutput(TypedDict):
     format_version: Version
     stack: str
     before: Milliseconds
-    done: Annotated[bool, Field(description="False if it only said what it would remove.")]
+    done: Annotated[bool, Field(description="False for a dry run.")]
     removed: RemovedShape
     kept: KeptShape
 
@@ -230,7 +230,7 @@ class HistoryShape(TypedDict):
     histograms: dict[str, list[BucketShape]]
     moved: Annotated[
         dict[str, int | None],
-        Field(description="How much slower (ms) the median of the last run is than that of the one before."),
+        Field(description="How much slower (ms) the median of the last run is than that of the run before."),
     ]
 
 

@@ -26,12 +26,15 @@ class AlarmShape(TypedDict):
     expires_at: Annotated[Instant | None, Field(description="When the service may clear it; null if it never does.")]
     suppressed_by: Annotated[
         list[str] | None,
-        Field(description="What keeps its notifications back, as `silenced by ID`; null if the service does not tell."),
+        Field(
+            description="What suppresses its notifications, such as `silenced by ID`; null if the service "
+            "does not report it."
+        ),
     ]
     plan_id: Annotated[str | None, Field(description="The plan that pushed it, by its mark `reconciler_run`.")]
     run: Annotated[str | None, Field(description="The run of that plan; null if this ledger does not know it.")]
     by: Annotated[OriginShape | None, Field(description="Who started that run.")]
-    drift: Annotated[bool, Field(description="Whether the service moved, and not the configuration.")]
+    drift: Annotated[bool, Field(description="Whether the service changed, not the configuration.")]
     action: Annotated[Action, Field(description="What `apply` would do.")]
     reason: str
 
@@ -51,12 +54,12 @@ class StatusOutput(TypedDict):
     format_version: Version
     stack: str
     at: Instant
-    targets: Annotated[dict[str, TargetShape], Field(description="Where each provider points, by its key.")]
-    declared: Annotated[int, Field(description="How many alarms are declared to fire.")]
+    targets: Annotated[dict[str, TargetShape], Field(description="The target of each provider, by its key.")]
+    declared: Annotated[int, Field(description="How many alarms are declared firing.")]
     firing: int
     suppressed: int
     silences: Annotated[int, Field(description="How many silences are in force.")]
-    not_firing: Annotated[int, Field(description="How many that are declared to fire do not.")]
+    not_firing: Annotated[int, Field(description="How many alarms are declared firing, but are not.")]
     drift: Annotated[int, Field(description="How many addresses have drifted.")]
     alarms: list[AlarmShape]
     holder: StatusHolderShape | None

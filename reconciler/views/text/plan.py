@@ -116,7 +116,7 @@ def changes_lines(plan: Plan, *, full: bool = True, compact: bool = False) -> It
     if drift:
         are = "is drift" if drift == 1 else "are drift"
         yield line(
-            (f"{count(drift, 'change')} {are}", Style.WARNING), ": the service has moved, not the configuration."
+            (f"{count(drift, 'change')} {are}", Style.WARNING), ": the service has changed, not the configuration."
         )
 
 
