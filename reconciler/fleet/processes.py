@@ -174,6 +174,8 @@ class ProcessEngine:
 
     def _fork(self, errors: IO[bytes], workers: int) -> _Process | None:
         """A copy of this process; None if that is not sound."""
+        if sys.platform != "linux":  # elsewhere libraries of the system do not bear a fork
+            return None
         from reconciler.fleet.fork import can_fork, fork_worker
 
         if not can_fork():
