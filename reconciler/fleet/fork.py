@@ -1,11 +1,12 @@
 """Forked workers: processes that begin as a copy of this one, with all that a worker imports.
 
 A new interpreter imports for longer than it takes to look at dozens of stacks. A copy of a process with threads may
-wait for ever for what one of them held, so only a process with a single thread is copied.
+wait for ever for what one of them held, so only a process with a single thread is copied. Only Linux lists threads.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import signal
@@ -64,12 +65,9 @@ class ForkedProcess:
 
 
 def can_fork() -> bool:
-    """Whether a copy of this process is sound: a single thread, those of libraries written in C or Rust included.
-
-    Only Linux lists them; elsewhere libraries of the system do not bear a fork.
-    """
+    """Whether a copy of this process is sound: a single thread, those of libraries written in C or Rust included."""
     with suppress(OSError):
-        return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
+        return len(list(Path("/proc/self/task").iterdir())) == 1
     return False
 
 
@@ -101,14 +99,15 @@ def _work(
     try:
         os.setsid()
         for other in others:
-            if isinstance(other, int):
-                os.close(other)
-            elif other is not None:
-                other.close()
+            with suppress(OSError):  # an earlier worker died and left units unread
+                if isinstance(other, int):
+                    os.close(other)
+                elif other is not None:
+                    other.close()
         nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.dup2(errors.fileno(), 1)
-        os.dup2(errors.fileno(), 2)
+        units, results, told, nothing = map(_beyond_standard_streams, (*own, errors.fileno(), nothing))
+        for stream, source in enumerate((nothing, told, told)):
+            os.dup2(source, stream)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -118,7 +117,6 @@ def _work(
             os.environ.update(found)
         gc.freeze()
         gc.set_threshold(200_000, 20, 20)
-        units, results = own
         serve(os.fdopen(units, encoding="utf-8"), os.fdopen(results, "w", encoding="utf-8"), workers)
         sys.stderr.flush()
         code = 0
@@ -128,6 +126,11 @@ def _work(
             sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _beyond_standard_streams(descriptor: int) -> int:
+    """The same file where no standard stream takes its place: a process may be started without those."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
 @contextmanager

@@ -43,6 +43,14 @@ with ProcessEngine(environ) as engine:
 assert [process.returncode for process in processes] == [0, 0], processes
 assert "SERVICE" not in os.environ
 """
+_WITHOUT_STREAMS = """
+out = os.fdopen(os.dup(1), "w")
+os.close(0)
+os.close(1)
+with ProcessEngine(environ) as engine:
+    told = run(engine, UnitKind.PLAN)
+    print(json.dumps([kind_of_worker(engine), told]), file=out, flush=True)
+"""
 _BESIDE_A_THREAD = """
 done = threading.Event()
 threading.Thread(target=done.wait).start()
@@ -87,6 +95,10 @@ def test_plans_run_in_copies_of_a_process_with_one_thread(tmp_path: Path, emulat
     kinds, told = run(_PLAN, tmp_path, emulator)
     assert kinds == (["ForkedProcess"] if sys.platform == "linux" else ["Popen"])
     assert told == {name: ["done", {"create": 1}, []] for name in "abc"}
+
+
+def test_a_process_without_standard_streams_can_be_copied(tmp_path: Path, emulator: Emulator) -> None:
+    assert run(_WITHOUT_STREAMS, tmp_path, emulator)[1] == {name: ["done", {"create": 1}, []] for name in "abc"}
 
 
 def test_no_process_with_several_threads_is_copied(tmp_path: Path, emulator: Emulator) -> None:
