@@ -108,9 +108,7 @@ def _work(
         units, results, told, nothing = map(_beyond_standard_streams, (*own, errors.fileno(), nothing))
         for stream, source in enumerate((nothing, told, told)):
             os.dup2(source, stream)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        _reset_signals()
         if environ is not os.environ:
             found = dict(environ)
             os.environ.clear()
@@ -131,6 +129,15 @@ def _work(
 def _beyond_standard_streams(descriptor: int) -> int:
     """The same file where no standard stream takes its place: a process may be started without those."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _reset_signals() -> None:
+    """Handle no signal as this process does; one that it ignores stays ignored, as in a new interpreter."""
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 @contextmanager
