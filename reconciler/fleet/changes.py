@@ -17,8 +17,10 @@ _INCLUDE = re.compile(rb"""^["']?include["']?[ \t]*:""", re.MULTILINE)
 
 
 def changed_files(directory: Path, ref: str) -> frozenset[Path]:
-    """The absolute paths of all files that changed on this branch since it left ``ref``: committed or not, untracked
-    ones, both names of one that was renamed, and deleted ones. Raises DiagnosticError if Git cannot tell.
+    """The absolute paths of all files that changed on this branch since it left ``ref``.
+
+    Includes uncommitted, untracked and deleted files, and both names of a renamed file. Raises DiagnosticError if Git
+    fails.
     """
     top = Path(_git(directory, "rev-parse", "--show-toplevel")[0])
     if _run(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").returncode:
@@ -35,7 +37,7 @@ def changed_files(directory: Path, ref: str) -> frozenset[Path]:
 
 
 def is_changed(stack: Path, extra: Collection[Path], changed: Collection[Path]) -> bool:
-    """Whether files of a stack changed: its own, those it includes, or ``extra`` ones, such as its var-files."""
+    """Whether files of a stack changed: its own, those it includes, or ``extra`` ones such as its var-files."""
     if any(file.resolve() in changed for file in extra):
         return True
     root = (stack if stack.is_dir() else stack.parent).resolve()
@@ -47,7 +49,7 @@ def is_changed(stack: Path, extra: Collection[Path], changed: Collection[Path]) 
 
 
 def _includes(stack: Path) -> Iterator[str]:
-    """The files that a stack includes, as it names them; what cannot be read names none."""
+    """The files that a stack includes, as written in it; a file that cannot be read has none."""
     files = sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]
     sources = [Source(str(file), file.read_bytes()) for file in files if file.is_file()]
     root = stack if stack.is_dir() else stack.parent
@@ -83,7 +85,7 @@ def _is_shallow(top: Path) -> bool:
 
 
 def _git(directory: Path, *arguments: str) -> list[str]:
-    """What Git answers, item by item. Raises DiagnosticError if it fails."""
+    """The output of a Git command, item by item. Raises DiagnosticError if it fails."""
     done = _run(directory, *arguments)
     if done.returncode:
         reason = sanitize(done.stderr.decode("utf-8", "replace")).removeprefix("fatal: ")

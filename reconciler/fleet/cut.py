@@ -1,4 +1,4 @@
-"""Large stacks of a fleet: planned by the fleet itself, and applied in shards by the workers of its engine."""
+"""Large stacks of a fleet: planned by the fleet's own process, and applied in shards by the workers of its engine."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from reconciler.fleet.engine import Engine, EngineLimits, Finished
 from reconciler.plan.shards import SHARD_SIZE
 
 _TAKE_OVER = 90 * SECOND
-"""How long (ms) a worker waits for a shard that another had: longer than the lease of one that died."""
+"""How long (ms) a worker waits for a shard that another worker held: longer than the lease of a worker that died."""
 
 
 def run_cut(unit: Unit, engine: Engine, limits: EngineLimits, listening: Listening) -> UnitResult:
-    """Plan a unit here, and have its shards run by the engine."""
+    """Plan a unit in this process, and have the engine run its shards."""
     return run_unit(unit, listening, cut=cut_of(unit, engine, limits))
 
 
 def cut_of(unit: Unit, engine: Engine, limits: EngineLimits) -> Cut:
-    """How a unit is cut, and given to an engine."""
+    """How to cut a unit into shards and pass them to an engine."""
 
     def give(tasks: Iterable[ShardTask]) -> Iterator[Ended]:
         for event in engine.run((_unit(unit, task) for task in tasks), limits._replace(batch=1)):

@@ -1,4 +1,4 @@
-"""The Dask engine: units run on the workers of a Dask cluster, with the extra ``dask``."""
+"""The Dask engine: runs units on the workers of a Dask cluster; requires the extra ``dask``."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
 from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
 
 CONNECT = 10 * SECOND
-"""How long (ms) the scheduler may take to answer, and a first worker to come."""
+"""Timeout (ms) for the scheduler to respond, and for a first worker to appear."""
 
 ALONE = MINUTE
 """How long (ms) tasks wait while the scheduler has no worker."""
 
 _CHECK_EVERY = 2 * SECOND
-"""How long (ms) between two looks at the connection and at the workers while nothing happens."""
+"""How often (ms) the connection and the workers are checked while nothing happens."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A batch that was submitted; ``due`` is when (monotonic) something must be done about it."""
+    """A submitted batch; ``due`` is when (monotonic) it must be asked to stop or given up."""
 
     name: str
     units: list[Unit]
@@ -49,7 +49,7 @@ class _Task:
     began_at: int = 0
     current: Unit | None = None
     workers: list[str] = field(default_factory=list)
-    """Who began it, each time it was begun."""
+    """The worker of each start of the task."""
     due: float | None = None
     asked: bool = False
     timed_out: bool = False
@@ -57,15 +57,15 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A task has ended, one way or another."""
+    """A task has ended, for any reason."""
 
     task: str
 
 
 class DaskEngine:
-    """Runs units on a cluster; a context manager that connects to its scheduler, and parts from it.
+    """Runs units on a cluster; a context manager that connects to its scheduler and disconnects.
 
-    Entering it raises DiagnosticError if the scheduler does not answer or has no workers.
+    Entering it raises DiagnosticError if the scheduler does not respond or has no workers.
     """
 
     def __init__(self, scheduler: str, *, connect: int = CONNECT, alone: int = ALONE) -> None:
@@ -82,11 +82,11 @@ class DaskEngine:
         self._alone_since: int | None = None
         self._client: Client | None = None
         self.reruns = 0
-        """How often the cluster began a task again."""
+        """How often the cluster restarted a task."""
 
     def __enter__(self) -> DaskEngine:
         for name in ("distributed", "tornado.application"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what they tell is in the results
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # the results carry their errors
         dask.config.set({"distributed.comm.timeouts.connect": in_seconds(self._connect)})
         try:
             client = Client(self._scheduler, timeout=in_seconds(self._connect), set_as_default=False, name="reconciler")
@@ -131,7 +131,7 @@ class DaskEngine:
                 yield from self._began(news)
             elif news is not None:
                 task = self._tasks.pop(news.task, None)
-                if task is not None:  # it may have been given up
+                if task is not None:  # the task may have been given up
                     yield from self._end(task)
             else:
                 self._check_cluster()
@@ -139,12 +139,12 @@ class DaskEngine:
                 yield from self._check(due, limits)
 
     def stop(self) -> None:
-        """Take no further unit, and ask those that run to stop."""
+        """Start no further unit, and ask running units to stop."""
         self._stopping = True
         self._news.put(None)
 
     def close(self) -> None:
-        """Part from the scheduler; what still runs is left to itself."""
+        """Disconnect from the scheduler; running tasks are left alone."""
         client, self._client = self._client, None
         if client is not None:
             with suppress(Exception):
@@ -152,11 +152,11 @@ class DaskEngine:
 
     @property
     def workers(self) -> int:
-        """How many worker processes the cluster has, at least 1."""
+        """The number of worker processes in the cluster, at least 1."""
         return max(1, self._count_workers() or 0)
 
     def _submit(self, source: Iterator[Unit], limits: EngineLimits) -> None:
-        """Hand out units while there is room."""
+        """Submit units while there is room."""
         assert self._client is not None  # noqa: S101 - it is entered
         while len(self._tasks) < limits.max_parallel:
             units = [self._again.pop()] if self._again else next_units(source, limits)
@@ -179,11 +179,11 @@ class DaskEngine:
             future.add_done_callback(lambda _, name=name: self._news.put(_Ended(name)))
 
     def _told(self, event: tuple[float, dict[str, Any]]) -> None:
-        """Take an event of a worker; called in another thread."""
+        """Handle an event of a worker; called in another thread."""
         self._news.put(event[1])
 
     def _next(self) -> _Ended | dict[str, Any] | None:
-        """What happened; None: someone called stop, or it is time to look after the cluster and the tasks."""
+        """The next message. None if ``stop`` was called, or if the cluster and the tasks must be checked."""
         dues = [task.due - monotonic() for task in self._tasks.values() if task.due is not None]
         try:
             return self._news.get(timeout=in_seconds(max(0, min([_CHECK_EVERY, *dues]))))
@@ -210,7 +210,7 @@ class DaskEngine:
                 yield Started(unit, worker)
 
     def _end(self, task: _Task) -> Iterator[Event]:
-        """Tell how the units of a task ended."""
+        """Report how the units of a task ended."""
         try:
             texts = task.future.result(timeout=in_seconds(CONNECT))
         except Exception as error:  # noqa: BLE001 - of the cluster, the network or a library
@@ -230,7 +230,7 @@ class DaskEngine:
                 yield Finished(result)
 
     def _meaning(self, task: _Task, error: Exception) -> str:
-        """What an error of a task, or of the cluster, means for a reader."""
+        """The message for an error of a task, or of the cluster."""
         is_tasks_own = task.future.status == "error"
         if self._lost is not None:
             return self._lost
@@ -249,7 +249,7 @@ class DaskEngine:
         return sanitize(str(error)) or type(error).__name__
 
     def _check_cluster(self) -> None:
-        """Look after the connection and the workers; what waits in vain is given up."""
+        """Check the connection and the workers; tasks that wait for a worker too long are given up."""
         workers = self._count_workers()
         moment = monotonic()
         if workers:
@@ -266,7 +266,7 @@ class DaskEngine:
                 self._news.put(_Ended(task.name))
 
     def _count_workers(self) -> int | None:
-        """How many workers there are; None if the scheduler does not answer."""
+        """The number of workers; None if the scheduler does not respond."""
         if self._client is None or self._is_cut():
             return None
         try:
@@ -279,7 +279,7 @@ class DaskEngine:
         return self._client is None or self._client.status != "running"
 
     def _check(self, task: _Task, limits: EngineLimits) -> Iterator[Event]:
-        """Ask a task to stop that should have ended; give one up that was asked in vain."""
+        """Ask an overdue task to stop; give up a task that did not stop when asked."""
         assert task.due is not None  # noqa: S101 - narrows a type
         if task.due > monotonic():
             return
@@ -304,14 +304,14 @@ class DaskEngine:
         for task in tasks:
             task.asked = True
             task.due = monotonic() + limits.grace
-        with suppress(Exception):  # then it is given up when the time has come
+        with suppress(Exception):  # given up at its next due time
             self._client.run(ask_to_stop, [task.name for task in tasks], on_error="ignore")
 
 
 def _portable(unit: Unit) -> Unit:
-    """The unit with paths that mean the same wherever the files are mounted at the same place.
+    """The unit with absolute paths, which are valid wherever the files are mounted in the same place.
 
-    Raises DiagnosticError if it holds a secret that the environment of the workers should hold.
+    Raises DiagnosticError if it contains a secret that must come from the environment of the workers.
     """
     if secrets_of(unit.ledger or ""):
         raise DiagnosticError(

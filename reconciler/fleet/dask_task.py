@@ -1,7 +1,7 @@
-"""The task of the Dask engine: what a Dask worker does with a batch of units, in one of its threads.
+"""The task of the Dask engine: runs a batch of units in a thread of a Dask worker.
 
-Dask runs a task again when its worker dies, and may run one again that had ended. Nothing here prevents that: leases,
-fences and settling make it harmless.
+Dask reruns a task if its worker dies, and may rerun one that has ended. Nothing here prevents that: leases, fences and
+settling make it harmless.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from reconciler.app.run_batch import run_batch
 from reconciler.app.unit import Unit, parse_units, result_json
 
 BEGAN = "began"
-"""What an event tells: a worker has begun a task, or works on one of its units alone (``unit`` is its number)."""
+"""The kinds of events: a worker has started a task, or works on one of its units alone (``unit`` is its number)."""
 
 
 class Stops:
-    """Requests to stop the tasks of this process, by the name of the task; signals do not reach a worker's threads."""
+    """Stop requests for the tasks of this process, by task name, since signals do not reach a worker's threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,7 +30,7 @@ class Stops:
         self._events: dict[str, list[threading.Event]] = {}
 
     def ask(self, tasks: list[str]) -> None:
-        """Ask tasks to stop, whether they have begun here or not."""
+        """Ask tasks to stop, whether they have started here or not."""
         with self._lock:
             self._asked.update(tasks)
             for event in (event for task in tasks for event in self._events.get(task, ())):
@@ -42,7 +42,7 @@ class Stops:
 
     @contextmanager
     def listening(self, task: str, event: threading.Event) -> Iterator[None]:
-        """Let a request to stop, also an earlier one, set the event meanwhile."""
+        """While the block runs, set the event on a stop request, including an earlier one."""
         with self._lock:
             self._events.setdefault(task, []).append(event)
             if task in self._asked:
@@ -65,9 +65,9 @@ def ask_to_stop(tasks: list[str]) -> None:
 
 
 def run_task(task: str, topic: str, lines: str, version: str, workers: int) -> list[str]:
-    """Run a batch of units, given as JSON, and give the results as JSON, in the order of the units.
+    """Run a batch of units, given as JSON, and return the results as JSON, in the order of the units.
 
-    ``task`` is its name, ``topic`` that of the events that tell how far it is; ``workers`` processes share the work.
+    ``task`` is the task's name, ``topic`` the topic of its progress events; ``workers`` processes share the work.
     """
     if version != __version__:
         raise RuntimeError(f"the worker has reconciler {__version__}, and the fleet was started by {version}")

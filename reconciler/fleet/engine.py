@@ -1,8 +1,8 @@
-"""The protocol of an engine: whatever runs the units of a fleet side by side.
+"""The protocol of an engine, which runs the units of a fleet in parallel.
 
-An engine begins units, tells of each that it has begun and how it ended, and can be asked to stop. It decides nothing
-else: waves, limits on failures and the report are the fleet's. It may run a unit twice (a worker died, a network was
-cut): leases, fences and settling make that harmless, so an engine needs no exactly-once of its own.
+An engine starts units, reports when each has started and how it ended, and can be asked to stop. Everything else
+(waves, limits on failures, the report) is the fleet's. An engine may run a unit twice (if a worker died, or the network
+failed): leases, fences and settling make that harmless, so an engine need not guarantee exactly-once execution.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import NamedTuple, Protocol
 from reconciler.app.unit import BATCHED, Unit, UnitResult
 
 MAX_PARALLEL = 8
-"""How many units run at once by default."""
+"""The default number of units that run at once."""
 MAX_BATCH = 100
-"""How many units share queries at most: their stacks are open at the same time."""
+"""The maximum number of units that share queries: their stacks are all open at the same time."""
 GRACE = 10_000
-"""How long (ms) a unit that was asked to stop may take before it is killed."""
+"""How long (ms) a unit may take to stop when asked, before it is killed."""
 
 
 class EngineLimits(NamedTuple):
-    """How many units run at once, and how long (ms) one that was asked to stop is waited for.
+    """How many units run at once, and how long (ms) to wait for a unit that was asked to stop.
 
-    ``batch`` units that only query are given to a worker together, so that they share queries; then each of the
-    ``max_parallel`` works on so many.
+    Units that only query are given to a worker in batches of ``batch``, so that they share queries; each of the
+    ``max_parallel`` workers then has up to that many.
     """
 
     max_parallel: int = MAX_PARALLEL
@@ -34,12 +34,12 @@ class EngineLimits(NamedTuple):
 
 
 def batch_size(units: int, workers: int) -> int:
-    """How many of so many units each of the workers is given together."""
+    """The batch size that divides this many units among the workers."""
     return max(1, min(MAX_BATCH, -(-units // workers)))
 
 
 def next_units(units: Iterator[Unit], limits: EngineLimits) -> list[Unit]:
-    """The next units for one worker: one, or a batch of those that can share queries; empty at the end."""
+    """The next units for one worker: a single one, or a batch of units that can share queries; empty at the end."""
     first = next(units, None)
     if first is None:
         return []
@@ -47,7 +47,7 @@ def next_units(units: Iterator[Unit], limits: EngineLimits) -> list[Unit]:
 
 
 class Started(NamedTuple):
-    """A unit has begun, on a worker: a process of this machine, or one elsewhere."""
+    """A unit has started on a worker: a process on this machine or elsewhere."""
 
     unit: Unit
     worker: str
@@ -66,11 +66,11 @@ class Engine(Protocol):
     """Runs units. One run at a time; ``stop`` may be called from a signal handler or another thread."""
 
     def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
-        """Run the units, at most ``limits.max_parallel`` at once, and yield what happens as it happens.
+        """Run the units, at most ``limits.max_parallel`` at once, and yield events as they happen.
 
-        The next unit, or batch, is taken from ``units`` only when there is room for it, so that whoever hands them out
-        can end early. Every unit that was taken gets a ``Finished``; errors of units are results, never exceptions.
+        The next unit, or batch, is taken from ``units`` only when a worker is free, so that the caller can stop early.
+        Every unit taken gets a ``Finished``; errors of units are results, never exceptions.
         """
 
     def stop(self) -> None:
-        """Take no further unit, and ask those that run to stop cleanly; ``run`` then ends by itself."""
+        """Start no further unit, and ask running units to stop cleanly; ``run`` then returns."""

@@ -28,11 +28,11 @@ _LITERAL_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([a-z0-9-]+)["']?[ \t]*(?
 
 @dataclass(frozen=True, slots=True)
 class FleetRequest:
-    """What is asked for, beside the fleet itself.
+    """The options of a fleet command.
 
-    What is None is as the fleet file says. ``environments`` names those to work on, all if empty. ``variables`` and
-    ``var_files`` are for every stack, and win over those of the file. ``since`` is now, in epoch milliseconds;
-    times are milliseconds.
+    None means: as the fleet file says. ``environments`` selects environments, all if empty. ``variables`` and
+    ``var_files`` apply to every stack, and override those of the file. ``since`` is the current time in epoch
+    milliseconds; durations are milliseconds.
     """
 
     kind: UnitKind
@@ -51,9 +51,9 @@ class FleetRequest:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Units that are applied side by side; with ``stop_on_failure`` no later wave begins if one of them fails.
+    """Units that run in parallel; with ``stop_on_failure`` no later wave starts if one of them fails.
 
-    ``settled`` has the results, by the id of the unit, of those that need not or cannot be run.
+    ``settled`` has the results, by unit id, of units that need not or cannot be run.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Many stacks, and how they are worked on. ``unchanged`` counts those that ``--changed-since`` left out."""
+    """Many stacks, and how to run them. ``unchanged`` counts those that ``--changed-since`` left out."""
 
     name: str
     kind: UnitKind
@@ -81,14 +81,14 @@ class Fleet:
 
     @property
     def due(self) -> tuple[Unit, ...]:
-        """The units to run, wave after wave."""
+        """The units to run, in wave order."""
         return tuple(unit for wave in self.waves for unit in wave.due)
 
 
 def open_fleet(paths: Sequence[Path], request: FleetRequest) -> Fleet:
-    """The fleet of a fleet file (or its directory), or of all stacks in directories and below.
+    """The fleet of a fleet file (or of its directory), or of all stacks in and below directories.
 
-    Raises DiagnosticError with everything that is wrong with the file; what is wrong with a stack is told by its unit.
+    Raises DiagnosticError with every error of the file; the errors of a stack are reported by its unit.
     """
     places = list(paths) or [Path()]
     files = [file for path in places if (file := fleet_file(path)) is not None]
@@ -103,7 +103,9 @@ def open_fleet(paths: Sequence[Path], request: FleetRequest) -> Fleet:
 
 
 def fleet_file(path: Path) -> Path | None:
-    """The fleet file that a path means: itself, or that of a directory; None if it is a stack, or has stacks below."""
+    """The fleet file at a path: the file itself, or the one in a directory; None for a stack, or a directory with
+    stacks below it.
+    """
     if path.is_dir():
         return next((path / name for name in FLEET_FILES if (path / name).is_file()), None)
     return path if path.name in FLEET_FILES or is_fleet_text(read_source(path).text) else None
@@ -148,7 +150,7 @@ def _of_file(file: FleetFile, request: FleetRequest) -> Fleet:
     chosen = _chosen(file.environments, request.environments)
     changed = None if request.changed_since is None else changed_files(file.root, request.changed_since)
     if changed is not None and file.path.resolve() in changed:
-        changed = None  # what it says of any stack may have changed
+        changed = None  # a change of the fleet file may affect any stack
     units: list[Unit] = []
     unchanged = 0
     for name, environment in chosen.items():
@@ -195,7 +197,7 @@ def _of_directories(paths: Sequence[Path], request: FleetRequest) -> Fleet:
 
 
 def _chosen(environments: Mapping[str, EnvironmentSpec], names: Sequence[str]) -> Mapping[str, EnvironmentSpec]:
-    """The environments that ``--env`` names, in the order of the file. Raises DiagnosticError for unknown ones."""
+    """The environments selected by ``--env``, in the order of the file. Raises DiagnosticError for unknown ones."""
     known = [name for name in environments if name]
     problems = [
         Diagnostic(
@@ -233,7 +235,7 @@ def _unit(
 
 
 def _places(file: FleetFile, environment: str, unit: Unit) -> dict[str, Position]:
-    """Where the file sets the variables of an environment, but those that an option sets."""
+    """Where the file sets the variables of an environment, except those overridden by an option."""
     block = (file.node.child("environments") or file.node).child(environment)
     variables = None if block is None else block.child("variables")
     found = () if variables is None else variables.entries()
@@ -255,7 +257,7 @@ def _plain_unit(stack: Path, request: FleetRequest) -> Unit:
 
 
 def _ledger(file: FleetFile) -> str | None:
-    """The place of the ledgers as units take it: a directory is one of the fleet file's."""
+    """The location of the ledgers for units: a directory is relative to the fleet file."""
     place = file.spec.ledger
     if place is None or scheme(place) or "${" in place:
         return place
@@ -263,7 +265,7 @@ def _ledger(file: FleetFile) -> str | None:
 
 
 def _waves(file: FleetFile, units: Sequence[Unit]) -> Iterator[Wave]:
-    """The units by the first wave that takes each; what none takes comes last."""
+    """The units by the first wave that selects each; those that no wave selects come last."""
     left = list(units)
     for wave in file.spec.waves:
         taken = [unit for unit in left if _takes(file.root, wave, unit)]
@@ -280,7 +282,7 @@ def _takes(root: Path, wave: WaveSpec, unit: Unit) -> bool:
 
 
 def _same_names(units: Sequence[Unit]) -> Iterator[Diagnostic]:
-    """A warning for each stack whose name is the same in several environments."""
+    """A warning for each stack that has the same name in several environments."""
     environments: dict[str, list[str]] = defaultdict(list)
     for unit in units:
         environments[unit.path].append(unit.environment)
@@ -296,7 +298,7 @@ def _same_names(units: Sequence[Unit]) -> Iterator[Diagnostic]:
 
 
 def _literal_name(stack: Path) -> str | None:
-    """The name of a stack, if no expression is part of it."""
+    """The name of a stack, if it contains no expression."""
     for file in sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]:
         found = _LITERAL_NAME.search(file.read_text(encoding="utf-8", errors="replace"))
         if found:

@@ -1,4 +1,4 @@
-"""Forked workers: processes that begin as a copy of this one, with all that a worker imports.
+"""Forked workers: processes that start as a copy of this one, with a worker's imports already loaded.
 
 A new interpreter imports for longer than it takes to look at dozens of stacks. A copy of a process with threads may
 wait for ever for what one of them held, so only a process with a single thread is copied. Only Linux lists threads.
@@ -22,12 +22,14 @@ from reconciler.core.system_clock import precise_seconds
 from reconciler.fleet.worker import serve
 
 _POLL_S = 0.002
-"""How often a process is looked at whose end is waited for."""
+"""How often a process is polled while waiting for its end."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ForkedProcess:
-    """A copy of this process that serves units: what the engine uses of ``subprocess.Popen``."""
+    """A forked copy of this process that serves units, with the methods of ``subprocess.Popen`` that the engine
+    uses.
+    """
 
     def __init__(self, pid: int, stdin: IO[str], stdout: IO[str]) -> None:
         self.pid = pid
@@ -36,7 +38,9 @@ class ForkedProcess:
         self.returncode: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end, and return its exit code: minus the signal that ended it. Raises TimeoutExpired."""
+        """Wait for the end of the process; returns its exit code, or minus the signal that ended it. Raises
+        TimeoutExpired.
+        """
         end = None if timeout is None else precise_seconds() + timeout
         while not self._has_ended(block=end is None):
             if end is not None and precise_seconds() >= end:
@@ -50,14 +54,14 @@ class ForkedProcess:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
     def _has_ended(self, *, block: bool) -> bool:
         if self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, 0 if block else os.WNOHANG)
-            except ChildProcessError:  # whoever started this process has such signals ignored: nobody knows the code
+            except ChildProcessError:  # SIGCHLD is ignored in this process, so the exit code is lost
                 pid, status = self.pid, 0
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
@@ -74,7 +78,7 @@ def can_fork() -> bool:
 def fork_worker(
     errors: IO[bytes], environ: Mapping[str, str], workers: int, others: Sequence[IO[str] | None]
 ) -> ForkedProcess:
-    """Fork a worker that serves units; ``others`` are the ends of the pipes of earlier ones, which it closes."""
+    """Fork a worker that serves units; it closes ``others``, the pipe ends of earlier workers."""
     units, stdin = os.pipe()
     stdout, results = os.pipe()
     sys.stderr.flush()
@@ -94,7 +98,7 @@ def _work(
     own: tuple[int, int],
     others: Sequence[IO[str] | int | None],
 ) -> NoReturn:
-    """Be the worker: in a session of its own, with the streams and signals of a process that has just started."""
+    """Run as the worker: in a new session, with the streams and signal handlers of a newly started process."""
     code = 1
     try:
         os.setsid()
@@ -142,7 +146,7 @@ def _reset_signals() -> None:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """Let signals wait, so that the copy does not handle one as this process would."""
+    """Block signals, so that the copy does not handle one with this process's handlers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield

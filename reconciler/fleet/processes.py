@@ -1,8 +1,8 @@
-"""The processes engine: worker processes on this machine, each of which runs unit after unit.
+"""The processes engine: worker processes on this machine, each running one unit after another.
 
-A worker is a process of its own, so that a unit that hangs can be killed and no unit can harm another. It is started
-for the first unit that finds no idle worker, and kept for the next ones: what is imported is imported once. For units
-that only query, it is a copy of this process if that is sound (``reconciler.fleet.fork``), else a new interpreter.
+A worker is a separate process, so that a unit that hangs can be killed and cannot harm another. It is started for the
+first unit that finds no idle worker, and kept for later ones, so that imports are loaded once. For units that only
+query, it is a fork of this process if that is safe (``reconciler.fleet.fork``), else a new interpreter.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from reconciler.core.text import sanitize
 from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
 
 BEGAN = "began"
-"""What a worker writes when it begins the units of a line, and, with its number, when it works on one of them alone.
+"""What a worker writes when it starts the units of a line and, with its number, when it works on one of them alone.
 
-For each of them a line with its result follows.
+A line with the result of each unit follows.
 """
 _STARTING = MINUTE
-"""How long (ms) a new worker may take to begin its first unit, on top of the unit's deadline."""
+"""How long (ms) a new worker may take to start its first unit, on top of the unit's deadline."""
 
 
 class _Process(Protocol):
-    """What the engine uses of a process."""
+    """The process interface that the engine uses."""
 
     @property
     def pid(self) -> int: ...
@@ -56,7 +56,7 @@ class _Process(Protocol):
 
 
 class _Message(NamedTuple):
-    """A line of a worker; None when its output has ended."""
+    """A line from a worker; None at the end of its output."""
 
     worker: _Worker
     line: str | None
@@ -64,10 +64,10 @@ class _Message(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A worker process, and the units it runs; ``due`` is when (monotonic) something must be done about them.
+    """A worker process, and the units it runs; ``due`` is when (monotonic) it must be asked to stop or killed.
 
-    ``batch`` is what it was given, ``units`` are those of them that have not ended, ``current`` is the one it works on
-    if it works on one alone.
+    ``batch`` is what it was given, ``units`` are those that have not ended, and ``current`` is the one it works on, if
+    it works on one alone.
     """
 
     process: _Process
@@ -125,12 +125,12 @@ class ProcessEngine:
                     self._overdue(worker, limits)
 
     def stop(self) -> None:
-        """Take no further unit, and ask those that run to stop."""
+        """Start no further unit, and ask running units to stop."""
         self._stopping = True
         self._news.put(None)
 
     def close(self, grace: int = 5 * SECOND) -> None:
-        """End the workers: those that are idle leave at once, the others are asked to, then killed."""
+        """End the workers: idle ones exit at once, the others are asked to stop, then killed."""
         for worker in self._workers:
             if worker.units:
                 _signal(worker)
@@ -146,7 +146,7 @@ class ProcessEngine:
         self._workers.clear()
 
     def _begin(self, source: Iterator[Unit], limits: EngineLimits) -> Iterator[Event]:
-        """Hand out units while there is room."""
+        """Submit units while there is room."""
         while not self._stopping and sum(bool(worker.units) for worker in self._workers) < limits.max_parallel:
             units = [self._again.pop()] if self._again else next_units(source, limits)
             if not units:
@@ -157,7 +157,7 @@ class ProcessEngine:
             worker.began_at = now()
             starting, deadline = _STARTING if idle is None else 0, units[0].deadline
             worker.due = None if deadline is None else monotonic() + starting + deadline
-            with suppress(OSError):  # it is dead: its output has ended, and says so
+            with suppress(OSError):  # the worker is dead, and the end of its output reports it
                 assert worker.process.stdin is not None  # noqa: S101 - narrows a type
                 worker.process.stdin.write(units_json(units) + "\n")
                 worker.process.stdin.flush()
@@ -184,7 +184,7 @@ class ProcessEngine:
         return fork_worker(errors, self.environ, workers, others)
 
     def _launch(self, errors: IO[bytes], workers: int) -> _Process:
-        # A session of its own: Ctrl-C reaches the parent alone.
+        # A new session, so that Ctrl-C reaches only the parent.
         package = str(Path(reconciler.__file__).parents[1])
         path = os.pathsep.join(filter(None, [self.environ.get("PYTHONPATH"), package]))
         return subprocess.Popen(  # noqa: S603 - this interpreter
@@ -199,7 +199,7 @@ class ProcessEngine:
         )
 
     def _read_new(self) -> None:
-        """Read what new workers write, each in a thread. After the first, no further worker can be forked."""
+        """Read the output of new workers, each in a thread. From then on no further worker can be forked."""
         for worker in self._unread:
             threading.Thread(target=self._read, args=(worker,), name=worker.name, daemon=True).start()
         self._unread.clear()
@@ -212,7 +212,7 @@ class ProcessEngine:
         self._news.put(_Message(worker, None))
 
     def _next(self, busy: list[_Worker]) -> _Message | None:
-        """The next message, or None: someone called stop, or a worker is overdue."""
+        """The next message. None if ``stop`` was called, or if a worker is overdue."""
         due = min((worker.due for worker in busy if worker.due is not None), default=None)
         try:
             return self._news.get(timeout=None if due is None else in_seconds(max(0, due - monotonic())))
@@ -239,11 +239,13 @@ class ProcessEngine:
             yield from self._end(worker, result.unit, result)
             if not worker.units:
                 worker.due = None
-                if worker.asked:  # the request may still be on its way
+                if worker.asked:  # the stop request may not have arrived yet
                     self._retire(worker)
 
     def _end(self, worker: _Worker, unit: Unit, result: UnitResult | None) -> Iterator[Event]:
-        """Tell how a unit ended, None: with its worker. One that only waited for others of its batch is run again."""
+        """Report how a unit ended; None: its worker died. A unit that only waited for others of its batch is
+        run again.
+        """
         has_waited = len(worker.batch) > 1 and unit != worker.current and not self._stopping
         if has_waited and (result is None or result.state is UnitState.INTERRUPTED):
             self._again.append(unit)
@@ -251,7 +253,7 @@ class ProcessEngine:
             yield Finished(_died(worker, unit) if result is None else _told(worker, result))
 
     def _overdue(self, worker: _Worker, limits: EngineLimits) -> None:
-        """Ask a worker to stop whose unit should have ended; kill one that was asked in vain."""
+        """Ask a worker with an overdue unit to stop; kill a worker that did not stop when asked."""
         if worker.asked:
             worker.killed = True
             worker.process.kill()
@@ -267,7 +269,7 @@ class ProcessEngine:
             _signal(worker)
 
     def _retire(self, worker: _Worker) -> None:
-        """Let a worker leave; another takes its place when one is needed."""
+        """Let a worker exit; another one is started when needed."""
         with suppress(OSError):
             worker.process.stdin.close()  # type: ignore[union-attr]  # it has one
 
@@ -278,7 +280,7 @@ def _signal(worker: _Worker) -> None:
 
 
 def _told(worker: _Worker, result: UnitResult) -> UnitResult:
-    """What a worker told, and what only the engine knows of it."""
+    """A worker's result, with what only the engine knows."""
     result = replace(result, worker=worker.name)
     if not worker.timed_out or result.state is not UnitState.INTERRUPTED:
         return result
@@ -288,9 +290,9 @@ def _told(worker: _Worker, result: UnitResult) -> UnitResult:
 
 
 def _died(worker: _Worker, unit: Unit) -> UnitResult:
-    """The result of a unit whose worker is gone."""
+    """The result of a unit whose worker died."""
     if worker.asked and worker.process.returncode == -signal.SIGTERM:
-        # It was still starting: from its first unit on it handles the signal.
+        # It was still starting: it handles the signal from its first unit on.
         result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED, started_at=worker.began_at)
         return _told(worker, replace(result, ended_at=now()))
     after = "; what it had sent is settled by the next apply" if unit.kind in (UnitKind.APPLY, UnitKind.CHECK) else ""
@@ -325,7 +327,7 @@ def _too_long(unit: Unit, how: str) -> Diagnostic:
 
 
 def _last_line(errors: IO[bytes]) -> str:
-    """The last line that a worker wrote to its standard error."""
+    """The last line of a worker's standard error."""
     size = errors.seek(0, os.SEEK_END)
     errors.seek(max(0, size - 4096))
     return (errors.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]

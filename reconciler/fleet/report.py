@@ -1,4 +1,4 @@
-"""The report of a fleet: how every unit ended, and what a script learns."""
+"""The report of a fleet: how every unit ended, and the exit code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FleetReport:
 
     @property
     def states(self) -> Mapping[UnitState, int]:
-        """How many units ended how."""
+        """The number of units in each state."""
         return Counter(result.state for result in self.results)
 
     @property
@@ -53,11 +53,11 @@ class FleetReport:
 
     @property
     def has_nothing_to_pass(self) -> bool:
-        """Whether checks were asked for, and no stack has any: a gate without checks must not pass."""
+        """Whether checks were requested but no stack has any: a gate without checks must not pass."""
         return self.kind is UnitKind.CHECK and not any(result.counts or result.exit_code for result in self.results)
 
     def exit_code(self, *, detailed: bool = False) -> ExitCode:
-        """The worst of all; changes count with ``detailed`` only."""
+        """The worst exit code of all units; changes count only with ``detailed``."""
         if self.has_nothing_to_pass:
             return ExitCode.ERROR
         codes = (result.exit_code for result in self.results)
@@ -65,5 +65,5 @@ class FleetReport:
 
 
 def has_changes(result: UnitResult) -> bool:
-    """Whether a plan of the unit has something to do, or an apply did something."""
+    """Whether a unit's plan has changes, or its apply made some."""
     return any(number and action != Action.NO_OP for action, number in result.counts.items())

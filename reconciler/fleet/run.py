@@ -1,4 +1,4 @@
-"""Running a fleet on an engine: wave after wave, within the limits on failures, to one report."""
+"""Running a fleet on an engine: wave by wave, within the limits on failures, into one report."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from reconciler.fleet.report import FleetReport, WaveReport
 
 
 class Watcher(Protocol):
-    """Whoever sees what happens while a fleet runs; called from one thread."""
+    """Observes a fleet while it runs; called from one thread."""
 
     def started(self, unit: Unit, worker: str) -> None:
-        """A unit has begun on a worker."""
+        """A unit has started on a worker."""
 
     def finished(self, result: UnitResult) -> None:
-        """A unit has ended, or will not be begun."""
+        """A unit has ended, or will not be started."""
 
 
 class FleetRun:
@@ -42,16 +42,16 @@ class FleetRun:
         self._reason: str | None = None
 
     def stop(self) -> None:
-        """Begin no further unit, and ask those that run to stop cleanly."""
+        """Start no further unit, and ask running units to stop cleanly."""
         self._interrupted = True
         for stop in self._stops:
             stop.set()
         self._engine.stop()
 
     def report(self) -> FleetReport:
-        """Run all units, and say how each ended.
+        """Run all units, and report how each ended.
 
-        An apply goes wave by wave; what changes nothing needs no order.
+        An apply runs wave by wave; commands that change nothing ignore the waves.
         """
         began = now()
         fleet = self._fleet
@@ -83,7 +83,7 @@ class FleetRun:
 
     @contextmanager
     def _listening(self, stop: Event) -> Iterator[None]:
-        """Let a request to stop, also an earlier one, set the event meanwhile."""
+        """While the block runs, set the event on a stop request, including an earlier one."""
         self._stops.append(stop)
         try:
             if self._interrupted:
@@ -93,7 +93,7 @@ class FleetRun:
             self._stops.remove(stop)
 
     def _hold_back_after_failure(self, wave: Wave) -> None:
-        """Let a failure in a wave keep the later ones from beginning."""
+        """After a failure in a wave, do not start the later waves."""
         failed = any(result.exit_code for result in self._in_order(wave))
         if failed and wave.stop_on_failure and self._reason is None:
             self._reason = f"a stack of {f'the wave {wave.name}' if wave.name else 'the wave before'} failed"

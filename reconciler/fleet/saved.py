@@ -1,4 +1,4 @@
-"""Saved plans of a fleet: a directory with a plan file for each stack, and a manifest that lists them."""
+"""Saved plans of a fleet: a directory with a plan file per stack, and a manifest that lists them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_NAME = 80
 
 
 class SavedUnit(BaseModel):
-    """One stack of the fleet: its unit, and how planning it ended. Without a ``plan_id`` there is no plan of it."""
+    """One stack of the fleet: its unit, and how planning it ended. Without a ``plan_id`` it has no plan."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,9 @@ class SavedWave(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `fleet plan --out` writes beside the plans: which plan is of which stack, and the order of their apply."""
+    """What `fleet plan --out` writes beside the plans: which plan belongs to which stack, and the order to apply them
+    in.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,7 +66,7 @@ def is_saved_fleet(directory: Path) -> bool:
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory for plans. Raises DiagnosticError if it holds anything but plans saved before."""
+    """Create the directory for plans. Raises DiagnosticError if it holds anything but plans saved earlier."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         old = list(directory.iterdir())
@@ -80,7 +82,7 @@ def prepare(directory: Path) -> None:
 
 
 def with_plan_files(fleet: Fleet, directory: Path) -> Fleet:
-    """The fleet with a file in the directory for the plan of each unit."""
+    """The fleet with a plan file in the directory for each unit."""
     names = _names(fleet)
     waves = [
         replace(
@@ -92,9 +94,9 @@ def with_plan_files(fleet: Fleet, directory: Path) -> Fleet:
 
 
 def save(directory: Path, fleet: Fleet, report: FleetReport, given: Collection[str] = ()) -> Manifest:
-    """Write the manifest of a fleet whose planning ``report`` is about. Raises DiagnosticError.
+    """Write the manifest of a fleet whose planning ``report`` describes. Raises DiagnosticError.
 
-    Variables that were ``given`` on the command line are not written, since their values may be secret.
+    Variables ``given`` on the command line are not written, since their values may be secret.
     """
     results = {result.unit.id: result for result in report.results}
     waves = tuple(
@@ -122,10 +124,10 @@ def save(directory: Path, fleet: Fleet, report: FleetReport, given: Collection[s
 
 
 def load(directory: Path, request: FleetRequest) -> Fleet:
-    """The fleet that applies the saved plans in a directory.
+    """Load the fleet that applies the saved plans in a directory.
 
-    Stacks without changes, and those whose planning failed, are settled already. Raises DiagnosticError if the manifest
-    is missing or damaged.
+    Stacks without changes, and those whose planning failed, already have a result. Raises DiagnosticError if the
+    manifest is missing or damaged.
     """
     file = directory / MANIFEST
     try:
@@ -160,7 +162,7 @@ def _wave(directory: Path, saved: SavedWave, request: FleetRequest) -> Wave:
 
 
 def _due(directory: Path, saved: SavedUnit, request: FleetRequest) -> Unit:
-    """The unit that applies a saved plan, wherever its directory is now."""
+    """The unit that applies a saved plan, relative to where the directory is now."""
     name = Path(saved.unit.plan_file or "").name
     return replace(
         saved.unit,
@@ -197,7 +199,7 @@ def _settled(unit: Unit, saved: SavedUnit) -> UnitResult:
 
 
 def _names(fleet: Fleet) -> Iterator[str]:
-    """A file name for each unit, that tells a reader which one it is."""
+    """A readable, unique file name for each unit."""
     for number, unit in enumerate(fleet.due, 1):
         readable = re.sub(r"[^A-Za-z0-9@]+", "-", unit.id).strip("-")[-_MAX_NAME:]
         yield f"{number:04}-{readable}.plan.json"

@@ -99,7 +99,7 @@ class FleetSpec(Block):
 
 
 class FleetFile(NamedTuple):
-    """A fleet file without errors; ``node`` has the places of what it says."""
+    """A valid fleet file; ``node`` has the positions of its values."""
 
     path: Path
     spec: FleetSpec
@@ -116,13 +116,13 @@ class FleetFile(NamedTuple):
 
     @property
     def environments(self) -> Mapping[str, EnvironmentSpec]:
-        """The environments by name; one without a name if none is declared."""
+        """The environments by name; a single unnamed one if none is declared."""
         found = {name: spec or EnvironmentSpec() for name, spec in self.spec.environments.items()}
         return found or {"": EnvironmentSpec()}
 
 
 def parse_fleet(source: Source) -> FleetFile:
-    """Read a fleet file. Raises DiagnosticError with all its problems, by place."""
+    """Read a fleet file. Raises DiagnosticError with all its errors, by position."""
     source_map = SourceMap()
     diagnostics = DiagnosticCollector(source_map)
     node = read_document(source, source_map, diagnostics)
@@ -143,7 +143,7 @@ def parse_fleet(source: Source) -> FleetFile:
 
 
 def fleet_schema() -> dict[str, object]:
-    """JSON Schema 2020-12 of a fleet file, for editors and checkers."""
+    """The JSON Schema (2020-12) of a fleet file, for editors and validators."""
     return {"$schema": DIALECT, **FleetSpec.model_json_schema(), "title": "A fleet of reconciler"}
 
 
@@ -174,7 +174,9 @@ def _secret_lines(node: Node | None) -> frozenset[int]:
 
 
 def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector) -> None:
-    """Note what no single field shows: unknown environments, waves of the same name, what is no ledger or target."""
+    """Report errors that span several fields: unknown environments, repeated wave names, an invalid ledger or
+    target.
+    """
     ledger = node.child("ledger")
     if ledger is not None and not re.fullmatch(LEDGER, spec.ledger or ""):
         hint = "write postgresql://HOST/DATABASE, a directory, or ${env.NAME}"

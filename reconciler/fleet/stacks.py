@@ -1,4 +1,4 @@
-"""The stacks of a fleet on the disk: what globs match, and what is found below a directory."""
+"""The stacks of a fleet on disk: those that globs match, or all below a directory."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NAMED = re.compile(rb"""^(\{\s*)?["']?stack["']?[ \t]*:""", re.MULTILINE)
 
 
 def matching_stacks(root: Path, globs: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The stacks below a directory that globs match, in their order, without those of globs that begin with ``!``; and
-    the globs that match no stack.
+    """The stacks below a directory that globs match, in order, without those of globs that start with ``!``.
 
-    A directory is a stack if it has YAML files: whatever is wrong with them is told when the stack is opened.
+    Also returns the globs that match no stack. A directory is a stack if it has YAML files; errors in them are reported
+    when the stack is opened.
     """
     found: dict[Path, None] = {}
     unmatched = []
@@ -32,7 +32,7 @@ def matching_stacks(root: Path, globs: Sequence[str]) -> tuple[list[Path], list[
 
 
 def is_match(root: Path, path: Path, globs: Sequence[str]) -> bool:
-    """Whether a stack is one of those that globs mean."""
+    """Whether globs select a stack."""
     taken = [glob for glob in globs if not glob.startswith("!")]
     left_out = [glob[1:] for glob in globs if glob.startswith("!")]
     name = PurePath(os.path.relpath(path, root)).as_posix()
@@ -40,9 +40,9 @@ def is_match(root: Path, path: Path, globs: Sequence[str]) -> bool:
 
 
 def stacks_below(directory: Path) -> Iterator[Path]:
-    """Every directory at or below one that holds a stack, in the order of their names; hidden ones are left out.
+    """Every stack at or below a directory, sorted by name; hidden directories are skipped.
 
-    Raises DiagnosticError if there is none, or no such directory.
+    Raises DiagnosticError if there is no stack, or no such directory.
     """
     if not directory.is_dir():
         raise DiagnosticError(Diagnostic(f"there is no directory {directory}"))
@@ -69,7 +69,7 @@ def _names_a_stack(path: Path) -> bool:
 
 
 def _glob(root: Path, pattern: str) -> list[Path]:
-    """The paths that a pattern means, those below hidden directories left out."""
+    """The paths that a pattern matches, except those in hidden directories."""
     if PurePath(pattern).is_absolute():
         return [Path(pattern)]
     if pattern in (".", "./"):
@@ -81,7 +81,7 @@ def _glob(root: Path, pattern: str) -> list[Path]:
 
 
 def _fits(name: str, glob: str) -> bool:
-    """Whether a relative path fits a pattern part by part; ``**`` stands for any number of parts."""
+    """Whether a relative path matches a pattern part by part; ``**`` matches any number of parts."""
     return _parts_fit(name.split("/"), PurePath(glob).as_posix().split("/"))
 
 

@@ -1,7 +1,7 @@
 """A worker process of the processes engine: reads units from standard input, writes results to standard output.
 
-Both are lines of JSON. Ctrl-C is the parent's to handle; SIGTERM asks the unit that runs to stop cleanly, and so does
-the end of standard input, which comes when the parent dies.
+Both are lines of JSON. The parent handles Ctrl-C. SIGTERM asks the running unit to stop cleanly, and so does the end of
+standard input, which occurs when the parent dies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconciler.fleet.processes import BEGAN
 
 
 class Interrupts:
-    """Requests to stop: they set the events that are listened to, or interrupt what does not listen."""
+    """Stop requests: they set the current listener's event, or raise KeyboardInterrupt if there is none."""
 
     def __init__(self) -> None:
         self._events: list[threading.Event] = []
@@ -41,14 +41,14 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def begin(self) -> None:
-        """Begin units. Raises KeyboardInterrupt if the request to stop came before them."""
+        """Start units. Raises KeyboardInterrupt if a stop request came first."""
         self.running = True
         if self._asked:
             raise KeyboardInterrupt
 
     @contextmanager
     def listening(self, event: threading.Event) -> Iterator[None]:
-        """Let a request to stop, also an earlier one, set the event meanwhile."""
+        """While the block runs, set the event on a stop request, including an earlier one."""
         self._events.append(event)
         try:
             if self._asked:
@@ -59,7 +59,7 @@ class Interrupts:
 
 
 def serve(lines: TextIO, out: TextIO, workers: int) -> None:
-    """Run unit after unit until the input ends; ``workers`` processes do so."""
+    """Run units until the input ends; ``workers`` processes share the work."""
     waiting: SimpleQueue[str | None] = SimpleQueue()
     interrupts = Interrupts()
     signal.signal(signal.SIGTERM, interrupts.handle)
@@ -68,7 +68,7 @@ def serve(lines: TextIO, out: TextIO, workers: int) -> None:
         for text in lines:
             waiting.put(text)
         waiting.put(None)
-        if interrupts.running:  # the parent is gone, and nobody waits for the rest
+        if interrupts.running:  # the parent has ended, and nobody reads the other results
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=read, name="units", daemon=True).start()
@@ -86,7 +86,7 @@ def serve(lines: TextIO, out: TextIO, workers: int) -> None:
                 left.remove(result.unit)
                 print(result_json(result), file=out, flush=True)
             interrupts.running = False
-        except KeyboardInterrupt:  # it came just before or after the work on a unit
+        except KeyboardInterrupt:  # the request came just before or after the work on a unit
             interrupts.running = False
             for unit in left:
                 result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED)
@@ -94,13 +94,13 @@ def serve(lines: TextIO, out: TextIO, workers: int) -> None:
 
 
 def main() -> None:
-    """Serve on the standard streams, as one of so many; what libraries print goes to standard error."""
+    """Serve on the standard streams, as one of several workers; what libraries print goes to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(200_000, 20, 20)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin, out, int(sys.argv[1]))
-    # All is closed and written: what is left in memory need not be taken apart.
+    # Everything is closed and written: skip the interpreter's cleanup.
     sys.stderr.flush()
     os._exit(0)
 
