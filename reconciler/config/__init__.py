@@ -1,1 +1,1 @@
-"""Configuration: text to positions to expressions to expanded, validated desired objects."""
+"""Configuration: from text with positions, through expressions, to expanded and validated desired objects."""

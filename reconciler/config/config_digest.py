@@ -1,4 +1,4 @@
-"""Meaning: the digest of a configuration, the same however it is written down."""
+"""The digest of a configuration's meaning, independent of how it is written."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def config_digest(
     removed: Sequence[Address] = (),
     imports: Sequence[Import] = (),
 ) -> str:
-    """A digest of what a configuration asks for: not of comments, order, files, or names that end up in nothing.
+    """The digest of a configuration: comments, order, files and unused names do not affect it.
 
-    Secrets are not in it. Of the sections read later the text counts, with the values of the names it uses.
+    Secrets are not part of it. Sections that are read later count as text, with the values of the names they use.
     """
     renamed = sorted([str(move.source), str(move.destination)] for move in moves.entries)
     return digest(
@@ -52,7 +52,7 @@ def config_digest(
 
 
 def _guards_fields(guards: Guards) -> dict[str, object]:
-    """What the guards say, as JSON takes it; read from the fields, for which pydantic builds no serializer."""
+    """The guards as JSON values, read from the fields so that pydantic need not build a serializer."""
     return {**dict(guards), "types": {name: dict(limits) for name, limits in guards.types.items()}}
 
 

@@ -12,11 +12,10 @@ Shown = Callable[[int], bool]
 
 
 class DiagnosticCollector:
-    """Collects diagnostics by offset; one that is already there (same offset, same words) is not added again.
+    """Collects diagnostics by offset; duplicates (same offset and message) are dropped.
 
-    One that differs only in the instance of a ``for_each`` it was found in is counted instead.
-
-    Source lines are added at the end, when it is known which of them could hold a secret.
+    A diagnostic that differs only in its ``for_each`` instance is counted instead. Source lines are added at the end,
+    when it is known which of them could hold a secret.
     """
 
     def __init__(self, source_map: SourceMap) -> None:
@@ -36,10 +35,10 @@ class DiagnosticCollector:
         rule: str | None = None,
         position: Position | None = None,
     ) -> None:
-        """Add a diagnostic; without an offset it concerns the whole stack, or a ``position`` in a file that is not of
-        the stack, and sorts first.
+        """Add a diagnostic.
 
-        ``address`` is that of an instance. Instances that break the same ``rule`` at one offset have the same problem,
+        Without an offset it concerns the whole stack, or a ``position`` in a file outside the stack, and sorts first.
+        ``address`` is an instance's. Instances that break the same ``rule`` at one offset have the same problem,
         although each message quotes its own value; without a rule, those with the same message.
         """
         key = (-1 if offset is None else offset, summary if rule is None or address is None else f"\0{rule}")

@@ -1,4 +1,4 @@
-"""Loading: from the files of a stack to a stack without errors, or to all of its problems at once."""
+"""Loading: from the files of a stack to a valid stack, or to all of its problems at once."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def load_stack(
     locate: Callable[[str | None], None] | None = None,
     resources: bool = True,
 ) -> StackConfig:
-    """Read, evaluate, expand and validate a configuration; raises DiagnosticError with all its problems, by place.
+    """Read, evaluate, expand and validate a configuration. Raises DiagnosticError with all its problems, by position.
 
-    ``read`` serves the files an ``include`` names, relative to ``root``; it may raise OSError. ``sections`` are those
-    of ``checks`` and ``drills`` that the caller will read itself, from ``StackConfig.sections``. ``ask`` makes a
-    query of ``data`` when the expressions of a resource need it; without it those resources are left out
-    (``StackConfig.unresolved``). What it raises rises from here. ``locate`` is told where the ledger is before
-    ``ask`` is called. Without ``resources`` none is read: such a stack cannot be planned.
+    ``read`` reads the files that an ``include`` names, relative to ``root``; it may raise OSError. ``sections`` are
+    those of ``checks`` and ``drills`` that the caller reads itself, from ``StackConfig.sections``. ``ask`` runs a query
+    of ``data`` when the expressions of a resource need it; without it those resources are left out
+    (``StackConfig.unresolved``). Its exceptions propagate. ``locate`` gets the location of the ledger before ``ask`` is
+    called. Without ``resources`` none is read, and the stack cannot be planned.
     """
     unknown = set(sections) - set(DEFERRED)
     if unknown:
@@ -86,7 +86,7 @@ def _load(
     settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
     shown = safe_lines(source_map, found.files, (*BUILT_IN, *accepted), settings | {"type"})
     scope = Scope(env=inputs.environ)
-    # What a configuration does not use is not loaded either.
+    # Parts of the language that a configuration does not use are not imported either.
     if found.entries("variables") or inputs.variables or inputs.files:
         declare_variables(found, inputs, scope, diagnostics)
     name = stack_name(found, sources, scope, diagnostics)
@@ -103,7 +103,7 @@ def _load(
     kept: set[Address] = set()
 
     def find(config: DataConfig) -> Value:
-        if ask is None or len(diagnostics):  # with problems there will be no stack: no need to ask anybody
+        if ask is None or len(diagnostics):  # with problems there will be no stack, so no query is needed
             unresolved.add(config.label)
             raise UnresolvedError
         return ask(config, providers.configs[config.provider])
@@ -176,7 +176,7 @@ def _guards(sections: Sections, types: frozenset[str], scope: Scope, diagnostics
 
 
 def _sensitive_texts(scope: Scope) -> Iterator[str]:
-    """The texts in sensitive variables and locals that are long enough to be told from other text."""
+    """The texts in sensitive variables and locals that are long enough to be redacted."""
     pending: list[Value] = [scope.values[root][name] for root, name in scope.sensitive]
     while pending:
         value = pending.pop()
@@ -195,17 +195,17 @@ _KEY = re.compile(rb"""^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:(?=[ \t\r\n]|
 _CONTENT = re.compile(rb"^(?!#|%|---|\.\.\.)[ \t]*([^\s#])", re.M)
 _KNOWN = frozenset((*BUILT_IN, *DEFERRED))
 _NEAR = 0.85
-"""How close a key is to a known one to be a misspelled one."""
+"""The similarity from which on an unknown key counts as misspelled."""
 _FLEET = re.compile(rb"^stacks[ \t]*:[ \t]*(\[|#|\r?$)", re.MULTILINE)
 _OBJECT = frozenset(["apiVersion", "kind"])
-"""The keys of a Kubernetes object, which may have ``data`` too."""
+"""The keys of a Kubernetes object, which may also have ``data``."""
 
 
 def select_stack_files(sources: Sequence[Source]) -> list[Source]:
-    """The files that are part of a stack; all of them if none is, so that the diagnostics say what is wrong.
+    """The files that are part of a stack; all of them if none is, so that the diagnostics show what is wrong.
 
-    A file without any known key at its top level is another tool's. One that begins otherwise than with a key in the
-    first column (``{stack: ...}``), or has a key that looks like a misspelled one, is left for the loader to judge.
+    A file without any known key at its top level belongs to another tool. A file that does not start with a key in the
+    first column (``{stack: ...}``), or has a key that looks misspelled, is passed to the loader.
     """
     selected = [source for source in sources if _may_be_stack(source.text)]
     if not any(_is_stack(source.text) for source in selected):
@@ -217,7 +217,7 @@ def select_stack_files(sources: Sequence[Source]) -> list[Source]:
 
 
 def is_fleet_text(text: bytes) -> bool:
-    """Whether a file lists stacks, and so is no part of one."""
+    """Whether a file is a fleet file, which is not part of a stack."""
     return _FLEET.search(text) is not None
 
 

@@ -30,7 +30,7 @@ from reconciler.core.guards import Guards
 Schema = dict[str, object]
 
 SAME_AS = "x-same-as"
-"""In the schema of a field: it takes what the section of this name takes."""
+"""Marks a field whose schema is that of the section of this name."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -45,10 +45,10 @@ _UNFIT = {Kind.EVENT: "state", Kind.ALARM: "occurrence", Kind.SILENCE: "occurren
 
 
 def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, type[BaseModel]] | None = None) -> Schema:
-    """JSON Schema 2020-12 of one file of a stack, for the providers of a catalog.
+    """The JSON Schema (2020-12) of one file of a stack, for the providers of a catalog.
 
-    Wherever an expression is evaluated the schema takes ``${...}`` too, whatever the value must come to. ``sections``
-    adds models of what stands under each name of a section that the loader hands on (``checks``, ``drills``).
+    Where an expression is evaluated, the schema also accepts ``${...}``, whatever type is required. ``sections`` adds
+    models for the entries of sections that the loader passes on (``checks``, ``drills``).
     """
     providers = sorted(catalog, key=lambda schema: schema.name)
     types = {name: kind for schema in providers for name, kind in sorted(schema.resource_types.items())}
@@ -145,12 +145,12 @@ def stack_schema(catalog: Collection[ProviderSchema], sections: Mapping[str, typ
 
 
 def schema_text(schema: Schema) -> str:
-    """The schema as it is kept in a file."""
+    """The schema as the text of a file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _definitions(models: list[type[BaseModel]]) -> tuple[dict[type[BaseModel], Schema], dict[str, Schema]]:
-    """A reference for each model, and everything that is referred to."""
+    """A reference for each model, and all definitions that are referred to."""
     references, whole = models_json_schema([(model, "validation") for model in dict.fromkeys(models)])
     definitions: dict[str, Schema] = whole.get("$defs", {})
     return {model: references[model, "validation"] for model in models}, definitions
@@ -186,7 +186,7 @@ def _list_of(item: Schema, description: str) -> Schema:
 
 
 def _providers(providers: list[ProviderSchema]) -> Schema:
-    """A key that begins with the name of a type is of that type; any other key must say its type."""
+    """A key that starts with the name of a type is of that type; any other key must have ``type``."""
     named = {rf"^{schema.name}(\.|$)": _ref(f"provider_{schema.name}") for schema in providers}
     others = [
         {"properties": {"type": {"const": schema.name}}, "allOf": [_ref(f"provider_{schema.name}")]}
@@ -222,7 +222,7 @@ def _properties(schema: Schema) -> dict[str, object]:
 
 
 def _with_expressions(schema: Schema) -> Schema:
-    """A definition in which every value below the top may be an expression."""
+    """A definition in which every value below the top level may be an expression."""
     return {key: _inside(key, value) for key, value in schema.items()}
 
 
@@ -258,7 +258,7 @@ def _takes_any_text(schema: Schema) -> bool:
 
 
 def _reachable(schema: Schema, definitions: dict[str, Schema]) -> dict[str, Schema]:
-    """The definitions that are used, by name."""
+    """The definitions in use, by name."""
     found: set[str] = set()
     pending = list(_references(schema))
     while pending:

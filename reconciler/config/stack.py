@@ -1,4 +1,4 @@
-"""The stack: a whole configuration, read, checked and expanded, and the inputs it is read with."""
+"""The stack: a whole configuration after loading, and the inputs of loading."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,9 +21,9 @@ from reconciler.core.target import Target, target_of
 
 
 class ProviderSchema(Protocol):
-    """What the loader must know of a provider type; ``reconciler.providers`` has the whole of it.
+    """What the loader needs to know of a provider type; the full protocol is in ``reconciler.providers``.
 
-    One that ``HasDataSources`` can be asked under ``data``.
+    A type that ``HasDataSources`` can be queried under ``data``.
     """
 
     @property
@@ -37,7 +37,7 @@ class ProviderSchema(Protocol):
 
 
 class ProviderConfig(NamedTuple):
-    """One block under ``providers``: its key, the provider type it asks for, its settings."""
+    """One block under ``providers``: its key, its provider type, its settings."""
 
     key: str
     type: str
@@ -46,12 +46,12 @@ class ProviderConfig(NamedTuple):
 
     @property
     def target(self) -> Target:
-        """Where it points; the embedded emulator is the same target in every run."""
+        """Where the provider points; the embedded emulator is the same target in every run."""
         return target_of(self.type, self.settings)
 
 
 class DataConfig(NamedTuple):
-    """One query under ``data``: its data source, its name, the key of the provider to ask, its filters."""
+    """One query under ``data``: its data source, its name, the key of its provider, its filters."""
 
     source: DataSource
     name: str
@@ -74,11 +74,10 @@ Ask = Callable[[DataConfig, ProviderConfig], Value]
 
 
 class StackConfig(NamedTuple):
-    """A configuration that has no errors.
+    """A valid configuration.
 
-    ``root`` is the directory that holds it (where ``.reconciler/`` goes). ``desired`` is in the order of the files.
-    ``digest`` changes exactly when the meaning of the configuration does. ``secrets`` are the texts that must not be
-    shown.
+    ``root`` is its directory (where ``.reconciler/`` is created). ``desired`` is in the order of the files. ``digest``
+    changes exactly when the meaning of the configuration does. ``secrets`` are texts that must not be shown.
     """
 
     name: str
@@ -88,27 +87,27 @@ class StackConfig(NamedTuple):
     guards: Guards
     digest: str
     scope: Scope
-    """What expressions in ``sections`` can name; see ``reconciler.config.expressions.compiled``."""
+    """The names that expressions in ``sections`` can use; see ``reconciler.config.expressions.compiled``."""
     ledger: str | None = None
-    """The URL of the ledger, or its directory relative to ``root``; None for the one beside the configuration."""
+    """The URL of the ledger, or its directory relative to ``root``; None for the default beside the configuration."""
     secrets: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()
     sections: Mapping[str, Node] = MappingProxyType({})
-    """Sections the loader accepts for others and does not read itself (``checks``, ``drills``)."""
+    """Sections that the loader accepts but leaves for others to read (``checks``, ``drills``)."""
     data: Mapping[str, DataConfig] = MappingProxyType({})
     """The queries by ``TYPE.NAME``."""
     unresolved: frozenset[str] = frozenset()
-    """Queries that resources need and nobody was there to make: those resources are left out of ``desired``, so that
-    planning anything but a destroy with it would clear what it must not.
+    """Queries that resources need but that were not run. Their resources are missing from ``desired``, so planning
+    anything but a destroy would wrongly clear alarms.
     """
     kept: frozenset[Address] = frozenset()
-    """Resources among those left out that have lifecycle.prevent_clear."""
+    """Resources that were left out and have lifecycle.prevent_clear."""
     moves: Moves = NO_MOVES
     """What was renamed."""
     removed: tuple[Address, ...] = ()
-    """What goes on firing though it is declared no more."""
+    """Addresses that are no longer declared but keep firing."""
     imports: tuple[Import, ...] = ()
-    """What exists at a service, and is taken over."""
+    """Objects that exist at a service and are adopted."""
 
     def __repr__(self) -> str:
         return f"StackConfig({self.name!r}, {len(self.desired)} desired)"  # the rest holds secrets
@@ -122,12 +121,12 @@ FLEET_VARIABLES = "variables of the fleet file"
 
 
 class Inputs(NamedTuple):
-    """Values for variables, strongest first: ``variables`` (--var), ``files`` (--var-file, a later file before an
-    earlier one), ``RECONCILER_VAR_NAME`` in ``environ``, the variable's own ``env`` there, its ``default``.
+    """Values for variables, highest precedence first: ``variables`` (--var), ``files`` (--var-file, later files first),
+    ``RECONCILER_VAR_NAME`` in ``environ``, the variable's own ``env`` there, its ``default``.
 
-    Texts from ``variables`` and ``environ`` are converted to the type of the variable; files hold YAML values, taken
-    as they are: an expression in them is not evaluated. ``ledger`` is where the ledger is, whatever ``environ`` and the
-    stack say. ``places`` are those of variables that a fleet file sets, among ``variables`` or in a file that is called
+    Texts from ``variables`` and ``environ`` are converted to the type of the variable; files hold YAML values, used as
+    they are: an expression in them is not evaluated. ``ledger`` overrides the ledger of ``environ`` and of the stack.
+    ``places`` are the positions of variables that a fleet file sets, in ``variables`` or in a file called
     ``FLEET_VARIABLES``.
     """
 

@@ -1,4 +1,4 @@
-"""Blocks: the parts of the language that belong to no provider, as models; the JSON Schema is made from them too."""
+"""Blocks: the provider-independent parts of the language, as models, from which the JSON Schema is generated too."""
 
 from typing import Annotated, Literal
 
@@ -10,12 +10,12 @@ from reconciler.core.ledger_url import SCHEMES
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 """Names of resources, data sources, checks and drills."""
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
-"""Names of variables and locals: they are written in expressions, where a dash is a minus."""
+"""Names of variables and locals. They are used in expressions, where a dash means minus."""
 PROVIDER_KEY = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 STACK_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 STACK_NAME_LENGTH = 63
 LEDGER = rf"^((?:{'|'.join(SCHEMES)})://\S+|(?![A-Za-z][A-Za-z0-9+.-]+:)(?!~)\S([^\x00-\x1f]*\S)?)$"
-"""The URL of a shared ledger, or a path with nothing that a shell would have to expand."""
+"""The URL of a shared ledger, or a path without anything that a shell would expand."""
 
 
 class Block(BaseModel):

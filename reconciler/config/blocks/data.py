@@ -1,4 +1,4 @@
-"""Data: the queries under ``data``, validated; and their results, asked for when an expression first needs them."""
+"""Data: validates the queries under ``data``, and runs them when an expression first needs their results."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class DataCommon(Block):
 
 
 class Declared(NamedTuple):
-    """One query as it is written: under ``data``, by type and name."""
+    """One query as written under ``data``, by type and name."""
 
     source: DataSource
     name: str
@@ -45,7 +45,7 @@ def declare_data(
     scope: Scope,
     diagnostics: DiagnosticCollector,
 ) -> dict[str, DataConfig]:
-    """Every query by ``TYPE.NAME``, evaluated and validated; the names become known to expressions."""
+    """Evaluate and validate every query, by ``TYPE.NAME``, and make the names known to expressions."""
     sources = {name: source for schema in catalog for name, source in sources_of(schema).items()}
     found: dict[str, DataConfig] = {}
     for type_name, node in sections.entries("data"):
@@ -68,7 +68,7 @@ def declare_data(
 
 
 def results(configs: Mapping[str, DataConfig], find: Callable[[DataConfig], Value]) -> dict[str, Value]:
-    """What ``data`` means in expressions: ``{TYPE: {NAME: items}}``, each query made when it is first looked up."""
+    """The value of ``data`` in expressions: ``{TYPE: {NAME: items}}``; each query runs when it is first looked up."""
     by_type: dict[str, dict[str, DataConfig]] = {}
     for config in configs.values():
         by_type.setdefault(config.type, {})[config.name] = config
@@ -76,7 +76,7 @@ def results(configs: Mapping[str, DataConfig], find: Callable[[DataConfig], Valu
 
 
 class _Results(dict[str, Value]):
-    """The results of one type by name; looking one up makes its query, once."""
+    """The results of one type by name; looking one up runs its query, once."""
 
     def __init__(self, configs: Mapping[str, DataConfig], find: Callable[[DataConfig], Value]) -> None:
         super().__init__(dict.fromkeys(configs))
@@ -124,7 +124,7 @@ def _declare(
 def _provider(
     declared: Declared, common: DataCommon | None, fitting: list[str], owner: str, diagnostics: DiagnosticCollector
 ) -> str | None:
-    """The key of the provider that is meant; None, with a problem noted, if it is unknown."""
+    """The key of the query's provider; None, with a problem reported, if it is unknown."""
     node = declared.node
     chosen = common.provider if common is not None else None
     if not fitting:

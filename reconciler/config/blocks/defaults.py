@@ -1,4 +1,4 @@
-"""Defaults: fields that every resource of a type has, unless it gives them itself."""
+"""Defaults: fields that every resource of a type has unless it sets them itself."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.resource_type import ResourceType
 
 NOT_IN_DEFAULTS = frozenset(["for_each"])
-"""Common keys that make no sense for all resources of a type."""
+"""Common keys for which a default makes no sense."""
 
 
 def read_defaults(
     sections: Sections, types: Mapping[str, ResourceType], diagnostics: DiagnosticCollector
 ) -> dict[str, Node]:
-    """The block of each type; types and keys that do not exist are reported.
+    """Read the defaults of each type; unknown types and keys are reported.
 
-    Values are checked with the resources that take them.
+    Values are validated with the resources that use them.
     """
     found: dict[str, Node] = {}
     for name, node in sections.entries("defaults"):
@@ -44,7 +44,7 @@ def read_defaults(
 
 
 def with_defaults(node: Node, defaults: Node) -> Node:
-    """A mapping with the defaults beneath it: its own keys win, mappings under the same key are merged likewise."""
+    """Merge a mapping with the defaults: its own keys win; nested mappings are merged in the same way."""
     if not isinstance(node.value, Map):
         return node
     own = dict(node.entries())

@@ -1,4 +1,4 @@
-"""Dependencies: what ``depends_on`` names must exist, and must not lead back to itself."""
+"""Dependencies: what ``depends_on`` names must exist, and there must be no cycles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.core.diagnostic import did_you_mean
 
 
 class Dependencies:
-    """Collects the resources there are and what they need while they are expanded; ``check`` is called at the end."""
+    """Collects resources and their dependencies during expansion; ``check`` is called at the end."""
 
     def __init__(self, diagnostics: DiagnosticCollector) -> None:
         self._diagnostics = diagnostics
@@ -20,19 +20,19 @@ class Dependencies:
         self._needs: dict[Address, dict[Address, int]] = {}
 
     def declare(self, resource: Address, offset: int) -> None:
-        """A resource is written at a place."""
+        """Record where a resource is declared."""
         self._resources[resource] = offset
 
     def instance(self, address: Address) -> None:
-        """A resource makes this instance."""
+        """Record an instance of a resource."""
         self._instances.add(address)
 
     def failed(self, resource: Address) -> None:
-        """The instances of a resource are not known."""
+        """Record that the instances of a resource are unknown."""
         self._broken.add(resource)
 
     def need(self, address: Address, text: str, offset: int) -> Address | None:
-        """What a text under ``depends_on`` names; None, with a problem noted, where it is no address."""
+        """The address that a text under ``depends_on`` names; None, with a problem reported, if it is invalid."""
         try:
             needed = Address.parse(text)
         except ValueError as error:
@@ -42,7 +42,7 @@ class Dependencies:
         return needed
 
     def check(self) -> None:
-        """Note what does not exist, and each cycle once."""
+        """Report missing dependencies, and each cycle once."""
         graph: dict[Address, set[Address]] = {}
         for resource, needs in self._needs.items():
             for needed, offset in needs.items():

@@ -20,7 +20,7 @@ _LEDGER_HINT = (
 
 
 def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diagnostics: DiagnosticCollector) -> str:
-    """The name of the stack, which may use variables; "" with a diagnostic if it has none."""
+    """The name of the stack, which may use variables; "" with a problem reported if there is none."""
     node = sections.texts.get("stack")
     if node is None:
         if not len(diagnostics):
@@ -45,7 +45,7 @@ def stack_name(sections: Sections, sources: Sequence[Source], scope: Scope, diag
 
 
 def ledger_place(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> str | None:
-    """The URL or directory of the ledger; None if the stack names none, or, with a diagnostic, if it is neither."""
+    """The URL or directory of the ledger; None if the stack has none or, with a problem reported, if it is invalid."""
     node = sections.texts.get("ledger")
     if node is None:
         return None

@@ -1,4 +1,4 @@
-"""Import: objects that exist at a service, and the declared addresses that take them over."""
+"""Import: existing objects at a service, and the declared addresses that adopt them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.imports import Import
 
 _NAMED = 3
-"""How many instances a hint names."""
+"""The maximum number of instances named in a hint."""
 
 
 class ImportBlock(Block):
@@ -41,9 +41,9 @@ def read_imports(
     *,
     is_whole: bool,
 ) -> tuple[Import, ...]:
-    """The entries under ``import``; problems are noted.
+    """Read the entries under ``import``; problems are reported.
 
-    ``desired`` is what the stack declares; unless ``is_whole``, resources that need a query are missing in it.
+    ``desired`` is what the stack declares; unless ``is_whole``, resources that need a query are missing from it.
     """
     found: list[tuple[Import, Node]] = []
     for node in sections.lists.get("import", ()):
@@ -88,7 +88,7 @@ def _read(node: Node, types: Mapping[str, Kind], scope: Scope, diagnostics: Diag
 def _note_repeated(
     found: Sequence[tuple[Import, Node]], declared: Mapping[Address, Desired], diagnostics: DiagnosticCollector
 ) -> None:
-    """Two blocks to one address, and one object imported twice."""
+    """Report two blocks for one address, and an object that is imported twice."""
     destinations: dict[Address, Import] = {}
     ids: dict[tuple[str, str], Import] = {}
     for block, node in found:
@@ -105,7 +105,7 @@ def _note_repeated(
 
 
 def _undeclared(address: Address, declared: Collection[Address]) -> tuple[str, str]:
-    """That nothing is declared at an address, and what to do about it."""
+    """Report that an address is not declared, with a hint."""
     instances = [str(other) for other in declared if other[:2] == address[:2]]
     if not instances:
         names = {str(other) for other in declared} | {str(other._replace(key=None)) for other in declared}

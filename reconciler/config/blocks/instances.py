@@ -1,4 +1,4 @@
-"""Instances: from one resource as it is written, with its ``for_each``, to desired values."""
+"""Instances: expands one resource as written, with its ``for_each``, into desired values."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from reconciler.core.diagnostic import Position, did_you_mean
 from reconciler.core.resource_type import ResourceType, follows_provider
 
 _MOST_FAILURES = 10
-"""After so many instances of one resource that each brought a new problem the rest is left out."""
+"""After this many instances of a resource that each had a new problem, the others are skipped."""
 _NOTHING_SAID = Common.model_construct()
 _WRONG_KIND = {
     "state": ("is recorded, not raised: it has no state", "leave state out"),
@@ -30,7 +30,7 @@ _WRONG_KIND = {
 
 
 class WrittenResource(NamedTuple):
-    """One resource as it is written."""
+    """One resource as written in the configuration, before expansion."""
 
     address: Address
     node: Node
@@ -41,7 +41,7 @@ class WrittenResource(NamedTuple):
 
 
 class Expander(NamedTuple):
-    """Makes the desired values of one resource."""
+    """Expands one resource into desired values."""
 
     resource: WrittenResource
     providers: Providers
@@ -51,7 +51,7 @@ class Expander(NamedTuple):
     kept: set[Address]
 
     def expand(self) -> Iterator[Desired]:
-        """Each instance that is enabled and has no problems, in the order of ``for_each``."""
+        """Every enabled instance without problems, in the order of ``for_each``."""
         node = self.resource.node
         value = node.value
         if not isinstance(value, Map):
@@ -121,21 +121,21 @@ class Expander(NamedTuple):
             raise UnresolvedError from None
 
     def _leave_out(self) -> None:
-        """Remember a resource that must not be cleared though its instances are not known."""
+        """Record a resource that must not be cleared although its instances are unknown."""
         lifecycle = self.resource.node.child("lifecycle")
         given = lifecycle.value if lifecycle is not None else None
         if isinstance(given, str) or (isinstance(given, dict) and given.get("prevent_clear", False) is not False):
             self.kept.add(self.resource.address)
 
     def _check_only(self, node: Node) -> None:
-        """Note what is wrong with the expressions of a body that cannot be evaluated."""
+        """Check the expressions of a body that cannot be evaluated."""
         try:
             compile_value(node, INSTANCES, self.scope, self.diagnostics)
         except UnresolvedError:
             return
 
     def _check_written(self, node: Node) -> None:
-        """Note what is wrong with the fields of a body that hold no expression, where those that do have no value."""
+        """Check the literal fields of a body whose expressions have no value."""
         written = node.value
         assert isinstance(written, Map)  # noqa: S101 - narrows a type
         unknown = {key for key, item in written.items() if "${" in key or templated(item)}
@@ -149,7 +149,7 @@ class Expander(NamedTuple):
             report(error, node, known, self.diagnostics, model=model, value=fields, what=what, silent=unknown)
 
     def _instance(self, address: Address, value: dict[str, Value]) -> Desired | None:
-        """One instance from its fields; None where it is disabled or has problems."""
+        """Build one instance from its fields; None if it is disabled or has problems."""
         resource = self.resource
         shown = None if address.key is None else address
         given = {key: value[key] for key in value if key in COMMON_KEYS}
@@ -218,7 +218,7 @@ class Expander(NamedTuple):
         return False
 
     def _fits_lifecycle(self, common: Common) -> bool:
-        """Whether lifecycle.ignore_changes names attributes that there are; one that does not is a problem."""
+        """Whether lifecycle.ignore_changes names only existing attributes; any other is reported."""
         ignored = common.lifecycle.ignore_changes if common.lifecycle is not None else ()
         if not ignored:
             return True
@@ -238,7 +238,7 @@ class Expander(NamedTuple):
         return True
 
     def _provider(self, common: Common) -> str | None:
-        """The key of the provider that is meant; None, with a problem noted, if it is unknown."""
+        """The key of the resource's provider; None, with a problem reported, if it is unknown."""
         fitting = self.resource.fitting
         node = self.resource.node
         chosen = common.provider
@@ -274,9 +274,9 @@ class Expander(NamedTuple):
 def for_each_items(value: Value) -> Iterator[tuple[str, Value, Value]]:
     """The key in the address, ``each.key`` and ``each.value`` of each instance.
 
-    A list gives its items, each once: texts, numbers, lists of these (``product`` makes them; their items joined by
-    ``/`` are the key), or mappings with an ``id``, as queries find them, which is the key then. A mapping gives its
-    entries. Raises ValueError on anything else.
+    A list gives one instance per item; items must be unique. They are texts, numbers, lists of these (as from
+    ``product``; the key is their items joined by ``/``), or mappings with an ``id`` (as from queries; the key is the
+    id). A mapping gives one instance per entry. Raises ValueError for anything else.
     """
     if isinstance(value, dict):
         for key, item in value.items():
@@ -301,7 +301,7 @@ def for_each_items(value: Value) -> Iterator[tuple[str, Value, Value]]:
 
 
 def _joined(items: list[Value]) -> Value:
-    """The key of a list of texts and numbers; the list itself if it holds anything else."""
+    """The key of a list of texts and numbers; for any other list, the list itself."""
     for item in items:
         if isinstance(item, bool) or not isinstance(item, str | int | float) or item == "":
             return items

@@ -1,4 +1,4 @@
-"""Locals: named values made from variables and from one another."""
+"""Locals: named values computed from variables and from each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.config.expressions.scope import LOCALS, Context, Reference, Scop
 
 
 def define_locals(sections: Sections, scope: Scope, diagnostics: DiagnosticCollector) -> None:
-    """Put the value of each local into the scope; one made from a sensitive value is sensitive itself."""
+    """Add the value of each local to the scope; one that uses a sensitive value is sensitive too."""
     nodes = dict(sections.entries("locals"))
     values = scope.values["local"]
     values.update(dict.fromkeys(nodes))
@@ -48,7 +48,7 @@ def define_locals(sections: Sections, scope: Scope, diagnostics: DiagnosticColle
 
 
 def _circular(needs: dict[str, set[str]]) -> set[str]:
-    """Those that need themselves, at once or through others, and those that need such a one."""
+    """The locals that depend on themselves, and those that depend on such a local."""
     users: dict[str, list[str]] = {name: [] for name in needs}
     for name, inner in needs.items():
         for other in inner:
@@ -64,7 +64,7 @@ def _circular(needs: dict[str, set[str]]) -> set[str]:
 
 
 def _note_cycles(needs: dict[str, set[str]], offsets: dict[str, int], diagnostics: DiagnosticCollector) -> None:
-    """Note each cycle once, at the first of its members."""
+    """Report each cycle once, at its first member."""
     while True:
         try:
             TopologicalSorter(needs).prepare()

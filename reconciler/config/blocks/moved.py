@@ -1,4 +1,4 @@
-"""Moved and removed: what became of resources and instances that are declared no more under their address."""
+"""Moved and removed: resources and instances that were renamed, or that are no longer declared but not cleared."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Removed(Block):
 def read_removed(
     sections: Sections, types: Collection[str], desired: Sequence[Desired], diagnostics: DiagnosticCollector
 ) -> tuple[Address, ...]:
-    """The addresses under ``removed``; problems are noted."""
+    """Read the addresses under ``removed``; problems are reported."""
     found: dict[Address, Node] = {}
     for node in sections.lists.get("removed", ()):
         try:
@@ -59,16 +59,16 @@ def read_removed(
 
 
 def written_resources(sections: Sections) -> set[tuple[str, str]]:
-    """The types and names of all resources, also of those without instances."""
+    """The types and names of all resources, including those without instances."""
     return {(kind, name) for kind, node in sections.entries("resources") for name, _ in node.entries()}
 
 
 def read_moves(
     sections: Sections, types: Collection[str], desired: Sequence[Desired], diagnostics: DiagnosticCollector
 ) -> Moves:
-    """The moves of a stack; problems are noted.
+    """Read the moves of a stack; problems are reported.
 
-    ``desired`` is what the stack declares: what is still declared cannot have been renamed.
+    ``desired`` is what the stack declares: an object that is still declared cannot have been renamed.
     """
     found: list[tuple[Move, Node]] = []
     for node in sections.lists.get("moved", ()):
@@ -85,7 +85,7 @@ def read_moves(
 def read_address(
     node: Node, name: str, text: str, types: Collection[str], diagnostics: DiagnosticCollector
 ) -> Address | None:
-    """The address that a field of a block names; None, with a problem noted, if it is none of a known type."""
+    """The address in a field of a block; None, with a problem reported, if it is invalid or of an unknown type."""
     offset = (node.child(name) or node).offset
     try:
         address = Address.parse(text)
@@ -120,7 +120,7 @@ def _move(node: Node, types: Collection[str], diagnostics: DiagnosticCollector) 
 
 
 def _distinct(found: Sequence[tuple[Move, Node]], diagnostics: DiagnosticCollector) -> list[tuple[Move, Node]]:
-    """The moves, but for those that leave or reach an address that an earlier one does."""
+    """The moves, without those that share their source or destination with an earlier one."""
     sources: dict[Address, Move] = {}
     destinations: dict[Address, Move] = {}
     kept = []

@@ -1,4 +1,4 @@
-"""Providers: the blocks under ``providers``, validated by the models of the types they name."""
+"""Providers: the blocks under ``providers``, validated by the models of their types."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ AUTH = "auth"
 """The key of a block under which everything is secret."""
 
 _OPEN_KEYS = frozenset(["user", "domain", "project", "region", "endpoint"])
-"""Keys under auth whose values say who and where, and prove nothing."""
+"""Keys under auth whose values identify the caller but prove nothing."""
 _SHORTEST_SECRET = 4
 
 
 class Providers:
-    """What the blocks came to.
+    """The validated blocks.
 
-    ``types`` maps every key to its provider type, also where the block has problems. ``public`` holds each block
-    without what is secret. ``secrets`` are texts that must not be shown.
+    ``types`` maps every key to its provider type, even if the block has problems. ``public`` has each block without its
+    secrets. ``secrets`` are texts that must not be shown.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ def _has_white_space(node: Node, value: Value, path: str, diagnostics: Diagnosti
 
 
 def _secrets(value: dict[str, Value]) -> Iterator[str]:
-    """The texts under auth that would prove something to a service."""
+    """The texts under auth that are credentials."""
     pending: list[tuple[str, Value]] = [(AUTH, value.get(AUTH))]
     while pending:
         key, item = pending.pop()
@@ -145,7 +145,7 @@ def _secrets(value: dict[str, Value]) -> Iterator[str]:
 
 
 def _public(made: Compiled, value: Value, scope: Scope) -> Value:
-    """A block without what is secret: what is under auth, and what a sensitive value went into."""
+    """A block without its secrets: without auth, and without values that a sensitive value was used in."""
     if isinstance(made, CompiledText):
         return None if scope.secret(made.template.references) else value
     if isinstance(value, dict) and isinstance(made, dict):
@@ -156,7 +156,7 @@ def _public(made: Compiled, value: Value, scope: Scope) -> Value:
 
 
 def _hidden(public: Value, location: Location) -> bool:
-    """Whether what stands at a location is secret."""
+    """Whether the value at a location is secret."""
     for part in location:
         if part == AUTH:
             return True
@@ -171,7 +171,7 @@ def _hidden(public: Value, location: Location) -> bool:
 
 @runtime_checkable
 class Catalog(Protocol):
-    """Provider types by name: asking for one need not load the others, iterating loads them all."""
+    """Provider types by name: ``get`` need not load the other types, iterating loads all."""
 
     def __iter__(self) -> Iterator[ProviderSchema]: ...
 
@@ -179,8 +179,8 @@ class Catalog(Protocol):
 
 
 def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: Sections) -> Collection[ProviderSchema]:
-    """The provider types that a configuration names, or all of them where it asks for something these don't have: what
-    there is instead is for the hint to say.
+    """The provider types that a configuration names, or all installed types if it names an unknown one, for the
+    hint.
     """
     if not isinstance(catalog, Catalog):
         return catalog
@@ -193,7 +193,7 @@ def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: 
             return tuple(catalog)
         found[schema.name] = schema
     known = {name for schema in found.values() for name in schema.resource_types}
-    if sections.entries("data"):  # what can be queried is loaded only where something is
+    if sections.entries("data"):  # data sources are loaded only if the configuration has queries
         known.update(name for schema in found.values() for name in sources_of(schema))
     asked = {name for section in ("resources", "defaults", "data") for name, _ in sections.entries(section)}
     asked |= set(_types_in_lists(sections))
@@ -201,7 +201,7 @@ def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: 
 
 
 def _types_in_lists(sections: Sections) -> Iterator[str]:
-    """The types of the addresses that stand in lists such as ``moved``."""
+    """The types of the addresses in lists such as ``moved``."""
     for items in sections.lists.values():
         for item in items:
             for _, node in item.entries():

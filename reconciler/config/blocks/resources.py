@@ -21,7 +21,7 @@ from reconciler.core.text import printable
 
 MAX_INSTANCES = 2_000_000
 LIMIT_VARIABLE = "RECONCILER_MAX_INSTANCES"
-"""The environment variable that sets another limit: what a machine can hold is for whoever runs it to say."""
+"""The environment variable that sets another limit, since the limit depends on the machine's memory."""
 
 
 def expand_resources(
@@ -32,9 +32,9 @@ def expand_resources(
     diagnostics: DiagnosticCollector,
     kept: set[Address],
 ) -> tuple[Desired, ...]:
-    """Every resource, evaluated and validated, in the order of the files; problems are noted.
+    """Evaluate and validate every resource, in the order of the files; problems are reported.
 
-    ``kept`` gets each resource that is left out for want of a query and has lifecycle.prevent_clear.
+    ``kept`` collects each resource that is left out because a query could not run and that has lifecycle.prevent_clear.
     """
     types = {name: resource_type for schema in catalog for name, resource_type in schema.resource_types.items()}
     dependencies = Dependencies(diagnostics)
@@ -68,7 +68,7 @@ def expand_resources(
 
 
 def _limit(environment: Mapping[str, str]) -> int:
-    """How many instances a stack may have; raises DiagnosticError if the environment says something else than that."""
+    """The maximum number of instances of a stack. Raises DiagnosticError if the environment variable is invalid."""
     given = environment.get(LIMIT_VARIABLE, "").strip()
     if not given:
         return MAX_INSTANCES
@@ -86,7 +86,7 @@ def _fitting(
     providers: Providers,
     diagnostics: DiagnosticCollector,
 ) -> tuple[str, ...]:
-    """The keys of the configured providers that manage a type; that there are none is a problem."""
+    """The keys of the configured providers that manage a type; having none is reported."""
     owners = {schema.name: schema for schema in catalog if resource_type.name in schema.resource_types}
     fitting = tuple(key for key, name in providers.types.items() if name in owners)
     if not fitting and node.value:

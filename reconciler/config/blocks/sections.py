@@ -1,4 +1,4 @@
-"""Sections: the top level of a configuration, merged from all its files and those they include."""
+"""Sections: the top level of a configuration, merged from all its files and the files they include."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
 
 LISTS = ("moved", "removed", "import")
-"""Sections that are lists; those of several files are put together."""
+"""Sections that are lists; those of several files are concatenated."""
 BUILT_IN = (
     *("stack", "ledger", "include", "variables", "locals", "providers", "defaults", "data", "resources"),
     *LISTS,
@@ -22,9 +22,9 @@ BUILT_IN = (
 )
 """Sections that the loader reads itself."""
 TEXTS = ("stack", "ledger")
-"""Keys of the top level that hold one text, in one file only."""
+"""Top-level keys with a single text, allowed in one file only."""
 DEFERRED = ("checks", "drills")
-"""Sections that a caller takes as they are, and reads itself."""
+"""Sections that are returned unread, for the caller to read."""
 
 _NAMES: Mapping[str, tuple[str, str]] = {
     "variables": (WORD, "letters, digits and _"),
@@ -32,14 +32,14 @@ _NAMES: Mapping[str, tuple[str, str]] = {
     "providers": (PROVIDER_KEY, "letters, digits, _ and -, with dots between"),
 }
 _NESTED = frozenset(["resources", "data"])
-"""Sections in which names stand under a type."""
+"""Sections with names below types."""
 _TYPED = _NESTED | {"defaults"}
 """Sections whose keys are types."""
 
 
 class Sections:
-    """The merged top level: ``texts`` (``stack``, ``ledger``) as written, ``lists`` item by item, other sections as
-    mappings of names.
+    """The merged top level: ``texts`` (``stack``, ``ledger``) as written, ``lists`` with all items, the other sections
+    as mappings of names.
     """
 
     def __init__(self, source_map: SourceMap, named: Mapping[str, Node] = MappingProxyType({})) -> None:
@@ -50,7 +50,7 @@ class Sections:
         self.files: set[str] = set()
 
     def entries(self, section: str) -> Sequence[tuple[str, Node]]:
-        """The names of a section and what stands under them, in the order of the files."""
+        """The names of a section and their values, in the order of the files."""
         node = self.named.get(section)
         return list(node.entries()) if node is not None else []
 
@@ -62,7 +62,7 @@ def read_sections(
     source_map: SourceMap,
     diagnostics: DiagnosticCollector,
 ) -> Sections:
-    """Read all files and what they include, and merge them; a name given twice is a problem that tells both places."""
+    """Read and merge all files and what they include; a duplicate name is a problem that shows both places."""
     sections = Sections(source_map)
     known = (*BUILT_IN, *accepted)
     pending = list(sources)
@@ -165,9 +165,9 @@ MAX_FILES = 1_000
 def included(
     node: Node, seen: set[str], read: Callable[[str], Source] | None, diagnostics: DiagnosticCollector
 ) -> list[Source]:
-    """The files an ``include`` names (one, or a list), each read once; names read are added to ``seen``.
+    """Read the files that an ``include`` names (one, or a list), each once; their names are added to ``seen``.
 
-    A name is relative to the stack's directory and stays in it. What ``read`` raises (OSError) becomes a problem.
+    A name is relative to the stack's directory, and must not leave it. An OSError of ``read`` is reported as a problem.
     """
     sources = []
     for item in node.items() if isinstance(node.value, list) else (node,):
@@ -197,7 +197,7 @@ def included(
 
 
 def _refused(name: str) -> str | None:
-    """Why a name is no file of the stack; None if it may be one."""
+    """Why a name is not allowed as a file of the stack; None if it is."""
     if "://" in name:
         return "it is a URL, and only files of the stack can be"
     if not name or "\0" in name:

@@ -1,4 +1,4 @@
-"""Validation: pydantic's findings as sentences of ours, at the key or value they are about."""
+"""Validation: pydantic's errors as messages of this project, at the position of the key or value."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def report(
     hidden: Callable[[Location], bool] = lambda _: False,
     silent: Container[str] = (),
 ) -> None:
-    """Note every finding of a model about a node.
+    """Report every validation error of a node.
 
-    ``value`` is what was validated (with expressions evaluated), ``known`` the keys the top level may have, for "did
-    you mean"; ``model`` tells those further down. ``what`` names the object for a missing field. Where ``hidden``
-    holds, the value is not quoted. Nothing is said of the ``silent`` keys of the top level.
+    ``value`` is what was validated (with expressions evaluated), ``known`` the keys allowed at the top level, for "did
+    you mean"; ``model`` gives those below. ``what`` names the object, for a missing field. If ``hidden``, values are
+    not quoted. Errors at the ``silent`` keys of the top level are not reported.
     """
     given = node.value if value is None else value
     errors = error.errors(include_url=False, include_context=True, include_input=False)
@@ -56,7 +56,7 @@ def report(
 
 
 def _best(errors: Sequence[ErrorDetails], given: Value) -> list[ErrorDetails]:
-    """Where a value fits no member of a union, only the findings about the member it comes closest to."""
+    """If a value matches no member of a union, only the errors of the closest member."""
     groups: dict[Location, dict[str, list[ErrorDetails]]] = {}
     kept: list[ErrorDetails] = []
     for found in errors:
@@ -77,7 +77,7 @@ def _distance(errors: Sequence[ErrorDetails]) -> tuple[int, int]:
 
 
 def _enter(value: Value, part: int | str) -> tuple[bool, Value]:
-    """One step of a location into a value: whether there is such a step, and what it leads to."""
+    """Follow one step of a location into a value: whether it exists, and its value."""
     if isinstance(value, dict) and isinstance(part, str) and part in value:
         return True, value[part]
     if isinstance(value, list) and isinstance(part, int) and part < len(value):
@@ -86,7 +86,7 @@ def _enter(value: Value, part: int | str) -> tuple[bool, Value]:
 
 
 def _walked(location: Location, given: Value) -> int:
-    """How many steps of a location lead into the value."""
+    """How many steps of a location exist in the value."""
     value = given
     for step, part in enumerate(location):
         inside, value = _enter(value, part)
@@ -96,7 +96,7 @@ def _walked(location: Location, given: Value) -> int:
 
 
 def _real(location: Location, given: Value) -> Location:
-    """A location without pydantic's own steps (members of unions, ``[key]``)."""
+    """A location without the steps that pydantic adds (members of unions, ``[key]``)."""
     value = given
     real: list[int | str] = []
     for part in location:
@@ -107,7 +107,7 @@ def _real(location: Location, given: Value) -> Location:
 
 
 def _place(found: ErrorDetails, location: Location, node: Node) -> int:
-    """The place of what a finding is about: the key if that is wrong, the object's name if a field is missing."""
+    """The position to report: the key if it is wrong, the object's name if a field is missing."""
     current = node
     for part in location:
         child = current.child(part)
@@ -129,10 +129,10 @@ def _at(location: Location, given: Value) -> Value:
 
 
 def _nested(model: object, location: Location) -> list[str]:
-    """The fields of the model that stands at a location inside another; none if that is unknown."""
+    """The fields of the model at a location inside another; empty if unknown."""
     is_key = False
     for part in location:
-        if is_key or isinstance(part, int):  # a key of a mapping, or a place in a list, of models
+        if is_key or isinstance(part, int):  # a key of a mapping, or an index of a list, of models
             is_key = False
             continue
         if not isinstance(model, type) or not issubclass(model, BaseModel) or part not in model.model_fields:
@@ -245,7 +245,7 @@ def _wrong_type(field: str, value: Value, expected: str, hidden: bool) -> tuple[
 
 
 def spelling(node: Node, location: Location = ()) -> str:
-    """A boolean, an infinity or a NaN as it is written in the text; as YAML 1.2 prefers it if that is unknown."""
+    """A boolean, an infinity or a NaN as written in the text; in its YAML 1.2 form if that is unknown."""
     current = node
     for part in location:
         current = current.child(part) or current
@@ -257,12 +257,12 @@ def spelling(node: Node, location: Location = ()) -> str:
 
 
 def _has_spellings(value: Value) -> bool:
-    """Whether a value keeps no record of how it is written: a boolean, an infinity or a NaN."""
+    """Whether a value does not record how it is written: a boolean, an infinity or a NaN."""
     return isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _evaluated(node: Node, location: Location) -> bool:
-    """Whether what stands at a location is the result of an expression."""
+    """Whether the value at a location is the result of an expression."""
     current = node
     for part in location:
         child = current.child(part)
@@ -273,7 +273,7 @@ def _evaluated(node: Node, location: Location) -> bool:
 
 
 def _conversion(expected: str, value: Value, hidden: bool) -> str | None:
-    """How an expression gives what is expected, where a filter can make that of its result."""
+    """A hint for converting an expression's result to the expected type, if a filter can do that."""
     if isinstance(value, bool | int | float) and expected == "text":
         return 'make text of it in the expression: "${... | string}"'
     if isinstance(value, str) and not hidden and _unquoted(value, expected) and "number" in expected:
@@ -286,7 +286,7 @@ def _unquoted(text: str, expected: str) -> bool:
 
 
 def _shown(value: Value) -> str:
-    """A value as people write it, cut where it is long."""
+    """A value as users write it, truncated if long."""
     if isinstance(value, Map | dict):
         return "this mapping"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Variables: what is declared, what was given from outside, and the value that results."""
+"""Variables: their declarations, the values given from outside, and the resulting values."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -63,7 +63,7 @@ class Variable(Block):
 
 
 class _Given(NamedTuple):
-    """A value from outside, or the default: where it is from, in words; its place where it has one."""
+    """A value from outside, or the default, with its origin in words, and its position if it has one."""
 
     value: Value
     origin: str
@@ -72,14 +72,14 @@ class _Given(NamedTuple):
 
 
 class _GivenFiles(NamedTuple):
-    """The values of the variable files, and whether each of the files could be read."""
+    """The values in the variable files, and whether every file could be read."""
 
     values: Mapping[str, _Given]
     complete: bool
 
 
 def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnostics: DiagnosticCollector) -> None:
-    """Put the value of each variable into the scope; note every one that has none, all at once."""
+    """Add the value of each variable to the scope; report all variables without a value."""
     declared = sections.entries("variables")
     names = [name for name, _ in declared]
     files = _read_files(inputs, sections, names, diagnostics)
@@ -120,7 +120,7 @@ def _warn_of_short_secret(name: str, node: Node, scope: Scope, diagnostics: Diag
 
 
 def is_sensitive(node: Node) -> bool:
-    """Whether a declaration makes its variable sensitive; an unknown answer counts as sensitive."""
+    """Whether a declaration marks its variable as sensitive; if that is unknown, it counts as sensitive."""
     block = node.value
     if block is None:
         return False
@@ -206,7 +206,7 @@ def _given(
     scope: Scope,
     diagnostics: DiagnosticCollector,
 ) -> _Given:
-    """The strongest of what was given; raises UnresolvedError, with the problem noted, if nothing was."""
+    """The value with the highest precedence. Raises UnresolvedError, with the problem reported, if there is none."""
     environ = inputs.environ
     if name in inputs.variables:
         return _Given(inputs.variables[name], "--var", None, True)
@@ -222,7 +222,7 @@ def _given(
         value = evaluate_compiled(made, Context({"env": scope.env}), diagnostics)
         return _Given(value, "its default", default.offset, bool(references(made)) and isinstance(value, str))
     if not files.complete:
-        raise UnresolvedError  # the file that failed may have held it, and its error is noted
+        raise UnresolvedError  # the unreadable file may define it, and its error is reported already
     ways = [f"--var {name}=...", "a --var-file", f"the environment variable {ENVIRONMENT_PREFIX}{name}"]
     if block.env is not None:
         ways.append(f"the environment variable {block.env}")
@@ -233,7 +233,7 @@ def _given(
 
 
 def _converted(given: _Given, wanted: VariableType | None) -> Value:
-    """A text from outside as the type that is wanted; left as it is where it does not fit."""
+    """Convert a text from outside to a type; unchanged if it does not fit."""
     text = given.value
     assert isinstance(text, str)  # noqa: S101 - narrows a type
     if wanted in (VariableType.NUMBER, VariableType.BOOL):
@@ -260,13 +260,13 @@ _WRITTEN = {
     VariableType.LIST: "write it like [a, b]",
     VariableType.MAP: "write it like {a: 1, b: 2}",
 }
-"""How a value of each type is written."""
+"""Example values of each type."""
 
 _PYTHON = {VariableType.STRING: str, VariableType.BOOL: bool, VariableType.LIST: list, VariableType.MAP: dict}
 
 
 def _type_of(default: Value) -> VariableType | None:
-    """The type a default stands for; None for null and for texts with expressions."""
+    """The type that a default implies; None for null and for texts with expressions."""
     if isinstance(default, bool):
         return VariableType.BOOL
     if isinstance(default, int | float):
@@ -279,7 +279,7 @@ def _type_of(default: Value) -> VariableType | None:
 
 
 def _read_files(inputs: Inputs, sections: Sections, names: list[str], diagnostics: DiagnosticCollector) -> _GivenFiles:
-    """The values of the variable files, a later file over an earlier one."""
+    """Read the variable files; later files override earlier ones."""
     found: dict[str, _Given] = {}
     complete = True
     for source in inputs.files:
@@ -311,7 +311,7 @@ def _add_undeclared(
     diagnostics: DiagnosticCollector,
     severity: Severity = Severity.ERROR,
 ) -> None:
-    """Note a variable that a fleet file sets for a stack without it."""
+    """Report a variable that a fleet file sets but the stack does not declare."""
     hint = did_you_mean(name, names) or "declare it under variables of the stack, or leave it out of the environment"
     diagnostics.add(None, f'there is no variable "{name}"', hint, severity=severity, position=place)
 

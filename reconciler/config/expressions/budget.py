@@ -12,11 +12,11 @@ from threading import local
 from time import thread_time
 
 MAX_MADE = 10_000_000
-"""Characters and items that one evaluation may make, in all steps together."""
+"""Characters and items that one evaluation may produce, in all steps together."""
 MAX_TEXT = 1_000_000
-"""Characters that one text may have."""
+"""The maximum length of a text."""
 MAX_BITS = 8192
-"""Bits that a whole number may have."""
+"""The maximum number of bits of an integer."""
 MAX_SECONDS = 1.0
 """Processor time (seconds) of one evaluation."""
 MAX_STACK_SECONDS = 10.0

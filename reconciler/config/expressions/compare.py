@@ -1,4 +1,4 @@
-"""Comparison: the operators of expressions that compare, charged before they run."""
+"""Comparison operators of expressions, charged to the budget before they run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from reconciler.config.expressions.budget import MAX_STEP, charge, charge_work
 
 _CHARACTERS = 64
-"""Characters of a text that are compared in the time of one item."""
+"""How many characters of a text compare in the time of one item."""
 
 
 def weigh(value: object, characters: int = _CHARACTERS) -> int:
-    """How many items a value holds, all levels together, with so many characters of a text for one.
+    """The number of items in a value, at all levels, where a number of characters of a text count as one item.
 
-    Counting stops where it is too much to compare.
+    Counting stops once the value is too large to compare.
     """
     if not isinstance(value, list | tuple | dict):
         return 1 + len(value) // characters if isinstance(value, str) else 1
@@ -63,7 +63,7 @@ def _charged(function: Callable[[Any, Any], object]) -> Callable[[object, object
 
 
 def ordered(items: Iterable[object]) -> list[object]:
-    """The items as a list, charged for being sorted or compared, and for the keys that are made for it."""
+    """The items as a list, after charging for sorting or comparing them, and for the keys computed for it."""
     made = items if isinstance(items, list) else list(each(items))
     total = weigh(made, 1)
     charge(total)
@@ -72,7 +72,7 @@ def ordered(items: Iterable[object]) -> list[object]:
 
 
 def each(items: Iterable[object]) -> Iterable[object]:
-    """The items, each charged as it is taken."""
+    """The items, each charged when it is taken."""
     for item in items:
         charge_work(2)
         yield item
@@ -88,7 +88,7 @@ OPERATORS: Mapping[str, Callable[[object, object], object]] = {
     "in": is_in,
     "notin": lambda item, container: not contains(container, item),
 }
-"""By the name that Jinja2 gives each."""
+"""Operators by Jinja2's names."""
 TESTS: Mapping[str, Callable[[object, object], object]] = {
     **dict.fromkeys(("eq", "=="), OPERATORS["eq"]),
     **dict.fromkeys(("ne", "!="), OPERATORS["ne"]),
@@ -98,4 +98,4 @@ TESTS: Mapping[str, Callable[[object, object], object]] = {
     **dict.fromkeys(("ge", ">="), OPERATORS["gteq"]),
     "in": is_in,
 }
-"""By the name of the test."""
+"""Tests by name."""

@@ -1,4 +1,4 @@
-"""Compiled values: their expressions ready to be evaluated many times, now or when a check or a drill runs."""
+"""Compiled values: expressions compiled once, to be evaluated many times, now or when a check or a drill runs."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Union, cast
@@ -12,22 +12,22 @@ from reconciler.core.diagnostic import DiagnosticError
 
 
 class CompiledText(NamedTuple):
-    """A text with expressions, and where it stands."""
+    """A text with expressions, and its position."""
 
     template: Template
     offset: int
 
 
 Compiled = Union[CompiledText, Value, "dict[str, Compiled]", "list[Compiled]"]
-"""A value in which texts with expressions are leaves. What holds none is left as it was read: a Map or a Seq."""
+"""A value whose leaves may be texts with expressions. A part without any is left as a Map or a Seq."""
 
 
 class UnresolvedError(Exception):
-    """A value cannot be had; the problem is noted already."""
+    """A value is not available; the problem is reported already."""
 
 
 def templated(value: Value) -> bool:
-    """Whether there is an expression in it (or a ``$${``), in a value or in a key."""
+    """Whether a value or a key contains an expression (or a ``$${``)."""
     if type(value) is str:
         return "${" in value
     if type(value) is Map:
@@ -44,7 +44,7 @@ def templated(value: Value) -> bool:
 
 
 def compile_value(node: Node, use: ExpressionSite, scope: Scope, diagnostics: DiagnosticCollector) -> Compiled:
-    """Compile what stands in a node, checking each name it uses; UnresolvedError once all that is wrong is noted."""
+    """Compile a node's value, checking each name it uses. Raises UnresolvedError after reporting all problems."""
     made, usable = _shape(node, use, scope, diagnostics)
     if not usable:
         raise UnresolvedError
@@ -54,7 +54,7 @@ def compile_value(node: Node, use: ExpressionSite, scope: Scope, diagnostics: Di
 def evaluate_compiled(
     made: Compiled, context: Context, diagnostics: DiagnosticCollector, address: Address | None = None
 ) -> Value:
-    """The value of a shape; raises UnresolvedError at the first one without a value."""
+    """Evaluate a compiled value. Raises UnresolvedError at the first expression without a value."""
     if isinstance(made, CompiledText):
         try:
             return made.template.evaluate(context)
@@ -72,7 +72,7 @@ def evaluate_compiled(
 
 
 def references(made: Compiled) -> frozenset[Reference]:
-    """Every name the expressions of a shape use."""
+    """Every name that the expressions of a compiled value use."""
     if isinstance(made, CompiledText):
         return made.template.references
     inner = made.values() if type(made) is dict else made if type(made) is list else ()
@@ -82,7 +82,7 @@ def references(made: Compiled) -> frozenset[Reference]:
 def report_expression_error(
     diagnostics: DiagnosticCollector, offset: int, error: PieceError, address: Address | None = None
 ) -> None:
-    """Note what is wrong with an expression, at the expression if it can be found in the text."""
+    """Report an error at the expression if it can be found in the text."""
     if error.written:
         offset = diagnostics.source_map.find(error.written.split("\n", 1)[0], offset, 2 * len(error.written) + 200)
     diagnostics.add(offset, error.cause.message, error.cause.hint, address=address, rule="expression")
@@ -137,9 +137,9 @@ def _leaf(
 
 
 def evaluate(node: Node, scope: Scope, data: Mapping[str, Value] | None = None) -> Value:
-    """The value of a node with its expressions evaluated; raises DiagnosticError.
+    """Evaluate the expressions in a node and return its value. Raises DiagnosticError.
 
-    ``data`` is what ``data.TYPE.NAME`` means, as ``{TYPE: {NAME: value}}`` (``reconciler.config.blocks.data.results``).
+    ``data`` is the value of ``data``, ``{TYPE: {NAME: value}}`` (``reconciler.config.blocks.data.results``).
     """
     diagnostics = DiagnosticCollector(node.source_map)
     value: Value = None
@@ -154,7 +154,7 @@ def evaluate(node: Node, scope: Scope, data: Mapping[str, Value] | None = None) 
 def check_expressions(
     node: Node, scope: Scope, diagnostics: DiagnosticCollector, use: ExpressionSite = DEFERRED
 ) -> frozenset[Reference]:
-    """Note what is wrong with the expressions of a node before anything is evaluated; the names they use."""
+    """Report errors of a node's expressions without evaluating them; returns the names that they use."""
     try:
         return references(compile_value(node, use, scope, diagnostics))
     except UnresolvedError:

@@ -1,7 +1,7 @@
-"""Expressions: what stands between ``${`` and ``}``, compiled once and evaluated many times.
+"""Expressions: the text between ``${`` and ``}``, compiled once and evaluated many times.
 
-The grammar and the machine are Jinja2's, sandboxed and strict about what is undefined. Values are plain data: a dot
-looks a key of a mapping up and nothing else, so no method and no attribute of a Python object can be reached.
+Grammar and evaluation are Jinja2's, sandboxed and strict about undefined values. Values are plain data: a dot only
+looks up a mapping's key, so no method or attribute of a Python object can be reached.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _CACHED = 65_536
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """A compiled expression and the names it uses."""
+    """A compiled expression, and the names it uses."""
 
     source: str
     references: frozenset[Reference]
     run: Callable[[JinjaContext], Iterable[object]]
 
     def evaluate(self, context: Context) -> Value:
-        """Its value; raises ExpressionError."""
+        """The value of the expression. Raises ExpressionError."""
         reset()
         jinja_context = context.jinja_context or _jinja_context(context)
         try:
@@ -56,7 +56,7 @@ class Expression:
             _fail(error)
 
     def text(self, context: Context) -> str:
-        """Its value inside a longer text; raises ExpressionError."""
+        """The value as part of a longer text. Raises ExpressionError."""
         try:
             return as_text(self.evaluate(context))
         except TypeError as error:
@@ -65,7 +65,7 @@ class Expression:
 
 @lru_cache(_CACHED)
 def compile_expression(source: str) -> Expression:
-    """Compile the text between the braces; raises ExpressionError for bad syntax and unknown names."""
+    """Compile the text between the braces. Raises ExpressionError for invalid syntax and unknown names."""
     if len(source) > MAX_LENGTH:
         raise ExpressionError(f"an expression may have at most {MAX_LENGTH:,} characters")
     try:
@@ -85,14 +85,14 @@ def compile_expression(source: str) -> Expression:
 
 
 def _jinja_context(context: Context) -> JinjaContext:
-    """Jinja2's view of a context; it goes on reading the values there."""
+    """Jinja2's view of a context; later changes of the context's values are visible in it."""
     context.values = {**FUNCTIONS, **context.values}
     context.jinja_context = JinjaContext(_ENVIRONMENT, context.values, None, {})
     return context.jinja_context
 
 
 class _Missing(StrictUndefined):
-    """Something an expression looked for and did not find."""
+    """A value that an expression looked up and that does not exist."""
 
     __slots__ = ()
 
@@ -117,7 +117,7 @@ class _Missing(StrictUndefined):
 
 
 class _CodeGenerator(CodeGenerator):
-    """Writes ``a ~ b`` as our own joining of text."""
+    """Generates our own text concatenation for ``a ~ b``."""
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         self.write("environment.join_text((")
@@ -157,7 +157,7 @@ class _Environment(SandboxedEnvironment):
     join_text = staticmethod(join_text)
 
     def compare(self, first: object, *rest: object) -> bool:
-        """A chain of comparisons: operators and operands in turn."""
+        """Evaluate a chain of comparisons: operators and operands alternate."""
         left = first
         for name, right in zip(rest[::2], rest[1::2], strict=True):
             if not OPERATORS[str(name)](left, right):
@@ -254,7 +254,7 @@ _ALLOWED = (
 
 
 def _references(tree: nodes.Node) -> Iterable[Reference]:
-    """The names an expression uses; raises ExpressionError for what is unknown or not allowed."""
+    """The names an expression uses. Raises ExpressionError for unknown or disallowed ones."""
     pending = [(tree, 1)]
     while pending:
         node, depth = pending.pop()
@@ -282,7 +282,7 @@ def _references(tree: nodes.Node) -> Iterable[Reference]:
 
 
 def _constant(value: object) -> object:
-    """A literal, with the halves of a character put together; raises ExpressionError where JSON has no such value."""
+    """A literal, with surrogate pairs combined. Raises ExpressionError if it is not a JSON value."""
     if isinstance(value, str) and not value.isascii():
         try:
             return value.encode("utf-16", "surrogatepass").decode("utf-16")
@@ -296,7 +296,7 @@ def _constant(value: object) -> object:
 
 
 def _reference(node: nodes.Node) -> Reference | None:
-    """``root.name`` or ``root["name"]``; in data a query has a type and a name, ``data.TYPE.NAME``."""
+    """``root.name`` or ``root["name"]``; for data, a query has a type and a name: ``data.TYPE.NAME``."""
     if not isinstance(node, nodes.Getattr | nodes.Getitem):
         return None
     inner = node.node
@@ -352,13 +352,13 @@ _GOT = re.compile(r"expected token '.*', got '(.*)'", re.S)
 
 
 def _syntax(message: str) -> str:
-    """A message of the parser, without what it says of templates."""
+    """A parser message, without what it says about templates."""
     message = _GOT.sub(r"'\1' is not expected here", message)
     return message.replace("'end of template'", "end").replace("'end of print statement'", "end")
 
 
 def _fail(error: BaseException) -> NoReturn:
-    """Say in our words what went wrong while evaluating; values do not appear in it."""
+    """Describe an evaluation error in our words, without quoting values."""
     if isinstance(error, UndefinedError):
         raise ExpressionError(str(error)) from None
     if isinstance(error, TooMuchError):

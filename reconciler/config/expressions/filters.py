@@ -1,7 +1,7 @@
 """Filters and functions of expressions: the pure ones of Jinja2 that make sense in a configuration.
 
-Left out are those that make HTML, those that lay text out, and ``random``. Where Jinja2's own would
-guess or could run away, ours stands: ``int`` and ``float`` refuse what is no number, ``sum`` adds numbers only, and all
+Filters that generate HTML or lay out text are left out, as is ``random``. Some of Jinja2's are replaced because they
+guess or are unbounded: ``int`` and ``float`` reject what is not a number, ``sum`` adds only numbers, and everything
 that multiplies text is bounded.
 """
 
@@ -67,10 +67,10 @@ _TESTS = (
     *("==", "!=", ">", ">=", "<", "<="),
 )
 _COMPARING = frozenset(["dictsort", "max", "min", "sort", "unique"])
-"""Filters that compare the items they are given."""
+"""Filters that compare items."""
 _SIZED = (str, list, tuple, dict, range)
 _CALL = 20
-"""The work of a call, in items."""
+"""The cost of a call, in items."""
 _FORMAT_WIDTH = re.compile(r"%[^a-zA-Z%]*?(?:\*|[0-9]{4,})")
 
 
@@ -138,7 +138,7 @@ def _sum(environment: Environment, value: Iterable[object], attribute: str | Non
 
 
 def _flatten(value: Iterable[object], levels: int | None = None) -> list[object]:
-    """The items of a list, with those of the lists in it in their place; all levels by default."""
+    """Flatten nested lists, at all levels by default."""
     made: list[object] = []
     for item in _listed(value, "flatten"):
         charge(1)
@@ -188,9 +188,9 @@ def _range(*bounds: int) -> range:
 
 
 def _charged(function: Callable[..., object], *, counted: bool = False) -> Callable[..., object]:
-    """A filter, test or function that is charged for its call, for what it is given, and for what it yields.
+    """Wrap a filter, test or function so that its call, its arguments and what it yields are charged.
 
-    With ``counted`` what it returns is charged too.
+    With ``counted`` its result is charged too.
     """
 
     @wraps(function)
@@ -214,7 +214,7 @@ def _charged(function: Callable[..., object], *, counted: bool = False) -> Calla
 
 
 def _comparing(function: Callable[..., object]) -> Callable[..., object]:
-    """A filter that is charged for comparing the items it is given."""
+    """Wrap a filter so that comparing its items is charged."""
 
     @wraps(function)
     def wrapper(*args: object, **kwargs: object) -> object:
@@ -254,7 +254,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "count": _jinja("length"),
     **{name: _charged(function) for name, function in _OURS.items()},
 }
-"""By name; called with the value on the left of the ``|`` first."""
+"""Filters by name; the first argument is the value to the left of the ``|``."""
 
 TESTS: Mapping[str, Callable[..., object]] = {
     **{

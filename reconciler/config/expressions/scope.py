@@ -1,7 +1,7 @@
-"""The scope: what expressions can name and are evaluated in, and which of it must stay secret.
+"""The scope: the names that expressions can use, their values, and which of them are secret.
 
 ``reconciler.config.expressions.expression`` evaluates; it loads Jinja2, which a configuration without expressions does
-not need: a tenth of a small plan.
+not need and which takes a tenth of the time of a small plan.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 DATA_ROOT = "data"
 ROOTS = ("var", "local", "each", DATA_ROOT, "stack", "env")
-"""The names an expression may begin with; where each is allowed is for the caller to say."""
+"""The first parts of names; the caller says where each is allowed."""
 
 
 class Reference(tuple[str, str]):
-    """A name an expression uses: the root, and what is looked up in it first; of data ``TYPE.NAME``."""
+    """A name in an expression: its root, and the first lookup in it; for data, ``TYPE.NAME``."""
 
     __slots__ = ()
 
@@ -29,7 +29,7 @@ class Reference(tuple[str, str]):
 
 
 class ExpressionError(Exception):
-    """An expression that cannot be compiled or evaluated, in words for its author."""
+    """An expression cannot be compiled or evaluated; the message is for its author."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -38,9 +38,9 @@ class ExpressionError(Exception):
 
 
 class Context:
-    """The values of the roots, which may be set anew between two evaluations.
+    """The values of the roots, which may change between evaluations.
 
-    ``jinja_context`` is what the first evaluation makes of them and those after it use again.
+    ``jinja_context`` is created by the first evaluation and reused by later ones.
     """
 
     __slots__ = ("jinja_context", "values")
@@ -53,9 +53,9 @@ class Context:
 class Scope:
     """Values under each root.
 
-    ``sensitive`` are the names whose values may be used under ``providers`` only. ``failed`` are declared
-    names that have no value because of a problem that is noted already: what uses them is left out silently.
-    ``defaults`` are the fields that resources of a type have unless they give them, in drills too.
+    ``sensitive`` names may be used under ``providers`` only. ``failed`` names are declared but have no value because of
+    a problem that is reported already: whatever uses them is left out silently. ``defaults`` are the default fields of
+    resource types, also in drills.
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
@@ -66,14 +66,14 @@ class Scope:
         self.failed: set[Reference] = set()
 
     def with_data(self, data: dict[str, Value]) -> "Scope":
-        """The same names, with other results under ``data``."""
+        """A scope with the same names and other results under ``data``."""
         other = Scope(self.env)
         other.values = {**self.values, "data": data}
         other.sensitive, other.failed, other.defaults = self.sensitive, self.failed, self.defaults
         return other
 
     def queries(self) -> Iterator[tuple[str, Collection[str]]]:
-        """The types of data there are, each with its names; none is asked for."""
+        """The types of data and the names of each; no query runs."""
         for type_name, named in self.values["data"].items():
             assert isinstance(named, dict)  # noqa: S101 - narrows a type
             yield type_name, named.keys()
@@ -84,14 +84,14 @@ class Scope:
 
 
 class ExpressionSite(NamedTuple):
-    """Where an expression stands: which roots it may use there, and whether secrets may flow into it."""
+    """Where an expression is used: which roots it may use there, and whether secrets are allowed."""
 
     where: str
     roots: frozenset[str]
     secrets: bool = False
 
     def refusal(self, reference: Reference, scope: Scope) -> tuple[str, str | None] | None:
-        """Why a name cannot be used here, and a hint; None if it can."""
+        """Why a name cannot be used here, with a hint; None if it can."""
         root, name = reference
         if root == "env" and root not in self.roots:
             return (
@@ -143,4 +143,4 @@ RESOURCES = ExpressionSite("resources", DATA.roots | {"data"})
 INSTANCES = ExpressionSite("resources", RESOURCES.roots | {"each"})
 DEFERRED = ExpressionSite("checks and drills", RESOURCES.roots)
 DRILLS = ExpressionSite("drills", INSTANCES.roots)
-"""Drills hold resources; where ``each`` has no meaning is reported when they are read."""
+"""Drills hold resources; misuse of ``each`` is reported when they are read."""

@@ -1,4 +1,4 @@
-"""Templates: texts with expressions in them, and warnings of texts written for another template language."""
+"""Templates: texts with expressions, and warnings for texts written in another template language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CACHED = 65_536
 
 
 class PieceError(Exception):
-    """What is wrong with one expression of a text; ``written`` is the expression with its braces."""
+    """An error in one expression of a text; ``written`` is the expression with its braces."""
 
     def __init__(self, written: str, cause: ExpressionError) -> None:
         super().__init__(cause.message)
@@ -30,20 +30,20 @@ class PieceError(Exception):
 
 
 class Piece(NamedTuple):
-    """An expression as it stands in a text, braces included."""
+    """An expression as written in a text, braces included."""
 
     written: str
     expression: Expression
 
     def evaluate(self, context: Context) -> Value:
-        """Its value; raises PieceError."""
+        """The value of the expression. Raises PieceError."""
         try:
             return self.expression.evaluate(context)
         except ExpressionError as error:
             raise PieceError(self.written, error) from None
 
     def text(self, context: Context) -> str:
-        """Its value inside a longer text; raises PieceError."""
+        """The value as part of a longer text. Raises PieceError."""
         try:
             return self.expression.text(context)
         except ExpressionError as error:
@@ -51,7 +51,7 @@ class Piece(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A text split at its expressions. If it is one expression and nothing else, its value keeps its type."""
+    """A text split at its expressions. A text that is a single expression keeps the type of its value."""
 
     pieces: tuple[str | Piece, ...]
 
@@ -61,11 +61,11 @@ class Template(NamedTuple):
 
     @property
     def references(self) -> frozenset[Reference]:
-        """The names all its expressions use."""
+        """The names that all its expressions use."""
         return frozenset().union(*(piece.expression.references for piece in self.expressions))
 
     def evaluate(self, context: Context) -> Value:
-        """Its value; raises PieceError."""
+        """The value of the text. Raises PieceError."""
         pieces = self.pieces
         if len(pieces) == 1 and isinstance(pieces[0], Piece):
             return pieces[0].evaluate(context)
@@ -77,7 +77,7 @@ class Template(NamedTuple):
 
 @lru_cache(_CACHED)
 def parse_template(text: str) -> Template:
-    """Split a text that holds a ``$``; ``$${`` is a literal ``${``. Raises PieceError."""
+    """Split a text that contains a ``$``; ``$${`` is a literal ``${``. Raises PieceError."""
     from reconciler.config.expressions.expression import compile_expression
 
     pieces: list[str | Piece] = []
@@ -138,12 +138,12 @@ _BRACES = re.compile(r"\{\{.*?\}\}", re.S)
 
 
 def has_foreign_template(source_map: SourceMap) -> bool:
-    """Whether anything in the texts of a load looks like one: most have none, and need no walk."""
+    """Whether any text of a load looks like another template language: most loads have none and need no walk."""
     return source_map.any(lambda text: "{{" in text or ("$" in text and _VARIABLE.search(text) is not None))
 
 
 def warn_of_foreign_templates(node: Node, diagnostics: DiagnosticCollector) -> None:
-    """Warn of the first text of each kind in a section, with the number of the others."""
+    """Warn about the first such text of each kind in a section, with the number of the others."""
     found: dict[str, list[Node]] = {"{{ }}": [], "$NAME": []}
     pending = [node]
     while pending:

@@ -1,4 +1,4 @@
-"""Value values: what an expression may result in, checked and counted; and how a value is written inside a text."""
+"""Values: what an expression may return, checked and counted, and how it is written inside a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_DEPTH = 64
 
 
 def plain(value: object, depth: int = 0) -> Value:
-    """A value made of plain types only; UndefinedError or TypeError where it holds anything else."""
+    """Convert a value to plain types. Raises UndefinedError or TypeError if it contains anything else."""
     value_type = type(value)
     if value_type is str:
         return _text(value)  # type: ignore[arg-type]  # narrowed by the exact type
@@ -58,7 +58,7 @@ def _finite(value: int | float) -> int | float:
 
 
 def _refuse_undefined(value: object) -> None:
-    from jinja2.exceptions import UndefinedError  # loaded already, where an expression made the value
+    from jinja2.exceptions import UndefinedError  # already loaded if an expression produced the value
     from jinja2.runtime import Undefined
 
     if isinstance(value, Undefined):
@@ -72,7 +72,7 @@ def _taken(value: object, depth: int) -> Iterator[Value]:
 
 
 def as_text(value: object) -> str:
-    """A value inside a longer text: true and false as YAML writes them; null, lists and mappings are refused."""
+    """A value as part of a longer text: booleans as in YAML; null, lists and mappings are rejected."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -86,7 +86,7 @@ def as_text(value: object) -> str:
 
 
 def join_text(pieces: tuple[object, ...]) -> str:
-    """The pieces as one text."""
+    """Concatenate the pieces."""
     texts = [as_text(piece) for piece in pieces]
     charge_text(sum(map(len, texts)))
     return "".join(texts)
@@ -102,7 +102,7 @@ def to_json(value: object) -> str:
 
 
 def _weight(value: Value) -> int:
-    """About as many characters as the value takes in JSON, never more."""
+    """An estimate of the value's length as JSON, never too high."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

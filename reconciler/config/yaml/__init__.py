@@ -1,1 +1,1 @@
-"""YAML 1.2 text to plain values that know their position."""
+"""YAML 1.2 text as plain values with positions."""

@@ -1,9 +1,9 @@
-"""Documents: YAML 1.2 text to plain values with a place for every key and value.
+"""Documents: parses YAML 1.2 text into plain values with a position for every key and value.
 
-Values are built straight from the events of ruamel.yaml's C parser. What a reader can repair without a second look at
-the grammar (a duplicate key, a key that is not text, an unknown tag) is noted and reading goes on; what makes the rest
-meaningless (bad syntax, a bound that is passed) ends the file. No problem quotes a value: here nobody knows yet which
-of them are secret (a password that begins with ! or * reads as a tag or an alias).
+Values are built directly from the events of ruamel.yaml's C parser. Errors that do not affect the structure (a
+duplicate key, a key that is not text, an unknown tag) are reported, and parsing continues; errors that make the rest
+meaningless (invalid syntax, an exceeded limit) end it. No message quotes a value, since it is not yet known which
+values are secret (a password that begins with ! or * is parsed as a tag or an alias).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reconciler.config.yaml.source_map import Map, Node, Seq, Source, SourceMap,
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_ALIASED = 1_000_000
-"""How many values aliases may stand for in one file."""
+"""The maximum number of values that aliases may expand to in one file."""
 
 _BAD_CHARACTER = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 _TAG = "tag:yaml.org,2002:"
@@ -42,11 +42,11 @@ _KEY_FIRST = FIRST | {"<"}
 
 
 class _UnreadableError(Exception):
-    """Reading a file cannot go on; the problem is noted already."""
+    """The rest of a file cannot be parsed; the problem is reported already."""
 
 
 def read_document(source: Source, source_map: SourceMap, diagnostics: DiagnosticCollector) -> Node | None:
-    """The one document of a file; None (with a problem noted) where it cannot be read, or where it is empty."""
+    """The single document of a file; None if it is empty or, with a problem reported, if it cannot be parsed."""
     try:
         return _Reader(source, source_map, diagnostics).document()
     except _UnreadableError:
@@ -54,7 +54,7 @@ def read_document(source: Source, source_map: SourceMap, diagnostics: Diagnostic
 
 
 class _Reader:
-    """Reads one file; holds the parser, the anchors seen so far, and where to note problems."""
+    """Parses one file; holds the parser, the anchors so far, and the collector of problems."""
 
     def __init__(self, source: Source, source_map: SourceMap, diagnostics: DiagnosticCollector) -> None:
         self._name = source.name
@@ -80,7 +80,9 @@ class _Reader:
         self._next = events(data if self._legible.text is self._text else self._legible.text.encode())
 
     def document(self) -> Node | None:
-        """The document; what the parser refuses is read once more with the signs replaced that it may have misread."""
+        """Parse the document. If the parser rejects it, it is parsed again with the characters replaced that it may
+        have misread.
+        """
         try:
             return self._document()
         except MarkedYAMLError as error:
@@ -118,7 +120,7 @@ class _Reader:
         return Node(value, offset, offset, self._source_map)
 
     def _mapping(self, start: Any, depth: int) -> Map:
-        """The mapping whose start was just read. This loop and ``_sequence`` are where loading spends its time."""
+        """The mapping whose start event was just read. This loop and ``_sequence`` take most of the loading time."""
         if depth > MAX_DEPTH:
             self._too_deep(start.start_mark.index)
         get, base = self._next, self._base
@@ -173,7 +175,7 @@ class _Reader:
             result.append(self._value(event, depth + 1))
 
     def _value(self, event: object, depth: int) -> Value:
-        """The value that begins with this event: any kind, with anchor, tag or alias."""
+        """The value that starts with this event, with its anchor, tag or alias."""
         if isinstance(event, AliasEvent):
             return self._alias(event, depth)
         value: Value
@@ -189,7 +191,7 @@ class _Reader:
         if event.anchor is not None:
             self._anchors[event.anchor] = value
             if isinstance(value, Map | Seq):
-                self._anchored.append(value)  # kept, so that its id stays its own
+                self._anchored.append(value)  # kept alive, so that its id stays unique
                 self._extents[id(value)] = _extent(value, self._extents)
         return value
 
@@ -212,7 +214,7 @@ class _Reader:
         return value
 
     def _key(self, event: object, depth: int) -> str | None:
-        """A key that is not simply text; None, with a problem noted, where it cannot be one."""
+        """A key that is not a plain string; None, with a problem reported, if it is not allowed."""
         if isinstance(event, AliasEvent):
             value = self._alias(event, 0)
         elif isinstance(event, ScalarEvent):
@@ -333,14 +335,14 @@ class _Reader:
 
 
 def _name(value: Value) -> str:
-    """The core schema's name of a scalar's type."""
+    """The core schema's name for the type of a scalar."""
     if value is None or isinstance(value, bool | str):
         return "null" if value is None else type(value).__name__
     return "int" if isinstance(value, int) else "float"
 
 
 def _extent(value: Map | Seq, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """How many values a value holds, itself included, and how many levels; ``known`` are those of anchored values."""
+    """The number of values in a value, itself included, and its depth; ``known`` has those of anchored values."""
     if id(value) in known:
         return known[id(value)]
     size, height = 1, 0

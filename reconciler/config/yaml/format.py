@@ -1,8 +1,7 @@
-"""Formatting: the one way to lay a YAML text out. Only white space is altered, so nothing can get lost.
+"""Formatting: the canonical layout of a YAML text. Only white space changes, so nothing can get lost.
 
-Two columns for each level, sequences indented under their key, one space after ``:``, ``-`` and ``,``, at most one
-blank line in a row. Lines are broken where the author broke them; comments stay where they are and follow the indent of
-what they stand beside.
+Two columns per level, sequences indented under their key, one space after ``:``, ``-`` and ``,``, at most one blank
+line in a row. Line breaks are kept; comments stay in place and follow the indentation of what they belong to.
 """
 
 import re
@@ -27,7 +26,9 @@ _DOCUMENT = ("Directive", "DocumentStart", "DocumentEnd")
 
 
 def format_text(source: Source) -> str:
-    """The text laid out; raises DiagnosticError where it is no YAML we read, or could not be laid out unharmed."""
+    """Format a text. Raises DiagnosticError if it is not valid YAML for us, or if formatting would change its
+    meaning.
+    """
     meaning = _meaning(source)
     text = _BREAK.sub("\n", source.text.decode("utf-8").removeprefix("\ufeff"))
     formatted = _Layout(text).formatted()
@@ -42,7 +43,7 @@ def format_text(source: Source) -> str:
 
 
 def _meaning(source: Source) -> str:
-    """What a text says, order included; values of different types are never equal."""
+    """The meaning of a text, including order; values of different types are never equal."""
     diagnostics = DiagnosticCollector(source_map := SourceMap())
     node = read_document(source, source_map, diagnostics)
     diagnostics.raise_if_errors(lambda _: False)  # any line may hold a secret
@@ -58,7 +59,7 @@ def _listed(value: Value) -> Value:
 
 
 class _Block(NamedTuple):
-    """An open block: its column as written and as laid out; ``bare``: a sequence at the column of its key."""
+    """An open block: its original and its new column; ``bare``: a sequence at the column of its key."""
 
     old: int
     new: int
@@ -67,12 +68,12 @@ class _Block(NamedTuple):
 
     @property
     def inside(self) -> int:
-        """Where a flow collection that begins in this block counts its levels from."""
+        """The column from which a flow collection that starts in this block counts its levels."""
         return self.new + STEP if self.sequence else self.new
 
 
 class _Layout:
-    """Writes the tokens of one text again, with white space of its own between them."""
+    """Rewrites the tokens of a text with new white space between them."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -80,11 +81,11 @@ class _Layout:
         self._blocks: list[_Block] = []
         self._flow = 0
         self._column = 0
-        self._blank = False  # whether a blank line stands behind what was written last
+        self._blank = False  # whether a blank line follows what was written last
 
     def formatted(self) -> str:
         last: Token | None = None
-        waiting: list[Token] = []  # of no width: where blocks begin and end
+        waiting: list[Token] = []  # zero-width tokens: the start and end of blocks
         for token in tokens(scannable(self._text).encode("utf-8", "surrogatepass")):
             if token.start == token.end and token.style is None:
                 waiting.append(token)
@@ -95,7 +96,7 @@ class _Layout:
         return "".join(self._out)
 
     def _place(self, last: Token | None, waiting: list[Token], token: Token) -> None:
-        """Write what stands between two tokens, then the second one."""
+        """Write what is between two tokens, then the second one."""
         gap = self._text[last.end if last else 0 : token.start]
         fresh = last is None or "\n" in gap or self._text[last.end - 1] == "\n" or token.kind in _DOCUMENT
         open_before = list(self._blocks)
@@ -121,7 +122,7 @@ class _Layout:
             self._flow += 1
 
     def _enter(self, waiting: list[Token], token: Token) -> Token | None:
-        """Leave the blocks that have ended; the block that begins, if one does."""
+        """Close the blocks that have ended; returns the block that starts, if one does."""
         start = None
         for sign in (*waiting, token):
             if self._flow:
@@ -135,14 +136,14 @@ class _Layout:
         return start
 
     def _ends_bare(self, sign: Token) -> bool:
-        """Whether a sequence at the column of its key ends here: no token of its own says so."""
+        """Whether a sequence at the column of its key ends here: it has no end token."""
         if not self._blocks or not self._blocks[-1].bare:
             return False
         begins_line = not self._text[self._text.rfind("\n", 0, sign.start) + 1 : sign.start].strip()
         return sign.kind in ("BlockEnd", "Key") or (sign.kind == "Value" and begins_line)
 
     def _start_of(self, token: Token) -> int:
-        """The column of a token that is the first on its line."""
+        """The column of a token that is first on its line."""
         if token.kind in _DOCUMENT or not self._blocks:
             return STEP * self._flow
         block = self._blocks[-1]
@@ -154,7 +155,7 @@ class _Layout:
         return block.new if heads else block.new + STEP
 
     def _between(self, gap: str, last: Token | None, blocks: list[_Block], column: int) -> None:
-        """Write the rest of a line, and the blank lines and comments up to the next token's line."""
+        """Write the rest of a line, and the blank lines and comments before the next token's line."""
         first, *rest = gap.split("\n")
         if last is None or self._text[last.end - 1] == "\n":
             rest = [first, *rest]
@@ -172,17 +173,17 @@ class _Layout:
         self._write("\n" * blank)
 
     def _beside(self, line: str, blocks: list[_Block], column: int) -> int:
-        """The column of a comment: that of the block whose column it had; else that of what follows."""
+        """The column of a comment: that of the block at its column, else that of what follows."""
         if self._flow:
             return column
         old = len(line) - len(line.lstrip())
         return next((block.new for block in blocks if block.old == old), column)
 
     def _close(self, last: Token | None) -> None:
-        """Write what stands behind the last token, and end the last line."""
+        """Write what follows the last token, and end the last line."""
         gap = self._text[last.end :] if last else self._text
         if last and last.style in ("|", ">") and not gap:
-            return  # where the text ends without a newline, its value does
+            return  # the value of an unterminated last line ends with the text
         if last and self._text[last.end - 1] != "\n":
             gap = gap or "\n"
         if gap and not gap.endswith("\n"):
@@ -203,7 +204,7 @@ class _Layout:
         block = self._blocks[-1] if self._blocks else _Block(0, 0, False)
         indent = " " * (block.inside + STEP * self._flow if self._flow else block.new + STEP)
         first, *rest = text.split("\n")
-        escapes = token.style == '"'  # a backslash may hold on to the blank behind it
+        escapes = token.style == '"'  # a backslash may escape the space after it
         lines = [first if escapes else first.rstrip()]
         for line in rest:
             inner = line.lstrip(" \t") if escapes else line.strip(" \t")
@@ -211,7 +212,7 @@ class _Layout:
         return "\n".join(lines)
 
     def _block_scalar(self, text: str) -> str:
-        """A literal or folded text; its lines keep their places relative to each other."""
+        """A literal or folded text; the relative indentation of its lines is kept."""
         header, *lines = text.split("\n")
         found = _HEADER.match(header)
         assert found is not None  # noqa: S101 - narrows a type
@@ -248,7 +249,7 @@ def _space(last: Token, token: Token, gap: str) -> str:
 
 
 def _end_of_line(text: str) -> str:
-    """A comment behind something keeps its distance."""
+    """A trailing comment keeps its distance."""
     comment = text.strip()
     if not comment:
         return ""

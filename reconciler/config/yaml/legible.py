@@ -1,8 +1,8 @@
-"""Legibility: YAML 1.2 text as the C parser, which follows YAML 1.1, can read it.
+"""Prepares YAML 1.2 text for the C parser, which follows YAML 1.1.
 
-Every character keeps its place: one that the parser would misread is replaced by a stand-in for private use, and put
-back into the values it read. Replaced are line ends of YAML 1.1, the halves of a character that JSON writes as two
-escapes, and colons and question marks inside plain scalars of flow collections.
+Every character keeps its position: one that the parser would misread is replaced by a private-use character, and
+restored in the parsed values. Replaced are the line ends of YAML 1.1, surrogates that JSON writes as two escapes, and
+colons and question marks inside plain scalars of flow collections.
 """
 
 import re
@@ -17,9 +17,9 @@ from reconciler.config.yaml.source_map import Map, Seq, Value
 _OLD_BREAKS = "\x85\u2028\u2029"
 _PAIR = re.compile(r"\\u[dD]([89abAB])([0-9a-fA-F]{2})\\u[dD]([c-fC-F])([0-9a-fA-F]{2})|\\.", re.S)
 _BLOCKS = (0xE000, 0xE800, 0xF000)
-"""Where 2,048 characters for private use begin, one for each half."""
+"""The start of 2,048 private-use characters, one per surrogate."""
 _SINGLE = range(0xF8FF, 0xF7FF, -1)
-"""Stand-ins for single characters."""
+"""Replacements for single characters."""
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*""")
 _COLON_FIRST = re.compile(r"[\[{,][ \t]*:[^\s,\]}]")
 _FLOW = re.compile(
@@ -32,14 +32,16 @@ _FLOW_STARTS = frozenset(["FlowMappingStart", "FlowSequenceStart"])
 
 
 class Legible(NamedTuple):
-    """A text for the parser; ``table`` leads from stand-ins to what they stand for, ``block`` is that of halves."""
+    """A text for the parser; ``table`` maps replacements to the original characters, ``block`` is the range for
+    surrogates.
+    """
 
     text: str
     table: dict[int, str]
     block: int | None = None
 
     def restored(self, value: Value) -> Value:
-        """A value with the characters put back that the parser was not shown."""
+        """A parsed value with the original characters restored."""
         if not self.table and self.block is None:
             return value
         if isinstance(value, str):
@@ -67,7 +69,7 @@ class Legible(NamedTuple):
         return re.sub(r"\\u([0-9a-f]{4})", written, text) if "\\u" in text else text
 
     def with_flow(self) -> "Legible | None":
-        """The same with colons and question marks of flow collections replaced; None where that changes nothing."""
+        """The text with colons and question marks in flow collections replaced; None if that changes nothing."""
         table = dict(self.table)
         stand_ins = _free(self.text, table)
         colon, question = next(stand_ins, None), next(stand_ins, None)
@@ -80,7 +82,7 @@ class Legible(NamedTuple):
 
 
 def legible(text: str) -> "Legible":
-    """A text as the parser can read it, as far as it would misread it without an error."""
+    """Prepare a text for the parser where the parser would silently misread it."""
     table: dict[int, str] = {}
     present = [real for real in _OLD_BREAKS if real in text]
     if present:
@@ -95,7 +97,7 @@ def legible(text: str) -> "Legible":
 
 
 def scannable(text: str) -> str:
-    """A text for the scanner, every character in its place."""
+    """Prepare a text for the scanner, every character in its position."""
     found = legible(text)
     return (found.with_flow() or found).text
 
@@ -127,7 +129,7 @@ def _with_pairs(found: Legible) -> "Legible":
 
 
 def _is_misread(text: str) -> bool:
-    """Whether a plain scalar of a flow collection may hold a sign that the parser takes for another without a word."""
+    """Whether a plain scalar of a flow collection may contain a character that the parser silently misreads."""
     if "{" not in text and "[" not in text:
         return False
     index = text.find("?")
@@ -145,7 +147,7 @@ def _is_misread(text: str) -> bool:
 
 
 class _Tail:
-    """What is left of a text, as a stream for the scanner."""
+    """The rest of a text, as a stream for the scanner."""
 
     def __init__(self, text: str, start: int, end: int) -> None:
         self._text = text
@@ -168,7 +170,7 @@ def _without_flow_signs(text: str, signs: dict[int, str]) -> str:
 
 
 def _next_flow(text: str, position: int) -> int | None:
-    """Where the next flow collection begins."""
+    """The start of the next flow collection."""
     end = len(text)
     for _ in range(2):
         try:
@@ -176,7 +178,7 @@ def _next_flow(text: str, position: int) -> int | None:
                 if token.kind in _FLOW_STARTS:
                     return position + token.start
             return None
-        except MarkedYAMLError as error:  # found while looking ahead: what stands before it tells
+        except MarkedYAMLError as error:  # found by looking ahead: what precedes it decides
             if error.problem_mark is None:
                 return None
             end = position + error.problem_mark.index
@@ -186,7 +188,7 @@ def _next_flow(text: str, position: int) -> int | None:
 
 
 def _flow(text: str, start: int, signs: dict[int, str]) -> tuple[str, int]:
-    """A flow collection with the signs in its plain scalars replaced, and where it ends."""
+    """A flow collection with characters in its plain scalars replaced, and its end."""
     pieces: list[str] = []
     depth, position = 0, start
     in_plain = after_json = False
@@ -213,7 +215,7 @@ def _flow(text: str, start: int, signs: dict[int, str]) -> tuple[str, int]:
 
 
 def _translate_word(word: str, in_plain: bool, after_json: bool, signs: dict[int, str]) -> tuple[str, bool]:
-    """A word with the signs in it replaced, and whether the plain scalar it is part of may go on."""
+    """A word with its characters replaced, and whether its plain scalar may continue."""
     if word == ":" or (not in_plain and (word == "?" or word[0] in "&*!|>%@`")):
         return word, False
     first = ":" if after_json and word[0] == ":" else ""

@@ -1,7 +1,7 @@
-"""The parser: events and tokens of ruamel.yaml's C parser, the one place that names its private module.
+"""The parser: events and tokens of ruamel.yaml's C parser; the only module that uses its private module.
 
-``_ruamel_yaml`` is what ``ruamel.yaml.clib`` installs. Going through ``ruamel.yaml`` instead would build its own nodes,
-which take three times as long. pyproject.toml bounds the versions of both, and a test uses what is named here.
+``_ruamel_yaml`` is installed by ``ruamel.yaml.clib``. The public ``ruamel.yaml`` would build its own nodes, which takes
+three times as long. pyproject.toml bounds the versions of both, and a test covers what is used here.
 """
 
 import re
@@ -14,7 +14,7 @@ from ruamel.yaml.tokens import ScalarToken
 
 
 class Stream(Protocol):
-    """A text that is read in pieces."""
+    """A text read in pieces."""
 
     def read(self, size: int) -> bytes: ...
 
@@ -54,7 +54,7 @@ Scalar = str | int | float | bool | None
 
 
 class WrittenInt(int):
-    """A whole number that is not written as Python would write it; as text it is what was written (0012, 0x1F, +1)."""
+    """An integer not written as Python would write it; as text it is what was written (0012, 0x1F, +1)."""
 
     written: str
 
@@ -63,7 +63,7 @@ class WrittenInt(int):
 
 
 class WrittenFloat(float):
-    """A number that is not written as Python would write it; as text it is what was written (1.10, 72225e2)."""
+    """A number not written as Python would write it; as text it is what was written (1.10, 72225e2)."""
 
     written: str
 
@@ -72,7 +72,7 @@ class WrittenFloat(float):
 
 
 FIRST = frozenset(["", *"~nNtTfF+-.0123456789"])
-"""The first characters of a plain scalar that may be something else than a string; "" is the empty scalar."""
+"""The first characters of a plain scalar that may not be a string; "" is the empty scalar."""
 
 _WORDS: dict[str, Scalar] = {
     "": None,

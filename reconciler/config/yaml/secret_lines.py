@@ -1,7 +1,7 @@
-"""Secrecy: which lines of a configuration could hold a secret, and are never shown.
+"""Decides which lines of a configuration could hold a secret and are never shown.
 
-Asked only when there is something to tell, so it reads the text once more, on its own: what was left out of the
-values (a key that stands twice, a misspelled one) may be just where the secret is.
+This runs only if there is a problem to show, so it parses the text again: what is missing from the parsed values (a
+duplicate or a misspelled key) may be where the secret is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOP = r"([A-Za-z_]+)[ \t]*:"
 
 
 class _Span:
-    """A value of a text, from its first to its last character; ``entries`` of a mapping are keys with their values."""
+    """A value's range in a text; ``entries`` of a mapping are its keys with their values."""
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
@@ -51,10 +51,10 @@ class _Span:
 def safe_lines(
     source_map: SourceMap, files: Collection[str], sections: Collection[str], settings: Collection[str]
 ) -> Callable[[int], bool]:
-    """Whether the line of a place may be shown.
+    """Returns a predicate that says whether a position's line may be shown.
 
-    ``files`` are those of the stack: the others hold values of variables. ``sections`` are the top-level keys there
-    are, ``settings`` the keys of a provider block that hold no secret.
+    ``files`` are those of the stack: other files hold values of variables. ``sections`` are the known top-level keys,
+    ``settings`` the keys of a provider block that hold no secret.
     """
     hidden: dict[int, frozenset[int] | None] = {}
 
@@ -98,7 +98,7 @@ def _hidden_lines(
 def _secret_spans(root: _Span, sections: Collection[str], settings: Collection[str]) -> Iterator[_Span]:
     if not root.is_mapping:
         yield root
-    for span in root.walk():  # also where they are by mistake
+    for span in root.walk():  # even if they are misplaced
         yield from (value for key, value in span.entries if key.text == "auth")
         if _is_sensitive(span):
             yield span
@@ -120,7 +120,7 @@ def _is_sensitive(block: _Span) -> bool:
 
 
 def _may_be_sensitive(block: _Span) -> bool:
-    """Whether a variable is sensitive, or made from the environment, or has a key that may be a misspelled one."""
+    """Whether a variable is sensitive, uses the environment, or has a key that may be misspelled."""
     return _is_sensitive(block) or any(
         key.text not in Variable.model_fields or "${" in (value.text or "") for key, value in block.entries
     )
@@ -157,7 +157,7 @@ def _span(event: Any, read: Callable[[], Any], depth: int) -> _Span:
 
 
 def _harmless(text: str, index: int, sections: Collection[str]) -> bool:
-    """Whether the line at an index of a text that cannot be read belongs to a section without secrets."""
+    """Whether a line of a text that cannot be parsed belongs to a section without secrets."""
     end = text.find("\n", index)
     lines = text[: end if end >= 0 else len(text)].splitlines()
     if not lines or re.search(_SUSPICIOUS, lines[-1]):

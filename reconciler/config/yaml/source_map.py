@@ -1,4 +1,4 @@
-"""Source map: the texts of one load, and plain values that know at which offset of them they stand."""
+"""Source map: the texts of one load, and plain values with their offsets in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Source(NamedTuple):
 
 
 class SourceMap:
-    """The texts of one load. An offset is the start of its text in the whole, plus the index of a character in it."""
+    """The texts of one load. An offset is the start of its text among all texts plus the index of a character in it."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -40,11 +40,11 @@ class SourceMap:
         return base
 
     def any(self, test: Callable[[str], bool]) -> bool:
-        """Whether a text of the load passes a test."""
+        """Whether any text of the load passes a test."""
         return any(map(test, self._texts))
 
     def position(self, offset: int) -> Position:
-        """File, line and column of an offset, both counted from 1."""
+        """File, line and column of an offset, counted from 1."""
         number, index = self._find(offset)
         starts = self._line_starts(number)
         line = bisect_right(starts, index)
@@ -60,7 +60,9 @@ class SourceMap:
         return text[starts[line - 1] : end].rstrip("\r\n")[:_LONGEST_LINE]
 
     def find(self, piece: str, offset: int, reach: int) -> int:
-        """The offset of a piece of text at or after an offset, within ``reach`` characters, or the offset itself."""
+        """The offset of a piece of text at or after an offset, within ``reach`` characters, or else the offset
+        itself.
+        """
         number, index = self._find(offset)
         found = self._texts[number].find(piece, index, index + reach)
         return offset if found < 0 else self._bases[number] + found
@@ -86,7 +88,7 @@ Value = Union[str, int, float, bool, None, "list[Value]", "dict[str, Value]"]
 
 
 class Map(dict[str, Value]):
-    """A mapping read from text; ``offsets`` holds, in the order of the keys, the place of each key and of its value."""
+    """A mapping read from text; ``offsets`` has the offsets of each key and its value, in key order."""
 
     __slots__ = ("offsets",)
     offsets: list[int]
@@ -96,14 +98,14 @@ class Map(dict[str, Value]):
 
 
 class Seq(list[Value]):
-    """A sequence read from text; ``offsets`` holds the place of each item."""
+    """A sequence read from text; ``offsets`` has the offset of each item."""
 
     __slots__ = ("offsets",)
     offsets: list[int]
 
 
 class Node(NamedTuple):
-    """A value with its place, and the place of the key that leads to it (its own place where there is none)."""
+    """A value with its offset, and the offset of its key (its own offset if it has none)."""
 
     value: Value
     offset: int
@@ -119,7 +121,7 @@ class Node(NamedTuple):
         return self.source_map.position(self.key_offset)
 
     def child(self, key: str | int) -> Node | None:
-        """The value under a key of a mapping or at an index of a sequence; None where there is none."""
+        """The value under a key of a mapping or at an index of a sequence; None if there is none."""
         value = self.value
         if isinstance(value, Map) and isinstance(key, str) and key in value:
             index = 2 * list(value).index(key)
@@ -129,7 +131,7 @@ class Node(NamedTuple):
         return None
 
     def entries(self) -> Iterator[tuple[str, Node]]:
-        """The keys and values of a mapping; nothing for any other value."""
+        """The keys and values of a mapping; empty for any other value."""
         value = self.value
         if isinstance(value, Map):
             offsets = value.offsets
@@ -137,14 +139,14 @@ class Node(NamedTuple):
                 yield key, Node(item, offsets[2 * index + 1], offsets[2 * index], self.source_map)
 
     def items(self) -> Iterator[Node]:
-        """The items of a sequence; nothing for any other value."""
+        """The items of a sequence; empty for any other value."""
         value = self.value
         if isinstance(value, Seq):
             for item, offset in zip(value, value.offsets, strict=True):
                 yield Node(item, offset, offset, self.source_map)
 
     def without(self, key: str) -> Node:
-        """The same mapping without one of its keys."""
+        """The mapping without one of its keys."""
         rest = Map()
         rest.offsets = []
         for name, node in self.entries():
@@ -163,7 +165,7 @@ class Node(NamedTuple):
 
 
 def kind(value: object) -> str:
-    """What a reader calls a value of this type."""
+    """The name of a value's type in messages."""
     if value is None:
         return "null"
     if isinstance(value, bool):
