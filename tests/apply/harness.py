@@ -1,4 +1,4 @@
-"""A rig: the real applier, ledger and AOM provider against an emulator, on a clock that moves when somebody waits."""
+"""A harness: the real applier, ledger and AOM provider with an emulator, on a clock that moves when somebody waits."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Notes(NullProgress):
 
 
 @dataclass
-class Rig:
+class Harness:
     """One stack, one emulator, one ledger file."""
 
     emulator: Emulator
@@ -254,12 +254,12 @@ class Rig:
         return [len(body["events"]) for body in self.emulator.bodies("push")]
 
 
-def rig(
+def start_harness(
     start: Callable[[Settings], Emulator], path: Path, settings: Settings | None = None, **configuration: object
-) -> Rig:
+) -> Harness:
     clock = FakeClock()
     emulator = start(replace(settings or Settings(), clock=clock.service))
-    return Rig(emulator, clock, path / "ledger.db", settings=configuration)
+    return Harness(emulator, clock, path / "ledger.db", settings=configuration)
 
 
 def payloads(operations: Iterable[Operation]) -> list[str]:

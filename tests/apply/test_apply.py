@@ -18,7 +18,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, RunState
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
-from tests.apply.harness import Rig, rig
+from tests.apply.harness import Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
@@ -33,7 +33,7 @@ def _many(count: int) -> list[object]:
 def test_what_is_declared_fires_after_one_apply_and_the_next_finds_nothing_to_do(
     start_emulator: Start, tmp_path: Path
 ) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     result = it.apply([alarm("a"), alarm("b"), event()])
     assert result.ending is ApplyStatus.COMPLETE
     assert result.remaining == ()
@@ -44,21 +44,21 @@ def test_what_is_declared_fires_after_one_apply_and_the_next_finds_nothing_to_do
 
 
 def test_requests_carry_the_payloads_of_the_plan_to_the_byte(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     result = it.apply([alarm("a"), event()])
     sent = [entry["body"] for entry in it.emulator.requests("push")]
     assert sent == ['{"events":[' + ",".join(operation.payload for operation in result.plan.operations) + "]}"]
 
 
 def test_batches_are_bounded_in_items(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=10)
+    it = start_harness(start_emulator, tmp_path, batch_size=10)
     it.apply(_many(25))
     assert it.pushes() == [10, 10, 5]
 
 
 @MODES
 def test_a_replace_clears_before_it_pushes(start_emulator: Start, tmp_path: Path, mode: str) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode))
     it.apply([alarm("a")])
     it.emulator.forget_requests()
     it.apply([alarm("a", severity="Critical")])
@@ -71,7 +71,7 @@ def test_a_replace_clears_before_it_pushes(start_emulator: Start, tmp_path: Path
 def test_an_update_leaves_one_alarm_whether_or_not_the_service_merges(
     start_emulator: Start, tmp_path: Path, mode: str
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode))
     it.apply([alarm("a")])
     result = it.apply([alarm("a", message="slower")])
     assert result.remaining == ()
@@ -81,7 +81,7 @@ def test_an_update_leaves_one_alarm_whether_or_not_the_service_merges(
 
 @MODES
 def test_an_update_that_is_not_verified_leaves_one_alarm_too(start_emulator: Start, tmp_path: Path, mode: str) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode))
     it.apply([alarm("a"), alarm("b")])
     it.options = Options(verify=False)
     it.emulator.forget_requests()
@@ -93,7 +93,7 @@ def test_an_update_that_is_not_verified_leaves_one_alarm_too(start_emulator: Sta
 
 
 def test_without_a_repeated_push_nobody_looks_who_does_not_verify(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.options = Options(verify=False)
     it.apply([alarm("a")])
     last = it.emulator.requests()[-1]
@@ -105,7 +105,7 @@ def test_without_a_repeated_push_nobody_looks_who_does_not_verify(start_emulator
 def test_what_may_fire_twice_is_named_and_the_same_plan_applied_again_ends_it(
     start_emulator: Start, tmp_path: Path, mode: str, verify: bool
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode))
     it.apply([alarm("a")])
     it.options = Options(verify=verify, draw=lambda: 0.5)
     it.emulator.fault("push:hide=1m,nth=1")
@@ -123,7 +123,7 @@ def test_what_may_fire_twice_is_named_and_the_same_plan_applied_again_ends_it(
 
 
 def test_an_apply_of_the_same_plan_sends_nothing_the_second_time(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     plan = it.apply([alarm("a"), event()]).plan
     it.emulator.forget_requests()
     again = it.apply([], plan=plan)
@@ -137,7 +137,7 @@ def test_an_apply_of_the_same_plan_sends_nothing_the_second_time(start_emulator:
 def test_an_ambiguous_answer_doubles_nothing_and_loses_nothing(
     start_emulator: Start, tmp_path: Path, mode: str, fault: str, hide: int
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode, visible_after=hide))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode, visible_after=hide))
     it.emulator.fault(fault)
     result = it.apply([alarm("a"), alarm("b"), event()])
     assert result.remaining == ()
@@ -149,7 +149,7 @@ def test_an_ambiguous_answer_doubles_nothing_and_loses_nothing(
 
 @pytest.mark.parametrize("fault", ["clear:store-then-500,nth=1", "clear:cut,nth=1"])
 def test_an_ambiguous_clear_is_settled_too(start_emulator: Start, tmp_path: Path, fault: str) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply([alarm("a"), alarm("b")])
     it.emulator.fault(fault)
     assert it.apply([]).remaining == ()
@@ -182,7 +182,7 @@ class _Marring:
 def test_a_refused_batch_is_narrowed_until_the_bad_event_stands_alone(
     start_emulator: Start, tmp_path: Path, mode: str, on_bad: str, bad: list[str]
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode, on_bad_event=on_bad))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode, on_bad_event=on_bad))
     it.wrap_provider = lambda provider: _Marring(provider, bad)
     result = it.apply(_many(64))
     failed = [outcome for outcome in result.outcomes.values() if outcome.status is Status.FAILED]
@@ -195,7 +195,7 @@ def test_a_refused_batch_is_narrowed_until_the_bad_event_stands_alone(
 def test_events_beside_a_bad_one_are_recorded_once_although_the_service_is_slow_to_show_them(
     start_emulator: Start, tmp_path: Path
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_bad_event="reject-event", visible_after=3 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(on_bad_event="reject-event", visible_after=3 * SECOND))
     it.wrap_provider = lambda provider: _Marring(provider, ["bad"])
     result = it.apply([alarm("a", "bad"), *(event(f"e{number}") for number in range(5))])
     it.clock.time += MINUTE
@@ -204,7 +204,7 @@ def test_events_beside_a_bad_one_are_recorded_once_although_the_service_is_slow_
 
 
 def test_a_busy_service_is_waited_for_as_it_asks(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("push:status=429,retry_after=7,nth=1")
     before = it.clock.now()
     assert it.apply([alarm("a")]).remaining == ()
@@ -213,7 +213,7 @@ def test_a_busy_service_is_waited_for_as_it_asks(start_emulator: Start, tmp_path
 
 
 def test_a_service_that_stays_busy_ends_as_failed_with_its_answer(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("push:status=503")
     result = it.apply([alarm("a")])
     (outcome,) = result.outcomes.values()
@@ -224,7 +224,7 @@ def test_a_service_that_stays_busy_ends_as_failed_with_its_answer(start_emulator
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_caller_ends_the_run_at_once(start_emulator: Start, tmp_path: Path, status: int) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=1)
+    it = start_harness(start_emulator, tmp_path, batch_size=1)
     it.emulator.fault(f"push:status={status}")
     result = it.apply(_many(5))
     assert result.ending is ApplyStatus.DENIED
@@ -238,7 +238,7 @@ def test_a_refused_caller_ends_the_run_at_once(start_emulator: Start, tmp_path: 
 
 
 def test_an_unreachable_service_fails_without_a_doubt(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     with closing(it.provider()) as provider, closing(it.ledger()) as ledger:
         plan = it.plan([alarm("a")], ledger, provider)
     it.settings = {"endpoint": "http://127.0.0.1:9"}
@@ -247,7 +247,7 @@ def test_an_unreachable_service_fails_without_a_doubt(start_emulator: Start, tmp
 
 
 def test_an_interrupt_sends_nothing_new_and_the_next_apply_goes_on(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=2)
+    it = start_harness(start_emulator, tmp_path, batch_size=2)
     stop = Event()
 
     class Stopping:
@@ -273,7 +273,7 @@ def test_an_interrupt_sends_nothing_new_and_the_next_apply_goes_on(start_emulato
 
 
 def test_the_deadline_of_a_run_ends_it_with_what_remains_named(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=1)
+    it = start_harness(start_emulator, tmp_path, batch_size=1)
     it.options = Options(deadline=5 * SECOND, draw=lambda: 0.5)
     it.emulator.fault("push:status=429,retry_after=4,nth=2", "push:status=429,retry_after=4,nth=4")
     result = it.apply(_many(6))
@@ -282,7 +282,7 @@ def test_the_deadline_of_a_run_ends_it_with_what_remains_named(start_emulator: S
 
 
 def test_what_the_service_does_not_show_in_time_is_named_unconfirmed(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=20 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=20 * SECOND))
     result = it.apply([alarm("a")])
     (operation,) = result.plan.operations
     assert result.unconfirmed == {operation.key}
@@ -290,7 +290,7 @@ def test_what_the_service_does_not_show_in_time_is_named_unconfirmed(start_emula
 
 
 def test_within_its_window_a_hidden_push_is_not_repeated(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=8 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=8 * SECOND))
     it.options = Options(verify=False)
     it.apply([alarm("a")])
     it.clock.time += 2 * SECOND
@@ -299,7 +299,7 @@ def test_within_its_window_a_hidden_push_is_not_repeated(start_emulator: Start, 
 
 
 def test_a_late_item_is_refused_before_anything_is_sent(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     with closing(it.provider()) as provider, closing(it.ledger()) as ledger:
         plan: Plan = it.plan([alarm("a", timeout="1m")], ledger, provider)
     it.clock.time += 2 * MINUTE
@@ -311,8 +311,8 @@ def test_a_late_item_is_refused_before_anything_is_sent(start_emulator: Start, t
 
 
 def test_a_foreign_alarm_with_the_same_name_is_never_touched(start_emulator: Start, tmp_path: Path) -> None:
-    one = rig(start_emulator, tmp_path)
-    two = Rig(one.emulator, one.clock, tmp_path / "other.db", stack="other", settings=one.settings)
+    one = start_harness(start_emulator, tmp_path)
+    two = Harness(one.emulator, one.clock, tmp_path / "other.db", stack="other", settings=one.settings)
     one.apply([alarm("a")])
     two.apply([alarm("a", message="theirs")])
     one.apply([])
@@ -322,7 +322,7 @@ def test_a_foreign_alarm_with_the_same_name_is_never_touched(start_emulator: Sta
 
 
 def test_an_event_tried_again_says_the_time_of_its_first_attempt(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("push:status=429,retry_after=1,first=6")
     first = it.apply([event()])
     assert len(first.remaining) == 1
@@ -336,7 +336,7 @@ def test_an_event_tried_again_says_the_time_of_its_first_attempt(start_emulator:
 def test_what_an_earlier_run_pushed_unverified_is_waited_for_before_it_is_changed(
     start_emulator: Start, tmp_path: Path
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=4 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=4 * SECOND))
     it.options = Options(verify=False, draw=lambda: 0.5)
     it.apply([alarm("a")])
     it.options = Options(draw=lambda: 0.5)
@@ -345,7 +345,7 @@ def test_what_an_earlier_run_pushed_unverified_is_waited_for_before_it_is_change
 
 
 def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=1, parallelism=2)
+    it = start_harness(start_emulator, tmp_path, batch_size=1, parallelism=2)
     lost, turns = Event(), count(1)
 
     class Losing:
@@ -384,7 +384,7 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
 def test_what_was_announced_to_a_shared_ledger_is_not_sent_once_the_run_is_stopped(
     start_emulator: Start, tmp_path: Path
 ) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=1, parallelism=2)
+    it = start_harness(start_emulator, tmp_path, batch_size=1, parallelism=2)
     announced, turns, stop = Event(), count(1), Event()
 
     class Shared:

@@ -13,7 +13,7 @@ from reconciler.core.operation import Operation, Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Behaviour
 from reconciler.providers.protocol import Provider
-from tests.apply.harness import Rig, rig
+from tests.apply.harness import Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
@@ -41,14 +41,14 @@ class Marring:
         return self._provider.send(marred)
 
 
-def known(it: Rig) -> Behaviour:
+def known(it: Harness) -> Behaviour:
     with closing(it.ledger()) as ledger:
         return ledger.behaviour(it.targets()["aom"])
 
 
-def learnt(start: Start, path: Path, mode: str) -> Rig:
-    """A rig whose ledger knows whether the service merges, from an update."""
-    it = rig(start, path, Settings(on_repeat=mode))
+def learnt(start: Start, path: Path, mode: str) -> Harness:
+    """A harness whose ledger knows whether the service merges, from an update."""
+    it = start_harness(start, path, Settings(on_repeat=mode))
     it.apply([alarm("a")])
     it.apply([alarm("a", message="slower")])
     return it
@@ -79,7 +79,7 @@ def test_after_a_lost_answer_an_alarm_goes_on_at_once_where_pushes_are_merged(
 
 
 def test_after_a_lost_answer_a_clear_goes_on_at_once(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply([alarm("a")])
     it.emulator.fault("clear:cut,nth=1")
     before = it.clock.waited
@@ -102,7 +102,7 @@ def test_a_service_that_merges_no_more_is_found_out_and_put_right(
     start_emulator: Start, tmp_path: Path, verify: bool
 ) -> None:
     it = learnt(start_emulator, tmp_path, "merge")
-    it.emulator.play(on_repeat="duplicate")
+    it.emulator.switch(on_repeat="duplicate")
     it.options = it.options._replace(verify=verify)
     it.emulator.fault(*LOST)
     declared = [alarm("a", message="slower"), alarm("b")]
@@ -125,7 +125,7 @@ def test_a_service_that_merges_no_more_is_found_out_and_put_right(
 
 def test_a_service_that_comes_to_merge_is_noticed_too(start_emulator: Start, tmp_path: Path) -> None:
     it = learnt(start_emulator, tmp_path, "duplicate")
-    it.emulator.play(on_repeat="merge")
+    it.emulator.switch(on_repeat="merge")
     it.apply([alarm("a", message="slowest")])
     assert (known(it).merges, it.active()) == (True, ["aom_alarm.a"])
 
@@ -134,7 +134,7 @@ def test_a_service_that_comes_to_merge_is_noticed_too(start_emulator: Start, tmp
 def test_a_rejected_batch_teaches_whether_its_valid_items_are_stored(
     start_emulator: Start, tmp_path: Path, on_bad: str
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_bad_event=on_bad))
+    it = start_harness(start_emulator, tmp_path, Settings(on_bad_event=on_bad))
     it.wrap_provider = lambda provider: Marring(provider, "bad")
     it.apply([alarm("a", "bad"), *(event(f"e{number}") for number in range(3))])
     assert known(it).rejects_whole is (on_bad == "reject-batch")
@@ -151,12 +151,12 @@ def test_a_rejected_batch_teaches_whether_its_valid_items_are_stored(
 def test_a_service_that_stores_valid_items_after_all_is_found_out_and_put_right(
     start_emulator: Start, tmp_path: Path
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
     it.wrap_provider = lambda provider: Marring(provider, "bad")
     events = [event(f"e{number}") for number in range(3)]
     it.apply([alarm("a", "bad"), *events])
     assert known(it).rejects_whole is True
-    it.emulator.play(on_bad_event="reject-event")
+    it.emulator.switch(on_bad_event="reject-event")
     it.emulator.fault("push:hide=3s,nth=1")
     declared = [*events, event("e3"), event("e4"), *(alarm("b", each) for each in ("bad", "1", "2", "3"))]
     first = it.apply(declared)

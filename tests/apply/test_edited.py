@@ -13,7 +13,7 @@ from reconciler.core.duration import MINUTE, SECOND
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Ledger
 from reconciler.providers.protocol import Provider
-from tests.apply.harness import Rig, rig
+from tests.apply.harness import Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm
 
@@ -27,7 +27,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-def _shown(it: Rig) -> dict[str, Any]:
+def _shown(it: Harness) -> dict[str, Any]:
     return {item["metadata"]["reconciler_address"]: item for item in it.emulator.active_alarms()}
 
 
@@ -36,7 +36,7 @@ def _shown(it: Rig) -> dict[str, Any]:
 def test_a_hand_edit_is_put_right_once_whatever_the_service_makes_of_texts(
     start_emulator: Start, tmp_path: Path, mode: str, texts: str
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(annotation_texts=texts, on_repeat=mode))
+    it = start_harness(start_emulator, tmp_path, Settings(annotation_texts=texts, on_repeat=mode))
     it.apply(DECLARED)
     it.clock.time += MINUTE
     assert it.apply(DECLARED).plan.pending == ()
@@ -52,7 +52,7 @@ def test_a_hand_edit_is_put_right_once_whatever_the_service_makes_of_texts(
 
 
 def test_an_edit_that_looks_like_a_normalisation_is_drift(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply(DECLARED)
     it.edit_by_hand(_shown(it)["aom_alarm.a"], message=MESSAGE.strip().lower())
     it.clock.time += SECOND
@@ -64,7 +64,7 @@ def test_an_edit_that_looks_like_a_normalisation_is_drift(start_emulator: Start,
 def test_an_edit_between_a_run_that_died_and_the_next_is_put_right(
     start_emulator: Start, tmp_path: Path, texts: str
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(annotation_texts=texts))
+    it = start_harness(start_emulator, tmp_path, Settings(annotation_texts=texts))
     it.wrap_provider = _dying
     with pytest.raises(Killed):
         it.apply(DECLARED)
@@ -82,7 +82,7 @@ def test_an_edit_between_a_run_that_died_and_the_next_is_put_right(
 def test_without_what_was_shown_a_guess_costs_one_push_at_most(
     start_emulator: Start, tmp_path: Path, texts: str, first: int
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(annotation_texts=texts))
+    it = start_harness(start_emulator, tmp_path, Settings(annotation_texts=texts))
     verifying = it.options
     it.options = verifying._replace(verify=False)
     it.apply(DECLARED)
@@ -94,7 +94,7 @@ def test_without_what_was_shown_a_guess_costs_one_push_at_most(
 
 
 def test_a_reader_knows_what_was_shown(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(annotation_texts="escape"))
+    it = start_harness(start_emulator, tmp_path, Settings(annotation_texts="escape"))
     keys = [operation.key for operation in it.apply(DECLARED).plan.operations]
     with closing(it.ledger()) as ledger:
         assert sorted(ledger.shown(keys)) == sorted(keys)

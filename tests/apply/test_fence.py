@@ -15,7 +15,7 @@ from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, Ledger, Run, RunState
 from reconciler.providers.protocol import Provider
-from tests.apply.harness import OWNER, Rig, rig
+from tests.apply.harness import OWNER, Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
@@ -26,7 +26,7 @@ FULL = DiagnosticError(Diagnostic("the ledger shop.db cannot be written: the dis
 class Unlocking:
     """A provider during whose first request somebody breaks the lease."""
 
-    def __init__(self, provider: Provider, it: Rig) -> None:
+    def __init__(self, provider: Provider, it: Harness) -> None:
         self._provider, self._it, self._sent = provider, it, count()
 
     def __getattr__(self, name: str) -> object:
@@ -63,7 +63,7 @@ class Failing:
 
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_nothing_is_sent_after_the_lease_was_broken(start_emulator: Start, tmp_path: Path, batch_size: int) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=batch_size)
+    it = start_harness(start_emulator, tmp_path, batch_size=batch_size)
     it.wrap_provider = lambda provider: Unlocking(provider, it)
     result = it.apply([*(alarm("a", str(number)) for number in range(8)), *(event(f"e{n}") for n in range(8))])
     assert it.pushes() == [batch_size]
@@ -79,7 +79,7 @@ def test_nothing_is_sent_after_the_lease_was_broken(start_emulator: Start, tmp_p
 def test_a_ledger_that_fails_in_mid_run_stops_the_sending_with_a_result(
     start_emulator: Start, tmp_path: Path, method: str, number: int
 ) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=1)
+    it = start_harness(start_emulator, tmp_path, batch_size=1)
     it.wrap_ledger = lambda ledger: Failing(ledger, method, number)
     desired = [alarm("a", f"{number:03}") for number in range(60)]
     result = it.apply(desired)
@@ -95,7 +95,7 @@ def test_a_ledger_that_fails_in_mid_run_stops_the_sending_with_a_result(
 
 
 def test_an_event_recorded_at_one_target_is_not_on_record_at_another(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
         plan = it.plan([event()], ledger, provider)
         holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), 1000)

@@ -18,29 +18,29 @@ from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.providers.protocol import Provider
-from tests.apply.harness import Rig, rig
+from tests.apply.harness import Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
 
 
-def broken(it: Rig) -> None:
+def break_lease(it: Harness) -> None:
     with closing(it.ledger()) as ledger:
         ledger.unlock()
 
 
-def stolen(it: Rig) -> None:
+def stolen(it: Harness) -> None:
     with closing(it.ledger()) as ledger:
         ledger.unlock()
         ledger.acquire("thief", "elsewhere", 1, it.clock.now(), LIFETIME)
 
 
-def lapsed(it: Rig) -> None:
+def lapsed(it: Harness) -> None:
     it.clock.time += LIFETIME + 1
 
 
-def stopped(it: Rig) -> None:
+def stopped(it: Harness) -> None:
     """As a run is that was stopped and continued, or whose request waited long for its turn."""
     it.clock.time += 2 * SECOND
     stolen(it)
@@ -49,7 +49,7 @@ def stopped(it: Rig) -> None:
 class Moving:
     """A provider during whose first request the fence moves, and a ledger that notes what was begun before."""
 
-    def __init__(self, it: Rig, move: Callable[[Rig], None]) -> None:
+    def __init__(self, it: Harness, move: Callable[[Harness], None]) -> None:
         self._it, self._move, self._sent = it, move, count()
         self.moved = Event()
         self.begun: set[str] = set()
@@ -89,16 +89,16 @@ class _Through:
 @pytest.mark.parametrize("parallelism", [1, 32])
 @pytest.mark.parametrize("batch_size", [1, 100])
 @pytest.mark.parametrize("make", [lambda n: alarm("a", f"{n:04}"), lambda n: event(f"e{n}")], ids=["alarms", "events"])
-@pytest.mark.parametrize("move", [broken, stolen, lapsed, stopped])
+@pytest.mark.parametrize("move", [break_lease, stolen, lapsed, stopped])
 def test_nothing_is_begun_after_the_fence_has_moved(
     start_emulator: Start,
     tmp_path: Path,
-    move: Callable[[Rig], None],
+    move: Callable[[Harness], None],
     make: Callable[[int], Desired],
     batch_size: int,
     parallelism: int,
 ) -> None:
-    it = rig(start_emulator, tmp_path, batch_size=batch_size, parallelism=parallelism)
+    it = start_harness(start_emulator, tmp_path, batch_size=batch_size, parallelism=parallelism)
     desired = [make(number) for number in range(60 if batch_size == 1 else 350)]
     moving = Moving(it, move)
     it.wrap_provider, it.wrap_ledger = moving.provider, moving.ledger

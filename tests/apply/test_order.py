@@ -12,7 +12,7 @@ from reconciler.core.address import Address
 from reconciler.core.operation import Status
 from reconciler.emulator.settings import Settings
 from reconciler.plan.saved import dump_plan, parse_plan
-from tests.apply.harness import Rig, rig
+from tests.apply.harness import Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
@@ -24,7 +24,7 @@ FINISHED = event("finished")._replace(depends_on=(Address("aom_alarm", "latency"
 RELEASE = [FINISHED, *ALARMS, STARTED]
 
 
-def pushed(it: Rig) -> list[list[str]]:
+def pushed(it: Harness) -> list[list[str]]:
     """The names of each push, in the order they were made."""
     return [
         sorted({item["metadata"]["reconciler_address"].split("[")[0] for item in body["events"]})
@@ -33,13 +33,13 @@ def pushed(it: Rig) -> list[list[str]]:
 
 
 def test_what_comes_first_is_done_before_the_rest_begins(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, parallelism=4, batch_size=2)
+    it = start_harness(start_emulator, tmp_path, parallelism=4, batch_size=2)
     assert it.apply(RELEASE).remaining == ()
     assert pushed(it) == [["aom_event.started"], *[["aom_alarm.latency"]] * 2, ["aom_event.finished"]]
 
 
 def test_what_is_as_declared_already_is_not_waited_for(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply([*ALARMS, STARTED])
     it.emulator.forget_requests()
     assert it.apply(RELEASE).remaining == ()
@@ -47,7 +47,7 @@ def test_what_is_as_declared_already_is_not_waited_for(start_emulator: Start, tm
 
 
 def test_a_clear_comes_first_too(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply([*ALARMS, STARTED])
     it.emulator.forget_requests()
     it.apply([FINISHED, *(item._replace(firing=False) for item in ALARMS), STARTED])
@@ -56,7 +56,7 @@ def test_a_clear_comes_first_too(start_emulator: Start, tmp_path: Path) -> None:
 
 
 def test_what_waits_for_a_failure_is_not_sent_and_named(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("push:status=400,nth=1")
     result = it.apply(RELEASE)
     assert [change.address for change in result.remaining] == [item.address for item in RELEASE]
@@ -71,7 +71,7 @@ def test_what_waits_for_a_failure_is_not_sent_and_named(start_emulator: Start, t
 
 @pytest.mark.parametrize("mode", ["merge", "duplicate"])
 def test_a_saved_plan_keeps_the_order(start_emulator: Start, tmp_path: Path, mode: str) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat=mode))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat=mode))
     with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
         plan = it.plan(RELEASE, ledger, provider)
     it.apply((), plan=parse_plan(dump_plan(plan, "1"), "plan.json"))

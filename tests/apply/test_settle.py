@@ -13,18 +13,18 @@ from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.operation import Operation
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Run, RunState
-from tests.apply.harness import OWNER, Rig, rig
+from tests.apply.harness import OWNER, Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
 Start = Callable[[Settings], Emulator]
 WINDOW = 16 * SECOND
-"""What an event of the rig is waited for: ``visible_within``, and since its sender is alive a second until its request
+"""What an event is waited for: ``visible_within``, and since its sender is alive a second until its request
 leaves, and ``request_timeout``.
 """
 
 
-def left_open(it: Rig, desired: Sequence[Desired], begun: int, *, target: str = "") -> list[Operation]:
+def left_open(it: Harness, desired: Sequence[Desired], begun: int, *, target: str = "") -> list[Operation]:
     """Operations that a run has journalled before it died, the first ``begun`` of them as being sent."""
     with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
         plan = it.plan(desired, ledger, provider)
@@ -39,13 +39,13 @@ def left_open(it: Rig, desired: Sequence[Desired], begun: int, *, target: str = 
     return operations
 
 
-def send(it: Rig, operations: list[Operation]) -> None:
+def send(it: Harness, operations: list[Operation]) -> None:
     with closing(it.provider()) as provider:
         provider.send(operations)
 
 
 def test_what_was_never_begun_is_closed_without_a_query(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     left_open(it, [alarm("a"), event()], begun=0)
     it.emulator.forget_requests()
     began = it.clock.time
@@ -54,7 +54,7 @@ def test_what_was_never_begun_is_closed_without_a_query(start_emulator: Start, t
 
 
 def test_an_alarm_that_does_not_show_is_not_waited_for(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     left_open(it, [alarm("a"), alarm("b")], begun=2)
     began = it.clock.time
     assert len(it.settle().lost) == 2
@@ -65,7 +65,7 @@ def test_an_alarm_that_does_not_show_is_not_waited_for(start_emulator: Start, tm
 def test_an_event_is_waited_for_as_long_as_is_left_of_its_window(
     start_emulator: Start, tmp_path: Path, age: int, wait: int
 ) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     [operation] = left_open(it, [event()], begun=1)
     it.clock.time += age
     began = it.clock.time
@@ -74,7 +74,7 @@ def test_an_event_is_waited_for_as_long_as_is_left_of_its_window(
 
 
 def test_an_event_that_shows_late_has_arrived(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     first, second = left_open(it, [event("one"), event("two")], begun=2)
     it.emulator.fault("push:hide=5s")
     send(it, [first])
@@ -84,7 +84,7 @@ def test_an_event_that_shows_late_has_arrived(start_emulator: Start, tmp_path: P
 
 
 def test_what_shows_at_once_is_not_waited_for(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     send(it, left_open(it, [alarm("one"), event()], begun=2))
     began = it.clock.time
     assert len(it.settle().arrived) == 2
@@ -95,7 +95,7 @@ def test_what_shows_at_once_is_not_waited_for(start_emulator: Start, tmp_path: P
 def test_an_apply_sends_the_rest_while_it_waits_for_an_event(
     start_emulator: Start, tmp_path: Path, arrives: bool
 ) -> None:
-    it = rig(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
     operations = left_open(it, [event()], begun=1)
     began = it.clock.time
     if arrives:
@@ -113,7 +113,7 @@ def test_an_apply_sends_the_rest_while_it_waits_for_an_event(
 
 
 def test_what_was_begun_at_another_target_stays_open(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     left_open(it, [event()], begun=1, target="aom elsewhere")
     found = it.settle(targets={"aom": "aom here"})
     assert [entry.target for entry in found.open] == ["aom elsewhere"]
@@ -122,7 +122,7 @@ def test_what_was_begun_at_another_target_stays_open(start_emulator: Start, tmp_
 
 
 def test_a_wall_clock_that_is_set_back_does_not_prolong_a_wait(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=4 * HOUR))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=4 * HOUR))
     it.clock.set_back_at_next_wait = 2 * HOUR
     result = it.apply([alarm("a")])
     assert len(result.unconfirmed) == 1

@@ -107,13 +107,13 @@ def _opened(store: str, count: int, rounds: int, url: str) -> Row:
             ledger.confirm(keys, _NOW)
         ledger.end("run", RunState.DONE, _NOW)
 
-    def look() -> float:
+    def read_view() -> float:
         begun = perf_counter()
         with closing(read_at(location)) as reader:
             reader.view(_NOW, 60_000, {"aom": "here"})
         return perf_counter() - begun
 
     work = f"open a ledger of {count:,} operations in {store}, and view the past"
-    taken = take_turns({"ours": look}, rounds)["ours"]
+    taken = take_turns({"ours": read_view}, rounds)["ours"]
     longest = [_OPENING_S] * len(taken)
     return compared(work, f"{_OPENING_S} s", taken, longest, 1.0)

@@ -24,7 +24,7 @@ from reconciler.ledger.protocol import CHECK
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
 from reconciler.session.session import StackSession
-from tests.apply.harness import OWNER, Rig, rig
+from tests.apply.harness import OWNER, Harness, start_harness
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import TYPES, alarm
 
@@ -41,7 +41,7 @@ def canary(name: str = "path") -> Desired:
 
 @contextmanager
 def canary_session(
-    it: Rig, refusals: Callable[[Plan], Sequence[Diagnostic]] = lambda plan: ()
+    it: Harness, refusals: Callable[[Plan], Sequence[Diagnostic]] = lambda plan: ()
 ) -> Iterator[CanarySession]:
     with (
         closing(it.ledger()) as ledger,
@@ -52,19 +52,19 @@ def canary_session(
         yield CanarySession(session, refusals)
 
 
-def run_canary(it: Rig, within: int = 5 * SECOND, stop: Event | None = None) -> CheckOutcome:
+def run_canary(it: Harness, within: int = 5 * SECOND, stop: Event | None = None) -> CheckOutcome:
     with canary_session(it) as canaries:
         canaries.prepare(Event())
         return canaries.run_canary(canary(), within, stop or Event())
 
 
-def statuses(it: Rig) -> list[Status | None]:
+def statuses(it: Harness) -> list[Status | None]:
     with closing(it.ledger()) as ledger:
         return [entry.status for run in reversed(ledger.runs()) for entry in ledger.entries(run.id)]
 
 
 def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     found = run_canary(it)
     assert found.status is CheckStatus.PASSED
     assert it.active() == []
@@ -74,7 +74,7 @@ def test_a_canary_comes_and_goes_and_both_are_journalled(start_emulator: Start, 
 
 
 def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=3 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=3 * SECOND))
     found = run_canary(it, within=20 * SECOND)
     assert found.status is CheckStatus.PASSED
     assert found.visible_after is not None
@@ -86,7 +86,7 @@ def test_both_latencies_are_told(start_emulator: Start, tmp_path: Path) -> None:
 
 
 def test_one_that_shows_too_late_fails_and_is_taken_back_all_the_same(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=5 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=5 * SECOND))
     found = run_canary(it, within=2 * SECOND)
     assert found.status is CheckStatus.FAILED
     assert found.reason.startswith("pushed, but it is not visible within 2s")
@@ -95,7 +95,7 @@ def test_one_that_shows_too_late_fails_and_is_taken_back_all_the_same(start_emul
 
 
 def test_one_that_is_refused_fails_with_the_service_s_words(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("push:status=400")
     found = run_canary(it)
     assert found.status is CheckStatus.FAILED
@@ -105,7 +105,7 @@ def test_one_that_is_refused_fails_with_the_service_s_words(start_emulator: Star
 
 @pytest.mark.parametrize("fault", ["push:status=401", "push:status=503", "query:status=401"])
 def test_a_service_that_lets_nobody_in_can_not_be_asked(start_emulator: Start, tmp_path: Path, fault: str) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     with canary_session(it) as canaries:
         it.emulator.fault(fault)
         found = canaries.run_canary(canary(), 5 * SECOND, Event())
@@ -113,14 +113,14 @@ def test_a_service_that_lets_nobody_in_can_not_be_asked(start_emulator: Start, t
 
 
 def test_one_that_arrives_though_its_answer_is_lost_is_taken_back(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("push:store-then-500")
     assert run_canary(it).status is CheckStatus.PASSED
     assert it.active() == []
 
 
 def test_one_that_can_not_be_taken_back_fails_and_the_next_run_clears_it(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.emulator.fault("clear:status=400")
     found = run_canary(it)
     assert found.status is CheckStatus.FAILED
@@ -148,7 +148,7 @@ class Stopping:
 
 
 def test_an_interrupted_one_is_taken_back(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path, Settings(visible_after=2 * SECOND))
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=2 * SECOND))
     stop = Event()
     it.wrap_provider = lambda provider: Stopping(provider, stop)  # type: ignore[assignment, return-value]  # all but look is the provider's own
     found = run_canary(it, within=30 * SECOND, stop=stop)
@@ -169,7 +169,7 @@ class Killing(Stopping):
         raise Killed
 
 
-def crash(it: Rig) -> None:
+def crash(it: Harness) -> None:
     """Fly a canary in a process that dies while it is up."""
     it.wrap_provider = lambda provider: Killing(provider, Event())  # type: ignore[assignment, return-value]  # see above
     with pytest.raises(Killed):
@@ -179,7 +179,7 @@ def crash(it: Rig) -> None:
 
 
 def test_what_a_crash_leaves_behind_is_cleared_by_the_next_check(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     crash(it)
     with canary_session(it) as canaries:
         canaries.prepare(Event())
@@ -187,7 +187,7 @@ def test_what_a_crash_leaves_behind_is_cleared_by_the_next_check(start_emulator:
 
 
 def test_what_a_crash_leaves_behind_is_cleared_by_the_next_apply(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply([alarm("kept")])
     crash(it)
     it.apply([alarm("kept")])
@@ -195,14 +195,14 @@ def test_what_a_crash_leaves_behind_is_cleared_by_the_next_apply(start_emulator:
 
 
 def test_preparing_clears_nothing_but_canaries(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     it.apply([alarm("kept")])
     assert run_canary(it).status is CheckStatus.PASSED
     assert it.active() == ["aom_alarm.kept"]
 
 
 def test_the_guards_of_the_stack_hold_for_canaries_too(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     with canary_session(it, lambda plan: [Diagnostic("Info is not allowed here")]) as canaries:
         found = canaries.run_canary(canary(), 5 * SECOND, Event())
     assert (found.status, found.reason) == (
@@ -213,7 +213,7 @@ def test_the_guards_of_the_stack_hold_for_canaries_too(start_emulator: Start, tm
 
 
 def test_the_alarm_carries_the_stack_s_marks(start_emulator: Start, tmp_path: Path) -> None:
-    it = rig(start_emulator, tmp_path)
+    it = start_harness(start_emulator, tmp_path)
     run_canary(it)
     [sent] = it.emulator.bodies("push")
     metadata = sent["events"][0]["metadata"]

@@ -107,7 +107,7 @@ def test_what_is_proved_wrong_outweighs_what_cannot_be_proved() -> None:
     assert worst(some[:1]).check_status is CheckStatus.PASSED
 
 
-def item(number: int, **changes: Any) -> dict[str, Any]:
+def queried_item(number: int, **changes: Any) -> dict[str, Any]:
     made = {"event_name": "latency", "starts_at": PUSHED, "ends_at": None, "metadata": {"reconciler_key": f"k{number}"}}
     return made | changes
 
@@ -124,21 +124,23 @@ def asking(found: DeliveryLog, asked: list[DeliveryQuery] | None = None) -> Any:
 def test_all_alarms_of_a_query_are_asked_for_at_once() -> None:
     asked: list[DeliveryQuery] = []
     found = log(arrival(), arrival(key="k2"))
-    outcome = evaluate_items([item(1), item(2, starts_at=PUSHED - 5_000)], expected(), asking(found, asked))
+    outcome = evaluate_items(
+        [queried_item(1), queried_item(2, starts_at=PUSHED - 5_000)], expected(), asking(found, asked)
+    )
     assert (outcome.holds, outcome.reason) == (True, "2 delivered, the last after 6s")
     assert asked == [DeliveryQuery(("k1", "k2"), (), None, PUSHED - 5_000)]
 
 
 def test_one_alarm_that_was_not_delivered_fails_and_is_named() -> None:
-    outcome = evaluate_items([item(1), item(2)], expected(), asking(log(arrival())))
-    assert (outcome.holds, outcome.failing_items) == (False, (item(2),))
+    outcome = evaluate_items([queried_item(1), queried_item(2)], expected(), asking(log(arrival())))
+    assert (outcome.holds, outcome.failing_items) == (False, (queried_item(2),))
     assert "1 of 2 not delivered as expected: no notification arrived within 10s" in outcome.reason
 
 
 def test_an_alarm_whose_time_is_not_over_is_waited_for() -> None:
-    outcome = evaluate_items([item(1)], expected(), asking(log(after=1_000)))
+    outcome = evaluate_items([queried_item(1)], expected(), asking(log(after=1_000)))
     assert (outcome.holds, outcome.final, outcome.reason) == (False, False, "1 of 1 not delivered yet")
-    ended = evaluate_items([item(1)], expected(resolved=True), asking(log(arrival())))
+    ended = evaluate_items([queried_item(1)], expected(resolved=True), asking(log(arrival())))
     assert (ended.holds, ended.final) == (False, False), "it has not ended"
 
 
@@ -146,21 +148,21 @@ def test_what_was_left_out_for_another_receiver_does_not_matter() -> None:
     def ask(query: DeliveryQuery) -> DeliveryLog:
         return log(truncated=1 if query.receiver is None else 0)
 
-    assert evaluate_items([item(1)], expected(), ask).holds is None
-    assert evaluate_items([item(1)], expected(receiver="oncall"), ask).holds is False
+    assert evaluate_items([queried_item(1)], expected(), ask).holds is None
+    assert evaluate_items([queried_item(1)], expected(receiver="oncall"), ask).holds is False
 
 
 def test_an_alarm_that_carries_no_key_is_known_by_its_fingerprint_or_not_at_all() -> None:
-    foreign = item(1, metadata={}, fingerprint="f1")
+    foreign = queried_item(1, metadata={}, fingerprint="f1")
     found = log(arrival(key=None, fingerprint="f1"))
     assert evaluate_items([foreign], expected(), asking(found)).holds is True
-    unknown = evaluate_items([item(1, metadata={})], expected(), asking(found))
+    unknown = evaluate_items([queried_item(1, metadata={})], expected(), asking(found))
     assert unknown.holds is None
     assert "carries no reconciler_key" in unknown.reason
 
 
 def test_an_alarm_that_is_suppressed_proves_nothing() -> None:
-    assert evaluate_items([item(1, state="suppressed")], expected(), asking(log())).holds is None
+    assert evaluate_items([queried_item(1, state="suppressed")], expected(), asking(log())).holds is None
 
 
 def test_no_alarms_are_none_delivered() -> None:

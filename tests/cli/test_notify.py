@@ -173,14 +173,14 @@ def test_every_webhook_is_told_also_those_of_the_environment(stack: Path, hook: 
 
 
 def test_a_webhook_that_is_busy_is_tried_again_with_the_same_id(stack: Path, hook: WebhookReceiver) -> None:
-    hook.answer("/hook", 503)
+    hook.respond_with("/hook", 503)
     assert notified(hook, "check", stack).err == ""
     first, second = told(hook)
     assert first["id"] == second["id"]
 
 
 def test_a_webhook_that_fails_is_a_warning_and_its_url_stays_secret(stack: Path, hook: WebhookReceiver) -> None:
-    hook.answer("/services/T0000000000/abcdefghijklmnop", 404)
+    hook.respond_with("/services/T0000000000/abcdefghijklmnop", 404)
     done = reconciler(
         "plan", stack, "--notify", f"{hook.url}/services/T0000000000/abcdefghijklmnop", "--notify-on", "done"
     )

@@ -57,7 +57,7 @@ class Page:
 
     def open(self, page: Path | str, *, width: int, scheme: str = "light") -> None:
         """Load a file or a URL at a width, and wait until it is there."""
-        self.look(width, scheme)
+        self.emulate_display(width, scheme)
         self.events.clear()
         done = self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         if "loaderId" not in done:  # the same page, elsewhere in it
@@ -69,7 +69,7 @@ class Page:
         """The value of a JavaScript expression in the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
-    def look(self, width: int, scheme: str) -> None:
+    def emulate_display(self, width: int, scheme: str) -> None:
         """Show the page at another width and in other colours, without loading it anew."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])

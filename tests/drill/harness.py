@@ -1,4 +1,4 @@
-"""A rig: a real stack with drills on an emulator, played in time that passes only when somebody waits."""
+"""A harness: a real stack with drills on an emulator, played in time that passes only when somebody waits."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def confirmed(_: Record, __: str, ___: Callable[[], bool]) -> str | None:
 
 
 @dataclass
-class Rig:
+class Harness:
     """One emulator, one directory with a stack in it."""
 
     emulator: Emulator
@@ -122,7 +122,7 @@ class Rig:
             yield workspace
 
     @property
-    def archive(self) -> RunStore:
+    def run_store(self) -> RunStore:
         return RunStore(self.directory / ".reconciler")
 
     def hands(
@@ -139,16 +139,16 @@ class Rig:
 
     def start(self, name: str = "outage", **crew: Any) -> Record:
         with self.open() as workspace:
-            return start(workspace, self.read(workspace, name), self.archive, self.hands(**crew))
+            return start(workspace, self.read(workspace, name), self.run_store, self.hands(**crew))
 
     def resume(self, name: str = "outage", **crew: Any) -> Record:
         with self.open() as workspace:
-            record = self.archive.unfinished(name)[0]
-            return resume(workspace, self.read(workspace, name), record, self.archive, self.hands(**crew))
+            record = self.run_store.unfinished(name)[0]
+            return resume(workspace, self.read(workspace, name), record, self.run_store, self.hands(**crew))
 
-    def abort(self, name: str = "outage", archive: RunStore | None = None, **crew: Any) -> Record:
+    def abort(self, name: str = "outage", run_store: RunStore | None = None, **crew: Any) -> Record:
         with self.open() as workspace:
-            return abort(workspace, name, archive or self.archive, self.hands(**crew))
+            return abort(workspace, name, run_store or self.run_store, self.hands(**crew))
 
     def active(self) -> list[str]:
         """The addresses of all active alarms, sorted."""
@@ -159,8 +159,8 @@ class Rig:
         return [item for body in self.emulator.bodies("push") for item in body["events"]]
 
 
-def rig(start: Callable[[Settings], Emulator], directory: Path, settings: Settings | None = None) -> Rig:
-    return Rig(start(settings or Settings()), directory)
+def start_harness(start: Callable[[Settings], Emulator], directory: Path, settings: Settings | None = None) -> Harness:
+    return Harness(start(settings or Settings()), directory)
 
 
 def offsets(record: Record) -> dict[str, tuple[int, int]]:

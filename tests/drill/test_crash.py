@@ -16,7 +16,7 @@ from reconciler.drill.drill import GRACE
 from reconciler.drill.record import DrillStatus, Record
 from reconciler.emulator.settings import Settings
 from reconciler.providers.aom.provider import AomProvider
-from tests.drill.harness import STEPS, Rig, rig
+from tests.drill.harness import STEPS, Harness, start_harness
 from tests.emulator.handle import Emulator
 
 Start = Callable[[Settings], Emulator]
@@ -54,24 +54,24 @@ def victim(url: str, directory: Path, when: str, number: int) -> None:
         return answer
 
     AomProvider.send = send  # type: ignore[method-assign]
-    play = Rig(Emulator(url), directory, fresh=False)
+    harness = Harness(Emulator(url), directory, fresh=False)
 
     def written(_: Record) -> None:
         passed("written")
 
-    play.start(watcher=written)
+    harness.start(watcher=written)
 
 
-def kill(play: Rig, when: str, number: int) -> None:
-    child = PROCESSES.Process(target=victim, args=(play.emulator.url, play.directory, when, number))
+def kill(harness: Harness, when: str, number: int) -> None:
+    child = PROCESSES.Process(target=victim, args=(harness.emulator.url, harness.directory, when, number))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL, f"it was to be killed {when} {number}, and ended with {child.exitcode}"
 
 
 @pytest.fixture
-def play(start_emulator: Start, tmp_path: Path) -> Rig:
-    made = rig(start_emulator, tmp_path)
+def harness(start_emulator: Start, tmp_path: Path) -> Harness:
+    made = start_harness(start_emulator, tmp_path)
     made.write(head="    max_duration: 10m\n", steps=STEPS.replace("m,", "s,").replace("90s", "2s").replace("3s", "4s"))
     return made
 
@@ -81,29 +81,31 @@ POINTS += [(when, number) for number in SENDS for when in ("asked", "answered")]
 
 
 @pytest.mark.parametrize(("when", "number"), POINTS)
-def test_a_drill_killed_anywhere_and_then_aborted_leaves_nothing_active(play: Rig, when: str, number: int) -> None:
-    kill(play, when, number)
-    record = play.abort()
-    assert (play.active(), record.leftovers, record.ending) == ([], (), DrillStatus.ABORTED)
-    assert play.archive.unfinished() == []
+def test_a_drill_killed_anywhere_and_then_aborted_leaves_nothing_active(
+    harness: Harness, when: str, number: int
+) -> None:
+    kill(harness, when, number)
+    record = harness.abort()
+    assert (harness.active(), record.leftovers, record.ending) == ([], (), DrillStatus.ABORTED)
+    assert harness.run_store.unfinished() == []
 
 
 @pytest.mark.parametrize(("when", "number"), POINTS[::2])
-def test_a_drill_killed_and_never_touched_again_ends_by_its_timeouts(play: Rig, when: str, number: int) -> None:
-    kill(play, when, number)
-    play.clock.refresh()
-    play.emulator.advance(10 * 60_000 + GRACE)
-    assert play.active() == []
+def test_a_drill_killed_and_never_touched_again_ends_by_its_timeouts(harness: Harness, when: str, number: int) -> None:
+    kill(harness, when, number)
+    harness.clock.refresh()
+    harness.emulator.advance(10 * 60_000 + GRACE)
+    assert harness.active() == []
 
 
 @pytest.mark.parametrize(("when", "number"), POINTS[1::2])
-def test_a_drill_killed_and_resumed_does_the_rest_once(play: Rig, when: str, number: int) -> None:
-    kill(play, when, number)
-    began = play.archive.unfinished()[0].started_at is not None
-    record = play.resume()
-    assert (play.active(), record.leftovers) == ([], ())
+def test_a_drill_killed_and_resumed_does_the_rest_once(harness: Harness, when: str, number: int) -> None:
+    kill(harness, when, number)
+    began = harness.run_store.unfinished()[0].started_at is not None
+    record = harness.resume()
+    assert (harness.active(), record.leftovers) == ([], ())
     assert record.ending is (DrillStatus.COMPLETE if began else DrillStatus.REFUSED)
-    events = [item for item in play.emulator.alarms() if item["metadata"]["event_type"] == "event"]
+    events = [item for item in harness.emulator.alarms() if item["metadata"]["event_type"] == "event"]
     assert len(events) == int(began)
-    raised = [item for item in play.emulator.alarms() if item["metadata"]["event_type"] == "alarm"]
+    raised = [item for item in harness.emulator.alarms() if item["metadata"]["event_type"] == "alarm"]
     assert len(raised) == 2 * began

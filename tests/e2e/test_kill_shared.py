@@ -65,7 +65,7 @@ class Service(NamedTuple):
         return ended
 
 
-class Beginning:
+class SharedSnapshot:
     """Release 1 of the fleet is applied, release 2 declared: a service and a ledger to copy, with machines to throw
     away.
     """
@@ -97,16 +97,16 @@ class Beginning:
 
 
 @pytest.fixture(scope="session")
-def beginning(harness: CrashHarness, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Mode], Beginning]:
-    return cache(lambda store, mode: Beginning(store, mode, tmp_path_factory.mktemp(mode), harness))
+def snapshot(harness: CrashHarness, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Mode], SharedSnapshot]:
+    return cache(lambda store, mode: SharedSnapshot(store, mode, tmp_path_factory.mktemp(mode), harness))
 
 
 @pytest.mark.parametrize("store", DEATHS)
 def test_there_are_forty_points_at_which_a_machine_can_go(
-    beginning: Callable[[str, Mode], Beginning], store: str
+    snapshot: Callable[[str, Mode], SharedSnapshot], store: str
 ) -> None:
     assert sum(len(deaths) for deaths in DEATHS[store].values()) >= 40
-    with beginning(store, "duplicate").service() as service:
+    with snapshot(store, "duplicate").service() as service:
         whole = service.apply()
         assert whole.code == 0, whole.err
         assert release_stack.shown(service.emulator) == release_stack.expected()
@@ -126,9 +126,9 @@ def test_there_are_forty_points_at_which_a_machine_can_go(
     ],
 )
 def test_the_next_machine_completes_what_a_killed_one_began(
-    beginning: Callable[[str, Mode], Beginning], store: str, mode: Mode, death: Death
+    snapshot: Callable[[str, Mode], SharedSnapshot], store: str, mode: Mode, death: Death
 ) -> None:
-    with beginning(store, mode).service() as service:
+    with snapshot(store, mode).service() as service:
         assert service.apply(death=death).signal == signal.SIGKILL
         again = service.apply()
         assert again.code == 0, again.err

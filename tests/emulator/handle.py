@@ -62,7 +62,7 @@ class Emulator:
         """AOM's writes that do not show yet."""
         return list(self._admin("GET", "alarms")["pending"])
 
-    def play(self, **switches: str) -> None:
+    def switch(self, **switches: str) -> None:
         """AOM behaves otherwise from now on: ``on_repeat``, ``on_bad_event``."""
         self._admin("PUT", "aom/switches", switches)
 

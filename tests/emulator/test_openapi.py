@@ -43,7 +43,7 @@ def check(examples: int) -> int:
             _nest,
         ),
     )
-    def play(case: Any, body: Any) -> None:
+    def send_case(case: Any, body: Any) -> None:
         nonlocal answered
         if case.method.upper() in ("POST", "PUT") and not isinstance(case.body, dict | list):
             case.body, case.media_type = body, "application/json"
@@ -51,7 +51,7 @@ def check(examples: int) -> int:
         assert response.status_code < 500, (case.method, case.formatted_path, response.status_code, response.text)
         answered += 1
 
-    play()
+    send_case()
     return answered
 
 

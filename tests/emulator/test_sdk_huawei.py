@@ -49,7 +49,7 @@ def push(aom: Any, emulator: Emulator, *several: dict[str, str], action: str | N
     assert answer.status_code == 204
 
 
-def listed(aom: Any, kind: str | None = None, **query: Any) -> list[Any]:
+def list_events(aom: Any, kind: str | None = None, **query: Any) -> list[Any]:
     body = EventQueryParam2(time_range="-1.-1.60", **query)
     return list(aom.list_events(ListEventsRequest(type=kind, body=body)).events)
 
@@ -61,13 +61,13 @@ def event_names(events: list[Any]) -> list[str]:
 def test_what_the_sdk_pushes_it_lists_and_clears(emulator: Emulator) -> None:
     aom = client(AomClient, emulator)
     push(aom, emulator, metadata("one"), metadata("two"), annotations={"message": "m"}, attach_rule={})
-    two, one = listed(aom, "active_alert")
+    two, one = list_events(aom, "active_alert")
     assert event_names([one, two]) == ["one", "two"]
     assert (one.annotations, one.timeout, one.ends_at, one.enterprise_project_id) == ({"message": "m"}, HOUR, 0, "0")
     push(aom, emulator, metadata("one"), action="clear", id=one.id, ends_at=emulator.now())
-    assert event_names(listed(aom, "active_alert")) == ["two"]
-    assert [each.id for each in listed(aom, "history_alert")] == [one.id]
-    assert len(listed(aom)) == 2
+    assert event_names(list_events(aom, "active_alert")) == ["two"]
+    assert [each.id for each in list_events(aom, "history_alert")] == [one.id]
+    assert len(list_events(aom)) == 2
 
 
 def test_every_filter_of_the_sdk_is_understood(emulator: Emulator) -> None:
@@ -75,14 +75,14 @@ def test_every_filter_of_the_sdk_is_understood(emulator: Emulator) -> None:
     push(aom, emulator, metadata("a", team="red"), metadata("b", team="blue"), metadata("c", event_severity="Info"))
 
     def related(relation: str, key: str, *values: str) -> list[str]:
-        return sorted(event_names(listed(aom, metadata_relation=[RelationModel(key, list(values), relation)])))
+        return sorted(event_names(list_events(aom, metadata_relation=[RelationModel(key, list(values), relation)])))
 
     assert related("AND", "team", "red", "blue") == ["a", "b"]
     assert related("NOT", "team", "red") == ["b", "c"]
     assert related("OR", "event_severity", "Info") == ["c"]
-    assert event_names(listed(aom, search="blu")) == ["b"]
-    assert event_names(listed(aom, sort=EventQueryParam2Sort(order_by=["event_name"], order="asc"))) == list("abc")
-    assert len(listed(aom, step=60_000)) == 3
+    assert event_names(list_events(aom, search="blu")) == ["b"]
+    assert event_names(list_events(aom, sort=EventQueryParam2Sort(order_by=["event_name"], order="asc"))) == list("abc")
+    assert len(list_events(aom, step=60_000)) == 3
 
 
 def test_the_sdk_pages_through_alarms(emulator: Emulator) -> None:
@@ -123,7 +123,7 @@ def test_the_sdk_reads_who_was_notified(emulator: Emulator) -> None:
     emulator.notify("pager", topic="urn:smn:oncall")
     aom = client(AomClient, emulator)
     push(aom, emulator, metadata("a"))
-    [alarm] = listed(aom)
+    [alarm] = list_events(aom)
     [history] = aom.list_notified_histories(ListNotifiedHistoriesRequest(event_sn=alarm.event_sn)).notified_histories
     [notification] = history.notifications
     assert notification.action_rule == "pager"
@@ -133,7 +133,7 @@ def test_the_sdk_reads_who_was_notified(emulator: Emulator) -> None:
 
 def test_a_signature_by_another_key_is_refused(emulator: Emulator) -> None:
     for call in (
-        lambda: listed(client(AomClient, emulator, "wrong")),
+        lambda: list_events(client(AomClient, emulator, "wrong")),
         lambda: client(CesClient, emulator, "wrong").list_events(ListCesEventsRequest()),
     ):
         with pytest.raises(ClientRequestException) as caught:
@@ -153,13 +153,13 @@ def test_the_sdk_reports_lists_and_shows_custom_events(emulator: Emulator) -> No
     ces = client(CesClient, emulator)
     now = emulator.now()
 
-    def item(name: str, age: int, **detail: Any) -> CreateEventsRequestBody:
+    def event_item(name: str, age: int, **detail: Any) -> CreateEventsRequestBody:
         return CreateEventsRequestBody(name, "checkout.deploy", now - age, EventItemDetail(**detail))
 
     items = [
-        item("started", 2_000, content="a\nb", event_level="Info", event_state="normal", event_user="me"),
-        item("ended", 1_000, event_level="Major", dimensions=[MetricsDimension("instance_id", "i-1")]),
-        item("started", 0, event_level="Info", event_state="warning"),
+        event_item("started", 2_000, content="a\nb", event_level="Info", event_state="normal", event_user="me"),
+        event_item("ended", 1_000, event_level="Major", dimensions=[MetricsDimension("instance_id", "i-1")]),
+        event_item("started", 0, event_level="Info", event_state="warning"),
     ]
     reported = ces.create_events(CreateEventsRequest(body=items))
     assert reported.status_code == 201

@@ -77,12 +77,12 @@ def test_two_servers_share_one_file_at_once(tmp_path: Path) -> None:
     with running(settings) as first, running(settings) as second:
         one, two = Emulator(first), Emulator(second)
 
-        def fill(emulator: Emulator, prefix: str) -> None:
+        def push_ten(emulator: Emulator, prefix: str) -> None:
             for number in range(10):
                 push(emulator, f"{prefix}{number}", "shared")
 
         with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(fill, one, "a"), pool.submit(fill, two, "b")]:
+            for done in [pool.submit(push_ten, one, "a"), pool.submit(push_ten, two, "b")]:
                 done.result()
         assert len(query(one)) == len(query(two)) == 21
         clear(two, "shared")

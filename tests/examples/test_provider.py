@@ -29,7 +29,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def siren_service(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The service: its address, and the file it keeps its sirens in."""
     spec = util.spec_from_file_location("service", EXAMPLE / "reconciler_siren" / "service.py")
     assert spec is not None and spec.loader is not None
@@ -67,13 +67,15 @@ class Shell:
 
 
 @pytest.fixture
-def reconciler(installed: Path, tmp_path: Path, house: tuple[str, Path]) -> Shell:
-    return Shell(installed, tmp_path, house[0])
+def reconciler(installed: Path, tmp_path: Path, siren_service: tuple[str, Path]) -> Shell:
+    return Shell(installed, tmp_path, siren_service[0])
 
 
-def sirens(house: tuple[str, Path]) -> dict[str, int]:
+def sirens(siren_service: tuple[str, Path]) -> dict[str, int]:
     """How loud each siren is that sounds, by its room."""
-    return {siren["room"]: siren["loudness"] for siren in json.loads(house[1].read_text()) if siren["until"] is None}
+    return {
+        siren["room"]: siren["loudness"] for siren in json.loads(siren_service[1].read_text()) if siren["until"] is None
+    }
 
 
 def test_it_appears_among_the_providers_and_in_the_schema(reconciler: Shell, tmp_path: Path) -> None:
@@ -92,24 +94,24 @@ def test_its_fields_are_checked_like_any_others(reconciler: Shell) -> None:
     assert "loudness" in said
 
 
-def test_it_plans_and_applies_and_every_rule_holds_for_it(reconciler: Shell, house: tuple[str, Path]) -> None:
+def test_it_plans_and_applies_and_every_rule_holds_for_it(reconciler: Shell, siren_service: tuple[str, Path]) -> None:
     assert reconciler("plan").endswith("Plan: 3 to create.\n")
     reconciler("apply", "--auto-approve")
-    assert sirens(house) == {"kitchen": 5, "attic north": 5, "attic south": 5}
+    assert sirens(siren_service) == {"kitchen": 5, "attic north": 5, "attic south": 5}
     assert "No changes. 3 alarms are as declared." in reconciler("apply", "--auto-approve")
     assert "loudness = 5 -> 7" in reconciler("plan", "--var", "loudness=7")
     reconciler("apply", "--auto-approve", "--var", "loudness=7")
-    assert sirens(house)["kitchen"] == 7
-    assert len(json.loads(house[1].read_text())) == 3
+    assert sirens(siren_service)["kitchen"] == 7
+    assert len(json.loads(siren_service[1].read_text())) == 3
     reconciler("destroy", "--auto-approve")
-    assert sirens(house) == {}
+    assert sirens(siren_service) == {}
 
 
-def test_a_siren_somebody_silenced_is_drift(reconciler: Shell, house: tuple[str, Path]) -> None:
+def test_a_siren_somebody_silenced_is_drift(reconciler: Shell, siren_service: tuple[str, Path]) -> None:
     reconciler("apply", "--auto-approve")
-    known = json.loads(house[1].read_text())
+    known = json.loads(siren_service[1].read_text())
     known[0]["until"] = known[0]["since"] + 1
-    house[1].write_text(json.dumps(known))
+    siren_service[1].write_text(json.dumps(known))
     said = reconciler("plan", "--refresh-only", "--detailed-exitcode", code=2)
     assert "not by this stack's ledger  [drift]" in said
 

@@ -53,13 +53,13 @@ def silent_service() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-class Gate:
+class PausingProxy:
     """Passes requests on to a service; pushes wait until ``open`` is set, and ``arrived`` counts them."""
 
     def __init__(self, service: str) -> None:
         self.open = Event()
         self.arrived = Semaphore(0)
-        gate = self
+        proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
@@ -68,8 +68,8 @@ class Gate:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if "/push/" in self.path:
-                    gate.arrived.release()
-                    gate.open.wait()
+                    proxy.arrived.release()
+                    proxy.open.wait()
                 headers = {name: self.headers[name] for name in ("Content-Type", "X-Auth-Token")}
                 answer = requests.request(self.command, service + self.path, data=body, headers=headers, timeout=60)
                 self.send_response(answer.status_code)
@@ -82,7 +82,7 @@ class Gate:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> Gate:
+    def __enter__(self) -> PausingProxy:
         Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 

@@ -172,13 +172,13 @@ def _live(root: Path, token: Token, times: int, out: int) -> None:
     token.around(PostgresShards, "cut", None, lambda: token.die(Step.CLIENT_CUT) if next(cuts, False) else None)
     token.around(PostgresShards, "absorb", Step.CLIENT_DONE, lambda: token.die(Step.CLIENT_ABSORBED))
 
-    class Silent:
+    class NullProgress:
         def started(self, unit: Unit, worker: str) -> None: ...
 
         def finished(self, result: UnitResult) -> None: ...
 
     fleet = open_fleet([root], FleetRequest(UnitKind.APPLY, 0))
-    report = FleetRun(fleet, ForkEngine(times), EngineLimits(), Silent()).report()
+    report = FleetRun(fleet, ForkEngine(times), EngineLimits(), NullProgress()).report()
     (result,) = report.results
     os.write(out, result_json(result).encode())
 

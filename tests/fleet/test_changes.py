@@ -49,7 +49,7 @@ def changed(root: Path, ref: str = "main", *paths: Path) -> list[str]:
     return [Path(unit.path).name + (f"@{unit.environment}" if unit.environment else "") for unit in fleet.due]
 
 
-def both(*names: str) -> list[str]:
+def in_both(*names: str) -> list[str]:
     return [f"{name}@{environment}" for environment in ("eu", "us") for name in names]
 
 
@@ -64,18 +64,18 @@ def test_committed_untracked_renamed_and_deleted_files_are_changes(root: Path) -
     commit(root)
     git(root, "mv", "stacks/b/other.yaml", "stacks/c/other.yaml")
     (root / "stacks/e/untracked.yml").write_text("locals: {x: 1}\n")
-    assert changed(root) == both("a", "c", "e")
-    assert changed(root, "HEAD") == both("b", "c", "e")
+    assert changed(root) == in_both("a", "c", "e")
+    assert changed(root, "HEAD") == in_both("b", "c", "e")
     (root / "stacks/e/untracked.yml").unlink()
     (root / "stacks/b/README.md").write_text("not part of the stack")
-    assert changed(root, "HEAD") == both("b", "c")
+    assert changed(root, "HEAD") == in_both("b", "c")
 
 
 def test_an_included_file_is_a_file_of_its_stack(root: Path) -> None:
     (root / "stacks/d/more/extra.yaml").write_text("locals: {x: 2}\n")
-    assert changed(root) == both("d")
+    assert changed(root) == in_both("d")
     (root / "stacks/d/more/extra.yaml").unlink()
-    assert changed(root) == both("d")
+    assert changed(root) == in_both("d")
 
 
 def test_a_var_file_changes_the_stacks_of_its_environment(root: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_var_file_changes_the_stacks_of_its_environment(root: Path) -> None:
 
 def test_a_change_of_the_fleet_file_may_change_every_stack(root: Path) -> None:
     (root / "fleet.yaml").write_text(f"stacks: [stacks/*]\nmax_parallel: 3\n{ENVIRONMENTS}")
-    assert changed(root) == both(*"abcde")
+    assert changed(root) == in_both(*"abcde")
 
 
 def test_what_changed_on_the_other_branch_meanwhile_is_no_change(root: Path) -> None:
@@ -96,7 +96,7 @@ def test_what_changed_on_the_other_branch_meanwhile_is_no_change(root: Path) -> 
     (root / "stacks/b/stack.yaml").write_text("stack: b2\n")
     commit(root)
     git(root, "checkout", "--quiet", "feature")
-    assert changed(root) == both("a")
+    assert changed(root) == in_both("a")
 
 
 def test_directories_of_stacks_need_no_fleet_file(root: Path) -> None:

@@ -18,7 +18,7 @@ from reconciler.ledger.sqlite import open_ledger
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
-from tests.fleet.fleets import Gate, by_name, fleet_json, silent_service, write_fleet
+from tests.fleet.fleets import PausingProxy, by_name, fleet_json, silent_service, write_fleet
 from tests.servers.ports import free_port
 
 GOOD = ("a", "b", "c")
@@ -65,8 +65,8 @@ def test_what_is_wrong_with_some_stacks_is_told_and_the_others_are_applied(tmp_p
 def test_an_interrupted_fleet_stops_cleanly_and_is_continued_by_the_next(
     tmp_path: Path, emulator: Emulator, number: signal.Signals
 ) -> None:
-    with Gate(emulator.url) as gate:
-        root = write_fleet(tmp_path, gate.url, *"abcd")
+    with PausingProxy(emulator.url) as proxy:
+        root = write_fleet(tmp_path, proxy.url, *"abcd")
         command = ["fleet", "apply", str(root), "--auto-approve", "--parallelism", "2"]
         process = subprocess.Popen(  # noqa: S603 - a command of ours
             [sys.executable, "-m", "reconciler", *command],
@@ -76,11 +76,11 @@ def test_an_interrupted_fleet_stops_cleanly_and_is_continued_by_the_next(
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert process.stderr is not None
-        assert gate.arrived.acquire(timeout=60)
-        assert gate.arrived.acquire(timeout=60)  # both workers are sending
+        assert proxy.arrived.acquire(timeout=60)
+        assert proxy.arrived.acquire(timeout=60)  # both workers are sending
         process.send_signal(number)
         assert process.stderr.readline().startswith("Interrupted: running stacks stop cleanly")
-        gate.open.set()
+        proxy.open.set()
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 130
         assert "2 not run.\n" in out
@@ -94,14 +94,14 @@ def test_an_interrupted_fleet_stops_cleanly_and_is_continued_by_the_next(
 
 
 def test_when_the_command_is_killed_its_workers_stop_cleanly(tmp_path: Path, emulator: Emulator) -> None:
-    with Gate(emulator.url) as gate:
-        root = write_fleet(tmp_path, gate.url, *"abc")
+    with PausingProxy(emulator.url) as proxy:
+        root = write_fleet(tmp_path, proxy.url, *"abc")
         command = ["fleet", "apply", str(root), "--auto-approve", "--parallelism", "2"]
         with subprocess.Popen([sys.executable, "-m", "reconciler", *command]) as process:  # noqa: S603 - of ours
-            assert gate.arrived.acquire(timeout=60)
-            assert gate.arrived.acquire(timeout=60)  # both workers are sending
+            assert proxy.arrived.acquire(timeout=60)
+            assert proxy.arrived.acquire(timeout=60)  # both workers are sending
             process.kill()
-        gate.open.set()
+        proxy.open.set()
         units = [Unit(UnitKind.STATUS, str(root / "stacks" / name)) for name in "abc"]
         while any(run_unit(unit).holder is not None for unit in units):
             time.sleep(0.05)

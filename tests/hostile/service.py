@@ -49,10 +49,10 @@ def shows(*events: Mapping[str, Any], marker: object = "", count: object = None)
     """A service that shows these alarms, whatever it is asked, and takes every push."""
     content = page(*events, marker=marker, count=count)
 
-    def answer(asked: Asked) -> bytes:
+    def reply(asked: Asked) -> bytes:
         return response(b"", "204 No Content") if asked.method == "PUT" else response(content)
 
-    return answer
+    return reply
 
 
 def always(content: bytes) -> Answer:

@@ -39,7 +39,7 @@ def run(id: str = "run-1") -> Run:
     return Run(id, f"plan-of-{id}", "apply", NOW, None, RunState.RUNNING)
 
 
-def take(ledger: Ledger, owner: str = "ci", pid: int = GONE, now: int = NOW) -> Holder:
+def acquire_lease(ledger: Ledger, owner: str = "ci", pid: int = GONE, now: int = NOW) -> Holder:
     return ledger.acquire(owner, HOST, pid, now, LIFETIME)
 
 
@@ -48,7 +48,7 @@ def begun(path: Path, id: str = "run-1") -> Iterator[tuple[Ledger, Holder]]:
     """A ledger whose lease is taken and where a run has begun."""
     ledger = open_ledger(path)
     try:
-        holder = take(ledger)
+        holder = acquire_lease(ledger)
         ledger.begin(holder, run(id))
         yield ledger, holder
     finally:

@@ -23,7 +23,7 @@ from reconciler.ledger.errors import to_diagnostic
 from reconciler.ledger.protocol import InFlight, LedgerView
 from reconciler.ledger.schema import VERSION
 from reconciler.ledger.sqlite import open_ledger, read_ledger
-from tests.ledger.samples import GONE, LIFETIME, NOW, begun, event, operations, take
+from tests.ledger.samples import GONE, LIFETIME, NOW, acquire_lease, begun, event, operations
 
 OLD = Path(__file__).with_name("version_1.sql")
 NOBODY = 65_534
@@ -262,5 +262,5 @@ def test_a_missing_file_reads_as_an_empty_ledger_and_is_not_made(path: Path) -> 
         assert ledger.view(NOW, 60_000) == LedgerView()
         assert (ledger.runs(), ledger.open_intents(), ledger.holder(NOW), ledger.unlock()) == ([], [], None, None)
         with pytest.raises(DiagnosticError, match="open for reading only"):
-            take(ledger)
+            acquire_lease(ledger)
     assert not path.parent.exists()

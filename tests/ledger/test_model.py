@@ -128,7 +128,7 @@ class Journal(RuleBasedStateMachine):
         self.states[id] = state
 
     @rule(keys=st.lists(KEYS, min_size=1, unique=True))
-    def intend(self, keys: list[str]) -> None:
+    def record_intents(self, keys: list[str]) -> None:
         id = list(self.states)[-1]
         sent = [_operation(key) for key in keys]
         if not self._fenced(lambda mine: self.ledger.record_intents(mine, id, sent, self.now)):

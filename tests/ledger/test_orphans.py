@@ -24,7 +24,7 @@ def clear(key: str, provider: str = "west", **fields: object) -> Operation:
     return push(key, provider, verb=Verb.CLEAR, target="1", digest=None, begins_at=None, send_by=None, **fields)
 
 
-def left(ledger: Ledger, providers: Collection[str] = ("aom",), now: int = NOW + MINUTE) -> list[str]:
+def orphan_keys(ledger: Ledger, providers: Collection[str] = ("aom",), now: int = NOW + MINUTE) -> list[str]:
     return [item.key for item in ledger.view(now, 0, dict.fromkeys(providers, "somewhere")).orphans]
 
 
@@ -37,7 +37,7 @@ def after(path: Path, *runs: list[Operation], status: Status = Status.DONE) -> l
                 at = NOW + 1000 * number + place
                 ledger.record_intents(holder, f"run-{number}", [one], at)
                 ledger.record_outcomes([Outcome(one.key, status)], at)
-        return left(ledger)
+        return orphan_keys(ledger)
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_an_alarm_is_over_when_its_time_has_passed_since_it_was_sent(path: Path)
         timeless = push("t", address=ADDRESS._replace(name="timeless"), send_by=None)
         ledger.record_intents(holder, "run-1", [push("p"), timeless], NOW)
         ledger.record_outcomes([Outcome("p", Status.DONE), Outcome("t", Status.DONE)], NOW + 10)
-        assert left(ledger, now=NOW + HOUR + 9) == ["p", "t"]
-        assert left(ledger, now=NOW + HOUR + 10) == ["t"]
-        assert left(ledger, now=NOW + 31 * DAY) == []
+        assert orphan_keys(ledger, now=NOW + HOUR + 9) == ["p", "t"]
+        assert orphan_keys(ledger, now=NOW + HOUR + 10) == ["t"]
+        assert orphan_keys(ledger, now=NOW + 31 * DAY) == []
 
 
 def test_nothing_is_left_at_a_provider_that_is_configured(path: Path) -> None:
@@ -99,7 +99,7 @@ def test_nothing_is_left_at_a_provider_that_is_configured(path: Path) -> None:
         mine, other = push("p"), push("q", "aom", address=ADDRESS._replace(name="other"))
         ledger.record_intents(holder, "run-1", [mine, other], NOW)
         ledger.record_outcomes([Outcome("p", Status.DONE), Outcome("q", Status.DONE)], NOW)
-        assert left(ledger, ("aom", "west")) == []
-        assert left(ledger, ("aom",)) == ["p"]
-        assert left(ledger, ()) == ["p", "q"]
+        assert orphan_keys(ledger, ("aom", "west")) == []
+        assert orphan_keys(ledger, ("aom",)) == ["p"]
+        assert orphan_keys(ledger, ()) == ["p", "q"]
         assert ledger.view(NOW, 0).orphans == ()

@@ -14,7 +14,7 @@ from psycopg import sql
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.location import Location, open_at, read_at
-from tests.ledger.samples import NOW, clear, event, operations, run, take
+from tests.ledger.samples import NOW, acquire_lease, clear, event, operations, run
 from tests.ledger.test_damage import ask_everything
 from tests.servers import postgres
 
@@ -31,7 +31,7 @@ def sound() -> str:
     """The URL of a ledger with a run, its intents, begun attempts and outcomes, and no snapshot."""
     url = postgres.server().schema()
     with closing(open_at(Location(url, "shop"))) as ledger:
-        holder = take(ledger)
+        holder = acquire_lease(ledger)
         ledger.begin(holder, run("run-1"))
         sent = [event("e", "v1"), clear("c", "id-1"), *operations(*"abdefgh")]
         ledger.record_intents(holder, "run-1", sent, NOW)

@@ -150,7 +150,7 @@ def test_the_page_follows_a_rehearsed_drill_and_ends_as_its_report(browser: Page
         assert "over after the pause" in browser.ask("document.querySelector('.upcoming').innerText")
         browser.ask("document.querySelector('details.group').open = true")
         for width, scheme in LOOKS:
-            browser.look(width, scheme)
+            browser.emulate_display(width, scheme)
             assert browser.ask("document.documentElement.scrollWidth") <= width
             assert browser.ask("document.querySelectorAll('.group .lane rect.bar').length") == HOSTS
             bars = "[...document.querySelectorAll('rect.bar')].map(bar => bar.getBoundingClientRect().width)"
@@ -169,7 +169,7 @@ def test_the_page_follows_a_rehearsed_drill_and_ends_as_its_report(browser: Page
     assert all(sent["resolved_at"] for sent in alarms), "what the end of the drill cleared was delivered too"
     text = "document.querySelector('main').innerText"
     for width, scheme in LOOKS:
-        browser.look(width, scheme)
+        browser.emulate_display(width, scheme)
         assert browser.ask("document.documentElement.scrollWidth") <= width
     browser.ask("document.querySelectorAll('details').forEach(each => each.open = false)")
     told = browser.ask(text)
@@ -249,11 +249,11 @@ def test_whoever_has_the_token_aborts_the_drill_with_two_clicks(browser: Page) -
 
 
 def test_secrets_do_not_reach_the_page(browser: Page) -> None:
-    def hide(document: object) -> object:
+    def masked(document: object) -> object:
         assert isinstance(document, dict)
         return {**document, "description": "***"}
 
-    with serving_page(LivePage(), FixedClock(), hide) as (live_run, url):
+    with serving_page(LivePage(), FixedClock(), masked) as (live_run, url):
         live_run.update(running(description="s3cret"))
         browser.open(url, width=400)
         assert "***" in browser.wait("document.querySelector('.about') && document.body.innerText")

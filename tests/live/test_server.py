@@ -21,7 +21,7 @@ from reconciler.live.server import LivePage, serving_page
 from reconciler.session.workspace import open_workspace
 from reconciler.views.html.drill import record_html
 from tests.cli.run_cli import reconciler
-from tests.drill.harness import Rig, rig
+from tests.drill.harness import Harness, start_harness
 from tests.drill.records import record
 from tests.emulator.handle import Emulator
 from tests.live.test_page import FixedClock, running
@@ -117,40 +117,40 @@ def test_the_last_event_holds_the_report_and_ends_the_stream() -> None:
 
 
 @pytest.fixture
-def play(start_emulator: Callable[[Settings], Emulator], tmp_path: Path) -> Rig:
-    return rig(start_emulator, tmp_path)
+def harness(start_emulator: Callable[[Settings], Emulator], tmp_path: Path) -> Harness:
+    return start_harness(start_emulator, tmp_path)
 
 
-def run_watched(play: Rig, visit: Callable[[Record, str], None]) -> Record:
+def run_watched(harness: Harness, visit: Callable[[Record, str], None]) -> Record:
     """Run the drill with its page; ``visit`` is called with each state, and the page's address."""
-    play.write()
+    harness.write()
     with (
-        play.open() as workspace,
-        serving_page(PAGE, play.clock, lambda document: document) as (live_run, url),
+        harness.open() as workspace,
+        serving_page(PAGE, harness.clock, lambda document: document) as (live_run, url),
     ):
 
-        def watch(made: Record) -> None:
+        def visit_as_it_runs(made: Record) -> None:
             live_run.update(made)
             visit(made, url)
 
-        hands = play.hands(watcher=watch)
+        hands = harness.hands(watcher=visit_as_it_runs)
         operator = OperatorHooks(
-            hands.owner, hands.confirm, hands.approve, watch, hands.stop, hands.command, live_run.aborted
+            hands.owner, hands.confirm, hands.approve, visit_as_it_runs, hands.stop, hands.command, live_run.aborted
         )
-        return start(workspace, play.read(workspace), play.archive, operator)
+        return start(workspace, harness.read(workspace), harness.run_store, operator)
 
 
-def test_a_visitor_with_the_token_aborts_the_drill_and_everything_is_cleared(play: Rig) -> None:
+def test_a_visitor_with_the_token_aborts_the_drill_and_everything_is_cleared(harness: Harness) -> None:
     def visit(made: Record, url: str) -> None:
         if made.steps[1].state is StepState.DONE and made.ending is DrillStatus.RUNNING:
             post(f"{url}/abort", {}, **TOKEN)
 
-    made = run_watched(play, visit)
-    assert (made.ending, play.active()) == (DrillStatus.ABORTED, [])
+    made = run_watched(harness, visit)
+    assert (made.ending, harness.active()) == (DrillStatus.ABORTED, [])
     assert {sent.ended_by for sent in made.alarms} == {"drill abort"}
 
 
-def test_a_drill_ends_clean_with_visitors_that_never_read_and_visitors_that_vanish(play: Rig) -> None:
+def test_a_drill_ends_clean_with_visitors_that_never_read_and_visitors_that_vanish(harness: Harness) -> None:
     visitors: list[socket.socket] = []
 
     def visit(made: Record, url: str) -> None:
@@ -162,10 +162,10 @@ def test_a_drill_ends_clean_with_visitors_that_never_read_and_visitors_that_vani
                 visitor.close()
             visitors.append(visitor)
 
-    made = run_watched(play, visit)
+    made = run_watched(harness, visit)
     for visitor in visitors:
         visitor.close()
-    assert (made.ending, made.leftovers, play.active()) == (DrillStatus.COMPLETE, (), [])
+    assert (made.ending, made.leftovers, harness.active()) == (DrillStatus.COMPLETE, (), [])
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_drill_ends_clean_with_visitors_that_never_read_and_visitors_that_vani
         (["--hostname", "a"], "--hostname requires --listen"),
     ],
 )
-def test_options_of_the_page_that_do_not_fit_are_refused(play: Rig, options: list[str], said: str) -> None:
-    play.write()
-    done = reconciler("drill", "run", "outage", play.directory, "--rehearse", *options)
+def test_options_of_the_page_that_do_not_fit_are_refused(harness: Harness, options: list[str], said: str) -> None:
+    harness.write()
+    done = reconciler("drill", "run", "outage", harness.directory, "--rehearse", *options)
     assert (done.code, said in done.err) == (1, True), done.err
 
 
@@ -195,11 +195,11 @@ PAUSED = """\
     ("answer", "code", "steps"), [("yes", 0, ["done"] * 3), ("no", 130, ["done"] + ["skipped"] * 2)]
 )
 def test_a_pause_of_a_run_with_a_page_is_answered_in_the_terminal_too(
-    play: Rig, answer: str, code: int, steps: list[str]
+    harness: Harness, answer: str, code: int, steps: list[str]
 ) -> None:
-    play.write(steps=PAUSED)
+    harness.write(steps=PAUSED)
     options = ["--rehearse", "--speed", "100", "--live", "--format", "json"]
-    done = reconciler("drill", "run", "outage", play.directory, *options, answers=f"{answer}\n")
+    done = reconciler("drill", "run", "outage", harness.directory, *options, answers=f"{answer}\n")
     assert (done.code, [step["state"] for step in json.loads(done.out)["steps"]]) == (code, steps), done
     assert "Watch the drill at http://127.0.0.1:" in done.err
     assert "/#token=" in done.err
@@ -215,14 +215,14 @@ def test_a_run_that_died_is_resumed_with_a_page_and_metrics(
         if made.steps[0].state is StepState.DONE:
             raise Killed
 
-    play = Rig(start_emulator(Settings()), tmp_path, fresh=False)
-    play.write(steps="    steps: [{at: 0s, raise: aom_alarm.slow}, {at: 1s, note: The end}]\n")
+    harness = Harness(start_emulator(Settings()), tmp_path, fresh=False)
+    harness.write(steps="    steps: [{at: 0s, raise: aom_alarm.slow}, {at: 1s, note: The end}]\n")
     with open_workspace(tmp_path, Inputs(), data=False) as workspace, pytest.raises(Killed):
-        start(workspace, play.read(workspace), play.archive, play.hands(watcher=die))
+        start(workspace, harness.read(workspace), harness.run_store, harness.hands(watcher=die))
     metrics = tmp_path / "metrics.prom"
     options = ["--yes", "--live", "--metrics", metrics, "--format", "json"]
     done = reconciler("drill", "resume", "outage", tmp_path, *options)
-    assert (done.code, len(json.loads(done.out)["deaths"]), play.active()) == (0, 1, []), done
+    assert (done.code, len(json.loads(done.out)["deaths"]), harness.active()) == (0, 1, []), done
     assert "Watch the drill at http://127.0.0.1:" in done.err
     text = metrics.read_text()
     assert 'reconciler_drill_passed{drill="outage",stack="shop"} 1' in text

@@ -40,7 +40,7 @@ from reconciler.ledger.retention import Limit
 from reconciler.plan.plan import Plan
 from reconciler.plan.saved import dump_plan, parse_plan
 from reconciler.providers.protocol import ServiceError
-from tests.apply.harness import OWNER, FakeClock, RefusedError, Rig
+from tests.apply.harness import OWNER, FakeClock, Harness, RefusedError
 from tests.emulator.handle import Emulator
 from tests.memory_directory import MEMORY
 from tests.plan.fake_service import alarm
@@ -109,7 +109,7 @@ class Late:
             else:
                 self._answer = lambda: answer
 
-    def answer(self) -> object:
+    def request(self) -> object:
         self.arrive()
         assert self._answer is not None
         return self._answer()
@@ -145,7 +145,7 @@ class Watched:
 class Place:
     """One target, and what is declared there."""
 
-    rig: Rig
+    harness: Harness
     desired: list[Desired] = field(default_factory=list)
 
 
@@ -187,11 +187,11 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.location = self.shared or Location(directory, "ledger")
         for project in ("staging", "production"):
             shared = {"batch_size": batch_size}
-            rig = Rig(emulator, self.clock, directory / "ledger.db", project=project, settings=shared)
-            rig.wrap_provider = rig.wrap_ledger = lambda real: Watched(real, self)
-            rig.open_store = self.open_store
-            self.places.append(Place(rig))
-        self.neighbour = Rig(emulator, self.clock, directory / "other.db", stack="other", project="staging")
+            harness = Harness(emulator, self.clock, directory / "ledger.db", project=project, settings=shared)
+            harness.wrap_provider = harness.wrap_ledger = lambda real: Watched(real, self)
+            harness.open_store = self.open_store
+            self.places.append(Place(harness))
+        self.neighbour = Harness(emulator, self.clock, directory / "other.db", stack="other", project="staging")
         self.neighbour.apply([alarm(name, timeout="15d") for name in "abcde"])
         self.clock.time += 5 * SECOND
         self.neighbours = self.neighbour.active()
@@ -212,11 +212,11 @@ class ExactlyOnce(RuleBasedStateMachine):
         late = Late(request)
         self.clock.call_at(self.clock.time + 3 * SECOND, late.arrive)
         happening()
-        return late.answer()
+        return late.request()
 
     def _send_late(self, request: Callable[[], object], fence: int) -> object:
         """What was begun just before the fence moved may still leave; nothing that was begun longer ago."""
-        emulator = self.places[0].rig.emulator
+        emulator = self.places[0].harness.emulator
         before, began = len(emulator.requests()), self.begun_at
         try:
             return request()
@@ -232,8 +232,8 @@ class ExactlyOnce(RuleBasedStateMachine):
     )
     def apply_amid_faults(self, at: int, desired: list[Desired], faults: list[str], verify: bool) -> None:
         place = self._declare(at, desired)
-        place.rig.options = place.rig.options._replace(verify=verify)
-        place.rig.emulator.fault(*faults)
+        place.harness.options = place.harness.options._replace(verify=verify)
+        place.harness.emulator.fault(*faults)
         self._try(place)
 
     @rule(at=TARGETS, desired=STACKS, which=st.integers(0, 7), faults=st.lists(st.sampled_from(FAULTS), max_size=1))
@@ -243,7 +243,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         """The wire damages one of the items, as a bug of the service's own reading would."""
         place = self._declare(at, desired)
         self.damaged = desired[which % len(desired)].address if desired else None
-        place.rig.emulator.fault(*faults)
+        place.harness.emulator.fault(*faults)
         self._try(place)
         self.damaged = None
 
@@ -273,14 +273,14 @@ class ExactlyOnce(RuleBasedStateMachine):
     ) -> None:
         """Somebody breaks the lease of a living run, or it sleeps too long; another run goes on at once."""
         place = self._declare(at, desired)
-        place.rig.options = place.rig.options._replace(verify=verify)
+        place.harness.options = place.harness.options._replace(verify=verify)
 
         def take_over() -> None:
             self.fence += 1
             if how == "lapse":
                 self.sleep_too_long()
             else:
-                with closing(place.rig.ledger()) as ledger:
+                with closing(place.harness.ledger()) as ledger:
                     ledger.unlock()
             self._try(self.places[then])
 
@@ -307,7 +307,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         Not before it has planned: a service may hide an alarm that begins in the future until then.
         """
         place = self._declare(at, desired)
-        place.rig.options = place.rig.options._replace(verify=verify)
+        place.harness.options = place.harness.options._replace(verify=verify)
         waited = self.clock.waited
 
         def step_clock() -> None:
@@ -351,7 +351,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.clock.time += 5 * SECOND
         limit = Limit(self.clock.now(), older_than)
         before = self._known(plan)
-        with closing(place.rig.ledger()) as ledger, leased(ledger, OWNER, self.clock, Event()) as holder:
+        with closing(place.harness.ledger()) as ledger, leased(ledger, OWNER, self.clock, Event()) as holder:
             prune_ledger(self.location, holder, ledger, limit)
         assert self._known(plan) == before
         self.pruned |= days == 40
@@ -363,14 +363,14 @@ class ExactlyOnce(RuleBasedStateMachine):
         firing = [
             item["annotations"]["reconciler_key"]
             for place in self.places
-            for item in place.rig.items()
+            for item in place.harness.items()
             if item["active"]
         ]
-        with closing(self.places[0].rig.ledger()) as ledger:
-            views = [ledger.view(self.clock.now(), 10 * SECOND, place.rig.targets()) for place in self.places]
+        with closing(self.places[0].harness.ledger()) as ledger:
+            views = [ledger.view(self.clock.now(), 10 * SECOND, place.harness.targets()) for place in self.places]
             valid = plan is not None and (plan.send_by is None or plan.send_by > self.clock.now())
             planned = [item.key for item in plan.operations] if plan and valid else []
-            learnt = [ledger.behaviour(target) for place in self.places for target in place.rig.targets().values()]
+            learnt = [ledger.behaviour(target) for place in self.places for target in place.harness.targets().values()]
             return ledger.statuses([*firing, *planned]), views, ledger.shown(firing), ledger.open_intents(), learnt
 
     @rule(
@@ -379,7 +379,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     )
     def the_service_comes_to_behave_otherwise(self, on_repeat: str, on_bad_event: str) -> None:
         """What the ledger has learnt of it holds no longer."""
-        self.places[0].rig.emulator.play(on_repeat=on_repeat, on_bad_event=on_bad_event)
+        self.places[0].harness.emulator.switch(on_repeat=on_repeat, on_bad_event=on_bad_event)
 
     @rule(at=TARGETS)
     def apply_again(self, at: int) -> None:
@@ -389,55 +389,55 @@ class ExactlyOnce(RuleBasedStateMachine):
     def wait(self, time: int) -> None:
         self.clock.time += time
 
-    @precondition(lambda self: any(place.rig.active() for place in self.places))
+    @precondition(lambda self: any(place.harness.active() for place in self.places))
     @rule(data=st.data())
     def someone_clears_an_alarm(self, data: st.DataObject) -> None:
-        rig, item = self._drawn_alarm(data)
+        harness, item = self._drawn_alarm(data)
         event = {"id": item["id"], "ends_at": self.clock.time, "metadata": item["metadata"]}
-        url = f"{rig.emulator.url}/v2/{rig.project}/push/events?action=clear"
+        url = f"{harness.emulator.url}/v2/{harness.project}/push/events?action=clear"
         with suppress(requests.RequestException):  # an armed fault may meet this request too
             requests.put(url, json={"events": [event]}, headers={"X-Auth-Token": "someone"}, timeout=10)
 
-    @precondition(lambda self: any(place.rig.active() for place in self.places))
+    @precondition(lambda self: any(place.harness.active() for place in self.places))
     @rule(data=st.data())
     def someone_edits_an_alarm(self, data: st.DataObject) -> None:
         """Its content changes, its marks stay; where pushes are not merged, a copy of it fires beside it."""
-        rig, item = self._drawn_alarm(data)
+        harness, item = self._drawn_alarm(data)
         with suppress(requests.RequestException):
-            rig.edit_by_hand(item, message=EDITED)
+            harness.edit_by_hand(item, message=EDITED)
 
     @rule(at=TARGETS)
     def recover(self, at: int) -> None:
         """One more apply, with nothing in its way."""
         place = self.places[at]
-        rig, desired = place.rig, place.desired
-        rig.emulator.clear_faults()
-        rig.options = rig.options._replace(verify=True)
-        self._pass_expiries(rig)
+        harness, desired = place.harness, place.desired
+        harness.emulator.clear_faults()
+        harness.options = harness.options._replace(verify=True)
+        self._pass_expiries(harness)
         self.clock.time += 5 * SECOND
-        assert rig.apply(desired).remaining == ()
+        assert harness.apply(desired).remaining == ()
         self.clock.time += 5 * SECOND
         firing = {str(item.address): item for item in desired if item.kind is Kind.ALARM and item.firing}
-        assert rig.active() == sorted(firing)
-        for item in rig.items():
+        assert harness.active() == sorted(firing)
+        for item in harness.items():
             if item["active"]:
                 wanted: Any = firing[item["metadata"]["reconciler_address"]]
                 assert item["metadata"]["event_severity"] == wanted.identity["event_severity"]
                 assert item["annotations"]["message"] == self.shown_text(wanted.attributes["annotations"]["message"])
         facts = {(str(item.address), item.occurrence) for item in desired if item.kind is Kind.EVENT}
-        assert facts <= set(rig.recorded())
-        self._the_ledger_agrees(rig, facts)
-        assert rig.apply(desired).plan.pending == ()
+        assert facts <= set(harness.recorded())
+        self._the_ledger_agrees(harness, facts)
+        assert harness.apply(desired).plan.pending == ()
         self.clock.time += WINDOW
-        assert rig.apply(desired).plan.pending == ()
-        with closing(rig.ledger()) as ledger:
-            assert [entry for entry in ledger.open_intents() if entry.target in rig.targets().values()] == []
+        assert harness.apply(desired).plan.pending == ()
+        with closing(harness.ledger()) as ledger:
+            assert [entry for entry in ledger.open_intents() if entry.target in harness.targets().values()] == []
 
     @invariant()
     def every_event_is_recorded_at_most_once(self) -> None:
         alarms = self.neighbour.emulator.alarms()
         for place in self.places:
-            recorded = place.rig.recorded(alarms)
+            recorded = place.harness.recorded(alarms)
             assert len(recorded) == len(set(recorded))
 
     @invariant()
@@ -451,28 +451,28 @@ class ExactlyOnce(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.resources.close()
 
-    def _pass_expiries(self, rig: Rig) -> None:
+    def _pass_expiries(self, harness: Harness) -> None:
         """Let time pass until no alarm is about to expire: it would between the apply and the look at it."""
         near = MINUTE
         while any(
             item["active"] and 0 <= item[begin] + item["timeout"] - self.clock.time <= near
-            for item in rig.items()
+            for item in harness.items()
             for begin in ("starts_at", "arrives_at")
         ):
             self.clock.time += near + 1
 
-    def _the_ledger_agrees(self, rig: Rig, facts: set[tuple[str, str | None]]) -> None:
+    def _the_ledger_agrees(self, harness: Harness, facts: set[tuple[str, str | None]]) -> None:
         """What is at the service was sent under a key of the ledger, and its outcome is known.
 
         An event, and an alarm that fires, is done. Only an alarm that ended may be called failed: it did not show when
         it was settled, another push took its place, and it was cleared once it showed, or refreshed.
         """
-        with closing(rig.ledger()) as ledger:
-            here = [entry for entry in ledger.open_intents() if entry.target in rig.targets().values()]
+        with closing(harness.ledger()) as ledger:
+            here = [entry for entry in ledger.open_intents() if entry.target in harness.targets().values()]
             for entry in here:  # what is not declared any more is not waited for
                 assert entry.operation.occurrence is not None
                 assert (str(entry.operation.address), entry.operation.occurrence) not in facts
-            items = rig.items()
+            items = harness.items()
             waiting = {entry.operation.key for entry in here}
             keys = [item["annotations"]["reconciler_key"] for item in items]
             statuses = ledger.statuses(keys)
@@ -481,8 +481,8 @@ class ExactlyOnce(RuleBasedStateMachine):
                     assert statuses.get(key) is Status.DONE or key in waiting
                 else:
                     assert statuses.get(key) in (Status.DONE, Status.FAILED, *([None] if self.pruned else []))
-            view = ledger.view(self.clock.now(), 0, rig.targets())
-            assert {(str(address), occurrence) for address, occurrence in view.recorded} <= set(rig.recorded())
+            view = ledger.view(self.clock.now(), 0, harness.targets())
+            assert {(str(address), occurrence) for address, occurrence in view.recorded} <= set(harness.recorded())
 
     def _declare(self, at: int, desired: list[Desired]) -> Place:
         self.places[at].desired = desired
@@ -491,31 +491,31 @@ class ExactlyOnce(RuleBasedStateMachine):
     def _try(self, place: Place) -> None:
         """An apply that may go wrong in every way a user meets; what it leaves behind is the next one's to mend."""
         with suppress(Crash, ServiceError, DeniedError, LeaseLostError):
-            place.rig.apply(place.desired)
+            place.harness.apply(place.desired)
 
     def _plan(self, place: Place) -> Plan | None:
-        rig = place.rig
-        with suppress(ServiceError), closing(rig.ledger()) as ledger, closing(rig.provider()) as provider:
-            return rig.plan(place.desired, ledger, provider)
+        harness = place.harness
+        with suppress(ServiceError), closing(harness.ledger()) as ledger, closing(harness.provider()) as provider:
+            return harness.plan(place.desired, ledger, provider)
         return None
 
     def _sent_by(self, place: Place, text: str | None) -> set[str]:
         """The payloads that are sent when a plan file is applied."""
         if text is None:
             return set()
-        rig = place.rig
-        rig.emulator.forget_requests()
+        harness = place.harness
+        harness.emulator.forget_requests()
         with suppress(DiagnosticError, RefusedError, ServiceError, DeniedError):
-            rig.apply(place.desired, plan=parse_plan(text, "plan.json"), is_checked=True)
-        bodies = [*rig.emulator.bodies("push"), *rig.emulator.bodies("clear")]
+            harness.apply(place.desired, plan=parse_plan(text, "plan.json"), is_checked=True)
+        bodies = [*harness.emulator.bodies("push"), *harness.emulator.bodies("clear")]
         return {
             json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             for body in bodies
             for event in body["events"]
         }
 
-    def _drawn_alarm(self, data: st.DataObject) -> tuple[Rig, dict[str, Any]]:
-        firing = [(place.rig, item) for place in self.places for item in place.rig.items() if item["active"]]
+    def _drawn_alarm(self, data: st.DataObject) -> tuple[Harness, dict[str, Any]]:
+        firing = [(place.harness, item) for place in self.places for item in place.harness.items() if item["active"]]
         return data.draw(st.sampled_from(firing))
 
 

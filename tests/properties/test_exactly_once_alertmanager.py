@@ -27,7 +27,7 @@ from reconciler.providers.protocol import ServiceError
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
 from tests.memory_directory import MEMORY
-from tests.providers.alertmanager.harness import AlertmanagerRig
+from tests.providers.alertmanager.harness import AlertmanagerHarness
 from tests.providers.alertmanager.objects import desired as alert
 from tests.providers.alertmanager.test_silence import silence
 
@@ -106,9 +106,13 @@ class ExactlyOnceAlertmanager(RuleBasedStateMachine):
         self.emulator = Emulator(self.resources.enter_context(running(played)))
         directory = Path(self.resources.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))
         settings_ = {"batch_size": batch_size, "marks": marks}
-        self.rig = AlertmanagerRig(self.emulator, self.clock, directory / "ledger.db", settings=settings_, peers=peers)
-        self.rig.wrap_provider = self.rig.wrap_ledger = lambda real: Fragile(real, self._burn)
-        self.neighbour = AlertmanagerRig(self.emulator, self.clock, directory / "other.db", stack="other", peers=peers)
+        self.harness = AlertmanagerHarness(
+            self.emulator, self.clock, directory / "ledger.db", settings=settings_, peers=peers
+        )
+        self.harness.wrap_provider = self.harness.wrap_ledger = lambda real: Fragile(real, self._burn)
+        self.neighbour = AlertmanagerHarness(
+            self.emulator, self.clock, directory / "other.db", stack="other", peers=peers
+        )
         self._settle_neighbour()
 
     def _settle_neighbour(self) -> None:
@@ -117,9 +121,9 @@ class ExactlyOnceAlertmanager(RuleBasedStateMachine):
             [alert("a", labels={"severity": "critical"}, timeout="365d"), silence("x", duration="365d")]
         )
         foreign = {"labels": {"alertname": "foreign"}, "annotations": {"by": "hand"}, "endsAt": "2099-01-01T00:00:00Z"}
-        for url in self.rig.urls:
+        for url in self.harness.urls:
             requests.post(f"{url}/api/v2/alerts", json=[foreign], timeout=10).raise_for_status()
-        self.others = [self._others(peer) for peer in range(self.rig.peers)]
+        self.others = [self._others(peer) for peer in range(self.harness.peers)]
 
     def _burn(self) -> None:
         if self.fuse > 0:
@@ -147,7 +151,7 @@ class ExactlyOnceAlertmanager(RuleBasedStateMachine):
 
     @rule(data=st.data(), kill=st.booleans())
     def an_instance_restarts(self, data: st.DataObject, kill: bool) -> None:
-        peer = data.draw(st.integers(1, self.rig.peers))
+        peer = data.draw(st.integers(1, self.harness.peers))
         body = {"peer": peer, "kill": kill}
         requests.post(f"{self.emulator.url}/admin/alertmanager/restart", json=body, timeout=10).raise_for_status()
         self._settle_neighbour()
@@ -157,65 +161,65 @@ class ExactlyOnceAlertmanager(RuleBasedStateMachine):
     def someone_clears_an_alert(self, data: st.DataObject) -> None:
         item = data.draw(st.sampled_from(self._mine(0)))
         ended = {"labels": item["labels"], "startsAt": item["startsAt"], "endsAt": item["startsAt"]}
-        for url in self.rig.urls:
+        for url in self.harness.urls:
             requests.post(f"{url}/api/v2/alerts", json=[ended], timeout=10).raise_for_status()
 
     @rule()
     def recover(self) -> None:
         """One more apply, with nothing in its way: each is there once, at every instance, and nothing else is."""
         self.clock.time += 5 * SECOND
-        assert self.rig.apply(self.desired).remaining == ()
+        assert self.harness.apply(self.desired).remaining == ()
         wanted = [item for item in self.desired if item.firing]
-        for peer in range(self.rig.peers):
+        for peer in range(self.harness.peers):
             assert self._shown(peer) == Counter(str(item.address) for item in wanted)
         alerts = {str(item.address): item for item in wanted if item.kind is Kind.ALARM}
         for shown in self._mine(0):
             item = alerts[self._owner(shown)["reconciler_address"]]
             assert item.identity.items() <= shown["labels"].items()
             assert item.attributes["annotations"].items() <= shown["annotations"].items()  # type: ignore[attr-defined]
-        with closing(self.rig.ledger()) as ledger:
+        with closing(self.harness.ledger()) as ledger:
             assert ledger.open_intents() == []
         self.emulator.forget_requests()
-        assert self.rig.apply(self.desired).plan.pending == ()
+        assert self.harness.apply(self.desired).plan.pending == ()
         assert {request["method"] for request in self.emulator.requests()} == {"GET"}
 
     @invariant()
     def nothing_is_there_twice(self) -> None:
-        for peer in range(self.rig.peers if hasattr(self, "rig") else 0):
+        for peer in range(self.harness.peers if hasattr(self, "harness") else 0):
             assert set(self._shown(peer).values()) <= {1}
 
     @invariant()
     def what_belongs_to_others_is_never_touched(self) -> None:
-        for peer in range(self.rig.peers if hasattr(self, "rig") else 0):
+        for peer in range(self.harness.peers if hasattr(self, "harness") else 0):
             assert self._others(peer) == self.others[peer]
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "rig"):
+            if hasattr(self, "harness"):
                 self.recover()
         finally:
             self.resources.close()
 
     def _try(self) -> None:
         with suppress(Crash, ServiceError, DeniedError):
-            self.rig.apply(self.desired)
+            self.harness.apply(self.desired)
 
     def _shown(self, peer: int) -> Counter[str]:
         """How often each address of the stack is active at an instance."""
         places = [self._owner(item)["reconciler_address"] for item in self._mine(peer)]
-        silences = [item for item in self.rig.silences(peer) if '"reconciler_stack":"demo"' in _told(item)]
+        silences = [item for item in self.harness.silences(peer) if '"reconciler_stack":"demo"' in _told(item)]
         return Counter([*places, *(_told(item).split('"reconciler_address":"')[1].split('"')[0] for item in silences)])
 
     def _mine(self, peer: int) -> list[dict[str, Any]]:
-        return [item for item in self.rig.alerts(peer) if self._owner(item).get("reconciler_stack") == "demo"]
+        return [item for item in self.harness.alerts(peer) if self._owner(item).get("reconciler_stack") == "demo"]
 
     def _owner(self, item: dict[str, Any]) -> dict[str, str]:
         return {**item["annotations"], **item["labels"]}
 
     def _others(self, peer: int) -> list[Any]:
         """What the other stack and nobody own, as an instance shows it."""
-        alerts = [item for item in self.rig.alerts(peer) if self._owner(item).get("reconciler_stack") != "demo"]
-        silences = [item for item in self.rig.silences(peer) if '"reconciler_stack":"demo"' not in _told(item)]
+        alerts = [item for item in self.harness.alerts(peer) if self._owner(item).get("reconciler_stack") != "demo"]
+        silences = [item for item in self.harness.silences(peer) if '"reconciler_stack":"demo"' not in _told(item)]
         return [
             sorted((item["fingerprint"], item["annotations"], item["endsAt"]) for item in alerts),
             sorted((item["id"], item["endsAt"]) for item in silences),

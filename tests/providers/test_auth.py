@@ -73,13 +73,13 @@ def test_a_token_the_service_no_longer_takes_is_renewed_once(emulator) -> None:
 def test_a_service_that_takes_no_token_is_not_asked_for_ever() -> None:
     tokens = iter(f"token-{n}" for n in range(100))
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         if asked.path == "/v3/auth/tokens":
             token = {"token": {"expires_at": "2999-01-01T00:00:00.000000Z"}}
             return Reply(201, token, {"X-Subject-Token": next(tokens)})
         return Reply(401, {"error_code": "AOM.0403", "error_msg": f"bad {asked.headers['X-Auth-Token']}"})
 
-    with service(answer) as running:
+    with service(reply) as running:
         with pytest.raises(ServiceError) as caught:
             via_iam(running.url).send([push(desired())])
         assert [asked.headers["X-Auth-Token"] for asked in running.asked] == [None, "token-0", None, "token-1"]

@@ -38,7 +38,7 @@ def client(url: str, timeout_ms: int = 5000, **settings) -> Client:
     )
 
 
-def failure(url: str, **settings) -> ServiceError:
+def error_of(url: str, **settings) -> ServiceError:
     made = client(url, **settings)
     try:
         with pytest.raises(ServiceError) as caught:
@@ -96,21 +96,21 @@ def test_connections_are_kept() -> None:
 
 def test_a_refused_connection_was_not_sent() -> None:
     with closed_port() as port:
-        met = failure(f"http://127.0.0.1:{port}")
+        met = error_of(f"http://127.0.0.1:{port}")
     assert met.kind is ErrorKind.UNSENT
     assert met.detail.message == f"no connection to 127.0.0.1:{port}: Connection refused"
     assert met.detail.request == f"PUT http://127.0.0.1:{port}/v2/demo/push/events"
 
 
 def test_an_unknown_host_was_not_sent_to() -> None:
-    met = failure("https://no-such-host.invalid")
+    met = error_of("https://no-such-host.invalid")
     assert met.kind is ErrorKind.UNSENT
     assert met.detail.message == "there is no host no-such-host.invalid"
 
 
 def test_a_service_that_speaks_no_tls_was_not_sent_to() -> None:
     with service(in_turn(Reply(204))) as running:
-        met = failure(running.url.replace("http://", "https://"))
+        met = error_of(running.url.replace("http://", "https://"))
         assert met.kind is ErrorKind.UNSENT
         assert "no TLS connection" in met.detail.message
         assert not running.asked
@@ -118,7 +118,7 @@ def test_a_service_that_speaks_no_tls_was_not_sent_to() -> None:
 
 def test_no_answer_in_time_is_ambiguous() -> None:
     with silent_port() as port:
-        met = failure(f"http://127.0.0.1:{port}", timeout_ms=50)
+        met = error_of(f"http://127.0.0.1:{port}", timeout_ms=50)
     assert met.kind is ErrorKind.AMBIGUOUS
     assert "in time" in met.detail.message
 
@@ -126,7 +126,7 @@ def test_no_answer_in_time_is_ambiguous() -> None:
 @pytest.mark.parametrize("reply", [Reply(cut=True), Reply(200, b"{}", short=True)])
 def test_a_cut_connection_is_ambiguous(reply: Reply) -> None:
     with service(in_turn(reply)) as running:
-        met = failure(running.url)
+        met = error_of(running.url)
         assert len(running.asked) == 1
     assert met.kind is ErrorKind.AMBIGUOUS
     assert "was cut" in met.detail.message
@@ -138,12 +138,12 @@ def test_a_failure_is_not_mistaken_for_the_one_being_handled() -> None:
             client(f"http://127.0.0.1:{port}").send("PUT", "/x", body=b"{}")
         except ServiceError as first:
             assert first.kind is ErrorKind.UNSENT
-            assert failure(f"http://127.0.0.1:{silent}", timeout_ms=50).kind is ErrorKind.AMBIGUOUS
+            assert error_of(f"http://127.0.0.1:{silent}", timeout_ms=50).kind is ErrorKind.AMBIGUOUS
 
 
 def test_a_redirect_is_not_followed() -> None:
     with service(in_turn(Reply(307, b"", {"Location": "/elsewhere"}))) as running:
-        met = failure(running.url)
+        met = error_of(running.url)
         assert [asked.path for asked in running.asked] == ["/v2/demo/push/events"]
     assert (met.kind, met.detail.status) == (ErrorKind.REJECTED, 307)
 
@@ -152,7 +152,7 @@ def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(http, "MAX_BODY", 1024 * 1024)
     bomb = gzip.compress(b"x" * 5_000_000)
     with service(in_turn(Reply(200, bomb, {"Content-Encoding": "gzip"}))) as running:
-        met = failure(running.url)
+        met = error_of(running.url)
     assert met.kind is ErrorKind.AMBIGUOUS
     assert "longer than 1 MiB: query fewer objects" in met.detail.message
 
@@ -161,14 +161,14 @@ def test_a_response_of_nothing_but_compressed_nothing_is_not_read_to_its_end(mon
     monkeypatch.setattr(http, "MAX_RECEIVED", 1024 * 1024)
     empty = gzip.compress(b"") * 100_000
     with service(in_turn(Reply(200, empty, {"Content-Encoding": "gzip"}))) as running:
-        met = failure(running.url)
+        met = error_of(running.url)
     assert met.kind is ErrorKind.AMBIGUOUS
     assert "longer than 1 MiB before decompression" in met.detail.message
 
 
 def test_an_answer_that_can_not_be_unpacked_is_ambiguous() -> None:
     with service(in_turn(Reply(200, b"not gzip", {"Content-Encoding": "gzip"}))) as running:
-        assert failure(running.url).kind is ErrorKind.AMBIGUOUS
+        assert error_of(running.url).kind is ErrorKind.AMBIGUOUS
 
 
 def test_proxies_of_the_environment_are_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_a_proxy_that_is_not_there_was_not_sent_to(monkeypatch: pytest.MonkeyPat
     with closed_port() as port:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
-        met = failure("http://aom.invalid")
+        met = error_of("http://aom.invalid")
     assert met.kind is ErrorKind.UNSENT
     assert "the proxy to aom.invalid" in met.detail.message
 
@@ -209,7 +209,7 @@ def test_certificates_that_can_not_be_read_are_told(tmp_path) -> None:
     empty = tmp_path / "ca.pem"
     empty.write_text("no certificate")
     with service(in_turn(Reply(204))) as running:
-        met = failure(running.url.replace("http://", "https://"), ca_file=str(empty))
+        met = error_of(running.url.replace("http://", "https://"), ca_file=str(empty))
     assert met.kind is ErrorKind.UNSENT
 
 
@@ -226,7 +226,7 @@ def secured(authority: trustme.CA, name: str) -> ssl.SSLContext:
 
 def test_a_certificate_nobody_vouches_for_is_not_sent_to(authority: trustme.CA) -> None:
     with service(in_turn(Reply(204)), secured(authority, "127.0.0.1")) as running:
-        met = failure(running.url)
+        met = error_of(running.url)
         assert running.asked == []
     assert met.kind is ErrorKind.UNSENT
     assert "is not trusted" in met.detail.message
@@ -237,7 +237,7 @@ def test_a_certificate_of_another_host_is_not_sent_to(authority: trustme.CA, tmp
     trusted = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(trusted)
     with service(in_turn(Reply(204)), secured(authority, "elsewhere.example")) as running:
-        met = failure(running.url, ca_file=str(trusted))
+        met = error_of(running.url, ca_file=str(trusted))
         assert running.asked == []
     assert met.kind is ErrorKind.UNSENT
     assert "is not trusted" in met.detail.message
@@ -254,9 +254,9 @@ def test_nothing_logged_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.DEBUG)
     echo = Reply(401, {"error_code": "AOM.0403", "error_msg": f"token {TOKEN} is bad"})
     with service(in_turn(echo)) as running:
-        met = failure(running.url)
+        met = error_of(running.url)
     with closed_port() as port:
-        failure(f"http://127.0.0.1:{port}")
+        error_of(f"http://127.0.0.1:{port}")
     assert met.detail.message == "token (sensitive) is bad"
     assert caplog.text
     assert TOKEN not in caplog.text

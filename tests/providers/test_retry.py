@@ -198,7 +198,7 @@ def test_a_temporary_access_key_sends_its_security_token() -> None:
 def test_an_agency_is_assumed_once_and_again_before_its_key_expires() -> None:
     at = [1_793_534_400_000]
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         if asked.path != "/v3.0/OS-CREDENTIAL/securitytokens":
             return NOTHING
         number = sum(one.path == asked.path for one in running.asked)
@@ -210,7 +210,7 @@ def test_an_agency_is_assumed_once_and_again_before_its_key_expires() -> None:
         }
         return Reply(201, {"credential": credential})
 
-    with service(answer) as running:
+    with service(reply) as running:
         agency = {"name": "alarms", "domain": "other", "endpoint": running.url}
         auth = {"ak": "an-access-key", "sk": "a-secret-key", "agency": agency}
         provider = opened(running.url, lambda: at[0], auth=auth)

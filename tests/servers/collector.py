@@ -44,7 +44,7 @@ class Collector:
         (found,) = [span for span in self.spans if span.name == name]
         return found
 
-    def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
+    def receive(self, path: str, headers: dict[str, str], body: bytes) -> int:
         self.paths.append(path)
         self.headers.append(headers)
         request = ExportTraceServiceRequest()
@@ -82,7 +82,7 @@ def collector() -> Iterator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(made.take(self.path, dict(self.headers.items()), body))
+            self.send_response(made.receive(self.path, dict(self.headers.items()), body))
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -31,7 +31,7 @@ class WebhookReceiver:
         self._deliveries: list[Delivery] = []
         self._statuses: defaultdict[str, deque[int]] = defaultdict(deque)
 
-    def answer(self, path: str, *statuses: int) -> None:
+    def respond_with(self, path: str, *statuses: int) -> None:
         """Answer the next deliveries to a path with these statuses, then with 200 again."""
         with self._lock:
             self._statuses[path].extend(statuses)
@@ -46,7 +46,7 @@ class WebhookReceiver:
         with self._lock:
             return [each for each in self._deliveries if each.path == path]
 
-    def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
+    def receive(self, path: str, headers: dict[str, str], body: bytes) -> int:
         with self._lock:
             status = self._statuses[path].popleft() if self._statuses[path] else 200
             self._deliveries.append(Delivery(path, status, headers, json.loads(body)))
@@ -61,7 +61,7 @@ def webhook_receiver() -> Iterator[WebhookReceiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(receiver.take(self.path, dict(self.headers.items()), body))
+            self.send_response(receiver.receive(self.path, dict(self.headers.items()), body))
             self.send_header("Content-Length", "0")
             self.end_headers()
 

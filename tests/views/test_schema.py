@@ -68,29 +68,29 @@ def test_a_result_is_what_its_schema_says(done: bool) -> None:
 def test_what_the_commands_answer_is_what_their_schemas_say(tmp_path: Path) -> None:
     stack, saved = write(tmp_path / "stack", "one", more=CHECKS), tmp_path / "plan.json"
 
-    def answer(*arguments: str | Path) -> dict[str, object]:
+    def output_of(*arguments: str | Path) -> dict[str, object]:
         return json.loads(reconciler(*arguments, "--format", "json").out)
 
-    check("plan-output", answer("plan", stack, "--out", saved))
-    check("plan-output", answer("show", saved))
-    first = answer("apply", stack, saved)
+    check("plan-output", output_of("plan", stack, "--out", saved))
+    check("plan-output", output_of("show", saved))
+    first = output_of("apply", stack, saved)
     check("apply-output", first)
-    check("apply-output", answer("apply", stack, saved))
-    check("apply-output", answer("apply", stack, "--auto-approve"))
-    check("run-output", answer("show", str(first["run"]), stack))
-    check("settlement-output", answer("ledger", "settle", stack))
-    check("check-output", answer("check", stack))
-    check("runs-output", answer("ledger", "list", stack))
-    check("prune-output", answer("ledger", "prune", stack, "--dry-run"))
-    check("providers-output", answer("providers"))
-    check("drill-plan-output", answer("drill", "plan", "outage", stack))
-    check("drill-report-output", answer("drill", "run", "outage", stack, "--rehearse", "--yes"))
-    check("drills-output", answer("drill", "list", stack))
-    check("drill-status-output", answer("drill", "status", stack))
-    check("drill-history-output", answer("drill", "report", "outage", stack, "--history"))
-    check("diagnostics", answer("validate", stack))
-    check("diagnostics", answer("validate", tmp_path / "nowhere"))
-    check("apply-output", answer("destroy", stack, "--auto-approve"))
+    check("apply-output", output_of("apply", stack, saved))
+    check("apply-output", output_of("apply", stack, "--auto-approve"))
+    check("run-output", output_of("show", str(first["run"]), stack))
+    check("settlement-output", output_of("ledger", "settle", stack))
+    check("check-output", output_of("check", stack))
+    check("runs-output", output_of("ledger", "list", stack))
+    check("prune-output", output_of("ledger", "prune", stack, "--dry-run"))
+    check("providers-output", output_of("providers"))
+    check("drill-plan-output", output_of("drill", "plan", "outage", stack))
+    check("drill-report-output", output_of("drill", "run", "outage", stack, "--rehearse", "--yes"))
+    check("drills-output", output_of("drill", "list", stack))
+    check("drill-status-output", output_of("drill", "status", stack))
+    check("drill-history-output", output_of("drill", "report", "outage", stack, "--history"))
+    check("diagnostics", output_of("validate", stack))
+    check("diagnostics", output_of("validate", tmp_path / "nowhere"))
+    check("apply-output", output_of("destroy", stack, "--auto-approve"))
 
 
 def test_the_stacks_of_a_shared_ledger_are_what_their_schema_says() -> None:

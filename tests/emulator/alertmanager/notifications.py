@@ -154,10 +154,10 @@ def a_replacement_is_told_in_one(target: Target) -> Any:
 @scenario([503, 500, 200, 400, 200])
 def a_failed_delivery_is_tried_again(target: Target) -> Any:
     story = Story(target, "failing")
-    target.hook.answer("/broken", 503, 500)
+    target.hook.respond_with("/broken", 503, 500)
     story.push(story.alert("1", start=-60, team="broken"))
     target.until(lambda: len(target.notifications(story.name)) >= 3)
-    target.hook.answer("/broken", 400)
+    target.hook.respond_with("/broken", 400)
     story.push(story.alert("2", start=-60, team="broken"))
     target.until(lambda: len(target.notifications(story.name)) >= 5)
     return [each.status for each in target.hook.deliveries(alertname=story.name)]

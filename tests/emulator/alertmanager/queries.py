@@ -120,18 +120,18 @@ def groups(target: Target) -> Any:
     )
     expected = 4
 
-    def listed() -> list[dict[str, Any]]:
+    def alert_groups() -> list[dict[str, Any]]:
         params = {"filter": 'alertname="groups"'}
         return list(target.send("GET", "/api/v2/alerts/groups", params=params).json())
 
-    target.until(lambda: len(listed()) >= expected)
+    target.until(lambda: len(alert_groups()) >= expected)
     return [
         (
             group["receiver"]["name"],
             group["labels"],
             [(each["labels"]["id"], [one["name"] for one in each["receivers"]]) for each in group["alerts"]],
         )
-        for group in listed()
+        for group in alert_groups()
     ]
 
 

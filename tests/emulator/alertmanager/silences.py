@@ -90,11 +90,11 @@ def the_list_of_silences(target: Target) -> Any:
         if comment == "expired":
             target.send("DELETE", f"/api/v2/silence/{identifier}")
 
-    def listed(text: str) -> list[str]:
+    def comments(text: str) -> list[str]:
         found = target.send("GET", "/api/v2/silences", params={"filter": text}).json()
         return [each["comment"] for each in found]
 
-    return [listed(f'alertname="{name}"'), *(listed(f"alertname{end}") for end in (f'=~"{name}"', '!="x"', '=""'))]
+    return [comments(f'alertname="{name}"'), *(comments(f"alertname{end}") for end in (f'=~"{name}"', '!="x"', '=""'))]
 
 
 @scenario({"regex": ["aab", "ab"], "not": ["ab", "b"], "not regex": ["b"], "both": ["aab"]})

@@ -14,7 +14,7 @@ from tests.emulator.alertmanager.scenario import Scenario
 from tests.emulator.alertmanager.target import KINDS, target
 
 
-def play(kind: str, directory: Path, scenario: Scenario) -> Any:
+def run_scenario(kind: str, directory: Path, scenario: Scenario) -> Any:
     with target(kind, directory / scenario.name, scenario.peers) as one:
         try:
             return scenario.steps(one)
@@ -25,7 +25,7 @@ def play(kind: str, directory: Path, scenario: Scenario) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_restart_ends_as_the_table_says(kind: str, tmp_path: Path) -> None:
     with ThreadPoolExecutor(len(restarts.scenarios)) as pool:
-        observed = list(pool.map(lambda each: play(kind, tmp_path, each), restarts.scenarios))
+        observed = list(pool.map(lambda each: run_scenario(kind, tmp_path, each), restarts.scenarios))
     told = [
         f"{each.name}:\n  saw {saw!r}\n  not {each.expected!r}"
         for each, saw in zip(restarts.scenarios, observed, strict=True)

@@ -17,7 +17,7 @@ AT_ONCE = 16
 """How many scenarios wait for the real server at the same time."""
 
 
-def play(one: Target, scenario: Scenario) -> Any:
+def run_scenario(one: Target, scenario: Scenario) -> Any:
     try:
         return scenario.steps(one)
     except Exception:  # noqa: BLE001 - told as what was observed
@@ -28,7 +28,7 @@ def play(one: Target, scenario: Scenario) -> Any:
 def test_every_scenario_ends_as_the_table_says(kind: str, tmp_path: Path) -> None:
     # The emulator's clock is moved by each scenario: one after the other.
     with target(kind, tmp_path) as one, ThreadPoolExecutor(1 if kind == "emulator" else AT_ONCE) as pool:
-        observed = list(pool.map(lambda scenario: play(one, scenario), SCENARIOS))
+        observed = list(pool.map(lambda scenario: run_scenario(one, scenario), SCENARIOS))
     told = [
         f"{each.name}:\n  saw {saw!r}\n  not {each.expected!r}"
         for each, saw in zip(SCENARIOS, observed, strict=True)

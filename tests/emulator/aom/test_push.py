@@ -267,7 +267,7 @@ def test_a_bad_event_rejects_the_batch_or_only_itself(emulator: Emulator, stored
 
 def test_a_running_service_may_come_to_behave_otherwise(emulator: Emulator) -> None:
     push(emulator, "one")
-    emulator.play(on_repeat="duplicate", on_bad_event="reject-event")
+    emulator.switch(on_repeat="duplicate", on_bad_event="reject-event")
     push(emulator, "one")
     assert names(query(emulator)) == ["one", "one"]
     response = requests.put(f"{emulator.url}/admin/aom/switches", json={"page_limit": "1"}, timeout=10)

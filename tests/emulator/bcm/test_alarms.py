@@ -46,7 +46,7 @@ def alarm(identifier: str, age: str = "-10m", **changes: Any) -> dict[str, Any]:
     }
 
 
-def listed(emulator: Emulator, **changes: Any) -> dict[str, Any]:
+def list_alarms(emulator: Emulator, **changes: Any) -> dict[str, Any]:
     body = {"userId": "u", "alarmType": "ALARM_TYPE_CLOUD", "pageNo": 1, "pageSize": 100, **changes}
     response = requests.post(emulator.url + LIST, json=body, headers=SIGNED, timeout=10)
     assert response.status_code == 200
@@ -54,7 +54,7 @@ def listed(emulator: Emulator, **changes: Any) -> dict[str, Any]:
 
 
 def ids(emulator: Emulator, **changes: Any) -> list[str]:
-    answer = listed(emulator, **changes)
+    answer = list_alarms(emulator, **changes)
     assert answer["success"], answer
     return [each["id"] for each in answer["result"]["alarms"]]
 
@@ -79,7 +79,7 @@ def test_pages_count_from_one(emulator: Emulator) -> None:
         ["n4"],
         [],
     ]
-    result = listed(emulator, pageNo=2, pageSize=2)["result"]
+    result = list_alarms(emulator, pageNo=2, pageSize=2)["result"]
     assert (result["pageNo"], result["pageSize"], result["totalCount"]) == (2, 2, 5)
 
 
@@ -138,14 +138,14 @@ def test_every_filter_narrows_the_list(emulator: Emulator, wanted: dict[str, Any
 def test_a_wrong_request_is_answered_with_success_false(
     emulator: Emulator, change: dict[str, Any], reason: str
 ) -> None:
-    answer = listed(emulator, **change)
+    answer = list_alarms(emulator, **change)
     assert answer["success"] is False
     assert reason in answer["msg"]
 
 
 def test_metrics_are_in_the_details_only(emulator: Emulator) -> None:
     emulator.put_bcm_alarms(alarm("a", alarmType="ALARM_TYPE_APP"))
-    [found] = listed(emulator, alarmType="ALARM_TYPE_APP")["result"]["alarms"]
+    [found] = list_alarms(emulator, alarmType="ALARM_TYPE_APP")["result"]["alarms"]
     shown = detail(emulator, alarmId="a", userId="u")["result"]
     assert "alertMetrics" not in found
     assert "alarmType" not in found

@@ -12,7 +12,7 @@ from tests.emulator.calls import HEADERS
 from tests.emulator.handle import Emulator
 
 
-def item(emulator: Emulator, age: int = 0, **changes: Any) -> dict[str, Any]:
+def event_item(emulator: Emulator, age: int = 0, **changes: Any) -> dict[str, Any]:
     detail = {"event_level": "Info", "event_state": "normal", **changes.pop("detail", {})}
     return {
         "event_name": "deployed",
@@ -32,7 +32,7 @@ def get(emulator: Emulator, path: str = "events", **options: Any) -> requests.Re
 
 
 def test_an_equal_item_is_one_event_with_one_id(emulator: Emulator) -> None:
-    same = item(emulator, detail={"content": "first", "event_user": "me"})
+    same = event_item(emulator, detail={"content": "first", "event_user": "me"})
     again = {**same, "detail": {**same["detail"], "content": "second", "group_id": "g" * 24, "dimensions": []}}
     ids = [each["event_id"] for each in report(emulator, same, again).json() + report(emulator, same).json()]
     assert len(ids) == 3
@@ -55,7 +55,7 @@ def test_an_equal_item_is_one_event_with_one_id(emulator: Emulator) -> None:
     ],
 )
 def test_an_item_that_differs_in_its_identity_is_another_event(emulator: Emulator, change: dict[str, Any]) -> None:
-    first = item(emulator, age=1_000)
+    first = event_item(emulator, age=1_000)
     second = {**first, **change, "detail": {**first["detail"], **change.get("detail", {})}}
     second["time"] = first["time"] + change.get("time", 0)
     assert report(emulator, first, second).status_code == 201
@@ -68,7 +68,7 @@ def test_an_item_that_differs_in_its_identity_is_another_event(emulator: Emulato
 )
 def test_the_time_must_lie_in_the_window(emulator: Emulator, age: int, status: int) -> None:
     emulator.set_clock(speed=0)
-    assert report(emulator, item(emulator, age=age)).status_code == status
+    assert report(emulator, event_item(emulator, age=age)).status_code == status
 
 
 WIDEST: dict[str, Any] = {
@@ -90,7 +90,7 @@ WIDEST: dict[str, Any] = {
 
 
 def test_the_limits_themselves_are_allowed(emulator: Emulator) -> None:
-    response = report(emulator, item(emulator, **WIDEST))
+    response = report(emulator, event_item(emulator, **WIDEST))
     assert response.status_code == 201, response.text
 
 
@@ -128,8 +128,8 @@ def test_the_limits_themselves_are_allowed(emulator: Emulator) -> None:
     ],
 )
 def test_a_bad_item_is_refused_and_nothing_is_stored(emulator: Emulator, change: dict[str, Any]) -> None:
-    bad = {**item(emulator), **change}
-    response = report(emulator, item(emulator), bad)
+    bad = {**event_item(emulator), **change}
+    response = report(emulator, event_item(emulator), bad)
     assert response.status_code == 400
     assert response.json()["message"]["details"].startswith("[1]: ")
     assert emulator.ces_events() == []
@@ -137,7 +137,7 @@ def test_a_bad_item_is_refused_and_nothing_is_stored(emulator: Emulator, change:
 
 @pytest.mark.parametrize(("count", "status"), [(0, 400), (1, 201), (100, 201), (101, 400)])
 def test_a_report_has_one_to_a_hundred_items(emulator: Emulator, count: int, status: int) -> None:
-    items = [item(emulator, event_name=f"n{number}") for number in range(count)]
+    items = [event_item(emulator, event_name=f"n{number}") for number in range(count)]
     response = report(emulator, *items)
     assert response.status_code == status
     if status == 201:
@@ -146,11 +146,11 @@ def test_a_report_has_one_to_a_hundred_items(emulator: Emulator, count: int, sta
 
 def test_the_body_is_a_bare_array(emulator: Emulator) -> None:
     url = f"{emulator.url}/V1.0/p/events"
-    assert requests.post(url, json={"events": [item(emulator)]}, headers=HEADERS, timeout=10).status_code == 400
+    assert requests.post(url, json={"events": [event_item(emulator)]}, headers=HEADERS, timeout=10).status_code == 400
 
 
 def test_details_are_paged_with_the_latest_first(emulator: Emulator) -> None:
-    report(emulator, *(item(emulator, age=number * 1_000) for number in range(7)))
+    report(emulator, *(event_item(emulator, age=number * 1_000) for number in range(7)))
     times = []
     for start in (0, 3, 6):
         page = get(emulator, "event/deployed", event_type="EVENT.CUSTOM", start=start, limit=3).json()
@@ -161,7 +161,7 @@ def test_details_are_paged_with_the_latest_first(emulator: Emulator) -> None:
 
 
 def test_a_listing_can_be_narrowed(emulator: Emulator) -> None:
-    report(emulator, item(emulator), item(emulator, event_name="other"))
+    report(emulator, event_item(emulator), event_item(emulator, event_name="other"))
     now = emulator.now()
     assert get(emulator, event_name="other").json()["meta_data"] == {"total": 1}
     assert get(emulator, **{"from": now - 600_000, "to": now - 300_000}).json()["events"] == []
@@ -188,14 +188,14 @@ def test_a_wrong_query_parameter_is_refused(emulator: Emulator, options: dict[st
 @pytest.mark.parametrize("status", [400, 401, 403, 408, 429, 500, 503])
 def test_every_status_of_the_page_can_be_had(emulator: Emulator, status: int) -> None:
     emulator.fault(f"ces-report:status={status}")
-    response = report(emulator, item(emulator))
+    response = report(emulator, event_item(emulator))
     assert (response.status_code, response.json()["http_code"]) == (status, status)
     assert emulator.ces_events() == []
 
 
 def test_an_event_can_be_stored_and_the_answer_lost(emulator: Emulator) -> None:
     emulator.fault("ces-report:store-then-cut,nth=1")
-    same = item(emulator)
+    same = event_item(emulator)
     with pytest.raises(requests.ConnectionError):
         report(emulator, same)
     assert report(emulator, same).status_code == 201
@@ -206,7 +206,7 @@ def test_an_event_can_be_stored_and_the_answer_lost(emulator: Emulator) -> None:
     "emulator", [Settings(visible_after=5_000, ces_status=200, ces_newlines="escape")], indirect=True
 )
 def test_events_may_show_late_and_with_escaped_newlines(emulator: Emulator) -> None:
-    assert report(emulator, item(emulator, detail={"content": "a\nb"})).status_code == 200
+    assert report(emulator, event_item(emulator, detail={"content": "a\nb"})).status_code == 200
     assert get(emulator).json()["events"] == []
     emulator.advance(5_000)
     [event] = get(emulator, "event/deployed").json()["event_info"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger
-from tests.ledger.samples import NOW, run, take
+from tests.ledger.samples import NOW, acquire_lease, run
 
 STACK = "shop"
 
@@ -36,7 +36,7 @@ class Place:
     def begun(self, id: str = "run-1", stack: str = STACK) -> Iterator[tuple[Ledger, Holder]]:
         """A ledger whose lease is taken and where a run has begun."""
         with self.opened(stack) as ledger:
-            holder = take(ledger)
+            holder = acquire_lease(ledger)
             ledger.begin(holder, run(id))
             yield ledger, holder
 

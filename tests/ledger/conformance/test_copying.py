@@ -14,10 +14,10 @@ from reconciler.ledger.copying import copy_ledger, journal_rows
 from reconciler.ledger.location import Location, open_store
 from reconciler.ledger.protocol import Behaviour, LeaseHeldError, Ledger, RunState
 from tests.ledger.conformance.place import STACK, Place, now
-from tests.ledger.samples import NOW, clear, event, operations, take
+from tests.ledger.samples import NOW, acquire_lease, clear, event, operations
 
 
-def fill(place: Place) -> None:
+def write_every_fate(place: Place) -> None:
     """A run with an operation of every fate."""
     with place.begun() as (ledger, holder):
         ledger.record_intents(holder, "run-1", [*operations("a", "b", "c"), event("e", "v1"), clear("x", "id-1")], NOW)
@@ -49,7 +49,7 @@ def copied(source: Place, target: Place) -> None:
 
 
 def test_a_copy_in_a_file_and_its_copy_back_tell_the_same(place: Place, tmp_path: Path) -> None:
-    fill(place)
+    write_every_fate(place)
     file = Place(tmp_path / "file")
     copied(place, file)
     with closing(place.read()) as original, closing(file.read()) as copy:
@@ -64,7 +64,7 @@ def test_a_copy_in_a_file_and_its_copy_back_tell_the_same(place: Place, tmp_path
 
 def test_a_copy_that_broke_off_goes_on_where_it_ended(place: Place, tmp_path: Path) -> None:
     file = Place(tmp_path / "file")
-    fill(file)
+    write_every_fate(file)
     if isinstance(place.where, str):
         rows = list(journal_rows(Location(file.where, STACK)))
         with closing(open_store(Location(place.where, STACK))) as store:
@@ -79,7 +79,7 @@ def test_a_copy_that_broke_off_goes_on_where_it_ended(place: Place, tmp_path: Pa
 
 def test_what_is_at_the_target_is_never_overwritten(place: Place, tmp_path: Path) -> None:
     file = Place(tmp_path / "file")
-    fill(file)
+    write_every_fate(file)
     with place.begun("another run") as (ledger, holder):
         ledger.release(holder)
     with pytest.raises(DiagnosticError, match=r"exists|holds other runs"):
@@ -88,6 +88,6 @@ def test_what_is_at_the_target_is_never_overwritten(place: Place, tmp_path: Path
 
 def test_a_stack_that_a_run_works_on_is_not_copied(place: Place, tmp_path: Path) -> None:
     with place.opened() as ledger:
-        take(ledger, pid=os.getpid(), now=now())
+        acquire_lease(ledger, pid=os.getpid(), now=now())
         with pytest.raises(LeaseHeldError):
             copied(place, Place(tmp_path / "file"))

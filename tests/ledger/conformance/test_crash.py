@@ -19,7 +19,7 @@ from tests.ledger.conformance.place import Place, now
 from reconciler.core.operation import Outcome, Status
 
 ledger = Place(Path(sys.argv[1]) if sys.argv[2] == "file" else sys.argv[1]).open()
-holder = take(ledger, pid=os.getpid(), now=now())
+holder = acquire_lease(ledger, pid=os.getpid(), now=now())
 ledger.begin(holder, run())
 for number in range(10_000):
     sent = operations(*(f"{number}-{each}" for each in range(20)))

@@ -13,7 +13,7 @@ from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, St
 from reconciler.core.origin import Origin
 from reconciler.ledger.protocol import LeaseLostError, Run, RunState
 from tests.ledger.conformance.place import Place
-from tests.ledger.samples import NOW, clear, event, operation, operations, run, take
+from tests.ledger.samples import NOW, acquire_lease, clear, event, operation, operations, run
 
 
 def test_an_operation_comes_back_as_it_was_journalled(place: Place) -> None:
@@ -166,7 +166,7 @@ def test_nothing_is_journalled_once_the_lease_is_lost(place: Place) -> None:
         ledger.unlock()
         with pytest.raises(LeaseLostError, match="broken or given back"):
             ledger.record_intents(holder, "run-1", operations("a"), NOW)
-        take(ledger, "somebody")
+        acquire_lease(ledger, "somebody")
         with pytest.raises(LeaseLostError, match="somebody on runner-1"):
             ledger.begin(holder, run("run-2"))
         assert ledger.open_intents() == []

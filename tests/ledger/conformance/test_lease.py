@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError
 from tests.ledger.conformance.place import Place, now, wait_until_free
-from tests.ledger.samples import HOST, LIFETIME, NOW, operations, run, take
+from tests.ledger.samples import HOST, LIFETIME, NOW, acquire_lease, operations, run
 
 HERE = os.getpid()
 SHORT = 1  # ms: it has lapsed as soon as anybody looks
@@ -20,12 +20,12 @@ def test_a_second_run_is_told_who_holds_the_lease(place: Place) -> None:
     with place.opened() as first, place.opened() as second:
         holder = first.acquire("ada", HOST, HERE, now(), LIFETIME, pipeline="https://ci.example.com/7", commit="c0ffee")
         with pytest.raises(LeaseHeldError, match=f"held by ada on runner-1 \\(process {HERE}\\), pipeline") as held:
-            take(second, "ci-18", HERE, now())
+            acquire_lease(second, "ci-18", HERE, now())
         assert held.value.holder == holder
         assert second.holder(now()) == holder
         with place.opened("other stack") as other:
             assert other.holder(now()) is None
-            assert take(other, "ci-18", HERE, now()).fence == 1
+            assert acquire_lease(other, "ci-18", HERE, now()).fence == 1
 
 
 def test_a_lapsed_lease_is_taken_over_and_its_holder_is_fenced_off(place: Place) -> None:
@@ -36,7 +36,7 @@ def test_a_lapsed_lease_is_taken_over_and_its_holder_is_fenced_off(place: Place)
         first.begin_attempts(holder, ["a"], now())
         first.renew(holder, now(), SHORT)
         wait_until_free(second)
-        assert take(second, "ci-18", HERE, now()).fence == holder.fence + 1
+        assert acquire_lease(second, "ci-18", HERE, now()).fence == holder.fence + 1
         for write in (
             lambda: first.renew(holder, now(), LIFETIME),
             lambda: first.begin(holder, run("run-2")),
@@ -78,18 +78,18 @@ def test_a_renewed_lease_lasts_longer(place: Place) -> None:
 
 def test_a_lease_given_back_is_free_and_the_next_fence_is_higher(place: Place) -> None:
     with place.opened() as ledger:
-        first = take(ledger, pid=HERE, now=now())
+        first = acquire_lease(ledger, pid=HERE, now=now())
         ledger.release(first)
         assert ledger.holder(now()) is None
-        assert take(ledger, pid=HERE, now=now()).fence == first.fence + 1
+        assert acquire_lease(ledger, pid=HERE, now=now()).fence == first.fence + 1
 
 
 def test_giving_back_a_lease_that_was_taken_over_leaves_the_new_holder_alone(place: Place) -> None:
     with place.opened() as ledger:
-        first = take(ledger, pid=HERE, now=now())
+        first = acquire_lease(ledger, pid=HERE, now=now())
         assert ledger.unlock() == first
         assert ledger.unlock() is None
-        second = take(ledger, pid=HERE, now=now())
+        second = acquire_lease(ledger, pid=HERE, now=now())
         ledger.release(first)
         assert ledger.holder(now()) == second
 
@@ -98,15 +98,15 @@ def test_the_lease_of_a_process_that_died_on_this_host_is_taken_over(place: Plac
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with place.opened() as ledger:
         try:
-            take(ledger, "the child", child.pid, now())
+            acquire_lease(ledger, "the child", child.pid, now())
             with pytest.raises(LeaseHeldError):
-                take(ledger, pid=HERE, now=now())
+                acquire_lease(ledger, pid=HERE, now=now())
         finally:
             child.kill()
             child.communicate()
         with pytest.raises(LeaseHeldError):
             ledger.acquire("ci", "runner-2", HERE, now(), LIFETIME)
-        assert take(ledger, pid=HERE, now=now()).owner == "ci"
+        assert acquire_lease(ledger, pid=HERE, now=now()).owner == "ci"
 
 
 RACER = f"""

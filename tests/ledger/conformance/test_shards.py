@@ -18,7 +18,7 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Shard, Shards
 from tests.ledger.conformance.conftest import SHARDED
 from tests.ledger.conformance.place import Place, now, wait_until_free
-from tests.ledger.samples import LIFETIME, operations, run, take
+from tests.ledger.samples import LIFETIME, acquire_lease, operations, run
 
 HERE = os.getpid()
 
@@ -55,7 +55,7 @@ def test_shards_are_written_side_by_side_and_become_part_of_the_journal(place: P
         pair = [cut(shards, holder, 1, "b", "c"), cut(shards, holder, 2, "d", "e")]
         for worker, done in zip([opened(shards, shard) for shard in pair], "bd", strict=True):
             with closing(worker):
-                held = take(worker, pid=HERE, now=now())
+                held = acquire_lease(worker, pid=HERE, now=now())
                 worker.begin_attempts(held, [done], now())
                 worker.record_outcomes([Outcome(done, Status.DONE)], now())
                 assert list(worker.statuses(["b", "c", "d", "e"])) == [done]
@@ -71,22 +71,22 @@ def test_a_shard_has_one_worker_at_a_time(place: Place, shards: Shards) -> None:
     with place.begun() as (_, holder):
         shard = cut(shards, holder, 1, "a")
         with closing(opened(shards, shard)) as first, closing(opened(shards, shard)) as second:
-            held = take(first, pid=HERE, now=now())
+            held = acquire_lease(first, pid=HERE, now=now())
             with pytest.raises(LeaseHeldError):
-                take(second, "another", HERE, now())
+                acquire_lease(second, "another", HERE, now())
             first.release(held)
-            assert take(second, pid=HERE, now=now()).fence > held.fence
+            assert acquire_lease(second, pid=HERE, now=now()).fence > held.fence
             with pytest.raises(LeaseLostError):
                 first.begin_attempts(held, ["a"], now())
 
 
 def test_a_shard_may_begin_nothing_once_the_lease_of_its_stack_is_gone(place: Place, shards: Shards) -> None:
     with place.opened() as ledger:
-        holder = take(ledger, pid=HERE, now=now())
+        holder = acquire_lease(ledger, pid=HERE, now=now())
         ledger.begin(holder, run())
         shard = cut(shards, holder, 1, "a", "b")
         with closing(opened(shards, shard)) as worker:
-            held = take(worker, pid=HERE, now=now())
+            held = acquire_lease(worker, pid=HERE, now=now())
             worker.begin_attempts(held, ["a"], now())
             ledger.renew(holder, now(), 1)
             wait_until_free(ledger)
@@ -101,21 +101,21 @@ def test_a_shard_may_begin_nothing_once_the_lease_of_its_stack_is_gone(place: Pl
                 worker.begin_attempts(held, ["b"], now())
             worker.record_outcomes([Outcome("a", Status.DONE)], now())
             with closing(opened(shards, shard)) as late, pytest.raises(LeaseLostError):
-                take(late, pid=HERE, now=now())
+                acquire_lease(late, pid=HERE, now=now())
 
 
 def test_the_next_holder_of_the_stack_has_what_shards_had_begun(place: Place, shards: Shards) -> None:
     with place.opened() as ledger:
-        holder = take(ledger, pid=HERE, now=now())
+        holder = acquire_lease(ledger, pid=HERE, now=now())
         ledger.begin(holder, run())
         shard = cut(shards, holder, 1, "a", "b", "c")
         with closing(opened(shards, shard)) as worker:
-            held = take(worker, pid=HERE, now=now())
+            held = acquire_lease(worker, pid=HERE, now=now())
             worker.begin_attempts(held, ["a", "b"], now())
             worker.record_outcomes([Outcome("a", Status.DONE)], now())
             ledger.unlock()
             with place.opened() as following:
-                taken = take(following, "ci-18", HERE, now())
+                taken = acquire_lease(following, "ci-18", HERE, now())
                 assert taken.fence > holder.fence
                 assert set(following.in_flight(now())) == {"b"}
                 assert [entry.operation.key for entry in following.open_intents()] == ["b", "c"]

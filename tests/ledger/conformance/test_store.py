@@ -17,7 +17,7 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import Claim, Fence, JournalStore, Snapshot, Stored
 from tests.ledger.conformance.conftest import SHARED
 from tests.ledger.conformance.place import Place, now
-from tests.ledger.samples import NOW, event, operations, run, take
+from tests.ledger.samples import NOW, acquire_lease, event, operations, run
 
 Open = Callable[[], JournalStore]
 
@@ -92,11 +92,11 @@ def test_an_attempt_of_the_next_holder_is_not_taken_for_ones_own(url: str) -> No
     """Both attempts are alike but for their holder, as those of one plan are where no clock tells them apart."""
     opened = (SharedLedger(open_store(Location(url, "shop")), clock=lambda: None) for _ in range(2))
     with closing(next(opened)) as first, closing(next(opened)) as second:
-        lost = take(first)
+        lost = acquire_lease(first)
         first.begin(lost, run())
         first.record_intents(lost, "run-1", operations("a"), NOW)
         second.unlock()
-        holder = take(second)
+        holder = acquire_lease(second)
         second.begin_attempts(holder, ["a"], NOW)
         second.release(holder)
         with pytest.raises(LeaseLostError):

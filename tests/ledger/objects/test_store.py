@@ -19,7 +19,7 @@ from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.probe import examine_shared
 from reconciler.ledger.store import Claim, Fence, Snapshot, Stored
 from tests.cli.process import reconciler
-from tests.ledger.samples import NOW, operations, run, take
+from tests.ledger.samples import NOW, acquire_lease, operations, run
 from tests.ledger.test_damage import ask_everything
 from tests.servers import s3
 from tests.servers.s3_proxy import UnreliableStore
@@ -89,7 +89,7 @@ def test_a_lost_answer_or_a_conflict_is_read_back_and_nothing_is_written_twice(
 ) -> None:
     setattr(proxy, how, lambda number: number % 4 == 1)
     with closing(open_at(Location(url, "shop"))) as ledger:
-        holder = take(ledger)
+        holder = acquire_lease(ledger)
         ledger.begin(holder, run())
         for key in "abc":
             ledger.record_intents(holder, "run-1", operations(key), NOW)
@@ -97,7 +97,7 @@ def test_a_lost_answer_or_a_conflict_is_read_back_and_nothing_is_written_twice(
             ledger.record_outcomes([Outcome(key, Status.DONE)], NOW)
         assert ledger.renew(holder, NOW, 60_000).fence == holder.fence
         ledger.release(holder)
-        assert take(ledger).fence == holder.fence + 1
+        assert acquire_lease(ledger).fence == holder.fence + 1
     assert proxy.writes > 20
     with closing(open_store(Location(url, "shop"), reading=True)) as store:
         steps = [stored.row.step for stored in store.read(0).rows]
@@ -183,7 +183,7 @@ def test_who_slept_through_a_prune_finds_no_name_free(url: str) -> None:
 @pytest.mark.parametrize("damage", ["missing", "cut", "another"])
 def test_a_segment_that_is_missing_or_altered_is_damage(url: str, damage: str) -> None:
     with closing(open_at(Location(url, "shop"))) as ledger:
-        holder = take(ledger)
+        holder = acquire_lease(ledger)
         ledger.begin(holder, run())
         for key in "ab":
             ledger.record_intents(holder, "run-1", operations(key), NOW)

@@ -1,4 +1,4 @@
-"""A rig for Alertmanager: the real applier, ledger and provider against the emulator, on a clock of the test."""
+"""A harness for Alertmanager: the real applier, ledger and provider against the emulator, on a clock of the test."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import requests
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.alertmanager import PROVIDER
 from reconciler.providers.protocol import Provider
-from tests.apply.harness import Rig
+from tests.apply.harness import Harness
 from tests.providers.alertmanager.objects import opened
 
 
 @dataclass
-class AlertmanagerRig(Rig):
+class AlertmanagerHarness(Harness):
     """One stack of alerts and silences at the peers of an emulator."""
 
     key: str = "alertmanager"

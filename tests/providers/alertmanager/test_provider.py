@@ -151,10 +151,10 @@ def test_headers_and_the_path_prefix_go_with_every_request() -> None:
 
 @pytest.mark.parametrize("body", [{}, [1], "text", b"<html>"])
 def test_an_answer_that_is_no_list_of_alerts_is_not_taken_for_nothing(body: object) -> None:
-    def answer(_: Asked) -> Reply:
+    def reply(_: Asked) -> Reply:
         return Reply(200, body)
 
-    with service(answer) as odd, pytest.raises(ServiceError):
+    with service(reply) as odd, pytest.raises(ServiceError):
         list(opened([odd.url]).observe(STACK, []))
 
 

@@ -212,8 +212,8 @@ def test_what_a_detail_or_statistic_lacks_is_an_error(
 ) -> None:
     answers = in_turn(*(Reply(body=body) for body in replies))
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         return answers(asked)
 
-    with service(answer) as running, pytest.raises(ServiceError, match=said):
+    with service(reply) as running, pytest.raises(ServiceError, match=said):
         find(opened(running.url), source, details)

@@ -18,7 +18,7 @@ def provider(emulator):
     made.close()
 
 
-def unmarked(operation: Operation) -> Operation:
+def unmanaged(operation: Operation) -> Operation:
     """The same push as another tool would make it."""
     item = json.loads(operation.payload)
     item["metadata"] = {key: text for key, text in item["metadata"].items() if not key.startswith("reconciler_")}
@@ -34,7 +34,7 @@ def clear(provider, now: int) -> Operation:
 
 def test_an_alarm_of_nobody_is_told_as_it_would_be_declared(emulator, provider) -> None:
     wanted = desired("p99", metadata={"team": "checkout"}, timeout="30m")
-    provider.send([unmarked(push(wanted, starts_at=emulator.now())), push(desired("ours"), starts_at=emulator.now())])
+    provider.send([unmanaged(push(wanted, starts_at=emulator.now())), push(desired("ours"), starts_at=emulator.now())])
     [found] = provider.unmanaged({"team": ["checkout"], "event_name": ["p99"]})
     assert found.fields["metadata"] == {"team": "checkout"}
     assert found.fields["annotations"] == {"message": "from elsewhere"}
@@ -44,7 +44,7 @@ def test_an_alarm_of_nobody_is_told_as_it_would_be_declared(emulator, provider) 
 
 
 def test_the_target_of_a_clear_without_marks_shows_until_it_is_cleared(emulator, provider) -> None:
-    provider.send([unmarked(push(desired("p99"), starts_at=emulator.now()))])
+    provider.send([unmanaged(push(desired("p99"), starts_at=emulator.now()))])
     operation = clear(provider, emulator.now())
     assert [found.id for found in provider.read_back([operation])] == [operation.target]
     provider.send([operation])
@@ -53,7 +53,7 @@ def test_the_target_of_a_clear_without_marks_shows_until_it_is_cleared(emulator,
 
 def test_operations_with_and_without_marks_are_looked_for_side_by_side(emulator, provider) -> None:
     ours = push(desired("ours"), starts_at=emulator.now())
-    provider.send([unmarked(push(desired("p99"), starts_at=emulator.now())), ours])
+    provider.send([unmanaged(push(desired("p99"), starts_at=emulator.now())), ours])
     operation = clear(provider, emulator.now())
     found = {(one.marks.stack, one.marks.address) for one in provider.read_back([operation, ours])}
     assert found == {("", operation.address), (STACK, ours.address)}

@@ -70,22 +70,22 @@ def test_a_secret_in_the_service_s_words_is_hidden() -> None:
 def test_pages_are_read_to_the_end_whether_or_not_the_total_is_told(total: object) -> None:
     ids = [f"a{number}" for number in range(250)]
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         first = (asked.json()["pageNo"] - 1) * 100
         return page(*ids[first : first + 100], total=total)
 
-    with service(answer) as running:
+    with service(reply) as running:
         assert [alarm["id"] for alarm in find(opened(running.url))] == ids
 
 
 def test_a_service_with_smaller_pages_than_asked_for_is_read_to_the_end() -> None:
     ids = [f"a{number}" for number in range(25)]
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         first = (asked.json()["pageNo"] - 1) * 10
         return page(*ids[first : first + 10], pageSize=10)
 
-    with service(answer) as running:
+    with service(reply) as running:
         assert len(find(opened(running.url))) == 25
 
 
@@ -102,13 +102,13 @@ def test_an_alarm_that_comes_while_the_list_is_read_is_not_missed() -> None:
     new = ["new", *old]
     replies = in_turn(page(*old[:100], total=101), page(*new[100:], total=102), page(*new[:100], total=102))
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         if len(running.asked) <= 2:
             return replies(asked)
         first = (asked.json()["pageNo"] - 1) * 100
         return page(*new[first : first + 100], total=102)
 
-    with service(answer) as running:
+    with service(reply) as running:
         assert {alarm["id"] for alarm in find(opened(running.url))} == set(new)
 
 
@@ -127,10 +127,10 @@ def test_a_list_that_never_holds_still_is_an_error() -> None:
     ],
 )
 def test_a_detail_that_is_none_is_an_error(detail: object, said: str) -> None:
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         return page("a", total=1) if asked.method == "POST" else Reply(body=detail)
 
-    with service(answer) as running, pytest.raises(ServiceError, match=said):
+    with service(reply) as running, pytest.raises(ServiceError, match=said):
         find(opened(running.url), ["metrics"])
 
 

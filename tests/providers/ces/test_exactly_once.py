@@ -40,7 +40,7 @@ class EmulatorClock:
         return stop.is_set()
 
 
-class Machine:
+class Checkout:
     """A place that has the configuration, and a ledger of its own."""
 
     def __init__(self, emulator, path: Path) -> None:
@@ -73,25 +73,25 @@ class Machine:
 
 
 @pytest.fixture
-def machine(emulator, tmp_path):
-    with closing(Machine(emulator, tmp_path / "one.db")) as made:
+def checkout(emulator, tmp_path):
+    with closing(Checkout(emulator, tmp_path / "one.db")) as made:
         yield made
 
 
 @pytest.fixture
 def another(emulator, tmp_path):
-    with closing(Machine(emulator, tmp_path / "two.db")) as made:
+    with closing(Checkout(emulator, tmp_path / "two.db")) as made:
         yield made
 
 
-def test_an_occurrence_is_recorded_once_from_two_machines(emulator, machine, another) -> None:
+def test_an_occurrence_is_recorded_once_from_two_machines(emulator, checkout, another) -> None:
     event = desired(occurrence="v1")
-    result = machine.apply(event)
+    result = checkout.apply(event)
     assert result.remaining == ()
     assert result.unconfirmed == frozenset()
     assert [outcome.id for outcome in result.outcomes.values()] == [emulator.ces_events()[0]["event_id"]]
     emulator.advance(MINUTE)
-    for place in (machine, another):
+    for place in (checkout, another):
         assert [change.action for change in place.plan(event).changes] == [Action.NO_OP]
         place.apply(event)
     assert len(emulator.ces_events()) == 1
@@ -112,36 +112,36 @@ def test_an_occurrence_is_recorded_once_from_two_machines(emulator, machine, ano
         "ces-report:cut-body,nth=1",
     ],
 )
-def test_a_fault_between_question_and_answer_leaves_one_event_each(emulator, machine, fault: str) -> None:
+def test_a_fault_between_question_and_answer_leaves_one_event_each(emulator, checkout, fault: str) -> None:
     emulator.fault(fault)
     events = [desired("n", f"k{n}") for n in range(130)]
-    result = machine.apply(*events)
+    result = checkout.apply(*events)
     assert result.remaining == ()
     assert len(emulator.ces_events()) == 130
-    assert machine.plan(*events).pending == ()
+    assert checkout.plan(*events).pending == ()
 
 
 @pytest.mark.parametrize("emulator", [Settings(visible_after=3_000)], indirect=True)
-def test_a_service_that_is_slow_to_show_is_not_told_twice(emulator, machine) -> None:
+def test_a_service_that_is_slow_to_show_is_not_told_twice(emulator, checkout) -> None:
     emulator.fault("ces-report:store-then-cut,nth=1")
-    result = machine.apply(desired("a"), desired("b", event_user="ops"))
+    result = checkout.apply(desired("a"), desired("b", event_user="ops"))
     assert result.remaining == ()
     assert len(emulator.ces_events()) == 2
 
 
-def test_a_time_long_gone_is_a_problem_of_the_plan(emulator, machine) -> None:
-    plan = machine.plan(desired("good"), desired("late", time=machine.clock.now() - 2 * HOUR))
+def test_a_time_long_gone_is_a_problem_of_the_plan(emulator, checkout) -> None:
+    plan = checkout.plan(desired("good"), desired("late", time=checkout.clock.now() - 2 * HOUR))
     [problem] = plan.problems
     assert problem.address == "ces_event.late"
     assert "the service's window for it closed 1h" in problem.summary
 
 
-def test_a_time_too_far_ahead_is_a_problem_of_the_plan(emulator, machine) -> None:
-    plan = machine.plan(desired("early", time=machine.clock.now() + 20 * MINUTE))
+def test_a_time_too_far_ahead_is_a_problem_of_the_plan(emulator, checkout) -> None:
+    plan = checkout.plan(desired("early", time=checkout.clock.now() + 20 * MINUTE))
     [problem] = plan.problems
     assert "lies 20m ahead: the service takes at most 9m50s" in problem.summary
 
 
-def test_a_plan_says_until_when_it_can_be_applied(emulator, machine) -> None:
-    plan = machine.plan(desired())
+def test_a_plan_says_until_when_it_can_be_applied(emulator, checkout) -> None:
+    plan = checkout.plan(desired())
     assert plan.send_by == plan.planned_at + 59 * MINUTE + 50_000

@@ -188,8 +188,8 @@ def details(events: object, total: object) -> Reply:
     return Reply(200, {"event_name": "released", "event_info": events, "meta_data": {"total": total}})
 
 
-def seen(answer, *declared, lookback: str = "30d") -> tuple[list[str], list[Asked]]:
-    with service(answer) as running:
+def seen(reply, *declared, lookback: str = "30d") -> tuple[list[str], list[Asked]]:
+    with service(reply) as running:
         provider = opened(running.url, lambda: NOW, lookback=lookback)
         found = [one.id for one in provider.observe(STACK, declared)]
         provider.close()
@@ -269,14 +269,14 @@ def test_odd_events_are_left_out_and_the_others_seen(caplog: pytest.LogCaptureFi
 
 
 def test_a_failure_among_many_names_ends_the_query() -> None:
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         if asked.path.endswith("/events"):
             names = [{"event_name": f"n{n}"} for n in range(30)]
             return Reply(200, {"events": names, "meta_data": {"total": 30}})
         return Reply(500, b"")
 
     with pytest.raises(ServiceError) as caught:
-        seen(answer, *[desired(f"n{n}") for n in range(30)])
+        seen(reply, *[desired(f"n{n}") for n in range(30)])
     assert caught.value.kind is ErrorKind.AMBIGUOUS
 
 

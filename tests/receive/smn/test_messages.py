@@ -179,7 +179,7 @@ def test_an_endpoint_that_refuses_a_message_to_the_last_is_blocked_for_a_while(s
         smn.subscribe(f"{hook.url}/smn")
         [confirmation] = until(lambda: hook.deliveries_to("/smn"))
         assert requests.get(confirmation.payload["subscribe_url"], verify=smn.ca, timeout=30).ok
-        hook.answer("/smn", *[503] * 7)
+        hook.respond_with("/smn", *[503] * 7)
         lost = smn.publish("lost")
         until(lambda: smn.attempts() == [503] * 7)
         dropped = smn.publish("dropped")
@@ -316,7 +316,7 @@ def test_a_subscriber_that_is_blocked_keeps_the_others_from_nothing(
         smn.subscribe(f"{hook.url}/smn")
         [confirmation] = until(lambda: hook.deliveries_to("/smn"))
         assert requests.get(confirmation.payload["subscribe_url"], verify=smn.ca, timeout=30).ok
-        hook.answer("/smn", *[503] * 7)
+        hook.respond_with("/smn", *[503] * 7)
         smn.publish("lost at one, arrived at the other")
         until(lambda: smn.attempts().count(503) == 7)
         text = STACK.format(smn=smn, receiver=subscribed, token=TOKEN, topic=TOPIC)
