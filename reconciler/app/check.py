@@ -81,4 +81,4 @@ def _open_providers(workspace: Workspace, checks: Sequence[Check | UnresolvedChe
     keys |= {check.receiver for check in known if check.receiver is not None}
     for key in sorted(keys):
         with suppress(DiagnosticError):
-            workspace.connections.provider(workspace.stack.providers[key])
+            workspace.provider_pool.provider(workspace.stack.providers[key])

@@ -78,12 +78,12 @@ def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listeni
 
 
 class _Work(NamedTuple):
-    """What a shard has left: ``intended`` and ``done`` are keys, ``held`` is what nobody could be asked about."""
+    """What a shard has left: ``intended`` and ``done`` are keys, ``unanswered`` is what nobody could be asked about."""
 
     operations: Sequence[Operation]
     intended: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
-    held: Sequence[Operation] = ()
+    unanswered: Sequence[Operation] = ()
 
 
 def _open(location: Location, task: ShardTask) -> JournalStore:
@@ -104,13 +104,13 @@ def _work(workspace: Workspace, ledger: SharedLedger, task: ShardTask, stop: Eve
     settlement = resolve_open_intents(
         ledger, workspace.providers, workspace.clock, stop, NullProgress(), targets=workspace.target_texts
     )
-    held = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
+    unanswered = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
     entries = ledger.entries(task.run)
     left = [entry.operation for entry in entries if entry.status is not Status.DONE]
     return _Work(
-        [item for item in left if item.key not in held],
+        [item for item in left if item.key not in unanswered],
         done=frozenset(entry.operation.key for entry in entries if entry.status is Status.DONE),
-        held=[item for item in left if item.key in held],
+        unanswered=[item for item in left if item.key in unanswered],
     )
 
 
@@ -129,10 +129,10 @@ def _needed(task: ShardTask) -> Mapping[Address, Sequence[Address]]:
 
 def _undone(result: Result, work: _Work) -> Iterator[Undone]:
     """The operations that are not done, the first of them with the reason."""
-    held = {item.key: Outcome(item.key, Status.UNKNOWN, _HELD) for item in work.held}
+    unanswered = {item.key: Outcome(item.key, Status.UNKNOWN, _HELD) for item in work.unanswered}
     named = 0
-    for operation in (*work.operations, *work.held):
-        outcome = held.get(operation.key) or result.outcomes.get(operation.key)
+    for operation in (*work.operations, *work.unanswered):
+        outcome = unanswered.get(operation.key) or result.outcomes.get(operation.key)
         if outcome is None:
             yield Undone(operation.key)
         elif outcome.status is not Status.DONE:

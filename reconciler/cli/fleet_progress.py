@@ -13,7 +13,7 @@ from reconciler.cli.terminal import Terminal
 from reconciler.core.duration import rough_duration
 from reconciler.core.text import printable
 from reconciler.fleet.run import Watcher
-from reconciler.views.phrases.fleet import outcome
+from reconciler.views.phrases.fleet import unit_summary
 from reconciler.views.text.fleet import result_span
 from reconciler.views.text.line import Line, Style, line
 
@@ -64,7 +64,7 @@ class FleetLines:
 def ended_line(result: UnitResult, number: int, total: int) -> Line:
     """``[3/12] stacks/a: changes: 2 to create  (0.4s, process 123)``."""
     word, style = result_span(result)
-    told = printable(outcome(result).split("\n", 1)[0])
+    told = printable(unit_summary(result).split("\n", 1)[0])
     took = rough_duration(result.ended_at - result.started_at) if result.started_at else ""
     who = ", ".join(filter(None, [took, result.worker]))
     return line(

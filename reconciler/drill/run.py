@@ -176,7 +176,7 @@ def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], De
     for key, config in workspace.stack.providers.items():
         if config.type == RECEIVER_TYPE:
             with suppress(DiagnosticError):
-                workspace.connections.provider(config)
+                workspace.provider_pool.provider(config)
                 found.append(partial(workspace.deliveries, key))
     return found
 

@@ -63,7 +63,7 @@ def arrange(steps: list[Step]) -> Timeline:
         by_name[step.name] = index
     places: dict[int, tuple[int, int]] = {}
 
-    def place(index: int, seen: tuple[int, ...]) -> tuple[int, int]:
+    def planned(index: int, seen: tuple[int, ...]) -> tuple[int, int]:
         """Its planned offset, and how many steps stand before it in its chain."""
         if index not in places:
             step = steps[index]
@@ -73,14 +73,14 @@ def arrange(steps: list[Step]) -> Timeline:
             if step.after is None:
                 places[index] = step.offset, 0
             else:
-                offset, depth = place(by_name[step.after], (*seen, index))
+                offset, depth = planned(by_name[step.after], (*seen, index))
                 places[index] = offset + step.wait, depth + 1
         return places[index]
 
     for index, step in enumerate(steps):
         if step.after is not None and step.after not in by_name:
             raise TimelineError(index, f'there is no step "{step.after}" to come after')
-    order = sorted(range(len(steps)), key=lambda index: (*place(index, ()), index))
+    order = sorted(range(len(steps)), key=lambda index: (*planned(index, ()), index))
     return Timeline(tuple(steps[index]._replace(offset=places[index][0]) for index in order))
 
 

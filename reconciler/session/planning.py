@@ -44,9 +44,9 @@ def make_stack_plan(
         raise ValueError(f"opened without data, and resources need {', '.join(sorted(workspace.stack.unresolved))}")
     if observed is None:
         observed = workspace.observe()
-    past = merge(workspace.stack.name, observed, ledger)
-    ledger = ledger._replace(shown=_shown(workspace, altered_keys(workspace.stack.desired, past)))
-    history = () if destroy else _history(workspace, past)
+    known = merge(workspace.stack.name, observed, ledger)
+    ledger = ledger._replace(shown=_shown(workspace, altered_keys(workspace.stack.desired, known)))
+    history = () if destroy else _history(workspace, known)
     if imports is None and workspace.stack.imports and not destroy:
         imports = find_imports(workspace, observed)
     plan = make_plan(
@@ -108,10 +108,10 @@ def _is_protected(workspace: Workspace, address: Address) -> bool:
     return any(resource.covers(address) for resource in workspace.stack.kept)
 
 
-def _history(workspace: Workspace, past: KnownState) -> list[Observed]:
+def _history(workspace: Workspace, known: KnownState) -> list[Observed]:
     """What ended at the addresses where nothing fires that should."""
     by_provider: dict[str, list[Address]] = {}
-    absent = set(absent_addresses(workspace.stack.desired, past))
+    absent = set(absent_addresses(workspace.stack.desired, known))
     for desired in workspace.stack.desired:
         if desired.address in absent:
             by_provider.setdefault(desired.provider, []).append(desired.address)

@@ -52,7 +52,7 @@ def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
     known: dict[tuple[str, Target], list[_Group]] = {}
     for workspace in workspaces:
         for key, config in workspace.stack.providers.items():
-            if config.target.place == EMBEDDED or not workspace.connections.manages(config):
+            if config.target.place == EMBEDDED or not workspace.provider_pool.manages(config):
                 continue
             groups = known.setdefault((key, config.target), [])
             group = next((group for group in groups if group.settings == config.settings), None)
@@ -67,7 +67,7 @@ def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
 def _query(group: _Group, *, unmanaged: bool) -> None:
     first = group.workspaces[0]
     try:
-        provider = first.connections.provider(first.stack.providers[group.key])
+        provider = first.provider_pool.provider(first.stack.providers[group.key])
     except DiagnosticError:
         return  # each stack tells of it, at its own place
     if not isinstance(provider, SharesQueries):

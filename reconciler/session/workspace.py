@@ -60,13 +60,13 @@ class Workspace:
         registry: Registry,
         clock: Clock,
         resources: ExitStack,
-        connections: ProviderPool,
+        provider_pool: ProviderPool,
         ledger: Ledger | None = None,
     ) -> None:
         self.stack = stack
         self.registry = registry
         self.clock = clock
-        self.connections = connections
+        self.provider_pool = provider_pool
         self._resources = resources
         self._given = ledger
         self.lease_wait = NO_WAIT
@@ -95,9 +95,9 @@ class Workspace:
     def providers(self) -> Mapping[str, Provider]:
         """Every configured provider that manages resources, by key; no request is made yet."""
         return {
-            key: self.connections.provider(config)
+            key: self.provider_pool.provider(config)
             for key, config in self.stack.providers.items()
-            if self.connections.manages(config)
+            if self.provider_pool.manages(config)
         }
 
     @property
@@ -209,15 +209,15 @@ class Workspace:
 
     def ask(self, data: DataConfig) -> Value:
         """The value of a query in an expression. Raises DiagnosticError if the query fails."""
-        return self.connections.ask(data, self.stack.providers[data.provider])
+        return self.provider_pool.ask(data, self.stack.providers[data.provider])
 
     def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
         """Everything a query of the stack finds. Raises ServiceError."""
-        return self.connections.query(data, self.stack.providers[data.provider], details)
+        return self.provider_pool.query(data, self.stack.providers[data.provider], details)
 
     def deliveries(self, key: str, query: DeliveryQuery) -> DeliveryLog:
         """What arrived at the receiver that a provider asks. Raises ServiceError."""
-        provider = self.connections.provider(self.stack.providers[key])
+        provider = self.provider_pool.provider(self.stack.providers[key])
         if not isinstance(provider, ProvesDelivery):
             raise TypeError(f"provider {key} does not know what was delivered")
         return provider.deliveries(query)
@@ -286,7 +286,7 @@ def open_workspace(
     sources, root = read_sources(path) if text is None else ([Source("stack.yaml", text.encode())], path)
     state = root / STATE_DIRECTORY if text is None else None
     with ExitStack() as resources:
-        connections = ProviderPool(
+        provider_pool = ProviderPool(
             registry, state, resources, clock, receiver=receiver, parallelism=parallelism, rate_limits=rate_limits
         )
         stack = load_stack(
@@ -296,11 +296,11 @@ def open_workspace(
             inputs,
             read=lambda name: read_source(root / name),
             sections=SECTIONS,
-            ask=connections.ask if data else None,
-            locate=connections.keep_rates_at if ledger is None else None,
+            ask=provider_pool.ask if data else None,
+            locate=provider_pool.keep_rates_at if ledger is None else None,
             resources=planned,
         )
-        yield Workspace(stack, registry, clock, resources, connections, ledger)
+        yield Workspace(stack, registry, clock, resources, provider_pool, ledger)
 
 
 def _unmanaged(provider: Importable, filters: Mapping[str, Collection[str]]) -> list[UnmanagedAlarm]:

@@ -34,7 +34,7 @@ class TooMuchError(ValueError):
 
 
 class _Used(local):
-    made = 0
+    size = 0
     work = 0
     clock: float | None = None
     stack_seconds: float | None = None
@@ -58,15 +58,15 @@ def stack_budget() -> Iterator[None]:
 
 def reset() -> None:
     """Start a new evaluation with a full budget."""
-    _used.made = 0
+    _used.size = 0
     _used.work = 0
     _used.clock = None
 
 
 def charge(amount: int) -> None:
     """Charge characters or items about to be made. Raises TooMuchError if there are too many."""
-    _used.made += amount
-    if _used.made > MAX_MADE:
+    _used.size += amount
+    if _used.size > MAX_MADE:
         raise TooMuchError(f"it would make more than {MAX_MADE:,} characters or items")
     charge_work(amount)
 

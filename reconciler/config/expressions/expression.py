@@ -25,7 +25,7 @@ from reconciler.config.expressions.budget import MAX_BITS, TooMuchError, charge,
 from reconciler.config.expressions.compare import OPERATORS
 from reconciler.config.expressions.filters import FILTERS, FUNCTIONS, TESTS
 from reconciler.config.expressions.scope import DATA_ROOT, ROOTS, Context, ExpressionError, Reference
-from reconciler.config.expressions.values import as_text, join_text, plain
+from reconciler.config.expressions.values import as_text, join_text, to_value
 from reconciler.config.yaml.source_map import Value, kind
 from reconciler.core.diagnostic import did_you_mean
 
@@ -49,7 +49,7 @@ class Expression:
         try:
             for _ in self.run(jinja_context):
                 pass
-            return plain(jinja_context.vars["result"])
+            return to_value(jinja_context.vars["result"])
         except ExpressionError:
             raise
         except _FAILURES as error:
@@ -223,7 +223,7 @@ def _is_number(value: object) -> bool:
 
 
 def _kind(value: object) -> str:
-    return kind(plain(value))
+    return kind(to_value(value))
 
 
 def _environment() -> _Environment:

@@ -25,7 +25,7 @@ from jinja2.tests import TESTS as JINJA_TESTS
 from reconciler.config.expressions.budget import TooMuchError, charge, charge_text, charge_work
 from reconciler.config.expressions.compare import TESTS as COMPARING_TESTS
 from reconciler.config.expressions.compare import each, ordered
-from reconciler.config.expressions.values import as_text, plain, to_json
+from reconciler.config.expressions.values import as_text, to_json, to_value
 from reconciler.config.yaml.source_map import kind
 
 Number = int | float
@@ -77,7 +77,7 @@ _FORMAT_WIDTH = re.compile(r"%[^a-zA-Z%]*?(?:\*|[0-9]{4,})")
 def _number(value: object) -> Number:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise TypeError(f"{kind(plain(value))} is not a number")
+    raise TypeError(f"{kind(to_value(value))} is not a number")
 
 
 def _absolute(value: object) -> Number:
@@ -86,7 +86,7 @@ def _absolute(value: object) -> Number:
 
 def _integer(value: object, default: int | None = None, base: int = 10) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError(f"{kind(plain(value))} is not a whole number")
+        raise TypeError(f"{kind(to_value(value))} is not a whole number")
     try:
         return int(value, base) if isinstance(value, str) else int(value)
     except (ValueError, OverflowError):
@@ -97,7 +97,7 @@ def _integer(value: object, default: int | None = None, base: int = 10) -> int:
 
 def _decimal(value: object, default: float | None = None) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError(f"{kind(plain(value))} is not a number")
+        raise TypeError(f"{kind(to_value(value))} is not a number")
     try:
         return float(value)
     except (ValueError, OverflowError):
@@ -158,7 +158,7 @@ def _product(*lists: Iterable[object]) -> list[list[object]]:
 
 def _listed(value: object, name: str) -> Iterable[object]:
     if isinstance(value, str | dict) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} works on lists, not on {kind(plain(value))}")
+        raise TypeError(f"{name} works on lists, not on {kind(to_value(value))}")
     return value
 
 
@@ -167,7 +167,7 @@ def _format(value: object, *arguments: object) -> str:
     if _FORMAT_WIDTH.search(text):
         raise ValueError("format takes widths of at most three digits")
     charge_text(len(text) * 500 if len(text) > 2000 else len(text))
-    given = plain(arguments)
+    given = to_value(arguments)
     assert isinstance(given, list)  # noqa: S101 - narrows a type
     made = text % tuple(given)
     charge_text(len(made))

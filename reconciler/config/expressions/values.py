@@ -13,7 +13,7 @@ from reconciler.config.yaml.source_map import Value, kind
 MAX_DEPTH = 64
 
 
-def plain(value: object, depth: int = 0) -> Value:
+def to_value(value: object, depth: int = 0) -> Value:
     """Convert a value to plain types. Raises UndefinedError or TypeError if it contains anything else."""
     value_type = type(value)
     if value_type is str:
@@ -28,12 +28,12 @@ def plain(value: object, depth: int = 0) -> Value:
         charge(len(value))
         for key in value:
             if not isinstance(key, str):
-                raise TypeError(f"a key of a mapping must be text, not {kind(plain(key))}")
+                raise TypeError(f"a key of a mapping must be text, not {kind(to_value(key))}")
             _text(key)
-        return {key: plain(item, depth + 1) for key, item in value.items()}
+        return {key: to_value(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         charge(len(value))
-        return [plain(item, depth + 1) for item in value]
+        return [to_value(item, depth + 1) for item in value]
     if isinstance(value, range | GeneratorType | Iterator) or value_type in (type({}.items()), type({}.keys())):
         return list(_taken(value, depth))
     _refuse_undefined(value)
@@ -68,7 +68,7 @@ def _refuse_undefined(value: object) -> None:
 def _taken(value: object, depth: int) -> Iterator[Value]:
     for item in value:  # type: ignore[attr-defined]  # one of the iterables named above
         charge(1)
-        yield plain(item, depth + 1)
+        yield to_value(item, depth + 1)
 
 
 def as_text(value: object) -> str:
@@ -79,7 +79,7 @@ def as_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(_finite(value))
-    found = plain(value)
+    found = to_value(value)
     if found is None:
         raise TypeError("null cannot be part of a text; give a default: ... | default('', true)")
     raise TypeError(f"{kind(found)} cannot be part of a text; use a filter: ... | join(', '), or ... | tojson")
@@ -94,7 +94,7 @@ def join_text(pieces: tuple[object, ...]) -> str:
 
 def to_json(value: object) -> str:
     """JSON text, keys sorted."""
-    found = plain(value)
+    found = to_value(value)
     charge_text(_weight(found))
     text = json.dumps(found, ensure_ascii=False, sort_keys=True)
     charge_text(len(text))

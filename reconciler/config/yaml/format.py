@@ -67,7 +67,7 @@ class _Block(NamedTuple):
     bare: bool = False
 
     @property
-    def inside(self) -> int:
+    def flow_base(self) -> int:
         """The column from which a flow collection that starts in this block counts its levels."""
         return self.new + STEP if self.sequence else self.new
 
@@ -148,9 +148,9 @@ class _Layout:
             return STEP * self._flow
         block = self._blocks[-1]
         if self._flow:
-            return block.inside + STEP * self._flow
+            return block.flow_base + STEP * self._flow
         if token.kind in _CLOSING:
-            return block.inside
+            return block.flow_base
         heads = token.kind in ("BlockEntry", "Key", "Value") or block.old == token.column
         return block.new if heads else block.new + STEP
 
@@ -202,7 +202,7 @@ class _Layout:
         if "\n" not in text:
             return text
         block = self._blocks[-1] if self._blocks else _Block(0, 0, False)
-        indent = " " * (block.inside + STEP * self._flow if self._flow else block.new + STEP)
+        indent = " " * (block.flow_base + STEP * self._flow if self._flow else block.new + STEP)
         first, *rest = text.split("\n")
         escapes = token.style == '"'  # a backslash may escape the space after it
         lines = [first if escapes else first.rstrip()]

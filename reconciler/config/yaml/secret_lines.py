@@ -58,7 +58,7 @@ def safe_lines(
     """
     hidden: dict[int, frozenset[int] | None] = {}
 
-    def shown(offset: int) -> bool:
+    def is_safe_to_show(offset: int) -> bool:
         text, base = source_map.text(offset)
         position = source_map.position(offset)
         if position.file not in files:
@@ -68,7 +68,7 @@ def safe_lines(
         lines = hidden[base]
         return _harmless(text, offset - base, sections) if lines is None else position.line not in lines
 
-    return shown
+    return is_safe_to_show
 
 
 def _hidden_lines(

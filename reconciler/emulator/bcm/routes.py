@@ -37,7 +37,7 @@ def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
             raise refuse(str(error)) from None
         alarms, total = store.find(wanted)
         result = {
-            "alarms": [shown(alarm, settings, detailed=False) for alarm in alarms],
+            "alarms": [serialize(alarm, settings, detailed=False) for alarm in alarms],
             "pageNo": wanted.page,
             "pageSize": wanted.size,
             "totalCount": total,
@@ -53,12 +53,12 @@ def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
         alarm = store.get(identifier, user)
         if alarm is None:
             raise refuse(f"alarm {identifier} does not exist")
-        return json_response({"success": True, "msg": "", "result": shown(alarm, settings, detailed=True)})
+        return json_response({"success": True, "msg": "", "result": serialize(alarm, settings, detailed=True)})
 
     return router
 
 
-def shown(alarm: dict[str, object], settings: Settings, *, detailed: bool) -> dict[str, object]:
+def serialize(alarm: dict[str, object], settings: Settings, *, detailed: bool) -> dict[str, object]:
     """An alarm in the spelling that the settings choose; only the details have metrics, as the appendix says."""
     result = dict(alarm)
     if not detailed:

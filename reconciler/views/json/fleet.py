@@ -10,7 +10,7 @@ from reconciler.fleet.report import FleetReport
 from reconciler.fleet.spec import FleetFile
 from reconciler.views.json.diagnostic import diagnostic_member, diagnostics_document
 from reconciler.views.json.document import FORMAT_VERSION
-from reconciler.views.phrases.fleet import outcome, summary_line
+from reconciler.views.phrases.fleet import summary_line, unit_summary
 
 if TYPE_CHECKING:
     from reconciler.views.json.schema import Diagnostics
@@ -50,7 +50,7 @@ def _stack(result: UnitResult, wave: str) -> FleetStackShape:
         "stack": result.stack,
         "state": result.state,
         "exit_code": int(result.exit_code),
-        "summary": outcome(result),
+        "summary": unit_summary(result),
         "counts": dict(result.counts),
         "drift": result.drift,
         "changes": [

@@ -9,7 +9,7 @@ from reconciler.core.duration import format_instant
 from reconciler.core.exit_code import ExitCode
 from reconciler.fleet.report import FleetReport
 from reconciler.views.junit.xml import Redact, xml_document, xml_seconds, xml_text
-from reconciler.views.phrases.fleet import outcome
+from reconciler.views.phrases.fleet import unit_summary
 
 
 def fleet_junit(report: FleetReport, redact: Redact, *, detailed: bool = False) -> str:
@@ -34,7 +34,7 @@ def _case(suite: Element, result: UnitResult, text: Redact, detailed: bool) -> N
     names = {"name": text(unit.id), "classname": text(f"fleet.{unit.kind}"), "time": xml_seconds(_took(result))}
     case = SubElement(suite, "testcase", names)
     tag = _tag(result, detailed)
-    told = outcome(result)
+    told = unit_summary(result)
     if tag is None:
         SubElement(case, "system-out").text = text(told)
         return

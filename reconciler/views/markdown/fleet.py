@@ -12,7 +12,7 @@ from reconciler.core.text import printable
 from reconciler.fleet.report import FleetReport
 from reconciler.views.markdown.diagnostic import diagnostic_items
 from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
-from reconciler.views.phrases.fleet import activity, is_quiet, outcome, summary_line
+from reconciler.views.phrases.fleet import activity, is_quiet, summary_line, unit_summary
 from reconciler.views.phrases.plan import DONE, count
 
 _MARKS = {UnitState.DONE: "✅", UnitState.FAILED: "❌", UnitState.TIMED_OUT: "❌"}
@@ -72,7 +72,7 @@ def _row(result: UnitResult) -> list[str]:
     mark = _MARKS.get(result.state, "⚠️")
     if result.state is UnitState.DONE and result.changes and result.unit.kind is not UnitKind.APPLY:
         mark = "🟡"
-    return [f"| {name} | {mark} {result.state.value} | {escape(outcome(result))} |"]
+    return [f"| {name} | {mark} {result.state.value} | {escape(unit_summary(result))} |"]
 
 
 def _activities(result: UnitResult) -> Iterator[str]:

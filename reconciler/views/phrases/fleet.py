@@ -29,7 +29,7 @@ def is_quiet(result: UnitResult) -> bool:
     return result.state is UnitState.DONE and not (found_something or result.diagnostics)
 
 
-def outcome(result: UnitResult) -> str:
+def unit_summary(result: UnitResult) -> str:
     """What a unit came to, in a few words; why, if it did not end well."""
     told = _counted(result.unit.kind, result.counts, repeated=result.repeated)
     if result.state is UnitState.DONE:

@@ -11,7 +11,7 @@ from reconciler.core.duration import rough_duration
 from reconciler.core.text import printable
 from reconciler.fleet.report import FleetReport, has_changes
 from reconciler.fleet.spec import FleetFile
-from reconciler.views.phrases.fleet import activity, is_quiet, outcome, summary_line
+from reconciler.views.phrases.fleet import activity, is_quiet, summary_line, unit_summary
 from reconciler.views.phrases.plan import DONE, count, join_words
 from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lines
@@ -114,7 +114,7 @@ def _row(result: UnitResult) -> tuple[Span, ...]:
 
 
 def _short(result: UnitResult) -> str:
-    return printable(outcome(result).split("\n", 1)[0])
+    return printable(unit_summary(result).split("\n", 1)[0])
 
 
 def _change(change: UnitChange) -> tuple[tuple[str, Style] | str, ...]:
