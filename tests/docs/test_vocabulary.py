@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "reconciler"
-RETIRED, KEPT = (ROOT / "docs/decisions/0012-the-words-of-the-field.md").read_text().split("These stay", 1)
+DECISION = (ROOT / "docs/decisions/0012-the-words-of-the-field.md").read_text()
+RETIRED, REST = DECISION.split("These stay", 1)
+KEPT, STANDARD = REST.split("A word that had a private meaning", 1)
 
 
 def test_a_retired_word_names_nothing_but_what_the_decision_keeps() -> None:
@@ -20,6 +21,13 @@ def test_a_retired_word_names_nothing_but_what_the_decision_keeps() -> None:
     assert unexplained == set()
     for word, where in kept:
         assert any(each == word and file.startswith(where) for each, file in used), f"nothing in {where} is {word}"
+
+
+def test_a_word_that_stays_in_its_standard_meaning_is_used_and_not_retired() -> None:
+    retired = {word for row in rows(RETIRED) for word in quoted(row[1])}
+    standard = {word for row in rows(STANDARD) for word in quoted(row[0])}
+    assert not retired & standard
+    assert standard - {word for _, word in names()} == set()
 
 
 def rows(table: str) -> Iterator[list[str]]:
@@ -34,9 +42,9 @@ def quoted(cell: str) -> list[str]:
 
 
 def names() -> Iterator[tuple[str, str]]:
-    """Each module, class and function with the file it is in."""
-    for path in PACKAGE.rglob("*.py"):
-        file = str(path.relative_to(PACKAGE))
+    """Each module, class and function with the file it is in, which the package's name does not stand before."""
+    for path in (*(ROOT / "reconciler").rglob("*.py"), *(ROOT / "tests").rglob("*.py")):
+        file = path.relative_to(ROOT).as_posix().removeprefix("reconciler/")
         yield file, path.stem
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
