@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import LiteralString
 
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.text import sanitize
 from reconciler.ledger.postgres_link import PostgresLink
 
 _FIRST: tuple[LiteralString, ...] = (
@@ -99,7 +101,12 @@ def prepare(link: PostgresLink, *, create: bool) -> bool:
     found = _version(link)
     _check(link, found)
     if found < VERSION and create:
-        _migrate(link)
+        try:
+            _migrate(link)
+        except DiagnosticError as error:
+            if isinstance(error.__cause__, InsufficientPrivilege):
+                raise _not_allowed(link, found, error.__cause__) from error
+            raise
         return True
     return found > 0
 
@@ -128,6 +135,14 @@ def _migrate(link: PostgresLink) -> None:
         for statement in (text for group in MIGRATIONS[found:] for text in group):
             connection.execute(link.statement(statement))
         connection.execute(link.statement("UPDATE {version} SET version = %s"), (VERSION,))
+
+
+def _not_allowed(link: PostgresLink, found: int, cause: InsufficientPrivilege) -> DiagnosticError:
+    """The error for a user who may not create the tables, or upgrade those of an older version."""
+    said = sanitize(" ".join(str(cause).split()))
+    summary = f"this user may not {'upgrade' if found else 'create'} the tables of the ledger {link.label} ({said})"
+    hint = "let an administrator do it once: reconciler ledger doctor URL"
+    return DiagnosticError(Diagnostic(summary, hint=hint))
 
 
 def _check(link: PostgresLink, found: int) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -15,6 +16,7 @@ from reconciler.ledger.location import Location, list_stacks, open_at, read_at
 from reconciler.ledger.postgres_link import PostgresLink
 from reconciler.ledger.postgres_schema import MIGRATIONS, VERSION
 from reconciler.ledger.postgres_shards import PostgresShards
+from reconciler.ledger.probe import examine_shared
 from reconciler.ledger.store import Shard
 from tests.ledger.conformance.place import STACK, Place
 from tests.ledger.samples import NOW, clear, event, operations
@@ -104,6 +106,24 @@ def test_processes_that_upgrade_one_ledger_at_once_all_find_it_whole(current: st
         opener.stdin.flush()
     assert [opener.communicate()[0] for opener in openers] == ["['run-1']\n"] * 3
     assert version_of(url) == VERSION
+
+
+def test_who_may_not_upgrade_a_ledger_is_told_who_does_and_writes_it_afterwards(current: str) -> None:
+    url = older(current, VERSION - 1)
+    address, _, schema = url.partition("?schema=")
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE writer_{schema} LOGIN".encode())
+        admin.execute(f"GRANT USAGE ON SCHEMA {schema} TO writer_{schema}".encode())
+        rights = "SELECT, INSERT, UPDATE, DELETE"
+        admin.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA {schema} TO writer_{schema}".encode())
+    writing = url.replace("postgres@", f"writer_{schema}@")
+    with pytest.raises(DiagnosticError, match="may not upgrade the tables") as refused:
+        open_at(Location(writing, STACK))
+    assert refused.value.diagnostics[0].hint == "let an administrator do it once: reconciler ledger doctor URL"
+    assert told(writing) == told(current)
+    examine_shared(url, None, NOW)
+    with closing(open_at(Location(writing, STACK))) as ledger:
+        assert ledger.statuses("ec") == {"e": Status.DONE, "c": Status.DONE}
 
 
 def test_intents_are_compressed_if_the_server_has_lz4() -> None:
