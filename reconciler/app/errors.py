@@ -48,7 +48,7 @@ def _service(error: Exception) -> Failure | None:
         ErrorKind.DENIED: "check the credentials under `providers`, their project, and the permissions they grant",
         ErrorKind.BUSY: "wait a moment, then run the command again; `rate_limit` under `providers` slows it down",
         ErrorKind.UNSENT: "check `endpoint` or `region` under `providers`, the network, and the proxy settings",
-        ErrorKind.AMBIGUOUS: "nothing was changed; run the command again"
+        ErrorKind.AMBIGUOUS: "this request changes nothing; run the command again"
         if reading
         else "run the command again: what was stored meanwhile is found, and not sent twice",
         ErrorKind.REJECTED: "the service read the request and refused it: compare it with what the message names"
