@@ -1,6 +1,6 @@
-"""Activities: what was last done with a stack, kept beside its ledger for the status of a fleet.
+"""Activities: when each command last ran on a stack, kept beside its ledger for the status of a fleet.
 
-The ledger itself records what was sent; plans, drift runs and checks send nothing, and leave a document each.
+The ledger records what was sent. Plans, drift runs and checks send nothing, so each leaves a document.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from reconciler.session.workspace import Workspace
 
 DIRECTORY = "activities"
 KINDS = (UnitKind.PLAN, UnitKind.DRIFT, UnitKind.CHECK)
-"""What leaves a document; an apply is in the ledger."""
+"""The commands that leave a document; an apply is in the ledger."""
 
 _activity = TypeAdapter(Activity)
 _log = logging.getLogger(__name__)
 
 
 def record_activity(workspace: Workspace, kind: UnitKind, activity: Activity) -> None:
-    """Keep what was just done. Whoever may only read the ledger leaves no record, and that is no error."""
+    """Record what was just done. If the ledger is read-only for this user, nothing is recorded, and that is not an
+    error.
+    """
     text, name = _activity.dump_json(activity).decode(), _name(workspace, kind)
     try:
         shared = workspace.drill_documents()
@@ -34,13 +36,13 @@ def record_activity(workspace: Workspace, kind: UnitKind, activity: Activity) ->
         else:
             directory = Path(workspace.ledger_location.place) / DIRECTORY
             directory.mkdir(parents=True, exist_ok=True)
-            write_text(directory / name, text, durable=False)  # to wait for the disk takes longer than the look
+            write_text(directory / name, text, durable=False)  # syncing the disk would take longer than the command
     except (OSError, DiagnosticError) as error:
         _log.info("the %s of %s is not recorded: %s", kind, workspace.stack.name, error)
 
 
 def last_activity(workspace: Workspace, kind: UnitKind) -> Activity | None:
-    """What was last done of a kind; None if that is not known, or its document is damaged. Raises DiagnosticError."""
+    """The last activity of a kind; None if there is none, or if its document is damaged. Raises DiagnosticError."""
     try:
         text = _documents(workspace).read(_name(workspace, kind))
         return None if text is None else _activity.validate_json(text)

@@ -22,31 +22,31 @@ from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Holder, Ledger, RunState
 from reconciler.plan.plan import ALL, Plan, Selection
 from reconciler.plan.stale import moved_targets
-from reconciler.session import saved_plan  # most applies make their plan themselves
+from reconciler.session import saved_plan  # most applies create their plan in the same process
 from reconciler.session.workspace import Workspace
 
 
 class Operator(Protocol):
-    """Whoever runs an apply: sees what happens, approves, interrupts."""
+    """Callbacks of an apply: progress, approval, interruption."""
 
     def settled(self, settlement: Settlement) -> None:
-        """What became of the operations that earlier runs left open."""
+        """Called with the outcomes of operations that earlier runs left open."""
 
     def review(self, plan: Plan) -> None:
-        """The plan that is about to be applied, or refused."""
+        """Called with the plan that is about to be applied or refused."""
 
     def approve(self, plan: Plan) -> bool:
-        """Whether to apply it."""
+        """Whether to apply the plan."""
 
     def working(self, stop: Event) -> AbstractContextManager[Progress]:
-        """The watcher of the part that works; an interrupt sets ``stop`` meanwhile."""
+        """The progress watcher while the run works; an interrupt sets ``stop`` meanwhile."""
 
 
 class Cutting(Protocol):
-    """Whoever has a plan carried out in shards: ``reconciler.app.cut.Cut``."""
+    """Carries a plan out in shards: ``reconciler.app.cut.Cut``."""
 
     def check(self, workspace: Workspace) -> None:
-        """Raise DiagnosticError if that cannot be done."""
+        """Raise DiagnosticError if the plan cannot be cut into shards."""
 
     def apply(
         self,
@@ -60,11 +60,13 @@ class Cutting(Protocol):
         options: Options,
         progress: Progress,
     ) -> Result:
-        """Carry a plan out, as ``apply_plan`` does."""
+        """Carry out a plan, as ``apply_plan`` does."""
 
 
 class ApplyRequest(NamedTuple):
-    """What is asked for; ``command`` is what the ledger and the summary call it. With ``cut`` workers carry it out."""
+    """What to apply; ``command`` is its name in the ledger and the summary. With ``cut`` the plan is applied in
+    shards.
+    """
 
     command: str
     options: Options
@@ -73,7 +75,7 @@ class ApplyRequest(NamedTuple):
 
 
 class FailedRun(NamedTuple):
-    """A run that ended by an internal error after it had begun: what is known of it, and the error."""
+    """A run that an internal error ended after it had begun: what is known of it, and the error."""
 
     result: Result
     error: Exception
@@ -111,8 +113,10 @@ def destroy_stack(
 def apply_saved(
     workspace: Workspace, request: ApplyRequest, operator: Operator, plan: Plan
 ) -> Result | FailedRun | NotRun:
-    """Apply a saved plan as it was shown. Raises DiagnosticError if the stack or the service has moved on; at another
-    target before anything is queried.
+    """Apply a saved plan as it was shown.
+
+    Raises DiagnosticError if the stack or the service has changed since; if a target has changed, before anything is
+    queried.
     """
     moved = tuple(moved_targets(plan, workspace.targets))
     if moved:
@@ -121,7 +125,7 @@ def apply_saved(
 
 
 def apply_exit_code(result: Result) -> ExitCode:
-    """What a script learns from a result."""
+    """The exit code for a result."""
     if result.ending is ApplyStatus.INTERRUPTED:
         return ExitCode.INTERRUPTED
     if result.ending is ApplyStatus.COMPLETE and not result.remaining:
@@ -132,9 +136,9 @@ def apply_exit_code(result: Result) -> ExitCode:
 def _execute(
     workspace: Workspace, request: ApplyRequest, operator: Operator, planned: Callable[[Ledger], Plan | None]
 ) -> Result | FailedRun | NotRun:
-    """Take the lease, settle what is open, plan, ask for approval, apply.
+    """Take the lease, settle open operations, plan, ask for approval, apply.
 
-    ``planned`` makes or checks the plan after everything is settled; None: it has been applied already.
+    ``planned`` makes or checks the plan after everything is settled; None means that it has been applied already.
     """
     if request.cut is not None:
         request.cut.check(workspace)
@@ -143,8 +147,8 @@ def _execute(
     with leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait) as holder:
         with operator.working(stop) as progress:
             destroy = request.command == "destroy"
-            # An event that was renamed may be in doubt under its old name: that must be known before it is planned.
-            # Workers do not know what is in doubt.
+            # A renamed event may be in doubt under its old name: this must be settled before planning. Shard workers
+            # cannot settle what is in doubt.
             wait = bool(workspace.stack.moves) or request.cut is not None
             settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=wait, destroy=destroy)
         operator.settled(settlement)
@@ -190,7 +194,7 @@ def _execute(
 
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
-    """A saved plan, if it may be applied; None if nothing of it is left to do."""
+    """A saved plan, if it may be applied; None if it has been applied completely."""
     if plan.stack == workspace.stack.name and (
         _is_applied(plan, ledger) or saved_plan.shows_effects(workspace, plan, ledger)
     ):
@@ -202,10 +206,10 @@ def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
 
 
 def _is_applied(plan: Plan, ledger: Ledger) -> bool:
-    """Whether a saved plan has nothing left to do.
+    """Whether a saved plan has been applied completely.
 
-    A clear that is due only beside a second alarm has an outcome only if there was one: of a plan with such clears a
-    run must be complete.
+    A conditional clear has an outcome only if there was a duplicate: a plan with such clears is complete if one of its
+    runs is.
     """
     certain = [operation.key for operation in plan.operations if not operation.only_if_duplicate]
     statuses = ledger.statuses(certain)

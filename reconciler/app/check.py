@@ -27,9 +27,8 @@ def run_stack_checks(
 ) -> Report:
     """Run the named checks, or all of them, until they end or ``stop`` is set.
 
-    Canaries hold the stack's lease as ``who``, by default this process.
-
-    Raises DiagnosticError if the checks are invalid, or if the stack has none: a gate without checks must not pass.
+    Canaries hold the stack's lease as ``who``, by default this process. Raises DiagnosticError if the checks are
+    invalid, or if the stack has none: a gate without checks must not pass.
     """
     checks = stack_checks(workspace, names)
     if not checks:
@@ -50,7 +49,7 @@ def run_stack_checks(
 
 
 def check_exit_code(counts: Mapping[CheckStatus, int]) -> ExitCode:
-    """What a script learns: a failed check outweighs one whose query failed."""
+    """The exit code: a failed check has precedence over one whose query failed."""
     if counts.get(CheckStatus.INTERRUPTED):
         return ExitCode.INTERRUPTED
     if counts.get(CheckStatus.FAILED):
@@ -66,7 +65,7 @@ def stack_checks(workspace: Workspace, names: Sequence[str] = ()) -> list[Check 
 @contextmanager
 def canary_session(workspace: Workspace, who: Owner) -> Iterator[CanarySession]:
     """A session for canaries, under the stack's lease. Raises LeaseHeldError."""
-    # An event of its own: if the lease is lost the ledger refuses further writes, and the other checks continue.
+    # A separate event: if the lease is lost, the ledger refuses further writes, and the other checks continue.
     with open_session(workspace, who, Event(), command=CHECK) as session:
         yield CanarySession(session, workspace.refusals)
 

@@ -1,4 +1,4 @@
-"""Check states: which checks fail now, kept over runs, so that only changes are reported."""
+"""Check states: which checks fail now, kept across runs, so that only changes are reported."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from reconciler.session.workspace import Workspace
 DIRECTORY = "checks"
 _SUFFIX = ".states"
 _ERROR = ""
-"""What stands for the command itself among the names of checks: it ended with an error."""
+"""Represents the command itself among the names of checks: it ended with an error."""
 
 
 class StateChange(NamedTuple):
-    """What changed with a round: checks that began to fail, and those that hold again, with how long (ms) they failed.
+    """The changes since the last round: checks that began to fail, and checks that recovered, with how long (ms) they
+    failed.
 
     ``error_over`` says that the command works again after an error; ``failing`` is what fails now.
     """
@@ -32,9 +33,9 @@ class StateChange(NamedTuple):
 
 
 def compare(failing: Mapping[str, int], report: Report) -> StateChange:
-    """What changed since the last round; ``failing`` maps the checks that failed then to since when (epoch ms).
+    """Compare a report with the last round; ``failing`` maps the checks that failed then to since when (epoch ms).
 
-    A check that could not be queried fails; one that was interrupted, or did not run, stays as it was.
+    A check whose query failed counts as failing; one that was interrupted, or did not run, keeps its state.
     """
     after = {name: since for name, since in failing.items() if name != _ERROR}
     failed, recovered = [], []
@@ -58,13 +59,13 @@ class CheckStates:
 
     @property
     def failing(self) -> Mapping[str, int]:
-        """The checks that failed in the last round, each with since when; none if that is not known."""
+        """The checks that failed in the last round, each with since when; empty if that is not known."""
         if self._failing is None:
             self._failing = _read(self.documents.read(self.name))
         return self._failing
 
     def keep(self, failing: Mapping[str, int]) -> None:
-        """Keep what fails now, if that is news."""
+        """Save what fails now, if it has changed."""
         if dict(failing) != self.failing:
             self.documents.write(self.name, json.dumps({"failing": dict(failing)}))
             self._failing = dict(failing)
@@ -74,7 +75,7 @@ class CheckStates:
         return _ERROR in self.failing
 
     def keep_error(self, now: int) -> None:
-        """Keep that the command ended with an error."""
+        """Save that the command ended with an error."""
         self.keep({**self.failing, _ERROR: now})
 
 
@@ -85,7 +86,7 @@ def check_states(workspace: Workspace) -> CheckStates:
 
 
 def _read(text: str | bytes | None) -> dict[str, int]:
-    """What a document says; nothing if it is damaged, so that each failing check is reported once more."""
+    """The content of a document; empty if it is damaged, so that each failing check is reported once more."""
     try:
         document = json.loads(text or "{}")
         return {str(name): int(since) for name, since in document.get("failing", {}).items()}

@@ -1,4 +1,4 @@
-"""Applying a plan in shards: cut under the lease of the stack, handed out to workers, absorbed when all have ended."""
+"""Applying a plan in shards: cut under the stack's lease, run by workers, and absorbed when all have ended."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from reconciler.plan.shards import SHARD_SIZE, PlanShard, cut_plan
 from reconciler.session.workspace import Workspace
 
 TRIES = 3
-"""How often a shard is handed out before it counts as failed, if its workers do not complete it."""
+"""How often a shard is submitted before it counts as failed, if its workers do not complete it."""
 
 _AHEAD = 3
-"""How many shards are cut before a worker is there for them."""
+"""How many shards are cut ahead of the workers."""
 
 Ended = tuple[ShardTask, ShardReport | None]
-"""A shard that was handed out, and its report; None if its worker did not complete it."""
+"""A submitted shard, and its report; None if its worker did not complete it."""
 
 HandOut = Callable[[Iterable[ShardTask]], Iterator[Ended]]
-"""Gives shards to workers, and tells how each ended."""
+"""Submits shards to workers, and yields how each ended."""
 
 
 class Cut(NamedTuple):
-    """How a plan is cut, and who gives its shards to workers; see ``reconciler.app.apply.Cutting``."""
+    """How to cut a plan, and how to run its shards; see ``reconciler.app.apply.Cutting``."""
 
     give: HandOut
     size: int = SHARD_SIZE
 
     def check(self, workspace: Workspace) -> None:
-        """Raise DiagnosticError if several workers cannot write the stack's ledger."""
+        """Raise DiagnosticError if the stack's ledger does not support several concurrent writers."""
         open_shards(workspace.ledger_location).close()
 
     @gc_frozen()
@@ -63,9 +63,9 @@ class Cut(NamedTuple):
         options: Options,
         progress: Progress,
     ) -> Result:
-        """Let workers send what a plan says; the caller holds the lease, and everything earlier is settled.
+        """Have workers send a plan; the caller holds the lease, and all earlier operations are settled.
 
-        Raises DiagnosticError where that cannot be done, LeaseLostError where the lease is gone before it began.
+        Raises DiagnosticError if that is not possible, LeaseLostError if the lease is lost before it began.
         """
         clock, targets = workspace.clock, workspace.target_texts
         if find_doubts([*plan.operations], ledger, workspace.providers, targets, clock):
@@ -100,7 +100,7 @@ class Cut(NamedTuple):
 def _finished(
     workspace: Workspace, result: Result, holder: Holder, last: int, stop: Event, options: Options, progress: Progress
 ) -> Result:
-    """Verify what was done, clear what is doubled, and end the run; the rows of the shards are not read for that."""
+    """Verify, clear duplicates, and end the run; this does not read the rows of the shards."""
     plan = result.plan
     conditional = any(operation.only_if_duplicate for operation in plan.operations)
     must_verify = options.verify or conditional or result.possible_duplicates
@@ -142,13 +142,13 @@ def _finished(
 
 
 def _is_left(result: Result) -> bool:
-    """Whether a change is not done; a million of them are not looked at where every operation is."""
+    """Whether a change is not done; returns early if every operation is, since there may be a million."""
     outcomes = result.outcomes
     return not (isinstance(outcomes, ShardOutcomes) and outcomes.are_done) and bool(result.remaining)
 
 
 class ShardOutcomes(Mapping[str, Outcome]):
-    """The outcomes of a plan's operations: done, but for those that are ``missing`` and the ``exceptions``."""
+    """The outcomes of a plan's operations: done, except for those that are ``missing`` and the ``exceptions``."""
 
     def __init__(self, plan: Plan, missing: frozenset[str], exceptions: Mapping[str, Outcome]) -> None:
         self._plan, self._missing, self._exceptions = plan, missing, exceptions
@@ -159,7 +159,7 @@ class ShardOutcomes(Mapping[str, Outcome]):
         return not self._missing and not self._exceptions
 
     def including(self, others: Mapping[str, Outcome]) -> ShardOutcomes:
-        """The same with other outcomes."""
+        """The same outcomes, with some replaced."""
         return ShardOutcomes(self._plan, self._missing - others.keys(), {**self._exceptions, **others})
 
     def __getitem__(self, key: str) -> Outcome:
@@ -188,7 +188,7 @@ _NO_REPORT = ServiceErrorDetail("no worker came to the end of its shard")
 
 @dataclass
 class _Work:
-    """The shards of one run: cut in a thread of their own, a few ahead of the workers."""
+    """The shards of one run: cut in a separate thread, a few ahead of the workers."""
 
     plan: Plan
     run: Run
@@ -201,7 +201,7 @@ class _Work:
     error: LeaseLostError | DiagnosticError | None = None
 
     def hand_out(self, hand_out: HandOut, shards: Shards, now: Callable[[], int], progress: Progress) -> None:
-        """Hand out every shard, and again each that its worker did not complete."""
+        """Yield every shard, and again each that its worker did not complete."""
         waiting: Queue[ShardTask | None] = Queue(_AHEAD)
         cutter = Thread(target=self._cut, args=(shards, now, waiting), name="shards", daemon=True)
         cutter.start()
@@ -209,7 +209,7 @@ class _Work:
             self._watch(hand_out(self._tasks(waiting)), progress)
         finally:
             self.over = self.over or len(self.handed) < len(self.pieces)
-            while cutter.is_alive():  # it may wait for room
+            while cutter.is_alive():  # the cutting thread may wait for room
                 with suppress(Empty):
                     waiting.get(timeout=0.05)
         for _ in range(TRIES - 1):
@@ -270,7 +270,7 @@ class _Work:
                 self.over = True
 
     def ending(self) -> ApplyStatus:
-        """How the run came to its end, as far as its shards tell."""
+        """How the run ended, as far as its shards report."""
         found = {report.ending for report in self.reports.values()}
         if self.error is not None:
             found.add(ApplyStatus.LEASE_LOST if isinstance(self.error, LeaseLostError) else ApplyStatus.LEDGER_FAILED)
@@ -282,7 +282,7 @@ class _Work:
 
     @property
     def cause(self) -> ServiceErrorDetail | None:
-        """Why the run came to its end, if it was not complete."""
+        """Why the run ended, if it is not complete."""
         if self.error is not None:
             return ServiceErrorDetail(str(self.error))
         ending = self.ending()
@@ -292,7 +292,7 @@ class _Work:
         return _NO_REPORT if ending is ApplyStatus.FAILED else None
 
     def outcomes(self, done: frozenset[str]) -> ShardOutcomes:
-        """What became of each operation."""
+        """The outcome of each operation."""
         missing: set[str] = {
             item.key for item in self.plan.operations if item.only_if_duplicate and item.key not in done
         }

@@ -28,22 +28,22 @@ from reconciler.providers.protocol import ServiceError
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace
 
 ABORT_TIMEOUT = 3 * MINUTE
-"""How long (ms) an abort waits for a live run to clear and end."""
+"""How long (ms) an abort waits for a live run to clear its alarms and end."""
 _POLL = 200
 
 Hooks = Callable[[Workspace], AbstractContextManager[OperatorHooks]]
-"""The operator of a run on this workspace, for as long as it runs."""
+"""Gives the operator hooks of a run on this workspace, while it runs."""
 
 
 def run_store(workspace: Workspace, redact: Callable[[object], object]) -> RunStore:
-    """The records of a stack's drills; ``redact`` takes secrets out before one is written."""
+    """The records of a stack's drills; ``redact`` removes secrets before a record is written."""
     return RunStore(workspace.drill_documents() or workspace.state_directory, redact)
 
 
 def recorded(path: Path, run: str | None, environ: Mapping[str, str], ledger: str | None = None) -> Record:
     """The record of a run, or of the last real one. Raises DiagnosticError if there is none.
 
-    Without any real run it is the last rehearsal. ``ledger`` is where the ledger is, whatever the stack says.
+    If there is no real run, it is the last rehearsal. ``ledger`` overrides the ledger of the stack.
     """
     root = path if path.is_dir() else path.parent
     asked = Asked(str(path), ledger=ledger)
@@ -67,9 +67,9 @@ def _recorded(store: RunStore, run: str | None, root: Path) -> Record:
 def recorded_history(
     path: Path, drill: str | None, last: int, environ: Mapping[str, str], ledger: str | None = None
 ) -> list[History]:
-    """The latencies of the last runs of each drill, or of one. Raises DiagnosticError if there are none.
+    """The latencies of recent runs of each drill, or of one. Raises DiagnosticError if there are none.
 
-    ``ledger`` is where the ledger is, whatever the stack says.
+    ``ledger`` overrides the ledger of the stack.
     """
     root = path if path.is_dir() else path.parent
     asked = Asked(str(path), ledger=ledger)
@@ -87,7 +87,7 @@ def recorded_history(
 
 
 def latest_runs(workspace: Workspace, store: RunStore) -> dict[str, Record]:
-    """The last run of each drill, newest first: the last real one, or a rehearsal if there is none."""
+    """The last run of each drill, newest first: its last real run, or a rehearsal if there is none."""
     holder, host = workspace.lease_holder(), owner().host
     return {drill: current_state(record, holder, host) for drill, record in store.latest().items()}
 
@@ -95,7 +95,7 @@ def latest_runs(workspace: Workspace, store: RunStore) -> dict[str, Record]:
 class DrillPreview(NamedTuple):
     """What a drill would do.
 
-    ``targets`` maps its providers to where they point; ``problems`` say why it would not start now.
+    ``targets`` maps its providers to their targets; ``problems`` say why it would not start now.
     """
 
     drill: Drill
@@ -105,7 +105,7 @@ class DrillPreview(NamedTuple):
 
 
 def preview_drill(workspace: Workspace, name: str) -> DrillPreview:
-    """What each step of a drill would send and to where, and why the drill would not start now."""
+    """What each step of a drill would send and to which target, and why the drill would not start now."""
     drill = load_drill(workspace, name)
     types, now = workspace.registry.resource_types(), workspace.clock.now()
     plan = combined_plan(drill, types, now)
@@ -124,7 +124,7 @@ def run_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks, *,
 def rehearse_drill(
     workspace: Workspace, name: str, store: RunStore, hooks: Hooks, *, speed: float, force: bool = False
 ) -> Record:
-    """Run a drill on an emulator of its own, ``speed`` times as fast."""
+    """Run a drill on its own emulator, ``speed`` times as fast."""
     with rehearsed(workspace, speed) as rehearsal:
         return run_drill(rehearsal, name, store, hooks, force=force)
 
@@ -143,9 +143,9 @@ def resume_drill(workspace: Workspace, name: str, store: RunStore, hooks: Hooks)
 def abort_drills(
     workspace: Workspace, name: str | None, store: RunStore, hooks: Hooks, waiting: Callable[[Record], None]
 ) -> list[Record]:
-    """Abort and clear one drill; or every drill that is declared or has an unfinished run.
+    """Abort and clear one drill, or every drill that is declared or has an unfinished run.
 
-    ``waiting`` is called with a live run of this host that is asked to stop.
+    ``waiting`` is called with a live run of this host that was asked to stop.
     """
     known = drill_names(workspace.stack)
     recorded = [record.drill for record in store.records()]
@@ -159,7 +159,7 @@ def abort_drills(
 
 
 def active_alarms(workspace: Workspace, recorded: Sequence[str]) -> tuple[dict[str, list[Observed]], str | None]:
-    """The active alarms of each drill by their marks; or why they could not be queried."""
+    """The active alarms of each drill, found by their marks; or why they could not be queried."""
     names = dict.fromkeys([*drill_names(workspace.stack), *recorded])
     found: dict[str, list[Observed]] = {}
     try:
@@ -171,7 +171,7 @@ def active_alarms(workspace: Workspace, recorded: Sequence[str]) -> tuple[dict[s
 
 
 def active_drill_alarms(workspace: Workspace, name: str) -> list[Observed]:
-    """The active alarms of a drill, known by its marks. Raises ServiceError."""
+    """The active alarms of a drill, found by its marks. Raises ServiceError."""
     observed = workspace.observe_owner(drill_stack(workspace.stack.name, name))
     return [found for found in observed if found.state is State.ACTIVE]
 
@@ -184,7 +184,7 @@ def load_drill(workspace: Workspace, name: str) -> Drill:
 def _abort(
     workspace: Workspace, name: str, store: RunStore, operator: OperatorHooks, waiting: Callable[[Record], None]
 ) -> Record:
-    """Abort one drill; a live run is asked to stop, and waited for."""
+    """Abort one drill; a live run is asked to stop and waited for."""
     try:
         return abort(workspace, name, store, operator)
     except LeaseHeldError as error:

@@ -1,7 +1,7 @@
 """Resources of a drill without its timeline: raise, clear and record them.
 
-Each change is journalled under the stack's lease like a step of the drill. Nothing is kept between two calls, so that
-alarms can be cleared whatever state an earlier call left.
+Each change is journalled under the stack's lease like a step of the drill. No state is kept between calls, so that
+alarms can be cleared whatever an earlier call left.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from reconciler.session.workspace import Workspace
 class ResourceChanges(NamedTuple):
     """What was sent for resources of a drill; ``result`` is None if there was nothing to send.
 
-    ``already_active`` counts the alarms that were active before. ``still_active`` names those that are active after
-    they were cleared.
+    ``already_active`` counts the alarms that were active before. ``still_active`` names those that remain active after
+    the clear.
     """
 
     result: Result | None
@@ -40,8 +40,8 @@ class ResourceChanges(NamedTuple):
 def raise_drill_alarms(workspace: Workspace, name: str, resources: Sequence[str], who: Owner) -> ResourceChanges:
     """Raise alarms of a drill (all, or those named), each with a timeout of at most the drill's max_duration.
 
-    An alarm that is active already is not pushed again. Raises DiagnosticError if the drill's ``allowed`` or the
-    stack's guards forbid it.
+    An active alarm is not pushed again. Raises DiagnosticError if the drill's ``allowed`` or the stack's guards forbid
+    it.
     """
     drill = load_drill(workspace, name)
     forbidden = refusals(drill, workspace.projects, workspace.clock.now())
@@ -60,7 +60,7 @@ def raise_drill_alarms(workspace: Workspace, name: str, resources: Sequence[str]
 
 
 def clear_drill_alarms(workspace: Workspace, name: str, who: Owner) -> ResourceChanges:
-    """Clear every active alarm of a drill, known by its marks alone."""
+    """Clear every active alarm of a drill, found by its marks alone."""
     with _drill_session(workspace, name, who) as session:
         active = session.active()
         if not active:
@@ -74,7 +74,7 @@ def clear_drill_alarms(workspace: Workspace, name: str, who: Owner) -> ResourceC
 def record_drill_event(
     workspace: Workspace, name: str, resource: str, occurrence: str | None, who: Owner, run: str
 ) -> ResourceChanges:
-    """Record an event of a drill once for each ``occurrence`` of a ``run``; None is a new occurrence each time."""
+    """Record an event of a drill once per ``occurrence`` of a ``run``; None is a new occurrence each time."""
     drill = load_drill(workspace, name)
     step = occurrence if occurrence is not None else format_instant(workspace.clock.now())
     desired = [to_record(one.desired, run, step) for one in _selected(drill, [resource], Kind.EVENT)]
@@ -85,7 +85,7 @@ def record_drill_event(
 
 @contextmanager
 def _drill_session(workspace: Workspace, name: str, who: Owner) -> Iterator[StackSession]:
-    """A session of a drill in which every intent that an earlier run left open is resolved."""
+    """A session of a drill in which every open intent of earlier runs has been settled."""
     stop = Event()
     with open_session(workspace, who, stop, owner=drill_stack(workspace.stack.name, name)) as session:
         session.resolve_open_intents(stop)

@@ -1,4 +1,4 @@
-"""Errors: each one that can end a command or a unit of a fleet, as diagnostics and an exit code."""
+"""Errors: converts every error that can end a command or a unit of a fleet into diagnostics and an exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Failure(NamedTuple):
 
 
 def describe_error(error: Exception) -> Failure:
-    """Describe an error to its reader. An unforeseen one becomes an internal error; its traceback is a debug record."""
+    """Describe an error to its reader. An unexpected one becomes an internal error, with its traceback in the debug
+    log.
+    """
     if isinstance(error, DiagnosticError):
         return Failure(error.diagnostics)
     if isinstance(error, OSError) and error.strerror:
@@ -66,7 +68,7 @@ def _service(error: Exception) -> Failure | None:
 
 
 def _emulator_hint(kind: ErrorKind, request: str | None) -> str | None:
-    """What to do where nothing on this machine takes the request: the emulator has not been started."""
+    """A hint for a connection refused on this machine: the emulator is not running."""
     url = (request or "").partition(" ")[2]
     if kind is not ErrorKind.UNSENT or not is_loopback(url):
         return None

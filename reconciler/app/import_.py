@@ -1,4 +1,4 @@
-"""Importing: which unmanaged alarms can be declared in a stack, under which names, and which cannot."""
+"""Importing: which unmanaged alarms a stack can declare, under which names, and which it cannot."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +18,10 @@ Resources = dict[str, dict[str, dict[str, object]]]
 
 
 class Imports(NamedTuple):
-    """What to declare, by type and name, and how much of each kind; how many alarms are declared already; what is left
-    out, and why. ``ids`` are the services' ids of what can be taken over, by address.
+    """The result of an import: what to declare, by type and name, and counts of each kind.
+
+    Also how many alarms are declared already, and what is left out and why. ``ids`` are the services' ids of what can
+    be adopted, by address.
     """
 
     resources: Resources
@@ -30,7 +32,7 @@ class Imports(NamedTuple):
 
 
 def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """The values wanted by key, from texts ``KEY=VALUE``; DiagnosticError for what is none."""
+    """Parse texts ``KEY=VALUE`` into the wanted values by key. Raises DiagnosticError for an invalid one."""
     found: dict[str, tuple[str, ...]] = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -44,7 +46,7 @@ def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
 def known_filters(
     wanted: Mapping[str, tuple[str, ...]], types: Mapping[str, ResourceType]
 ) -> Mapping[str, tuple[str, ...]]:
-    """The filters as providers take them: fields of a resource type, and free keys written ``metadata.KEY``.
+    """The filters as providers take them: fields of a resource type, and other keys written ``metadata.KEY``.
 
     Raises DiagnosticError for a name that no alarm has.
     """
@@ -66,7 +68,7 @@ def known_filters(
 
 
 def imports(stack: StackConfig, found: Iterable[UnmanagedAlarm], registry: Registry) -> Imports:
-    """Sort out what was found: what the stack declares already is only counted, what breaks a limit is left out."""
+    """Sort what was found: what the stack declares already is only counted, what exceeds a limit is left out."""
     known = {(item.provider, frozenset(item.identity.items())) for item in stack.desired}
     taken = {(item.address.type, item.address.name) for item in stack.desired}
     types = registry.resource_types()
@@ -93,7 +95,7 @@ def imports(stack: StackConfig, found: Iterable[UnmanagedAlarm], registry: Regis
             ids[Address(kind, name)] = item.id
         fields = dict(item.fields)
         if fields.get("event_name") == name:
-            del fields["event_name"]  # what it is by default
+            del fields["event_name"]  # the default value
         if _needs_naming(kind, stack, registry):
             fields = {"provider": observed.provider, **fields}
         resources.setdefault(kind, {})[name] = fields
@@ -102,7 +104,7 @@ def imports(stack: StackConfig, found: Iterable[UnmanagedAlarm], registry: Regis
 
 
 def unadoptable_warnings(found: Iterable[UnmanagedAlarm]) -> Iterator[Diagnostic]:
-    """Which of these no stack can take over, and why."""
+    """A warning for each alarm that no stack can adopt, with the reason."""
     reasons = Counter(item.unadoptable for item in found if item.unadoptable is not None)
     for reason, number in reasons.items():
         them = "1 alarm cannot be adopted" if number == 1 else f"{number:,} alarms cannot be adopted"
@@ -111,7 +113,7 @@ def unadoptable_warnings(found: Iterable[UnmanagedAlarm]) -> Iterator[Diagnostic
 
 
 def _needs_naming(kind: str, stack: StackConfig, registry: Registry) -> bool:
-    """Whether the stack has several providers that a resource of this type could mean."""
+    """Whether several providers of the stack manage a resource of this type, so that it must name one."""
     owner = registry.owner(kind)
     return owner is None or sum(config.type == owner.name for config in stack.providers.values()) != 1
 
@@ -135,7 +137,7 @@ def _unfit(item: UnmanagedAlarm, kind: ResourceType) -> Diagnostic | None:
 
 
 def _check_keys(value: object) -> None:
-    """Raise ValueError where the configuration could not say a key."""
+    """Raise ValueError if a key cannot be written in the configuration."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if "${" in key:
@@ -147,7 +149,7 @@ def _check_keys(value: object) -> None:
 
 
 def _free(wanted: Address, taken: set[tuple[str, str]]) -> tuple[str, str]:
-    """The address's type and name, the name numbered where it is taken."""
+    """The address's type and name; the name gets a number if it is taken."""
     name, number = wanted.name, 1
     while (wanted.type, name) in taken:
         number += 1

@@ -1,4 +1,4 @@
-"""The ledger as commands use it: which file is meant, which past run, and who this process is."""
+"""The ledger for commands: finds the ledger, a past run, and the identity of this process."""
 
 import getpass
 import os
@@ -22,8 +22,10 @@ _ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
 
 
 class Asked(NamedTuple):
-    """What a user says of the ledger that is meant: ``where`` is a directory, a file of a stack, a ledger file or a
-    URL; ``stack`` the name of a stack; ``ledger`` a place that overrides what the stack says.
+    """Which ledger a user asks for.
+
+    ``where`` is a directory, a stack's file, a ledger file or a URL; ``stack`` is a stack's name; ``ledger`` overrides
+    the location in the stack.
     """
 
     where: str = "."
@@ -32,7 +34,7 @@ class Asked(NamedTuple):
 
 
 def locate(asked: Asked, environ: Mapping[str, str]) -> Location:
-    """The ledger that is meant. Raises DiagnosticError where there is none, or more than one."""
+    """The location of the ledger. Raises DiagnosticError if there is none, or more than one."""
     url, written = shared_place(asked, environ)
     if url is None:
         path = find(asked, written.get("ledger"))
@@ -49,7 +51,7 @@ def locate(asked: Asked, environ: Mapping[str, str]) -> Location:
 
 
 def require(location: Location) -> Location:
-    """The location, if a ledger of the stack is there. Raises DiagnosticError otherwise; nothing is made."""
+    """The location, if a ledger of the stack exists there. Raises DiagnosticError otherwise; nothing is created."""
     if isinstance(location.place, str):
         names = [found.stack for found in list_stacks(location.place)]
         if location.stack not in names:
@@ -69,7 +71,7 @@ def _no_stack(summary: str, names: Sequence[str]) -> DiagnosticError:
 
 
 def shared_place(asked: Asked, environ: Mapping[str, str]) -> tuple[str | None, Mapping[str, str]]:
-    """The URL of the shared ledger that is meant, if one is; and what the configuration says of stack and ledger."""
+    """The URL of the shared ledger, if it is one, and the stack and ledger of the configuration."""
     if scheme(asked.where):
         return asked.where, {}
     where = Path(asked.where)
@@ -79,9 +81,9 @@ def shared_place(asked: Asked, environ: Mapping[str, str]) -> tuple[str | None, 
 
 
 def _written(where: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The keys ``stack`` and ``ledger`` of a configuration, with variables of the environment put in.
+    """The keys ``stack`` and ``ledger`` of a configuration, with environment variables substituted.
 
-    Read as text: a ledger can be looked into without the variables that its stack needs.
+    Read as text, so that a ledger can be inspected without the variables that its stack needs.
     """
     found: dict[str, str] = {}
     for file in [*where.glob("*.yaml"), *where.glob("*.yml")] if where.is_dir() else [where]:
@@ -93,9 +95,9 @@ def _written(where: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def find(asked: Asked, written: str | None = None) -> Path:
-    """The ledger file of the stack at a place; DiagnosticError where there is none, or more than one.
+    """The ledger file of the stack at a path. Raises DiagnosticError if there is none, or more than one.
 
-    ``written`` is the directory of ledgers that the configuration names.
+    ``written`` is the ledger directory that the configuration names.
     """
     where = Path(asked.where)
     if where.suffix == ".db" and where.is_file():
@@ -123,8 +125,9 @@ class PastRun(NamedTuple):
 
 
 def past_run(id: str, location: Location, now: int) -> PastRun:
-    """The run with this id, or the only one whose id begins so; else the newest of the plan with this id, which an
-    alarm's ``reconciler_run`` mark names. Raises DiagnosticError if there is no such run.
+    """The run with this id or unique prefix; else the newest run of the plan with this id.
+
+    An alarm's ``reconciler_run`` mark has the plan's id. Raises DiagnosticError if there is no such run.
     """
     with closing(read_at(location)) as ledger:
         runs = ledger.runs()
@@ -143,12 +146,12 @@ def _runs_of_plan(id: str, runs: Sequence[Run]) -> list[Run]:
 
 
 def owner() -> Owner:
-    """The user, the host and the process; in a pipeline whoever started that, its URL and its commit."""
+    """The user, the host and the process; in a pipeline, the user who started it, its URL and its commit."""
     found = origin(os.environ, _user(), socket.gethostname())
     return Owner(found.user, found.host, os.getpid(), found.pipeline, found.commit)
 
 
 def _user() -> str:
-    with suppress(OSError, KeyError):  # a container may run under a number nobody has a name for
+    with suppress(OSError, KeyError):  # a container may run under a user id without a name
         return getpass.getuser()
     return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

@@ -21,9 +21,11 @@ from reconciler.session.workspace import Workspace
 
 
 def plan_stack(workspace: Workspace, selection: Selection = ALL, *, only_raised: bool = False) -> Plan:
-    """What apply would do now. Raises DiagnosticError if the stack has no object at a selected address, and
-    ServiceError. With ``only_raised`` a warning of unmanaged duplicates, for which each provider
-    is queried once more, is limited to what the plan raises.
+    """What apply would do now. Raises ServiceError, and DiagnosticError if the stack has no object at a selected
+    address.
+
+    ``only_raised`` limits the warning about unmanaged duplicates, for which each provider is queried once more, to
+    alarms that the plan raises.
     """
     return plan_view(workspace, workspace.read_ledger_view(), selection, only_raised=only_raised)
 
@@ -36,7 +38,7 @@ def plan_view(
     destroy: bool = False,
     only_raised: bool = False,
 ) -> Plan:
-    """A plan from what the ledger knows. What a target depends on is planned too, and a warning names it."""
+    """Plan with what the ledger knows. The dependencies of a target are planned too, with a warning."""
     desired = workspace.stack.desired
     brought = [] if destroy else dependencies(desired, selection.targets)
     chosen = selection._replace(targets=(*selection.targets, *brought))
@@ -58,7 +60,7 @@ def plan_view(
 
 
 def dependencies(desired: Sequence[Desired], targets: Sequence[Address]) -> list[Address]:
-    """What the objects at these targets depend on, directly or not, and no target covers."""
+    """The direct and indirect dependencies of the objects at these targets that no target covers."""
     found: list[Address] = []
     waiting = list(targets)
     while waiting:
@@ -76,7 +78,7 @@ def dependencies(desired: Sequence[Desired], targets: Sequence[Address]) -> list
 def check_known(
     option: str, addresses: Sequence[Address], known: Collection[Address], declared: Sequence[Address]
 ) -> None:
-    """Raise DiagnosticError for each address of an option that nothing known is at; a hint names a similar one."""
+    """Raise DiagnosticError for each address of an option without a known object; a hint names a similar one."""
     missed = [address for address in addresses if not any(address.covers(one) for one in known)]
     if missed:
         hint = f"`reconciler plan` without {option} shows the addresses there are"
@@ -93,7 +95,7 @@ def check_known(
 
 
 def selected(targets: Sequence[str] | None, exclude: Sequence[str] | None, replace: Sequence[str] | None) -> Selection:
-    """The addresses that options name. Raises DiagnosticError for each text that is not one."""
+    """The addresses that options name. Raises DiagnosticError for each invalid one."""
     return Selection(
         tuple(addresses(targets)), tuple(addresses(exclude, "--exclude")), tuple(addresses(replace, "--replace"))
     )
@@ -105,14 +107,15 @@ def inputs(
     files: Sequence[Path] | None,
     ledger: str | None = None,
 ) -> Inputs:
-    """The inputs of ``--var``, ``--var-file``, ``--ledger`` and the environment; a directory of ledgers is one of the
-    present directory. Raises DiagnosticError for an invalid one.
+    """The inputs of ``--var``, ``--var-file``, ``--ledger`` and the environment.
+
+    A ledger directory is relative to the current directory. Raises DiagnosticError for an invalid one.
     """
     values: dict[str, str] = {}
     for number, text in enumerate(variables or (), 1):
         name, equals, value = text.partition("=")
         if not equals or not name:
-            # The text may be a secret: name its place instead.
+            # The text may be a secret: name its position instead.
             summary = f"--var number {number} is not of the form NAME=VALUE"
             raise DiagnosticError(Diagnostic(summary, hint="write it like --var region=cn-north-4"))
         values[name] = value
@@ -123,7 +126,7 @@ def inputs(
 
 
 def addresses(texts: Sequence[str] | None, option: str = "--target") -> list[Address]:
-    """The addresses that an option names. Raises DiagnosticError for each text that is not one."""
+    """The addresses that an option names. Raises DiagnosticError for each invalid one."""
     found, problems = [], []
     for text in texts or ():
         try:

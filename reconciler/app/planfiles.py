@@ -12,12 +12,12 @@ from reconciler.plan.saved import parse_plan, plan_parts
 
 
 def plan_file(plan: Plan, key: str | None = None) -> Iterator[str]:
-    """What a plan file holds, piece by piece, signed if there is a key."""
+    """The content of a plan file, in pieces, signed if there is a key."""
     return plan_parts(plan, __version__, key)
 
 
 def load_plan(path: Path, key: str | None = None) -> Plan:
-    """Read a saved plan. Raises DiagnosticError if the file is not one, was altered, or is not signed with the key."""
+    """Read a saved plan. Raises DiagnosticError if the file is invalid, was altered, or is not signed with the key."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -22,7 +22,7 @@ from reconciler.ledger.retention import LEAST, Limit
 class Pruned(NamedTuple):
     """What was pruned, or would be: everything that ended before ``before`` (epoch ms) and is not needed.
 
-    ``drills`` are the runs of drills whose records go.
+    ``drills`` are the drill runs whose records are removed.
     """
 
     location: Location
@@ -36,7 +36,7 @@ class Pruned(NamedTuple):
 
 
 def older_than_ms(text: str) -> int:
-    """A limit as it is written, in ms. Raises DiagnosticError unless it is a duration of at least a day."""
+    """Parse a limit to milliseconds. Raises DiagnosticError unless it is a duration of at least a day."""
     try:
         limit = parse_duration(text)
     except ValueError as error:
@@ -47,7 +47,7 @@ def older_than_ms(text: str) -> int:
 
 
 def preview(asked: Asked, environ: Mapping[str, str], older_than: int, now: int) -> Pruned:
-    """What ``prune`` would remove now. Raises DiagnosticError where there is no ledger, or it cannot be read."""
+    """What ``prune`` would remove now. Raises DiagnosticError if there is no ledger, or it cannot be read."""
     location = locate(asked, environ)
     documents = SharedDocuments(location) if location.is_shared else None
     try:
@@ -62,7 +62,7 @@ def preview(asked: Asked, environ: Mapping[str, str], older_than: int, now: int)
 def prune(asked: Asked, environ: Mapping[str, str], older_than: int, now: int, who: Owner) -> Pruned:
     """Remove what is older than ``older_than`` (ms) at ``now`` (epoch ms) and is not needed, under the lease.
 
-    Raises LeaseHeldError while a run works on the stack, DiagnosticError where the ledger cannot be read or written.
+    Raises LeaseHeldError if another run holds the lease, DiagnosticError if the ledger cannot be read or written.
     """
     location = locate(asked, environ)
     documents = SharedDocuments(location) if location.is_shared else None
@@ -87,7 +87,7 @@ def prune(asked: Asked, environ: Mapping[str, str], older_than: int, now: int, w
 
 
 def _directory(asked: Asked, location: Location) -> Path:
-    """Where the records of drills are: beside the ledger of a stack that names no other place for it."""
+    """The directory of the drill records: beside the ledger of a stack that does not set another location."""
     where = Path(asked.where)
     if where.suffix == ".db":
         assert location.path is not None  # noqa: S101 - narrows a type
@@ -100,11 +100,11 @@ def _records(store: RunStore, location: Location) -> list[Record]:
 
 
 def _old(records: Sequence[Record], before: int) -> list[str]:
-    """The runs that are over, or were rehearsals that died."""
+    """The runs that have ended, or were rehearsals that died."""
     return [record.run for record in records if (record.over or record.rehearsal) and record.last_at < before]
 
 
 def _limit(records: Sequence[Record], older_than: int, now: int) -> Limit:
-    """Whatever a drill sent that can still be resumed or aborted is needed."""
+    """Everything that a drill sent is needed while the drill can be resumed or aborted."""
     running = [sent for record in records if not record.over for sent in record.emissions]
     return Limit(now, older_than, frozenset(key for sent in running for key in (*sent.keys, *sent.clear_keys)))

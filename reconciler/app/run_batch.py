@@ -1,4 +1,4 @@
-"""Running several units of a fleet with one query of each service: plans and drift runs of many stacks."""
+"""Runs plans and drift runs of many stacks of a fleet with one query of each service."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ def run_batch(
     workers: int = 1,
     need_shared_ledger: bool = False,
 ) -> Iterator[UnitResult]:
-    """Run units that only query, and yield the result of each as it ends; no error leaves it.
+    """Run units that only query, and yield the result of each as it ends; never raises.
 
     First all stacks are opened, then each service is queried once for all of them (``share_queries``). ``began`` is
-    called when a unit alone is worked on: until then, what takes long may be another's. After KeyboardInterrupt
-    those that have not ended are interrupted. ``workers`` processes share the work, and rate limits. With
-    ``need_shared_ledger`` what writes to services is refused if its ledger is a file, which no other machine has.
+    called when a unit is worked on alone: until then, a delay may be caused by another unit. After KeyboardInterrupt,
+    units that have not ended are interrupted. ``workers`` processes share the work, and rate limits. With
+    ``need_shared_ledger``, a unit that writes to services is refused if its ledger is a file, which other machines do
+    not have.
     """
     if len(units) == 1:
         began(units[0])
         yield run_unit(units[0], listening, environ, workers=workers, need_shared_ledger=need_shared_ledger)
         return
-    with gc_disabled():  # the stacks are in memory all at once
+    with gc_disabled():  # all stacks are in memory at once
         yield from _run_together(units, listening, environ, began, workers)
 
 
@@ -83,7 +84,7 @@ def _run_together(
 
 
 def _open(unit: Unit, environ: Mapping[str, str], workers: int, opened: list[_Opened]) -> UnitResult | None:
-    """Open the stack of a unit; its result if that fails."""
+    """Open the stack of a unit; returns its result if that fails."""
     redactor = Redactor()
 
     def run() -> UnitResult:

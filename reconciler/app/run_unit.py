@@ -1,4 +1,4 @@
-"""Running a unit of a fleet: in a worker process, on a Dask worker, or right here. No error leaves it."""
+"""Runs a unit of a fleet: in a worker process, on a Dask worker, or in this process; never raises."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ from reconciler.session.rate_limits import RateLimits, RatePolicy
 from reconciler.session.workspace import Workspace, open_workspace
 
 Listening = Callable[[Event], AbstractContextManager[None]]
-"""Called around each part of a unit that heeds the event: a request to stop sets it meanwhile."""
+"""Entered around each part of a unit that stops when its event is set: a stop request sets the event."""
 
 _ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
 
 
 @contextmanager
 def never(_: Event) -> Iterator[None]:
-    """Listen to nobody: the unit cannot be asked to stop."""
+    """A ``Listening`` without stop requests."""
     yield
 
 
@@ -66,13 +66,13 @@ def run_unit(
     need_shared_ledger: bool = False,
     cut: Cutting | None = None,
 ) -> UnitResult:
-    """Run a unit and say how it ended; an error of any kind is a result, too. ``workers`` processes share the work.
+    """Run a unit and return its result; an error of any kind is a result, too. ``workers`` processes share the work.
 
     With ``need_shared_ledger`` a unit that writes to services is refused if its ledger is a file. An apply with ``cut``
-    is planned here, and carried out in shards.
+    is planned here and applied in shards.
 
-    ``listening`` is entered around the parts that stop by themselves when their event is set. Elsewhere a request to
-    stop may raise KeyboardInterrupt, as Ctrl-C does: leases are released on the way, and the result says so.
+    ``listening`` is entered around the parts that stop by themselves when their event is set. Elsewhere a stop request
+    may raise KeyboardInterrupt, as Ctrl-C does: leases are released, and the result says so.
     """
     redactor = Redactor()
 
@@ -86,7 +86,7 @@ def run_unit(
 
 
 def ended(unit: Unit, redactor: Redactor, run: Callable[[], UnitResult]) -> UnitResult:
-    """How a unit ended that ``run`` runs; no error leaves it, and no secret."""
+    """The result of a unit that ``run`` runs; it raises nothing, and contains no secret."""
     began = now()
     try:
         found = run()
@@ -101,7 +101,7 @@ def ended(unit: Unit, redactor: Redactor, run: Callable[[], UnitResult]) -> Unit
 
 @contextmanager
 def open_unit(unit: Unit, environ: Mapping[str, str], redactor: Redactor, workers: int) -> Iterator[Workspace]:
-    """The stack of a unit, opened; the redactor gets its secrets. ``workers`` processes share rate limits."""
+    """Open the stack of a unit; the redactor gets its secrets. ``workers`` processes share rate limits."""
     values = _inputs(unit, environ, redactor)
     needs_data = unit.kind in (UnitKind.PLAN, UnitKind.APPLY, UnitKind.DRIFT)
     limits = _rate_limits(workers, tuple(unit.rate_limits.items()))
@@ -127,7 +127,7 @@ def run_opened(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutt
 
 @cache
 def _rate_limits(workers: int, limits: tuple[tuple[str, float], ...]) -> RateLimits:
-    """The rate limits of this process as a worker of a fleet: they outlive the unit."""
+    """The rate limits of this process as a worker of a fleet: they are kept for the next units."""
     return RateLimits(RatePolicy(workers, shared=True, limits=dict(limits)))
 
 
@@ -188,7 +188,7 @@ def _apply(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting 
 
 
 def _saved(file: str, id: str | None) -> Plan:
-    """The saved plan in a file. Raises DiagnosticError if it is not the one with this id."""
+    """The saved plan in a file. Raises DiagnosticError if it does not have this id."""
     plan = load_plan(Path(file))
     if id is not None and plan.id != id:
         summary = f"{file} is not the plan that was saved with its fleet"
@@ -217,7 +217,7 @@ def _applied(unit: Unit, result: Result) -> UnitResult:
 
 
 def _repeated(found: UnitResult, workspace: Workspace, is_ours: Callable[[Run], bool]) -> UnitResult:
-    """What an earlier run of the same work did, as the ledger has it; the result as it is if there was none."""
+    """The result of an earlier run of the same work, from the ledger; the given result if there was none."""
     with workspace.reading_ledger() as ledger:
         run = next((run for run in ledger.runs() if is_ours(run) and run.state is RunState.DONE), None)
         if run is None:
@@ -228,7 +228,7 @@ def _repeated(found: UnitResult, workspace: Workspace, is_ours: Callable[[Run], 
 
 
 def _check(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
-    if "checks" not in workspace.stack.sections:  # others of the fleet have some
+    if "checks" not in workspace.stack.sections:  # other stacks of the fleet have checks
         return UnitResult(unit, UnitState.DONE, ExitCode.DONE)
     stop = Event()
     with listening(stop):
@@ -248,7 +248,7 @@ def _check(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult
 
 
 def _status(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
-    """What was last done with the stack, from its ledger; no service is queried."""
+    """When each command last ran on the stack, from its ledger; no service is queried."""
     known = {kind: last_activity(workspace, kind) for kind in KINDS}
     run = last_apply(workspace)
     if run is not None and run.ended_at is not None:
@@ -265,7 +265,7 @@ def _status(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
 
 
 def _shard(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult:
-    """A shard of an apply, which another process has planned; it verifies the effects of all of them at the end."""
+    """Apply a shard that another process has planned; that process verifies the effects of all shards at the end."""
     if unit.shard is None:
         raise ValueError("a unit of this kind has a shard")
     options = Options(deadline=DEADLINE if unit.deadline is None else unit.deadline, verify=False)
@@ -295,7 +295,7 @@ _COMMANDS: Mapping[UnitKind, Callable[[Unit, Workspace, Listening], UnitResult]]
 
 
 class _Operator:
-    """Approves what the fleet was told to apply, and passes requests to stop on."""
+    """Approves automatically, and passes stop requests on."""
 
     def __init__(self, listening: Listening) -> None:
         self._listening = listening
@@ -325,7 +325,7 @@ def _inputs(unit: Unit, environ: Mapping[str, str], redactor: Redactor) -> Input
 
 
 def _ledger(text: str | None, environ: Mapping[str, str]) -> str | None:
-    """The place of the ledger with variables of the environment put in. Raises DiagnosticError if one is not set."""
+    """The location of the ledger with environment variables substituted. Raises DiagnosticError if one is not set."""
     if text is None:
         return None
     missing = [name for name in _ENV.findall(text) if not environ.get(name)]

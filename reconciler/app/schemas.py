@@ -1,4 +1,4 @@
-"""The JSON Schemas that are published, by the names of their files in ``schema/``."""
+"""The published JSON Schemas, by their file names in ``schema/``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.providers.registry import Registry
 
 
 def schemas(documents: Mapping[str, type]) -> Mapping[str, Mapping[str, object]]:
-    """Each schema by name: the language, the plan file, and ``documents``, which commands answer."""
+    """Each schema by name: the language, the plan file, and ``documents``, the JSON output of commands."""
     return {
         "stack": stack_schema(list(Registry()), {"checks": CheckSpec, "drills": DrillSpec}),
         "plan": {"$schema": DIALECT, **PlanDocument.model_json_schema()},

@@ -1,4 +1,4 @@
-"""Settling: the outcome of operations that earlier runs left open; ``apply`` begins with it."""
+"""Settling: gives the operations that earlier runs left open an outcome; ``apply`` starts with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.session.workspace import Workspace
 def settle_stack(
     workspace: Workspace, stop: Event, working: Callable[[Event], AbstractContextManager[Progress]]
 ) -> Settlement:
-    """Take the lease and settle what is open; a stack without a ledger has nothing open. Raises LeaseHeldError."""
+    """Take the lease and settle open operations; without a ledger, none are open. Raises LeaseHeldError."""
     path = workspace.ledger_location.path
     if path is not None and not path.exists():
         return Settlement()
@@ -38,7 +38,7 @@ def settle_open(
     wait_for_events: bool = True,
     destroy: bool = False,
 ) -> Settlement:
-    """Settle what is open until ``stop`` is set, before an apply, or to ``destroy`` all; the caller holds the lease."""
+    """Settle open operations until ``stop`` is set, before an apply or a ``destroy``; the caller holds the lease."""
     firing = () if destroy else {desired.address for desired in workspace.stack.desired if desired.firing}
     return resolve_open_intents(
         ledger,
@@ -53,7 +53,7 @@ def settle_open(
 
 
 def _check_targets(workspace: Workspace, ledger: Ledger) -> None:
-    """Raise DiagnosticError if open operations were begun at another target than the stack points at (rule 14)."""
+    """Raise DiagnosticError if open operations were sent to another target than the stack has now (rule 14)."""
     elsewhere = open_elsewhere(ledger.open_intents(), workspace.target_texts)
     if not elsewhere:
         return

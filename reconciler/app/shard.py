@@ -1,6 +1,6 @@
-"""Applying a shard: a worker's part of a run, which it reads from the shard's own journal in the ledger.
+"""Applying a shard: a worker's part of a run, read from the shard's own journal in the ledger.
 
-It needs no resources of the configuration: what is to be sent was journalled, to the byte, when the shard was cut.
+The configuration's resources are not needed: everything to send was journalled, byte for byte, when the shard was cut.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _HELD = ServiceErrorDetail("an earlier worker had begun it, and the service coul
 
 
 def open_shards(location: Location) -> Shards:
-    """The shards of a stack. Raises DiagnosticError if its ledger cannot have any."""
+    """The shards of a stack. Raises DiagnosticError if its ledger does not support them."""
     found = shards_at(location)
     if found is None:
         summary = f"a stack cannot be applied in shards with the ledger {location}: several workers cannot write it"
@@ -47,7 +47,7 @@ def open_shards(location: Location) -> Shards:
 
 
 def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listening: Listening) -> ShardReport:
-    """Send what a shard has left to send, and settle first what an earlier worker had begun.
+    """Settle what an earlier worker had begun, then send the rest of a shard.
 
     Raises DiagnosticError if the run is over, LeaseLostError if its lease is lost, LeaseHeldError while another worker
     has the shard.
@@ -142,7 +142,7 @@ def _undone(result: Result, work: _Work) -> Iterator[Undone]:
 
 
 def _check_targets(workspace: Workspace, task: ShardTask) -> None:
-    """Raise DiagnosticError if a provider points elsewhere on this machine than where the plan was made (rule 14)."""
+    """Raise DiagnosticError if a provider has another target on this machine than when the plan was made (rule 14)."""
     here = workspace.target_texts
     for key, there in task.targets.items():
         if here.get(key) != there:

@@ -1,4 +1,4 @@
-"""The stack as a library user handles it: opened from a directory or a text, planned, applied, checked."""
+"""The stack for library users: open it from a directory or a text, then plan, apply and check it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from reconciler.plan.plan import Plan, Selection
 from reconciler.session.workspace import Workspace, open_workspace
 
 MEMORY = ":memory:"
-"""The ``ledger`` that is held in memory."""
+"""The ``ledger`` value for a ledger in memory."""
 
 
 class Stack:
-    """One stack, open; a context manager, made by ``open`` or ``from_text``. Use it from one thread at a time.
+    """An open stack; a context manager, created by ``open`` or ``from_text``. Use it from one thread at a time.
 
-    Every method raises DiagnosticError for what a user can mend, ServiceError if a service cannot be queried, and
-    LeaseHeldError if another run holds the stack's lease. Nothing is printed, and nothing asks.
+    Every method raises DiagnosticError for errors that a user can fix, ServiceError if a service cannot be queried, and
+    LeaseHeldError if another run holds the stack's lease. Nothing is printed, and nothing prompts.
     """
 
     def __init__(self, workspace: Workspace, resources: ExitStack) -> None:
@@ -54,9 +54,9 @@ class Stack:
     ) -> Stack:
         """Open the stack in a directory or a file.
 
-        ``variables`` are those of ``--var``: texts are converted to the type of the variable, other values are taken as
-        they are. ``environ`` stands for the environment of this process. ``ledger`` is a directory, a URL or
-        ``":memory:"``; without it the configuration says where it is.
+        ``variables`` are those of ``--var``: texts are converted to the type of the variable, other values are used as
+        they are. ``environ`` replaces the environment of this process. ``ledger`` is a directory, a URL or
+        ``":memory:"``; by default the configuration decides.
         """
         return _opened(Path(path), None, variables, environ, ledger)
 
@@ -70,10 +70,10 @@ class Stack:
         environ: Mapping[str, str] | None = None,
         ledger: str | Path | None = MEMORY,
     ) -> Stack:
-        """Open a stack from its YAML; ``directory`` is where files are that it includes.
+        """Open a stack from its YAML; ``directory`` is where the files are that it includes.
 
-        The ledger is held in memory unless another is named: then nothing is written to the disk, and what is known of
-        this stack is gone when it is closed.
+        By default the ledger is in memory: nothing is written to disk, and what is known of this stack is lost when it
+        is closed.
         """
         return _opened(Path(directory), text, variables, environ, ledger)
 
@@ -84,19 +84,19 @@ class Stack:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The address of every resource it declares, instances of a for_each each by itself."""
+        """The address of every declared resource, including each instance of a for_each."""
         return tuple(str(item.address) for item in self._workspace.stack.desired)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What its reader should know of the configuration."""
+        """Warnings about the configuration."""
         return tuple(warning.summary for warning in self._workspace.stack.warnings)
 
     def plan(self, *, targets: Sequence[str] = (), exclude: Sequence[str] = (), replace: Sequence[str] = ()) -> Plan:
-        """Query the services, and say what ``apply`` would do. Changes nothing.
+        """Query the services, and return what ``apply`` would do. Changes nothing.
 
-        Only ``targets`` are planned, if there are any, and nothing of ``exclude``; what fires at the addresses of
-        ``replace`` is raised again.
+        With ``targets`` only those are planned, and nothing of ``exclude``; active alarms at the addresses of
+        ``replace`` are raised again.
         """
         return plan_stack(self._workspace, _selection(targets, exclude, replace))
 
@@ -111,12 +111,11 @@ class Stack:
         verify: bool = True,
         deadline: str | None = None,
     ) -> Result:
-        """Carry out a plan as it was shown, or what would be planned now; ``force`` overrules the stack's guards.
+        """Apply a plan as it was shown, or a new plan; ``force`` overrides the stack's guards.
 
-        A plan that is out of date is refused with DiagnosticError; one that has been carried out already gives a result
-        in which nothing remains. With ``verify`` it returns once the services show the effect. ``deadline`` is a
-        duration, such as ``10m``. Raises RunFailedError for an internal error in mid-run: its ``result`` says what is
-        known.
+        A plan that is out of date is refused with DiagnosticError; one that was already applied gives a result in which
+        nothing remains. With ``verify`` it returns once the services show the effect. ``deadline`` is a duration, such
+        as ``10m``. Raises RunFailedError for an internal error during the run: its ``result`` has what is known.
         """
         if plan is not None and (targets or exclude or replace):
             raise ValueError("a plan is applied as a whole: plan with targets, exclude and replace instead")
@@ -147,11 +146,11 @@ class Stack:
             return run_stack_checks(self._workspace, names, stop, NullCheckWatcher())
 
     def status(self) -> StackStatus:
-        """What fires now, since when, and whose run raised it."""
+        """Which alarms are active, since when, and which run raised each."""
         return stack_status(self._workspace)
 
     def stop(self) -> None:
-        """Let what runs in another thread end early, as Ctrl-C does: nothing new is sent, and nothing is lost."""
+        """End what runs in another thread early, as Ctrl-C does: nothing new is sent, and nothing is lost."""
         for stop in tuple(self._stops):
             stop.set()
 
@@ -190,7 +189,7 @@ class Stack:
 
 
 class _Operator:
-    """Approves everything, watches nothing; ``stops`` gets the event that stops the run, while it works."""
+    """Approves everything, reports nothing; ``stops`` gets the event that stops the run, while it works."""
 
     def __init__(self, stops: set[Event]) -> None:
         self._stops = stops

@@ -1,4 +1,4 @@
-"""The status of a stack: which alarms fire and silences are in force now, until when, who raised them, what drifted."""
+"""The status of a stack: its active alarms and silences, until when, who raised them, and what drifted."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class AlarmState(StrEnum):
 
     FIRING = "firing"
     SUPPRESSED = "suppressed"
-    """It fires, and the service suppresses its notifications."""
+    """Firing, but the service suppresses its notifications."""
     NOT_FIRING = "not firing"
-    """It is declared to fire, and does not."""
+    """Declared to fire, but not firing."""
     IN_FORCE = "in force"
     """A silence that is pending or active."""
     NOT_IN_FORCE = "not in force"
-    """A silence that is declared, and is neither pending nor active."""
+    """A silence that is declared, but neither pending nor active."""
 
 
 class RaisedBy(NamedTuple):
-    """Which plan pushed an alarm, and the run that applied that plan; None if the ledger does not have that run."""
+    """The plan that pushed an alarm, and the run that applied it; None if the ledger does not have that run."""
 
     plan_id: str
     run: str | None
@@ -59,7 +59,7 @@ class AlarmStatus(NamedTuple):
 
 
 class StackStatus(NamedTuple):
-    """The alarms of a stack at one instant (epoch ms), and who holds its lease; ``plan`` is what apply would do.
+    """The alarms of a stack at an instant (epoch ms), and the holder of its lease; ``plan`` is what apply would do.
 
     ``declared`` counts the alarms that should fire, ``last_apply`` is the newest apply that has ended.
     """
@@ -98,7 +98,7 @@ def stack_status(workspace: Workspace) -> StackStatus:
 
 
 def last_apply(workspace: Workspace) -> Run | None:
-    """The newest apply or destroy of a stack that has ended and is in this ledger."""
+    """The newest apply or destroy of a stack in this ledger that has ended."""
     with workspace.reading_ledger() as ledger:
         return _last_apply(ledger.runs())
 
@@ -108,7 +108,9 @@ def _last_apply(runs: Sequence[Run]) -> Run | None:
 
 
 class _Raisers:
-    """Finds the run that pushed an alarm: the alarm's mark names the plan; of its runs, the newest that has the key."""
+    """Finds the run that pushed an alarm: the alarm's mark has the plan's id; of its runs, the newest one with
+    the key.
+    """
 
     def __init__(self, ledger: Ledger, runs: Sequence[Run]) -> None:
         self._ledger = ledger
@@ -132,9 +134,9 @@ class _Raisers:
 def _alarms(
     plan: Plan, observed: Sequence[Observed], raisers: _Raisers, types: Mapping[str, ResourceType], view: LedgerView
 ) -> Iterator[AlarmStatus]:
-    """Every alarm and silence that is active or declared, in the order of the plan.
+    """Every alarm and silence that is active or declared, in plan order.
 
-    Alarms that a plan leaves alone (canaries and forgotten alarms) come last.
+    Alarms that no plan changes (canaries and forgotten alarms) come last.
     """
     in_plan: set[tuple[str, str]] = set()
     for change in plan.changes:
@@ -166,7 +168,7 @@ def _present(
 
 
 def _left_alone(found: Observed, view: LedgerView) -> str:
-    """Why no plan touches an alarm that carries the marks of the stack."""
+    """Why no plan changes an alarm that has the stack's marks."""
     if (found.marks.address, forgotten_mark(found)) in view.recorded:
         return "forgotten: left firing, no longer managed"
     return "left to the check that raised it"

@@ -19,7 +19,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
 
 MAX_CHANGES = 20
-"""How many changes a result names; its counts include the others."""
+"""The maximum number of changes in a result; its counts include the others."""
 
 
 class UnitKind(StrEnum):
@@ -31,40 +31,41 @@ class UnitKind(StrEnum):
     DRIFT = "drift"
     STATUS = "status"
     SHARD = "shard"
-    """A part of an apply, of a stack that is too large for one worker."""
+    """A part of an apply, for a stack that is too large for one worker."""
 
 
 BATCHED = frozenset((UnitKind.PLAN, UnitKind.DRIFT))
-"""What only queries services, so that stacks can share their queries."""
+"""Commands that only query services, so that stacks can share queries."""
 
 
 WRITING = frozenset((UnitKind.APPLY, UnitKind.CHECK))
-"""What may send something to services."""
+"""Commands that may send something to services."""
 
 
 class UnitState(StrEnum):
     """How a unit ended."""
 
     DONE = "done"
-    """It ran to its end: nothing was left undone, whatever it found."""
+    """Complete: nothing was left undone, whatever it found."""
     FAILED = "failed"
-    """An error, a failed check, or an apply that is not complete."""
+    """An error, a failed check, or an incomplete apply."""
     LEASED = "leased"
     """Another run holds the stack's lease."""
     TIMED_OUT = "timed out"
-    """It did not end by its deadline, and was stopped."""
+    """Stopped, since it did not end by its deadline."""
     INTERRUPTED = "interrupted"
-    """It was asked to stop."""
+    """Stopped on request."""
     NOT_RUN = "not run"
-    """It was never begun."""
+    """Never started."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """A shard of a run: which of how many it is, its name, and the fence of the stack's lease it was cut under.
+    """A shard of a run: its index and the number of shards, its name, and the fence of the stack's lease it was cut
+    under.
 
-    ``targets`` are where its providers point, as text. ``needed`` maps addresses to those that must be done before, and
-    ``done`` are operations that are done already.
+    ``targets`` are the targets of its providers, as text. ``needed`` maps addresses to those that must be done before,
+    and ``done`` are operations that are done already.
     """
 
     name: str
@@ -92,7 +93,7 @@ class Undone:
 class ShardReport:
     """How a shard ended, and what of it is not done.
 
-    ``possible_duplicates`` are pushes that may leave an alarm firing twice.
+    ``possible_duplicates`` are pushes that may have opened a second alarm.
     """
 
     ending: ApplyStatus
@@ -106,13 +107,13 @@ class Unit:
     """One command on one stack in one environment.
 
     ``path`` is the stack: a directory or a file. ``variables`` override those of ``var_files``; texts are converted to
-    the type of the variable. ``ledger`` overrides what the stack says and may hold ``${env.NAME}``, which is replaced
-    where the unit runs, so that no credentials travel with it. ``plan_file`` is where a plan is saved, or the saved
-    plan that is applied; then ``plan_id`` is the id it must have. ``deadline`` and ``lock_timeout`` are milliseconds.
+    the type of the variable. ``ledger`` overrides the stack's and may contain ``${env.NAME}``, which is substituted
+    where the unit runs, so that no credentials are transferred. ``plan_file`` is where a plan is saved, or the saved
+    plan to apply; ``plan_id`` is then the id it must have. ``deadline`` and ``lock_timeout`` are milliseconds.
     ``since`` is when the fleet began (epoch ms): what runs of the same stack have sent since belongs to this unit, in
-    case an engine runs it twice. ``rate_limits`` maps targets to the requests a second that the whole fleet may send.
-    An apply with ``shard_size`` is cut into shards of about so many operations; ``shard`` is one of them.
-    ``places`` are those of the variables that the fleet file sets.
+    case an engine runs it twice. ``rate_limits`` maps targets to the requests per second that the whole fleet may send.
+    An apply with ``shard_size`` is cut into shards of about that many operations; ``shard`` is one of them. ``places``
+    are the positions of the variables that the fleet file sets.
     """
 
     kind: UnitKind
@@ -156,7 +157,7 @@ class UnitChange:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One thing done with a stack: when it ended (epoch ms), by whom, what came of it, and the id of its plan or run.
+    """One thing done with a stack: when it ended (epoch ms), by whom, its result, and the id of its plan or run.
 
     ``counts`` are changes by action, or checks by status.
     """
@@ -170,13 +171,12 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """How a unit ended: small, free of secrets, and as easily sent as the unit.
+    """The result of a unit: small, without secrets, and serializable like the unit.
 
-    ``counts`` are changes by action (of a run that had been carried out before: operations by verb), or checks by
-    status. ``changes`` are the first of the changes, ``remaining`` counts those of an apply that are not done, and
-    ``others`` those that a drift run leaves out.
-    ``activities`` is what a status found, by kind, and ``holder`` who holds the stack's lease. ``worker`` is who ran
-    it. Instants are epoch milliseconds; both are 0 for a unit that was not begun.
+    ``counts`` are changes by action (for a run that was already carried out: operations by verb), or checks by status.
+    ``changes`` are the first changes, ``remaining`` counts those of an apply that are not done, and ``others`` those
+    that a drift run leaves out. ``activities`` is the result of a status, by kind, and ``holder`` is the holder of the
+    stack's lease. ``worker`` ran the unit. Instants are epoch milliseconds; both are 0 for a unit that was not started.
     """
 
     unit: Unit
@@ -192,9 +192,9 @@ class UnitResult:
     run: str | None = None
     plan_id: str | None = None
     repeated: bool = False
-    """Whether an apply found all done by an earlier run of the same plan, or of the same fleet."""
+    """Whether an earlier run of the same plan, or of the same fleet, had already done everything."""
     shard: ShardReport | None = None
-    """How a shard ended, if the unit was one that came to its end."""
+    """How a shard ended, if the unit was one and ran to its end."""
     activities: Mapping[UnitKind, Activity] = field(default_factory=dict)
     holder: str | None = None
     worker: str = ""
@@ -203,7 +203,7 @@ class UnitResult:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it counts towards the failures that a fleet may have."""
+        """Whether it counts towards the fleet's limit on failures."""
         return self.state in (UnitState.FAILED, UnitState.LEASED, UnitState.TIMED_OUT)
 
 

@@ -1,4 +1,4 @@
-"""Webhooks: where a run tells what happened, and how it is sent there; a failure to tell never fails a run."""
+"""Webhooks: which events a run reports and how they are sent; a failed delivery never fails a run."""
 
 import re
 import threading
@@ -14,7 +14,7 @@ from reconciler.core.system_clock import monotonic, sleep
 from reconciler.core.text import SHORTEST_SECRET, sanitize
 
 BOUND = 10 * SECOND
-"""How long all webhooks of one event may take together."""
+"""How long (ms) all webhooks of one event may take together."""
 _CONNECT, _READ, _PAUSE = 3 * SECOND, 5 * SECOND, SECOND
 _ATTEMPTS = 3
 _BUSY = frozenset((429, 500, 502, 503, 504))
@@ -22,22 +22,22 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
 
 
 class Trigger(StrEnum):
-    """What a run tells."""
+    """The kinds of events."""
 
     DRIFT = "drift"
-    """A service moved, and not the configuration."""
+    """A service has changed, not the configuration."""
     APPLY_FAILED = "apply-failed"
-    """An apply or destroy did not do all it was to do."""
+    """An apply or destroy is incomplete."""
     CHECK_FAILED = "check-failed"
-    """A check failed, or could not be queried."""
+    """A check failed, or its query did."""
     RECOVERED = "recovered"
-    """A check that failed holds again; told by what tells changes alone."""
+    """A check that failed passes again; sent only by commands that report changes alone."""
     DRILL_FAILED = "drill-failed"
-    """A drill did not end well: a step, a check, or an alarm that may be left."""
+    """A drill failed: a step, a check, or an alarm that may be left."""
     ERROR = "error"
-    """The command ended with an error before it could tell."""
+    """The command ended with an error before it could report anything else."""
     DONE = "done"
-    """All went well."""
+    """Success."""
 
 
 FAILURES = tuple(trigger for trigger in Trigger if trigger is not Trigger.DONE)
@@ -45,7 +45,7 @@ FAILURES = tuple(trigger for trigger in Trigger if trigger is not Trigger.DONE)
 
 
 class WebhookFormat(StrEnum):
-    """What the body of a request is."""
+    """The format of the request body."""
 
     JSON = "json"
     SLACK = "slack"
@@ -53,16 +53,16 @@ class WebhookFormat(StrEnum):
 
 
 class Detail(NamedTuple):
-    """What an event is about, one of several: an address, a check, a step; and what became of it."""
+    """One subject of an event (an address, a check, a step), and its result."""
 
     subject: str
     text: str
 
 
 class RunEvent(NamedTuple):
-    """What a run tells. ``at`` is epoch milliseconds; ``run`` is its id in the ledger, or of a drill's record.
+    """An event of a run. ``at`` is epoch milliseconds; ``run`` is its id in the ledger, or that of a drill's record.
 
-    ``details`` are bounded by the renderer, so they may be many. ``id`` is the same for every webhook and retry.
+    The renderer limits ``details``, so they may be many. ``id`` is the same for every webhook and retry.
     """
 
     id: str
@@ -85,7 +85,9 @@ class Message(NamedTuple):
 
 
 def check_url(url: str) -> str:
-    """The URL of a webhook; DiagnosticError if it is none. Of a wrong one, nothing is quoted: it may hold a token."""
+    """Validate the URL of a webhook. Raises DiagnosticError, which does not quote the URL, since it may hold a
+    token.
+    """
     try:
         parts = urlsplit(url)
         wrong = parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 1) < 1
@@ -98,14 +100,16 @@ def check_url(url: str) -> str:
 
 
 def masked(url: str) -> str:
-    """The URL as far as it can be shown: its path and query are often what allows to post."""
+    """The URL without secrets: its path and query often authorize the caller."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}/…"
 
 
 def secrets_of(url: str) -> Iterator[str]:
-    """What of a URL must not be shown: the whole, its user's password, and whatever looks like a token."""
+    """The parts of a URL that must not be shown: the whole, its user's password, and everything that looks like a
+    token.
+    """
     yield url
     parts = urlsplit(url)
     if parts.password:
@@ -116,16 +120,16 @@ def secrets_of(url: str) -> Iterator[str]:
 
 
 def post_all(messages: Mapping[str, Message], bound: int = BOUND) -> list[str]:
-    """Post a message to each URL, side by side; returns what went wrong, in sentences without secrets.
+    """Post a message to each URL concurrently; returns the errors as sentences without secrets.
 
-    A refused connection, 429 and 5xx are tried again. Never raises, and returns within ``bound`` ms whatever the
-    other side does; redirects are not followed.
+    A refused connection, 429 and 5xx are retried. Never raises, and returns within ``bound`` ms whatever the server
+    does; redirects are not followed.
     """
     deadline = monotonic() + bound
     failures: dict[str, str] = {}
     workers = {}
     for url, message in messages.items():
-        # A daemon: one that hangs in the system's resolver must not keep the process.
+        # A daemon thread: one that hangs in the system's resolver must not keep the process alive.
         worker = threading.Thread(target=_post, args=(url, message, deadline, failures), name="webhook", daemon=True)
         worker.start()
         workers[url] = worker
@@ -154,13 +158,13 @@ def _post(url: str, message: Message, deadline: int, failures: dict[str, str]) -
                 headers=dict(message.headers),
                 timeout=(in_seconds(_CONNECT), in_seconds(_READ)),
                 allow_redirects=False,
-                stream=True,  # nothing of the answer is read but its head
+                stream=True,  # only the head of the response is read
             ) as response:
                 status, reason = response.status_code, sanitize(str(response.reason), 80)
         except requests.ConnectionError as error:
             why = "connection failed" if not isinstance(error, requests.exceptions.SSLError) else "TLS failed"
         except requests.Timeout:
-            failures[url] = "timed out"  # it may have arrived
+            failures[url] = "timed out"  # the message may have arrived
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end a run
             failures[url] = type(error).__name__

@@ -1,1 +1,1 @@
-"""Apply: batches, retries, settling, verification."""
+"""Apply: sends plans in batches, with retries, settling and verification."""

@@ -1,4 +1,4 @@
-"""What a run learns of a service: whether it merges repeated pushes, and whether it refuses batches whole."""
+"""What a run learns about a service: whether it merges repeated pushes, and whether it rejects batches as a whole."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _OTHERWISE = {
 
 
 class LearnedBehaviour:
-    """How the service of one provider behaves: what the ledger knows of its target, and what this run sees.
+    """How the service of one provider behaves: what the ledger knows of its target, and what this run observes.
 
-    What is learnt holds until the service is seen to do otherwise, and only saves waits whose loss can be made good: an
-    alarm that was pushed twice is seen and cleared. An event that may be on record is waited for in any case. May be
-    used from several threads.
+    It holds until the service is observed to behave otherwise, and only saves waits whose absence can be corrected: an
+    alarm that was pushed twice is detected and cleared. An event that may be on record is waited for in any case.
+    Thread-safe.
     """
 
     def __init__(self, ledger: Ledger, provider: str, target: str | None, clock: Clock, report: Callable[[str], None]):
@@ -29,7 +29,7 @@ class LearnedBehaviour:
         self._clock, self._report = clock, report
         self._known: Behaviour | None = None
         self.repeated: set[str] = set()
-        """The keys of alarms that were pushed again although an earlier push of theirs may have been stored."""
+        """The keys of alarms that were pushed again although an earlier push may have been stored."""
         self._rejected: set[str] = set()
 
     @property
@@ -39,7 +39,7 @@ class LearnedBehaviour:
         return self._known
 
     def learn(self, **seen: bool) -> None:
-        """Keep what was seen, durably if it is new: ``merges``, ``rejects_whole``."""
+        """Record an observation (``merges``, ``rejects_whole``), in the ledger if it is new."""
         before = self.known
         self._known = before._replace(**seen)
         if self._known == before:
@@ -51,7 +51,7 @@ class LearnedBehaviour:
             self._ledger.learn(self._target, self._known, self._clock.now())
 
     def repeat(self, operations: Iterable[Operation], *, rejected: bool = False) -> None:
-        """Tell that these are about to be sent again, after a batch was rejected or an answer was lost."""
+        """Record that these are about to be sent again, after a batch was rejected or a response was lost."""
         keys = {item.key for item in operations if item.verb is Verb.PUSH and item.occurrence is None}
         self.repeated |= keys
         if rejected:

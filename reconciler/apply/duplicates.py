@@ -1,4 +1,4 @@
-"""Duplicates: second alarms, which a service that does not merge opens for an alarm that is pushed again."""
+"""Duplicates: second alarms that a service without merging opens when an alarm is pushed again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.providers.protocol import Provider
 
 
 class Duplicates:
-    """Finds the second alarms of one run, and learns from them how each service behaves."""
+    """Finds the duplicates of one run, and learns from them how each service behaves."""
 
     def __init__(
         self,
@@ -32,24 +32,24 @@ class Duplicates:
         self._doubled: set[str] = set()
 
     def learn_from(self, changes: Iterable[Change]) -> None:
-        """Learn from alarms that are there twice, and that a plan puts right."""
+        """Learn from duplicates that a plan clears."""
         for change in changes:
             if len(change.before) > 1 and change.provider in self.behaviours and _are_twins(change.before):
                 self.behaviours[change.provider].learn(merges=False)
 
     def repeated(self, is_done: Callable[[str], bool] = lambda _: True) -> set[str]:
-        """The keys of alarms that were pushed again in doubt, and are done, where that may have opened second ones."""
+        """The keys of done alarms that were pushed again in doubt, if that may have opened duplicates."""
         return {key for behaviour in self.behaviours.values() for key in behaviour.in_doubt() if is_done(key)}
 
     def take_in(self, doubled: Mapping[str, frozenset[str]], shown: Iterable[str]) -> None:
-        """Take in what a verification shows: pushes by which two alarms fire, by provider, and all that show."""
+        """Add the result of a verification: pushes by which two alarms fire, by provider, and all visible pushes."""
         for provider, keys in doubled.items():
             self._doubled |= keys
             self.behaviours[provider].learn_from(keys)
         self._decided |= self.repeated().intersection(shown)
 
     def query(self, pushed: Sequence[Operation], clears: Sequence[Operation], repeated: set[str]) -> list[Operation]:
-        """Look at pushes that ``clears`` follow or that were ``repeated``; the clears that are due."""
+        """Query pushes that ``clears`` follow or that were ``repeated``; returns the clears that are due."""
         wanted = {item.depends_on for item in clears} | repeated - self._decided
         looked_at = [item for item in pushed if item.key in wanted] if wanted else []
         due = list[Operation]()
@@ -66,17 +66,17 @@ class Duplicates:
         return due
 
     def possible(self, suspects: set[str]) -> frozenset[str]:
-        """Of the keys of operations that may leave an alarm firing twice, those that may still, or do."""
+        """Of these operations, the keys of those that may leave an alarm firing twice."""
         return frozenset(suspects - self._decided | self._doubled)
 
 
 class _Sighting(NamedTuple):
-    """What a look at pushed alarms shows.
+    """The result of querying pushed alarms.
 
-    ``contents`` is what the service shows of the pushes that are visible, as the ledger keeps it. ``decided`` are the
-    conditional clears whose push shows, of which ``due`` have their target still firing beside it. ``doubled`` are the
-    keys of pushes by which two alarms fire. ``merges`` says what the service did with alarms that were active already,
-    None if none of them shows.
+    ``contents`` is what the service shows of the visible pushes, as the ledger stores it. ``decided`` are the
+    conditional clears whose push is visible; of these, ``due`` have a target that still fires beside it. ``doubled``
+    are the keys of pushes by which two alarms fire. ``merges`` says what the service did with alarms that were active
+    already; None if none of them is visible.
     """
 
     contents: Mapping[str, str]
@@ -87,9 +87,9 @@ class _Sighting(NamedTuple):
 
 
 def _query(provider: Provider, pushes: Sequence[Operation], clears: Sequence[Operation]) -> _Sighting | None:
-    """Look at pushes, and at the targets of the conditional clears that follow them; None if the service cannot say.
+    """Query pushes, and the targets of the conditional clears that follow them; None if the query fails.
 
-    Before a push shows nothing is known of its clear: what fires may be about to be refreshed. Raises DeniedError.
+    Until a push is visible its clear is undecided: the active alarm may be about to be refreshed. Raises DeniedError.
     """
     found = observe_effects(provider, [*pushes, *clears])
     if found is None:
@@ -108,6 +108,6 @@ def _query(provider: Provider, pushes: Sequence[Operation], clears: Sequence[Ope
 
 
 def _are_twins(found: Sequence[Observed]) -> bool:
-    """Whether two of these active alarms are one and the same alarm pushed twice."""
+    """Whether two of these active alarms are the same alarm pushed twice."""
     known = [(sorted(item.identity.items()), item.marks.stack, item.marks.address) for item in found]
     return any(one in known[:place] for place, one in enumerate(known))

@@ -1,4 +1,4 @@
-"""Apply: carry out a plan, once, however often it is interrupted or repeated (rules 7 to 9 and 13)."""
+"""Apply: carry out a plan exactly once, however often it is interrupted or repeated (rules 7 to 9 and 13)."""
 
 import queue
 from collections import deque
@@ -54,14 +54,14 @@ def apply_plan(
 
 
 class _WorkerDone(NamedTuple):
-    """A worker's last word on a batch."""
+    """The last message of a worker about a batch."""
 
     provider: str
     error: BaseException | None
 
 
 class PlanExecutor:
-    """One execution of a plan: its workers, and the one thread that keeps the books."""
+    """One execution of a plan: its workers, and the one thread that writes the journal."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class PlanExecutor:
         return result
 
     def close(self) -> None:
-        """Let go of whoever refers back here, so that the operations need not wait for the garbage collector."""
+        """Break reference cycles, so that the operations are freed without the garbage collector."""
         self.senders.clear()
         del self.gate
 
@@ -156,7 +156,7 @@ class PlanExecutor:
         return RunState.DONE if complete and all(map(self._is_settled, self.operations)) else RunState.PARTIAL
 
     def _send_all(self, due: Sequence[Operation]) -> None:
-        """Send what is due, level by level; last the events that an earlier run may have recorded."""
+        """Send operations level by level, and finally the events that an earlier run may have recorded."""
         self._note_done([item for item in due if item.is_recorded])
         due = [item for item in due if not item.is_recorded]
         doubts = find_doubts(due, self.ledger, self.providers, self.targets, self.clock)
@@ -172,14 +172,14 @@ class PlanExecutor:
             self._send(self._unblocked([item for item in level if item.key not in self.outcomes]))
 
     def _note_done(self, operations: Sequence[Operation]) -> None:
-        """Journal as done what need not be sent: the service has it on record."""
+        """Journal as done what need not be sent, since the service has it on record."""
         if operations:
             self._intend(operations)
             self._record([Outcome(item.key, Status.DONE) for item in operations])
             self.ledger.confirm([item.key for item in operations], self.clock.now())
 
     def _resolve(self, doubts: Sequence[Doubt]) -> None:
-        """Wait until events show that an earlier run may have recorded, or their window has passed."""
+        """Wait until events that an earlier run may have recorded are visible, or their window has passed."""
         for key in sorted({doubt.operation.provider for doubt in doubts}):
             mine = [doubt for doubt in doubts if doubt.operation.provider == key]
             shown = poll_events(mine, self.providers[key], self.clock, self.stop, self.progress)
@@ -196,7 +196,7 @@ class PlanExecutor:
                 self._note_done([doubt.operation for doubt in mine if doubt.operation.key in shown])
 
     def _send(self, operations: Sequence[Operation]) -> None:
-        """Send operations that wait for nothing, batch by batch, each provider with its own parallelism."""
+        """Send operations without pending dependencies, batch by batch, each provider with its own parallelism."""
         waiting = {
             key: deque(batches([item for item in operations if item.provider == key], provider.limits))
             for key, provider in self.providers.items()
@@ -213,12 +213,12 @@ class PlanExecutor:
                 if failure is None and not self._over():
                     try:
                         for key, batches_left in waiting.items():
-                            # More than are sent at once: no worker waits for the books.
+                            # More than can be sent at once, so that no worker waits for the journal.
                             while batches_left and busy[key] < width[key] + 2 * self._journal_ahead:
                                 self._intend_ahead(batches_left)
                                 self._submit(pools[key], key, batches_left.popleft())
                                 busy[key] += 1
-                    except (LeaseLostError, DiagnosticError) as error:  # running requests are still accounted for
+                    except (LeaseLostError, DiagnosticError) as error:  # wait for the outcomes of running requests
                         failure = error
                         self.stop.set()
                 under_way = sum(busy.values())
@@ -239,12 +239,12 @@ class PlanExecutor:
         return begun_ahead(self._parallelism(provider), shared=self.ledger.is_shared)
 
     def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
-        """Give one batch to a worker; how it ends is reported to the executor."""
+        """Submit a batch to a worker, which reports how it ended."""
         future = pool.submit(self._deliver, provider, batch)
         future.add_done_callback(lambda ended: self.events.put(_WorkerDone(provider, ended.exception())))
 
     def _deliver(self, provider: str, batch: Sequence[Operation]) -> None:
-        """What a worker does: send a batch, unless the run was ended before its turn came; what fails ends the run."""
+        """The worker's task: send a batch, unless the run ended first; an exception ends the run."""
         if self._over():
             return
         try:
@@ -265,14 +265,14 @@ class PlanExecutor:
         self.intended.update(item.key for item in operations)
 
     def _begin(self, keys: Sequence[str]) -> None:
-        """Journal that operations are being sent; raises LeaseLostError or DiagnosticError if they must not be."""
+        """Journal that operations are being sent. Raises LeaseLostError or DiagnosticError if they must not be."""
         self.ledger.begin_attempts(self.holder, keys, self.clock.now())
         self.begun.update(keys)
 
     def _drain_events(self, under_way: int) -> tuple[list[_WorkerDone], DiagnosticError | None]:
         """Wait for events of the workers and journal their outcomes in one step.
 
-        Return the batches that ended, and why the outcomes could not be journalled: then nothing more is sent.
+        Returns the batches that ended, and why the outcomes could not be journalled: then nothing more is sent.
         """
         outcomes, ended = list[Outcome](), list[_WorkerDone]()
         timeout: float | None = None
@@ -300,7 +300,7 @@ class PlanExecutor:
             self.ledger.record_outcomes(outcomes, self.clock.now())
 
     def _unblocked(self, level: Sequence[Operation]) -> Sequence[Operation]:
-        """The operations that wait for nothing any more; those that waited for what failed end here, unsent."""
+        """The operations whose dependencies are all done; those that depend on a failed operation end here, unsent."""
         if self.order.has_no_dependencies(level):
             return level
         found = list(zip(level, self.order.readiness(level, self.outcomes), strict=True))
@@ -313,9 +313,10 @@ class PlanExecutor:
         return ready
 
     def _verify(self) -> frozenset[str]:
-        """Wait until what was done shows, if wanted; then clear what a service that does not merge left beside it.
+        """Wait until the effects are visible, if wanted; then clear the duplicates that a service without merging
+        opened.
 
-        That takes a look in any case. The keys of what was waited for in vain.
+        Finding duplicates takes a query in any case. Returns the keys that did not become visible.
         """
         if self._over() or not (self.options.verify or self.conditional or self.duplicates.repeated(self._is_done)):
             return frozenset()
@@ -330,7 +331,7 @@ class PlanExecutor:
         return unseen
 
     def _watch(self, operations: Sequence[Operation]) -> frozenset[str]:
-        """Verify operations, journal which are confirmed; those that are not."""
+        """Verify operations, and journal the confirmed ones; returns the others."""
         unseen, shown, doubled = verify(operations, self.providers, self.clock, self.stop, self.progress)
         self.duplicates.take_in(doubled, shown)
         confirmed = [item.key for item in operations if item.key not in unseen]
@@ -338,7 +339,7 @@ class PlanExecutor:
         return unseen
 
     def _duplicated(self, pushed: Sequence[Operation]) -> list[Operation]:
-        """The conditional clears that are due: their push shows, and their target still fires beside it."""
+        """The conditional clears that are due: their push is visible, and their target still fires beside it."""
         pushes = {item.key for item in pushed}
         clears = [item for item in self.conditional if item.depends_on in pushes and self._is_due(item)]
         return self.duplicates.query(pushed, clears, self.duplicates.repeated(self._is_done))
@@ -347,7 +348,7 @@ class PlanExecutor:
         return self._is_done(operation.depends_on or "") and not self._is_done(operation.key)
 
     def _close_unsent_intents(self) -> None:
-        """Journal what was intended and never sent, so that no intent stays open without need."""
+        """Journal that intended operations were never sent, so that no intent stays open needlessly."""
         sent = self.begun | self.outcomes.keys() | self.held
         left = [Outcome(key, Status.FAILED, NOT_SENT) for key in self.intended if key not in sent]
         if left:
@@ -355,7 +356,9 @@ class PlanExecutor:
                 self.ledger.record_outcomes(left, self.clock.now())
 
     def _mark_unanswered(self) -> None:
-        """Tell what was begun and has no outcome as unknown; the ledger keeps it open, for the next run to settle."""
+        """Report operations that were begun and have no outcome as unknown; the ledger keeps them open for the next run
+        to settle.
+        """
         why = ServiceErrorDetail("the run was stopped before its answer was known")
         for key in self.begun - self.outcomes.keys():
             self.outcomes[key] = Outcome(key, Status.UNKNOWN, why)

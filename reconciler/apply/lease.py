@@ -1,4 +1,4 @@
-"""The lease, kept for as long as a run works (rule 11)."""
+"""The lease, held and renewed while a run works (rule 11)."""
 
 import logging
 import threading
@@ -16,11 +16,11 @@ from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, L
 _log = logging.getLogger(__name__)
 
 LIFETIME = 60 * SECOND
-"""How long (ms) a lease outlives its holder's last sign of life."""
+"""The lifetime (ms) of a lease after its last renewal."""
 
 
 class Owner(NamedTuple):
-    """Who asks for a lease, and in which pipeline at which commit, if in one."""
+    """The identity of a run that takes a lease, with its pipeline and commit, if any."""
 
     name: str
     host: str
@@ -38,7 +38,7 @@ def _ignore(_: Holder) -> None:
 
 
 class LeaseWait(NamedTuple):
-    """How long (ms) to wait for a lease that another run holds, and whom to tell, once for each holder."""
+    """How long (ms) to wait for a lease that another run holds, and a callback for each holder."""
 
     timeout: int = 0
     told: Callable[[Holder], object] = _ignore
@@ -50,9 +50,10 @@ _POLL = SECOND
 
 @contextmanager
 def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseWait = NO_WAIT) -> Iterator[Holder]:
-    """Hold the stack's lease; raises LeaseHeldError if another run does, after waiting for it as long as ``wait`` says.
+    """Hold the stack's lease while the block runs. Raises LeaseHeldError if another run holds it, after waiting per
+    ``wait``.
 
-    A thread renews it; should it be lost all the same, ``stop`` is set: the ledger refuses every further intent.
+    A thread renews it; if it is lost all the same, ``stop`` is set, and the ledger refuses every further intent.
     """
     holder = _acquire(ledger, owner, clock, stop, wait)
     ended = Event()
@@ -64,7 +65,7 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseW
             except LeaseLostError:
                 stop.set()
                 return
-            except DiagnosticError as error:  # the disk may have room again before the lease lapses
+            except DiagnosticError as error:  # the disk may have space again before the lease expires
                 _log.warning("the lease could not be renewed: %s", error)
 
     keeper = threading.Thread(target=keep, name="lease", daemon=True)
@@ -76,7 +77,7 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseW
         keeper.join()
         try:
             ledger.release(holder)
-        except DiagnosticError as error:  # it lapses by itself; what the run did must still be reported
+        except DiagnosticError as error:  # it expires by itself; the run's result must still be reported
             _log.warning("the lease could not be given back: %s", error)
 
 

@@ -1,4 +1,4 @@
-"""Options of an apply, and who watches it."""
+"""Options of an apply, and its progress callbacks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from random import random
@@ -14,16 +14,16 @@ DEADLINE = HOUR
 
 
 JOURNAL_AHEAD = 20
-"""How many batches are journalled in one durable step, before they are sent and after they are answered: fewer waits
-for the disk, and as safe. An outcome that a crash takes away is found again by a query.
+"""How many batches are journalled in one durable step, before sending and after responses. Larger steps wait less for
+the disk and are as safe: an outcome lost in a crash is found again by a query.
 """
 
 SHARED_JOURNAL_AHEAD = 60
-"""The same in a ledger that is shared, where a step is a round trip over a network."""
+"""The same for a shared ledger, in which a step is a network round trip."""
 
 BEGUN_AHEAD = 3
-"""For each request to a service, how many batches are announced meanwhile to a ledger that is shared, and so a network
-away. What is announced and not sent when a run dies is looked for like what was sent.
+"""For each concurrent request, how many batches are marked as begun in advance in a shared ledger. If the run dies,
+those not sent are settled like those sent.
 """
 
 
@@ -33,20 +33,20 @@ def journal_ahead(*, shared: bool) -> int:
 
 
 def begun_ahead(parallelism: int, *, shared: bool) -> int:
-    """How many batches are announced for each request; none where requests go one after the other."""
+    """How many batches are marked as begun in advance for each request; none if requests are sequential."""
     return BEGUN_AHEAD if shared and parallelism > 1 else 0
 
 
 def flush_interval(*, shared: bool) -> float:
-    """Seconds without an event after which the outcomes gathered so far are journalled."""
+    """Seconds without an event after which the outcomes so far are journalled."""
     return 0.05 if shared else 0.01
 
 
 class Options(NamedTuple):
-    """How a plan is carried out.
+    """How to carry out a plan.
 
     ``parallelism`` overrides that of every provider. ``deadline`` is how long (ms) the run may take before nothing new
-    is sent. ``draw`` gives the jitter of waits, in [0, 1).
+    is sent. ``draw`` gives random numbers in [0, 1) for jitter.
     """
 
     parallelism: int | None = None
@@ -56,10 +56,10 @@ class Options(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What is known of a plan that is a part of a larger run: the id of that run, who journals its beginning and end.
+    """A plan that is a part of a larger run: the id of that run, whose beginning and end the caller journals.
 
     ``intended`` are operations whose intents are journalled already. ``done`` are those that are done: they are neither
-    sent nor waited for. ``needed`` is what the resources of the part wait for.
+    sent nor waited for. ``needed`` are the dependencies of the part's resources.
     """
 
     run: str
@@ -69,23 +69,25 @@ class Part(NamedTuple):
 
 
 class Progress(Protocol):
-    """A watcher of one apply; its methods are called from one thread at a time."""
+    """The progress callbacks of one apply; called from one thread at a time."""
 
     def started(self, total: int) -> None:
-        """The run begins, with this many operations to send."""
+        """The run begins, with this number of operations to send."""
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
         """These operations have ended."""
 
     def verifying(self, waiting: int, until: int) -> None:
-        """Everything is sent; the effect of so many operations is not visible yet, and is waited for ``until`` then."""
+        """Everything is sent; waiting until ``until`` for the effects of this number of operations to become
+        visible.
+        """
 
     def report(self, text: str) -> None:
-        """Something worth a line: a wait the service asked for, a batch being narrowed."""
+        """A message worth a line: a wait the service asked for, a batch being split."""
 
 
 class NullProgress:
-    """The watcher for when nobody watches."""
+    """Ignores progress."""
 
     def started(self, total: int) -> None: ...
 

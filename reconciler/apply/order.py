@@ -1,4 +1,4 @@
-"""Order: which operations of a plan wait for which, by the ``depends_on`` of resources and of operations."""
+"""Order: which operations of a plan wait for which others, by the ``depends_on`` of resources and of operations."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Readiness(Enum):
 
     READY = "ready"
     WAITING = "waiting"
-    """What it waits for has no outcome yet."""
+    """A dependency has no outcome yet."""
     BLOCKED = "blocked"
-    """What it waits for has ended, and is not done."""
+    """A dependency has ended, and is not done."""
 
 
 Needed = Mapping[Address, Sequence[Address]]
-"""The addresses that must be done before those of each address."""
+"""For each address, the addresses that must be done first."""
 
 
 def needs(changes: Iterable[Change]) -> Needed:
-    """What the resources of these changes wait for, and what was moved to one of their addresses."""
+    """The dependencies of the resources in these changes, including what was moved to one of their addresses."""
     found: dict[Address, Sequence[Address]] = {}
     for change in changes:
         if change.desired is not None and change.desired.depends_on:
@@ -35,24 +35,25 @@ def needs(changes: Iterable[Change]) -> Needed:
 
 
 class Order:
-    """What each operation of a plan waits for; what the plan does not touch is not waited for."""
+    """The dependencies of each operation of a plan; addresses that the plan does not change are not waited for."""
 
     def __init__(self, changes: Iterable[Change], needed: Needed | None = None) -> None:
-        """``needed`` are what ``needs`` found, where the changes do not say what is declared."""
+        """``needed`` is the result of ``needs``, if the changes do not have the declarations."""
         every = list(changes)
         self._keys: dict[Address, list[str]] = {}
         self._needed = needs(every) if needed is None else needed
         for change in every if self._needed else ():
             keys = [operation.key for operation in change.operations if not operation.only_if_duplicate]
             self._keys.setdefault(change.address, []).extend(keys)
-            if change.address.key is not None:  # without its key an address means all instances
+            if change.address.key is not None:  # an address without a key means all instances
                 self._keys.setdefault(change.address._replace(key=None), []).extend(keys)
 
     def levels(self, operations: Iterable[Operation], done: Collection[str] = ()) -> list[list[Operation]]:
-        """Operations by how many others must be done first; each wave may be sent once the one before it has ended.
+        """Group operations by the number of dependency levels before them; a level may be sent once the one before has
+        ended.
 
-        ``done`` are the keys of operations that need not be waited for. Raises ValueError where an operation waits for
-        one that is neither there nor done, or for itself.
+        ``done`` are the keys of operations that need not be waited for. Raises ValueError if an operation depends on
+        one that is neither in the plan nor done, or on itself.
         """
         waiting = list(operations)
         if waiting and self.has_no_dependencies(waiting):
@@ -77,11 +78,13 @@ class Order:
         return ordered
 
     def has_no_dependencies(self, operations: Iterable[Operation]) -> bool:
-        """Whether none waits for another: nearly always, and then an eighth of the time to send 20,000 is saved."""
+        """Whether no operation has dependencies. This is the usual case, and saves an eighth of the time to send
+        20,000.
+        """
         return not self._needed and all(operation.depends_on is None for operation in operations)
 
     def readiness(self, operations: Sequence[Operation], outcomes: Mapping[str, Outcome]) -> list[Readiness]:
-        """Whether each operation may be sent, as things stand."""
+        """Whether each operation may be sent now."""
         known: dict[Address, Readiness] = {}
         found = []
         for operation in operations:
@@ -94,7 +97,7 @@ class Order:
         return found
 
     def _level(self, operation: Operation, depth: Mapping[str, int], known: dict[Address, int | None]) -> int | None:
-        """How many waves come before an operation; None while that is not known. ``known`` keeps it by address."""
+        """The number of levels before an operation; None while unknown. ``known`` caches it by address."""
         deepest = -1
         if operation.depends_on is not None:
             if operation.depends_on not in depth:

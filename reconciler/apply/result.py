@@ -1,4 +1,4 @@
-"""The result of an apply: what was sent, what became of it, what remains."""
+"""The result of an apply: what was sent, its outcome, and what remains."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,10 +10,10 @@ from reconciler.plan.plan import Change, Plan
 
 
 class ApplyStatus(StrEnum):
-    """How a run came to its end."""
+    """How a run ended."""
 
     COMPLETE = "complete"
-    """Everything was tried."""
+    """Complete: everything was tried."""
     DENIED = "denied"
     """A service rejected the credentials (401, 403)."""
     INTERRUPTED = "interrupted"
@@ -21,9 +21,9 @@ class ApplyStatus(StrEnum):
     DEADLINE = "deadline"
     """The run's own deadline passed."""
     LEASE_LOST = "lease-lost"
-    """Another run took the lease over, somebody broke it, or it lapsed."""
+    """The lease was taken over or broken, or it expired."""
     LEDGER_FAILED = "ledger-failed"
-    """The ledger could not be written in mid-run."""
+    """The ledger could not be written during the run."""
     FAILED = "failed"
     """An internal error."""
 
@@ -31,11 +31,11 @@ class ApplyStatus(StrEnum):
 class Result(NamedTuple):
     """What one apply did; instants are epoch milliseconds.
 
-    ``outcomes`` holds every operation of the plan that was begun; one without an outcome was not started.
-    ``unconfirmed`` are keys of done operations whose effect no query had shown when the deadline passed. ``command`` is
-    what was asked for: ``apply``, ``destroy``, ... ``possible_duplicates`` are keys of operations by which an alarm
-    fires twice, or may: clears that are due only beside a second alarm, if the service did not show yet whether there
-    is one, and pushes that were repeated. ``origin`` is who started the run, None where none began.
+    ``outcomes`` has every operation of the plan that was begun; one without an outcome was not started. ``unconfirmed``
+    are keys of done operations whose effect was not visible when the deadline passed. ``command`` is the command:
+    ``apply``, ``destroy``, ... ``possible_duplicates`` are keys of operations by which an alarm fires twice, or may:
+    conditional clears, if the service did not show yet whether there is a second alarm, and repeated pushes. ``origin``
+    is who started the run; None if none began.
     """
 
     plan: Plan
@@ -51,9 +51,9 @@ class Result(NamedTuple):
     origin: Origin | None = None
 
     def status(self, change: Change) -> Status | None:
-        """The worst of the change's operations; None where one of them was not started.
+        """The worst status of the change's operations; None if one of them was not started.
 
-        A clear that is due only beside a second alarm owes nothing until it was begun.
+        A conditional clear does not count until it was begun.
         """
         outcomes = self.outcomes
         found = [outcomes.get(op.key) for op in change.operations if op.key in outcomes or not op.only_if_duplicate]
@@ -75,7 +75,7 @@ class Result(NamedTuple):
 
 
 class RunFailedError(Exception):
-    """An internal error ended a run: what is known of it. The error itself is the cause."""
+    """An internal error ended a run: its result so far. The error itself is the cause."""
 
     def __init__(self, result: Result) -> None:
         super().__init__("the run failed")

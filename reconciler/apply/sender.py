@@ -1,4 +1,4 @@
-"""The sender: brings batches to one provider, and turns every answer into outcomes (rule 8)."""
+"""The sender: sends batches to one provider, and turns every response into outcomes (rule 8)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from reconciler.providers.protocol import ErrorKind, Limits, Provider, ServiceEr
 
 
 def batches(operations: Sequence[Operation], limits: Limits) -> Iterator[list[Operation]]:
-    """Groups of one verb, at most ``batch_size`` items and ``batch_bytes`` of payload; a larger item goes alone."""
+    """Batches of one verb, with at most ``batch_size`` items and ``batch_bytes`` of payload; a larger item is sent
+    alone.
+    """
     by_verb: dict[str, list[Operation]] = {}
     for operation in operations:
         by_verb.setdefault(operation.verb, []).append(operation)
@@ -25,7 +27,7 @@ def batches(operations: Sequence[Operation], limits: Limits) -> Iterator[list[Op
 
 
 def halves(group: Sequence[Operation]) -> tuple[Sequence[Operation], Sequence[Operation]]:
-    """Both halves of a group of two or more, to narrow a refusal down."""
+    """Both halves of a batch of two or more, to find the rejected item."""
     middle = len(group) // 2
     return group[:middle], group[middle:]
 
@@ -45,18 +47,18 @@ def _split(group: list[Operation], size: int, room: int) -> Iterator[list[Operat
 
 
 MAX_DEPARTURE = SECOND
-"""How long (ms) after the step that let its operations be sent a request may leave at the latest."""
+"""How long (ms) after its journal step a request may leave, at the latest."""
 
 
 NOT_SENT = ServiceErrorDetail("not sent: the run was stopped first")
 
 
 class Attempt(NamedTuple):
-    """Operations that go in one request; ``number`` counts their attempts.
+    """Operations that are sent in one request; ``number`` counts their attempts.
 
-    ``rejection`` is the answer to a batch they were in, if they may have been stored although it was rejected; they are
-    then all of the batch if ``is_whole``, so that at least one of them is bad. ``doubt`` is the answer that left open
-    whether they were stored. Before the ``is_first`` none was sent.
+    ``rejection`` is the response to a rejected batch they were in, if they may have been stored all the same; with
+    ``is_whole`` they are all of that batch, so that at least one of them is invalid. ``doubt`` is the response that
+    left open whether they were stored. ``is_first`` says that none was sent before.
     """
 
     operations: Sequence[Operation]
@@ -68,8 +70,8 @@ class Attempt(NamedTuple):
 
 
 class SendContext(NamedTuple):
-    """What a sender shares with the run: where outcomes go, what is journalled before each request, when to stop, and
-    what is known of the service.
+    """What a sender shares with the run: outcomes, the journal step before each request, the stop event, and learned
+    behaviour.
 
     ``deadline`` is by the monotonic clock.
     """
@@ -87,11 +89,11 @@ class SendContext(NamedTuple):
 class Sender:
     """Sends the batches of one provider; ``deliver`` may be called from several threads at once.
 
-    ``parallelism`` of them send. With ``begins_ahead`` there may be more: they begin what they bring, and wait for
-    their turn.
+    ``parallelism`` threads send at a time. With ``begins_ahead`` there may be more threads: they journal their step,
+    and wait for their turn.
 
-    ``rejects_whole`` is what this run has seen: a refused batch leaves its good items unstored. The API page does not
-    say, and sending a stored event again would double it: for events nothing but this run's own sight counts.
+    ``rejects_whole`` is what this run has observed: a rejected batch leaves its valid items unstored. The API page does
+    not say, and sending a stored event again would duplicate it: for events only this run's own observation counts.
     """
 
     def __init__(self, provider: Provider, context: SendContext, parallelism: int, *, begins_ahead: bool) -> None:
@@ -111,7 +113,7 @@ class Sender:
             waiting.extend(reversed(self._attempt(waiting.pop())))
 
     def _attempt(self, attempt: Attempt) -> list[Attempt]:
-        """Send one attempt once; what is to be sent next for it."""
+        """Send one attempt once; returns the attempts to make next."""
         if attempt.rejection is not None:
             with self._slots:
                 return self._await_rejected(attempt, attempt.rejection)
@@ -154,7 +156,7 @@ class Sender:
                 return self._ambiguous(attempt, error)
 
     def _rejected(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
-        """Narrow a refused batch by halves until the bad item stands alone, sending nothing that is stored already."""
+        """Split a rejected batch until the invalid item is alone, without sending what is already stored."""
         operations = attempt.operations
         if len(operations) == 1:
             self._end(operations, Status.FAILED, error.detail)
@@ -168,7 +170,7 @@ class Sender:
         return [*narrowed, Attempt(events, 1, error.detail, not others)] if events else narrowed
 
     def _unstored(self, operations: Sequence[Operation]) -> Sequence[Operation]:
-        """The alarms and clears of a rejected batch to send again at once: what does not show, or all of them if the
+        """The alarms and clears of a rejected batch to send again at once: those not visible, or all of them if the
         service is known to store nothing of such a batch.
         """
         if not self.context.behaviour.known.rejects_whole:
@@ -182,7 +184,7 @@ class Sender:
     def _await_rejected(self, attempt: Attempt, answer: ServiceErrorDetail) -> list[Attempt]:
         """Find out which events of a rejected batch were recorded all the same; the others are sent again.
 
-        An alarm is sent again at once, since a second one beside it can be cleared; an event cannot be taken back.
+        An alarm is sent again at once, since a duplicate can be cleared; an event cannot be taken back.
         """
         events = attempt.operations
         if self.rejects_whole:
@@ -196,7 +198,7 @@ class Sender:
         return _narrowed(self._mark_visible(events, shown))
 
     def _again_later(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
-        """Nothing was stored: wait as told, or with growing patience, and send the same again."""
+        """Nothing was stored: wait as the service asks, or with backoff, and send the same again."""
         pause = RETRY.pause(attempt.number, error.retry_after, self.context.draw)
         left = self.context.deadline - self.context.clock.monotonic()
         if RETRY.is_last(attempt.number) or pause > left:
@@ -209,9 +211,10 @@ class Sender:
         return [Attempt(attempt.operations, attempt.number + 1)]
 
     def _ambiguous(self, attempt: Attempt, error: ServiceError) -> list[Attempt]:
-        """It may have been stored: query, and send again only what is not there.
+        """It may have been stored: query, and send again only what is missing.
 
-        What may be sent twice goes on after a moment; the rest waits as long as the service may take to show it.
+        Operations that may be sent twice are retried after a short wait; the others wait for the service's visibility
+        window.
         """
         self.context.report(f"{self.provider.key}: {error.detail}; looking what was stored")
         doubtful = attempt._replace(doubt=error.detail)
@@ -230,16 +233,18 @@ class Sender:
         return [Attempt(missing, attempt.number + 1), *again] if missing else again
 
     def _may_repeat(self, operation: Operation) -> bool:
-        """Whether a second request does no harm beside the first: of a clear, or of an alarm where pushes are merged.
+        """Whether a second request is harmless: for a clear, or for an alarm if pushes are merged.
 
-        Not where a late one would raise a cleared alarm again.
+        Not if a late push would raise a cleared alarm again.
         """
         if self.provider.limits.revives or operation.occurrence is not None:
             return False
         return operation.verb is Verb.CLEAR or bool(self.context.behaviour.known.merges)
 
     def _await_doubtful(self, attempt: Attempt, answer: ServiceErrorDetail) -> list[Attempt]:
-        """Wait until it shows or its window has passed; what does not show is sent again."""
+        """Wait until the operations are visible or their window has passed; those that are not visible are sent
+        again.
+        """
         shown = self._await(attempt.operations)
         if shown is None:
             self._end(attempt.operations, Status.UNKNOWN, answer)
@@ -253,9 +258,9 @@ class Sender:
         return [Attempt(missing, attempt.number + 1)]
 
     def _await(self, operations: Sequence[Operation], enough: int | None = None) -> frozenset[str] | None:
-        """Look until all of it (or ``enough``) shows or the service's window for showing writes has passed.
+        """Poll until all operations (or ``enough``) are visible or the service's visibility window has passed.
 
-        The keys that show, or None where the service could not be asked to the end of the window.
+        Returns the visible keys, or None if the service could not be queried until the end of the window.
         """
         context = self.context
         enough = len(operations) if enough is None else enough
@@ -278,12 +283,12 @@ class Sender:
         return None
 
     def _mark_visible(self, operations: Sequence[Operation], shown: frozenset[str]) -> list[Operation]:
-        """Emit what shows as done; the rest."""
+        """Record visible operations as done; returns the others."""
         self.context.emit([Outcome(item.key, Status.DONE) for item in operations if item.key in shown])
         return [item for item in operations if item.key not in shown]
 
     def _in_time(self, operations: Sequence[Operation]) -> Sequence[Operation]:
-        """Those the service still takes; the others fail here, before anything of them is sent."""
+        """The operations that the service still accepts; the others fail here, before any of them is sent."""
         now = self.context.clock.now()
         late = [item for item in operations if item.send_by is not None and item.send_by <= now]
         for item in late:
@@ -301,7 +306,7 @@ class Sender:
 
 
 def waiting_note(provider: str, operations: Sequence[Operation], until: int) -> str:
-    """What a run waits for to show after a doubtful answer of its own, and until when (epoch ms)."""
+    """The message for a wait after an ambiguous response, until an instant (epoch ms)."""
     events = sum(item.occurrence is not None for item in operations)
     clears = sum(item.verb is Verb.CLEAR for item in operations)
     counted = (("event", events), ("clear", clears), ("alarm", len(operations) - events - clears))
@@ -310,15 +315,17 @@ def waiting_note(provider: str, operations: Sequence[Operation], until: int) -> 
 
 
 def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:
-    """What to send next of a rejected batch: its halves."""
+    """The next attempts for a rejected batch: its halves."""
     if len(operations) < 2:
         return [Attempt(operations)] if operations else []
     return [Attempt(half) for half in halves(operations)]
 
 
 class _Beginning:
-    """The step that lets operations be sent; taken again if their request leaves late, after a wait for its turn, for
-    a token, or of a process that was stopped.
+    """The journal step that precedes a request.
+
+    It is repeated if the request leaves late, after a wait for its turn or for a token, or because the process was
+    suspended.
     """
 
     def __init__(self, context: SendContext, operations: Sequence[Operation]) -> None:
@@ -335,7 +342,7 @@ class _Beginning:
 
 
 class _Ticket:
-    """Operations that a worker waits to send."""
+    """The operations that a worker waits to send."""
 
     __slots__ = ("error", "is_done", "operations")
 
@@ -346,7 +353,7 @@ class _Ticket:
 
 
 class BeginGate:
-    """Lets workers pass once their operations are journalled as being sent; those who come together share one step.
+    """Lets workers continue once their operations are journalled as being sent; waiting workers share one step.
 
     ``commit`` makes the step durable, and raises if nothing may be sent any more.
     """
@@ -358,7 +365,7 @@ class BeginGate:
         self._committing = Lock()
 
     def begin(self, operations: Sequence[Operation]) -> None:
-        """Return once the operations may be sent; raises what ``commit`` raises."""
+        """Return once the operations may be sent. Raises what ``commit`` raises."""
         ticket = _Ticket(operations)
         with self._lock:
             self._waiting.append(ticket)

@@ -1,4 +1,4 @@
-"""Settling: give every open intent its outcome by asking the service, before anything new is planned (rule 7)."""
+"""Settling: queries the service for the outcome of every open intent, before anything new is planned (rule 7)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEVER_ARRIVED = ServiceErrorDetail("the service does not show it: planned again 
 
 
 class Doubt(NamedTuple):
-    """An event to record that earlier attempts may have recorded; ``until`` (by the monotonic clock) they may show."""
+    """An event to record that earlier attempts may have recorded; it may become visible until ``until`` (monotonic)."""
 
     operation: Operation
     earlier: tuple[str, ...]
@@ -29,11 +29,11 @@ class Doubt(NamedTuple):
 
 
 def settling_window(attempt: InFlight, limits: Limits, operation: Operation) -> int:
-    """How long (ms) from now on an attempt that does not show may still come to show.
+    """How long (ms) from now an attempt that is not visible may still become visible.
 
-    Only an event is waited for: an alarm can be pushed again, and a second one beside it is cleared; so can a clear.
-    At a service that ``revives`` an alarm is waited for too, since it would be there after its clear. The request
-    itself may take its time as long as its sender may be alive.
+    Only an event is waited for: an alarm or a clear can be sent again, and a duplicate is cleared. At a service that
+    ``revives``, an alarm is waited for too, since it would return after its clear. If the sender may be alive, the
+    duration of its request is added.
     """
     if operation.verb is Verb.CLEAR or (operation.occurrence is None and not limits.revives):
         return 0
@@ -71,7 +71,7 @@ def find_doubts(
 def poll_events(
     doubts: Sequence[Doubt], provider: Provider, clock: Clock, stop: Event, progress: Progress
 ) -> frozenset[str] | None:
-    """The keys of the events that are visible once all are, or their window has passed.
+    """Poll until all events are visible, or their window has passed; returns the visible keys.
 
     None if they cannot be queried.
     """
@@ -107,12 +107,12 @@ def _fact(operation: Operation) -> tuple[str, Address, str | None]:
 
 
 def open_elsewhere(entries: Sequence[Entry], targets: Mapping[str, str] | None) -> list[Entry]:
-    """The entries that were begun at another target than their provider has now (rule 14)."""
+    """The entries that were sent to another target than their provider has now (rule 14)."""
     return [entry for entry in entries if not is_at(entry, targets)]
 
 
 def waiting_note(events: int, provider: str, until: int, alarms: int = 0) -> str:
-    """What is waited for, and until when (epoch ms)."""
+    """The message for a wait, until an instant (epoch ms)."""
     parts = [
         f"{verb} {count:,} {noun}{'' if count == 1 else 's'}"
         for verb, count, noun in (("have recorded", events, "event"), ("still raise", alarms, "alarm"))
@@ -126,10 +126,10 @@ _NEVER_SENT = ServiceErrorDetail("never sent: its turn had not come when the run
 
 
 class Settlement(NamedTuple):
-    """What became of the open intents of earlier runs.
+    """The outcome of the open intents of earlier runs.
 
-    ``arrived`` are done after all, ``lost`` never reached the service as far as it shows, ``open`` could not be queried
-    or were begun at another target. ``waiting`` are events that the service may still come to show.
+    ``arrived`` are done, ``lost`` never reached the service as far as it shows, ``open`` could not be queried or were
+    sent to another target. ``waiting`` are events that may still become visible.
     """
 
     arrived: tuple[Entry, ...] = ()
@@ -149,13 +149,13 @@ def resolve_open_intents(
     wait_for_events: bool = True,
     wanted: Collection[Address] = (),
 ) -> Settlement:
-    """Give every open intent its outcome, and wait for what earlier runs did to show, as long as each service may take.
+    """Give every open intent its outcome, and wait for the effects of earlier runs, at most for each service's window.
 
-    What was never begun is closed at once, and so is an alarm that does not show: it can be pushed again. Only events
-    are waited for, for what is left of the service's window since they were begun; without ``wait_for_events`` they
-    stay open, and the executor waits for those that are due while it sends the rest. What was begun at other
-    ``targets`` stays open. At a service where a late push revives a cleared alarm, pushes are waited for too, unless
-    their addresses are ``wanted``: declared firing, so that nothing clears them. Raises DeniedError.
+    What was never begun is closed at once, and so is an alarm that is not visible: it can be pushed again. Only events
+    are waited for, for the rest of the service's window since they were begun; without ``wait_for_events`` they stay
+    open, and the executor waits for those that are due while it sends the rest. Operations sent to other ``targets``
+    stay open. At a service where a late push revives a cleared alarm, pushes are waited for too, unless their addresses
+    are ``wanted``: declared firing, so that nothing clears them. Raises DeniedError.
     """
     entries = ledger.open_intents()
     attempts = ledger.in_flight(clock.now()) if entries else {}
@@ -198,9 +198,9 @@ def _await_recent(
     progress: Progress,
     targets: Mapping[str, str] | None,
 ) -> None:
-    """Wait until the last write at each address is visible, or its window has passed; journal which are.
+    """Wait until the last write at each address is visible, or its window has passed; journal the visible ones.
 
-    What is done and not shown yet could not be changed: its id is not known.
+    A done write that is not visible yet could not be changed, since its id is not known.
     """
     window = longest_visible_within(providers.values())
     now = clock.now()
@@ -210,23 +210,23 @@ def _await_recent(
         return
     operations = [entry.operation for entry in last.values()]
     left = max((entry.ended_at or 0) + window - now for entry in last.values())
-    within = min(window, max(0, left))  # a wall clock that stepped back does not prolong it
+    within = min(window, max(0, left))  # a wall clock that was set back does not extend it
     unseen, shown, _ = verify(operations, providers, clock, stop, progress, within=within)
     confirmed = [item.key for item in operations if item.key not in unseen]
     ledger.confirm(confirmed, clock.now(), _unchanged(shown))
 
 
 def _unchanged(shown: Mapping[str, str]) -> Mapping[str, str]:
-    """The pushes that show what was sent.
+    """The pushes whose visible content is what was sent.
 
-    Of the others it is not known who changed them: somebody may have edited them since the run that pushed them.
+    The others may have been edited since the run that pushed them.
     """
     return {key: content for key, content in shown.items() if content == AS_SENT}
 
 
 class _Found(NamedTuple):
-    """The keys whose effect is visible, those of events that may still become so, and what the service shows of the
-    pushes of alarms, as the ledger keeps it.
+    """The keys of visible operations, those of events that may still become visible, and the visible content of pushed
+    alarms, as the ledger stores it.
     """
 
     shown: frozenset[str]
@@ -244,7 +244,7 @@ def _look(
     wait_for_events: bool,
     wanted: Collection[Address],
 ) -> _Found | None:
-    """Query for the effect of open attempts until all is known; None if the service cannot be queried."""
+    """Query the effect of open attempts until all are settled; None if the service cannot be queried."""
     operations = [entry.operation for entry in entries]
     began = clock.monotonic()
     until = {

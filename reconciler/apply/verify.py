@@ -1,4 +1,4 @@
-"""Verification: query until what was pushed is visible, and what was cleared is gone (rule 9)."""
+"""Verification: polls until pushed objects are visible and cleared alarms are gone (rule 9)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from reconciler.providers.protocol import ErrorKind, Provider, ServiceError
 
 
 class Verification(NamedTuple):
-    """The keys of operations that are not confirmed, and what the service shows of the pushes that are, as the ledger
-    keeps it; ``doubled`` are the keys of pushes by which two alarms fire, by provider.
+    """The keys of operations that are not confirmed, and the visible content of the pushes that are, as the ledger
+    stores it.
+
+    ``doubled`` are the keys of pushes by which two alarms fire, by provider.
     """
 
     unseen: frozenset[str]
@@ -68,9 +70,9 @@ def verify(
 def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]) -> frozenset[str]:
     """The keys of the operations whose effect is visible.
 
-    A push of an alarm is known by its key, of an event by address and occurrence. A clear has taken effect when its
-    target is not active any more; one that is due ``only_if_duplicate`` also when its target now carries the push it
-    follows.
+    A push of an alarm is recognized by its key, that of an event by address and occurrence. A clear has taken effect
+    when its target is no longer active; one that is ``only_if_duplicate``, also when its target now has the key of the
+    push it follows.
     """
     keys: set[str] = set()
     facts: set[tuple[object, str | None]] = set()
@@ -85,7 +87,7 @@ def visible_operations(operations: Iterable[Operation], seen: Iterable[Observed]
 
 
 def shown_contents(operations: Iterable[Operation], seen: Iterable[Observed]) -> Mapping[str, str]:
-    """What the service shows of the alarms that these operations pushed, by key, as the ledger keeps it."""
+    """The visible content of the alarms that these operations pushed, by key, as the ledger stores it."""
     pushed = {item.key: item.digest for item in operations if item.verb is Verb.PUSH and item.occurrence is None}
     contents = {}
     for found in seen:
@@ -97,7 +99,7 @@ def shown_contents(operations: Iterable[Operation], seen: Iterable[Observed]) ->
 
 
 def doubled_pushes(seen: Iterable[Observed]) -> frozenset[str]:
-    """The keys that two active alarms carry: of pushes that a service which does not merge got twice."""
+    """The keys that two active alarms share: pushes that a service without merging received twice."""
     found: set[str] = set()
     twice: set[str] = set()
     for item in seen:
@@ -116,7 +118,7 @@ def _holds(operation: Operation, keys: set[str], facts: set[tuple[object, str | 
 
 
 class DeniedError(Exception):
-    """The run must end: a service rejects the credentials."""
+    """The run must stop: a service rejects the credentials."""
 
     def __init__(self, detail: ServiceErrorDetail) -> None:
         super().__init__(str(detail))
