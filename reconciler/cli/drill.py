@@ -20,7 +20,7 @@ from reconciler.app.drill import (
 from reconciler.app.webhook import WebhookFormat
 from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
-from reconciler.cli.drill_operator import check_approvable, drill_hooks
+from reconciler.cli.drill_operator import ABORT_INTERRUPTED, check_approvable, drill_hooks
 from reconciler.cli.drill_report import REPORT_EXAMPLES, command_lines, report
 from reconciler.cli.listen import (
     BindOption,
@@ -269,11 +269,10 @@ def abort(
 
     with opened(terminal, path, var, var_file, data=False) as workspace:
         store = run_store(workspace, terminal.redactor.redact_tree)
-        records = abort_drills(
-            workspace, name, store, drill_hooks(terminal, command_lines(path, var, var_file), automatic=True), waiting
-        )
+        command = command_lines(path, var, var_file)
+        hooks = drill_hooks(terminal, command, automatic=True, interrupted=ABORT_INTERRUPTED)
+        records = abort_drills(workspace, name, store, hooks, waiting)
     terminal.changed = any(record.emissions for record in records)
-    command = command_lines(path, var, var_file)
     terminal.result(
         format,
         text=lambda: chain.from_iterable(record_lines(record, command) for record in records),

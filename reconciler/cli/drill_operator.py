@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.live.server import LivePage
 
 INTERRUPTED = "Interrupted: the drill clears its alarms, then ends. Ctrl-C again exits at once."
+ABORT_INTERRUPTED = "Interrupted: active alarms of the drill are cleared first. Ctrl-C again exits at once."
 AUTOMATIC = "confirmed automatically"
 _POLL = 200
 _PROMPT = "  Continue? Type yes, or no to clear everything and end the drill: "
@@ -49,16 +50,18 @@ def drill_hooks(
     automatic: bool,
     approved: bool = True,
     page: LivePage | None = None,
+    interrupted: str = INTERRUPTED,
 ) -> Hooks:
     """The operator of a run: with ``automatic`` pauses need no answer; without ``approved`` its name is asked.
 
-    ``command`` makes the command lines of hints; ``page`` is where the run is shown to browsers.
+    ``command`` makes the command lines of hints; ``page`` is where the run is shown to browsers; ``interrupted`` is the
+    message after Ctrl-C.
     """
 
     @contextmanager
     def hooks(workspace: Workspace) -> Iterator[OperatorHooks]:
         stop = Event()
-        message = line((INTERRUPTED, Style.WARNING))
+        message = line((interrupted, Style.WARNING))
         with (
             DrillWatcher(terminal, workspace.clock) as watcher,
             stop_on_signal(stop, lambda: terminal.message([message])),

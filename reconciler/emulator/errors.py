@@ -18,6 +18,7 @@ _AOM = {
     500: ("APM.00000500", None),
     503: ("AOM.0503", "SC_NOT_IMPLEMENTED"),
 }
+"""Codes and types by status, as in the examples of the push and query pages; that of 503 says SC_NOT_IMPLEMENTED."""
 _CES = {400: "ces.0014", 401: "ces.0015", 403: "ces.0016", 429: "ces.0429", 500: "ces.0007"}
 _AOM_TEXT = {401: "auth failed.", 403: "auth failed.", 503: "SC_NOT_IMPLEMENTED"}
 

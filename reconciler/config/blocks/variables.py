@@ -115,7 +115,7 @@ def _warn_of_short_secret(name: str, node: Node, scope: Scope, diagnostics: Diag
     value = scope.values["var"][name]
     if reference in scope.sensitive and isinstance(value, str) and 0 < len(value) < SHORTEST_SECRET:
         summary = f"variable {name} is sensitive and shorter than {SHORTEST_SECRET} characters: its value is not masked"
-        hint = "a mask for so few characters would eat parts of words; take a longer secret"
+        hint = "masking it would also hide parts of ordinary words; use a longer secret"
         diagnostics.add(node.key_offset, summary, hint, severity=Severity.WARNING)
 
 

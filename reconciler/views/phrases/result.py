@@ -83,7 +83,9 @@ def ending(result: Result) -> str | None:
         case ApplyStatus.DENIED:
             return _stopped(result.cause)
         case ApplyStatus.INTERRUPTED:
-            return "Interrupted: nothing new was sent, running requests have ended, and the ledger is written."
+            return (
+                "Interrupted: no new requests were sent, those in flight have finished, and the ledger is up to date."
+            )
         case ApplyStatus.DEADLINE:
             return "The run's deadline passed: nothing new was sent, and the ledger is written."
         case ApplyStatus.LEASE_LOST:
