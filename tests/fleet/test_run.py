@@ -159,7 +159,21 @@ def _events(body: object) -> list[dict[str, dict[str, str]]]:
     return events
 
 
-def test_a_variable_that_a_stack_does_not_declare_is_told_at_its_place_in_the_fleet_file(
+@pytest.mark.parametrize("value", ["[3]", "many"])
+def test_a_variable_of_the_wrong_type_is_an_error_at_its_place_in_the_fleet_file(
+    tmp_path: Path, emulator: Emulator, value: str
+) -> None:
+    file = f"environments:\n  prod:\n    variables: {{size: {value}}}\n"
+    root = write_fleet(tmp_path, emulator.url, "a", file=file)
+    stack = root / "stacks/a/stack.yaml"
+    stack.write_text(f"{stack.read_text()}\nvariables: {{size: {{type: number}}}}\n")
+    _, report = fleet_json("plan", root)
+    [found] = report["stacks"][0]["diagnostics"]
+    assert found["summary"].startswith("variable size must be a number; what is given by the fleet file is ")
+    assert found["position"] == {"file": str(root / "fleet.yaml"), "line": 4, "column": 17}
+
+
+def test_a_variable_that_a_stack_does_not_declare_is_an_error_at_its_place_in_the_fleet_file(
     tmp_path: Path, emulator: Emulator
 ) -> None:
     root = write_fleet(
@@ -170,5 +184,5 @@ def test_a_variable_that_a_stack_does_not_declare_is_told_at_its_place_in_the_fl
     file = str(root / "fleet.yaml")
     assert told == [
         ("error", 'there is no variable "name"', {"file": file, "line": 6, "column": 7}),
-        ("warning", 'there is no variable "size"', {"file": file, "line": 5, "column": 7}),
+        ("error", 'there is no variable "size"', {"file": file, "line": 5, "column": 7}),
     ]

@@ -63,12 +63,16 @@ class Variable(Block):
 
 
 class _Given(NamedTuple):
-    """A value from outside, or the default, with its origin in words, and its position if it has one."""
+    """A value from outside, or the default, with its origin in words, and its position if it has one.
+
+    ``place`` is that in a fleet file, which is not read with the stack.
+    """
 
     value: Value
     origin: str
     offset: int | None
     is_text: bool
+    place: Position | None = None
 
 
 class _GivenFiles(NamedTuple):
@@ -186,12 +190,14 @@ def _value(
             raise UnresolvedError
     if wanted is not None and not _fits(value, wanted):
         shown = "" if hidden or not isinstance(value, str) else f' "{value[:60]}"'
+        offset = node.key_offset if given.offset is None else given.offset
         diagnostics.add(
-            node.key_offset if given.offset is None else given.offset,
+            offset if given.place is None else None,
             f"variable {name} must be a {wanted.value}; what is given by {given.origin} is {kind(value)}{shown}",
             f'quote it: "{value}"'
             if wanted is VariableType.STRING and not hidden and type(value) not in (bool, list, dict, type(None))
             else _WRITTEN[wanted],
+            position=given.place,
         )
         raise UnresolvedError
     return value
@@ -208,10 +214,12 @@ def _given(
 ) -> _Given:
     """The value with the highest precedence. Raises UnresolvedError, with the problem reported, if there is none."""
     environ = inputs.environ
+    place = inputs.places.get(name)
     if name in inputs.variables:
-        return _Given(inputs.variables[name], "--var", None, True)
+        return _Given(inputs.variables[name], "--var" if place is None else "the fleet file", None, True, place)
     if name in files.values:
-        return files.values[name]
+        found = files.values[name]
+        return found if found.origin != FLEET_VARIABLES else found._replace(origin="the fleet file", place=place)
     if ENVIRONMENT_PREFIX + name in environ:
         return _Given(environ[ENVIRONMENT_PREFIX + name], ENVIRONMENT_PREFIX + name, None, True)
     if block.env is not None and block.env in environ:
@@ -297,23 +305,17 @@ def _read_files(inputs: Inputs, sections: Sections, names: list[str], diagnostic
         for name, node in document.entries():
             found[name] = _Given(node.value, source.name, node.offset, False)
             if name not in names and source.name == FLEET_VARIABLES and name in inputs.places:
-                _add_undeclared(name, names, inputs.places[name], diagnostics, Severity.WARNING)
+                _add_undeclared(name, names, inputs.places[name], diagnostics)
             elif name not in names:
                 hint = did_you_mean(name, names) or "no file of this stack declares it"
                 diagnostics.add(node.key_offset, f'there is no variable "{name}"', hint, severity=Severity.WARNING)
     return _GivenFiles(found, complete)
 
 
-def _add_undeclared(
-    name: str,
-    names: list[str],
-    place: Position,
-    diagnostics: DiagnosticCollector,
-    severity: Severity = Severity.ERROR,
-) -> None:
+def _add_undeclared(name: str, names: list[str], place: Position, diagnostics: DiagnosticCollector) -> None:
     """Report a variable that a fleet file sets but the stack does not declare."""
     hint = did_you_mean(name, names) or "declare it under variables of the stack, or leave it out of the environment"
-    diagnostics.add(None, f'there is no variable "{name}"', hint, severity=severity, position=place)
+    diagnostics.add(None, f'there is no variable "{name}"', hint, position=place)
 
 
 def _check_condition(name: str, node: Node, message: str, scope: Scope, diagnostics: DiagnosticCollector) -> None:

@@ -83,6 +83,8 @@ def _trouble_lines(results: Sequence[UnitResult]) -> Iterator[Line]:
         more = len(names) - _NAMED
         yield line((", ".join(names[:_NAMED]), Style.BOLD), f" and {more} more:" if more > 0 else ":")
         yield from diagnostic_lines(diagnostics, full=False)
+        if len(diagnostics) > 1:
+            yield BLANK
 
 
 def result_span(result: UnitResult) -> Span:
