@@ -13,16 +13,21 @@ from reconciler.config.yaml.source_map import Source, SourceMap
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.text import sanitize
 
+_NULL_COMMIT = re.compile("0{40}|0{64}")
+"""What GitHub and GitLab name as the commit before the first push to a branch."""
 _INCLUDE = re.compile(rb"""^["']?include["']?[ \t]*:""", re.MULTILINE)
 
 
 def changed_files(directory: Path, ref: str) -> frozenset[Path]:
     """The absolute paths of all files that changed on this branch since it left ``ref``.
 
-    Includes uncommitted, untracked and deleted files, and both names of a renamed file. Raises DiagnosticError if Git
-    fails.
+    Includes uncommitted, untracked and deleted files, and both names of a renamed file. All files if ``ref`` is the
+    null commit. Raises DiagnosticError if Git fails.
     """
     top = Path(_git(directory, "rev-parse", "--show-toplevel")[0])
+    untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
+    if _NULL_COMMIT.fullmatch(ref):
+        return frozenset(top / name for name in (*_git(top, "ls-files", "-z"), *untracked))
     if _run(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").returncode:
         raise DiagnosticError(_unknown_ref(top, ref))
     base = _run(top, "merge-base", ref, "HEAD")
@@ -32,7 +37,6 @@ def changed_files(directory: Path, ref: str) -> frozenset[Path]:
         )
         raise DiagnosticError(Diagnostic(f"--changed-since {ref}: it has no commit in common with HEAD", hint=hint))
     changed = _git(top, "diff", "--name-only", "--no-renames", "-z", base.stdout.decode().strip())
-    untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
     return frozenset(top / name for name in (*changed, *untracked))
 
 
