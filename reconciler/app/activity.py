@@ -1,6 +1,7 @@
 """Activities: when each command last ran on a stack, kept beside its ledger for the status of a fleet.
 
-The ledger records what was sent. Plans, drift runs and checks send nothing, so each leaves a document.
+The ledger records what was sent. Plans, drift runs, checks and applies without changes send nothing, so each leaves a
+document.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from reconciler.ledger.documents import Documents, Files
 from reconciler.session.workspace import Workspace
 
 DIRECTORY = "activities"
-KINDS = (UnitKind.PLAN, UnitKind.DRIFT, UnitKind.CHECK)
-"""The commands that leave a document; an apply is in the ledger."""
+KINDS = (UnitKind.PLAN, UnitKind.APPLY, UnitKind.DRIFT, UnitKind.CHECK)
+"""The commands that leave a document; an apply that made a run is in the ledger instead."""
 
 _activity = TypeAdapter(Activity)
 _log = logging.getLogger(__name__)

@@ -118,7 +118,8 @@ def run_opened(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutt
     """Run the command of a unit on its stack."""
     found = _COMMANDS[unit.kind](unit, workspace, listening) if cut is None else _apply(unit, workspace, listening, cut)
     found = replace(found, stack=workspace.stack.name, diagnostics=(*workspace.stack.warnings, *found.diagnostics))
-    if unit.kind in KINDS:
+    in_ledger = unit.kind is UnitKind.APPLY and (found.run is not None or found.state is not UnitState.DONE)
+    if unit.kind in KINDS and not in_ledger:
         by = str(owner().origin)
         activity = Activity(workspace.clock.now(), by, found.state, found.counts, found.plan_id)
         record_activity(workspace, unit.kind, activity)
@@ -250,8 +251,8 @@ def _check(unit: Unit, workspace: Workspace, listening: Listening) -> UnitResult
 def _status(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
     """When each command last ran on the stack, from its ledger; no service is queried."""
     known = {kind: last_activity(workspace, kind) for kind in KINDS}
-    run = last_apply(workspace)
-    if run is not None and run.ended_at is not None:
+    run, idle = last_apply(workspace), known[UnitKind.APPLY]
+    if run is not None and run.ended_at is not None and (idle is None or idle.at < run.ended_at):
         state = UnitState.DONE if run.state is RunState.DONE else UnitState.FAILED
         known[UnitKind.APPLY] = Activity(run.ended_at, str(run.origin) if run.origin else "", state, id=run.id)
     holder = workspace.lease_holder()

@@ -155,6 +155,16 @@ def test_status_tells_what_was_last_done_with_each_stack_and_by_whom(tmp_path: P
     assert "done" in text
 
 
+def test_status_knows_an_apply_that_found_nothing_to_do(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a")
+    for user in ("ann", "bob"):
+        done = reconciler("fleet", "apply", *ONE, root, "--auto-approve", env={"RECONCILER_USER": user})
+        assert done.code == 0
+    _, found = fleet_json("status", root)
+    assert by_name(found, "activities")["a"]["apply"]["by"].split()[0] == "bob"
+    assert by_name(found, "summary") == {"a": "apply: no changes"}
+
+
 def test_with_a_shared_ledger_status_knows_what_another_machine_did(tmp_path: Path, emulator: Emulator) -> None:
     environ = {"FLEET_LEDGER": str(SHARED["postgres"](tmp_path)), "RECONCILER_USER": "ann"}
     one = write_fleet(tmp_path / "one", emulator.url, "a", "b", file='ledger: "${env.FLEET_LEDGER}"\n')

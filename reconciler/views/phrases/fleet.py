@@ -31,6 +31,9 @@ def is_quiet(result: UnitResult) -> bool:
 
 def unit_summary(result: UnitResult) -> str:
     """What a unit came to, in a few words; why, if it did not end well."""
+    if result.unit.kind is UnitKind.STATUS and result.state is UnitState.DONE:
+        known = [f"{kind}: {activity(kind, found)}" for kind, found in result.activities.items()]
+        return ", ".join(known) or "nothing is recorded"
     told = _counted(result.unit.kind, result.counts, repeated=result.repeated)
     if result.state is UnitState.DONE:
         others = f"; {count(result.others, 'other change')} due" if result.others else ""
@@ -62,7 +65,9 @@ def _counted(kind: UnitKind, counts: Mapping[str, int], *, repeated: bool = Fals
 def activity(kind: UnitKind, found: Activity) -> str:
     """What came of an earlier plan, apply, check or drift run."""
     if kind is UnitKind.APPLY:
-        return "done" if found.state is UnitState.DONE else "not complete"
+        if found.state is not UnitState.DONE:
+            return "not complete"
+        return _counted(kind, found.counts) if found.counts else "done"
     told = _counted(kind, found.counts)
     return told if found.state is UnitState.DONE or kind is UnitKind.CHECK else found.state.value
 
