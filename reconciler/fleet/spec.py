@@ -18,7 +18,8 @@ from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.duration import HOUR
 from reconciler.core.fields import Duration
-from reconciler.core.target import Target
+from reconciler.core.target import Target, canonical_endpoint
+from reconciler.core.text import printable
 from reconciler.fleet.engine import MAX_PARALLEL
 from reconciler.plan.shards import SHARD_SIZE
 
@@ -183,9 +184,17 @@ def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector
         diagnostics.add(ledger.offset, "ledger is neither the URL of a ledger nor a directory", hint)
     for text, place in (node.child("rate_limits") or node).entries() if spec.rate_limits else ():
         try:
-            Target.parse(text)
+            target = Target.parse(text)
         except ValueError as error:
             diagnostics.add(place.key_offset, f"rate_limits: {error}", "such as: aom cn-north-4 0a1b")
+            continue
+        spelled = ",".join(sorted(map(canonical_endpoint, target.place.split(","))))
+        if "://" not in spelled and re.search(r"[.:]", spelled):
+            summary = f'rate_limits: "{printable(target.place)}" is neither a region nor a URL'
+            diagnostics.add(place.key_offset, summary, "write http:// or https:// before it, as the endpoint has it")
+        elif spelled != target.place:
+            hint = f"write: {printable(str(target._replace(place=spelled)))}"
+            diagnostics.add(place.key_offset, f'rate_limits: no target is spelled "{printable(text)}"', hint)
     names: set[str] = set()
     for wave, place in zip(spec.waves, _items(node, "waves"), strict=True):
         if wave.name in names:

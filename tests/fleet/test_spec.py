@@ -94,6 +94,14 @@ def test_names_that_lead_nowhere_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_rate_limit_of_a_target_that_cannot_be_is_told(tmp_path: Path) -> None:
+    assert problems(tmp_path, 'rate_limits: {"aom a.example.com p1": 3, "aom https://A.example.com/ p1": 3}\n') == [
+        '2: rate_limits: "a.example.com" is neither a region nor a URL (write http:// or https:// before it, as the '
+        "endpoint has it)",
+        '2: rate_limits: no target is spelled "aom https://A.example.com/ p1" (write: aom https://a.example.com p1)',
+    ]
+
+
 def test_a_glob_that_matches_no_stack_is_told(tmp_path: Path) -> None:
     found = problems(tmp_path, "waves: [{name: x, stacks: [stacks/z]}]\n")
     assert [text.partition(" (")[0] for text in found] == ['2: "stacks/z" matches no stack']
