@@ -134,7 +134,8 @@ def plan(
     if out is not None:
         save(out, opened, report, request.variables or ())
         planned = sum(result.state is UnitState.DONE for result in report.results)
-        command = (f"reconciler fleet apply {printable(str(out))}", Style.BOLD)
+        on_cluster = "" if options.scheduler is None else f" {_on_cluster(options.scheduler)}"
+        command = (f"reconciler fleet apply {printable(str(out))}{on_cluster}", Style.BOLD)
         terminal.message([line(f"Saved {count(planned, 'plan')}. To apply exactly these: ", command)])
     return report.exit_code(detailed=detailed_exitcode)
 
@@ -356,9 +357,13 @@ def _check_approvable(terminal: Terminal, format: FleetFormat, scheduler: str | 
     check_approvable(terminal, format, preview="reconciler fleet plan", reviewed=reviewed)
     if scheduler is not None:
         summary = "a Dask cluster cannot apply plans that were shown here: they would be in a directory of this machine"
-        on_cluster = f"--engine dask --scheduler {printable(scheduler)}"
+        on_cluster = _on_cluster(scheduler)
         hint = (
             f"save them where all workers read them, `reconciler fleet plan --out DIR {on_cluster}`, and apply them, "
             f"`reconciler fleet apply DIR {on_cluster}`; or add --auto-approve"
         )
         raise DiagnosticError(Diagnostic(summary, hint=hint))
+
+
+def _on_cluster(scheduler: str) -> str:
+    return f"--engine dask --scheduler {printable(scheduler)}"

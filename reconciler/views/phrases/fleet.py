@@ -99,7 +99,8 @@ def _totals(report: FleetReport) -> str:
     if report.kind in (UnitKind.CHECK, UnitKind.STATUS):
         return ""
     repeated = sum(result.repeated for result in report.results)
-    done = [result for result in report.results if not result.repeated]
+    begun = [result for result in report.results if result.counts or result.state is UnitState.DONE]
+    done = [result for result in begun if not result.repeated]
     total: dict[str, int] = {}
     for result in done:
         for name, number in result.counts.items():
