@@ -100,7 +100,7 @@ def test_what_changed_on_the_other_branch_meanwhile_is_no_change(root: Path) -> 
 
 
 def test_at_the_first_push_of_a_branch_every_stack_is_new(root: Path) -> None:
-    assert changed(root, "0" * 40) == both(*"abcde")
+    assert changed(root, "0" * 40) == in_both(*"abcde")
 
 
 def test_directories_of_stacks_need_no_fleet_file(root: Path) -> None:
