@@ -1,1 +1,1 @@
-"""The words of the project as plain values: no input, no output, no clock."""
+"""The domain model as plain values, without input, output or clock."""

@@ -25,7 +25,7 @@ class Action(StrEnum):
 
     @property
     def clears(self) -> bool:
-        """Whether it takes away an alarm that is active now (what prevent_clear forbids)."""
+        """Whether it clears an alarm that is active now (what prevent_clear forbids)."""
         return self in (Action.CLEAR, Action.REPLACE)
 
 

@@ -23,7 +23,7 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an address back from its printed form; raises ValueError on anything else."""
+        """Parse an address from its printed form. Raises ValueError for anything else."""
         match = _ADDRESS.fullmatch(text)
         if match is None:
             raise ValueError(f'{text!r} is not an address: expected TYPE.NAME or TYPE.NAME["KEY"]')
@@ -38,14 +38,14 @@ class Address(NamedTuple):
         return cls(match["type"], match["name"], None if key is None else carry(key))
 
     def covers(self, other: "Address") -> bool:
-        """Whether naming this address means the other too: itself, or every instance of a for_each."""
+        """Whether this address includes the other: itself, or every instance of a for_each."""
         return self == other or (self.key is None and self[:2] == other[:2])
 
 
 NAME = "reconciler_canary"
-"""The name canaries have among the resources of a stack; the key is the name of the check."""
+"""The resource name of canaries; the key is the name of the check."""
 
 
 def canary_address(check: str, kind: str) -> "Address":
-    """Where the canary of a check is: an address of the stack that nothing declares, so that a plan clears it."""
+    """The address of a check's canary, which no configuration declares, so that a plan clears a leftover one."""
     return Address(kind, NAME, check)

@@ -1,4 +1,4 @@
-"""The clock as the edges hand it in, so that time can be read and passed without a wall clock."""
+"""The clock protocol, so that code reads and passes time without the wall clock."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> int:
-        """The present in epoch milliseconds, by the wall clock; it may step, in either direction."""
+        """The current wall-clock time in epoch milliseconds; it may step in either direction."""
 
     def monotonic(self) -> int:
-        """Milliseconds from an arbitrary start, never stepping back: intervals and deadlines are measured by it."""
+        """Milliseconds from an arbitrary start, never stepping back; for intervals and deadlines."""
 
     def pause(self, milliseconds: int, stop: Event) -> bool:
-        """Let time pass, or until ``stop`` is set; whether it is."""
+        """Wait for a time (ms), or until ``stop`` is set; returns whether it is set."""
 
 
 class SteadyClock:
-    """A clock that never goes back: where the wall clock steps back, time goes on by the monotonic clock.
+    """A clock that never goes back: if the wall clock steps back, it continues by the monotonic clock.
 
-    Work with a schedule goes by it, so that a step of two hours does not make it wait for two hours.
+    Scheduled work uses it, so that setting the clock back two hours does not make it wait two hours.
     """
 
     def __init__(self, clock: Clock) -> None:

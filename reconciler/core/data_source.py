@@ -1,4 +1,4 @@
-"""Data sources: read-only queries, as a model of their filters and a table of what an item of their result holds."""
+"""Data sources: read-only queries, each with a model of its filters and a description of its result items."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -6,20 +6,21 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 Item = Mapping[str, object]
-"""One alarm or event a query found: plain JSON values under the documented names; None where the service told nothing.
+"""One alarm or event that a query found: plain JSON values under the documented names; None if the service gave no
+value.
 
 A value of an enumeration stays as the service wrote it, known or not.
 """
 
 NOTIFICATIONS = "notifications"
-"""The field that tells who was notified: a list of mappings, each with ``delivered``."""
+"""The field with the notified receivers: a list of mappings, each with ``delivered``."""
 
 
 class ItemField(NamedTuple):
-    """What is documented of a field of an item.
+    """The documentation of an item's field.
 
-    ``order`` holds the known values from least to greatest, where they have an order. ``detail`` says that it costs
-    a request per item, made only where the field is asked for.
+    ``order`` has the known values from least to greatest, if they are ordered. ``detail`` says that the field takes a
+    request per item, made only on demand.
     """
 
     description: str
@@ -28,7 +29,7 @@ class ItemField(NamedTuple):
 
 
 class DataSource(Protocol):
-    """A kind of query; like a resource type it does no input or output: the opened provider answers it."""
+    """A kind of query; like a resource type it does no input or output: the opened provider runs it."""
 
     @property
     def name(self) -> str:
@@ -40,21 +41,21 @@ class DataSource(Protocol):
 
     @property
     def model(self) -> type[BaseModel]:
-        """The filters a user may write."""
+        """The model of the filters that a user may write."""
 
     @property
     def fields(self) -> Mapping[str, ItemField]:
-        """What an item of the result holds, by name."""
+        """The fields of a result item, by name."""
 
 
 @runtime_checkable
 class HasDataSources(Protocol):
-    """A provider type with something to query; one that only manages resources need not be one."""
+    """A provider type with data sources; a type that only manages resources need not implement it."""
 
     @property
     def data_sources(self) -> Mapping[str, DataSource]: ...
 
 
 def sources_of(provider_type: object) -> Mapping[str, DataSource]:
-    """The data sources of a provider type by name; none where it knows of no such thing."""
+    """The data sources of a provider type by name; empty if it has none."""
     return provider_type.data_sources if isinstance(provider_type, HasDataSources) else {}

@@ -1,15 +1,15 @@
-"""Deliveries: which notifications of alarms arrived at a receiver. All times are epoch milliseconds of our clock."""
+"""Deliveries: which notifications of alarms reached a receiver. All times are epoch milliseconds of our clock."""
 
 from typing import NamedTuple
 
 
 class DeliveryQuery(NamedTuple):
-    """Which notifications to look for: of alarms with one of these idempotency keys, or fingerprints."""
+    """A query for notifications of alarms with one of these idempotency keys, or fingerprints."""
 
     keys: tuple[str, ...] = ()
     fingerprints: tuple[str, ...] = ()
     receiver: str | None = None
-    """The receiver by its sender's name; None for any."""
+    """The receiver, by its sender's name; None for any."""
     since: int = 0
 
 
@@ -23,27 +23,27 @@ class Arrival(NamedTuple):
     receiver: str | None
     received_at: int
     times: int = 1
-    """How often it arrived: a sender may send it again."""
+    """How often it arrived: senders may repeat it."""
 
 
 class Uptime(NamedTuple):
-    """A time during which a receiver was running."""
+    """A period during which a receiver was running."""
 
     since: int
     until: int
 
 
 class DeliveryLog(NamedTuple):
-    """What a receiver knows, at ``asked_at``."""
+    """What a receiver has recorded, at ``asked_at``."""
 
     asked_at: int
     arrivals: tuple[Arrival, ...] = ()
     listening: tuple[Uptime, ...] = ()
     truncated: int = 0
-    """Notifications whose sender left alarms out."""
+    """Notifications from which the sender left alarms out."""
 
     def gap(self, since: int, until: int) -> Uptime | None:
-        """The first time between two instants at which no receiver was running; None if there is none."""
+        """The first period between two instants in which no receiver was running; None if there is none."""
         covered = since
         for span in sorted(self.listening):
             if span.since > covered:

@@ -1,4 +1,4 @@
-"""Desired: what the configuration asks for, one value per address, fully expanded."""
+"""Desired: what the configuration declares, one value per address, fully expanded."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,11 +12,11 @@ from reconciler.core.duration import format_duration
 from reconciler.core.fields import Duration
 
 SEVERITY_FIELDS = ("event_severity", "event_level", "severity")
-"""What the services call the severity of an alarm (AOM), the level of an event (CES), the severity of an alert."""
+"""The names of the severity field: of an alarm (AOM), of an event (CES, "level"), of an alert."""
 
 
 FREE_KEYS = ("metadata", "labels")
-"""Fields of a configuration whose keys are part of an alarm's identity under their own names."""
+"""Configuration fields whose keys become part of an alarm's identity."""
 
 
 def severity_of(identity: Mapping[str, str]) -> str | None:
@@ -25,7 +25,7 @@ def severity_of(identity: Mapping[str, str]) -> str | None:
 
 
 class Kind(StrEnum):
-    """Alarms and silences are levels (there or not); events are facts (recorded once, never changed)."""
+    """Alarms and silences are levels (active or not); events are facts (recorded once, never changed)."""
 
     ALARM = "alarm"
     SILENCE = "silence"
@@ -54,7 +54,9 @@ class Lifecycle(BaseModel):
 
 
 def check_renewal(lifecycle: Lifecycle, field: str, span: int) -> None:
-    """Raise ValueError where an object that ends ``span`` ms after its push, as ``field`` says, is always renewed."""
+    """Raise ValueError if an object that ends ``span`` ms after its push, by ``field``, would always have to be
+    renewed.
+    """
     if lifecycle.renew_before is not None and lifecycle.renew_before >= span:
         raise ValueError(
             f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than {field} "
@@ -66,9 +68,9 @@ DEFAULT_LIFECYCLE = Lifecycle.model_construct()
 
 
 class Declaration(NamedTuple):
-    """What a configuration declares at an address; ``spec`` is an instance of the model of its resource type.
+    """A declaration at an address; ``spec`` is an instance of the model of its resource type.
 
-    ``provider`` is the key under ``providers``. ``occurrence`` is the one that is written, None if there is none.
+    ``provider`` is the key under ``providers``. ``occurrence`` is the one written; None if there is none.
     """
 
     address: Address
@@ -80,14 +82,13 @@ class Declaration(NamedTuple):
 
 
 class Desired(NamedTuple):
-    """What should be true at one address.
+    """The desired object at one address.
 
-    ``identity`` is what the service knows the object by (AOM: the metadata, without marks); a change of it is a
-    replace. ``attributes`` is the rest, which can be pushed again in place; plain JSON values. ``digest`` covers
-    both.
+    ``identity`` is what the service identifies the object by (AOM: the metadata, without marks); changing it requires a
+    replace. ``attributes`` is the rest, which can be updated in place; plain JSON values. ``digest`` covers both.
     ``depends_on`` are the addresses to be pushed before this one; one without a key means all instances of a for_each.
-    ``provider`` is the key under ``providers`` of the configuration. ``occurrence`` is set for facts only. ``until`` is
-    the instant (epoch ms) from which on it is declared to be over.
+    ``provider`` is the key under ``providers`` of the configuration. ``occurrence`` is set for events only. ``until``
+    is the instant (epoch ms) at which it is declared to end.
     """
 
     address: Address

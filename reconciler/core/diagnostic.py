@@ -23,11 +23,10 @@ class Severity(StrEnum):
 
 
 class Diagnostic(NamedTuple):
-    """One problem, for a reader: what happened, where it stands, what to do next.
+    """One problem, for its reader: what happened, where, and what to do next.
 
-    ``source`` is the line of text at ``position``, shown with a caret; it is left out where it could hold a secret.
-    ``address`` names the object concerned where there is one; ``repeated`` counts further instances with the same
-    problem.
+    ``source`` is the line of text at ``position``, shown with a caret; it is omitted if it could hold a secret.
+    ``address`` is the object concerned, if any; ``repeated`` counts further instances with the same problem.
     """
 
     summary: str
@@ -40,12 +39,12 @@ class Diagnostic(NamedTuple):
 
     @property
     def line(self) -> str:
-        """What happened and what to do next in one line, for a place that has room for no more."""
+        """What happened and what to do next, on one line."""
         return self.summary if self.hint is None else f"{self.summary} ({self.hint})"
 
 
 class DiagnosticError(Exception):
-    """Work that cannot go on; carries every diagnostic found, never a traceback for the user."""
+    """Work cannot continue; carries every diagnostic found."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__("; ".join(d.summary for d in diagnostics))
@@ -53,7 +52,7 @@ class DiagnosticError(Exception):
 
     @property
     def line(self) -> str:
-        """Every problem with what to do next, in one line."""
+        """Every problem with what to do next, on one line."""
         return "; ".join(diagnostic.line for diagnostic in self.diagnostics)
 
 
@@ -75,7 +74,7 @@ _KINDS = {"int": "an integer", "string": "text", "bool": "true or false", "list"
 
 
 def expectation(finding: str) -> str:
-    """What a finding of pydantic about a document of ours says of a field, in our words."""
+    """A pydantic error about a field, in the words of this project."""
     if finding == "missing":
         return "is missing"
     if finding == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Digests: short hashes of a value's meaning; equal digests mean nothing to do."""
+"""Digests: short hashes of values; equal digests mean that nothing has to be done."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=F
 
 
 def canonical(value: object) -> str:
-    """JSON text that is the same for equal plain values, whatever the order of their keys.
+    """JSON text that is equal for equal plain values, whatever the order of their keys.
 
-    Half a surrogate pair is written as an escape, so that the text can be encoded.
+    Lone surrogates are escaped, so that the text can be encoded.
     """
     return write_escapes(_encode(value))
 
@@ -30,5 +30,5 @@ def digest_text(text: str) -> str:
 
 
 def content_digest(type_name: str, identity: Mapping[str, str], attributes: Mapping[str, object]) -> str:
-    """The digest of what an object of a resource type says, declared or observed."""
+    """The digest of the content of an object of a resource type, declared or observed."""
     return digest_text(canonical((type_name, identity, attributes)))

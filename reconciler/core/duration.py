@@ -1,4 +1,4 @@
-"""Durations and instants: both are whole milliseconds inside, and text as people write it outside."""
+"""Durations and instants: whole milliseconds internally, text in configurations and output."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _RFC3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 
 
 def in_seconds(milliseconds: float) -> float:
-    """The same span or instant in seconds: for timeouts of libraries, and for formats that count in them."""
+    """A duration or an instant in seconds, for libraries and formats that use them."""
     return milliseconds / SECOND
 
 
 def from_seconds(seconds: float) -> int:
-    """The same span or instant in whole milliseconds."""
+    """A duration or an instant in seconds, as whole milliseconds."""
     return round(seconds * SECOND)
 
 
 def as_datetime(milliseconds: int) -> datetime:
-    """An instant as a datetime in UTC; ValueError, OverflowError or OSError if no calendar holds it."""
+    """An instant as a datetime in UTC. Raises ValueError, OverflowError or OSError if it is out of range."""
     return datetime.fromtimestamp(in_seconds(milliseconds), UTC)
 
 
@@ -45,7 +45,9 @@ def _milliseconds(text: str) -> int:
 
 
 def parse_duration(value: object) -> int:
-    """Milliseconds of ``90s``, ``30m``, ``12h``, ``15d`` or a sum like ``1h30m``; ValueError on anything else."""
+    """Parse ``90s``, ``30m``, ``12h``, ``15d`` or a sum like ``1h30m`` to milliseconds. Raises ValueError for anything
+    else.
+    """
     if isinstance(value, str) and _DURATION.fullmatch(value):
         return _milliseconds(value)
     if re.fullmatch("[0-9]+", str(value)):
@@ -54,7 +56,7 @@ def parse_duration(value: object) -> int:
 
 
 def format_duration(milliseconds: int) -> str:
-    """The shortest text that ``parse_duration`` reads back: 5400000 is ``1h30m``."""
+    """The shortest text that ``parse_duration`` parses to this duration: 5400000 is ``1h30m``."""
     if milliseconds < 0:
         return "-" + format_duration(-milliseconds)
     parts = []
@@ -66,12 +68,12 @@ def format_duration(milliseconds: int) -> str:
 
 
 def rough_duration(milliseconds: int) -> str:
-    """A duration for reading, to the second from one second on: ``4m12s``."""
+    """A rounded duration for output, in whole seconds from one second on: ``4m12s``."""
     return format_duration(milliseconds if abs(milliseconds) < SECOND else round(milliseconds / SECOND) * SECOND)
 
 
 def parse_instant(value: object) -> int:
-    """Epoch milliseconds of an RFC 3339 text or of an integer that is that already; ValueError otherwise."""
+    """Parse an RFC 3339 text, or an integer of epoch milliseconds. Raises ValueError otherwise."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and re.fullmatch(_RFC3339, value):
@@ -80,7 +82,7 @@ def parse_instant(value: object) -> int:
 
 
 def format_instant(milliseconds: int) -> str:
-    """RFC 3339 in UTC, to the second; a number no calendar holds is shown as it is."""
+    """An instant as RFC 3339 in UTC, in whole seconds; a number out of range is returned as text."""
     try:
         return as_datetime(milliseconds).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):

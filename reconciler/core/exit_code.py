@@ -1,4 +1,4 @@
-"""Exit codes: what a script learns from a command, or from the run of one stack of a fleet."""
+"""Exit codes of commands, and of single units of a fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
     """The exit codes of every command; documented, and stable."""
 
     DONE = 0
-    """Done, or nothing to do."""
+    """Success, or nothing to do."""
     ERROR = 1
     """An error; nothing was applied."""
     CHANGES = 2
@@ -37,5 +37,5 @@ _BY_SEVERITY = (
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The code of many runs: that of the one that ended worst; an interrupt is worse than all else."""
+    """The exit code of several runs: the worst one; an interrupt is the worst of all."""
     return max(codes, key=_BY_SEVERITY.index, default=ExitCode.DONE)

@@ -1,4 +1,4 @@
-"""Writing a file that a user names: replaced as a whole, or written in place if it is no regular file."""
+"""Writing a file that a user names: replaced atomically, or written in place if it is not a regular file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ _BLOCK = 1 << 20
 
 
 def write_text(path: Path, text: str | Iterable[str], mode: int = 0o600, *, durable: bool = True) -> None:
-    """Give a file this text, whole or piece by piece. Raises OSError.
+    """Write text to a file, whole or in pieces. Raises OSError.
 
-    It is on the disk then, unless it need not be ``durable``: a crash of the machine leaves the old text or the new.
-
-    A regular file is replaced as a whole, by way of a temporary name beside it: it keeps its permissions, and stays a
-    link if it is one; a new file has ``mode``, by default readable by its owner only. FIFOs, devices, open descriptors
+    The text is on disk on return, unless ``durable`` is false: after a crash of the machine the file has the old or the
+    new text. A regular file is replaced by way of a temporary file beside it; it keeps its permissions, and stays a
+    link if it is one. A new file has ``mode``, by default readable by its owner only. FIFOs, devices, open descriptors
     (``/dev/fd/N``, ``/dev/stdout``) and files that cannot be replaced, such as bind mounts, are written in place.
     """
     data = (piece.encode("utf-8") for piece in ([text] if isinstance(text, str) else text))
@@ -38,8 +37,8 @@ def write_text(path: Path, text: str | Iterable[str], mode: int = 0o600, *, dura
 
 
 def check_writable(path: Path, *, parents: bool = False) -> None:
-    """Raise OSError if ``write_text`` would, as far as that can be known before; with ``parents`` missing directories
-    will be made.
+    """Raise OSError if ``write_text`` would fail, as far as this can be checked; with ``parents`` missing directories
+    will be created.
     """
     if _descriptor(path) is not None:
         return
@@ -61,7 +60,7 @@ def check_writable(path: Path, *, parents: bool = False) -> None:
 
 
 def _descriptor(path: Path) -> int | None:
-    """The number of the open descriptor that a path names."""
+    """The number of the open descriptor that a path refers to."""
     name = os.path.normpath(path.absolute())
     found = _DESCRIPTOR.fullmatch(name)
     return int(found[1]) if found else _STANDARD.get(name)

@@ -1,4 +1,4 @@
-"""Guards: how much a plan may do without being forced (rule 12)."""
+"""Guards: limits on what a plan may do without ``--force`` (rule 12)."""
 
 import re
 from fractions import Fraction
@@ -11,7 +11,7 @@ _PERCENT = r"(100|[0-9]{1,2}(?:\.[0-9]{1,3})?)%"
 
 
 def _limit(value: object) -> object:
-    """A limit as it is kept: a whole number, or text such as ``10%``."""
+    """A limit as stored: a whole number, or text such as ``10%``."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -71,5 +71,5 @@ class Guards(BaseModel):
 
 
 def allowed(limit: int | str, alarms: int) -> int:
-    """How many a limit allows in a stack of so many alarms."""
+    """The number that a limit allows in a stack with this number of alarms."""
     return limit if isinstance(limit, int) else int(alarms * Fraction(limit.removesuffix("%")) / 100)

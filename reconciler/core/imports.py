@@ -1,4 +1,4 @@
-"""Imports: which objects of the services a stack takes over, and what the services show of them."""
+"""Imports: the objects that a stack adopts, and what the services show of them."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from reconciler.core.observed import UnmanagedAlarm
 
 
 class Import(NamedTuple):
-    """One ``import`` block: the declared address, and the service's id of the object that it takes over."""
+    """One ``import`` block: the declared address, and the service's id of the object to adopt."""
 
     destination: Address
     id: str
@@ -16,12 +16,12 @@ class Import(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """What a service shows of what is to be taken over at an address.
+    """The result of looking for an object to adopt at an address.
 
-    ``found`` are the objects that are active and unmanaged, newest first; without a block, all that are the same as
-    what is declared. ``owner`` is the stack, and its address, that has the object of the block already. ``is_over``
-    says that the stack has pushed to its address before: then the import is done, whatever fires there now.
-    ``unable`` is why the provider can import nothing.
+    ``found`` are the active, unmanaged objects, newest first; without a block, all that equal what is declared.
+    ``owner`` is the stack, and its address, that already owns the object of the block. ``is_over`` says that the stack
+    has pushed to its address before: then the import is done, whatever is active there now. ``unable`` is why the
+    provider cannot import.
     """
 
     found: tuple[UnmanagedAlarm, ...] = ()

@@ -1,14 +1,14 @@
-"""URLs of ledgers: which texts are some, and what of them must not be shown."""
+"""URLs of ledgers: which texts are URLs, and which parts of them must not be shown."""
 
 from __future__ import annotations
 
 import re
 
 VARIABLE = "RECONCILER_LEDGER"
-"""The environment variable that says where ledgers are."""
+"""The environment variable with the location of ledgers."""
 
 SCHEMES = ("postgresql", "postgres", "s3", "gs", "az")
-"""The schemes of the stores that several machines may share."""
+"""The schemes of stores that several machines can share."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _CREDENTIALS = re.compile(r"(?<=://)([^/@:\s]*):([^/\s]*)@")
@@ -22,7 +22,7 @@ def scheme(text: str) -> str | None:
 
 
 def mask(url: str) -> str:
-    """The URL without passwords and keys."""
+    """The URL with passwords and keys masked."""
     return _SECRET.sub(r"\1***", _CREDENTIALS.sub(r"\1:***@", url))
 
 

@@ -1,4 +1,4 @@
-"""Moves: which address an object had before it was renamed, by the ``moved`` blocks of a configuration."""
+"""Moves: the earlier addresses of renamed objects, by the ``moved`` blocks of a configuration."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -10,7 +10,7 @@ from reconciler.core.diagnostic import Position
 
 
 class Move(NamedTuple):
-    """One renaming. Between two addresses without a key it renames every instance of a resource, by its key."""
+    """One rename. Between two addresses without a key it renames every instance of a resource, keeping its key."""
 
     source: Address
     destination: Address
@@ -22,7 +22,7 @@ class Move(NamedTuple):
         return self.source.key is None and self.destination.key is None
 
     def apply(self, address: Address) -> Address | None:
-        """Where the move takes an address; None if it does not concern it."""
+        """The new address; None if the move does not apply to this one."""
         if address == self.source:
             return self.destination
         if self.is_whole and address[:2] == self.source[:2]:
@@ -31,16 +31,16 @@ class Move(NamedTuple):
 
 
 class Moves:
-    """All moves of a stack; they compose: what ``a`` was moved to may have been moved on to ``c``.
+    """All moves of a stack; they compose: ``a`` may be moved to ``b`` and ``b`` to ``c``.
 
-    A move of one instance goes before that of the whole resource. There is no cycle.
+    A move of one instance has precedence over that of the whole resource. There are no cycles.
     """
 
     def __init__(self, entries: tuple[Move, ...] = ()) -> None:
         self.entries = entries
 
     def destination(self, address: Address) -> Address:
-        """Where an address ends up; itself if no move concerns it."""
+        """The final address; the address itself if no move applies."""
         seen = {address}
         while True:
             move = self._exact.get(address) or self._whole.get(address[:2])
@@ -51,7 +51,7 @@ class Moves:
             address = found
 
     def sources(self, address: Address) -> tuple[Address, ...]:
-        """Every address that ends up at this one, except itself; the latest name first."""
+        """Every other address whose final address is this one; the latest name first."""
         if not self.entries:
             return ()
         found: dict[Address, None] = {}
@@ -94,7 +94,7 @@ NO_MOVES = Moves()
 
 
 def earlier_events(desired: Iterable[Desired], moves: Moves) -> Iterator[Desired]:
-    """Events under the addresses they had before: a service without room for marks is asked for each."""
+    """The events under their earlier addresses, for a service without marks, which is queried for each."""
     for item in desired if moves else ():
         if item.kind is Kind.EVENT:
             for source in moves.sources(item.address):

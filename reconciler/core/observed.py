@@ -1,4 +1,6 @@
-"""Observed: what a query found, parsed back into the shape of desired, and the marks that make it ours (rule 1)."""
+"""Observed: an object that a query found, parsed into the shape of desired, and the marks that identify ours
+(rule 1).
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,14 +17,14 @@ KEY = "reconciler_key"
 RUN = "reconciler_run"
 ON_REMOVE = "reconciler_on_remove"
 FORGET = "forget"
-"""The value of the mark ``reconciler_on_remove`` of an alarm that goes on firing when it is declared no more."""
+"""The value of the mark ``reconciler_on_remove`` of an alarm that keeps firing when it is no longer declared."""
 
 
 class Marks(NamedTuple):
-    """What an object we pushed says of itself; how a service carries it is its provider's matter.
+    """The marks on an object that we pushed; each provider decides how its service stores them.
 
-    ``run`` is the id of the plan that pushed it, so that a payload is known to the byte when it is planned. ``forget``
-    says that it goes on firing when it is declared no more.
+    ``run`` is the id of the plan that pushed it, so that the payload is known exactly when it is planned. ``forget``
+    says that it keeps firing when it is no longer declared.
     """
 
     stack: str
@@ -35,7 +37,7 @@ class Marks(NamedTuple):
 
 
 def content_marks(marks: Marks) -> dict[str, str]:
-    """The marks that an object carries beside what it is found by: where a service cannot filter on them."""
+    """The marks that an object carries besides those it is found by, for services that cannot filter by them."""
     told = {DIGEST: marks.digest, KEY: marks.key, RUN: marks.run}
     return {**told, ON_REMOVE: FORGET} if marks.forget else told
 
@@ -47,18 +49,17 @@ class State(StrEnum):
     CLEARED = "cleared"
     EXPIRED = "expired"
     LOST = "lost"
-    """The service forgot it when it was restarted."""
+    """Lost in a restart of the service."""
     RECORDED = "recorded"
 
 
 class Observed(NamedTuple):
-    """One object a service showed us that carries our marks; instants are epoch milliseconds.
+    """One object that a service shows and that carries our marks; instants are epoch milliseconds.
 
     ``identity`` and ``attributes`` are without marks, in the shape of ``Desired``. ``expires_at`` is the earliest
-    instant at which the service may clear the object by itself, None where it never does. ``ended_at`` is None while
-    active. ``missing_at`` names the instances of a service that should show it and do not.
-    ``suppressed_by`` says what keeps its notification back, such as ``silenced by ID``; None if the service does not
-    tell.
+    instant at which the service may clear the object by itself, None if it never does. ``ended_at`` is None while
+    active. ``missing_at`` names the instances of a service that should show it and do not. ``suppressed_by`` says why
+    it is not notified, such as ``silenced by ID``; None if the service does not say.
     """
 
     provider: str
@@ -75,10 +76,11 @@ class Observed(NamedTuple):
 
 
 class UnmanagedAlarm(NamedTuple):
-    """One of them; ``fields`` are those of its resource type, as a user would write them (plain JSON values).
+    """An alarm that no stack owns; ``fields`` are those of its resource type, as a user would write them (plain JSON
+    values).
 
-    ``observed`` is without marks (see ``NO_OWNER``), its address a proposal that need not be unique. ``unadoptable`` is
-    why a stack cannot take it over, None if it can. ``known_as`` is the id under which the service shows it, where
+    ``observed`` is without marks (see ``NO_OWNER``); its address is a proposal that need not be unique. ``unadoptable``
+    is why a stack cannot adopt it, None if it can. ``known_as`` is the id under which the service shows it, if
     ``observed`` has another.
     """
 
@@ -89,19 +91,19 @@ class UnmanagedAlarm(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id that a user knows it by."""
+        """The id as users see it."""
         return self.known_as or self.observed.id
 
 
 NO_OWNER = Marks("", Address("", ""), "", "", "")
-"""The marks of an alarm that no stack owns, but for its address."""
+"""The marks of an unmanaged alarm, except for its address."""
 
 
 def unmanaged_marks(address: Address) -> Marks:
-    """The marks of an alarm that no stack owns, at a proposed address."""
+    """The marks of an unmanaged alarm, at a proposed address."""
     return NO_OWNER._replace(address=address)
 
 
 def is_unmanaged(marks: Marks) -> bool:
-    """Whether these are the marks of an alarm that no stack owns."""
+    """Whether these are the marks of an unmanaged alarm."""
     return marks._replace(address=NO_OWNER.address) == NO_OWNER

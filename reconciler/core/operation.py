@@ -1,4 +1,4 @@
-"""Operations and outcomes: one push or clear to send, and what became of it."""
+"""Operations and outcomes: one push or clear to send, and its result."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,14 +14,14 @@ class Verb(StrEnum):
 class Operation(NamedTuple):
     """One item to send.
 
-    ``payload`` is the JSON text of the item, sent to the byte. ``key`` is the idempotency key: it depends on the plan
-    and the change, and travels in the marks of a push. ``target`` is the service's id of what a clear ends.
+    ``payload`` is the JSON text of the item, sent byte for byte. ``key`` is the idempotency key: it depends on the plan
+    and the change, and is part of the marks of a push. ``target`` is the service's id of the object that a clear ends.
     ``depends_on`` is the key of the operation that must be done first. ``only_if_duplicate`` marks a clear that is sent
     only if its target is still active beside what ``depends_on`` pushed: a service that opens a second alarm for a
-    repeated push needs it, a service that refreshes the one alarm does not. ``send_by`` is the last instant (epoch ms)
-    at which sending makes sense. ``begins_at`` is the instant (epoch ms) the pushed item says it began, fixed when
-    first planned: an event tried again says the same. ``is_recorded`` marks the push of an event that is on record
-    under another address: it is journalled, and not sent.
+    repeated push needs it, a service that refreshes the existing alarm does not. ``send_by`` is the last instant (epoch
+    ms) at which it may be sent. ``begins_at`` is the start (epoch ms) in the pushed item, fixed when first planned, so
+    that a retried event has the same start. ``is_recorded`` marks the push of an event that is on record under another
+    address: it is journalled, and not sent.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Status(StrEnum):
 
 
 class ServiceErrorDetail(NamedTuple):
-    """An error as the service said it, and the place it said it; already free of secrets."""
+    """A service's error message, and the request that caused it, without secrets."""
 
     message: str
     status: int | None = None
@@ -61,7 +61,7 @@ class ServiceErrorDetail(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of an operation; ``id`` is the service's id where its answer gave one."""
+    """The result of an operation; ``id`` is the service's id if the response has one."""
 
     key: str
     status: Status

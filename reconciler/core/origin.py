@@ -7,7 +7,7 @@ from typing import NamedTuple
 from reconciler.core.text import sanitize
 
 SHORT_COMMIT = 12
-"""How many characters of a commit's id are enough to name it to a reader."""
+"""How many characters of a commit id are shown."""
 
 _URL_USER = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -22,7 +22,7 @@ class Origin(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The pipeline and the commit, to follow a name; empty outside a pipeline."""
+        """The pipeline and the commit, to append to a name; empty outside a pipeline."""
         pipeline = f", pipeline {self.pipeline}" if self.pipeline else ""
         return f"{pipeline}, commit {self.commit[:SHORT_COMMIT]}" if self.commit else pipeline
 
@@ -37,7 +37,7 @@ _COMMITS = ("RECONCILER_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")
 
 
 def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
-    """The origin of a run started by an account of this machine, or by whoever its CI system names.
+    """The origin of a run: an account of this machine, or the user that the CI system names.
 
     The variables are those of GitHub Actions, of GitLab CI (which Woodpecker shares) and of Jenkins;
     ``RECONCILER_USER``, ``RECONCILER_PIPELINE`` and ``RECONCILER_COMMIT`` override them.
@@ -51,7 +51,7 @@ def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """The first of these variables that is set; credentials in a URL are dropped."""
+    """The first of these variables that is set; credentials in a URL are removed."""
     return next((_URL_USER.sub("", found) for name in names if (found := sanitize(environ.get(name, "")))), None)
 
 

@@ -1,4 +1,4 @@
-"""Retries: how often a request is made, and how long to wait before the next attempt."""
+"""Retries: how often a request is made, and how long to wait between attempts."""
 
 from collections.abc import Callable, Iterator
 from math import ceil
@@ -8,20 +8,20 @@ from reconciler.core.duration import SECOND
 
 
 class RetryPolicy(NamedTuple):
-    """How often one batch is sent, or one query made, and how long to wait between two attempts; in milliseconds."""
+    """How often a batch is sent, or a query made, and how long (ms) to wait between attempts."""
 
     max_attempts: int = 6
     base: int = 500
-    """The longest wait after the first attempt; it doubles with each further one."""
+    """The longest backoff after the first attempt; it doubles with each attempt."""
     cap: int = 30 * SECOND
-    """The longest wait that the policy chooses."""
+    """The longest backoff."""
     max_wait: int = 120 * SECOND
-    """The longest wait that a query accepts from the service; a longer one is an error instead."""
+    """The longest wait that a query accepts from the service; a longer one is an error."""
 
     def backoff(self, attempt: int, draw: Callable[[], float]) -> int:
-        """Milliseconds to wait after attempt ``attempt`` (counted from 1); ``draw`` gives a random number in [0, 1).
+        """Milliseconds to wait after attempt ``attempt`` (from 1); ``draw`` gives a random number in [0, 1).
 
-        The wait doubles with each attempt, and half of it is random, so that clients do not retry all at once.
+        The wait doubles with each attempt, and half of it is random, so that clients do not retry in step.
         """
         full: int = min(self.cap, self.base * 2 ** (attempt - 1))
         return round(full / 2 + draw() * full / 2)
@@ -31,7 +31,7 @@ class RetryPolicy(NamedTuple):
         return self.backoff(attempt, draw) if retry_after is None else retry_after
 
     def is_last(self, attempt: int) -> bool:
-        """Whether no attempt follows attempt ``attempt``."""
+        """Whether attempt ``attempt`` is the last one."""
         return attempt >= self.max_attempts
 
 

@@ -1,7 +1,7 @@
-"""The clock of the machine: the only place that reads it, apart from the emulator, which shares no code.
+"""The machine's clock: the only module that reads it, apart from the emulator, which shares no code.
 
-Code that is handed a ``Clock`` or a ``now`` goes by that one; these are what commands, workers and servers hand in.
-Start-up loads this module, so it imports nothing of the package.
+Code that is given a ``Clock`` or a ``now`` uses that; commands, workers and servers pass these. Start-up loads this
+module, so it imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from threading import Event
 
 
 def now() -> int:
-    """The present by the machine's clock, in epoch milliseconds."""
+    """The current time by the machine's clock, in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def monotonic() -> int:
-    """Milliseconds by a clock that nobody can set; it goes on while the machine sleeps if there is such a one."""
-    if hasattr(time, "CLOCK_BOOTTIME"):  # the leases of ledgers go by it too
+    """Milliseconds by a clock that cannot be set; it includes time in suspend if the system has such a clock."""
+    if hasattr(time, "CLOCK_BOOTTIME"):  # the leases of ledgers use the same clock
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
     return time.monotonic_ns() // 1_000_000
 
 
 def precise_seconds() -> float:
-    """Seconds from an arbitrary start, for measuring and pacing what takes less than a millisecond."""
+    """Seconds from an arbitrary start, for intervals below a millisecond."""
     return time.perf_counter()
 
 
 def sleep(milliseconds: int) -> None:
-    """Let time pass."""
+    """Sleep."""
     time.sleep(milliseconds / 1_000)
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock as a ``Clock``."""
 
     def now(self) -> int:
         return now()

@@ -1,4 +1,4 @@
-"""Targets: where a provider block points. What is known of a service is known per target (rule 14)."""
+"""Targets: the service that a provider block points at. What is learned of a service is kept per target (rule 14)."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def domain_of(region: str) -> str:
 
 
 class Target(NamedTuple):
-    """A service that a provider block points at, without any secret.
+    """A service that a provider block points at, without secrets.
 
     ``type`` is the provider type. ``place`` is the endpoint's canonical URL, the region, or ``embedded``. ``project``
     is the id of the project or account there, empty if the service has none.
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a target back from its canonical text; raises ValueError on anything else."""
+        """Parse a target from its canonical text. Raises ValueError for anything else."""
         parts = text.split(" ")
         if len(parts) not in (2, 3) or not all(parts):
             raise ValueError(f"{text!r} is not a target: expected TYPE PLACE or TYPE PLACE PROJECT")
@@ -48,11 +48,11 @@ class Target(NamedTuple):
 
 @runtime_checkable
 class HasPlace(Protocol):
-    """Settings that say themselves where they point."""
+    """Settings that define their own target."""
 
     @property
     def place(self) -> str:
-        """The region, or the endpoint; the same text for every way to write the same place."""
+        """The region or the endpoint in canonical form."""
 
     @property
     def project(self) -> str:
@@ -60,7 +60,7 @@ class HasPlace(Protocol):
 
 
 def target_of(provider_type: str, settings: BaseModel) -> Target:
-    """Where the settings of a provider point.
+    """The target of a provider's settings.
 
     Settings without ``place`` are read by convention: ``endpoint``, ``endpoints``, ``url`` or ``region``, and
     ``project_id``.
@@ -72,7 +72,7 @@ def target_of(provider_type: str, settings: BaseModel) -> Target:
 
 
 def canonical_endpoint(url: str) -> str:
-    """An endpoint in one spelling: host in lower case, no default port, no credentials, no slash at the end."""
+    """An endpoint in canonical form: host in lower case, no default port, no credentials, no trailing slash."""
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         return url
@@ -91,7 +91,7 @@ def _text(settings: BaseModel, name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what would not survive in the canonical text."""
+    """The text without characters that the canonical text cannot hold."""
     return quote(text, safe="/:,[]@%")
 
 

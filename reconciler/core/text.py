@@ -1,11 +1,11 @@
-"""Text from users and services, made fit to be shown: no control characters, bounded, free of secrets."""
+"""Text from users and services, made safe to show: no control characters, bounded, free of secrets."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-import unicodedata  # a large table, needed once a service answers with an error
+import unicodedata  # a large table, needed only when a service returns an error
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
@@ -13,22 +13,22 @@ from urllib.parse import quote, quote_plus
 _OFFSET = 0x10F800 - 0xD800
 
 CARRIED = "\U0010f800-\U0010ffff"
-"""The characters that stand for the halves, as a range of a regular expression."""
+"""The characters that replace lone surrogates, as a range of a regular expression."""
 
 
 def carry(text: str) -> str:
-    """The text with each lone surrogate as the character that stands for it."""
+    """Replace each lone surrogate by the character that stands for it."""
     return re.sub("[\ud800-\udfff]", lambda half: chr(ord(half[0]) + _OFFSET), text)
 
 
 def escaped(char: str) -> str:
-    """The JSON escape of a lone surrogate, or of the character that stands for one."""
+    """The JSON escape of a lone surrogate, or of its replacement character."""
     code = ord(char)
     return f"\\u{code - _OFFSET if code > 0xFFFF else code:04x}"
 
 
 def write_escapes(json_text: str) -> str:
-    """JSON text with its surrogates, and what stands for them, as escapes."""
+    """JSON text with surrogates, and their replacement characters, as escapes."""
     if json_text.isascii():
         return json_text
     return re.sub(f"[\ud800-\udfff{CARRIED}]", lambda half: escaped(half[0]), json_text)
@@ -37,7 +37,7 @@ def write_escapes(json_text: str) -> str:
 MAX_LENGTH = 500
 MASK = "(sensitive)"
 SHORTEST_SECRET = 6
-"""Shorter secrets are not hidden: hiding each of their occurrences would eat words."""
+"""Shorter secrets are not redacted: doing so would garble ordinary words."""
 
 # Control, format (which turn the direction of text), surrogate and private characters, line and paragraph separators.
 _UNFIT = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
@@ -75,12 +75,12 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text on one line, with every character that could move a cursor or hide another shown as an escape."""
+    """The text on one line, with every character that could move a cursor or hide another one escaped."""
     return text if text.isprintable() else re.sub(_UNSAFE, _escape, text)
 
 
 def printable_json(text: str) -> str:
-    """JSON text, with the characters its encoder leaves alone that a terminal would obey written as escapes."""
+    """JSON text in which characters that a terminal interprets, but JSON encoders leave alone, are escaped."""
     return re.sub(_UNSAFE, _json_escape, text)
 
 
@@ -92,9 +92,9 @@ def _json_escape(match: re.Match[str]) -> str:
 
 
 class Redactor:
-    """The secrets that must never be shown; grows as tokens are fetched, and may be used from several threads.
+    """The secrets that must never be shown; grows as tokens are fetched; thread-safe.
 
-    ``forms`` gives further forms that whoever writes text may give to a secret.
+    ``forms`` adds the forms in which a particular writer encodes a secret.
     """
 
     def __init__(self, secrets: Iterable[str] = (), forms: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
@@ -104,19 +104,19 @@ class Redactor:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Hide this one, too, from now on."""
+        """Redact this secret, too, from now on."""
         if len(secret) >= SHORTEST_SECRET:
             found = [form for form in (*secret_forms(secret), *self._more(secret)) if len(form) >= SHORTEST_SECRET]
             self._forms = tuple(sorted({*found, *self._forms}, key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
-        """The text with every secret replaced, whatever form it has."""
+        """The text with every secret replaced, in any of its forms."""
         for form in self._forms:
             text = text.replace(form, MASK)
         return text
 
     def redact_tree(self, value: object) -> object:
-        """The same for every string of a JSON document, keys included; its shape stays."""
+        """Redact every string of a JSON document, keys included; its shape stays."""
         if not self._forms:
             return value
         if isinstance(value, str):
@@ -129,13 +129,15 @@ class Redactor:
 
 
 def secret_forms(secret: str) -> Iterator[str]:
-    """As it is and line by line: plain, and written for a terminal, JSON, a URL, HTML, a shell, Python or as base64."""
+    """The forms of a secret, whole and line by line: plain, and encoded for a terminal, JSON, a URL, HTML, a shell,
+    Python or as base64.
+    """
     for text in dict.fromkeys((secret, *(line.strip() for line in secret.splitlines()))):
         yield from _forms(text)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """How a secret can look once something has written it into JSON, a URL, HTML, a shell command or base64."""
+    """The forms of a secret in JSON, a URL, HTML, a shell command or base64."""
     yield secret
     yield printable(secret)
     yield repr(secret)[1:-1]
@@ -149,8 +151,8 @@ def _forms(secret: str) -> Iterator[str]:
     yield shlex.quote(secret)
     content = secret.encode("utf-8", "replace")
     for lead in range(3):
-        # Base64 writes three bytes as four characters: what the secret looks like depends on where it begins, and its
-        # edges hold bits of its neighbours.
+        # Base64 encodes three bytes as four characters: the encoded secret depends on its offset, and its edges share
+        # bits with its neighbours.
         coded = b64encode(bytes(lead) + content).decode()[(0, 2, 3)[lead] :].rstrip("=")
         inner = coded if (lead + len(content)) % 3 == 0 else coded[:-1]
         yield inner
@@ -158,6 +160,6 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 _URL_SAFE = str.maketrans("+/", "-_")
-# As html.escape writes them; that module loads a table of every entity there is, which no small plan needs.
+# As html.escape writes them; importing that module loads a table of all entities, which a small plan does not need.
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _HTML_BY_NUMBER = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"})

@@ -1,4 +1,4 @@
-"""Authentication for Huawei Cloud: a token, an IAM user's password, or a signature, as ``requests`` knows them."""
+"""Authentication for Huawei Cloud: a token, an IAM user's password, or a signature, for ``requests``."""
 
 import os
 import threading
@@ -25,13 +25,13 @@ _PROJECT = "X-Project-Id"
 _SECURITY_TOKEN = "X-Security-Token"  # noqa: S105 - the name of a header
 _AGENCY_PATH = "/v3.0/OS-CREDENTIAL/securitytokens"
 _REFRESH_BEFORE = 5 * MINUTE
-"""A token is replaced this long (ms) before it expires, so that none expires on its way."""
+"""How long before its expiry (ms) a token is replaced, so that none expires in transit."""
 _DEFAULT_TTL = HOUR
 """How long (ms) a token is used if IAM does not state its expiry."""
 
 
 class TokenAuth(requests.auth.AuthBase):
-    """A token that is given."""
+    """A fixed token from the settings."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -42,9 +42,9 @@ class TokenAuth(requests.auth.AuthBase):
 
 
 class IamAuth(requests.auth.AuthBase):
-    """A token fetched with a password: kept until shortly before it expires, fetched anew once where it is refused.
+    """A token fetched with a password: cached until shortly before it expires, and fetched again once if rejected.
 
-    Safe to use from several threads: only one of them fetches.
+    Thread-safe: only one thread fetches.
     """
 
     def __init__(self, iam: Iam, client: Client, secrets: Redactor, now: Callable[[], int]) -> None:
@@ -74,7 +74,7 @@ class IamAuth(requests.auth.AuthBase):
         cert: str | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Answer a 401 with a new token, once: what is sent here is not looked at by this hook again."""
+        """Retry a 401 with a new token, once; this hook does not handle the retry's response."""
         if response.status_code != 401:
             return response
         response.close()
@@ -125,7 +125,7 @@ class IamAuth(requests.auth.AuthBase):
 
 
 class AccessKey(NamedTuple):
-    """An access key, as the vendor's signer reads it; ``security_token`` belongs to a temporary one."""
+    """An access key, in the form of the vendor's signer; ``security_token`` belongs to a temporary one."""
 
     ak: str
     sk: str
@@ -188,7 +188,7 @@ class AkSkAuth(requests.auth.AuthBase):
 class AgencyKeys:
     """Temporary access keys for an agency: fetched with another access key, replaced shortly before they expire.
 
-    Safe to use from several threads: only one of them fetches.
+    Thread-safe: only one thread fetches.
     """
 
     def __init__(self, agency: Agency, client: Client, secrets: Redactor, now: Callable[[], int]) -> None:
@@ -240,7 +240,9 @@ class AgencyKeys:
 
 
 def _issued(client: Client, path: str, body: str, failed: str) -> Response:
-    """IAM's response with credentials; a ServiceError for a request that was not sent for want of them."""
+    """The credentials in IAM's response. Raises ServiceError, as for a request that was not sent, if they cannot be
+    fetched.
+    """
     try:
         return client.send("POST", path, body=body.encode())
     except ServiceError as failure:
@@ -251,7 +253,7 @@ def _issued(client: Client, path: str, body: str, failed: str) -> Response:
 
 
 def authentication(settings: HuaweiSettings, secrets: Redactor, context: ProviderContext) -> requests.auth.AuthBase:
-    """The authentication the settings ask for; DiagnosticError where the extra it needs is missing."""
+    """The authentication that the settings select. Raises DiagnosticError if the required extra is missing."""
     auth = settings.auth
     if auth.token is not None:
         return TokenAuth(auth.token.get_secret_value())

@@ -1,4 +1,4 @@
-"""Connections: from a provider's settings to an authenticated client; what is wrong is reported as diagnostics."""
+"""Connections: creates an authenticated client from a provider's settings; errors are diagnostics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class HttpSettings(Protocol):
-    """The settings that say how requests are made."""
+    """The settings for HTTP requests."""
 
     @property
     def parallelism(self) -> int: ...
@@ -39,7 +39,9 @@ class HttpSettings(Protocol):
 
 
 def connect(service: str, key: str, settings: HuaweiSettings, context: ProviderContext) -> Client:
-    """A client for ``service`` (``aom``, ``ces``), not yet connected; raises DiagnosticError if that fails."""
+    """A client for ``service`` (``aom``, ``ces``), not yet connected. Raises DiagnosticError if the settings are
+    invalid.
+    """
     base_url = resolve_base_url(
         key, lambda: settings.base_url(service, context.embedded_endpoint), own=context.embedded_endpoint
     )
@@ -51,7 +53,7 @@ def connect(service: str, key: str, settings: HuaweiSettings, context: ProviderC
 
 
 def resolve_base_url(key: str, base_url: Callable[[], str], *, own: str | None = None) -> str:
-    """The URL the provider's settings give; a ValueError of theirs becomes a diagnostic.
+    """The URL in the provider's settings; their ValueError becomes a diagnostic.
 
     ``own`` is the URL of a server inside this process, which needs no permission.
     """
@@ -67,7 +69,7 @@ def resolve_base_url(key: str, base_url: Callable[[], str], *, own: str | None =
 
 
 def warn_of_short_secrets(key: str, base_url: str, auth: BaseModel, path: str = "auth") -> None:
-    """Say which credentials are too short to be hidden in what is shown; those for this machine are no secrets."""
+    """Warn about credentials that are too short to be redacted, except those for loopback, which are not secret."""
     if is_loopback(base_url):
         return
     for name, value in auth:
@@ -84,7 +86,7 @@ def warn_of_short_secrets(key: str, base_url: str, auth: BaseModel, path: str = 
 
 
 def check_ca_file(key: str, ca_file: str | None) -> None:
-    """Raise DiagnosticError where the file named under ``ca_file`` is none."""
+    """Raise DiagnosticError if the file under ``ca_file`` is invalid."""
     if ca_file is not None and not Path(ca_file).is_file():
         raise DiagnosticError(
             Diagnostic(
@@ -121,7 +123,7 @@ def make_client(
 
 
 def limits(settings: HuaweiSettings) -> Limits:
-    """How the provider wants to be driven."""
+    """The provider's limits for the applier."""
     return Limits(
         batch_size=settings.batch_size,
         parallelism=settings.parallelism,

@@ -1,6 +1,6 @@
-"""HTTP: requests to a service, and what their failures mean; shared by all providers.
+"""HTTP: requests to a service, and the classification of failures; shared by all providers.
 
-Loads ``requests``, so it is imported only where a provider is opened.
+Imports ``requests``, so it is imported only when a provider is opened.
 """
 
 import logging
@@ -39,14 +39,14 @@ log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 MAX_BODY = 128 * MIB
 MAX_RECEIVED = MAX_BODY + MIB
-"""How many bytes of a response are received, headers and framing included, before decompression."""
+"""The maximum size (bytes) of a response, with headers and framing, before decompression."""
 MAX_PAGES = 10_000
-"""How many pages one query reads."""
+"""The maximum number of pages that one query reads."""
 _CHUNK = 256 * 1024
 _CONNECT_TIMEOUT = 10 * SECOND
 _JSON = "application/json"
 
-# What a TLS library says when the two sides never agreed on a connection: nothing was sent over it.
+# TLS errors of a handshake that failed: no request was sent.
 _HANDSHAKE = (
     "WRONG_VERSION_NUMBER",
     "UNSUPPORTED_PROTOCOL",
@@ -61,7 +61,7 @@ _HANDSHAKE = (
 
 
 class Response(NamedTuple):
-    """A success: its status, headers (case ignored), whole body, and the request it answers."""
+    """A successful response: status, headers (case-insensitive), whole body, and its request."""
 
     status: int
     headers: Mapping[str, str]
@@ -70,7 +70,7 @@ class Response(NamedTuple):
     reading: bool = False
 
     def json(self) -> object:
-        """The body's plain values; ServiceError where it is not JSON, as when a gateway answers instead."""
+        """The decoded JSON body. Raises ServiceError if it is not JSON, as when a gateway responds instead."""
         try:
             return decode(self.body)
         except NestedTooDeeplyError as error:
@@ -79,24 +79,24 @@ class Response(NamedTuple):
             raise self.unreadable("the response is not JSON") from None
 
     def check_page_count(self, read: int) -> None:
-        """Raise ServiceError if a query that has read so many pages must not read another."""
+        """Raise ServiceError if a query has read the maximum number of pages."""
         if read >= MAX_PAGES:
             raise self.unreadable(
                 f"the query has more than {MAX_PAGES:,} pages: narrow it, or shorten its lookback", ErrorKind.REJECTED
             )
 
     def unreadable(self, why: str, kind: ErrorKind = ErrorKind.AMBIGUOUS) -> ServiceError:
-        """The error for a success whose content makes no sense."""
+        """The error for a successful response with invalid content."""
         return ServiceError(
             kind, ServiceErrorDetail(sanitize(why), self.status, request=self.request), reading=self.reading
         )
 
 
 class Client:
-    """Kept-alive connections to one service; ``parallelism`` is the most requests at once, of all threads together.
+    """Kept-alive connections to one service; ``parallelism`` limits the concurrent requests of all threads.
 
-    ``timeout_ms`` bounds the whole of an exchange. ``throttle`` says when a request may begin. ``now`` gives the
-    present in epoch milliseconds, for a ``Retry-After`` that names a date.
+    ``timeout_ms`` limits a whole exchange. ``throttle`` paces the start of requests. ``now`` gives the current time in
+    epoch milliseconds, for a ``Retry-After`` with a date.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Client:
         self._proxies = {} if is_loopback(base_url) else requests.utils.get_environ_proxies(base_url)
         self._certificate: tuple[str, str] | None = None
         self._session = requests.Session()
-        # The environment is read once, above: proxies are not for loopback, and no .netrc may add credentials.
+        # The environment is read once, above: proxies do not apply to loopback, and no .netrc may add credentials.
         self._session.trust_env = False
         adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=parallelism)
         self._session.mount("https://", adapter)
@@ -140,7 +140,8 @@ class Client:
         body: bytes | None = None,
         reading: bool = False,
     ) -> Response:
-        """Make one request and read the whole response; anything but a 2xx raises ServiceError. Redirects are errors.
+        """Make one request and read the whole response. Raises ServiceError for anything but a 2xx, including
+        redirects.
 
         ``reading`` marks a request that changes nothing at the service, so that it may be repeated.
         """
@@ -190,8 +191,8 @@ class Client:
     def _prepare(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
-        """What ``requests.Request.prepare`` makes, in half of its time: there are no files or parameters to look at,
-        and the URL of one batch is that of the next.
+        """The result of ``requests.Request.prepare`` in half the time: there are no files or parameters, and all
+        batches have the same URL.
         """
         request = requests.PreparedRequest()
         request.prepare_method(method)
@@ -236,9 +237,9 @@ def _trusted_by_environment() -> str | bool:
 
 
 def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
-    """What a request without an answer means, the words for it, and whether a connection was cut.
+    """Classify a request without a response: its error kind, its message, and whether a connection was cut.
 
-    Text of the library is used only where it can hold nothing that was sent.
+    The library's text is used only if it cannot contain anything that was sent.
     """
     reasons = list(_causes(failure))
     for reason in reasons:
@@ -276,7 +277,7 @@ def _meaning(failure: Exception, host: str) -> tuple[ErrorKind, str, bool]:
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """An error, and the errors wrapped in it, each once."""
+    """An error and its causes, each once."""
     waiting: list[object] = [failure]
     seen: set[int] = set()
     while waiting:
@@ -284,7 +285,7 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
         if isinstance(item, BaseException) and id(item) not in seen:
             seen.add(id(item))
             yield item
-            # Not __context__: that may be the failure of an earlier request, being handled while this one is made.
+            # Not __context__, which may be an unrelated error that was being handled.
             waiting += [*item.args, item.__cause__]
             if isinstance(item, MaxRetryError):
                 waiting.append(item.reason)
@@ -293,5 +294,5 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
 
 
 def _system(reasons: list[BaseException]) -> str | None:
-    """The operating system's words among them."""
+    """The operating system's message among them."""
     return next((reason.strerror for reason in reasons if isinstance(reason, OSError) and reason.strerror), None)

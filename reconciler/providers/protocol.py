@@ -20,29 +20,26 @@ from reconciler.core.resource_type import ResourceType
 
 
 class ErrorKind(Enum):
-    """What an error means for the request that met it (rule 8)."""
+    """How an error affects the request that caused it (rule 8)."""
 
     REJECTED = "rejected"
-    """The service read the request and rejected it: nothing was stored, or only its valid items (400, 413, 422)."""
+    """The service rejected the request: nothing was stored, or only its valid items (400, 413, 422)."""
     DENIED = "denied"
     """The service rejected the credentials (401, 403): the run stops."""
     BUSY = "busy"
-    """The service asks to wait (429, 503): nothing was stored; send again after ``retry_after``."""
+    """The service asks to wait (429, 503): nothing was stored; retry after ``retry_after``."""
     UNSENT = "unsent"
-    """The request never left (no such host, connection refused, TLS refused): nothing was stored."""
+    """The request was never sent (no such host, connection refused, TLS refused): nothing was stored."""
     AMBIGUOUS = "ambiguous"
-    """It may or may not have been stored (time-out, cut connection, 408, 500 and other 5xx): query before sending
-    again.
-    """
+    """It may or may not have been stored (timeout, cut connection, 408, 500 and other 5xx): query before retrying."""
 
 
 class ServiceError(Exception):
-    """A request that did not succeed; ``retry_after`` is how long (ms) the service asks to wait.
+    """A failed request; ``retry_after`` is how long (ms) the service asks to wait.
 
-    ``reading`` tells that the request changes nothing at the service; ``cut``, that the connection was cut on the way,
-    here or behind a gateway (502, 504), so that the same request may well succeed.
-
-    ``provider`` and ``position`` are the key and the place of the provider's block, where whoever asked knows them.
+    ``reading`` says that the request changes nothing at the service; ``cut``, that the connection was cut here or
+    behind a gateway (502, 504), so that a retry may succeed. ``provider`` and ``position`` are the key and the position
+    of the provider's block, if the caller knows them.
     """
 
     provider: str | None = None
@@ -70,7 +67,7 @@ _departing: ContextVar[Callable[[], None]] = ContextVar("departing", default=lam
 
 @contextmanager
 def called_before_requests(check: Callable[[], None]) -> Iterator[None]:
-    """Have ``check`` called before each request that changes something; what it raises stops the request."""
+    """Call ``check`` before each request that changes something; its exception prevents the request."""
     token = _departing.set(check)
     try:
         yield
@@ -79,9 +76,9 @@ def called_before_requests(check: Callable[[], None]) -> Iterator[None]:
 
 
 def about_to_send() -> None:
-    """To be called by a provider right before a request leaves, after whatever it waited for: its turn, a token.
+    """Providers call this right before sending a request, after any wait for a turn or a token.
 
-    ``http.Client`` does. Raises what ends the run, such as a lease that was lost meanwhile: let it pass.
+    ``http.Client`` does. It raises what ends the run, such as a lost lease; do not catch it.
     """
     _departing.get()()
 
@@ -90,42 +87,41 @@ class Provider(Protocol):
     """The adapter to one service: four calls, each over the network.
 
     The workflow of ``plan``: ``observe`` once; ``history`` only if a declared alarm is not active. The workflow of
-    ``apply``: ``send`` batch by batch; after an ambiguous answer, and to verify at the end, ``read_back``. Retrying,
-    splitting, ordering and journalling are the applier's: a provider makes the request, and says what an error means.
+    ``apply``: ``send`` batch by batch; after an ambiguous response, and to verify at the end, ``read_back``. Retrying,
+    splitting, ordering and journalling are done by the applier: a provider makes the request and classifies errors.
     """
 
     @property
     def key(self) -> str:
-        """The key under ``providers`` this instance was configured by, for example ``aom`` or ``aom.eu``."""
+        """The key of this instance under ``providers``, for example ``aom`` or ``aom.eu``."""
 
     @property
     def limits(self) -> "Limits": ...
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
-        """Every active alarm that carries the stack's marks, and every recorded event that does, within the lookback.
+        """Every active alarm and every recorded event that carries the stack's marks, within the lookback.
 
-        ``desired`` is what the stack declares for this provider: a service that cannot filter by marks needs it to
-        know what to query. Objects without this stack's marks are never yielded, and no object twice. Raises
-        ServiceError.
+        ``desired`` is what the stack declares for this provider: a service that cannot filter by marks needs it to know
+        what to query. Objects without this stack's marks are never yielded, and no object twice. Raises ServiceError.
         """
 
     def history(self, stack: str, addresses: Collection[Address]) -> Iterator[Observed]:
         """Alarms of the stack at these addresses that have ended within the lookback, newest first."""
 
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
-        """Send one batch of operations of one verb in one request; the service's ids in order, None where it gives
+        """Send one batch of operations of one verb in one request; returns the service's ids in order, None if it gives
         none.
 
-        Raises ServiceError, and nothing else, when the answer is not a success.
+        Raises only ServiceError, if the response is not a success.
         """
 
     def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
-        """What the service shows now at the addresses of these operations: active alarms, and recorded events, with the
-        content that ``observe`` gives them: what is shown here counts as what the service made of the push.
+        """What is visible now at the addresses of these operations: active alarms, and recorded events.
 
-        The applier verifies with it, settles what is in doubt, and tells a refreshed alarm from a second one: an alarm
-        is ours by ``marks.key``, an event by address and occurrence (``marks.key`` may be empty where a service has no
-        room for it). One paged query, narrowed to the operations where they are few. Raises ServiceError.
+        Objects have the content that ``observe`` gives them: it counts as what the service made of the push. The
+        applier verifies and settles with it, and distinguishes a refreshed alarm from a second one: an alarm is
+        recognized by ``marks.key``, an event by address and occurrence (``marks.key`` may be empty if a service cannot
+        store it). One paged query, limited to the operations if they are few. Raises ServiceError.
         """
 
     def close(self) -> None: ...
@@ -136,10 +132,10 @@ class SharesQueries(Protocol):
     """A provider that can observe several stacks with the queries of one."""
 
     def observe_stacks(self, declared: Mapping[str, Sequence[Desired]]) -> Mapping[str, Sequence[Observed]]:
-        """What ``observe`` yields for each of these stacks, object for object; ``declared`` is what each declares.
+        """Like ``observe`` for each of these stacks, object for object; ``declared`` is what each declares.
 
-        A stack whose query differs from that of the others is left out: it has to be observed by itself. Raises
-        ServiceError, as ``observe`` does.
+        A stack that needs a different query is left out and must be observed by itself. Raises ServiceError, as
+        ``observe`` does.
         """
 
 
@@ -150,8 +146,8 @@ class Queryable(Protocol):
     def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
         """Everything that the data source ``source`` finds for an instance of its model.
 
-        ``details`` names the detail fields that are wanted; without them no request per item is made. Raises
-        ServiceError also if a response cannot be read in full: a result must never be shorter than the truth.
+        ``details`` names the requested detail fields; without them no request per item is made. Raises ServiceError
+        also if a response cannot be read in full: a result must never be incomplete.
         """
 
 
@@ -159,15 +155,15 @@ class Queryable(Protocol):
 class Importable(Protocol):
     """A provider that can also list unmanaged alarms, so that they can be declared and adopted.
 
-    Its resource types make the clear of an object without marks (``marks.stack`` is empty) too, and its ``read_back``
-    shows the target of such a clear while it is active.
+    Its resource types also create the clear of an object without marks (``marks.stack`` is empty), and its
+    ``read_back`` shows the target of such a clear while it is active.
     """
 
     def unmanaged(self, filters: Mapping[str, Collection[str]]) -> Iterator[UnmanagedAlarm]:
-        """Every active alarm that carries the marks of no stack and has, for every key, one of its values.
+        """Every active alarm without marks that has, for every key, one of its values.
 
-        The keys are those an alarm is known by at the service. Raises ServiceError; also if a response cannot be
-        read in full.
+        The keys are those that identify an alarm at the service. Raises ServiceError, also if a response cannot be read
+        in full.
         """
 
 
@@ -176,7 +172,7 @@ class TellsOwners(Protocol):
     """A provider that knows which stacks own active objects, so that a plan can say why one cannot be imported."""
 
     def owners(self, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
-        """The stack and the address in the marks of each active object among these that carries any, by id.
+        """The owner (stack and address) of each of these active objects that has marks, by id.
 
         Raises ServiceError.
         """
@@ -191,10 +187,10 @@ class LastPush(NamedTuple):
 
 @runtime_checkable
 class InfersHistory(Protocol):
-    """A provider whose service keeps no history of alarms, and which infers from the last push why one is gone."""
+    """A provider whose service keeps no history of alarms, and which infers from the last push how one ended."""
 
     def infer_history(self, pushes: Sequence[LastPush]) -> Iterator[Observed]:
-        """What became of these alarms, which are not active: expired, lost by a restart, or cleared by somebody.
+        """How these alarms, which are not active, ended: expired, lost in a restart, or cleared by another user.
 
         Raises ServiceError.
         """
@@ -202,7 +198,7 @@ class InfersHistory(Protocol):
 
 @runtime_checkable
 class TellsSuppression(Protocol):
-    """A provider whose service may withhold the notification of an active alarm, and says so."""
+    """A provider whose service reports that it suppresses the notification of an active alarm."""
 
     def suppressed(self, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Why active alarms are not notified, by the key of their push, such as ``silenced by ID``.
@@ -213,76 +209,76 @@ class TellsSuppression(Protocol):
 
 @runtime_checkable
 class ProvesDelivery(Protocol):
-    """A provider that knows which notifications of alarms arrived."""
+    """A provider that knows which notifications of alarms were delivered."""
 
     def deliveries(self, query: DeliveryQuery) -> DeliveryLog:
-        """What arrived of these alarms. Raises ServiceError."""
+        """The deliveries of these alarms. Raises ServiceError."""
 
 
 VISIBLE_WITHIN = MINUTE
-"""How long (ms) a service may take to show a write, unless its provider knows better."""
+"""The default time (ms) that a service may take to show a write."""
 
 
 class Limits(NamedTuple):
-    """How a provider wants to be driven; set by the configuration."""
+    """The provider's limits for the applier; set by the configuration."""
 
     batch_size: int = 100
     batch_bytes: int = 1_000_000
     parallelism: int = 4
     rate_limit: float | None = None
     visible_within: int = VISIBLE_WITHIN
-    """How long (ms) the service may take to show a write; verification waits this long, and the planner trusts the
-    ledger.
+    """How long (ms) the service may take to show a write. Verification waits this long, and the planner relies on the
+    ledger until then.
     """
     request_timeout: int = 30 * SECOND
-    """How long (ms) a request may take until the provider gives up on it."""
+    """The timeout (ms) of a request."""
     revives: bool = False
-    """Whether a push that arrives after the clear of its alarm raises the alarm again: one in doubt is waited out
-    before the alarm is cleared.
+    """Whether a push that arrives after the clear of its alarm raises the alarm again, so that an ambiguous push must
+    be settled before the alarm is cleared.
     """
 
 
 def longest_visible_within(providers: Iterable[Provider]) -> int:
-    """The longest time (ms) one of these providers may take to show a write; 0 if there is none."""
+    """The longest time (ms) that one of these providers may take to show a write; 0 without providers."""
     return max((provider.limits.visible_within for provider in providers), default=0)
 
 
 class ReceiverEndpoint(NamedTuple):
-    """Where a receiver of notifications answers, and the token of its queries."""
+    """The URL of a notification receiver, and the token for querying it."""
 
     url: str
     token: str
 
 
 class Throttle(Protocol):
-    """Lets requests begin at a rate; any number of threads may use it."""
+    """Paces the start of requests; thread-safe."""
 
     def try_acquire(self) -> object:
-        """Return when the next request may begin; what it returns means nothing. Raises ServiceError."""
+        """Wait until the next request may begin; the return value is ignored. Raises ServiceError."""
 
 
 RateLimiter = Callable[[str, float | None], Throttle | None]
-"""Gives the throttle of a service by its URL and the ``rate_limit`` of its provider; None: there is no limit."""
+"""Gives the throttle of a service by its URL and its provider's ``rate_limit``; None: no limit."""
 
 
 class ProviderContext(NamedTuple):
-    """What the edges hand to a provider when it is opened."""
+    """What is passed to a provider when it is opened."""
 
     user_agent: str
     now: Callable[[], int]
-    """The present in epoch milliseconds, by the clock of the run."""
+    """The current time in epoch milliseconds, by the clock of the run."""
     embedded_endpoint: str | None = None
     """The base URL of the running embedded emulator, if ``endpoint: embedded`` is configured."""
     receiver: "ReceiverEndpoint | None" = None
     """The receiver of notifications that runs for the length of the command."""
     rate_limiter: RateLimiter | None = None
-    """Who keeps the rate limits, if others ask the service at the same time; None: the provider alone does."""
+    """The shared rate limits, if other processes query the service too; None: the provider's own limit applies."""
 
 
 class ProviderType(Protocol):
     """A kind of provider, as named by the entry-point group ``reconciler.providers``.
 
-    One that can be queried under ``data`` also ``HasDataSources``, and what it opens is ``Queryable``.
+    One that can be queried under ``data`` also implements ``HasDataSources``, and opens a ``Queryable``.
     """
 
     @property
@@ -301,4 +297,4 @@ class ProviderType(Protocol):
     def resource_types(self) -> Mapping[str, ResourceType]: ...
 
     def open(self, key: str, settings: BaseModel, context: ProviderContext) -> Provider:
-        """Make a provider from an instance of ``settings``; no request is made yet."""
+        """Create a provider from an instance of ``settings``, without making a request."""

@@ -1,4 +1,4 @@
-"""The registry: which provider types there are, built in and installed."""
+"""The registry of provider types, built in and installed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.providers.protocol import ProviderType
 
 GROUP = "reconciler.providers"
-"""The entry-point group in which other packages name their provider types."""
+"""The entry-point group for the provider types of other packages."""
 
 BUILT_IN = ("alertmanager", "aom", "bcm", "ces", "receiver")
-"""The packages beside this module, each with its ``PROVIDER``. No installed one takes their names."""
+"""The packages beside this module, each with its ``PROVIDER``. Installed packages cannot use their names."""
 
 _Load = Callable[[], ProviderType]
 
 
 class Registry:
-    """Provider types by name; each is loaded when it is first asked for, all of them by whoever iterates.
+    """Provider types by name; each is loaded on demand, iterating loads all.
 
-    What is installed is looked up when something is asked for that is not built in: reading what every package of an
-    environment declares takes longer than loading a small stack.
+    Installed types are looked up only if a requested one is not built in: reading the entry points of all packages
+    takes longer than loading a small stack.
     """
 
     def __init__(self, types: Iterable[ProviderType] | None = None) -> None:
@@ -52,7 +52,7 @@ class Registry:
         return {name: kind for provider in self for name, kind in provider.resource_types.items()}
 
     def owner(self, resource_type: str) -> ProviderType | None:
-        """The provider type that manages a resource type."""
+        """The provider type of a resource type."""
         return next((provider for provider in self if resource_type in provider.resource_types), None)
 
     def data_sources(self) -> Mapping[str, DataSource]:

@@ -18,7 +18,7 @@ _MAX_LEVELS = 200
 
 
 class NestedTooDeeplyError(ValueError):
-    """JSON whose lists and objects nest more deeply than the parser follows, about 200 levels."""
+    """JSON whose lists and objects are nested more deeply than the parser supports, about 200 levels."""
 
     def __init__(self) -> None:
         super().__init__("nested too deeply")
@@ -55,7 +55,7 @@ def _carried(value: object, level: int = 0) -> object:
 
 
 def integer(value: object) -> int | None:
-    """A whole number, also from a text of digits or a float (its fraction is dropped); None for anything else."""
+    """A whole number, also from a text of digits or a float (truncated); None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -71,7 +71,7 @@ def integer(value: object) -> int | None:
 
 
 def text(value: object) -> str:
-    """A text as it is, any other value as JSON."""
+    """A text unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
@@ -100,7 +100,7 @@ _SHORT = 100
 
 
 def classify(status: int) -> ErrorKind:
-    """How to treat a request that was answered with an HTTP status other than a success."""
+    """Classify a response with an HTTP status other than a success."""
     if status in (401, 403, 407):
         return ErrorKind.DENIED
     if status in (429, 503):
@@ -119,7 +119,7 @@ def parse_error(
     now: int,
     reading: bool = False,
 ) -> ServiceError:
-    """The error that a response describes, with its secrets redacted.
+    """The error that a response describes, with secrets redacted.
 
     ``headers`` must ignore case, ``request`` is the method and URL to show, ``now`` is in epoch ms. ``reading``: the
     request was a query, so it changed nothing.

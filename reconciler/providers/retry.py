@@ -1,4 +1,4 @@
-"""Retries of reading: a query that meets a busy service or a cut connection is made again."""
+"""Retries of queries: repeated if the service is busy or the connection is cut."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 def retry_read(key: str, query: Callable[[], _Found], clock: Clock, stop: Event | None = None) -> _Found:
-    """What a query of the provider ``key`` finds; it must read its whole response before it returns.
+    """Run a query of the provider ``key``; it must read its whole response before it returns.
 
-    Repeated while the service is busy (429, 503) and when the connection is cut (502, 504 too); reading is safe to
-    repeat. Raises ServiceError if it fails otherwise, at the last attempt, if the service wants a longer wait than
+    It is repeated while the service is busy (429, 503) and if the connection is cut (502, 504 too), which is safe for a
+    query. Raises ServiceError if it fails otherwise, at the last attempt, if the service asks for a longer wait than
     the policy accepts, or if ``stop`` is set while waiting.
     """
     stop = stop or Event()

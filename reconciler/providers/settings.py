@@ -1,4 +1,4 @@
-"""Settings: what every service is configured with, what those of Huawei Cloud are, and a query's window of time."""
+"""Settings: those of every service, those of Huawei Cloud services, and the time window of queries."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ EMBEDDED = "embedded"
 """The endpoint that stands for the emulator inside the process."""
 
 _PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.(?P<domain>myhuaweicloud\.(?:com|eu))")
-"""Regions of Huawei Cloud Europe, whose services live in a domain of their own."""
+"""Regions of Huawei Cloud Europe, which have a separate domain."""
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
 
@@ -27,7 +27,7 @@ def _endpoint(value: str) -> str:
 
 
 def check_url(value: str, wanted: str) -> str:
-    """A base URL without a slash at its end; ValueError, which says what is wanted, if it is none."""
+    """A base URL without a trailing slash. Raises ValueError that says what is expected."""
     try:
         parts = urlsplit(value)
         fine = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
@@ -41,7 +41,7 @@ def check_url(value: str, wanted: str) -> str:
 
 
 def _credential(value: SecretStr) -> SecretStr:
-    # It travels in a header: anything else would fail there, with an error that quotes it.
+    # It is sent in a header: anything else would fail there, with an error that quotes it.
     text = value.get_secret_value()
     if text.strip() != text and text.strip():
         raise ValueError("begins or ends with white space: remove it, such as the line end of a file")
@@ -95,8 +95,8 @@ PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Wait = Annotated[PositiveDuration, AfterValidator(_at_most(HOUR))]
 """How long a command may wait for a service."""
 Lookback = Annotated[PositiveDuration, AfterValidator(_at_most(365 * DAY))]
-"""How far back a query looks. Of all pages only AOM's bounds it, and only together with `step`, which is chosen to fit;
-no service is known to keep what is older than a year.
+"""How far back a query looks. Only AOM's page limits it, and only together with `step`, which is chosen to fit; no
+service is known to keep older objects than a year.
 """
 Region = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 ProjectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -179,7 +179,7 @@ SHARE_RATE_LIMIT: Any = Field(
 
 
 def request_timeout(seconds: int) -> Any:
-    """The field of a request's time, with so many seconds by default."""
+    """The field for the request timeout, with this default (s)."""
     return Field(
         seconds * SECOND,
         description=f"How long one request may take, at most 1h; {seconds}s by default.",
@@ -188,7 +188,7 @@ def request_timeout(seconds: int) -> Any:
 
 
 def visible_within(what: str, span: int) -> Any:
-    """The field of how long ``what`` may take to show a write, ``span`` (ms) by default."""
+    """The field for how long ``what`` may take to show a write, ``span`` (ms) by default."""
     default = format_duration(span)
     return Field(
         span,
@@ -223,17 +223,19 @@ class ServiceSettings(Strict):
 
     @property
     def place(self) -> str:
-        """The region or the endpoint, in one spelling."""
+        """The region or the endpoint in canonical form."""
         return self.region or canonical_endpoint(self.endpoint or "")
 
     @property
     def project(self) -> str:
-        """The id of the project or account; a service without one has an empty text."""
+        """The id of the project or account; empty if the service has none."""
         return ""
 
 
 def answers_at(endpoint: str | None, public: str, embedded: str | None) -> str:
-    """The URL of a service: ``public`` without an endpoint; ValueError where the emulator is wanted and absent."""
+    """The URL of a service: ``public`` without an endpoint. Raises ValueError if the embedded emulator is configured
+    but absent.
+    """
     if endpoint is None:
         return public
     if endpoint != EMBEDDED:
@@ -249,8 +251,8 @@ class HuaweiSettings(ServiceSettings):
     project_id: ProjectId = Field(description="The id of the project to work in.")
     auth: Auth = Field(description="The credentials: {token}, {ak, sk} or {iam: ...}.")
     batch_size: int = Field(100, ge=1, le=1000, description="How many items one request sends, at most.")
-    # An alarm stays active up to 15 days after it was last pushed, and keeps its beginning when it is pushed again: one
-    # that began long ago must still be found, or it would be raised a second time.
+    # An alarm stays active up to 15 days after its last push, and keeps its start when it is pushed again: one that
+    # started long ago must still be found, or it would be raised a second time.
     lookback: Lookback = Field(
         30 * DAY,
         description="How far back a query looks, at most 365d; 30d by default. Alarms that began earlier are not seen.",
@@ -279,7 +281,9 @@ class HuaweiSettings(ServiceSettings):
         return self.project_id
 
     def base_url(self, service: str, embedded: str | None) -> str:
-        """Where a service (``aom``, ``ces``, ``iam``) answers; ValueError where the emulator is wanted and absent."""
+        """The URL of a service (``aom``, ``ces``, ``iam``). Raises ValueError if the embedded emulator is configured
+        but absent.
+        """
         endpoint = self.endpoint
         issuer = self.auth.iam or self.auth.agency
         if service == "iam" and issuer is not None:
@@ -309,7 +313,7 @@ class Window(BaseModel):
         return self
 
     def since(self, now: int, lookback: int) -> int:
-        """The instant (epoch ms) the window begins at; ``lookback`` (ms) is the provider's."""
+        """The start of the window (epoch ms); ``lookback`` (ms) is the provider's."""
         if self.start is not None:
             return self.start
         reach = self.lookback if self.lookback is not None else lookback

@@ -1,4 +1,4 @@
-"""The throttle: lets the requests of one process begin at a rate."""
+"""The throttle: paces the requests of one process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def throttle(rate: float) -> Limiter:
-    """Lets one request begin every 1/``rate`` seconds: ``try_acquire`` returns when the next one may.
+    """A throttle that lets one request begin every 1/``rate`` seconds: ``try_acquire`` waits for the next turn.
 
-    No burst, for a service may count by less than the second; only what falls within 10 ms may come together, since the
-    library's clock ticks in whole milliseconds.
+    There are no bursts, since a service may count over less than a second; only requests within 10 ms may coincide,
+    since the library's clock has whole milliseconds.
     """
-    from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # not loaded where no rate is set
+    from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # imported only if a rate is set
 
     limit = max(1, int(rate * SECOND))
     even = Rate(limit, ceil(limit / rate * SECOND), burst=max(1, ceil(rate / 100)))
-    # One number is all it keeps, so there is nothing for the library's cleaning thread to do.
+    # Its only state is one number, so the library's cleanup thread is not needed.
     return Limiter(SingleBucketFactory(StateBucket([even], algorithm=GCRA()), schedule_leak=False), buffer_ms=0)

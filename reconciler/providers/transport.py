@@ -1,4 +1,4 @@
-"""Transport: HTTP connections that bound a whole exchange: its duration, and its bytes before decompression."""
+"""Transport: HTTP connections that limit a whole exchange: its duration, and its bytes before decompression."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from urllib3.poolmanager import PoolManager
 from reconciler.core.duration import in_seconds
 from reconciler.core.system_clock import monotonic
 
-# What the library would say of odd headers or a full pool is reported by our own errors, or is of no use to a reader.
+# The library's messages about malformed headers or a full pool duplicate our own errors, or do not help a reader.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 _current = threading.local()
 
 
 class ReceivedTooMuchError(OSError):
-    """More bytes arrived in one exchange than it may have; ``limit`` is that bound."""
+    """An exchange received more bytes than allowed; ``limit`` is the maximum."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} bytes received")
@@ -34,7 +34,7 @@ class ReceivedTooMuchError(OSError):
 
 
 class _Exchange:
-    """What one exchange may take, and has received."""
+    """The limits of one exchange, and what it has received."""
 
     __slots__ = ("deadline", "limit", "received")
 
@@ -46,7 +46,7 @@ class _Exchange:
 
 @contextmanager
 def exchange(timeout: int, max_bytes: int) -> Iterator[None]:
-    """Bound what this thread reads from now on to ``timeout`` ms; within another exchange the earlier deadline counts.
+    """Limit this thread's reads from now on to ``timeout`` ms; in a nested exchange the earlier deadline counts.
 
     Reads raise TimeoutError after the deadline, and ReceivedTooMuchError after ``max_bytes``.
     """
@@ -60,7 +60,7 @@ def exchange(timeout: int, max_bytes: int) -> Iterator[None]:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """What a socket yields, within the bounds of the exchange of the thread that reads it."""
+    """Reads a socket within the limits of the current thread's exchange."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
@@ -69,7 +69,7 @@ class _DeadlineReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:  # the type of a buffer has no name before Python 3.12
+    def readinto(self, buffer: Any) -> int | None:  # the buffer type has no public name before Python 3.12
         bounds: _Exchange | None = getattr(_current, "exchange", None)
         if bounds is not None:
             left = bounds.deadline - monotonic()
@@ -116,7 +116,7 @@ _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
 class DeadlineAdapter(requests.adapters.HTTPAdapter):
-    """The adapter of ``requests`` with these connections, direct ones and those through a proxy."""
+    """The ``requests`` adapter for these connections, direct or through a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # those of requests
         super().init_poolmanager(*arguments, **options)

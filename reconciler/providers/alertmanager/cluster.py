@@ -1,4 +1,4 @@
-"""A cluster of Alertmanager: its instances share silences but no alerts, so that alerts are posted to each of them."""
+"""A cluster of Alertmanager: its instances share silences but not alerts, so alerts are posted to each instance."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reconciler.providers.settings import EMBEDDED, answers_at
 _Answer = TypeVar("_Answer")
 
 _WORST = (ErrorKind.AMBIGUOUS, ErrorKind.DENIED, ErrorKind.REJECTED, ErrorKind.BUSY, ErrorKind.UNSENT)
-"""What an error at one of several instances means for the whole, the most serious first."""
+"""The overall error if instances fail in different ways: the most serious first."""
 
 
 class Instance(NamedTuple):
@@ -38,7 +38,7 @@ class Instance(NamedTuple):
 
 
 class Cluster:
-    """All instances of one provider block; ``quorum`` is how many must have accepted a write."""
+    """All instances of one provider block; ``quorum`` is how many must accept a write."""
 
     def __init__(self, instances: Sequence[Instance], quorum: int) -> None:
         self.instances = tuple(instances)
@@ -46,7 +46,7 @@ class Cluster:
         self._pool = ThreadPoolExecutor(len(instances), "alertmanager") if len(instances) > 1 else None
 
     def ask_all(self, request: Callable[[Instance], _Answer]) -> dict[str, _Answer | ServiceError]:
-        """Make a request at each instance, side by side; what each answered, by its name."""
+        """Make a request at each instance concurrently; returns the responses by instance name."""
 
         def attempt(instance: Instance) -> _Answer | ServiceError:
             try:
@@ -61,9 +61,10 @@ class Cluster:
         return dict(zip((item.name for item in self.instances), answers, strict=True))
 
     def write(self, request: Callable[[Instance], object]) -> None:
-        """Make a request at each instance; raises ServiceError if fewer than the quorum accepted it.
+        """Make a request at each instance. Raises ServiceError if fewer than the quorum accepted it.
 
-        An instance whose answer is in doubt makes the whole doubtful: it is read back, then sent again where missing.
+        If the result at one instance is ambiguous, the whole is ambiguous: it is read back, then sent again where
+        missing.
         """
         answers = self.ask_all(request)
         failed = {name: error for name, error in answers.items() if isinstance(error, ServiceError)}
@@ -91,10 +92,10 @@ class Cluster:
 def as_one(
     shown: Mapping[str, Sequence[Alert]], instances: Sequence[str], quorum: int, provider: str, stack: str, kind: str
 ) -> Iterator[Observed]:
-    """The stack's alerts, each once; ``shown`` holds what each instance answered, by its name.
+    """Merge the stack's alerts of all instances; ``shown`` has each instance's response, by name.
 
-    It is known by its labels, and has begun when it began first. It is as most instances show it, of several the one
-    posted last; where these are fewer than the quorum, the others are named.
+    An alert is identified by its labels, and has the earliest start. Its content is what most instances show; in a tie,
+    what was posted last. If fewer than the quorum show it so, the other instances are named.
     """
     by_labels: dict[str, dict[str, Alert]] = {}
     for name, alerts in shown.items():
@@ -116,9 +117,9 @@ def as_one(
 def by_owner(
     shown: Mapping[str, Sequence[Alert]], stacks: Collection[str]
 ) -> Mapping[str, Mapping[str, Sequence[Alert]]]:
-    """What each instance answered, by stack, for ``as_one``.
+    """Each instance's response, by stack, for ``as_one``.
 
-    An alert that instances show as the property of different stacks is passed to each of these.
+    An alert that instances attribute to different stacks is passed to each of them.
     """
     owners: dict[str, set[str]] = {}
     for alerts in shown.values():
@@ -134,11 +135,11 @@ def by_owner(
 
 
 EMBEDDED_PREFIX = "/alertmanager"
-"""Where the embedded emulator answers as Alertmanager."""
+"""The path of the embedded emulator's Alertmanager."""
 
 
 def open_cluster(key: str, settings: AlertmanagerSettings, context: ProviderContext) -> Cluster:
-    """A client for each instance, not yet connected; raises DiagnosticError where one cannot be made."""
+    """A client for each instance, not yet connected. Raises DiagnosticError if one cannot be created."""
     check_ca_file(key, settings.ca_file)
     secrets = Redactor(
         [

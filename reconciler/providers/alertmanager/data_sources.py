@@ -201,7 +201,7 @@ def group_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
 
 
 def silence_items(answers: Mapping[str, Sequence[Answered]]) -> Iterator[Item]:
-    """Each silence once: the instances share them."""
+    """Each silence once, since the instances share them."""
     for silence, _ in newest(answers):
         begins, ends = (read_instant(silence.get(name)) for name in ("startsAt", "endsAt"))
         yield {
@@ -231,7 +231,7 @@ def status_item(instance: str, answer: Answered) -> Item:
 
 
 def version_of(status: Answered) -> tuple[int, ...]:
-    """The version of a server by its status, as numbers: ``(0, 25)``; empty if it tells none."""
+    """A server's version from its status, as numbers: ``(0, 25)``; empty if unknown."""
     found = re.match(r"v?(\d+)\.(\d+)", text(mapping(status.get("versionInfo")).get("version")))
     return tuple(map(int, found.groups())) if found else ()
 

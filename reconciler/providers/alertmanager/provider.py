@@ -56,15 +56,15 @@ from reconciler.providers.settings import EMBEDDED
 _Answer = TypeVar("_Answer")
 
 MAX_FILTERED = 20
-"""Up to so many addresses the server is asked for just these; for more, for all of the stack."""
+"""Up to this number of addresses, the query names each one; for more, it covers the whole stack."""
 
 
 MAX_MATCHER = 3_000
-"""How many characters of names one query holds: proxies take URLs of 8,000."""
+"""The maximum length of names in one query: proxies accept URLs of 8,000 characters."""
 
 
 class AlertmanagerProvider:
-    """Every instance of one Alertmanager cluster; ``now`` gives the present in epoch milliseconds."""
+    """Every instance of one Alertmanager cluster; ``now`` gives the current time in epoch milliseconds."""
 
     def __init__(self, key: str, settings: AlertmanagerSettings, cluster: Cluster, now: Callable[[], int]) -> None:
         self.key = key
@@ -111,7 +111,9 @@ class AlertmanagerProvider:
             )
 
     def infer_history(self, pushes: Sequence[LastPush]) -> Iterator[Observed]:
-        """What became of alerts and silences that no instance shows, by their end and the starts of the instances."""
+        """What happened to alerts and silences that no instance shows, from their end and the starts of the
+        instances.
+        """
         starts = [read_instant(status.get("uptime")) for status in self._complete(self._status, every=True).values()]
         restarted = max((start for start in starts if start is not None), default=0)
         for push in pushes:
@@ -158,7 +160,7 @@ class AlertmanagerProvider:
         for stack, addresses in sorted(wanted.items()):
             for found in self._stack_alerts(stack, addresses):
                 if str(found.marks.address) in addresses:
-                    # What an instance lacks has not taken effect yet.
+                    # What an instance does not show has not taken effect yet.
                     yield found._replace(marks=found.marks._replace(key="")) if found.missing_at else found
         if unmarked_labels:
             yield from (found.observed for found in self._foreign() if found.observed.identity in unmarked_labels)
@@ -210,7 +212,9 @@ class AlertmanagerProvider:
         self._cluster.close()
 
     def _check_names(self, desired: Sequence[Desired]) -> None:
-        """Raise DiagnosticError for names that the server would reject; one that does not tell its version may not."""
+        """Raise DiagnosticError for names that the server would reject; an unknown version is assumed to accept
+        them.
+        """
         odd = [(item, names) for item in desired if (names := odd_names(item))]
         version = self._version() if odd else ()
         if not odd or not version or version >= ANY_NAME_SINCE:
@@ -229,7 +233,7 @@ class AlertmanagerProvider:
         )
 
     def _check_owners(self, operations: Sequence[Operation]) -> None:
-        """Raise ServiceError if an alert that has the very labels of one of these is another's: it would be lost."""
+        """Raise ServiceError if another owner has an alert with exactly these labels, which would be overwritten."""
         if not self._reads_all:
             return
         owners: dict[frozenset[tuple[str, str]], str | None] = {}
@@ -247,7 +251,7 @@ class AlertmanagerProvider:
 
     def _post_alerts(self, operations: Sequence[Operation]) -> None:
         self._check_owners(operations)
-        # A payload of two items is a list: both go, in their order.
+        # A payload with two items is a list: both are sent, in order.
         items = [payload[1:-1] if payload[0] == "[" else payload for payload in (each.payload for each in operations)]
         body = b"[%s]" % ",".join(items).encode()
 
@@ -257,11 +261,11 @@ class AlertmanagerProvider:
         self._cluster.write(post)
 
     def _all_silences(self) -> Mapping[str, Sequence[Shown]]:
-        """The silences at each instance that answers."""
+        """The silences at each instance that responds."""
         return self._complete(partial(self._list, "silences", ()))
 
     def _version(self) -> tuple[int, ...]:
-        """The oldest version of the instances, queried once; empty if one of them does not tell."""
+        """The oldest version of the instances, queried once; empty if one is unknown."""
         if not self._versions:
             found = self._cluster.ask_all(self._status)
             self._versions = {
@@ -286,12 +290,14 @@ class AlertmanagerProvider:
                     yield unmanaged_alert(alert, self.key, keeps_labels=self._reads_all)
 
     def _answers(self, matchers: Sequence[str], more: Sequence[tuple[str, str]] = ()) -> Mapping[str, Sequence[Alert]]:
-        """The alerts at each instance that answers."""
+        """The alerts at each instance that responds."""
         params = [*(("filter", matcher) for matcher in matchers), *more]
         return self._complete(partial(self._list, "alerts", params))
 
     def _complete(self, request: Callable[[Instance], _Answer], *, every: bool = False) -> dict[str, _Answer]:
-        """What each instance answers; ServiceError if fewer than the quorum do, or than all of them."""
+        """Each instance's response. Raises ServiceError if fewer than the quorum respond, or fewer than all if
+        required.
+        """
         answers = self._cluster.ask_all(request)
         found = {name: answer for name, answer in answers.items() if not isinstance(answer, ServiceError)}
         if len(found) < (len(answers) if every else self._cluster.quorum):
@@ -315,7 +321,7 @@ class AlertmanagerProvider:
 
 
 def _several(stacks: Sequence[str]) -> Iterator[list[str]]:
-    """The stacks, as many at a time as one URL may name."""
+    """The stacks, in groups that fit in one URL."""
     some: list[str] = []
     for stack in stacks:
         if sum(map(len, some)) + len(some) + len(stack) > MAX_MATCHER:
@@ -331,13 +337,13 @@ def _matchers(query: AlertsQuery) -> list[str]:
 
 
 def _hidden(query: AlertsQuery) -> list[tuple[str, str]]:
-    """The parameters that leave out alerts that are held back."""
+    """The parameters that leave out suppressed alerts."""
     switches = [("silenced", query.silenced), ("inhibited", query.inhibited)]
     return [(name, "false") for name, counts in switches if not counts]
 
 
 def _one_of(name: str, values: str | Sequence[str]) -> str:
-    """The matcher of a label that has one of these values."""
+    """A matcher for a label with one of these values."""
     if isinstance(values, str):
         return f"{name}={_quoted(values)}"
     return f"{name}=~{_quoted('|'.join(map(_literal, values)))}"
@@ -350,5 +356,5 @@ def _quoted(value: str) -> str:
 
 
 def _literal(value: str) -> str:
-    """A pattern of the server's regular expressions (RE2) that matches just this text."""
+    """An RE2 pattern that matches exactly this text."""
     return "".join(f"\\{character}" if character in r"\.+*?()|[]{}^$" else character for character in value)

@@ -33,11 +33,11 @@ ALERT_NAME = "alertname"
 RESENT = "Prometheus, or what else made it by a rule, sends it again as long as that rule fires"
 """Why an alert with a generator's URL cannot be adopted."""
 SAME_ALERT = "with `marks: annotations` the stack's own has the same labels, and so could not be told from it"
-"""Why no alert can be adopted where marks are not labels."""
+"""Why no alert can be adopted if marks are not labels."""
 
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ANY_NAME_SINCE = (0, 27)
-"""The first version that takes any name of a label or an annotation."""
+"""The first version that accepts any name of a label or an annotation."""
 
 
 def odd_names(desired: Desired) -> list[str]:
@@ -112,11 +112,11 @@ class AlertFields(BaseModel):
 
 
 _MARGIN = 1_000
-"""How long before its end (ms) an alert may be sent at the latest."""
+"""How long before its end (ms) an alert may be sent, at the latest."""
 
 
 class AlertType(NamedTuple):
-    """Alerts: known by their labels, the marks of stack and address among them."""
+    """Alerts, identified by their labels, which include the marks of stack and address."""
 
     name: str = "alertmanager_alert"
     kind: Kind = Kind.ALARM
@@ -128,7 +128,7 @@ class AlertType(NamedTuple):
     )
 
     def move_note(self, desired: Desired) -> str | None:
-        """Labels make an alert what it is; the address is one, unless the provider keeps its marks elsewhere."""
+        """Labels identify an alert; the address is one of them, unless the provider keeps its marks elsewhere."""
         if desired.attributes.get("marks") == "annotations":
             return None
         return (
@@ -152,7 +152,7 @@ class AlertType(NamedTuple):
         return Desired(address, provider, self.kind, True, identity, attributes, content, None, lifecycle, position)
 
     def under(self, desired: Desired, settings: BaseModel) -> Desired:
-        """With ``marks: annotations`` of the provider the labels are those declared, and no others."""
+        """With the provider's ``marks: annotations``, the labels are exactly those declared."""
         if not isinstance(settings, AlertmanagerSettings) or settings.marks == "labels":
             return desired
         attributes = {**desired.attributes, "marks": settings.marks}
@@ -188,10 +188,10 @@ class AlertType(NamedTuple):
         return f"[{self.clear(ended, starts_at)},{pushed}]", send_by
 
     def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
-        """The server keeps the later end of two posts, so that a shorter timeout needs a clear before it; and with its
-        marks elsewhere it is another alert.
+        """Whether an update needs a clear first.
 
-        With a beginning of its own it would be the same firing again, which the clear has ended.
+        The server keeps the later end of two posts, so a shorter timeout needs a clear first. With the marks elsewhere
+        and an earlier start, the alert would be the same firing that the clear has ended.
         """
         timeout = desired.attributes["timeout"]
         assert isinstance(timeout, int)  # noqa: S101 - narrows a type
@@ -203,7 +203,7 @@ class AlertType(NamedTuple):
     def clear(self, observed: Observed, ends_at: int) -> str:
         own = observed.attributes.get("annotations")
         annotations = {**own} if isinstance(own, dict) else {}
-        # The notification that it is resolved carries the marks too.
+        # The notification that it is resolved has the marks too.
         labels, told = marked(observed.identity, observed.attributes, observed.marks)
         return canonical({"labels": labels, "annotations": annotations | told, "endsAt": wire_instant(ends_at)})
 
@@ -214,7 +214,7 @@ ALERT = AlertType()
 def marked(
     identity: Mapping[str, str], attributes: Mapping[str, object], marks: Marks
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The labels on the wire, and the annotations that are marks; an alert that no stack owns has none."""
+    """The labels on the wire, and the annotations that are marks; an unmanaged alarm has none."""
     labels = dict(identity)
     if not marks.stack:
         return labels, {}
@@ -224,9 +224,9 @@ def marked(
 
 
 def unmanaged_alert(alert: Alert, provider: str, *, keeps_labels: bool = False) -> UnmanagedAlarm:
-    """The alert as somebody could declare it; Prometheus sends its own again as long as their rule fires.
+    """The alert as a user could declare it; Prometheus repeats its own as long as their rule fires.
 
-    With ``keeps_labels`` the stack's own would have the same labels.
+    With ``keeps_labels`` the stack's alarm would have the same labels.
     """
     labels = labels_of(alert)
     made = re.sub(r"[^A-Za-z0-9_-]+", "_", labels.get(ALERT_NAME, "")).strip("_-")[:60]

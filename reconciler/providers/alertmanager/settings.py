@@ -67,7 +67,7 @@ class AlertmanagerAuth(Strict):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not be shown, whoever quotes them."""
+        """The texts that must not be shown."""
         given = (self.bearer, self.basic.password if self.basic else None)
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
 
@@ -127,7 +127,7 @@ class AlertmanagerSettings(Strict):
 
     @property
     def place(self) -> str:
-        """The endpoints in one spelling, whatever their order."""
+        """The endpoints in canonical form and order."""
         return ",".join(sorted(canonical_endpoint(endpoint + self.path_prefix) for endpoint in self.endpoints))
 
     @property

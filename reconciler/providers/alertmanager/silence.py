@@ -1,4 +1,4 @@
-"""The resource type ``alertmanager_silence``: from fields to a desired value and to the item that is posted."""
+"""The resource type ``alertmanager_silence``: its fields, its desired value, and the item that is posted."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from reconciler.providers.alertmanager.resource_types import Text
 from reconciler.providers.alertmanager.wire import wire_instant
 
 MARKED = "[reconciler {"
-"""How the marks begin that stand behind a comment; they end with ``}]``."""
+"""The start of the marks after a comment; they end with ``}]``."""
 
 ENDS_AT = "reconciler_ends_at"
-"""The mark that holds when a silence was to end (epoch ms): one that ended earlier was expired by somebody."""
+"""The mark with the planned end of a silence (epoch ms): one that ended earlier was expired by a user."""
 DURATION = "reconciler_duration"
-"""The mark that holds the declared duration (ms), from which an end that somebody moved is known."""
+"""The mark with the declared duration (ms), which reveals an end that was changed."""
 STARTS_AT = "reconciler_starts_at"
-"""The mark that holds a declared beginning (epoch ms): the server begins no silence in the past."""
+"""The mark with a declared start (epoch ms), since the server does not start a silence in the past."""
 
 MAX_DURATION = 3650 * DAY
 _MARGIN = 1_000
-"""How long before its end (ms) a silence may be sent at the latest."""
+"""How long before its end (ms) a silence may be sent, at the latest."""
 _MATCHER = re.compile(r"\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?P<sign>=~|!~|!=|=)\s*(?P<value>.*?)\s*", re.S)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.S)
 _SIGNS = {"=": (False, True), "!=": (False, False), "=~": (True, True), "!~": (True, False)}
@@ -55,7 +55,9 @@ class Matcher(NamedTuple):
 
 
 def parse_matcher(text: str) -> Matcher:
-    """``severity="warning"``, with ``=``, ``!=``, ``=~`` or ``!~``, the value quoted or not; ValueError otherwise."""
+    """Parse ``severity="warning"``, with ``=``, ``!=``, ``=~`` or ``!~``, the value quoted or not. Raises ValueError
+    otherwise.
+    """
     match = _MATCHER.fullmatch(text)
     if match is None:
         raise ValueError(f'{text!r} is not a matcher: write it like severity="warning" (or !=, =~, !~)')
@@ -70,7 +72,7 @@ def parse_matcher(text: str) -> Matcher:
 
 
 def matchers_text(matchers: Sequence[Matcher]) -> str:
-    """Matchers in one spelling, whatever their order."""
+    """Matchers in canonical form and order."""
     return ", ".join(sorted({str(matcher) for matcher in matchers}))
 
 
@@ -96,7 +98,7 @@ def _duration(value: int) -> int:
 class SilenceFields(BaseModel):
     """A silence in Alertmanager: alerts that match it notify nobody until it ends."""
 
-    # That one of ends_at and duration is needed is no part of the schema: either may stand under defaults.
+    # The schema does not say that ends_at or duration is required: either may come from defaults.
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True, title="alertmanager_silence"
     )
@@ -130,7 +132,7 @@ class SilenceFields(BaseModel):
 
 
 class SilenceType(NamedTuple):
-    """Silences: known by their matchers, found by the marks in their annotations or behind their comment."""
+    """Silences, identified by their matchers, and found by the marks in their annotations or after their comment."""
 
     name: str = "alertmanager_silence"
     kind: Kind = Kind.SILENCE
@@ -168,7 +170,9 @@ class SilenceType(NamedTuple):
         )
 
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
-        """The item with its marks as annotations; where the server has none, they are sent behind the comment."""
+        """The item with its marks as annotations; for a server without annotations, they are appended to the
+        comment.
+        """
         attributes = desired.attributes
         fixed, until, duration = (attributes.get(name) for name in ("starts_at", "ends_at", "duration"))
         begins = fixed if isinstance(fixed, int) else starts_at
@@ -204,12 +208,12 @@ SILENCE = SilenceType()
 
 
 def with_marked_comment(item: Mapping[str, object]) -> dict[str, object]:
-    """The item for a server that keeps no annotations of silences: the marks stand behind the comment."""
+    """The item for a server without annotations of silences: the marks are appended to the comment."""
     told = item["annotations"]
     comment = f"{item['comment']}\n\n[reconciler {canonical(told)}]"
     return {name: value for name, value in item.items() if name != "annotations"} | {"comment": comment}
 
 
 def _split(text: str) -> list[str]:
-    """The matchers of one text that ``matchers_text`` made."""
+    """The matchers of a text that ``matchers_text`` made."""
     return re.findall(r'[a-zA-Z_:][a-zA-Z0-9_:]*(?:=~|!~|!=|=)"(?:[^"\\]|\\.)*"', text, re.S)

@@ -1,4 +1,4 @@
-"""The calls on silences: one request for each, sent to one instance, from which the others learn of it."""
+"""The calls on silences: each is sent to one instance, which replicates the change to the others."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _ANNOTATED_SINCE = (0, 32)
 class SilenceCalls:
     """Posts, expires and lists silences.
 
-    ``listed`` gives all silences of each instance that answers, ``version`` the oldest of the instances' versions,
-    empty if one of them does not tell.
+    ``listed`` gives all silences of each instance that responds, ``version`` the oldest version of the instances, empty
+    if one is unknown.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class SilenceCalls:
         self._now = now
 
     def send(self, operations: Sequence[Operation]) -> list[str | None]:
-        """Post or expire silences one by one; their ids.
+        """Post or expire silences one by one; returns their ids.
 
-        The service would make a second silence of a repeated post. So the silences are queried first: one that was
-        posted already is left as it is, and one at the same address with the same matchers is changed in place.
-        Raises ServiceError, which is ambiguous if some of several have been accepted.
+        The service would create a second silence for a repeated post. So the silences are queried first: one that was
+        already posted is left unchanged, and one at the same address with the same matchers is updated in place. Raises
+        ServiceError, which is ambiguous if some of several were accepted.
         """
         pushes = any(operation.verb is Verb.PUSH for operation in operations)
         present = [found for found in newest(self._listed()) if state_of(found.silence) != "expired"] if pushes else []
@@ -69,7 +69,7 @@ class SilenceCalls:
         return ids
 
     def observe(self, provider: str, stack: str) -> Iterator[Observed]:
-        """The stack's silences, each once, ended ones too; an instance that does not show it so is named."""
+        """The stack's silences, each once, including ended ones; instances that differ are named."""
         yield from self.observe_stacks(provider, [stack])[stack]
 
     def observe_stacks(self, provider: str, stacks: Collection[str]) -> Mapping[str, Sequence[Observed]]:
@@ -87,7 +87,9 @@ class SilenceCalls:
         return shown
 
     def read_back(self, provider: str, operations: Sequence[Operation]) -> Iterator[Observed]:
-        """What shows at the addresses of the operations, and the targets of clears, while an instance shows them."""
+        """What is visible at the addresses of the operations, and the targets of clears while an instance shows
+        them.
+        """
         payloads = [json.loads(operation.payload) for operation in operations]
         told = [payload["annotations"] for payload in payloads if "annotations" in payload]
         places = {(marks[STACK], marks[ADDRESS]) for marks in told}
@@ -104,7 +106,7 @@ class SilenceCalls:
                     continue
                 seen = seen or unmanaged_silence(found.silence, provider).observed
             if seen.state is not State.ACTIVE and seen.id in targets & lingering:
-                seen = seen._replace(state=State.ACTIVE)  # an instance has not learnt of its end yet
+                seen = seen._replace(state=State.ACTIVE)  # an instance has not received its end yet
             if len(found.instances) < self._cluster.quorum:  # the push has not reached all instances yet
                 seen = seen._replace(marks=seen.marks._replace(key=""))
             if seen.state is State.ACTIVE:
@@ -127,7 +129,7 @@ class SilenceCalls:
         if old is not None:
             item["id"] = old.silence.get("id")
             if state_of(old.silence) == "active" and (read_instant(item["startsAt"]) or 0) <= self._now():
-                item["startsAt"] = old.silence.get("startsAt")  # with another one it would be replaced
+                item["startsAt"] = old.silence.get("startsAt")  # with another matcher the server would replace it
         if self._version() < _ANNOTATED_SINCE:
             item = with_marked_comment(item)
         holders = old.instances if old else ()
@@ -143,15 +145,15 @@ class SilenceCalls:
         return None
 
     def _in_order(self, holders: Collection[str]) -> list[Instance]:
-        """The instances, those first that know the silence."""
+        """The instances, those first that have the silence."""
         return sorted(self._cluster.instances, key=lambda instance: instance.name not in holders)
 
     def _at_one(
         self, instances: Sequence[Instance], method: str, what: str, item: Mapping[str, object] | None
     ) -> Response | None:
-        """Make the request at the first instance that can be reached and, for the end of a silence, that knows it.
+        """Make the request at the first instance that is reachable and, to expire a silence, has it.
 
-        None if nobody knows it. What may have been accepted by one is never sent to another.
+        Returns None if no instance has it. A request that one instance may have accepted is never sent to another.
         """
         body = None if item is None else json.dumps(item).encode()
         unreachable: ServiceError | None = None
@@ -169,7 +171,7 @@ class SilenceCalls:
 
 
 def _is_unknown(detail: ServiceErrorDetail) -> bool:
-    """Whether the instance knows no silence of this id: 404, in old versions 500 with a text."""
+    """Whether the instance does not have a silence of this id: 404, or 500 with a text in old versions."""
     return detail.status == 404 or (detail.status == 500 and "silence not found" in detail.message)
 
 

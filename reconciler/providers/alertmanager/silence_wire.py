@@ -39,18 +39,18 @@ from reconciler.providers.response import integer, text
 log = logging.getLogger(__name__)
 
 Shown = Mapping[str, object]
-"""A silence in an answer."""
+"""A silence in a response."""
 
 
 class Newest(NamedTuple):
-    """A silence as it was changed last, and the instances that show it so."""
+    """The latest version of a silence, and the instances that show it."""
 
     silence: Shown
     instances: tuple[str, ...]
 
 
 def newest(answers: Mapping[str, Sequence[Shown]]) -> list[Newest]:
-    """Each silence once: the instances share them, each change reaching one after the other."""
+    """Each silence once: the instances share them, and each change reaches them one after another."""
     found: dict[str, Newest] = {}
     for instance, silences in answers.items():
         for silence in silences:
@@ -85,12 +85,12 @@ def matchers_of(silence: Shown) -> list[Matcher]:
 
 
 def comment_of(silence: Shown) -> str:
-    """The comment without the marks behind it."""
+    """The comment without the marks after it."""
     return _split_comment(silence)[0]
 
 
 def told_by(silence: Shown) -> Mapping[str, str]:
-    """The marks: in the annotations if the server has them, behind the comment if not."""
+    """The marks: in the annotations if the server supports them, after the comment if not."""
     annotations = silence.get("annotations")
     if isinstance(annotations, dict) and STACK in annotations:
         return {name: text(value) for name, value in annotations.items()}
@@ -98,7 +98,7 @@ def told_by(silence: Shown) -> Mapping[str, str]:
 
 
 def observed_silence(silence: Shown, provider: str, stack: str) -> Observed | None:
-    """What the silence is to us; None if it is not this stack's, or too odd to be handled (logged then)."""
+    """The silence as an observed value; None if it is not this stack's, or is malformed (then logged)."""
     told = told_by(silence)
     if told.get(STACK) != stack:
         return None
@@ -116,7 +116,7 @@ def observed_silence(silence: Shown, provider: str, stack: str) -> Observed | No
 
 
 def unmanaged_silence(silence: Shown, provider: str) -> UnmanagedAlarm:
-    """A silence that no stack owns, as somebody could declare it."""
+    """A silence that no stack owns, as a user could declare it."""
     named = "_".join(found.value for found in matchers_of(silence) if found.is_equal and not found.is_regex)
     made = re.sub(r"[^A-Za-z0-9_-]+", "_", named).strip("_-")[:60]
     name = made if re.match(r"[A-Za-z_]", made) else f"silence_{made}".rstrip("_")
@@ -132,7 +132,7 @@ def unmanaged_silence(silence: Shown, provider: str) -> UnmanagedAlarm:
 
 
 def filter_values(silence: Shown) -> Mapping[str, str]:
-    """What a silence is selected by: the labels it matches by equality, who made it, and its comment."""
+    """What a silence is selected by: the labels it matches by equality, its creator, and its comment."""
     matchers = matchers_of(silence)
     equal = {found.name: found.value for found in matchers if found.is_equal and not found.is_regex}
     known = {"matchers": matchers_text(matchers), "created_by": text(silence.get("createdBy"))}
@@ -163,11 +163,11 @@ def _as_observed(silence: Shown, provider: str, marks: Marks, told: Mapping[str,
 
 
 def _times(told: Mapping[str, str], begins: int, ends: int, is_pending: bool) -> dict[str, int]:
-    """Its times as they would be declared, for which the marks tell how they were."""
+    """Its times as they would be declared; the marks hold the original ones."""
     duration, fixed, planned = (integer(told.get(name)) for name in (DURATION, STARTS_AT, ENDS_AT))
     times: dict[str, int] = {}
     if fixed is not None:
-        # The server begins no silence in the past: one that began later than declared is as declared.
+        # The server does not start a silence in the past: one that started later than declared is as declared.
         times["starts_at"] = begins if is_pending or begins < fixed else fixed
     if duration is None:
         times["ends_at"] = ends

@@ -1,4 +1,4 @@
-"""The wire: instants and alerts as Alertmanager writes them (API v2, ``gettableAlert``), as observed values."""
+"""Converts instants and alerts of Alertmanager (API v2, ``gettableAlert``) to observed values and back."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from reconciler.providers.response import integer, text
 log = logging.getLogger(__name__)
 
 TIMEOUT = "reconciler_timeout"
-"""The annotation that holds the declared timeout (ms): the server keeps only the instant at which the alert ends."""
+"""The annotation with the declared timeout (ms): the server keeps only the instant at which the alert ends."""
 
 FIXED_START = "reconciler_starts_at"
-"""The annotation that holds a declared beginning (epoch ms)."""
+"""The annotation with a declared start (epoch ms)."""
 
 Alert = Mapping[str, object]
 
 
 def wire_instant(milliseconds: int) -> str:
-    """RFC 3339 in UTC to the millisecond, which is as exact as the server's answers are."""
+    """RFC 3339 in UTC in milliseconds, the precision of the server's responses."""
     return f"{as_datetime(milliseconds):%Y-%m-%dT%H:%M:%S}.{milliseconds % SECOND:03d}Z"
 
 
 def read_instant(value: object) -> int | None:
-    """Epoch milliseconds of a time in an answer, whatever its offset; None where it is none."""
+    """Epoch milliseconds of a time in a response, with any offset; None if it is invalid."""
     try:
         return parse_instant(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
@@ -39,7 +39,7 @@ def read_instant(value: object) -> int | None:
 
 
 def parse_list(response: Response, what: str) -> Iterator[Alert]:
-    """The items of an answer that is a list; ServiceError where it is no list of objects."""
+    """The items of a list response. Raises ServiceError if it is not a list of objects."""
     found = response.json()
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise response.unreadable(f"the response is not a list of {what}")
@@ -47,13 +47,13 @@ def parse_list(response: Response, what: str) -> Iterator[Alert]:
 
 
 def labels_of(alert: Alert) -> dict[str, str]:
-    """The labels, every value a text."""
+    """The labels, with every value as text."""
     labels = alert.get("labels")
     return {name: text(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
 
 
 def annotations_of(alert: Alert) -> dict[str, str]:
-    """The annotations, every value a text."""
+    """The annotations, with every value as text."""
     annotations = alert.get("annotations")
     return {name: text(value) for name, value in annotations.items()} if isinstance(annotations, dict) else {}
 
@@ -71,12 +71,12 @@ def pushed_item(payload: str) -> Mapping[str, Any]:
 
 
 def alert_id(alert: Alert) -> str:
-    """What tells one firing of an alert from another: its fingerprint (a hash of the labels) and its beginning."""
+    """The id of one firing of an alert: its fingerprint (a hash of the labels) and its start."""
     return f"{alert.get('fingerprint')}@{read_instant(alert.get('startsAt')) or 0}"
 
 
 def observed(alert: Alert, provider: str, stack: str, kind: str) -> Observed | None:
-    """What the alert is to us; None where it is not this stack's, or too odd to be handled (logged then)."""
+    """The alert as an observed value; None if it is not this stack's, or is malformed (then logged)."""
     annotations = annotations_of(alert)
     owner = owner_of(alert)
     if owner.get(STACK) != stack:
@@ -95,7 +95,7 @@ def observed(alert: Alert, provider: str, stack: str, kind: str) -> Observed | N
 
 
 def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
-    """The alert in the shape of a desired one, whoever it belongs to."""
+    """The alert in the shape of a desired one, whoever owns it."""
     annotations = annotations_of(alert)
     attributes: dict[str, object] = {
         "annotations": {name: value for name, value in annotations.items() if not name.startswith(PREFIX)}
@@ -124,12 +124,12 @@ def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
 
 
 def end_of(payload: str) -> int:
-    """When what was pushed was to end, epoch milliseconds."""
+    """The planned end of what was pushed, epoch milliseconds."""
     return read_instant(pushed_item(payload)["endsAt"]) or 0
 
 
 def ended_push(operation: Operation, state: State, ended_at: int | None) -> Observed:
-    """What was pushed and is not shown any more, and how it ended."""
+    """A push that is not shown any more, and how it ended."""
     item = pushed_item(operation.payload)
     told = {**item.get("annotations", {}), **item.get("labels", {})}
     marks = Marks(told[STACK], operation.address, told[DIGEST], told[KEY], told[RUN])
@@ -138,7 +138,7 @@ def ended_push(operation: Operation, state: State, ended_at: int | None) -> Obse
 
 
 def _suppressed_by(status: object) -> tuple[str, ...] | None:
-    """What keeps the notification of an alert back, by its ``status``."""
+    """What suppresses the notification of an alert, from its ``status``."""
     if not isinstance(status, dict):
         return None
     words = (("silencedBy", "silenced"), ("inhibitedBy", "inhibited"), ("mutedBy", "muted"))

@@ -26,7 +26,7 @@ class Aom:
 
     @property
     def data_sources(self) -> Mapping[str, DataSource]:
-        """Loaded when something is queried: their models are as many as all others of a stack."""
+        """Loaded on the first query: their models are as large as all others of a stack."""
         from reconciler.providers.aom.data_sources import ALARMS, EVENTS, STATISTICS
 
         return {source.name: source for source in (ALARMS, EVENTS, STATISTICS)}

@@ -1,4 +1,4 @@
-"""Data sources answered: what a configuration queries, read from every page, with who was notified where asked for."""
+"""Answers data sources: reads every page of a query and, on demand, who was notified."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class AomQuery(Window):
 
     @property
     def event_type(self) -> str | None:
-        """The one type that is asked for."""
+        """The event type, if the query is limited to one."""
         return None
 
     @property
@@ -73,7 +73,7 @@ class AomQuery(Window):
         return None
 
     def wanted(self) -> dict[str, list[str]]:
-        """What the metadata must have: for every key, one of its values."""
+        """The required metadata: for every key, one of its values."""
         named = {
             "event_type": self.event_type,
             "event_name": self.event_name,
@@ -90,7 +90,7 @@ class AomQuery(Window):
         }
 
     def body(self, now: int, lookback: int) -> dict[str, object]:
-        """The request's JSON; ``now`` and ``lookback`` in milliseconds."""
+        """The request's JSON; ``now`` and ``lookback`` are milliseconds."""
         time_range, minutes = self._range(now, lookback)
         step = self.step or max(1, -(-minutes // MAX_STEPS)) * MINUTE
         relations = [{"key": key, "value": values, "relation": "AND"} for key, values in self.wanted().items()]
@@ -104,14 +104,14 @@ class AomQuery(Window):
         }
 
     def _range(self, now: int, lookback: int) -> tuple[str, int]:
-        """``time_range`` and its minutes; a span that ends now goes by the service's clock, not by ours."""
+        """``time_range`` and its minutes; a span that ends now is by the service's clock, not by ours."""
         if self.start is None and self.end is None:
             reach = self.lookback if self.lookback is not None else lookback
             minutes = max(1, -(-reach // MINUTE))
             return f"-1.-1.{minutes}", minutes
         start = self.since(now, lookback)
         if self.end is None:
-            # One more than there are, for a service whose clock is ahead; it takes its own present as the end.
+            # One minute more than needed, for a service whose clock is ahead; it uses its own current time as the end.
             minutes = max(1, -(-(now - start) // MINUTE) + 1)
             return f"{start}.-1.{minutes}", minutes
         minutes = max(1, -(-(self.end - start) // MINUTE))
@@ -215,7 +215,7 @@ STATISTIC_FIELDS = {
 
 
 class AomSource(NamedTuple):
-    """A data source of AOM."""
+    """A data source of AOM: one of its queries, with the model of its filters and the fields of its items."""
 
     name: str
     summary: str

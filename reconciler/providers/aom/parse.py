@@ -1,4 +1,6 @@
-"""Parsing: an event of a query's answer (query page, table 8) as an observed value or an item, however odd its data."""
+"""Parsing: converts an event of a query's response (query page, table 8) to an observed value or an item, even if
+malformed.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def to_item(event: Mapping[str, object], *, alarm: bool) -> Item:
 
 
 def statistics(answer: Response) -> list[Item]:
-    """One item per severity; ServiceError where the answer is no statistic."""
+    """One item per severity. Raises ServiceError if the response is not a statistic."""
     value = answer.json()
     if not isinstance(value, dict) or not isinstance(value.get("series"), list):
         raise answer.unreadable("the answer is not a statistic: it has no series")
@@ -83,7 +85,9 @@ def statistics(answer: Response) -> list[Item]:
 
 
 def notifications(answer: Response, event_sn: str) -> list[Mapping[str, object]]:
-    """What was sent about one alarm, from ``alarm-notified-histories``; ServiceError where the answer is none."""
+    """The notifications of one alarm, from ``alarm-notified-histories``. Raises ServiceError if the response is
+    invalid.
+    """
     value = answer.json()
     histories = value.get("notified_histories") if isinstance(value, dict) else None
     if not isinstance(histories, list):
@@ -114,18 +118,18 @@ log = logging.getLogger(__name__)
 
 _CLOCK_SLACK = SECOND
 _LATE = MINUTE
-"""How far from its due instant the service may clear an alarm for it still to count as expired."""
+"""How far (ms) from its due instant the service may clear an alarm for it to count as expired."""
 
 
 def owner_of(event: Mapping[str, object]) -> str | None:
-    """The stack whose mark the event carries."""
+    """The stack in the event's marks."""
     metadata = event.get("metadata")
     owner = metadata.get(STACK) if isinstance(metadata, dict) else None
     return owner if isinstance(owner, str) else None
 
 
 def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed | None:
-    """What the event is to us; None where it is not this stack's, or too odd to be handled (logged then)."""
+    """The event as an observed value; None if it is not this stack's, or is malformed (then logged)."""
     metadata = event.get("metadata")
     if not isinstance(metadata, dict) or metadata.get(STACK) != stack:
         return None
@@ -206,13 +210,14 @@ def observed(event: Mapping[str, object], provider: str, stack: str) -> Observed
 
 
 def _short(value: object) -> str:
-    """A value of the service as one short line for a log."""
+    """A value from the service as one short line for a log."""
     return sanitize(text(value), 80)
 
 
 def _due(starts_at: int, arrives_at: int | None, timeout: int | None) -> tuple[int, int] | None:
-    """The earliest and the latest instant at which the service may clear it: the timeout counts from its beginning or
-    from its arrival, no page says which.
+    """The earliest and the latest instant at which the service may clear it.
+
+    The timeout counts from its start or from its arrival; no page says which.
     """
     if not timeout or timeout < 0:
         return None
@@ -256,6 +261,6 @@ def unmanaged_alarm(alarm: Item, provider: str) -> UnmanagedAlarm | None:
 
 
 def _name(text: str) -> str:
-    """A resource's name made from an alarm's."""
+    """A resource name derived from an alarm's name."""
     made = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")[:60]
     return made if re.match(r"[A-Za-z_]", made) else f"alarm_{made}".rstrip("_")

@@ -21,7 +21,7 @@ from reconciler.providers.http import Client, Response
 from reconciler.providers.response import decode, integer
 
 MAX_FILTERED = 50
-"""Up to so many addresses the service is asked for just these; for more, for all of the stack."""
+"""Up to this number of addresses, the query names each one; for more, it covers the whole stack."""
 
 MAX_STACKS = 100
 """How many stacks one query names; the query page sets no limit."""
@@ -35,7 +35,7 @@ _HISTORY = "history_alert"
 
 
 class AomProvider:
-    """One project of AOM; ``now`` gives the present in epoch milliseconds."""
+    """One project of AOM; ``now`` gives the current time in epoch milliseconds."""
 
     def __init__(self, key: str, settings: AomSettings, client: Client, now: Callable[[], int]) -> None:
         self.key = key
@@ -56,7 +56,7 @@ class AomProvider:
             yield from self._query([stack], EVENT, None, span)
 
     def observe_stacks(self, declared: Mapping[str, Sequence[Desired]]) -> Mapping[str, Sequence[Observed]]:
-        """See ``SharesQueries``; a stack that names a beginning before the lookback is left out."""
+        """See ``SharesQueries``; a stack that sets a start before the lookback is left out."""
         span = self._span(())
         found: dict[str, list[Observed]] = {
             stack: [] for stack, desired in declared.items() if self._span(_starts(desired)) == span
@@ -140,7 +140,7 @@ class AomProvider:
         self._client.close()
 
     def _firing(self, filters: Filter) -> Iterator[Item]:
-        """All alarms that fire, of any stack or of none, whose metadata has the values of the filters."""
+        """All active alarms, of any stack or of none, whose metadata has the values of the filters."""
         wanted = {"event_type": [ALARM.event_type], **{key: sorted(values) for key, values in filters.items()}}
         ask = self._asking(_ACTIVE, body(*self._span(()), wanted))
         for event in paginate(ask, page_size=self._settings.page_size):
@@ -154,7 +154,7 @@ class AomProvider:
     def _query(
         self, stacks: Sequence[str], kind: AomType, state: str | None, span: TimeRange, narrow: Filter | None = None
     ) -> Iterator[Observed]:
-        """Objects of the stacks, checked once more on this side: a service may ignore a filter."""
+        """Objects of the stacks, filtered on this side too, since a service may ignore a filter."""
         text = body(*span, {"event_type": [kind.event_type], STACK: stacks, **(narrow or {})})
         for event in paginate(self._asking(state, text)):
             owner = owner_of(event)
@@ -163,7 +163,7 @@ class AomProvider:
                 yield found
 
     def _asking(self, state: str | None, text: bytes) -> Callable[[str], Response]:
-        """What asks for the page at a marker."""
+        """A function that requests the page at a marker."""
         state_params = [] if state is None else [("type", state)]
 
         def ask(marker: str) -> Response:
@@ -189,12 +189,12 @@ class AomProvider:
                 yield found._replace(marks=unmanaged_marks(targets[found.id]))
 
     def _span(self, starts: Iterable[int]) -> TimeRange:
-        """As far back as configured, stretched to the beginnings that the configuration itself names."""
+        """The lookback, extended to the starts that the configuration sets."""
         return window(self._now(), self._settings.lookback, starts)
 
 
 def _starts(desired: Sequence[Desired]) -> Iterator[int]:
-    """The beginnings that a configuration names."""
+    """The starts that a configuration sets."""
     starts = (item.attributes.get("starts_at") for item in desired)
     return (start for start in starts if isinstance(start, int))
 
@@ -204,7 +204,7 @@ def _has_events(desired: Sequence[Desired]) -> bool:
 
 
 def _several(stacks: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The stacks, as many at a time as one query names."""
+    """The stacks, in groups that fit in one query."""
     return (stacks[start : start + MAX_STACKS] for start in range(0, len(stacks), MAX_STACKS))
 
 
@@ -213,7 +213,7 @@ def _address_filter(addresses: Collection[Address]) -> Filter:
 
 
 def _sent(payload: str) -> tuple[Mapping[str, str], int]:
-    """The metadata and the beginning in one of our own payloads."""
+    """The metadata and the start in one of our own payloads."""
     item = decode(payload.encode())
     assert isinstance(item, dict)  # noqa: S101 - narrows a type
     metadata = item["metadata"]
@@ -222,7 +222,9 @@ def _sent(payload: str) -> tuple[Mapping[str, str], int]:
 
 
 def _check_accepted(answer: Response) -> None:
-    """AOM answers 204 and nothing; a 200 with a page of a gateway, or an error in it, is not its word."""
+    """Check that AOM accepted a push: it responds 204 without a body. A 200 with a gateway's page, or with an error in
+    it, is not an acceptance.
+    """
     if not answer.body.strip():
         return
     value = answer.json()

@@ -18,16 +18,16 @@ Event = Mapping[str, object]
 
 FIRST_MARKER = "0"
 MAX_MARKER = 4096
-"""How many characters a page's marker may have."""
+"""The maximum length of a page marker."""
 MAX_EMPTY_PAGES = 100
-"""How many pages in a row may bring nothing new before the query fails."""
+"""How many pages in a row may contain nothing new before the query fails."""
 
 
 def window(now: int, lookback: int, starts: Iterable[int] = ()) -> tuple[str, int]:
-    """``time_range`` and ``step`` (ms): the last ``lookback`` ms, stretched to the beginnings in ``starts``.
+    """``time_range`` and ``step`` (ms): the last ``lookback`` ms, extended to the starts in ``starts``.
 
-    The page wants minutes > 0, minutes >= (end - start) / 60000 - 1 and minutes x 60 / (step / 1000) <= 1440. Unless a
-    beginning lies in the future, the range is left to the service's own clock.
+    The page requires minutes > 0, minutes >= (end - start) / 60000 - 1 and minutes x 60 / (step / 1000) <= 1440. Unless
+    a start lies in the future, the range is by the service's own clock.
     """
     known = [start for start in starts if start > 0]
     since = max(0, min([now - lookback, *(start - HOUR for start in known)]))
@@ -54,11 +54,10 @@ def body(time_range: str, step: int, relations: Mapping[str, Collection[str]]) -
 
 
 def paginate(ask: Callable[[str], Response], *, page_size: int | None = None) -> Iterator[Event]:
-    """Every event of every page, each id once; ``ask`` gets the page at a marker.
+    """Every event of every page, each id once; ``ask`` requests the page at a marker.
 
-    ``page_size`` is the size of a page if nothing may be missing: a page that could be less than it seems is an error
-    then, not a warning. Raises ServiceError where an answer is not a page, and where the markers repeat or the
-    pages bring nothing new.
+    ``page_size`` is the size of a page if nothing may be missing: an incomplete page is then an error, not a warning.
+    Raises ServiceError if a response is not a page, if markers repeat, or if pages contain nothing new.
     """
     marker = FIRST_MARKER
     markers = {marker}
@@ -116,7 +115,7 @@ def _page(answer: Response) -> tuple[list[Event], str]:
 
 
 def _require_complete(answer: Response, read: int, following: str, size: int) -> None:
-    """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
+    """Raise ServiceError if results may be missing: a part is absent or malformed, or a count differs."""
     page = answer.json()
     assert isinstance(page, dict)  # noqa: S101 - narrows a type
     events, info = page.get("events"), page.get("page_info")
@@ -132,7 +131,7 @@ def _require_complete(answer: Response, read: int, following: str, size: int) ->
 
 
 def is_other(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:
-    """Whether it is certain that the event was not asked for: a service may ignore a filter, and show odd data."""
+    """Whether an event certainly does not match the query: a service may ignore a filter, and return malformed data."""
     metadata = event.get("metadata")
     if not isinstance(metadata, dict):
         return False

@@ -27,14 +27,13 @@ MANDATORY = ("event_name", "event_severity", "event_type", "resource_provider", 
 MAX_KEYS = 30
 MAX_VALUE = 2048
 MAX_TIMEOUT = 15 * DAY
-# The service's pages give 3, 5 and 15 days as its own default, so a timeout is always sent; this is what the push page
-# says.
+# The service's pages give 3, 5 and 15 days as the default timeout, so one is always sent; this is the push page's.
 DEFAULT_TIMEOUT = 5 * DAY
 
 _ALARM_MARKS = 2
 _EVENT_MARKS = 3
 
-# The greatest number of 13 digits: a query cannot name a later time.
+# The largest number of 13 digits: a query cannot use a later time.
 _LAST = 9_999_999_999_999
 
 
@@ -105,7 +104,7 @@ Annotations = Annotated[
     AfterValidator(_json),
 ]
 _NO_RULE: dict[str, JsonValue] = {}
-"""What a million alarms without a rule share."""
+"""Shared by all alarms without a rule, to save memory."""
 
 Rule = Annotated[dict[str, JsonValue], AfterValidator(_json)]
 
@@ -162,7 +161,7 @@ class EventFields(Fields):
 
 
 FIXED_START = "reconciler_starts_at"
-"""An annotation beside the marks: the starts_at the user wrote, so that it is compared only where it was written."""
+"""An annotation beside the marks: the starts_at that the user wrote, which is compared only if it was written."""
 
 
 class AomType(NamedTuple):
@@ -179,7 +178,7 @@ class AomType(NamedTuple):
     )
 
     def move_note(self, desired: Desired) -> str | None:  # noqa: ARG002 - the protocol's
-        """The pages do not say which metadata make an alarm the same; an address is among them."""
+        """The pages do not say which metadata identify an alarm; the address is part of them."""
         if self.kind is Kind.EVENT:
             return None
         return (
@@ -230,7 +229,7 @@ class AomType(NamedTuple):
         if not isinstance(timeout, int):
             return canonical(item), None
         item["timeout"] = timeout
-        # Sent later than this it would be born expired by a service that counts from the beginning.
+        # Sent later, it would already be expired for a service that counts from the start.
         return canonical(item), begins + timeout
 
     def clear(self, observed: Observed, ends_at: int) -> str:
@@ -249,7 +248,7 @@ EVENT = AomType("aom_event", Kind.EVENT, "event", EventFields)
 
 
 def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
-    """The metadata on the wire: what the object is known by, and whose it is; unchanged for an unmanaged object."""
+    """The metadata on the wire: the identity and the marks; unchanged for an unmanaged object."""
     if not marks.stack:
         return dict(identity)
     metadata = {**identity, STACK: marks.stack, ADDRESS: str(marks.address)}

@@ -1,4 +1,4 @@
-"""Alarms of the answers (page, appendix) as items, however odd their data: what is missing or no such type is None."""
+"""Converts alarms of responses (page, appendix) to items, even if malformed: a missing or mistyped value is None."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.core.duration import SECOND
 from reconciler.providers.response import integer, mapping, mappings, scalar_text
 
 _IN_SECONDS = 100_000_000_000
-"""A time below this is in seconds: the page's list example gives one so, beside milliseconds everywhere else."""
+"""A smaller time is in seconds: the page's list example has one, with milliseconds everywhere else."""
 
 
 def to_item(alarm: Mapping[str, object]) -> Item:
@@ -44,7 +44,7 @@ def to_item(alarm: Mapping[str, object]) -> Item:
 
 
 def instant(value: object) -> int | None:
-    """Epoch milliseconds; None for 0 and for what is no time."""
+    """Epoch milliseconds; None for 0 and for an invalid time."""
     found = integer(value)
     if not found or found < 0:
         return None
@@ -89,5 +89,5 @@ def _texts(value: object) -> list[str]:
 
 
 def _either(identifiers: Mapping[str, object], name: str) -> str | None:
-    """The value of a key, however its letters are cased."""
+    """The value of a key, ignoring case."""
     return next((scalar_text(value) for key, value in identifiers.items() if key.lower() == name), None)

@@ -33,13 +33,13 @@ from reconciler.providers.response import integer
 _LIST = "/ah-api/v1/alarmhouse/alarm/list"
 _DETAIL = "/ah-api/v1/alarmhouse/alarm"
 MAX_WALKS = 4
-"""How often a list is read, where it changed each time while it was read."""
+"""How often a list is read if it changes while being read."""
 
 Alarm = Mapping[str, object]
 
 
 class BcmProvider:
-    """One account of Baidu Cloud Monitor; ``now`` gives the present in epoch milliseconds."""
+    """One account of Baidu Cloud Monitor; ``now`` gives the current time in epoch milliseconds."""
 
     def __init__(
         self, key: str, settings: BcmSettings, client: Client, secrets: Redactor, now: Callable[[], int]
@@ -77,7 +77,7 @@ class BcmProvider:
         self._client.close()
 
     def _list(self, query: BcmAlarmsQuery) -> list[Alarm]:
-        """Every alarm of every page, each id once; read anew where the list changed so that one could be missed."""
+        """Every alarm of every page, each id once; read again if the list changed so that one could be missed."""
         since = query.since(self._now(), self._settings.lookback)
         for _ in range(MAX_WALKS):
             answer, found = self._walk(query, since)
@@ -86,9 +86,9 @@ class BcmProvider:
         raise answer.unreadable(f"the list changed each of the {MAX_WALKS} times it was read: narrow the query")
 
     def _walk(self, query: BcmAlarmsQuery, since: int) -> tuple[Response, list[Alarm] | None]:
-        """One walk over the pages: the last answer, and the alarms; None where they are not all there.
+        """Read all pages once: the last response, and the alarms; None if some may be missing.
 
-        Alarms that leave the list move others up to a page already read, new ones push others down.
+        An alarm that leaves the list moves others up to a page already read; new ones push others down.
         """
         alarms: dict[object, Alarm] = {}
         before = 0
@@ -112,7 +112,7 @@ class BcmProvider:
             number += 1
 
     def _look_up(self, alarm: Alarm) -> Alarm:
-        """The alarm's details ("Alarm History details"); userId and alarmId travel in the query."""
+        """The alarm's details ("Alarm History details"); userId and alarmId are query parameters."""
         key = alarm.get("id")
         if not isinstance(key, str | int) or key == "":
             raise ServiceError(
@@ -135,7 +135,7 @@ class BcmProvider:
         )
 
     def _result(self, answer: Response) -> object:
-        """What a success holds; an answer that does not say it is one is an error, whatever its HTTP status."""
+        """The result in a response. One that does not report success is an error, whatever its HTTP status."""
         value = answer.json()
         if not isinstance(value, dict) or not isinstance(value.get("success"), bool):
             raise answer.unreadable(
@@ -148,7 +148,7 @@ class BcmProvider:
         return value.get("result")
 
     def _page(self, answer: Response) -> tuple[list[Alarm], int | None]:
-        """The alarms of a page, and how many there are in all if that is given."""
+        """The alarms of a page, and the total number if given."""
         result = self._result(answer)
         alarms = result.get("alarms") if isinstance(result, dict) else None
         total = integer(result.get("totalCount")) if isinstance(result, dict) else None
@@ -165,7 +165,7 @@ def _identity(alarm: Alarm, page: int, position: int) -> object:
 
 
 def _size(answer: Response) -> int:
-    """How many alarms a full page of this service has: it may give fewer than it is asked for, and then tells."""
+    """The size of a full page: the service may return fewer than requested, and then says so."""
     value = answer.json()
     result = value.get("result") if isinstance(value, dict) else None
     told = integer(result.get("pageSize")) if isinstance(result, dict) else None
@@ -176,7 +176,7 @@ _SIGNED = ("content-type", "host", "x-bce-date")
 
 
 class BceAuth(requests.auth.AuthBase):
-    """A signature by an access key; ``now`` gives the present in epoch milliseconds."""
+    """Signs requests with an access key; ``now`` gives the current time in epoch milliseconds."""
 
     def __init__(self, ak: str, sk: str, now: Callable[[], int]) -> None:
         try:

@@ -8,7 +8,7 @@ from reconciler.core.data_source import NOTIFICATIONS, ItemField
 from reconciler.providers.settings import Window
 
 PAGE_SIZE = 100
-"""The most the page allows."""
+"""The maximum that the page allows."""
 
 LEVELS = ("ALARM_LEVEL_NOTICE", "ALARM_LEVEL_WARNING", "ALARM_LEVEL_MAJOR", "ALARM_LEVEL_CRITICAL")
 
@@ -61,7 +61,7 @@ class BcmAlarmsQuery(Window):
     )
 
     def body(self, user_id: str, since: int, page: int) -> dict[str, object]:
-        """The request's JSON for one page (from 1), without what is not given; ``since`` is epoch ms."""
+        """The request's JSON for one page (from 1), without unset values; ``since`` is epoch ms."""
         given: dict[str, object] = {
             "userId": user_id,
             "alarmType": self.alarm_type,

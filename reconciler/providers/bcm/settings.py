@@ -14,7 +14,7 @@ class BcmAuth(Strict):
 
     @property
     def secrets(self) -> tuple[str, str]:
-        """The texts that must not be shown, whoever quotes them."""
+        """The texts that must not be shown."""
         return self.ak.get_secret_value(), self.sk.get_secret_value()
 
 
@@ -40,5 +40,5 @@ class BcmSettings(ServiceSettings):
         return self.user_id
 
     def base_url(self, embedded: str | None) -> str:
-        """Where the service answers; ValueError where the emulator is wanted and absent."""
+        """The service's URL. Raises ValueError if the embedded emulator is configured but absent."""
         return answers_at(self.endpoint, f"https://bcm.{self.region}.baidubce.com", embedded)

@@ -34,7 +34,7 @@ class CesEventsQuery(Window):
     event_user: Text | None = Field(None, description="Who caused them.")
 
     def filters(self) -> list[tuple[str, str]]:
-        """What the details of events are narrowed by."""
+        """The filters of the event details."""
         given = {
             "event_source": self.event_source,
             "event_level": self.event_level,

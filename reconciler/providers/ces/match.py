@@ -1,4 +1,4 @@
-"""Matching: which event of the service is which event of a stack, by its mark or by what it says."""
+"""Matching: which of the service's events is which event of a stack, by its mark or by its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.providers.response import integer, text
 
 
 class Wanted(NamedTuple):
-    """An event that is looked for: what would be sent, and whose it is. ``time`` (epoch ms) only where it must fit."""
+    """An event to find: what would be sent, and its owner. ``time`` (epoch ms) is set only if it must match."""
 
     item: Mapping[str, object]
     marks: Marks
@@ -20,7 +20,7 @@ class Wanted(NamedTuple):
 
 
 class EventMatcher:
-    """Finds the wanted among the events a service shows."""
+    """Finds the wanted events among those that a service shows."""
 
     def __init__(self, wanted: Iterable[Wanted]) -> None:
         self._by_mark: dict[str, Wanted] = {}
@@ -33,7 +33,7 @@ class EventMatcher:
                 self._by_words.setdefault(_said(one.item), []).append(one)
 
     def match(self, event: Mapping[str, object], provider: str) -> list[Observed]:
-        """What the event is: nothing of ours, one event, or several that say the very same."""
+        """The events that match: none, one, or several with the same content."""
         user = _detail(event).get("event_user")
         if isinstance(user, str) and is_mark(user):
             marked = self._by_mark.get(user)
@@ -49,7 +49,7 @@ class EventMatcher:
 
 
 def _said(event: Mapping[str, object]) -> Said:
-    """All that tells one event from another, but for its time; what is missing counts as empty."""
+    """Everything that identifies an event except its time; a missing value counts as empty."""
     detail = _detail(event)
     return (
         text(event.get("event_name") or ""),

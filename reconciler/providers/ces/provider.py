@@ -30,7 +30,7 @@ _TIME_SLACK = MINUTE
 
 
 class CesProvider:
-    """One project of Cloud Eye; ``now`` gives the present in epoch milliseconds."""
+    """One project of Cloud Eye; ``now`` gives the current time in epoch milliseconds."""
 
     def __init__(self, key: str, settings: CesSettings, client: Client, now: Callable[[], int]) -> None:
         self.key = key
@@ -42,7 +42,7 @@ class CesProvider:
         self._search = DataQuery(settings, client)
 
     def observe(self, stack: str, desired: Sequence[Desired]) -> Iterator[Observed]:
-        """The declared events that are on record within the lookback: no other event can be known as the stack's."""
+        """The declared events on record within the lookback; no other event can be recognized as the stack's."""
         wanted = _wanted(stack, desired)
         now = self._now()
         fixed_times = [one.time for one in wanted if one.time is not None]
@@ -70,7 +70,7 @@ class CesProvider:
         stack: str,  # noqa: ARG002 - the protocol's
         addresses: Collection[Address],  # noqa: ARG002 - the protocol's
     ) -> Iterator[Observed]:
-        """Nothing: Cloud Eye has events here, and no alarms that could have ended."""
+        """Empty: this service has only events, which do not end."""
         return iter(())
 
     def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
@@ -82,7 +82,7 @@ class CesProvider:
         return _ids(answer, len(operations))
 
     def read_back(self, operations: Sequence[Operation]) -> Iterator[Observed]:
-        """The events of these operations; their payloads say what to look for, so the stack's name stays empty."""
+        """The events of these operations; their payloads contain what to look for, so no stack name is needed."""
         wanted = []
         times = []
         for operation in operations:
@@ -118,7 +118,7 @@ class CesProvider:
             yield from matcher.match(event, self.key)
 
     def _details(self, names: Sequence[str], window: Sequence[tuple[str, str]]) -> Iterator[Event]:
-        """The events of these names: the service shows the details of one name at a time."""
+        """The events of these names: the service returns the details of one name at a time."""
 
         def of(name: str) -> Iterable[Event]:
             return list(self._walk(f"event/{quote(name)}", window, "event_info", "event_id"))
@@ -155,7 +155,7 @@ def _wanted(stack: str, desired: Sequence[Desired]) -> list[Wanted]:
 
 
 def _ids(answer: Response, count: int) -> Sequence[str | None]:
-    """The events' ids in the order they were sent; None where the answer is not one entry for each."""
+    """The events' ids in the order sent; None if the response does not have one entry for each."""
     entries = answer.json()
     if isinstance(entries, Mapping) and entries.get("error_code"):
         raise answer.unreadable(f"{entries['error_code']}: {entries.get('error_msg')}")

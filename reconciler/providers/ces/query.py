@@ -1,4 +1,4 @@
-"""Queries: the listing of event names and the details of one, every page of them, or an error."""
+"""Queries: reads all pages of the list of event names and of the details of one, or fails."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ Event = Mapping[str, object]
 
 PAGE = 100
 EARLIEST = 1_111_111_111_111
-"""The least instant (epoch ms) a listing takes for its ``from``."""
+"""The smallest ``from`` (epoch ms) that a listing accepts."""
 
 
 def paginate(ask: Callable[[int], Response], items: str, key: str, *, complete: bool = False) -> Iterator[Event]:
-    """Every entry of every page, each ``key`` once; ``ask`` gets the page that begins at an offset.
+    """Every entry of every page, each ``key`` once; ``ask`` requests the page at an offset.
 
-    New events come first and push the others on, so an entry may show twice and none is missed. Raises ServiceError
-    where an answer is not a page, and where the pages repeat; where ``complete``, also where one could hold less
-    than there is.
+    New events come first and push the others on, so an entry may appear twice but none is missed. Raises ServiceError
+    if a response is not a page, if pages repeat and, if ``complete``, if a page may be incomplete.
     """
     seen: set[object] = set()
     start = 0
@@ -57,7 +56,7 @@ def paginate(ask: Callable[[int], Response], items: str, key: str, *, complete: 
 
 
 def _page(answer: Response, items: str) -> tuple[list[Event], int, int | None]:
-    """The entries of a page that can be read, how many it has, and how many there are in all where it says so."""
+    """The valid entries of a page, its number of entries, and the total number if given."""
     page = answer.json()
     if not isinstance(page, dict):
         raise answer.unreadable("the answer is not a page of events")
@@ -74,7 +73,7 @@ def _page(answer: Response, items: str) -> tuple[list[Event], int, int | None]:
 
 
 def _require_complete(answer: Response, items: str, read: int, count: int, start: int, total: int | None) -> None:
-    """Raise ServiceError where there may be more than was read: a part that is missing or odd, or another count."""
+    """Raise ServiceError if results may be missing: a part is absent or malformed, or a count differs."""
     page = answer.json()
     if not isinstance(page, dict) or (page.get(items) is None and total != 0):
         raise answer.unreadable("the answer holds no list of events")
@@ -85,7 +84,7 @@ def _require_complete(answer: Response, items: str, read: int, count: int, start
 
 
 AHEAD = 10 * MINUTE
-"""How far (ms) ahead of our clock an event on record may lie."""
+"""How far (ms) ahead of our clock an event's time may be."""
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -99,7 +98,7 @@ class DataQuery:
         self._path = f"/V1.0/{quote(settings.project_id)}"
 
     def find(self, query: CesEventsQuery, now: int) -> Sequence[Item]:
-        """Every event a query finds; ``now`` is epoch milliseconds. The names come first, then each one's details."""
+        """All events a query finds; ``now`` is epoch milliseconds. Lists the names first, then each one's details."""
         since = max(query.since(now, self._settings.lookback), EARLIEST)
         until = query.end if query.end is not None else now + AHEAD
         window = [("event_type", query.event_type), ("from", str(since)), ("to", str(until))]

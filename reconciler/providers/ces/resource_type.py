@@ -29,7 +29,7 @@ EventState = Literal["normal", "warning", "incident"]
 
 
 class _Matching:
-    """A check that says in words what a pattern wants."""
+    """A pattern check with an error message in words."""
 
     def __init__(self, pattern: str, words: str) -> None:
         self._pattern = re.compile(pattern)
@@ -135,7 +135,7 @@ NEWEST = 10 * MINUTE - 10 * SECOND
 """How far (ms) a time may lie behind and ahead of the moment it is reported."""
 
 IN_DETAIL = ("event_type", "sub_event_type", "event_state", "event_level", "event_user", "resource_id", "resource_name")
-"""What identifies an event beside its time, project, name and source (report page, notes)."""
+"""What identifies an event besides its time, project, name and source (report page, notes)."""
 
 _NAME = re.compile(NAME)
 
@@ -183,8 +183,9 @@ class CesEventType:
         )
 
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:
-        """The EventItem; ValueError where its time lies too far ahead of ``starts_at``. A time that lies too far back
-        shows in the second value: it has passed.
+        """The EventItem. Raises ValueError if its time is too far ahead of ``starts_at``.
+
+        For a time too far in the past, the second value is in the past as well.
         """
         fixed = desired.attributes.get("time")
         time = fixed if isinstance(fixed, int) else starts_at
@@ -229,8 +230,8 @@ def _event_name(spec: CesEventFields, address: Address) -> str:
 
 
 def _check_distinct(spec: CesEventFields, occurrence: str | None) -> None:
-    """Without the mark, two occurrences must differ in what they say: else the second would pass for the first, and
-    never be recorded.
+    """Check that, without the mark, two occurrences differ in content; otherwise the second would be mistaken for the
+    first, and never recorded.
     """
     if spec.event_user is None or occurrence is None or spec.time is not None:
         return
@@ -245,7 +246,7 @@ _MARK = re.compile(r"reconciler-[0-9a-f]{8}-[0-9a-f]{16}")
 
 
 def short_mark(stack: str, address: Address, occurrence: str) -> str:
-    """36 characters of the alphabet of ``event_user``, the same on every machine for one stack, address, occurrence."""
+    """36 characters of the alphabet of ``event_user``, deterministic for a stack, address and occurrence."""
     event = digest_text(f"{address}\n{occurrence}")
     return f"reconciler-{digest_text(stack)[:8]}-{event[:16]}"
 
@@ -255,17 +256,17 @@ def is_mark(user: str) -> bool:
 
 
 def wire_content(content: str) -> str:
-    r"""Content as it is sent: where a region shows a line break as the two characters ``\n``, the words around it stay
-    apart, and where it shows a line break, it is one.
+    r"""Content as sent: a line break stays recognizable, and words stay separate, whether a region shows line breaks or
+    the two characters ``\n``.
     """
     return " \n ".join(re.split(r"\r\n|\r|\n", content.rstrip("\r\n")))
 
 
 def comparable_content(content: str) -> str:
-    r"""Content without what a region may do to its line breaks."""
+    r"""Content in a form that does not depend on how a region shows line breaks."""
     return " ".join(content.replace("\\n", "\n").split())
 
 
 log = logging.getLogger(__name__)
 
-# A region may not know the subcategory, and only custom events are asked for.
+# A region may not support the subcategory, and only custom events are queried.

@@ -1,6 +1,6 @@
 """Receiver: notifications that arrived at a `reconciler receive`, read only.
 
-Importing this loads no HTTP library: the loader and ``validate`` need the models only.
+Importing this loads no HTTP library: the loader and ``validate`` need only the models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The receiver provider: asks a receiver what arrived, over HTTP; it writes nothing."""
+"""The receiver provider: queries a receiver over HTTP for what arrived; it writes nothing."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from reconciler.providers.receiver.settings import ReceiverSettings
 
 PAGE_SIZE = 1_000
 MAX_VALUES = 100
-"""How many keys or fingerprints the API takes in one query."""
+"""How many keys or fingerprints the API accepts in one query."""
 _DELIVERIES = "/deliveries"
 _FAR = 2**53
-"""An instant that nothing arrives at."""
+"""An instant at which nothing arrives."""
 _SLACK = SECOND
-"""How much earlier (ms) than asked a query looks: two clocks are never quite the same."""
+"""How much further back (ms) than requested a query reaches, since two clocks always differ slightly."""
 
 Parameters = list[tuple[str, str]]
 
@@ -46,7 +46,7 @@ class BearerAuth(requests.auth.AuthBase):
 
 
 class ReceiverProvider:
-    """One receiver; ``now`` gives the present in epoch milliseconds."""
+    """One receiver; ``now`` gives the current time in epoch milliseconds."""
 
     def __init__(self, key: str, settings: ReceiverSettings, client: Client, now: Callable[[], int]) -> None:
         self.key = key
@@ -68,7 +68,7 @@ class ReceiverProvider:
         return [item for item in found if query.end is None or _integer(item, "received_at") < query.end]
 
     def deliveries(self, query: DeliveryQuery) -> DeliveryLog:
-        """What arrived of these alarms. Raises ServiceError."""
+        """The deliveries of these alarms. Raises ServiceError."""
         offset = self._read([], _FAR).offset
         since = max(0, query.since + offset - _SLACK)
         receiver = [] if query.receiver is None else [("receiver", query.receiver)]
@@ -133,7 +133,7 @@ class ReceiverProvider:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What an answer says; times are the receiver's, ``offset`` (ms) is how far its clock is ahead of ours."""
+    """A parsed response; times are the receiver's, ``offset`` (ms) is how far its clock is ahead of ours."""
 
     response: Response
     now: int
@@ -141,7 +141,7 @@ class _Answer:
     listening: tuple[Uptime, ...]
     truncated: int
     following: int | None
-    """The id that the next page begins after."""
+    """The id after which the next page begins."""
     deliveries: tuple[Item, ...]
 
     def items(self, delivery: Item) -> list[Item]:
@@ -151,7 +151,7 @@ class _Answer:
             raise self.response.unreadable(str(error)) from None
 
     def check_complete(self, since: int, until: int) -> None:
-        """Raise ServiceError if something that arrived between two instants of our clock may be missing."""
+        """Raise ServiceError if deliveries between two instants of our clock may be missing."""
         log = DeliveryLog(self.now, (), self.listening)
         gap = log.gap(since + self.offset, until + self.offset - _SLACK)
         if gap is not None:
@@ -168,7 +168,7 @@ class _Answer:
 
 
 def _read_answer(response: Response, middle: int, after: int) -> _Answer:
-    """The answer to a request; ``middle`` (epoch ms) is halfway between the request and its answer."""
+    """Parse a response; ``middle`` (epoch ms) is halfway between the request and the response."""
     value = response.json()
     if not isinstance(value, dict):
         raise response.unreadable("the answer is not a receiver's")

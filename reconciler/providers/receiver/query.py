@@ -1,4 +1,4 @@
-"""Queries of deliveries: the parameters of the receiver's API, and what an item of the result holds."""
+"""Queries of deliveries: the parameters of the receiver's API, and the fields of result items."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _OF_ALERT = ("status", "fingerprint", "stack", "address", "key", "starts_at", "e
 
 
 def items(delivery: Item) -> list[Item]:
-    """The items of one delivery of an answer; ValueError if it is none."""
+    """The items of one delivery in a response. Raises ValueError if it is malformed."""
     alerts, number = delivery.get("alerts"), delivery.get("id")
     if not isinstance(alerts, list) or not isinstance(number, int):
         raise ValueError("a delivery has no id or no alerts")

@@ -19,7 +19,7 @@ from reconciler.providers.settings import (
 )
 
 LISTEN = "listen"
-"""The endpoint that stands for the receiver that ``--listen`` starts."""
+"""The endpoint value for the receiver started by ``--listen``."""
 
 
 def _endpoint(value: str) -> str:
