@@ -206,7 +206,7 @@ class ServiceSettings(Strict):
         None, description="The service's URL, or `embedded` for the emulator; give this or region."
     )
     region: Region | None = Field(None, description="The region whose endpoint is used; give this or endpoint.")
-    auth: Strict = Field(description="How to prove who is calling.")
+    auth: Strict = Field(description="The credentials.")
     parallelism: int = Field(4, ge=1, le=64, description="How many requests run at once, at most.")
     rate_limit: float | None = Field(
         None, gt=0, description="The maximum number of requests a second; no limit by default."

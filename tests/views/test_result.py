@@ -73,7 +73,7 @@ def test_a_run_that_was_not_let_in_says_why() -> None:
 
 def test_an_interrupted_run_says_that_nothing_is_lost_and_how_to_go_on() -> None:
     shown = plain(result_lines(plans.result(ApplyStatus.INTERRUPTED), AGAIN))
-    assert "the ledger is written" in shown
+    assert "the ledger is up to date" in shown
     assert shown.endswith("To continue: reconciler apply .\n")
 
 
