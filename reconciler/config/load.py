@@ -10,16 +10,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.config.blocks.data import declare_data, results
 from reconciler.config.blocks.head import ledger_place, stack_name
-from reconciler.config.blocks.imports import read_imports
-from reconciler.config.blocks.locals import define_locals
-from reconciler.config.blocks.moved import read_moves, read_removed
 from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
 from reconciler.config.blocks.resources import expand_resources
 from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
 from reconciler.config.blocks.validation import report
-from reconciler.config.blocks.variables import declare_variables
 from reconciler.config.config_digest import config_digest
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
@@ -88,10 +83,14 @@ def _load(
     scope = Scope(env=inputs.environ)
     # Parts of the language that a configuration does not use are not imported either.
     if found.entries("variables") or inputs.variables or inputs.files:
+        from reconciler.config.blocks.variables import declare_variables
+
         declare_variables(found, inputs, scope, diagnostics)
     name = stack_name(found, sources, scope, diagnostics)
     scope.values["stack"]["name"] = name
     if found.entries("locals"):
+        from reconciler.config.blocks.locals import define_locals
+
         define_locals(found, scope, diagnostics)
     providers = configure_providers(found, schemas, scope, diagnostics)
     ledger = inputs.ledger or inputs.environ.get(VARIABLE) or ledger_place(found, scope, diagnostics)
@@ -109,6 +108,8 @@ def _load(
         return ask(config, providers.configs[config.provider])
 
     if found.entries("data"):
+        from reconciler.config.blocks.data import declare_data, results
+
         data = declare_data(found, schemas, providers, scope, diagnostics)
         scope.values["data"] = results(data, find)
     for section in ("resources", "defaults"):
@@ -117,12 +118,18 @@ def _load(
     desired = expand_resources(found, schemas, providers, scope, diagnostics, kept) if resources else ()
     moves = NO_MOVES
     if "moved" in found.lists and resources:
+        from reconciler.config.blocks.moved import read_moves
+
         moves = read_moves(found, _resource_types(schemas), desired, diagnostics)
     removed: tuple[Address, ...] = ()
     if "removed" in found.lists and resources:
+        from reconciler.config.blocks.moved import read_removed
+
         removed = read_removed(found, _resource_types(schemas), desired, diagnostics)
     imports: tuple[Import, ...] = ()
     if "import" in found.lists:
+        from reconciler.config.blocks.imports import read_imports
+
         kinds = {name: kind.kind for schema in schemas for name, kind in schema.resource_types.items()}
         imports = read_imports(found, kinds, desired, scope, diagnostics, is_whole=not unresolved)
     later = {section: found.named[section] for section in accepted if section in found.named}

@@ -13,7 +13,6 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent, StreamEndEvent
 
-from reconciler.config.blocks.variables import Variable  # most configurations have none, and no problem to show
 from reconciler.config.yaml.legible import scannable
 from reconciler.config.yaml.parser import events
 from reconciler.config.yaml.source_map import SourceMap
@@ -121,6 +120,8 @@ def _is_sensitive(block: _Span) -> bool:
 
 def _may_be_sensitive(block: _Span) -> bool:
     """Whether a variable is sensitive, uses the environment, or has a key that may be misspelled."""
+    from reconciler.config.blocks.variables import Variable
+
     return _is_sensitive(block) or any(
         key.text not in Variable.model_fields or "${" in (value.text or "") for key, value in block.entries
     )
