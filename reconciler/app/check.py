@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from threading import Event
 
 from reconciler.app.ledger import owner
@@ -18,6 +19,7 @@ from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.exit_code import ExitCode
 from reconciler.ledger.protocol import CHECK
+from reconciler.session.deliveries import deliveries
 from reconciler.session.session import open_session
 from reconciler.session.workspace import Workspace
 
@@ -43,7 +45,7 @@ def run_stack_checks(
         workspace.clock,
         stop,
         progress,
-        workspace.deliveries,
+        partial(deliveries, workspace),
     )
     return replace(report, targets=workspace.targets)
 

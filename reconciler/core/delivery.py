@@ -1,6 +1,6 @@
 """Deliveries: which notifications of alarms reached a receiver. All times are epoch milliseconds of our clock."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class DeliveryQuery(NamedTuple):
@@ -53,3 +53,11 @@ class DeliveryLog(NamedTuple):
             return None
         following = min((span.since for span in self.listening if span.since > covered), default=until)
         return Uptime(covered, min(following, until))
+
+
+@runtime_checkable
+class ProvesDelivery(Protocol):
+    """A provider that knows which notifications of alarms were delivered."""
+
+    def deliveries(self, query: DeliveryQuery) -> DeliveryLog:
+        """The deliveries of these alarms. Raises ServiceError."""

@@ -26,6 +26,7 @@ from reconciler.drill.runner import DrillRunner
 from reconciler.drill.store import RunJournal, RunStore
 from reconciler.drill.timeline import next_due
 from reconciler.ledger.protocol import CHECK
+from reconciler.session.deliveries import deliveries
 from reconciler.session.session import StackSession, open_session
 from reconciler.session.workspace import Workspace
 
@@ -161,7 +162,7 @@ def _run_context(
     return RunContext(
         checks,
         workspace.query,
-        workspace.deliveries,
+        partial(deliveries, workspace),
         canaries,
         notification_queries(session.owner, used, workspace.stack.providers, workspace.registry),
         _delivery_queries(workspace),
@@ -177,7 +178,7 @@ def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], De
         if config.type == RECEIVER_TYPE:
             with suppress(DiagnosticError):
                 workspace.provider_pool.provider(config)
-                found.append(partial(workspace.deliveries, key))
+                found.append(partial(deliveries, workspace, key))
     return found
 
 

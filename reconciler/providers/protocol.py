@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from reconciler.core.address import Address
 from reconciler.core.data_source import Item
-from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Position
 from reconciler.core.duration import MINUTE, SECOND
@@ -205,14 +204,6 @@ class TellsSuppression(Protocol):
 
         Raises ServiceError.
         """
-
-
-@runtime_checkable
-class ProvesDelivery(Protocol):
-    """A provider that knows which notifications of alarms were delivered."""
-
-    def deliveries(self, query: DeliveryQuery) -> DeliveryLog:
-        """The deliveries of these alarms. Raises ServiceError."""
 
 
 VISIBLE_WITHIN = MINUTE

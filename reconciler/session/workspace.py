@@ -13,7 +13,6 @@ from reconciler.config.stack import DataConfig, Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
 from reconciler.core.clock import Clock
 from reconciler.core.data_source import Item
-from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
@@ -32,7 +31,6 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.state import compacted
 from reconciler.providers.protocol import (
     Importable,
-    ProvesDelivery,
     Provider,
     ServiceError,
     longest_visible_within,
@@ -214,13 +212,6 @@ class Workspace:
     def query(self, data: DataConfig, details: Collection[str] = ()) -> Sequence[Item]:
         """Everything a query of the stack finds. Raises ServiceError."""
         return self.provider_pool.query(data, self.stack.providers[data.provider], details)
-
-    def deliveries(self, key: str, query: DeliveryQuery) -> DeliveryLog:
-        """What arrived at the receiver that a provider asks. Raises ServiceError."""
-        provider = self.provider_pool.provider(self.stack.providers[key])
-        if not isinstance(provider, ProvesDelivery):
-            raise TypeError(f"provider {key} does not know what was delivered")
-        return provider.deliveries(query)
 
     def unmanaged(self, filters: Mapping[str, Collection[str]], key: str | None = None) -> list[UnmanagedAlarm]:
         """Every active unmanaged alarm that passes the filters, at one provider or at all that can tell.
