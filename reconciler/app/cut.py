@@ -18,7 +18,7 @@ from reconciler.apply.settle import find_doubts
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
-from reconciler.ledger.location import open_store
+from reconciler.ledger.kinds import open_store
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState, new_run_id
 from reconciler.ledger.shard_rows import shard_name, shard_rows
 from reconciler.ledger.shared import SharedLedger

@@ -13,7 +13,8 @@ from reconciler.apply.lease import Owner
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.ledger_url import VARIABLE, mask, scheme
 from reconciler.core.origin import origin
-from reconciler.ledger.location import DIRECTORY, Location, list_stacks, read_at
+from reconciler.ledger.kinds import list_stacks
+from reconciler.ledger.location import DIRECTORY, Location, read_at
 from reconciler.ledger.protocol import Entry, Run, matching_runs
 
 _KEY = re.compile(r"""^(stack|ledger)[ \t]*:[ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|([^#\r\n]*))""", re.MULTILINE)

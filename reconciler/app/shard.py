@@ -24,7 +24,8 @@ from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.target import Target
 from reconciler.ledger.codec import Intent, Row, decode_intent
-from reconciler.ledger.location import Location, shards_at
+from reconciler.ledger.kinds import shards_at
+from reconciler.ledger.location import Location
 from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import JournalStore, Shard, Shards
 from reconciler.plan.plan import Change, Plan

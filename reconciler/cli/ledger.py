@@ -17,6 +17,7 @@ from reconciler.app.settle import settle_stack
 from reconciler.cli import completers
 from reconciler.cli.approval import check_approvable, is_approved
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.ledger_place import find_ledger
 from reconciler.cli.options import (
     HERE,
     DataFormatOption,
@@ -28,14 +29,15 @@ from reconciler.cli.options import (
     WhereArgument,
 )
 from reconciler.cli.progress import working
-from reconciler.cli.stack import find_ledger, opened
+from reconciler.cli.stack import opened
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.core.ledger_url import scheme, secrets_of
 from reconciler.core.system_clock import now
 from reconciler.ledger.copying import copy_ledger
 from reconciler.ledger.doctor import examine
 from reconciler.ledger.doctor import salvage as write
-from reconciler.ledger.location import Location, list_stacks, open_at, read_at
+from reconciler.ledger.kinds import list_stacks
+from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.probe import examine_shared
 from reconciler.ledger.sqlite import open_ledger
 from reconciler.views.json.ledger import (

@@ -17,7 +17,8 @@ from reconciler.core.files import write_text
 from reconciler.ledger import schema
 from reconciler.ledger.codec import Row, encode_begin
 from reconciler.ledger.database import connect, explained, read_file
-from reconciler.ledger.location import Location, open_at, open_store
+from reconciler.ledger.kinds import open_store
+from reconciler.ledger.location import Location, open_at
 from reconciler.ledger.projection import project
 from reconciler.ledger.protocol import Holder, LeaseLostError
 from reconciler.ledger.queries import LONGEST_RUN, runs

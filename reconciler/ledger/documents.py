@@ -8,7 +8,8 @@ from threading import RLock
 from typing import Protocol
 
 from reconciler.core.files import write_text
-from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.kinds import open_store
+from reconciler.ledger.location import Location
 from reconciler.ledger.store import JournalStore
 
 PREFIX = "drills/"

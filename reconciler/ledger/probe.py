@@ -11,7 +11,8 @@ from reconciler.core.duration import in_seconds
 from reconciler.core.ledger_url import mask
 from reconciler.core.operation import Operation
 from reconciler.ledger.codec import Intent, Row, decode_intent
-from reconciler.ledger.location import Location, list_stacks, open_store, tried_promises
+from reconciler.ledger.kinds import list_stacks, open_store, tried_promises
+from reconciler.ledger.location import Location
 from reconciler.ledger.replica import Replica
 from reconciler.ledger.store import Claim, Fence, JournalStore, Probe, Snapshot, Stored
 

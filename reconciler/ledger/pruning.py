@@ -11,8 +11,9 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger import lease, queries
 from reconciler.ledger.codec import Row
 from reconciler.ledger.database import open_file, read_file
+from reconciler.ledger.kinds import open_store
 from reconciler.ledger.lease import Present, boot_time
-from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.location import Location
 from reconciler.ledger.projection import project
 from reconciler.ledger.protocol import Holder, LeaseLostError, Ledger, Run, RunState, new_run_id
 from reconciler.ledger.replica import Replica

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.core.diagnostic import DiagnosticError
-from reconciler.ledger.location import Location, list_stacks, read_at
+from reconciler.ledger.kinds import list_stacks
+from reconciler.ledger.location import Location, read_at
 from reconciler.ledger.protocol import Orphan
 
 MOST_READ = 100

@@ -1,23 +1,17 @@
 """Rate limits of a process: one throttle for each service, whichever stack asks it, in step with other processes."""
 
-import logging
 from collections.abc import Mapping
-from functools import partial
 from threading import Lock
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.ledger_url import scheme
-from reconciler.core.operation import ServiceErrorDetail
 from reconciler.core.target import Target, canonical_endpoint
-from reconciler.ledger.location import rates_at
-from reconciler.ledger.rate import SharedRate
-from reconciler.ledger.store import Rates
-from reconciler.providers.protocol import ErrorKind, ServiceError, Throttle
+from reconciler.providers.protocol import Throttle
 from reconciler.providers.throttle import throttle
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from reconciler.session.ledger_rates import LedgerRates
 
 
 class RatePolicy(NamedTuple):
@@ -44,7 +38,7 @@ class RateLimits:
         self._policy = policy
         self._lock = Lock()
         self._throttles: dict[tuple[str, float, str | None], Throttle] = {}
-        self._rates: dict[str, Rates | None] = {}
+        self._in_ledgers: LedgerRates | None = None
 
     def throttle(
         self, target: Target, base_url: str, rate: float | None, *, ledger: str | None, share: bool = False
@@ -61,44 +55,19 @@ class RateLimits:
         with self._lock:
             key = (name, rate, place)
             if key not in self._throttles:
-                rates = None if place is None else self._rates_at(place)
-                self._throttles[key] = (
-                    throttle(rate / self._policy.workers)
-                    if rates is None
-                    else _LedgerThrottle(SharedRate(rate, partial(rates.buy, name)))
-                )
+                shared = None if place is None else self._shared().throttle(place, name, rate)
+                self._throttles[key] = throttle(rate / self._policy.workers) if shared is None else shared
             return self._throttles[key]
 
     def close(self) -> None:
         """Close what it opened; a throttle that is used later connects anew."""
         with self._lock:
-            for rates in self._rates.values():
-                if rates is not None:
-                    rates.close()
+            if self._in_ledgers is not None:
+                self._in_ledgers.close()
 
-    def _rates_at(self, place: str) -> Rates | None:
-        if place not in self._rates:
-            rates = rates_at(place)
-            if rates is not None:
-                try:
-                    rates.check()
-                except DiagnosticError as error:
-                    rates.close()
-                    rates = None
-                    log.warning("rate limits are not shared: %s", error.diagnostics[0].summary)
-            self._rates[place] = rates
-        return self._rates[place]
+    def _shared(self) -> "LedgerRates":
+        if self._in_ledgers is None:
+            from reconciler.session.ledger_rates import LedgerRates
 
-
-class _LedgerThrottle:
-    """A rate in a ledger; if that cannot be used, the request is not sent."""
-
-    def __init__(self, rate: SharedRate) -> None:
-        self._rate = rate
-
-    def try_acquire(self) -> None:
-        try:
-            self._rate.try_acquire()
-        except DiagnosticError as error:
-            told = f"not sent, since its rate limit cannot be looked up: {error.diagnostics[0].summary}"
-            raise ServiceError(ErrorKind.UNSENT, ServiceErrorDetail(told)) from error
+            self._in_ledgers = LedgerRates()
+        return self._in_ledgers

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.apply.lease import NO_WAIT
 from reconciler.config.load import load_stack
@@ -23,7 +24,6 @@ from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.system_clock import SystemClock
 from reconciler.core.target import Target
-from reconciler.ledger.documents import SharedDocuments
 from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.protocol import Holder, Ledger, LedgerView
 from reconciler.plan.guard import violations
@@ -41,6 +41,9 @@ from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.rate_limits import RateLimits
 from reconciler.session.receiver import RunReceiver
 from reconciler.session.stack_source import read_source, read_sources
+
+if TYPE_CHECKING:
+    from reconciler.ledger.documents import SharedDocuments
 
 SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""
@@ -162,6 +165,8 @@ class Workspace:
         location = self.ledger_location
         if not location.is_shared:
             return None
+        from reconciler.ledger.documents import SharedDocuments
+
         documents = SharedDocuments(location)
         self._resources.callback(documents.close)
         return documents

@@ -13,7 +13,8 @@ from reconciler.core.duration import DAY, HOUR
 from reconciler.drill.record import Record
 from reconciler.drill.store import RunStore
 from reconciler.ledger.documents import SharedDocuments
-from reconciler.ledger.location import Location, list_stacks
+from reconciler.ledger.kinds import list_stacks
+from reconciler.ledger.location import Location
 from tests.cli.run_cli import reconciler
 from tests.drill.records import record, sent
 from tests.ledger.conformance.conftest import STORES

@@ -15,7 +15,8 @@ import pytest
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.copying import journal_rows
-from reconciler.ledger.location import Location, open_store, read_at
+from reconciler.ledger.kinds import open_store
+from reconciler.ledger.location import Location, read_at
 from tests.e2e import release_stack
 from tests.e2e.crash_harness import CrashHarness, Death, Ended, Step
 from tests.e2e.snapshot import Mode

@@ -166,6 +166,6 @@ def test_a_dask_worker_dies_and_another_takes_its_shard_over(tmp_path: Path, ser
 
 
 def _stacks(ledger: str) -> Any:
-    from reconciler.ledger.location import list_stacks
+    from reconciler.ledger.kinds import list_stacks
 
     return list_stacks(ledger)

@@ -12,7 +12,8 @@ from psycopg import sql
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
-from reconciler.ledger.location import Location, list_stacks, open_at, read_at
+from reconciler.ledger.kinds import list_stacks
+from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.postgres_link import PostgresLink
 from reconciler.ledger.postgres_schema import MIGRATIONS, VERSION
 from reconciler.ledger.postgres_shards import PostgresShards

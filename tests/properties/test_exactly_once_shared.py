@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from reconciler.ledger.kinds import open_store
 from reconciler.ledger.lease import BootTime
-from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.location import Location
 from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.shared import SharedLedger

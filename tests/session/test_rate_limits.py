@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.config.stack import Inputs
 from reconciler.core.target import Target
-from reconciler.ledger.location import rates_at
+from reconciler.ledger.kinds import rates_at
 from reconciler.providers.protocol import ServiceError
 from reconciler.session.rate_limits import RateLimits, RatePolicy
 from reconciler.session.workspace import open_workspace

@@ -11,7 +11,8 @@ import pytest
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.copying import copy_ledger, journal_rows
-from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.kinds import open_store
+from reconciler.ledger.location import Location
 from reconciler.ledger.protocol import Behaviour, LeaseHeldError, Ledger, RunState
 from tests.ledger.conformance.place import STACK, Place, now
 from tests.ledger.samples import NOW, acquire_lease, clear, event, operations

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from reconciler.ledger.location import Location, open_store
+from reconciler.ledger.kinds import open_store
+from reconciler.ledger.location import Location
 from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.shared import SharedLedger
 from tests.ledger.conformance.conftest import SHARED

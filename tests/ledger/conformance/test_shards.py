@@ -11,7 +11,8 @@ import pytest
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
-from reconciler.ledger.location import Location, list_stacks, shards_at
+from reconciler.ledger.kinds import list_stacks, shards_at
+from reconciler.ledger.location import Location
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger
 from reconciler.ledger.shard_rows import shard_name, shard_rows
 from reconciler.ledger.shared import SharedLedger

@@ -10,7 +10,8 @@ import pytest
 
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.codec import Row
-from reconciler.ledger.location import Location, list_stacks, open_store
+from reconciler.ledger.kinds import list_stacks, open_store
+from reconciler.ledger.location import Location
 from reconciler.ledger.probe import examine_shared, probe
 from reconciler.ledger.protocol import LeaseLostError
 from reconciler.ledger.shared import SharedLedger

@@ -13,7 +13,8 @@ import pytest
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Outcome, Status
 from reconciler.ledger.codec import Row
-from reconciler.ledger.location import Location, list_stacks, open_at, open_store, read_at
+from reconciler.ledger.kinds import list_stacks, open_store
+from reconciler.ledger.location import Location, open_at, read_at
 from reconciler.ledger.objects import promises
 from reconciler.ledger.objects.link import ObjectLink
 from reconciler.ledger.probe import examine_shared
