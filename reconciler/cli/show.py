@@ -11,9 +11,9 @@ from reconciler.app.ledger import past_run
 from reconciler.app.planfiles import load_plan
 from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.ledger_place import find_ledger
 from reconciler.cli.options import FormatOption, FullOption, StackOption, WhereArgument
 from reconciler.cli.plan_output import show_plan
-from reconciler.cli.stack import find_ledger
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.system_clock import now

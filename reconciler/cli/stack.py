@@ -7,17 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.app.ledger import Asked, locate
 from reconciler.app.plan import inputs, lock_timeout_ms
 from reconciler.apply.lease import LeaseWait
 from reconciler.cli.terminal import Terminal
-from reconciler.core.ledger_url import secrets_of
 from reconciler.core.text import printable
 from reconciler.session.workspace import open_workspace
 from reconciler.views.text.line import line
 
 if TYPE_CHECKING:
-    from reconciler.ledger.location import Location
     from reconciler.ledger.protocol import Holder
     from reconciler.session.receiver import RunReceiver
     from reconciler.session.workspace import Workspace
@@ -52,9 +49,3 @@ def opened(
 
 def _tell_waiting(terminal: Terminal, holder: Holder) -> None:
     terminal.message([line(printable(f"Waiting for the lease on this stack: held by {holder}."))])
-
-
-def find_ledger(terminal: Terminal, where: str, stack: str | None) -> Location:
-    """The ledger that a command means. Raises DiagnosticError where there is none, or more than one."""
-    terminal.redact(secrets_of(where))
-    return locate(Asked(where, stack, terminal.ledger), terminal.environ)
