@@ -13,10 +13,11 @@ from reconciler.app.plan import plan_view
 from reconciler.app.settle import settle_open
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.lease import leased
-from reconciler.apply.options import Options, Progress
+from reconciler.apply.options import DEADLINE, Options, Progress
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.settle import Settlement
-from reconciler.core.diagnostic import DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import parse_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
 from reconciler.ledger.protocol import Holder, Ledger, RunState
@@ -217,3 +218,12 @@ def _is_applied(plan: Plan, ledger: Ledger) -> bool:
         return False
     conditional = any(operation.only_if_duplicate for operation in plan.operations)
     return not conditional or any(run.plan_id == plan.id and run.state is RunState.DONE for run in ledger.runs())
+
+
+def run_options(parallelism: int | None, no_verify: bool, deadline: str | None) -> Options:
+    """How to carry out a plan. Raises DiagnosticError if the deadline is not a duration."""
+    try:
+        longest = DEADLINE if deadline is None else parse_duration(deadline)
+    except ValueError as error:
+        raise DiagnosticError(Diagnostic(f"--deadline: {error}")) from None
+    return Options(parallelism=parallelism, verify=not no_verify, deadline=longest)

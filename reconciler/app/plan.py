@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from reconciler.apply.options import DEADLINE, Options
 from reconciler.config.stack import Inputs
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired
@@ -145,12 +144,3 @@ def lock_timeout_ms(text: str | None) -> int:
         return 0 if text is None else parse_duration(text)
     except ValueError as error:
         raise DiagnosticError(Diagnostic(f"--lock-timeout: {error}")) from None
-
-
-def run_options(parallelism: int | None, no_verify: bool, deadline: str | None) -> Options:
-    """How to carry out a plan. Raises DiagnosticError if the deadline is not a duration."""
-    try:
-        longest = DEADLINE if deadline is None else parse_duration(deadline)
-    except ValueError as error:
-        raise DiagnosticError(Diagnostic(f"--deadline: {error}")) from None
-    return Options(parallelism=parallelism, verify=not no_verify, deadline=longest)

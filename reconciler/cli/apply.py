@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.app.apply import ApplyRequest, apply_saved, apply_stack
-from reconciler.app.plan import run_options, selected
+from reconciler.app.apply import ApplyRequest, apply_saved, apply_stack, run_options
+from reconciler.app.plan import selected
 from reconciler.app.planfiles import load_plan
 from reconciler.app.webhook import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from reconciler.app.apply import ApplyRequest, destroy_stack
-from reconciler.app.plan import run_options, selected
+from reconciler.app.apply import ApplyRequest, destroy_stack, run_options
+from reconciler.app.plan import selected
 from reconciler.app.webhook import WebhookFormat
 from reconciler.apply.result import Result
 from reconciler.cli.command import ExitCode, command_app, examples
