@@ -1,4 +1,4 @@
-"""Settings: those of every service, those of Huawei Cloud services, and the time window of queries."""
+"""Settings: those of every service, and those of Huawei Cloud services."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from reconciler.core.duration import DAY, HOUR, MINUTE, SECOND, format_duration
-from reconciler.core.fields import Duration, Instant
+from reconciler.core.fields import Duration
 from reconciler.core.target import canonical_endpoint, domain_of
 from reconciler.providers.protocol import VISIBLE_WITHIN
 
@@ -289,32 +289,3 @@ class HuaweiSettings(ServiceSettings):
         if service == "iam" and issuer is not None:
             endpoint = issuer.endpoint or (EMBEDDED if self.region is None else None)
         return answers_at(endpoint, f"https://{service}.{self.region}.{domain_of(self.region or '')}", embedded)
-
-
-class Window(BaseModel):
-    """What every data source has: a window in time, as a span that ends now or as two instants."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
-
-    lookback: Lookback | None = Field(
-        None, description="How far back to query, at most 365d; by default the provider's `lookback`."
-    )
-    start: Instant | None = Field(None, description="The start of the time range, instead of `lookback`.")
-    end: Instant | None = Field(None, description="The end of the time range; now by default.")
-
-    @model_validator(mode="after")
-    def _one_window(self) -> Self:
-        if self.lookback is not None and self.start is not None:
-            raise ValueError("give lookback or start, not both")
-        if self.start is not None and self.start < 0:
-            raise ValueError("start lies before 1970")
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            raise ValueError("start must come before end")
-        return self
-
-    def since(self, now: int, lookback: int) -> int:
-        """The start of the window (epoch ms); ``lookback`` (ms) is the provider's."""
-        if self.start is not None:
-            return self.start
-        reach = self.lookback if self.lookback is not None else lookback
-        return max(0, (self.end if self.end is not None else now) - reach)

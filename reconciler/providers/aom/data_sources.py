@@ -9,7 +9,8 @@ from reconciler.core.data_source import NOTIFICATIONS, ItemField
 from reconciler.core.desired import SEVERITIES
 from reconciler.core.duration import MINUTE
 from reconciler.providers.aom.settings import MAX_STEPS
-from reconciler.providers.settings import PositiveDuration, Window
+from reconciler.providers.settings import PositiveDuration
+from reconciler.providers.window import Window
 
 Text = Annotated[str, Field(min_length=1)]
 TextOrList = Text | Annotated[list[Text], Field(min_length=1)]

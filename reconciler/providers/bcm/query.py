@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reconciler.core.data_source import NOTIFICATIONS, ItemField
-from reconciler.providers.settings import Window
+from reconciler.providers.window import Window
 
 PAGE_SIZE = 100
 """The maximum that the page allows."""

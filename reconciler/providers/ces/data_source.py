@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from reconciler.core.data_source import Item, ItemField
 from reconciler.core.desired import SEVERITIES, Severity
 from reconciler.providers.response import integer, scalar_text
-from reconciler.providers.settings import Window
+from reconciler.providers.window import Window
 
 Text = Annotated[str, Field(min_length=1)]
 

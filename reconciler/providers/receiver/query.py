@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from reconciler.core.data_source import Item, ItemField
-from reconciler.providers.settings import Window
+from reconciler.providers.window import Window
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 
