@@ -3,10 +3,10 @@
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from reconciler.app.trigger import Trigger
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND, format_duration, in_seconds
 from reconciler.core.origin import Origin
@@ -19,37 +19,6 @@ _CONNECT, _READ, _PAUSE = 3 * SECOND, 5 * SECOND, SECOND
 _ATTEMPTS = 3
 _BUSY = frozenset((429, 500, 502, 503, 504))
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
-
-
-class Trigger(StrEnum):
-    """The kinds of events."""
-
-    DRIFT = "drift"
-    """A service has changed, not the configuration."""
-    APPLY_FAILED = "apply-failed"
-    """An apply or destroy is incomplete."""
-    CHECK_FAILED = "check-failed"
-    """A check failed, or its query did."""
-    RECOVERED = "recovered"
-    """A check that failed passes again; sent only by commands that report changes alone."""
-    DRILL_FAILED = "drill-failed"
-    """A drill failed: a step, a check, or an alarm that may be left."""
-    ERROR = "error"
-    """The command ended with an error before it could report anything else."""
-    DONE = "done"
-    """Success."""
-
-
-FAILURES = tuple(trigger for trigger in Trigger if trigger is not Trigger.DONE)
-"""The events that are sent by default."""
-
-
-class WebhookFormat(StrEnum):
-    """The format of the request body."""
-
-    JSON = "json"
-    SLACK = "slack"
-    CLOUDEVENTS = "cloudevents"
 
 
 class Detail(NamedTuple):

@@ -11,7 +11,7 @@ import typer
 from reconciler.app.apply import ApplyRequest, apply_saved, apply_stack, run_options
 from reconciler.app.plan import selected
 from reconciler.app.planfiles import load_plan
-from reconciler.app.webhook import WebhookFormat
+from reconciler.app.trigger import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (

@@ -10,7 +10,7 @@ import typer
 
 from reconciler.app.check import check_exit_code, run_stack_checks
 from reconciler.app.check_states import check_states
-from reconciler.app.webhook import WebhookFormat
+from reconciler.app.trigger import WebhookFormat
 from reconciler.checks.result import Report
 from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples

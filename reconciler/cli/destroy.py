@@ -6,7 +6,7 @@ import typer
 
 from reconciler.app.apply import ApplyRequest, destroy_stack, run_options
 from reconciler.app.plan import selected
-from reconciler.app.webhook import WebhookFormat
+from reconciler.app.trigger import WebhookFormat
 from reconciler.apply.result import Result
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.operator import TerminalOperator, show_result

@@ -17,7 +17,7 @@ from reconciler.app.drill import (
     run_drill,
     run_store,
 )
-from reconciler.app.webhook import WebhookFormat
+from reconciler.app.trigger import WebhookFormat
 from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.drill_operator import ABORT_INTERRUPTED, check_approvable, drill_hooks

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.app.plan import plan_stack, selected
-from reconciler.app.webhook import WebhookFormat
+from reconciler.app.trigger import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.options import (
     HERE,

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
 
 import typer
 
-from reconciler.app.webhook import FAILURES, RunEvent, Trigger, WebhookFormat, check_url, secrets_of
+from reconciler.app.trigger import FAILURES, Trigger, WebhookFormat
 from reconciler.cli.terminal import Terminal
 from reconciler.core.system_clock import now
 
 if TYPE_CHECKING:
     from reconciler.app.check_states import CheckStates
     from reconciler.app.status import StackStatus
+    from reconciler.app.webhook import RunEvent
     from reconciler.apply.result import Result
     from reconciler.checks.result import Report
     from reconciler.core.origin import Origin
@@ -93,6 +94,15 @@ def _harmless(
     return call
 
 
+def _checked(terminal: Terminal, urls: Sequence[str]) -> tuple[str, ...]:
+    """The URLs of webhooks, each once; from now on nothing shows their secrets. DiagnosticError for a wrong one."""
+    from reconciler.app.webhook import check_url, secrets_of
+
+    for url in urls:
+        terminal.redact(secrets_of(url))
+    return tuple(dict.fromkeys(map(check_url, urls)))
+
+
 class RunReporter:
     """Tells the outlets of a command what happened; nothing that goes wrong in it changes how the command ends.
 
@@ -104,9 +114,7 @@ class RunReporter:
         self, terminal: Terminal, command: str, where: Path, outlets: Outlets, *, only_changes: bool = False
     ) -> None:
         urls = outlets.notify or terminal.environ.get(URLS, "").split()
-        for url in urls:
-            terminal.redact(secrets_of(url))
-        self._urls = tuple(dict.fromkeys(map(check_url, urls)))
+        self._urls = _checked(terminal, urls) if urls else ()
         self._token = terminal.environ.get(TOKEN) or None
         if self._token:
             terminal.redact([self._token])

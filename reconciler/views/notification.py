@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.app.check_states import StateChange
-from reconciler.app.webhook import Detail, Message, RunEvent, Trigger, WebhookFormat
+from reconciler.app.trigger import Trigger, WebhookFormat
+from reconciler.app.webhook import Detail, Message, RunEvent
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import Report

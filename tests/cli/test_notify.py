@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.webhook import Message, RunEvent, Trigger, masked, post_all
+from reconciler.app.trigger import Trigger
+from reconciler.app.webhook import Message, RunEvent, masked, post_all
 from reconciler.cli.reporter import Outlets, RunReporter
 from reconciler.cli.terminal import Terminal
 from reconciler.core.duration import MINUTE
