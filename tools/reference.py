@@ -13,11 +13,12 @@ Schema = Mapping[str, Any]
 HEAD = """\
 # Language reference
 
-Every key of a stack. This page is made from the models that check a stack (`make docs`); so is the JSON Schema in
-`schema/` by which editors complete and check: put `# yaml-language-server: $schema=...` on the first line of a file.
-How expressions work is in [Expressions](expressions.md), how queries and checks do in [Data and checks](checks.md).
+Every key of a stack. This page is generated from the models that validate a stack (`make docs`), like the JSON
+Schema in `schema/`, with which editors complete and validate: put `# yaml-language-server: $schema=...` on the first
+line of a file.
+See [Expressions](expressions.md) for expressions, and [Data and checks](checks.md) for queries and checks.
 
-A type with `${}` may be written as an expression. Durations are written `90s`, `30m`, `12h`, `15d`; instants as RFC
+A value whose type has `${}` can be an expression. Durations are written `90s`, `30m`, `12h`, `15d`; instants as RFC
 3339 or as epoch milliseconds.
 """
 SECTIONS = (

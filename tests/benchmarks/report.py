@@ -14,9 +14,9 @@ HEADINGS = ("work", "against", "ours", "theirs", "ratio", "spread", "target", "n
 _HEAD = """\
 # Benchmarks
 
-Written by `make bench`, which installs what we are compared with, lets both sides take turns on the same work, and
-puts medians here. A ratio is ours to theirs, the median of the rounds' own ratios; the spread is the lowest and the
-highest of them. Absolute numbers hold for this machine in that hour only; ratios travel better.
+Written by `make bench`, which installs the tools that it compares reconciler with, runs both in turns on the same
+work, and reports medians. A ratio is ours to theirs, the median of the ratios of all rounds; the spread is the lowest
+and the highest of them. Absolute numbers depend on the machine and its load; ratios are more portable.
 `python -m tests.benchmarks NAME` measures one group again, and replaces its section.
 
 """
