@@ -124,6 +124,13 @@ def test_junit_has_a_case_for_each_stack(tmp_path: Path, emulator: Emulator) -> 
     assert done.code == 1
 
 
+def test_junit_skips_a_stack_without_checks(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a")
+    done = reconciler("fleet", "check", *ONE, root, "--format", "junit")
+    assert done.code == 1
+    assert '<skipped message="no checks"' in done.out
+
+
 def test_drift_is_told_for_each_stack_and_other_changes_are_counted(tmp_path: Path, emulator: Emulator) -> None:
     root = write_fleet(tmp_path, emulator.url, "a", "b")
     assert reconciler("apply", root / "stacks/a", "--auto-approve").code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement
 
-from reconciler.app.unit import UnitResult, UnitState
+from reconciler.app.unit import UnitKind, UnitResult, UnitState
 from reconciler.core.duration import format_instant
 from reconciler.core.exit_code import ExitCode
 from reconciler.fleet.report import FleetReport
@@ -49,6 +49,8 @@ def _case(suite: Element, result: UnitResult, text: Redact, detailed: bool) -> N
 def _tag(result: UnitResult, detailed: bool) -> str | None:
     if result.state in (UnitState.NOT_RUN, UnitState.INTERRUPTED):
         return "skipped"
+    if result.state is UnitState.DONE and result.unit.kind is UnitKind.CHECK and not result.counts:
+        return "skipped"  # a stack without checks has not passed any
     if result.state is UnitState.DONE:
         return "failure" if detailed and result.exit_code is ExitCode.CHANGES else None
     return "failure" if result.exit_code in (ExitCode.CHECK_FAILED, ExitCode.PARTIAL) else "error"
