@@ -4,7 +4,7 @@
 for, since importing the package must cost nothing.
 """
 
-TYPE_CHECKING = False  # as type checkers know it: importing typing would cost more than all the rest
+TYPE_CHECKING = False  # for type checkers: importing typing would take longer than everything else here
 
 if TYPE_CHECKING:
     from reconciler.app.stack import Stack

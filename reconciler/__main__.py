@@ -1,4 +1,4 @@
-"""Lets ``python -m reconciler`` be the command."""
+"""Makes ``python -m reconciler`` run the command line."""
 
 from reconciler.cli import main
 

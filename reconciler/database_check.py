@@ -1,4 +1,4 @@
-"""The check of a server's SQLite file before it serves: pages, texts, and the JSON among them."""
+"""Checks a server's SQLite file before it serves: pages, texts, and JSON in the texts."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def _check_rows(connection: sqlite3.Connection, path: Path | str, table: str, js
                 if f"{table}.{name}" in json_columns and value is not None:
                     json.loads(value)
     except (sqlite3.Error, ValueError) as error:
-        number += not isinstance(error, json.JSONDecodeError)  # then it is the next row that cannot be read
+        number += not isinstance(error, json.JSONDecodeError)  # the next row is the one that cannot be read
         raise damaged(path, f"row {number} of {table}: {error}") from None

@@ -1,4 +1,4 @@
-"""Serving: an ASGI application in the foreground, or from a thread for as long as a block lasts."""
+"""Serving: an ASGI application in the foreground, or from a background thread."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def host_of(authority: str) -> str:
 
 
 def foreign_header(headers: Headers, hosts: Collection[str]) -> Literal["host", "origin"] | None:
-    """Which header shows that a request is not meant for a server of these host names, or comes from another web site.
+    """The header that shows that a request is not meant for a server of these host names, or is cross-site.
 
-    A web page that a browser on this machine shows can reach a server here by a name of its own, or across sites.
+    A web page in a browser on this machine can reach a server here by a host name of its own, or cross-site.
     """
     named = headers.getlist("host")
     if len(named) != 1 or host_of(named[0]) not in hosts:
@@ -44,7 +44,9 @@ def foreign_header(headers: Headers, hosts: Collection[str]) -> Literal["host", 
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its waits: it says when it listens, and ends as soon as it is asked to and nothing runs."""
+    """uvicorn without its delays: reports when it listens, and ends as soon as it is asked to and no request is
+    running.
+    """
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -53,7 +55,7 @@ class Server(uvicorn.Server):
         self._wake = asyncio.Event()
 
     def stop(self) -> None:
-        """Ask for the end; from any thread."""
+        """Stop the server; thread-safe."""
         self.should_exit = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake.set)
@@ -88,14 +90,14 @@ class Server(uvicorn.Server):
 
 
 def run_until_interrupted(config: uvicorn.Config, listener: socket.socket, on_listening: Callable[[], None]) -> None:
-    """Serve in this thread until it is interrupted."""
+    """Serve in this thread until interrupted."""
     with suppress(KeyboardInterrupt):
         Server(config, on_listening).run(sockets=[listener])
 
 
 @contextmanager
 def running_in_thread(config: uvicorn.Config, listener: socket.socket, name: str) -> Iterator[None]:
-    """Serve from a thread while the block runs; RuntimeError if the application does not start."""
+    """Serve from a thread while the block runs. Raises RuntimeError if the application does not start."""
     ready = threading.Event()
     server = Server(config, ready.set)
     failure: list[BaseException] = []
@@ -121,9 +123,9 @@ def running_in_thread(config: uvicorn.Config, listener: socket.socket, name: str
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. OSError if the address cannot be listened on."""
+    """A listening socket; port 0 takes a free one. Raises OSError if the address cannot be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's delay off only where the protocol is named.
+    # asyncio disables Nagle's algorithm only if the protocol is named.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

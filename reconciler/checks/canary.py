@@ -60,7 +60,7 @@ class CanarySession:
         return run.found()
 
     def plan(self, desired: Sequence[Desired], observed: Sequence[Observed], target: Address) -> Plan:
-        """What turns the observed into the desired at one address."""
+        """The plan from the observed to the desired state at one address."""
         ours = LedgerView(canary_plans=frozenset(found.marks.run for found in observed))
         now = self.session.clock.now()
         return make_plan(
@@ -163,10 +163,10 @@ class _CanaryRun:
                 self._clear(self._pushed)
 
     def _clear(self, push: Operation) -> None:
-        """Clear the canary even if the check is interrupted: the stop of the run is not heeded here."""
+        """Clear the canary even if the check is interrupted: the run's stop event is ignored here."""
         canaries = self._canaries
         if self._visible_after is None:
-            # It may become visible at any moment, and must not stay.
+            # It may become visible at any moment, and must not remain.
             self._await([push], self._late_within(), Event())
         try:
             found = retry_read(push.provider, lambda: list(self._provider.read_back([push])), self._session.clock)
@@ -194,7 +194,7 @@ class _CanaryRun:
             self._end(status, f"{self._reason}; cleared, but {gone.reason('is still visible')}")
 
     def _late_within(self) -> int:
-        """How long (ms) a canary that does not show may still come to show, and must be waited for."""
+        """How long (ms) a canary that is not visible may still become visible, and must be waited for."""
         limits = self._provider.limits
         if not (self._is_in_doubt and limits.revives):
             return limits.visible_within
@@ -202,7 +202,7 @@ class _CanaryRun:
         return max(limits.visible_within, limits.visible_within + limits.request_timeout - passed)
 
     def conclude(self) -> None:
-        """Say what became of the notifications; where the canary itself failed they prove nothing more."""
+        """Evaluate the notifications; if the canary itself failed, they prove nothing."""
         if self._proof is None or self._status is not CheckStatus.PASSED:
             return
         outcomes = self._proof.conclude()
@@ -232,7 +232,7 @@ class _CanaryRun:
                 proof.suppressed(why)
 
     def _suppressed(self, push: Operation) -> str | None:
-        """Why the service notifies nobody of the canary now, or why that is not known; None if it would notify."""
+        """Why the service does not notify of the canary now, or why that is unknown; None if it would notify."""
         if not isinstance(self._provider, TellsSuppression):
             return None
         try:
@@ -241,7 +241,7 @@ class _CanaryRun:
             return f"the service could not be queried for silences: {error.detail}"
 
     def _await_end(self, operations: Sequence[Operation], sent_at: int) -> None:
-        """Nobody is notified of the end of an alarm that was not notified, so that its end is not waited for either."""
+        """Without a notification of its start, an alarm has none of its end, so that is not waited for either."""
         proof = self._proof
         if proof is None or not proof.expected.resolved or not self._notified:
             return

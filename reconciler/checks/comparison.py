@@ -1,4 +1,4 @@
-"""Comparisons: whether one value of an item is as expected. What cannot be compared is neither: it is unknown."""
+"""Comparisons: whether a value of an item is as expected. If it cannot be compared, the result is unknown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -46,12 +46,12 @@ class Comparison(BaseModel):
 
     @property
     def bounds(self) -> list[str]:
-        """The texts among its bounds."""
+        """The bounds that are texts."""
         return [bound for bound in (self.at_least, self.at_most) if isinstance(bound, str)]
 
 
 Condition = Scalar | list[Scalar] | Comparison
-"""As it is written: a value to equal, a list to be one of, or a comparison."""
+"""A condition as written: a value to equal, a list to be one of, or a comparison."""
 
 
 def comparison(condition: Condition) -> Comparison:
@@ -64,18 +64,18 @@ def comparison(condition: Condition) -> Comparison:
 
 
 def compare(value: object, wanted: Comparison, order: Sequence[str] = ()) -> bool | None:
-    """Whether a value is as wanted; None if that is unknown. ``order`` holds the known values, least first."""
+    """Whether a value meets a condition; None if unknown. ``order`` has the known values, least first."""
     given = wanted.model_fields_set
     if "present" in given and (value is not None) is not wanted.present:
         return False
     if value is None:
-        # An absent value is known to be absent only where that was asked for.
+        # An absent value is known to be absent only if it was requested.
         return True if given == {"present"} or (given == {"equal"} and wanted.equal is None) else None
     return all_known(_holds(value, wanted, name, order) for name in sorted(given - {"present"}))
 
 
 def all_known(found: Iterable[bool | None]) -> bool | None:
-    """The conjunction of truths some of which are unknown."""
+    """The conjunction of truth values, of which some may be unknown."""
     result: bool | None = True
     for truth in found:
         if truth is False:
@@ -112,7 +112,7 @@ def _same(value: object, other: Scalar) -> bool:
 
 
 def _between(least: object, most: object, order: Sequence[str]) -> bool | None:
-    """Whether ``least`` is no more than ``most``."""
+    """Whether ``least`` is at most ``most``."""
     low, high = _rank(least, order), _rank(most, order)
     if low is None or high is None:
         return None

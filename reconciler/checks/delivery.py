@@ -1,4 +1,4 @@
-"""Proof of delivery: whether the notifications of alarms arrived at a receiver, in time and not too often."""
+"""Proof of delivery: whether notifications of alarms arrived at a receiver, in time and not too often."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from reconciler.core.observed import KEY
 from reconciler.providers.protocol import ServiceError
 
 AskReceiver = Callable[[str, DeliveryQuery], DeliveryLog]
-"""Asks the receiver with this provider key. Raises ServiceError, or DiagnosticError if it cannot be opened."""
+"""Queries the receiver with this provider key. Raises ServiceError, or DiagnosticError if it cannot be opened."""
 
 TOLERANCE = SECOND
-"""How much (ms) two clocks may differ without a notification counting as sent before its cause."""
+"""How much (ms) two clocks may differ before a notification counts as sent before its cause."""
 
 
 class DeliveryStatus(StrEnum):
-    """What became of a notification."""
+    """The result for a notification."""
 
     DELIVERED = "delivered"
     LATE = "late"
     MISSING = "missing"
     DOUBLED = "doubled"
     NOT_PROVABLE = "not provable"
-    """It did not arrive, or not as expected, and that may be as intended: silenced, inhibited, truncated, or the
-    receiver was not running.
+    """It did not arrive, or not as expected, possibly by design: silenced, inhibited, truncated, or the receiver was
+    not running.
     """
 
     @property
     def check_status(self) -> CheckStatus:
-        """What a check is worth that expects a delivery."""
+        """The status of a check that expects a delivery."""
         if self is DeliveryStatus.NOT_PROVABLE:
             return CheckStatus.UNKNOWN
         return CheckStatus.PASSED if self is DeliveryStatus.DELIVERED else CheckStatus.FAILED
@@ -46,10 +46,9 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A notification that should arrive: that an alarm fires, or that it has ended.
+    """An expected notification: that an alarm fires, or that it has ended.
 
-    ``since`` (epoch ms) is when its cause was, None if that is not known. ``suppressed`` says why the alarm is not
-    notified.
+    ``since`` (epoch ms) is the time of its cause, None if unknown. ``suppressed`` says why the alarm is not notified.
     """
 
     status: Literal["firing", "resolved"]
@@ -63,7 +62,7 @@ class Awaited:
         return "notification" if self.status == "firing" else "notification of its end"
 
     def matches(self, arrival: Arrival) -> bool:
-        """Whether it is this notification that arrived."""
+        """Whether an arrival is this notification."""
         if arrival.key is not None or self.fingerprint is None:
             known = arrival.key in self.keys
         else:
@@ -73,7 +72,7 @@ class Awaited:
 
 
 class DeliveryOutcome(NamedTuple):
-    """What became of a notification, and why; ``after`` is how long (ms) it took to arrive."""
+    """The result for a notification, and the reason; ``after`` is how long (ms) it took to arrive."""
 
     status: DeliveryStatus
     reason: str
@@ -84,7 +83,7 @@ class DeliveryOutcome(NamedTuple):
 def evaluate_delivery(
     awaited: Awaited, expected: Delivered, log: DeliveryLog, *, over: bool = False
 ) -> DeliveryOutcome | None:
-    """What became of a notification; None while there is time for it to arrive, unless the wait is ``over``."""
+    """The result for a notification; None while it may still arrive, unless the wait is ``over``."""
     arrivals = [arrival for arrival in log.arrivals if awaited.matches(arrival)]
     wanted = [each for each in arrivals if expected.receiver in (None, each.receiver)]
     since = log.asked_at if awaited.since is None else awaited.since
@@ -120,7 +119,7 @@ def evaluate_delivery(
 
 
 def worst(outcomes: Iterable[DeliveryOutcome]) -> DeliveryStatus:
-    """The status of several notifications: what is proved wrong outweighs what cannot be proved."""
+    """The status of several notifications: a proven failure outweighs an unknown one."""
     order = [
         DeliveryStatus.MISSING,
         DeliveryStatus.LATE,
@@ -132,7 +131,7 @@ def worst(outcomes: Iterable[DeliveryOutcome]) -> DeliveryStatus:
 
 
 class DeliveryProof:
-    """The notifications of one alarm that are awaited one after another, and asked for once more at the end."""
+    """The notifications of one alarm, awaited one after another, and queried once more at the end."""
 
     def __init__(self, expected: Delivered, ask: Callable[[DeliveryQuery], DeliveryLog], clock: Clock) -> None:
         self.expected = expected
@@ -162,11 +161,11 @@ class DeliveryProof:
         return last or self._final([awaited])[0]
 
     def suppressed(self, why: str) -> None:
-        """Note why the alarm whose notification was awaited last is not notified."""
+        """Record why the alarm whose notification was awaited last is not notified."""
         self._awaited[-1] = replace(self._awaited[-1], suppressed=why)
 
     def conclude(self) -> list[DeliveryOutcome]:
-        """What became of all that was awaited, asked for once more: it may have come late, or again."""
+        """The result of all awaited notifications, after one more query: one may have come late, or twice."""
         return self._final(self._awaited)
 
     def _final(self, awaited: Sequence[Awaited]) -> list[DeliveryOutcome]:
@@ -185,7 +184,7 @@ class DeliveryProof:
 
 class ItemsVerdict(NamedTuple):
     """Whether the alarms that a query found were delivered: None if that cannot be proved. ``final`` says that waiting
-    changes nothing.
+    will not change it.
     """
 
     holds: bool | None
@@ -232,7 +231,7 @@ def evaluate_items(
 
 
 def _asked(ask: Callable[[DeliveryQuery], DeliveryLog], query: DeliveryQuery, expected: Delivered) -> DeliveryLog:
-    """What arrived at any receiver; only notifications to the receiver that is expected count as truncated."""
+    """What arrived at any receiver; only notifications to the expected receiver count as truncated."""
     log = ask(query)
     if not log.truncated or expected.receiver is None:
         return log

@@ -21,7 +21,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(expected: Expectation, items: Sequence[Item], fields: Mapping[str, ItemField]) -> Evaluation:
-    """Evaluate an expectation against all items. What cannot be known for certain does not hold."""
+    """Evaluate an expectation against all items. An unknown result does not hold."""
     failures = list(_failures(expected, items, fields))
     if failures:
         failing_items = tuple({id(item): item for failure in failures for item in failure.failing_items}.values())
@@ -30,13 +30,13 @@ def evaluate(expected: Expectation, items: Sequence[Item], fields: Mapping[str, 
 
 
 def summarize_items(items: Sequence[Item]) -> str:
-    """The first items, each in a few words."""
+    """The first items, each briefly described."""
     more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     return ", ".join(describe_item(item) for item in items[:SHOWN]) + more
 
 
 def describe_item(item: Item) -> str:
-    """An item in a few words: its name, how severe it is, what it is about."""
+    """An item briefly described: its name, severity and subject."""
     name = _first(item, "event_name", "policy", "policy_id", "alertname", "id") or "an item without a name"
     severity = _first(item, *SEVERITY_FIELDS, "level")
     about = _first(item, "resource_id", "instance_id", "resource_name")
@@ -128,7 +128,7 @@ def _sent(item: Item) -> Iterator[Mapping[str, object]]:
 
 
 def _at(item: Item, path: str) -> object:
-    """What stands at a path; keys may hold dots themselves, so the longest key wins at each step."""
+    """The value at a path; keys may contain dots themselves, so the longest key wins at each step."""
     value: object = item
     parts = path.split(".")
     while parts:

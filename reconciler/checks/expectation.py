@@ -1,4 +1,4 @@
-"""Expectations: what must hold of everything a query finds, as people write it."""
+"""Expectations: what must hold of everything a query finds, as written by users."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Self
@@ -105,7 +105,7 @@ class Expectation(StrictExpectation):
                 yield word, path, comparison(condition)
 
     def details(self, fields: Mapping[str, ItemField]) -> frozenset[str]:
-        """The fields that cost a request per item and are needed here."""
+        """The required fields that cost a request per item."""
         needed = {path.split(".", 1)[0] for _, path, _ in self.conditions()}
         if self.notification is not None:
             needed.add(NOTIFICATIONS)
@@ -114,7 +114,7 @@ class Expectation(StrictExpectation):
     def validate_against(
         self, source: str, fields: Mapping[str, ItemField]
     ) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
-        """What can never hold of this data source's items: where, in words, and a hint."""
+        """Conditions that can never hold for this data source's items: where, in words, and a hint."""
         if self.notification is not None and NOTIFICATIONS not in fields:
             yield ("notification",), f"{source} does not tell who was notified", None
         if self.delivered is not None and not {"annotations", "metadata", "labels", "fingerprint"} & fields.keys():

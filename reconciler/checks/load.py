@@ -1,4 +1,4 @@
-"""Loading of checks: each one is evaluated, validated, and tied to the query or the provider that it needs."""
+"""Loading of checks: each is evaluated, validated, and linked to the query or the provider that it needs."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -33,7 +33,7 @@ def read_checks(
 ) -> list[Check | UnresolvedCheck]:
     """The checks of a stack (all, or those named), in the order of the files.
 
-    ``find`` makes a query that the expressions of a check need. Raises DiagnosticError with everything that is wrong.
+    ``find`` runs a query that the expressions of a check need. Raises DiagnosticError with all errors.
     """
     section = stack.sections.get("checks")
     nodes = dict(section.entries()) if section is not None else {}
@@ -72,9 +72,7 @@ def read_checks(
 
 
 def validate_checks(stack: StackConfig, types: Mapping[str, ResourceType]) -> None:
-    """Raise DiagnosticError with all that is wrong with the checks of a stack, as far as it is known without
-    making a query.
-    """
+    """Raise DiagnosticError with all errors of a stack's checks, as far as they are known without running a query."""
 
     def find(config: DataConfig) -> Value:
         raise DiagnosticError(Diagnostic(f"data.{config.label} is not queried"))
@@ -141,7 +139,7 @@ def _place(node: Node, path: tuple[str, ...]) -> int:
 
 
 def _receiver(expected: Delivered, node: Node, stack: StackConfig, problems: DiagnosticCollector) -> str | None:
-    """The key of the receiver to ask; None, with a problem noted, if there is none or several."""
+    """The key of the receiver to query; None, with a problem reported, if there is none or several."""
     keys = [key for key, config in stack.providers.items() if config.type == RECEIVER_TYPE]
     place = _place(node, ("expect", "delivered", *(["provider"] if expected.provider is not None else [])))
     if expected.provider is not None:
@@ -166,7 +164,7 @@ def _canary(
     types: Mapping[str, ResourceType],
     problems: DiagnosticCollector,
 ) -> Desired | None:
-    """The alarm a check raises; None, with a problem noted, where its fields are refused."""
+    """The alarm that a check raises; None, with a problem reported, if its fields are invalid."""
     provider = _canary_provider(spec, node, stack, types, problems)
     if provider is None:
         return None
@@ -198,7 +196,7 @@ def _canary(
 def _canary_provider(
     spec: CanarySpec, node: Node, stack: StackConfig, types: Mapping[str, ResourceType], problems: DiagnosticCollector
 ) -> str | None:
-    """The key of the provider the canary goes through; None, with a problem noted, if it is unknown."""
+    """The key of the canary's provider; None, with a problem reported, if it is unknown."""
     owners = [owner for name, owner in CANARY_TYPES.items() if name in types and spec.type in (None, name)]
     fitting = [key for key, config in stack.providers.items() if config.type in owners]
     if spec.provider is not None:
@@ -208,7 +206,7 @@ def _canary_provider(
         offset = (node.child("provider") or node).offset
         problems.add(offset, f"{spec.provider} is no provider that a canary can go through", hint)
         return None
-    # What a canary was before there were alerts comes first.
+    # The only canary type of versions without alerts comes first.
     first = next((owner for owner in owners if any(stack.providers[key].type == owner for key in fitting)), None)
     fitting = [key for key in fitting if stack.providers[key].type == first]
     if len(fitting) == 1:

@@ -15,7 +15,7 @@ from reconciler.core.target import Target
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """What became of a canary's notifications; durations are milliseconds, None if it did not arrive."""
+    """The deliveries of a canary's notifications; durations are milliseconds, None if one did not arrive."""
 
     status: DeliveryStatus
     delivered_after: int | None = None
@@ -45,7 +45,7 @@ class CheckOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How one check ended; instants are epoch milliseconds. ``about`` is what it looks at, in a few words."""
+    """The result of one check; instants are epoch milliseconds. ``about`` briefly says what it checks."""
 
     name: str
     about: str
@@ -62,7 +62,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How all checks of a run ended, in the order of the configuration; ``targets`` is where each provider points."""
+    """The results of all checks of a run, in the order of the configuration; ``targets`` has each provider's target."""
 
     stack: str
     started_at: int
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def counts(self) -> Mapping[CheckStatus, int]:
-        """How many checks ended how."""
+        """The number of checks by status."""
         return Counter(result.status for result in self.results)
 
     @property

@@ -29,7 +29,7 @@ MAX_PARALLEL_CHECKS = 32
 """How many checks run at once."""
 
 Query = Callable[[DataConfig, Collection[str]], Sequence[Item]]
-"""Makes a query, with the detail fields named. Raises ServiceError, or DiagnosticError if it cannot be made."""
+"""Runs a query, with the detail fields named. Raises ServiceError, or DiagnosticError if it cannot be made."""
 
 Canaries = Callable[[], AbstractContextManager[CanarySession]]
 """Holds the stack's lease while canaries run. Raises LeaseHeldError."""
@@ -140,7 +140,7 @@ class _Runner:
         return [self._ended(check, began, found)]
 
     def _delivered(self, check: Check, expected: Delivered, items: Sequence[Item]) -> tuple[Evaluation, ProbeResult]:
-        """Whether a notification arrived for each item, besides all else that is expected."""
+        """Whether a notification arrived for each item, in addition to the other expectations."""
         assert check.receiver is not None  # noqa: S101 - narrows a type
         try:
             found = evaluate_items(items, expected, partial(self._receivers, check.receiver))
@@ -176,7 +176,7 @@ class _Runner:
             assert check.receiver is not None  # noqa: S101 - narrows a type
             ask = partial(self._receivers, check.receiver)
             try:
-                with suppress(ServiceError):  # one that is out of reach now may be back when it matters
+                with suppress(ServiceError):  # an unreachable service may be back for the next canary
                     ask(DeliveryQuery())
             except DiagnosticError as error:
                 return self._ended(

@@ -1,4 +1,4 @@
-"""Checks: what can stand under ``checks``, and what it means."""
+"""Checks: the models of ``checks``, and what they mean."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -66,7 +66,7 @@ class CanarySpec(StrictExpectation):
 
 ALERT_TYPE = "alertmanager_alert"
 CANARY_TYPES = {"aom_alarm": "aom", ALERT_TYPE: "alertmanager"}
-"""What a canary can be, and the type of the providers that raise it: what can be taken back."""
+"""The types a canary can have, and the provider type of each: objects that can be cleared."""
 _COMMON_FIELDS = frozenset({"type", "provider", "annotations", "timeout"})
 CANARY_FIELDS = {
     ALERT_TYPE: _COMMON_FIELDS | {"labels"},
@@ -75,7 +75,7 @@ CANARY_FIELDS = {
 """The fields that a canary of each type may have."""
 
 RECEIVER_TYPE = "receiver"
-"""The type of provider that knows what was delivered."""
+"""The provider type that knows what was delivered."""
 
 
 class CheckSpec(StrictExpectation):
@@ -128,7 +128,7 @@ class Check:
     canary: Desired | None = None
     position: Position | None = None
     receiver: str | None = None
-    """The key of the provider that tells what was delivered; None if nothing is expected to be."""
+    """The key of the provider that knows what was delivered; None if no delivery is expected."""
 
     @property
     def within(self) -> int:
@@ -144,7 +144,7 @@ class Check:
 
     @property
     def about(self) -> str:
-        """What it looks at, in a few words."""
+        """What it checks, briefly."""
         if self.canary is not None:
             return f"canary through {self.canary.provider}"
         assert self.query is not None  # noqa: S101 - narrows a type
@@ -155,7 +155,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedCheck:
-    """A check whose own expressions need a query that failed: what it expects is unknown."""
+    """A check whose expressions need a query that failed: its expectation is unknown."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]

@@ -27,11 +27,11 @@ CLEAR_DEADLINE = 5 * MINUTE
 def clear_all(
     session: StackSession, journal: RunJournal, why: str, stop: Event, *, wait_for_late: bool = False
 ) -> None:
-    """Clear every alarm that carries the drill's marks, until a query shows none; the record lists what may be left.
+    """Clear every alarm with the drill's marks until a query shows none; the record lists what may be left.
 
-    ``why`` becomes ``ended_by`` of each cleared alarm. Open intents are resolved first, so that a push in flight is not
+    ``why`` becomes ``ended_by`` of each cleared alarm. Open intents are settled first, so that a push in flight is not
     missed. With ``wait_for_late`` the services are polled for ``visible_within``, for a run whose ledger is not
-    available here. Raises nothing for a service that fails: the leftovers name the problem.
+    available here. A failing service raises nothing: the leftovers name the problem.
     """
     clearing = _Cleanup(session, journal, why, stop)
     problem = clearing.work(wait_for_late)
@@ -100,7 +100,7 @@ class _Cleanup:
         return (str(undone[0].error or undone[0].status) if undone else ""), True
 
     def _note_gone(self, active: Sequence[Observed]) -> None:
-        """Set ``gone_at`` of alarms that were visible, were cleared, and are not visible any more."""
+        """Set ``gone_at`` of cleared alarms that are no longer visible."""
         showing = {str(found.marks.address) for found in active}
         now = self._session.clock.now()
 
@@ -149,8 +149,8 @@ class _Cleanup:
 def account_for(session: StackSession, journal: RunJournal) -> None:
     """Find out what ended the alarms that are active in the record but not visible, and record it.
 
-    Asks the history of the services first, then the ledger and the alarm's timeout. A failed query leaves the record
-    as it is.
+    The services' history is queried first, then the ledger and the alarm's timeout. A failed query leaves the record
+    unchanged.
     """
     waiting = [sent for sent in journal.record.emissions if sent.active]
     if not waiting:
@@ -178,7 +178,7 @@ def account_for(session: StackSession, journal: RunJournal) -> None:
             by = "the service, its timeout having passed"
             return sent.model_copy(update={"ended_at": sent.until, "gone_at": now, "ended_by": by})
         if sent.seen_at is None:
-            return sent  # it was accepted and was never visible: whether it is gone is not known
+            return sent  # it was accepted but was never visible: whether it has ended is unknown
         by = "an unknown cause: no query shows it, and the service's history does not have it"
         return sent.model_copy(update={"ended_at": now, "gone_at": now, "ended_by": by})
 

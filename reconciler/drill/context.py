@@ -1,4 +1,4 @@
-"""The context of a drill's run: what it is handed beside its session, and what stops it."""
+"""The context of a drill run: dependencies injected besides its session, and stop conditions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ has not answered, and says whether to keep waiting.
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a drill needs beside its session: checks, queries, people, and word to end."""
+    """Dependencies injected into a drill run: checks, queries, operator hooks, and the abort request."""
 
     checks: Callable[[Collection[str]], Sequence[Check | UnresolvedCheck]]
     query: Callable[[DataConfig, Collection[str]], Sequence[Item]]
@@ -44,10 +44,10 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class OperatorHooks:
-    """The operator of a run: who it is, what it answers and sees; ``approve`` is the last question before the start.
+    """The operator of a run: identity, answers and progress; ``approve`` is the last question before the start.
 
-    ``command`` makes the command line of the words that it is given, with the stack and the variables of this one.
-    ``aborted`` says whether the operator wants the drill to clear everything and end.
+    ``command`` makes a command line from words, with this run's stack and variables. ``aborted`` says whether the
+    operator wants the drill to clear everything and end.
     """
 
     owner: Owner
@@ -60,7 +60,7 @@ class OperatorHooks:
 
 
 class DrillStopped(Exception):  # noqa: N818  # how a drill ended, not a defect
-    """The drill cannot go on."""
+    """The drill cannot continue."""
 
     def __init__(self, ending: DrillStatus, why: str) -> None:
         super().__init__(why)
@@ -69,11 +69,11 @@ class DrillStopped(Exception):  # noqa: N818  # how a drill ended, not a defect
 
 
 class StepFailed(Exception):  # noqa: N818  # one step's outcome, not an error of ours
-    """A step could not be taken; the drill goes on."""
+    """A step failed; the drill continues."""
 
 
 class StopConditions:
-    """Whether a drill was asked to stop, or has to."""
+    """Whether a drill was asked to stop, or has to stop."""
 
     def __init__(self, journal: RunJournal, clock: Clock, stop: Event, aborted: Callable[[], bool]) -> None:
         self._journal = journal
@@ -82,7 +82,7 @@ class StopConditions:
         self._aborted = aborted
 
     def check(self) -> None:
-        """Raise DrillStopped if the drill has to end."""
+        """Raise DrillStopped if the drill has to stop."""
         record = self._journal.record
         assert record.started_at is not None  # noqa: S101 - narrows a type
         if self._stop.is_set():

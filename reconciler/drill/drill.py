@@ -1,4 +1,4 @@
-"""The drill: one block of ``drills``, read and checked, ready to run or to preview."""
+"""The drill: one block of ``drills``, validated, ready to run or to preview."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
 
 GRACE = MINUTE
-"""How long (ms) after ``max_duration`` the service itself ends what a drill raised, if nobody else has."""
+"""How long (ms) after ``max_duration`` the service itself ends the drill's alarms, if nothing else has."""
 
 TIMEOUT = "timeout"
 
@@ -30,7 +30,9 @@ def drill_stack(stack: str, drill: str) -> str:
 
 
 def drill_address(drill: str, written: Address) -> Address:
-    """The address in the marks and in the ledger, which the stack shares: the drill's name before the object's."""
+    """The address in the marks and in the ledger, which is shared with the stack: the drill's name before the
+    object's.
+    """
     return written._replace(name=f"{drill}--{written.name}")
 
 
@@ -40,7 +42,7 @@ def written_address(drill: str, address: Address) -> Address:
 
 
 class DrillResource(NamedTuple):
-    """One object of a drill: its address as it is written, and what is pushed (under ``drill_address``)."""
+    """One object of a drill: its address as written, and what is pushed (under ``drill_address``)."""
 
     address: Address
     desired: Desired
@@ -57,7 +59,7 @@ class DrillResource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A drill without errors; ``stack`` is the stack it belongs to."""
+    """A valid drill; ``stack`` is the stack it belongs to."""
 
     stack: str
     name: str
@@ -86,7 +88,7 @@ class Drill:
         return [resource for resource in self.resources if resource.address in wanted]
 
     def of(self, step: Step) -> list[DrillResource]:
-        """The resources a step is about."""
+        """The resources that a step refers to."""
         return self.at(step.targets)
 
     @property
@@ -96,7 +98,7 @@ class Drill:
 
 
 def to_raise(desired: Desired, left: int) -> Desired:
-    """An alarm that the service ends by itself no later than ``left`` ms from now, with its grace."""
+    """The alarm with a timeout that ends it at most ``left`` ms from now, plus the grace period."""
     timeout = desired.attributes[TIMEOUT]
     assert isinstance(timeout, int)  # noqa: S101 - narrows a type
     return with_timeout(desired, min(timeout, left + GRACE))
@@ -112,24 +114,26 @@ def with_timeout(desired: Desired, timeout: int) -> Desired:
 
 
 def to_record(desired: Desired, run: str, step: str) -> Desired:
-    """An event that is recorded once for each run and step."""
+    """The event, recorded once for each run and step."""
     assert desired.kind is Kind.EVENT  # noqa: S101 - no other kind comes here
     return desired._replace(occurrence=f"{run}/{step}")
 
 
 RUN = "preview"
-"""Stands for the id of the run, which is drawn when a drill starts."""
+"""A placeholder for the id of the run, which is drawn when a drill starts."""
 
 
 class Item(NamedTuple):
-    """One object of a step; ``payload`` is the JSON text that is pushed, None for a clear, which needs an id."""
+    """One object of a step; ``payload`` is the JSON text that is pushed; None for a clear, which needs the service's
+    id.
+    """
 
     resource: DrillResource
     payload: str | None
 
 
 class Preview(NamedTuple):
-    """A step with what it would send."""
+    """A step, and what it would send."""
 
     step: Step
     items: tuple[Item, ...]

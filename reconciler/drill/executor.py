@@ -1,4 +1,4 @@
-"""The executor: takes the steps of a drill, sends their pushes and clears through the session, records the outcomes."""
+"""The executor: performs the steps of a drill through the session, and records the outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OBSERVE_DEADLINE = MINUTE
 
 
 class StepExecutor:
-    """Executes the steps of one run, one at a time; remembers what each alarm was raised as."""
+    """Executes the steps of one run, one at a time; keeps the alarms as they were raised."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class StepExecutor:
         self._raised: dict[str, Desired] = {}
 
     def execute(self, step: Step) -> str:
-        """Take a step; returns its outcome. Raises StepFailed, and DrillStopped if the drill cannot continue."""
+        """Execute a step; returns its outcome. Raises StepFailed, and DrillStopped if the drill cannot continue."""
         act = {
             StepAction.RAISE: self._raise,
             StepAction.CLEAR: self._clear,
@@ -69,7 +69,7 @@ class StepExecutor:
         return act(step)
 
     def check(self, phase: str, names: Sequence[str]) -> Report:
-        """Run checks while the observer continues; their results go into the record."""
+        """Run checks while the observer continues; their results are recorded."""
         report = run_checks(
             self._drill.stack,
             self._context.checks(names),
@@ -94,7 +94,7 @@ class StepExecutor:
             one = resource.desired
             found = active.get(one.address)
             if found is not None and isinstance(timeout := found.attributes.get(TIMEOUT), int):
-                one = with_timeout(one, timeout)  # it is active already, so raising it again changes nothing
+                one = with_timeout(one, timeout)  # it is already active, so raising it again changes nothing
             else:
                 one = self._raised.get(str(one.address)) or to_raise(one, left)
             desired.append(one)

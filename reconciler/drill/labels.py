@@ -1,4 +1,4 @@
-"""Labels: what marks everything that a drill pushes as part of a drill."""
+"""Labels: mark everything that a drill pushes as part of a drill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.drill.spec import LabelsSpec
 class LabelledType:
     """A resource type whose objects carry the labels of a drill, and cannot outlive it.
 
-    The labels are put among the fields before the type's own model checks them, so its limits hold for them too.
+    The labels are added to the fields before the type's model validates them, so its limits apply to them too.
     """
 
     inner: ResourceType
@@ -64,7 +64,7 @@ def label_type(inner: ResourceType, drill: str, labels: LabelsSpec) -> ResourceT
 
 
 def _model(base: type[BaseModel], add: Callable[[Any, object], object]) -> type[BaseModel]:
-    before: Any = classmethod(add)  # pydantic wants the class method, and its hints want the function
+    before: Any = classmethod(add)  # pydantic needs the class method, its type hints the function
     validator: Any = model_validator(mode="before")(before)
     return create_model(base.__name__, __base__=base, __validators__={"add_labels": validator})
 

@@ -1,4 +1,4 @@
-"""Latencies: how long each stage of an alarm's way took, from its push to the delivery of its end, over runs."""
+"""Latencies of several runs: how long each stage of an alarm took, from its push to the delivery of its end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reconciler.core.duration import MINUTE, SECOND
 from reconciler.drill.record import Emission, Record
 
 BOUNDS = (SECOND // 2, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
-"""The upper bounds (ms) of a histogram's buckets; one more bucket has what is above."""
+"""The upper bounds (ms) of a histogram's buckets; one more bucket has the larger values."""
 
 
 class LatencyStage(NamedTuple):
-    """A stage of the way; ``key`` names it in documents and metrics."""
+    """A stage of an alarm's delivery; ``key`` names it in documents and metrics."""
 
     key: str
     name: str
@@ -43,7 +43,7 @@ LATENCY_STAGES = (
 
 
 class Spread(NamedTuple):
-    """The latencies (ms) of one stage in one run, in order; never empty."""
+    """The latencies (ms) of one stage in one run, sorted; never empty."""
 
     values: tuple[int, ...]
 
@@ -61,7 +61,7 @@ class Spread(NamedTuple):
 
 
 class RunLatencies(NamedTuple):
-    """A run with the spread of each stage that is known of it, by the stage's key."""
+    """A run with the spread of each known stage, by the stage's key."""
 
     record: Record
     spreads: dict[str, Spread]
@@ -79,7 +79,7 @@ class History:
         return [(run, run.spreads[stage.key]) for run in self.runs if stage.key in run.spreads]
 
     def histogram(self, stage: LatencyStage) -> list[int]:
-        """How many alarms of all runs took up to each bound, and above the last one."""
+        """How many alarms of all runs took up to each bound, and more than the last one."""
         counts = [0] * (len(BOUNDS) + 1)
         for _, spread in self.known(stage):
             for value in spread.values:
@@ -87,13 +87,13 @@ class History:
         return counts
 
     def moved(self, stage: LatencyStage) -> int | None:
-        """By how much (ms) the median of the last run is above that of the one before; None without two."""
+        """The change (ms) of the median between the last two runs; None without two."""
         known = self.known(stage)
         return known[-1][1].median - known[-2][1].median if len(known) > 1 else None
 
 
 def latencies(record: Record) -> RunLatencies:
-    """The latencies of a run, without what was never sent."""
+    """The latencies of a run, without alarms that were never sent."""
     sent = [each for each in record.alarms if not each.unsent]
     spreads = {}
     for stage in LATENCY_STAGES:
@@ -106,7 +106,7 @@ def latencies(record: Record) -> RunLatencies:
 def histories(records: Iterable[Record], drill: str | None, last: int) -> list[History]:
     """The last runs of each drill, or of one; ``records`` come newest first.
 
-    Runs without any latency say nothing, and rehearsals only count for a drill that was never run for real.
+    Runs without any latency are left out; rehearsals count only for a drill that was never run for real.
     """
     found: dict[str, list[RunLatencies]] = {}
     for record in records:

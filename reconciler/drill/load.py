@@ -1,4 +1,4 @@
-"""Reading drills: from the blocks under ``drills`` to drills without errors, or to all that is wrong with them."""
+"""Loading drills: from the blocks under ``drills`` to valid drills, or to all their errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from reconciler.drill.spec import ALL, DrillSpec, LabelsSpec, StepAction, StepSp
 from reconciler.drill.timeline import Step, Timeline, TimelineError, arrange
 
 Find = Callable[[DataConfig], Value]
-"""Makes a query that the expressions of a drill need; raises DiagnosticError."""
+"""Runs a query that the expressions of a drill need. Raises DiagnosticError."""
 
 _FIELDS = [info.alias or name for name, info in DrillSpec.model_fields.items()]
 _KINDS = {StepAction.RAISE: Kind.ALARM, StepAction.CLEAR: Kind.ALARM, StepAction.RECORD: Kind.EVENT}
@@ -47,7 +47,7 @@ def drill_names(stack: StackConfig) -> list[str]:
 
 
 def read_drill(stack: StackConfig, name: str, catalog: Collection[ProviderSchema], find: Find) -> Drill:
-    """One drill of a stack. Raises DiagnosticError with all that is wrong with it, or where there is none."""
+    """One drill of a stack. Raises DiagnosticError with all its errors, or if it does not exist."""
     section = stack.sections.get("drills")
     nodes = dict(section.entries()) if section is not None else {}
     if name not in nodes:
@@ -60,7 +60,7 @@ def read_drill(stack: StackConfig, name: str, catalog: Collection[ProviderSchema
 
 
 def validate_drills(stack: StackConfig, catalog: Collection[ProviderSchema]) -> list[tuple[str, Drill | None]]:
-    """Every drill by name, as far as no query is needed to read it. Raises DiagnosticError with all that is wrong."""
+    """Every drill by name, as far as it can be read without a query. Raises DiagnosticError with all errors."""
 
     def find(_: DataConfig) -> Value:
         raise UnresolvedError
@@ -90,7 +90,7 @@ class _Schema:
 
 
 class _Reader:
-    """Reads one drill; what is wrong gathers in ``problems``."""
+    """Reads one drill; errors are collected in ``problems``."""
 
     def __init__(
         self, stack: StackConfig, catalog: Collection[ProviderSchema], find: Find, name: str, node: Node
@@ -102,7 +102,7 @@ class _Reader:
         self.refused: list[Diagnostic] = []
 
     def read(self) -> Drill | None:
-        """The drill; None where it needs a query that nobody makes. Raises DiagnosticError."""
+        """The drill; None if it needs a query and none can be run. Raises DiagnosticError."""
         node = self.node
         if not isinstance(node.value, Map):
             offset = node.key_offset if node.value is None else node.offset

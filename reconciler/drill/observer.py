@@ -1,4 +1,4 @@
-"""Observation: when the services first show what was pushed, whom they notify, and when what was cleared is gone."""
+"""Observation: when the services first show a push, whom they notify, and when a cleared alarm is gone."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from reconciler.session.session import StackSession
 
 
 class Notification(NamedTuple):
-    """The first message about an alarm that was delivered: when (epoch ms; None if not told), and by what."""
+    """The first delivered message about an alarm: when (epoch ms; None if unknown), and by which receiver."""
 
     at: int | None
     by: str
 
 
 class NotificationQuery(NamedTuple):
-    """A query that finds the alarms of a drill with what was sent about each."""
+    """A query for the alarms of a drill with the notifications of each."""
 
     provider: Queryable
     source: DataSource
@@ -49,7 +49,7 @@ class NotificationQuery(NamedTuple):
 def notification_queries(
     owner: str, providers: Mapping[str, Provider], configs: Mapping[str, ProviderConfig], registry: Registry
 ) -> list[NotificationQuery]:
-    """One for each provider that keeps alarms by their metadata and tells who was notified of them."""
+    """One for each provider that stores alarms by their metadata and reports their notifications."""
     found = []
     for key, provider in providers.items():
         kind = registry.get(configs[key].type)
@@ -59,7 +59,7 @@ def notification_queries(
             if NOTIFICATIONS in source.fields and "annotations" in source.fields:
                 try:
                     query = source.model.model_validate({"metadata": {STACK: owner}})
-                except ValidationError:  # a source of a third party that has no such filter
+                except ValidationError:  # a third-party source without such a filter
                     continue
                 found.append(NotificationQuery(provider, source, query))
     return found
@@ -95,7 +95,7 @@ SLOWEST = 10 * SECOND
 
 
 class EffectObserver:
-    """Polls the services while the drill waits; one that cannot be queried is queried again at the next poll."""
+    """Polls the services while the drill waits; a failed query is repeated at the next poll."""
 
     def __init__(
         self,
@@ -125,11 +125,11 @@ class EffectObserver:
         self.poll_soon()
 
     def poll_soon(self) -> None:
-        """Query notifications at the next poll, and often from then on."""
+        """Query notifications at the next poll, and frequently from then on."""
         self._notification_pauses, self._next_notification = poll_intervals(first=200, cap=SLOWEST), 0
 
     def poll(self) -> int | None:
-        """Query what is due; how long (ms) until the next query is due, None if nothing is awaited."""
+        """Run the queries that are due; returns how long (ms) until the next one, None if nothing is awaited."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
@@ -189,7 +189,7 @@ class EffectObserver:
         self._journal.update(change)
 
     def undelivered_ends(self) -> list[Emission]:
-        """Alarms whose beginning arrived at a receiver and whose end has not, as long as it may."""
+        """Alarms whose start was delivered to a receiver and whose end was not, while that is still possible."""
         return [sent for sent in self._undelivered(self._session.clock.now()) if sent.delivered_at is not None]
 
     def _unnotified(self, now: int) -> Iterator[Emission]:
@@ -198,7 +198,7 @@ class EffectObserver:
                 yield sent
 
     def _undelivered(self, now: int) -> Iterator[Emission]:
-        """Alarms of which a receiver may get a notification yet: of their beginning, or after it of their end."""
+        """Alarms of which a receiver may still get a notification: of their start, or after it of their end."""
         for sent in self._journal.record.alarms if self._receivers else ():
             if sent.unsent:
                 continue
@@ -252,7 +252,7 @@ def _first_arrival(log: DeliveryLog, keys: Collection[str], *, resolved: bool) -
 
 
 class ObservingClock:
-    """A clock whose waits let the observer poll, for instance while a check waits by it."""
+    """A clock whose waits let the observer poll, for instance while a check waits."""
 
     def __init__(self, clock: Clock, observer: EffectObserver) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Preconditions: why a drill may not start or resume here and now, found before anything is sent."""
+"""Preconditions: why a drill may not start or resume now, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refusals(drill: Drill, projects: Mapping[str, str], now: int) -> tuple[Diagn
 
 
 def require_same_targets(record: Record, targets: Mapping[str, Target], store: RunStore) -> None:
-    """Raise DiagnosticError if the providers of a run do not point where they did when it began (rule 14)."""
+    """Raise DiagnosticError if a target of the run's providers has changed since it began (rule 14)."""
     hint = (
         "use the configuration and variables that the drill was started with; if that target no longer exists, delete "
         f"{store.where(record.run)}"

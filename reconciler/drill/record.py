@@ -1,6 +1,6 @@
-"""The record of a run: a plain document that is written while the run goes on, and that every report is made from.
+"""The record of a run: a plain document that is updated during the run, and the source of every report.
 
-Instants are epoch milliseconds. Texts of a service stand in it unchanged: a view escapes them.
+Instants are epoch milliseconds. Texts of a service are stored unchanged: views escape them.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ FORMAT_VERSION = "1.0"
 
 
 class DrillStatus(StrEnum):
-    """How a run ended; ``running`` until it has."""
+    """How a run ended; ``running`` until then."""
 
     RUNNING = "running"
     REFUSED = "refused"
     """A check of ``before`` did not pass: nothing was sent."""
     COMPLETE = "complete"
-    """Every step was taken."""
+    """A check of ``before`` failed: nothing was sent."""
     INTERRUPTED = "interrupted"
     """Ctrl-C, or a termination signal."""
     ABORTED = "aborted"
     """`drill abort`, or a pause that was answered with no."""
     DIED = "died"
-    """Its process ended without a word: never written, but what a reader sees of such a record."""
+    """Its process died: never written, but shown for such a record."""
     OVERTIME = "overtime"
     """``max_duration`` passed."""
     FAILED = "failed"
-    """It could not go on: a service rejects the credentials, or the lease was lost."""
+    """It could not continue: a service rejects the credentials, or the lease was lost."""
 
 
 class StepState(StrEnum):
@@ -53,13 +53,13 @@ class StepState(StrEnum):
 
 
 class RecordPart(BaseModel):
-    """A part of the document; an ``alias`` is a member's name in the document, which users parse."""
+    """A part of the document; an ``alias`` is the member's name in the document, which users parse."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
 class StepRecord(RecordPart):
-    """A step: when it was planned (ms from the beginning), when it was due as things had gone, when it truly ran."""
+    """A step: when it was planned (ms from the beginning), when it was due after delays, when it ran."""
 
     name: str
     action: StepAction
@@ -83,11 +83,10 @@ class Emission(RecordPart):
     """An alarm that was raised, or an event that was recorded.
 
     ``address`` is as written, ``marked_address`` as in its marks. ``keys`` are the idempotency keys of its pushes,
-    ``clear_keys`` those of its clears. ``until`` is when the service ends it by itself at the latest. ``ended_by`` says
-    what ended it, ``gone_at`` when no query showed it any more. ``delivered_at`` is when its notification arrived at a
+    ``clear_keys`` those of its clears. ``until`` is when the service itself ends it at the latest. ``ended_by`` says
+    what ended it, ``gone_at`` when it was no longer visible. ``delivered_at`` is when its notification arrived at a
     receiver, ``delivered`` that receiver's name; ``resolved_at`` and ``resolved`` are those of the notification of its
-    end.
-    ``push_error`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
+    end. ``push_error`` is why a push is not done; ``unsent`` that the service certainly has nothing of it.
     """
 
     address: str
@@ -116,12 +115,12 @@ class Emission(RecordPart):
 
     @property
     def active(self) -> bool:
-        """Whether it may still fire."""
+        """Whether it may still be active."""
         return not self.is_event and self.ended_at is None and not self.unsent
 
     @property
     def awaits_its_end(self) -> bool:
-        """Whether it was visible and then cleared, and no query has shown yet that it is gone."""
+        """Whether it was visible and then cleared, but is not yet known to be gone."""
         return not self.is_event and None not in (self.seen_at, self.ended_at) and self.gone_at is None
 
     @property
@@ -138,12 +137,12 @@ class Emission(RecordPart):
 
     @property
     def gone_after(self) -> int | None:
-        """From its end (ms) until no query showed it; None if somebody else ended it, whose instant is not known."""
+        """From its end (ms) until it was no longer visible; None if something else ended it, at an unknown time."""
         return _between(self.ended_at, self.gone_at)
 
     @property
     def resolved_after(self) -> int | None:
-        """From its end (ms) until the notification of it arrived at a receiver."""
+        """From its end (ms) until its notification arrived at a receiver."""
         return _between(self.ended_at, self.resolved_at)
 
 
@@ -152,9 +151,10 @@ def _between(since: int | None, until: int | None) -> int | None:
 
 
 class Death(RecordPart):
-    """The process of the run died; ``last_at`` is the last instant that it recorded, ``found_at`` when another went on.
+    """A crash of the run's process; ``last_at`` is the last instant it recorded, ``found_at`` when another process took
+    over.
 
-    ``who`` and ``host`` are those of that other.
+    ``who`` and ``host`` are those of the other process.
     """
 
     last_at: int
@@ -164,7 +164,7 @@ class Death(RecordPart):
 
 
 class CheckRecord(RecordPart):
-    """How a check ended; ``phase`` is ``before``, ``after``, or the name of a step. ``items`` is the evidence."""
+    """The result of a check; ``phase`` is ``before``, ``after``, or the name of a step. ``items`` is the evidence."""
 
     phase: str
     name: str
@@ -185,11 +185,10 @@ class LogEntry(RecordPart):
 
 
 class Record(RecordPart):
-    """The whole of a run.
+    """A whole run.
 
-    ``targets`` maps the drill's providers to where they pointed when it began. ``paused_for`` is how long (ms) pauses
-    and crashes have delayed its timeline. ``deaths`` are the crashes, after each of which it was resumed or aborted.
-
+    ``targets`` maps the drill's providers to their targets when it began. ``paused_for`` is how long (ms) pauses and
+    crashes have delayed its timeline. ``deaths`` are the crashes, after each of which it was resumed or aborted.
     ``leftovers`` names the alarms of the drill that are, or may be, active after its end, each with the reason.
     """
 
@@ -224,7 +223,7 @@ class Record(RecordPart):
 
     @property
     def origin(self) -> Origin:
-        """Who started it, or resumed it last."""
+        """Who started it, or last resumed it."""
         return Origin(self.who, self.host, self.pipeline, self.commit)
 
     @property
@@ -238,7 +237,7 @@ class Record(RecordPart):
 
     @property
     def last_at(self) -> int:
-        """The last instant of the run that it tells of."""
+        """The last instant in the record."""
         known = [self.began_at, self.ended_at, self.cleared_at, *(remark.at for remark in self.log[-1:])]
         known += [instant for step in self.steps for instant in (step.started_at, step.ended_at)]
         for sent in self.emissions:
@@ -259,7 +258,7 @@ class Record(RecordPart):
 
     @property
     def undone(self) -> tuple[str, ...]:
-        """Steps that were not taken, or not wholly; checks count by themselves."""
+        """Steps that did not run completely; checks are not counted."""
         return tuple(
             step.name
             for step in self.steps
@@ -271,7 +270,7 @@ class Record(RecordPart):
 def new_record(drill: Drill, owner: Owner, targets: Mapping[str, Target], clock: Clock) -> Record:
     """The record of a run that begins now; ``targets`` are those of the stack's providers, by key.
 
-    Its id goes by the real clock in a rehearsal too, so that runs are in the order in which they were started.
+    Its id uses the real clock even in a rehearsal, so that runs sort in the order in which they were started.
     """
     real, speed = (clock.real, clock.speed) if isinstance(clock, ScaledClock) else (clock, 1.0)
     return Record(
@@ -298,7 +297,7 @@ def new_record(drill: Drill, owner: Owner, targets: Mapping[str, Target], clock:
 
 
 def orphan_record(stack: str, drill: str, owner: Owner, targets: Mapping[str, Target], now: int) -> Record:
-    """The record of a run that this machine knows by its marks alone."""
+    """The record of a run that this machine knows only by its marks."""
     return Record(
         run=_run_id(drill, now),
         stack=stack,

@@ -1,4 +1,4 @@
-"""Rehearsals: the stack on an emulator of its own, in time that runs faster."""
+"""Rehearsals: the stack on a separate emulator, in accelerated time."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from reconciler.session.receiver import run_receiver
 from reconciler.session.workspace import STATE_DIRECTORY, Workspace
 
 VISIBLE_AFTER = SECOND
-"""How long (ms) the emulator of a rehearsal hides what was pushed, so that latencies show."""
+"""How long (ms) the emulator of a rehearsal hides pushes, so that there are latencies to see."""
 NOTIFIED_AFTER = 4 * SECOND
-"""How long (ms) after an alarm its message is sent, in a rehearsal."""
+"""How long (ms) after an alarm its notification is sent, in a rehearsal."""
 RULE = "rehearsal"
 
 
 class ScaledClock:
-    """A clock that shows the present when it is made, and runs ``speed`` times as fast as ``real`` from there."""
+    """A clock that starts at the current time and runs ``speed`` times as fast as ``real``."""
 
     def __init__(self, real: Clock, speed: float) -> None:
         self.real = real
@@ -48,9 +48,9 @@ class ScaledClock:
 
 @contextmanager
 def rehearsed(workspace: Workspace, speed: float) -> Iterator[Workspace]:
-    """The same stack with every provider on an emulator that is gone afterwards; nothing real is asked or changed.
+    """The same stack with every provider on a temporary emulator; no real service is queried or changed.
 
-    A receiver of notifications is one of its own, that the emulator notifies.
+    Its notifications go to a separate receiver.
     """
     try:
         from reconciler.emulator.aom.notifications import NotificationRule

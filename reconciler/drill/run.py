@@ -32,16 +32,16 @@ from reconciler.session.workspace import Workspace
 
 
 def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHooks, *, force: bool = False) -> Record:
-    """Run a drill from its beginning to its end. Raises DiagnosticError if it may not start: nothing is sent then.
+    """Run a drill from start to end. Raises DiagnosticError, before anything is sent, if it may not start.
 
-    If a check of ``before`` does not pass, or the start is not approved, the record says so. Also raises
-    LeaseHeldError, and ServiceError if it cannot be known whether an earlier run left alarms.
+    If a check of ``before`` fails, or the start is not approved, the record says so. Also raises LeaseHeldError, and
+    ServiceError if it is unknown whether an earlier run left alarms.
     """
     clock = workspace.clock
     rehearsal = isinstance(clock, ScaledClock)
     found = refusals(drill, workspace.projects, clock.now())
     if rehearsal:
-        found = tuple(one for one in found if one.address is not None)  # its hours are not those of the week
+        found = tuple(one for one in found if one.address is not None)  # a rehearsal's clock does not follow the week
     plan = combined_plan(drill, workspace.registry.resource_types(), clock.now())
     guards = () if force else workspace.refusals(plan)
     if found or guards or plan.problems:
@@ -72,10 +72,9 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
 
 
 def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, hooks: OperatorHooks) -> Record:
-    """Resume a run that died: resolve open intents, execute the remaining steps at the same distances, clear.
+    """Resume a run that died: settle open intents, run the remaining steps at the same intervals, clear.
 
-    Raises DiagnosticError if the drill has changed since or the run began at other targets, and LeaseHeldError if the
-    run is alive.
+    Raises DiagnosticError if the drill or a target has changed since, and LeaseHeldError if the run is alive.
     """
     if record.digest != drill.digest:
         hint = f"run `{hooks.command(f'drill abort {drill.name}')}`, then start it again"
@@ -112,10 +111,10 @@ def resume(workspace: Workspace, drill: Drill, record: Record, store: RunStore, 
 
 
 def abort(workspace: Workspace, name: str, store: RunStore, hooks: OperatorHooks) -> Record:
-    """Resolve and clear all that a drill left, known by its marks alone.
+    """Settle and clear everything that a drill left, found only by its marks.
 
-    If there is neither an unfinished run nor an alarm to clear, the record that is returned is not kept. Raises
-    LeaseHeldError if a run of the stack is alive, and DiagnosticError if the run began at other targets.
+    If there is neither an unfinished run nor an alarm to clear, the returned record is not saved. Raises LeaseHeldError
+    if a run of the stack is alive, and DiagnosticError if a target has changed since the run began.
     """
     owner = drill_stack(workspace.stack.name, name)
     with open_session(workspace, hooks.owner, hooks.stop, owner=owner) as session:
@@ -172,7 +171,7 @@ def _run_context(
 
 
 def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], DeliveryLog]]:
-    """One for each receiver of the stack; one that runs with ``--listen`` only is left out where it does not run."""
+    """One for each receiver of the stack; one that runs only with ``--listen`` is left out if it is not running."""
     found: list[Callable[[DeliveryQuery], DeliveryLog]] = []
     for key, config in workspace.stack.providers.items():
         if config.type == RECEIVER_TYPE:
@@ -185,7 +184,7 @@ def _delivery_queries(workspace: Workspace) -> list[Callable[[DeliveryQuery], De
 def _check_nothing_left(
     session: StackSession, drill: Drill, store: RunStore, rehearsal: bool, command: Callable[[str], str]
 ) -> None:
-    """Raise DiagnosticError if an earlier run of the drill is not over, or something of it is active."""
+    """Raise DiagnosticError if an earlier run of the drill is unfinished, or one of its alarms is active."""
     resuming, aborting = command(f"drill resume {drill.name}"), command(f"drill abort {drill.name}")
     hint = f"`{resuming}` resumes it, `{aborting}` clears it"
     unfinished = [] if rehearsal else store.unfinished(drill.name)
@@ -202,13 +201,13 @@ def _check_nothing_left(
 
 
 def _after_death(record: Record, owner: Owner, now: int) -> Record:
-    """The record of a run whose process is gone, taken over now."""
+    """The record of a run whose process died, taken over now."""
     death = Death(last_at=record.last_at, found_at=max(now, record.last_at), who=owner.name, host=owner.host)
     return record.model_copy(update={"deaths": (*record.deaths, death)})
 
 
 def _shift_overdue(drill: Drill, journal: RunJournal, now: int) -> None:
-    """Let the next step be due now where it is overdue, and those after it keep their distance."""
+    """If the next step is overdue, shift the timeline so that it is due now and the later steps keep their distance."""
     record = journal.record
     assert record.started_at is not None  # noqa: S101 - narrows a type
     ended = {step.name: step.ended_at - record.started_at for step in record.steps if step.ended_at is not None}

@@ -1,4 +1,4 @@
-"""Playing a drill: take each step when it is due, watch what it does, and clear everything at the end."""
+"""Running a drill: execute each step when it is due, observe its effect, and clear everything at the end."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from reconciler.ledger.protocol import LeaseLostError
 from reconciler.session.session import StackSession
 
 TICK = SECOND
-"""How often (s) a waiting drill looks whether it was asked to stop."""
+"""How often (s) a waiting drill checks for an abort request."""
 END_WINDOW = MINUTE
 """How long (ms) a drill waits at its end for the notifications of the last clears."""
 REAL_WINDOW = 10 * SECOND
-"""How long (ms) a rehearsal waits for them at least, by the real clock."""
+"""The minimum of that wait (ms) in a rehearsal, by the real clock."""
 THE_END = "the end of the drill"
 
 
 class DrillRunner:
-    """One run of a drill, from its first step to its last clear; ``perform`` may also go on with a run that crashed."""
+    """One run of a drill, from its first step to its last clear; ``run`` can also continue a run that crashed."""
 
     def __init__(
         self, drill: Drill, session: StackSession, context: RunContext, journal: RunJournal, stop: Event
@@ -45,11 +45,11 @@ class DrillRunner:
         self._executor = StepExecutor(drill, session, context, journal, self._observer, self._end, stop)
 
     def checks_pass(self, phase: str, names: Sequence[str]) -> bool:
-        """Run the checks of ``before`` or ``after``; whether all of them passed."""
+        """Run the checks of ``before`` or ``after``; returns whether all passed."""
         return not names or self._executor.check(phase, names).passed
 
     def run(self) -> None:
-        """Take every step that has not been taken, clear, verify, and check what must hold afterwards."""
+        """Execute the remaining steps, clear, verify, and run the checks of ``after``."""
         try:
             ending, why = self._steps()
         except DrillStopped as error:
@@ -77,9 +77,9 @@ class DrillRunner:
         self._journal.write("the drill has ended", ended_at=self._clock.now())
 
     def _await_ends(self) -> None:
-        """Wait a while for the notifications of the end of alarms whose beginning was delivered."""
+        """Wait for the end notifications of alarms whose start was delivered."""
         self._observer.poll_soon()
-        # In a rehearsal time runs faster than requests do.
+        # In a rehearsal, time runs faster than requests.
         until = self._clock.now() + max(END_WINDOW, round(REAL_WINDOW * (self._journal.record.speed - 1)))
         with suppress(DrillStopped):
             while self._observer.undelivered_ends() and self._clock.now() < until:

@@ -1,4 +1,4 @@
-"""The language of drills: what stands under ``drills``, as models; the JSON Schema is made from them too."""
+"""The language of drills: the models of ``drills``, from which the JSON Schema is generated too."""
 
 import re
 from enum import StrEnum
@@ -13,7 +13,7 @@ from reconciler.core.fields import Duration
 from reconciler.core.observed import PREFIX
 
 LONGEST = 7 * DAY
-"""The longest ``max_duration``."""
+"""The maximum ``max_duration``."""
 DEFAULT_DURATION = HOUR
 MOST_STEPS = 300
 ALL = "all"
@@ -137,7 +137,7 @@ class StepSpec(Block):
 
     @property
     def names(self) -> list[str]:
-        """The addresses or checks it names; nothing for a pause and a note."""
+        """The addresses or checks it names; empty for a pause or a note."""
         value = getattr(self, _FIELDS[self.action])
         if self.action in (StepAction.PAUSE, StepAction.NOTE):
             return []
@@ -145,7 +145,7 @@ class StepSpec(Block):
 
     @property
     def text(self) -> str:
-        """What a pause asks, or a note says."""
+        """The question of a pause, or the text of a note."""
         return self.pause or self.note or ""
 
 

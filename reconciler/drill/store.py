@@ -1,4 +1,4 @@
-"""The store: the records of runs as files or in a shared ledger, kept up to date while each run goes on."""
+"""The store of run records, as files or in a shared ledger, updated while each run proceeds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from reconciler.ledger.lease import is_dead
 from reconciler.ledger.protocol import Holder, matching_runs
 
 DIRECTORY = "drills"
-_CHECKSUM = "checksum"  # of the rest of the document; older records have none
+_CHECKSUM = "checksum"  # of the rest of the document; older records have no digest
 _MEND = "put back a copy of it, or move it away; `drill abort` needs no record to clear what is left"
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
 class RunStore:
-    """The records of the drills of one stack, and the requests to abort them.
+    """The records of one stack's drills, and abort requests.
 
-    ``place`` is the stack's state directory, or other documents. ``redact`` takes secrets out of a document before it
+    ``place`` is the stack's state directory, or other documents. ``redact`` removes secrets from a document before it
     is written.
     """
 
@@ -37,11 +37,11 @@ class RunStore:
         self._redact = redact
 
     def where(self, run: str) -> str:
-        """The place of a record, for messages."""
+        """The location of a record, for messages."""
         return self._documents.where(f"{run}.json")
 
     def save(self, record: Record) -> None:
-        """Write a record durably: whole, or not at all."""
+        """Write a record durably and atomically."""
         document = self._redact(record.model_dump(mode="json", by_alias=True))
         assert isinstance(document, dict)  # noqa: S101 - narrows a type
         text = json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)
@@ -53,7 +53,7 @@ class RunStore:
         self.clear_abort(run)
 
     def load(self, run: str) -> Record:
-        """The record of a run, by its id or a unique beginning of it; DiagnosticError where there is none."""
+        """The record of a run, by its id or a unique prefix. Raises DiagnosticError if there is none."""
         runs = matching_runs(run, self.runs())
         if len(runs) != 1:
             summary = f"more than one run begins with {run}" if runs else f"there is no drill run {run}"
@@ -66,7 +66,7 @@ class RunStore:
         return sorted((id for id in ids if _RUN.fullmatch(id)), reverse=True)
 
     def records(self, drill: str | None = None, limit: int | None = None) -> list[Record]:
-        """The records there are, newest first; of one drill where it is named."""
+        """The records, newest first, of all drills or of one."""
         found: list[Record] = []
         for run in self.runs():
             record = self._read(run)
@@ -87,16 +87,18 @@ class RunStore:
         return found
 
     def last(self) -> Record | None:
-        """The last real run of any drill; the last rehearsal if there is none."""
+        """The last real run of any drill; without one, the last rehearsal."""
         records = self.records()
         return next((record for record in records if not record.rehearsal), records[0] if records else None)
 
     def unfinished(self, drill: str | None = None) -> list[Record]:
-        """Records of runs that have not ended, newest first; a rehearsal that died left nothing behind."""
+        """The records of runs that have not ended, newest first, without rehearsals that died, which left nothing
+        behind.
+        """
         return [record for record in self.records(drill) if not record.over and not record.rehearsal]
 
     def request_abort(self, run: str) -> None:
-        """Leave word for the process that plays a run."""
+        """Request an abort from the process of a run."""
         self._documents.write(_abort(run), "")
 
     def abort_requested(self, run: str) -> bool:
@@ -125,15 +127,15 @@ class RunStore:
 
 
 def _abort(run: str) -> str:
-    """The name of the document that asks the process of a run to abort."""
+    """The name of the document with the abort request for the process of a run."""
     return f"{run}.abort"
 
 
 def current_state(record: Record, holder: Holder | None, host: str) -> Record:
-    """The record with ``died`` in place of ``running`` if its process is gone.
+    """The record with ``died`` in place of ``running`` if its process has ended.
 
-    ``holder`` holds the lease of the stack now: a real run is alive only as long as it does. A rehearsal takes no
-    lease, and is alive as long as its process runs on this ``host``.
+    ``holder`` is the current holder of the stack's lease: a real run is alive only while it holds it. A rehearsal takes
+    no lease, and is alive as long as its process runs on this ``host``.
     """
     if record.over or record.rehearsal:
         return local_state(record, host)
@@ -142,7 +144,7 @@ def current_state(record: Record, holder: Holder | None, host: str) -> Record:
 
 
 def local_state(record: Record, host: str) -> Record:
-    """The same as far as this ``host`` can tell without the ledger."""
+    """The same as far as this ``host`` can determine without the ledger."""
     gone = not record.over and record.host == host and is_dead(record.pid, None)
     return _died(record) if gone else record
 
@@ -152,11 +154,11 @@ def _died(record: Record) -> Record:
 
 
 Watcher = Callable[[Record], None]
-"""Is told of a run each time its record changes."""
+"""Called each time the record of a run changes."""
 
 
 class RunJournal:
-    """The one place where the record of a run changes; each change is on disk when its method returns."""
+    """The only place where a run's record changes; each change is on disk when its method returns."""
 
     def __init__(
         self,
@@ -173,7 +175,7 @@ class RunJournal:
         self._is_worth_saving = is_worth_saving
 
     def now(self) -> int:
-        """The present, by the clock of the run (epoch ms)."""
+        """The current time by the run's clock (epoch ms)."""
         return self._clock.now()
 
     def write(self, *entries: str, **changes: object) -> None:
@@ -192,14 +194,14 @@ class RunJournal:
         return next(step for step in steps if step.name == name)
 
     def send(self, *new: Emission, entries: tuple[str, ...] = ()) -> None:
-        """Add alarms and events that are being sent; one that was sent before by the same key stays as it is."""
+        """Add alarms and events that are being sent; one with the same key as an existing one is skipped."""
         known = {key for sent in self.record.emissions for key in sent.keys}
         self.write(
             *entries, emissions=(*self.record.emissions, *(one for one in new if not known.intersection(one.keys)))
         )
 
     def update(self, change: Callable[[Emission], Emission], *entries: str) -> None:
-        """Put every alarm and event through a function; nothing is written where nothing changes."""
+        """Apply a function to every alarm and event; written only if something changes."""
         sent = tuple(change(one) for one in self.record.emissions)
         if sent != self.record.emissions or entries:
             self.write(*entries, emissions=sent)

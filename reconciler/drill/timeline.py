@@ -1,4 +1,4 @@
-"""The timeline: the steps of a drill in the one order they are taken in, and when each is due. No clock is read."""
+"""The timeline: the steps of a drill in execution order, and when each is due. No clock is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from reconciler.drill.spec import StepAction
 
 
 class Step(NamedTuple):
-    """One step; ``offset`` is when it is planned, in ms from the beginning of the drill.
+    """One step; ``offset`` is its planned time, in ms from the beginning of the drill.
 
-    ``targets`` are addresses as the configuration writes them, each instance of a for_each on its own. ``after`` names
-    the step it follows, ``wait`` ms behind.
+    ``targets`` are addresses as written in the configuration, each instance of a for_each separately. ``after`` names
+    the step it follows, after ``wait`` ms.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The steps in the order they are taken in: by planned offset, then as written; none before its ``after``."""
+    """The steps in execution order: by planned offset, then as written; none before its ``after``."""
 
     steps: tuple[Step, ...] = ()
 
@@ -40,14 +40,14 @@ class Timeline:
 
 
 class Due(NamedTuple):
-    """The next step, and the offset (ms from the beginning) at which it is due as things have gone."""
+    """The next step, and the offset (ms from the beginning) at which it is due after delays."""
 
     step: Step
     offset: int
 
 
 class TimelineError(ValueError):
-    """A step whose place in time is unknown; ``index`` counts from 0, as written."""
+    """A step whose time is undefined; ``index`` counts from 0, as written."""
 
     def __init__(self, index: int, message: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class TimelineError(ValueError):
 
 
 def arrange(steps: list[Step]) -> Timeline:
-    """Put steps in order; those with ``after`` come with no offset yet. Raises TimelineError."""
+    """Sort steps; those with ``after`` get their offset here. Raises TimelineError."""
     by_name: dict[str, int] = {}
     for index, step in enumerate(steps):
         if step.name in by_name:
@@ -64,7 +64,7 @@ def arrange(steps: list[Step]) -> Timeline:
     places: dict[int, tuple[int, int]] = {}
 
     def planned(index: int, seen: tuple[int, ...]) -> tuple[int, int]:
-        """Its planned offset, and how many steps stand before it in its chain."""
+        """Its planned offset, and how many steps precede it in its chain."""
         if index not in places:
             step = steps[index]
             if index in seen:
@@ -85,9 +85,9 @@ def arrange(steps: list[Step]) -> Timeline:
 
 
 def next_due(timeline: Timeline, ended: Mapping[str, int], paused_for: int) -> Due | None:
-    """The step to take next: always the first that has not ended, so that slowness delays and never reorders.
+    """The step to execute next: always the first that has not ended, so that delays never reorder steps.
 
-    ``ended`` maps steps to the offset they ended at, ``paused_for`` is how long (ms) pauses have delayed it.
+    ``ended`` maps steps to the offset they ended at, ``paused_for`` is how long (ms) pauses have delayed the drill.
     """
     step = next((step for step in timeline.steps if step.name not in ended), None)
     if step is None:

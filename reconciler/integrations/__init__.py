@@ -1,1 +1,1 @@
-"""Integrations: what lets other tools work through reconciler."""
+"""Integrations: lets other tools use reconciler."""

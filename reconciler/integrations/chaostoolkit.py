@@ -1,8 +1,7 @@
 """Actions and probes for Chaos Toolkit: an experiment raises, records, checks and rolls back through a stack's drill.
 
 Each function takes the ``stack`` (a directory or file) and the ``drill`` whose resources it uses, as an experiment
-gives them under ``arguments``. Nothing is kept between two calls, so that a rollback works in whatever state the
-experiment ended.
+gives them under ``arguments``. No state is kept between calls, so that a rollback works however the experiment ended.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ __all__ = ["check", "clear_alarms", "no_active_alarms", "raise_alarms", "record_
 
 JsonResult = dict[str, object]
 RUN = "chaostoolkit"
-"""Stands for the run in the occurrence of an event."""
+"""A placeholder for the run in the occurrence of an event."""
 
 
 def raise_alarms(

@@ -1,1 +1,1 @@
-"""The page of a drill that runs: served to browsers, brought up to date by server-sent events."""
+"""The page of a running drill: served to browsers, and updated by server-sent events."""

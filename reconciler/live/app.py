@@ -87,9 +87,9 @@ def create_app(live_run: LiveRun, *, token: str, hosts: Iterable[str]) -> ASGIAp
 
 
 class _Guard:
-    """Refuses requests for names that are not ours, and those that a browser makes for another web site.
+    """Refuses requests for host names that are not ours, and cross-site requests.
 
-    A link to the page may stand on any web site: to follow it is no request of that site.
+    Following a link from another web site to the page is allowed.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:

@@ -12,11 +12,11 @@ from reconciler.views.html.live import clock, live_html, live_sections
 from reconciler.views.phrases.drill import headline
 
 TICK_S = 1.0
-"""How often (seconds) the page is rendered if only the time has changed."""
+"""How often (s) the page is rendered if only the time has changed."""
 PACE_S = 0.2
-"""How long (seconds) changes are collected before the page is rendered."""
+"""How long (s) changes are collected before the page is rendered."""
 HEARTBEAT_S = 5.0
-"""How often (seconds) a visitor is sent the time; a closed connection is noticed then."""
+"""How often (s) a visitor is sent the time; a closed connection is noticed then."""
 
 
 class Feed:

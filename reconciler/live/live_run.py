@@ -1,4 +1,4 @@
-"""A live run: the state that a drill shows on its page, and what visitors asked of it. Safe to use from any thread."""
+"""A live run: the state that a drill shows on its page, and what visitors requested. Thread-safe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from reconciler.views.html.live import pending_pause
 
 
 class LiveRun:
-    """The newest record of a run, and the answers and the abort that visitors with the token sent.
+    """The newest record of a run, and the answers and the abort request of visitors with the token.
 
-    ``redact`` takes secrets out of a record before anything of it is shown.
+    ``redact`` removes secrets from a record before anything of it is shown.
     """
 
     def __init__(self, clock: Clock, redact: Callable[[object], object]) -> None:
@@ -37,7 +37,7 @@ class LiveRun:
         self._listener()
 
     def finish(self) -> None:
-        """Note that the run is over: nothing changes any more."""
+        """Record that the run is over."""
         self.finished = True
         self._listener()
 
@@ -52,7 +52,7 @@ class LiveRun:
         return self._shown[1]
 
     def record_answer(self, step: str, *, confirmed: bool) -> bool:
-        """Answer a pause; whether that pause waits and was not answered yet."""
+        """Answer a pause; returns whether that pause is waiting and was not answered yet."""
         with self._lock:
             record = self.record()
             waiting = pending_pause(record) if record is not None else None
@@ -62,7 +62,7 @@ class LiveRun:
             return True
 
     def answered(self, step: str) -> bool | None:
-        """The answer that a visitor gave to a pause; None if nobody did."""
+        """The answer that a visitor gave to a pause; None without one."""
         return self._answers.get(step)
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""The server of a drill's page: runs in a thread of its own, so that nobody who watches can delay the drill."""
+"""The server of a drill's page: runs in a separate thread, so that visitors cannot delay the drill."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reconciler.live.live_run import LiveRun
 from reconciler.serving import listen, running_in_thread, url_of
 
 GRACE_S = 2
-"""How long visitors have to fetch the end of the run."""
+"""How long visitors have to fetch the final state of the run."""
 MAX_CONNECTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class LivePage:
-    """Where the page is served, and under which other names; port 0 takes a free one."""
+    """The address of the page, and its other host names; port 0 takes a free one."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -31,7 +31,9 @@ class LivePage:
 
 @contextmanager
 def serving_page(page: LivePage, clock: Clock, redact: Callable[[object], object]) -> Iterator[tuple[LiveRun, str]]:
-    """Serve the page while the block runs; the live_run that it shows, and its URL. OSError if it cannot listen."""
+    """Serve the page while the block runs; gives the live run that it shows, and its URL. Raises OSError if it cannot
+    listen.
+    """
     live_run = LiveRun(clock, redact)
     with listen(page.host, page.port) as listener:
         config = uvicorn.Config(

@@ -15,12 +15,12 @@ from reconciler.plan.plan import Change, Difference
 from reconciler.plan.state import KnownState, dedupe, is_forgotten
 
 _NAMED = 3
-"""How many attributes a reason names before it only counts them."""
+"""How many attributes a reason names before it only gives their number."""
 _ABSENT = {Kind.ALARM: "not firing", Kind.SILENCE: "not in place"}
 
 
 def decide(desired: Desired, known: KnownState, now: int) -> Change:
-    """The action due at a declared address."""
+    """The change due at a declared address."""
     if desired.kind is Kind.EVENT:
         return _fact(desired, known, now)
     active = dedupe(desired.provider, known.active.get(desired.address, ()))
@@ -41,7 +41,7 @@ def decide(desired: Desired, known: KnownState, now: int) -> Change:
 
 
 def _over(desired: Desired, active: tuple[Observed, ...], until: int) -> Change:
-    """The configuration itself says when it ends."""
+    """The object has reached its declared end."""
     desired = desired._replace(firing=False)
     if not active:
         return _decision(desired, Action.NO_OP, f"over since {format_instant(until)}, as declared")
@@ -49,10 +49,10 @@ def _over(desired: Desired, active: tuple[Observed, ...], until: int) -> Change:
 
 
 def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
-    """The change that takes an object over from one of its earlier addresses; None if there is nothing to take over.
+    """The change that moves an object from one of its earlier addresses; None if there is nothing to move.
 
-    An alarm is pushed under the new address; only then, and unless that push refreshed it, the old one is cleared.
-    Where something fires at the new address already, what is left at an earlier one is cleared as undeclared.
+    An alarm is pushed under the new address; only then, and unless that push refreshed it, the old one is cleared. If
+    an alarm is active at the new address already, those at earlier addresses are cleared as undeclared.
     """
     if desired.kind is Kind.EVENT:
         return _moved_fact(desired, known, sources, now)
@@ -100,7 +100,7 @@ def _moved_fact(desired: Desired, known: KnownState, sources: Sequence[Address],
 
 
 def _contested(desired: Desired, sources: Sequence[Address]) -> Change:
-    """Two alarms cannot go on firing at one address: a person has to say which of them it is."""
+    """Two alarms cannot both keep firing at one address: the user must decide which one to keep."""
     names = " and ".join(map(str, sources))
     problem = Diagnostic(
         f"{desired.address} would take over {len(sources)} alarms: {names}",
@@ -112,7 +112,7 @@ def _contested(desired: Desired, sources: Sequence[Address]) -> Change:
 
 
 def undeclared(address: Address, known: KnownState, reason: str) -> Change:
-    """The clear of an address that fires, is ours, and is not asked for."""
+    """The clear of an active alarm of the stack at an undeclared address."""
     provider = known.active[address][0].provider
     active = dedupe(provider, known.active[address])
     return Change(address, Action.CLEAR, reason, provider, before=active, clears=active)
@@ -121,9 +121,9 @@ def undeclared(address: Address, known: KnownState, reason: str) -> Change:
 def undeclared_changes(
     address: Address, known: KnownState, reason: str, removed: Sequence[Address], destination: Address
 ) -> Iterator[Change]:
-    """What becomes of what fires at an address that is not declared: it is cleared, or forgotten, once.
+    """The changes for active alarms at an undeclared address: they are cleared, or forgotten, once.
 
-    ``destination`` is where the address was moved to, or itself. What is forgotten already is left alone.
+    ``destination`` is the address that it was moved to, or itself. Forgotten alarms are left alone.
     """
     active = dedupe(known.active[address][0].provider, known.active[address])
     told = [found for found in active if not is_forgotten(found, known)]
@@ -150,7 +150,9 @@ def _fact(desired: Desired, known: KnownState, now: int, sources: Sequence[Addre
 
 
 def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, now: int) -> Change:
-    """Something fires where something should: is it the right thing, is it one thing, and for how long?"""
+    """The change for an address with an active, declared alarm: whether its content, its number and its duration are
+    right.
+    """
     matching = _matching(desired, active)
     if not matching:
         return _differing(desired, active, now)
@@ -200,7 +202,7 @@ def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, n
 
 
 def _remarked(desired: Desired, match: Observed, known: KnownState) -> str | None:
-    """Why an alarm that is as declared is pushed again, for the sake of its marks alone."""
+    """Why an alarm that is as declared is pushed again only to update its marks."""
     if is_forgotten(match, known):
         return "it was forgotten, and is managed again"
     if match.marks.forget != (desired.lifecycle.on_remove == "forget"):
@@ -209,13 +211,13 @@ def _remarked(desired: Desired, match: Observed, known: KnownState) -> str | Non
 
 
 def _matching(desired: Desired, active: Sequence[Observed]) -> list[Observed]:
-    """What was pushed as it is declared, newest first."""
+    """The pushes that match the declaration, newest first."""
     here = (found for found in active if found.provider == desired.provider)
     return [found for found in here if found.marks.digest == desired.digest]
 
 
 def _match(desired: Desired, active: Sequence[Observed], shown: Mapping[str, str]) -> Observed | None:
-    """The newest object that is what is declared, and that nobody edited."""
+    """The newest object that matches the declaration and was not edited."""
     matching = _matching(desired, active)
     return next((found for found in matching if not is_edited(desired, found, shown.get(found.marks.key))), None)
 
@@ -224,7 +226,7 @@ def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Chan
     here = [found for found in active if found.provider == desired.provider]
     same = next((found for found in here if found.identity == desired.identity), None)
     if same is None:
-        found = differences(desired, (here or active)[0])  # as ``shown_differences`` has it
+        found = differences(desired, (here or active)[0])  # like ``shown_differences``
         reason = _listing([difference.path for difference in found if difference.forces_replace])
         return _decision(
             desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found
@@ -253,11 +255,11 @@ def _renewal(desired: Desired, match: Observed, now: int) -> str | None:
 
 
 def _why_absent(desired: Desired, known: KnownState) -> tuple[str, bool]:
-    """A reason in words, and whether it is drift (rule 3)."""
+    """The reason for an absent alarm in words, and whether it is drift (rule 3)."""
     absent = _ABSENT[desired.kind]
     ended = known.ended.get(desired.address)
     if ended is None:
-        return intern(f"{absent} yet"), False  # said of a million alarms at once
+        return intern(f"{absent} yet"), False  # shared by up to a million alarms
     when = format_instant(ended.ended_at or 0)
     if ended.id in known.ledger.cleared:
         return f"{absent}: this stack cleared it at {when}", False
@@ -270,7 +272,7 @@ def _why_absent(desired: Desired, known: KnownState) -> tuple[str, bool]:
 
 
 def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: int) -> Change:
-    """A push that is done and not shown yet: what is declared may be there already; anything else has to wait."""
+    """A done push is not visible yet: if it matches the declaration, nothing is due; anything else has to wait."""
     ago = rough_duration(max(now - (push.ended_at or now), 0))
     sent = push.operation
     if desired.firing and (sent.digest, sent.provider) == (desired.digest, desired.provider):

@@ -1,4 +1,4 @@
-"""Differences: the attributes in which an observed object is not what is declared."""
+"""Differences: the attributes in which an observed object differs from its declaration."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from reconciler.plan.plan import Change, Difference
 
 _NESTED = (Mapping, list, tuple)
 _CUT = 64
-"""A text that a service cut short is at least so long."""
+"""The minimum length of a text that a service may have truncated."""
 
 
 def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
-    """Every attribute that differs, by path; those of the identity, and another provider, force a replace."""
+    """Every attribute that differs, by path; a difference in the identity, or in the provider, forces a replace."""
     moved = _flat({"provider": observed.provider}, {"provider": desired.provider}, forces_replace=True)
     identity = _flat(observed.identity, desired.identity, forces_replace=True)
     attributes = _deep(observed.attributes, desired.attributes)
@@ -25,8 +25,8 @@ def differences(desired: Desired, observed: Observed) -> tuple[Difference, ...]:
 
 
 def shown_differences(change: Change) -> tuple[Difference, ...]:
-    """The differences between what a change declares and the alarm it is compared with: one seen through its own
-    provider, if there is one.
+    """The differences between a change's declaration and the alarm it is compared with, preferably one seen through its
+    own provider.
     """
     desired = change.desired
     if desired is None or not change.before:
@@ -54,7 +54,7 @@ def keep_ignored(desired: Desired, active: Sequence[Observed]) -> Desired:
 
 
 def _carry(to: dict[str, Any], source: Mapping[str, object], path: str) -> None:
-    """Make what stands at a path in one mapping that of the other; its keys may hold dots."""
+    """Copy the value at a path from one mapping to the other; its keys may contain dots."""
     head, _, rest = path.partition(".")
     nested, shown = to.get(head, {}), source.get(head, {})
     if rest and path not in to and path not in source and isinstance(nested, dict) and isinstance(shown, dict):
@@ -67,16 +67,16 @@ def _carry(to: dict[str, Any], source: Mapping[str, object], path: str) -> None:
 
 
 def is_altered(desired: Desired, observed: Observed) -> bool:
-    """Whether the content of an object is not what is declared, by whomever that was changed."""
+    """Whether the content of an object differs from the declaration, for whatever reason."""
     return observed.attributes != desired.attributes or observed.identity != desired.identity
 
 
 def is_edited(desired: Desired, observed: Observed, shown: str | None) -> bool:
-    """Whether somebody changed the content of an alarm whose digest still says that it is what is declared.
+    """Whether a user edited the content of an alarm whose digest still matches the declaration.
 
-    ``shown`` is the digest of what the service showed when the push was verified, as the ledger keeps it: what differs
-    from that was edited, and what the service itself makes of a push is not. Without it (None) a guess has to do: a
-    service leaves an attribute out, adds one, trims, cuts or respells it.
+    ``shown`` is the digest of what the service showed when the push was verified, from the ledger: a difference from it
+    is an edit, a change made by the service is not. If it is None, a heuristic decides: services omit or add
+    attributes, and trim, truncate or respell them.
     """
     if not is_altered(desired, observed):
         return False
@@ -90,7 +90,7 @@ def is_edited(desired: Desired, observed: Observed, shown: str | None) -> bool:
 
 
 def _is_normalised(old: object, new: object) -> bool:
-    """Whether a service may have made ``old`` of ``new`` by itself."""
+    """Whether a service may have changed ``new`` to ``old`` by itself."""
     if new is None:
         return True
     if isinstance(old, _NESTED) or isinstance(new, _NESTED):
@@ -106,7 +106,7 @@ def _flat(old: Mapping[str, str], new: Mapping[str, str], forces_replace: bool) 
 
 
 def _deep(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
-    """Flat values are compared directly; nested ones that differ are taken apart."""
+    """Compare flat values directly, and nested ones part by part."""
     nested_old: dict[str, object] = {}
     nested_new: dict[str, object] = {}
     for key in old.keys() | new.keys():
@@ -131,7 +131,7 @@ def _is_flat_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
 
 
 def _taken_apart(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
-    from deepdiff import DeepDiff  # slow to import, and needed only where nested values differ
+    from deepdiff import DeepDiff  # slow to import, and needed only for nested values
     from deepdiff.helper import NotPresent
 
     tree = DeepDiff(old, new, view="tree", threshold_to_diff_deeper=0)

@@ -1,4 +1,4 @@
-"""Guards applied: whether a plan goes past what its configuration allows without ``--force`` (rule 12)."""
+"""Guards: whether a plan exceeds what its configuration allows without ``--force`` (rule 12)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.core.target import canonical_endpoint
 from reconciler.plan.plan import Change, Plan
 
 SMALL_STACK = 9
-"""How many alarms a stack may have at the most for the default guard to let it clear all of them."""
+"""The largest number of alarms in a stack that the default guard allows to be cleared all at once."""
 
 
 def violations(
@@ -25,16 +25,17 @@ def violations(
     *,
     destroy: bool = False,
 ) -> tuple[Diagnostic, ...]:
-    """One diagnostic for each guard the plan goes past, with the numbers.
+    """One diagnostic for each violated guard, with the numbers.
 
-    ``projects`` maps the keys of providers to their project ids. ``declared`` is what the stack declares, also beside
-    what the plan is limited to. ``destroy`` says that all alarms are meant to be cleared; no default forbids that.
+    ``projects`` maps the keys of providers to their project ids. ``declared`` is everything that the stack declares,
+    even if the plan is limited to a part. ``destroy`` says that all alarms are to be cleared; no default guard forbids
+    that.
     """
     return tuple(_violations(plan, guards, projects, declared, destroy))
 
 
 def alarm_count(plan: Plan, declared: Sequence[Desired]) -> int:
-    """How many alarms a stack has: those it declares firing, and the others that the plan found firing."""
+    """The number of alarms in a stack: those declared firing, and others that the plan found active."""
     wanted = {item.address for item in declared if item.kind is not Kind.EVENT and item.firing}
     wanted |= {change.address for change in plan.changes if _is_wanted(change)}
     found = {change.address: len(change.before) for change in plan.changes if change.before}
@@ -95,7 +96,7 @@ def _type_violations(plan: Plan, name: str, limits: TypeGuards, declared: Sequen
 
 
 def _foreign_endpoints(plan: Plan, endpoints: Sequence[str] | None) -> Iterator[Diagnostic]:
-    """The providers that a plan would send something to, and that point where it may not."""
+    """The providers that a plan would send to although their endpoint is not allowed."""
     if endpoints is None:
         return
     permitted = {canonical_endpoint(text) for text in endpoints}
@@ -108,12 +109,12 @@ def _foreign_endpoints(plan: Plan, endpoints: Sequence[str] | None) -> Iterator[
 
 
 def _clears(change: Change) -> int:
-    """How many alarms a change clears for certain."""
+    """How many alarms a change certainly clears."""
     return sum(operation.verb is Verb.CLEAR and not operation.only_if_duplicate for operation in change.operations)
 
 
 def _lost(change: Change) -> int:
-    """How many alarms a change clears that nothing takes the place of."""
+    """How many alarms a change clears without a replacement."""
     return max(0, _clears(change) - (change.action is Action.REPLACE))
 
 
@@ -130,7 +131,7 @@ def _limit(limit: int | str, alarms: int, whole: str | None = None) -> str:
 
 
 def _severity(change: Change) -> str | None:
-    """The severity the change would push; None where it pushes nothing, or nothing that has one."""
+    """The severity that the change would push; None if it pushes nothing, or nothing with a severity."""
     if change.desired is None or not any(operation.verb is Verb.PUSH for operation in change.operations):
         return None
     return severity_of(change.desired.identity)
@@ -155,7 +156,7 @@ def keys_to_clear(plan: Plan) -> list[str]:
 
 
 def provenance_warning(cleared: int, unknown: int) -> Diagnostic | None:
-    """A warning that says how many of the alarms that are ``cleared`` nobody remembers pushing; None for none."""
+    """A warning with the number of ``cleared`` alarms that the ledger has no push of; None if there are none."""
     if not unknown:
         return None
     noun, verb = ("alarm", "was") if cleared == 1 else ("alarms", "were")

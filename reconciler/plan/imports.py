@@ -1,4 +1,4 @@
-"""Imports: unmanaged alarms that a stack takes over, and those that fire beside its own."""
+"""Imports: unmanaged alarms that a stack adopts, and those that duplicate its own."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from reconciler.plan.difference import shown_differences
 from reconciler.plan.plan import Change
 
 Identity = tuple[str, str, frozenset[tuple[str, str]]]
-"""What makes two alarms the same: provider, type, and what the service knows them by."""
+"""What identifies equal alarms: provider, type, and the service's identity."""
 
 _NAMED = 5
-"""How many alarms a hint spells out."""
+"""How many alarms a hint names."""
 
 
 def imported(change: Change, lookup: Lookup, stack: str) -> Change:
-    """The change at a declared address that takes unmanaged alarms over; itself if that is done.
+    """The change at a declared address that adopts unmanaged alarms; unchanged if that is done.
 
     The alarm is pushed with the marks of the stack; only then, and unless that push refreshed it, the unmanaged one is
-    cleared. If the stack's own fires already, only the unmanaged one beside it is cleared.
+    cleared. If the stack's own alarm is active already, only the unmanaged one beside it is cleared.
     """
     desired = change.desired
     if desired is None or not desired.firing or change.problem is not None:
@@ -41,7 +41,7 @@ def imported(change: Change, lookup: Lookup, stack: str) -> Change:
     if change.action is Action.CREATE:
         return _adopted(change, unmanaged, lookup.found[0].id)
     if not change.before or change.moved_from is not None:
-        return change  # not shown yet, or on its way here: a later plan sees both
+        return change  # not visible yet, or still being sent: a later plan sees both
     are = "which fires beside it, is" if len(unmanaged) == 1 else "which fire beside it, are"
     beside = f"unmanaged {', '.join(found.id for found in lookup.found)}, {are} cleared"
     is_alone = change.action is Action.NO_OP
@@ -55,7 +55,7 @@ def imported(change: Change, lookup: Lookup, stack: str) -> Change:
 
 
 def takes_unmanaged(change: Change) -> bool:
-    """Whether a change takes an unmanaged alarm over, or clears one."""
+    """Whether a change adopts or clears an unmanaged alarm."""
     return any(is_unmanaged(found.marks) for found in change.before)
 
 
@@ -90,7 +90,7 @@ def _missing(change: Change, lookup: Lookup, stack: str) -> Diagnostic:
 
 
 def _unfit(change: Change, lookup: Lookup) -> Diagnostic | None:
-    """Why what was found cannot be taken over at the address of a block."""
+    """Why what was found cannot be adopted at the address of a block."""
     found = lookup.found[0]
     kind = found.observed.marks.address.type
     if kind != change.address.type:
@@ -108,14 +108,14 @@ def _problem(change: Change, lookup: Lookup, why: str, hint: str) -> Diagnostic:
 
 
 def identity_of(value: Desired | Observed, kind: str) -> Identity:
-    """What an alarm of a type is known by, whoever raised it."""
+    """What identifies an alarm of a type, whoever raised it."""
     return value.provider, kind, frozenset(value.identity.items())
 
 
 def same_as_declared(
     desired: Iterable[Desired], unmanaged: Iterable[UnmanagedAlarm]
 ) -> Iterator[tuple[Desired, tuple[UnmanagedAlarm, ...]]]:
-    """What is declared firing and fires unmanaged, with the alarms that are the same, newest first."""
+    """The declared alarms that are also active unmanaged, each with the equal alarms, newest first."""
     waiting: dict[Identity, list[UnmanagedAlarm]] = {}
     for item in unmanaged:
         waiting.setdefault(identity_of(item.observed, item.observed.marks.address.type), []).append(item)
@@ -143,7 +143,7 @@ def import_warnings(changes: Iterable[Change], types: Mapping[str, ResourceType]
 
 
 def duplicate_warnings(changes: Sequence[Change], unmanaged: Sequence[UnmanagedAlarm]) -> Iterator[Diagnostic]:
-    """A warning if unmanaged alarms fire beside the same ones of the stack, or beside those that the plan creates."""
+    """A warning if unmanaged alarms duplicate the stack's own, or those that the plan creates."""
     by_address = {change.address: change for change in changes}
     taken = {(found.provider, found.id) for change in changes if takes_unmanaged(change) for found in change.before}
     fixed, pairs = [], []

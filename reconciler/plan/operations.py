@@ -1,4 +1,4 @@
-"""Operations of a plan: what carries out each change, derived from nothing but what the plan shows (rule 6)."""
+"""Operations of a plan: what carries out each change, derived only from what the plan shows (rule 6)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def plan_id(plan: Plan) -> str:
 def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType]) -> tuple[Operation, ...]:
     """The pushes and clears of a change, in the order in which they are due.
 
-    Raises ValueError if its type cannot express what is declared.
+    Raises ValueError if the resource type cannot express the declaration.
     """
     if change.action is Action.FORGET:
         return tuple(_forget(change, found, number, plan) for number, found in enumerate(change.before))
@@ -47,13 +47,13 @@ def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType])
     if change.refreshes is not None:
         second = _clear(change, change.refreshes, len(clears), plan, resource)
         clears.append(second._replace(depends_on=push.key, only_if_duplicate=True))
-    if change.action is Action.IMPORT:  # nothing ends before what takes its place is there
+    if change.action is Action.IMPORT:  # nothing ends before its replacement is active
         clears = [operation._replace(depends_on=push.key) for operation in clears]
     return (push, *clears)
 
 
 def forgeries(plan: Plan, types: Mapping[str, ResourceType]) -> Iterator[Diagnostic]:
-    """What a saved plan holds that does not follow from what it shows: it was edited, or another version made it."""
+    """What in a saved plan does not follow from what it shows: it was edited, or another version made it."""
     if plan_id(plan) != plan.id:
         yield _forged("its id does not follow from its changes")
         return
@@ -75,7 +75,7 @@ _COMPARED = (Action.UPDATE, Action.REPLACE, Action.RENEW, Action.MOVE, Action.IM
 
 
 def _differences(change: Change) -> tuple[Difference, ...]:
-    """What a change must show to differ: a push of what is there already says all of it, any other change nothing."""
+    """The differences that a change must show: all of them if it pushes an existing object again, none otherwise."""
     return shown_differences(change) if change.action in _COMPARED else ()
 
 
@@ -88,9 +88,9 @@ def _forged(why: str, change: Change | None = None) -> Diagnostic:
 
 
 def _pushes_first(change: Change) -> bool:
-    """Whether the new alarm is pushed before the old is cleared: if asked for, and always if it takes the place of one
-    of another address. Never if the clear would end the new one too, both being the same to
-    the service.
+    """Whether the new alarm is pushed before the old one is cleared: if requested, and always for a move.
+
+    Never if the clear would end the new one too, because the service identifies both as the same alarm.
     """
     desired = change.desired
     if change.moved_from is not None:
@@ -121,8 +121,8 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
     else:
         payload, send_by = resource.push(desired, marks, begins_at)
         if send_by is not None and send_by <= now and begins_at != now:
-            # What began back then would be over on arrival: begin anew, which a refreshed alarm and an event can both
-            # do.
+            # With its old start it would be over on arrival: use a new start, which is possible for a refreshed alarm
+            # and for an event.
             begins_at = now
             payload, send_by = resource.push(desired, marks, begins_at)
     return Operation(
@@ -139,7 +139,7 @@ def _push(change: Change, plan: Plan, resource: ResourceType) -> Operation | Non
 
 
 def _forget(change: Change, found: Observed, number: int, plan: Plan) -> Operation:
-    """The note in the ledger that an alarm is left firing; nothing is sent."""
+    """The ledger entry that an alarm is left firing; nothing is sent."""
     key = _key(plan.id, change.address, Verb.PUSH, number)
     noted = Operation(key, change.address, found.provider, Verb.PUSH, "{}", occurrence=forgotten_mark(found))
     return noted._replace(is_recorded=True)

@@ -1,4 +1,4 @@
-"""Abandoned targets: what a plan says of alarms at places that the configuration does not point to any more."""
+"""Orphans: warnings about alarms at targets that the configuration no longer points to."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reconciler.ledger.protocol import Orphan
 from reconciler.plan.state import KnownState
 
 _NAMED = 5
-"""How many addresses a warning names before it only counts them."""
+"""How many addresses a warning names before it only gives their number."""
 
 
 def orphan_warnings(
     known: KnownState, targets: Sequence[Address], places: Mapping[str, Target]
 ) -> Iterator[Diagnostic]:
-    """A warning for each provider that was removed, or points elsewhere now, and may still show alarms of the stack.
+    """A warning for each provider that was removed, or has a new target, and may still show alarms of the stack.
 
-    ``places`` says where each configured provider points. What another provider shows, being of the same project, is
-    in the plan. No service is queried.
+    ``places`` is the target of each configured provider. What another provider of the same project shows is part of the
+    plan. No service is queried.
     """
     if not known.ledger.orphans:
         return iter(())
@@ -41,7 +41,7 @@ def orphan_warnings(
 
 
 def renamed_warning(stack: str, file: str, left: Sequence[Orphan]) -> Diagnostic:
-    """The warning of alarms in the ledger of a stack that no configuration beside it declares any more."""
+    """A warning about alarms in the ledger of a stack that no configuration beside it declares."""
     places = ", ".join(label(target) for target in sorted({item.target for item in left if item.target is not None}))
     return Diagnostic(
         f'no configuration here has the name of stack "{stack}" any more, and {_count(left)} that it pushed'
@@ -53,7 +53,7 @@ def renamed_warning(stack: str, file: str, left: Sequence[Orphan]) -> Diagnostic
 
 
 def label(target: str) -> str:
-    """The canonical text of a target for readers; as it is if it is none."""
+    """A target's canonical text for readers; unchanged if it is invalid."""
     try:
         return Target.parse(target).label
     except ValueError:

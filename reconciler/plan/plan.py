@@ -1,4 +1,4 @@
-"""The plan: all changes, with what they were computed from; a value."""
+"""The plan: all changes and what they were computed from; a value."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,8 +18,8 @@ PUSH_FIRST_SIGN = "+/-"
 
 
 class Selection(NamedTuple):
-    """Which addresses a plan is about: only ``targets`` (all, if there are none), without ``exclude``; what fires at
-    ``replace`` is raised again.
+    """Which addresses a plan covers: only ``targets`` (if any), without ``exclude``; active alarms at ``replace`` are
+    raised again.
     """
 
     targets: tuple[Address, ...] = ()
@@ -31,7 +31,7 @@ ALL = Selection()
 
 
 class Difference(NamedTuple):
-    """One attribute that differs; a path like ``metadata.event_severity``, None where a side has no such attribute."""
+    """One attribute that differs, by a path like ``metadata.event_severity``; None if a side does not have it."""
 
     path: str
     old: object
@@ -40,14 +40,14 @@ class Difference(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An address with an action, why, and the operations that carry it out.
+    """An address with an action, its reason, and the operations that carry it out.
 
-    ``before`` holds what was observed active at the address (more than one where the service does not merge), newest
-    first; of these, ``clears`` are to be cleared whatever else happens, and ``refreshes`` is the one that a repeated
-    push should refresh in place; in a replace, the one that the push clears in the same request. ``begins_at`` (epoch
-    ms) is when what is pushed says it began. ``drift`` says that the service moved and not the configuration: the alarm
-    expired, was cleared by someone else, or fires twice. ``problem`` is why nothing can be done at the address now.
-    ``moved_from`` is the address that what was observed, or recorded, has until now.
+    ``before`` are the active objects observed at the address (several if the service does not merge), newest first; of
+    these, ``clears`` are cleared in any case, and ``refreshes`` is the one that a repeated push should refresh in place
+    or, in a replace, the one that the push clears in the same request. ``begins_at`` (epoch ms) is the start in what is
+    pushed. ``drift`` says that the service has changed and not the configuration: the alarm expired, was cleared by
+    another user, or is duplicated. ``problem`` is why nothing can be done at the address now. ``moved_from`` is the
+    previous address of what was observed, or recorded.
     """
 
     address: Address
@@ -67,12 +67,12 @@ class Change(NamedTuple):
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Where the change finds or puts something: its address, and the one it was moved from."""
+        """The addresses that the change reads or writes: its own, and the one it was moved from."""
         return (self.address,) if self.moved_from is None else (self.address, self.moved_from)
 
     @property
     def takes_over(self) -> bool:
-        """Whether what it pushes again is known at the service as something else: at another address, or unmanaged."""
+        """Whether it pushes something again that the service knows at another address, or as unmanaged."""
         return self.moved_from is not None or self.action is Action.IMPORT
 
     @property
@@ -84,18 +84,18 @@ class Change(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """What a reader sees in front of it: the action's sign, turned round if the push comes first."""
+        """The action's sign, reversed if the push comes first."""
         return PUSH_FIRST_SIGN if self.pushes_first else self.action.sign
 
 
 class Plan(NamedTuple):
-    """All changes of one stack at one instant (epoch ms), by address in the order of the configuration, clears of
-    what is gone last.
+    """All changes of one stack at one instant (epoch ms), in the order of the configuration, clears of undeclared
+    alarms last.
 
-    ``basis`` maps each touched address to a digest of what was observed there: what ``stale`` compares.
-    ``providers`` maps each provider's key to a digest of its settings without secrets, ``targets`` to where it points.
-    ``id`` is a digest of all of this, and the run id that pushes carry in their marks. ``problems`` are errors that
-    forbid applying it, ``warnings`` what its reader should know besides.
+    ``basis`` maps each address to a digest of what was observed there, which ``stale`` compares. ``providers`` maps
+    each provider's key to a digest of its settings without secrets, ``targets`` to its target. ``id`` is a digest of
+    all of this, and the run id in the marks of pushes. ``problems`` are errors that forbid applying it, ``warnings``
+    are further notes for its reader.
     """
 
     id: str
@@ -111,12 +111,12 @@ class Plan(NamedTuple):
 
     @property
     def pending(self) -> tuple[Change, ...]:
-        """The changes that would do something."""
+        """The changes that are not no-ops."""
         return tuple(change for change in self.changes if change.action is not Action.NO_OP)
 
     @property
     def counts(self) -> Mapping[Action, int]:
-        """How many changes there are of each action."""
+        """The number of changes of each action."""
         return Counter(change.action for change in self.changes)
 
     @property
@@ -126,12 +126,12 @@ class Plan(NamedTuple):
 
     @property
     def send_by(self) -> int | None:
-        """The last instant (epoch ms) at which the whole plan can still be sent; None if it does not age."""
+        """The last instant (epoch ms) at which the whole plan can still be sent; None if it does not expire."""
         return min((op.send_by for op in self.operations if op.send_by is not None), default=None)
 
 
 def drift_only(plan: Plan) -> Plan:
-    """The same plan with the changes that are drift, and nothing to send: what ``--refresh-only`` shows."""
+    """The plan with only the changes that are drift, and nothing to send: the result of ``--refresh-only``."""
     changes = tuple(
         change._replace(operations=()) for change in plan.changes if change.drift or change.action is Action.NO_OP
     )

@@ -17,7 +17,7 @@ from reconciler.core.target import Target
 from reconciler.plan.plan import Change, Difference, Plan
 
 FORMAT_VERSION: Literal["2.2"] = "2.2"
-"""What is written; 2.1, which has no imports, is read too."""
+"""The version that is written; 2.1, which has no imports, can be read too."""
 
 
 class _Document(BaseModel):
@@ -137,7 +137,7 @@ class PlanDocument(_Document):
 
 
 def plan_of(document: PlanDocument) -> Plan:
-    """The plan a document holds; raises ValueError where an address cannot be read."""
+    """Build the plan from a document. Raises ValueError if an address is invalid."""
     changes = [_change_of(document.stack, change) for change in document.changes]
     unchanged = [
         Change(Address.parse(item.address), Action.NO_OP, item.reason, item.provider) for item in document.unchanged

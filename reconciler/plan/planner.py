@@ -48,15 +48,14 @@ def make_plan(
     imports: Mapping[Address, Lookup] = MappingProxyType({}),
     destroy: bool = False,
 ) -> Plan:
-    """Compare what is declared with what was observed and compute every change.
+    """Compare the declaration with what was observed and compute every change.
 
-    ``now`` is epoch milliseconds. ``history`` holds ended alarms at the addresses that ``absent_addresses`` names, and
-    only colours reasons. ``places`` says where each provider points. ``targets`` limits the plan to addresses they
-    cover, ``exclude`` leaves addresses out of it, ``replace`` raises what fires there again. ``moves`` says what was
-    renamed, ``removed`` what goes on firing undeclared, ``imports`` what is taken over at declared addresses.
-    ``destroy`` clears every alarm of the stack. The order of
-    ``observed`` does not matter; changes come in the order of ``desired``, undeclared ones last. A live canary is left
-    to its check.
+    ``now`` is epoch milliseconds. ``history`` has ended alarms at the addresses that ``absent_addresses`` names, and
+    only affects reasons. ``places`` is the target of each provider. ``targets`` limits the plan to the addresses they
+    cover, ``exclude`` leaves addresses out, ``replace`` raises active alarms again. ``moves`` are the renames,
+    ``removed`` the addresses that keep firing undeclared, ``imports`` what is adopted at declared addresses.
+    ``destroy`` clears every alarm of the stack. The order of ``observed`` does not matter; changes are in the order of
+    ``desired``, undeclared ones last. An active canary is left to its check.
     """
     with gc_disabled():
         known = merge(stack, observed, ledger or LedgerView(), history)
@@ -90,7 +89,7 @@ def make_plan(
         )
         plan = plan._replace(id=plan_id(plan), changes=())
         pending = list(changes)
-        del decided, kept, changes  # each change goes as the one with its operations comes
+        del decided, kept, changes  # each change is freed when its version with operations is made
         return _with_operations(plan, pending, types)
 
 
@@ -100,7 +99,7 @@ def with_operations(plan: Plan, types: Mapping[str, ResourceType]) -> Plan:
 
 
 def _with_operations(plan: Plan, changes: list[Change], types: Mapping[str, ResourceType]) -> Plan:
-    """The plan with these changes, once they have their operations; the list is used up."""
+    """Like ``with_operations`` for these changes; the list is emptied."""
     problems: list[Diagnostic] = []
     for place, change in enumerate(changes):
         if change.action is not Action.NO_OP or change.problem is not None:
@@ -144,8 +143,8 @@ def _declared(item: Desired, known: KnownState, now: int, moves: Moves) -> Chang
 
 
 def _holds(change: Change, known: KnownState) -> bool:
-    """Whether what fires at earlier addresses is not to be cleared as undeclared: the change takes it over, it waits
-    until its own push shows, or a person has to say what is meant.
+    """Whether alarms at earlier addresses must not be cleared as undeclared: the change moves them, waits for its own
+    push to become visible, or needs a decision of the user.
     """
     return change.moved_from is not None or change.problem is not None or change.address in known.pending
 
@@ -162,7 +161,7 @@ def _why_gone(address: Address, declared: Container[Address], moves: Moves, dest
 
 
 def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) -> Change:
-    """The change, or a replace where its type says that a repeated push would not do."""
+    """The change, or a replace if its type requires one."""
     old, desired = change.refreshes, change.desired
     if old is None or desired is None or change.begins_at is None or change.takes_over:
         return change
@@ -173,7 +172,7 @@ def _ended_first(change: Change, types: Mapping[str, ResourceType], now: int) ->
 
 
 def _raised_again(change: Change, types: Mapping[str, ResourceType], now: int) -> Change:
-    """The change, or a replace of what fires as declared: cleared, then pushed anew, whatever differs."""
+    """The change, or a replace of active alarms: cleared, then pushed again, even if nothing differs."""
     desired = change.desired
     if desired is None or not desired.firing or desired.kind is Kind.EVENT or change.problem is not None:
         return change._replace(problem=_not_replaceable(change))
@@ -186,7 +185,7 @@ def _raised_again(change: Change, types: Mapping[str, ResourceType], now: int) -
     newest = next((found for found in change.before if found.identity == desired.identity), None)
     if newest is None or not isinstance(types[change.address.type], EndsFirst):
         return again
-    # One request, so that the service does not take the two for one and the same.
+    # One request, so that the service does not treat the two as the same alarm.
     return again._replace(refreshes=newest, clears=tuple(found for found in change.before if found is not newest))
 
 
@@ -205,7 +204,7 @@ def _not_replaceable(change: Change) -> Diagnostic:
 
 
 def _excluded_dependencies(decided: Sequence[Change], kept: Sequence[Change]) -> Iterator[Diagnostic]:
-    """A warning for each address that is left out although it is not as declared, and something depends on it."""
+    """A warning for each excluded address that is not as declared, and that something depends on."""
     left = {change.address for change in kept}
     due = (change.address for change in decided if change.action is not Action.NO_OP)
     out = {name for address in due if address not in left for name in (address, address._replace(key=None))}
@@ -298,7 +297,7 @@ def _too_late(change: Change, operations: tuple[Operation, ...], now: int) -> It
 
 
 def only_imports(plan: Plan, types: Mapping[str, ResourceType]) -> Plan:
-    """The part of a plan that takes unmanaged alarms over."""
+    """The part of a plan that adopts unmanaged alarms."""
     changes = tuple(change for change in plan.changes if takes_unmanaged(change))
     addresses = {str(change.address) for change in changes}
     basis = {address: known for address, known in plan.basis.items() if address in addresses}

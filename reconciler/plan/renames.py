@@ -1,4 +1,4 @@
-"""Renames: what a plan says of objects that were moved, and of those that look as if they should have been."""
+"""Renames: notes about moved objects, and hints about objects that look renamed."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ from reconciler.core.resource_type import NotesMoves, ResourceType
 from reconciler.plan.plan import Change
 
 _NAMED = 5
-"""How many renames a hint spells out."""
+"""How many renames a hint names."""
 _OWN_NAME = "\0"
-"""Stands for the name of a resource where a value is that name."""
+"""A placeholder for the name of the resource in a value."""
 
 
 def move_warnings(changes: Sequence[Change], types: Mapping[str, ResourceType]) -> Iterator[Diagnostic]:
@@ -41,7 +41,7 @@ class _Rename(NamedTuple):
 
 
 def rename_hints(changes: Sequence[Change]) -> Iterator[Diagnostic]:
-    """A warning if alarms are cleared that are equal to alarms which are raised: they may have been renamed."""
+    """A warning if alarms are cleared that equal alarms to be created: they may have been renamed."""
     gone = [change for change in changes if change.action is Action.CLEAR and change.desired is None and change.before]
     new = [change for change in changes if change.action is Action.CREATE] if gone else []
     if not new:
@@ -91,7 +91,7 @@ def _renames(gone: Iterable[Change], new: Iterable[Change]) -> list[_Rename]:
 
 
 def _contents(change: Change) -> tuple[object, object]:
-    """What an alarm is, whatever its address: as it is, and but for a value that is the name of its resource."""
+    """The content of an alarm without its address: unchanged, and with the name of its resource replaced."""
     value = change.desired or change.before[0]
     rest = change.address.type, value.provider, canonical(dict(value.attributes))
     own = {key: _OWN_NAME if text == change.address.name else text for key, text in value.identity.items()}
@@ -99,7 +99,7 @@ def _contents(change: Change) -> tuple[object, object]:
 
 
 def _named(old: Change, new: Change) -> str | None:
-    """The field whose value is the name of the resource, and so another one under the new name."""
+    """The field whose value is the name of the resource, and so differs under the new name."""
     identity = old.before[0].identity
     return next(
         (
@@ -112,7 +112,7 @@ def _named(old: Change, new: Change) -> str | None:
 
 
 def _lines(found: Sequence[_Rename], gone: Iterable[Change], new: Iterable[Change]) -> list[str]:
-    """The lines of YAML, one for a resource whose instances are all renamed, with their keys."""
+    """The YAML of the moves: one for a resource whose instances all keep their keys."""
     groups: dict[tuple[Address, Address], list[_Rename]] = {}
     for item in found:
         groups.setdefault((_whole(item.source), _whole(item.destination)), []).append(item)

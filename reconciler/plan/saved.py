@@ -30,7 +30,7 @@ _MAKE = "make a new one with `reconciler plan --out FILE`; a plan file is not ed
 
 
 def signing_key(environment: Mapping[str, str]) -> str:
-    """The key of the environment; DiagnosticError if there is none, or one too short to protect anything."""
+    """The key in the environment. Raises DiagnosticError if there is none, or if it is too short."""
     key = environment.get(KEY_VARIABLE, "").strip()
     if len(key) >= MIN_KEY_LENGTH:
         return key
@@ -50,7 +50,7 @@ def is_signed(checksum: str, signature: str | None, key: str) -> bool:
 
 
 def dump_plan(plan: Plan, tool_version: str, key: str | None = None) -> str:
-    """The text of a plan file, signed if there is a key. It holds no secrets, because none reaches a payload."""
+    """The text of a plan file, signed if there is a key. No payload contains a secret, so neither does the file."""
     return "".join(plan_parts(plan, tool_version, key))
 
 
@@ -87,7 +87,7 @@ def _indented(value: object, by: int) -> str:
 
 
 def _head(plan: Plan, tool_version: str) -> dict[str, object]:
-    """What a plan file says before its changes."""
+    """The part of a plan file before its changes."""
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
@@ -103,7 +103,7 @@ def _head(plan: Plan, tool_version: str) -> dict[str, object]:
 
 
 class _Checksum:
-    """The digest of a plan file, made as its parts come: the head, the changes, what is unchanged, the warnings."""
+    """The digest of a plan file, computed from its parts: the head, the changes, what is unchanged, the warnings."""
 
     def __init__(self, head: Mapping[str, object]) -> None:
         self._sums = [digest(head)]
@@ -118,7 +118,7 @@ class _Checksum:
 
 
 def checksum(document: PlanDocument) -> str:
-    """What the document's ``checksum`` must be."""
+    """The expected ``checksum`` of a document."""
     sums = _Checksum(document.model_dump(mode="json", exclude={"checksum", "signature", *_PARTS}))
     for change in document.changes:
         sums.add("changes", change)
@@ -133,9 +133,9 @@ _PARTS = ("changes", "unchanged", "warnings")
 
 
 def parse_plan(text: str, name: str, key: str | None = None) -> Plan:
-    """Read a plan file back; ``name`` is for messages.
+    """Parse a plan file; ``name`` is for messages.
 
-    Raises DiagnosticError if it is not a plan file or was altered, and with a key also if it was not signed with it.
+    Raises DiagnosticError if it is not a plan file or was altered and, with a key, if it was not signed with it.
     """
     try:
         document = PlanDocument.model_validate_json(text)
@@ -164,7 +164,7 @@ def _refused(name: str, why: str, hint: str, position: Position | None = None) -
 
 
 def _not_a_plan(name: str, text: str, error: ValidationError, version: str) -> DiagnosticError:
-    """The diagnostic for a text that is no plan of format ``version``, from what pydantic found."""
+    """The diagnostic for a text that is not a plan of format ``version``, from pydantic's errors."""
     findings = error.errors(include_url=False)
     for item in findings:
         if item["loc"][:1] == ("format_version",) and item["type"] != "missing":

@@ -1,7 +1,7 @@
-"""Cutting a plan into shards: parts that can be carried out side by side, in any order.
+"""Cutting a plan into shards: parts that can be carried out in parallel, in any order.
 
-What belongs together is in one shard: all operations of an address, both addresses of a move, and resources with what
-they depend on. Otherwise addresses are taken in the order of the plan.
+A shard contains all operations of an address, both addresses of a move, and resources with their dependencies. Apart
+from that, addresses are in plan order.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from reconciler.core.operation import Operation
 from reconciler.plan.plan import Change, Plan
 
 SHARD_SIZE = 25_000
-"""How many operations a shard has, about, unless another number is asked for."""
+"""The approximate number of operations in a shard, by default."""
 
 
 class PlanShard(NamedTuple):
-    """Operations of a plan in its order. ``needed`` is what their resources wait for; ``done`` are operations that some
-    of them follow, and that are done already.
+    """Operations of a plan, in its order.
+
+    ``needed`` are the dependencies of their resources; ``done`` are operations they depend on that are done already.
     """
 
     operations: Sequence[Operation]
@@ -28,9 +29,9 @@ class PlanShard(NamedTuple):
 
 
 def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShard]:
-    """The shards of a plan, each of about ``size`` operations unless more belong together; ``done`` are left out.
+    """The shards of a plan, each of about ``size`` operations unless more belong together, without ``done`` ones.
 
-    So are clears that are due only beside a second alarm: whether there is one is seen once all the others are done.
+    Conditional clears are left out: whether they are due is known only when everything else is done.
     """
     changes = [change for change in plan.changes if change.operations]
     parts: list[list[Change]] = [[]]
@@ -46,7 +47,7 @@ def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShar
 
 
 def _groups(changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
-    """The changes that belong together, in the order of the first of each."""
+    """The changes that belong together, in the order of the first of each group."""
     roots = _roots(changes)
     if not roots:
         return ((change,) for change in changes)
@@ -70,7 +71,7 @@ def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
 
 
 def _roots(changes: Iterable[Change]) -> Mapping[Address, Address]:
-    """For each address that belongs together with others the one that stands for all of them."""
+    """For each address that belongs to a group, the address that represents the group."""
     parents: dict[Address, Address] = {}
 
     def find(address: Address) -> Address:

@@ -38,9 +38,9 @@ def staleness(
     """Why a saved plan may not be applied at ``now`` (epoch ms); empty if it may.
 
     ``desired``, ``known`` and ``moves`` are the current ones. ``providers`` maps each provider key to the digest of its
-    settings, ``targets`` to where it points. ``done`` has the idempotency keys of this plan's operations that are done
-    already: a change at their addresses was made by this plan, unless an alarm fires there that the plan neither found
-    nor pushed.
+    settings, ``targets`` to its target. ``done`` has the idempotency keys of this plan's operations that are done
+    already: a change at their addresses was made by this plan, unless an alarm is active there that the plan neither
+    found nor pushed.
     """
     declared = {item.address: item for item in desired}
     return tuple(_staleness(plan, declared, known, now, providers, targets or {}, moves, done))
@@ -122,7 +122,7 @@ def _active(change: Change, known: KnownState) -> list[Observed]:
 
 
 def _late(change: Change, now: int) -> int | None:
-    """The earliest instant (epoch ms) by which an operation of a change had to be sent, if that has passed."""
+    """The earliest deadline (epoch ms) of an operation of a change, if it has passed."""
     first = min((item.send_by for item in change.operations if item.send_by is not None), default=None)
     return first if first is not None and first <= now else None
 
@@ -142,7 +142,7 @@ def _moved(plan: Plan, change: Change, known: KnownState, done: Collection[str])
 
 
 def _shown_as_planned(change: Change, known: KnownState) -> bool:
-    """Whether the alarms that the plan found still fire, with the content it shows, and no others.
+    """Whether the alarms that the plan found, and no others, are still active with the content it shows.
 
     Unmanaged alarms are not compared, since no query of the stack finds them.
     """

@@ -1,4 +1,4 @@
-"""The known as the planner sees it: what a query found, corrected by what the ledger knows and the service hides."""
+"""The known state: what a query found, corrected by what the ledger knows and the service does not show yet."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -18,9 +18,9 @@ Value = TypeVar("Value")
 class KnownState(NamedTuple):
     """What is known of a stack's objects.
 
-    ``active`` holds the firing alarms at each address, newest first. ``pending`` is the last push at an address that is
-    done and that the service does not show yet. ``recorded`` are the facts on record. ``ended`` is the alarm that ended
-    last at an address, where history was asked for.
+    ``active`` has the firing alarms at each address, newest first. ``pending`` is the last done push at an address that
+    is not visible yet. ``recorded`` are the events on record. ``ended`` is the last ended alarm at an address, if
+    history was queried.
     """
 
     active: Mapping[Address, tuple[Observed, ...]]
@@ -31,7 +31,7 @@ class KnownState(NamedTuple):
 
 
 def compacted(observed: Iterable[Observed], desired: Iterable[Desired]) -> Iterator[Observed]:
-    """The same objects; what they have in common with the declaration they share with it, which saves memory."""
+    """The same objects, sharing equal values with their declarations to save memory."""
     declared = {wanted.address: wanted for wanted in desired}
     texts: dict[str, str] = {}
     for found in observed:
@@ -59,12 +59,12 @@ def compacted(observed: Iterable[Observed], desired: Iterable[Desired]) -> Itera
 
 
 def _common(declared: Value | None, found: Value) -> Value:
-    """The declared value where it is the same as the one found."""
+    """The declared value if it equals the one found."""
     return declared if declared is not None and type(declared) is type(found) and declared == found else found
 
 
 def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history: Iterable[Observed] = ()) -> KnownState:
-    """Put together what is known; objects without this stack's marks are not looked at (rule 1)."""
+    """Merge what is known; objects without this stack's marks are ignored (rule 1)."""
     gone = {entry.operation.target for entry in ledger.recent if entry.operation.verb is Verb.CLEAR}
     active: dict[Address, tuple[Observed, ...]] = {}
     recorded = set(ledger.recorded)
@@ -100,17 +100,17 @@ def merge(stack: str, observed: Iterable[Observed], ledger: LedgerView, history:
 
 
 def forgotten_mark(found: Observed) -> str:
-    """The occurrence under which the ledger notes that an alarm is forgotten; one that is pushed again is another."""
+    """The occurrence under which the ledger records that an alarm is forgotten; pushing it again makes a new one."""
     return f"forgotten {found.marks.key or found.id}"
 
 
 def is_forgotten(found: Observed, known: KnownState) -> bool:
-    """Whether an alarm was left firing on purpose when it was no longer declared."""
+    """Whether an alarm was deliberately left firing when it was no longer declared."""
     return (found.marks.address, forgotten_mark(found)) in known.recorded
 
 
 def absent_addresses(desired: Sequence[Desired], known: KnownState) -> tuple[Address, ...]:
-    """The addresses declared firing where nothing fires: whose history tells why."""
+    """The addresses declared firing without an active alarm; their history says why."""
     return tuple(
         wanted.address
         for wanted in desired
@@ -122,9 +122,9 @@ def absent_addresses(desired: Sequence[Desired], known: KnownState) -> tuple[Add
 
 
 def altered_keys(desired: Sequence[Desired], known: KnownState) -> list[str]:
-    """The keys of alarms whose digest is that of what is declared, and whose content is not.
+    """The keys of alarms whose digest matches the declaration but whose content does not.
 
-    What a ledger knows to have been shown of them tells whether somebody edited them.
+    What the ledger knows was shown of them tells whether they were edited.
     """
     return [
         found.marks.key
@@ -135,19 +135,20 @@ def altered_keys(desired: Sequence[Desired], known: KnownState) -> list[str]:
 
 
 def fingerprint(address: Address, desired: Desired | None, known: KnownState) -> str:
-    """A digest of what is known to be at an address: a plan made from another one is stale there (rule 10)."""
+    """A digest of what is known at an address: a plan based on another digest is stale there (rule 10)."""
     if desired is not None and desired.kind is Kind.EVENT:
         return digest((address, desired.occurrence or "") in known.recorded)
     found = known.active.get(address, ())
     return digest(sorted({(item.id, item.marks.digest, item.marks.key) for item in found})) if found else _NOTHING
 
 
-_NOTHING = digest([])  # one text for all the addresses where nothing is
+_NOTHING = digest([])  # one shared text for all empty addresses
 
 
 def dedupe(provider: str, active: Sequence[Observed]) -> tuple[Observed, ...]:
-    """The alarms at an address, each once: providers that share a project show the same one, which counts as seen by
-    ``provider`` where that is one of them.
+    """The alarms at an address, each once.
+
+    Providers that share a project show the same alarm; it counts as seen by ``provider`` if that is one of them.
     """
     if len(active) < 2:
         return tuple(active)
@@ -164,14 +165,14 @@ def _newest_first(found: Observed) -> tuple[int, str]:
 
 
 GRACE = 10 * MINUTE
-"""How long (ms) a canary that is not of this ledger is left to whoever sent it: as long as it fires by default."""
+"""How long (ms) another ledger's canary is left to its owner: as long as it fires by default."""
 
 
 def is_live_canary(address: Address, known: KnownState, now: int) -> bool:
-    """Whether what fires at an address that nothing declares is a canary whose check takes it back itself.
+    """Whether an undeclared alarm is a canary that its check still clears itself.
 
-    One of this ledger flies only while another run holds the lease: a run that holds it itself, or a plan while nobody
-    does, sees what a crash left behind. Of any other canary only its age can tell.
+    A canary of this ledger is live only while another run holds the lease; otherwise it is left over from a crash.
+    Other canaries are judged by their age.
     """
     return address.name == NAME and all(
         known.ledger.lease_held if found.marks.run in known.ledger.canary_plans else now - found.starts_at < GRACE

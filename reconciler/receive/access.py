@@ -1,4 +1,4 @@
-"""Access: which requests a receiver accepts, before any body is read, and how it refuses the others."""
+"""Access: which requests a receiver accepts, before any body is read, and how it rejects the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
 
 
 class RefusedError(Exception):
-    """Ends a request; ``reason`` is one of few words, for the metrics."""
+    """Ends a request; ``reason`` is one of a few words, for the metrics."""
 
     def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -32,18 +32,18 @@ class RefusedError(Exception):
 
 
 def busy_refusal(reason: str, message: str) -> RefusedError:
-    """A refusal that makes a sender try again: Alertmanager and SMN do so after 5xx only, not after 429."""
+    """A response that makes a sender retry: Alertmanager and SMN do so only after 5xx, not after 429."""
     return RefusedError(503, reason, message, {"Retry-After": "1"})
 
 
 OPEN = frozenset({"/healthz"})
-"""Paths that any Host header may ask for: probes use addresses that nobody knows before."""
+"""Paths with any Host header: probes use addresses that are not known in advance."""
 
 
 class HostMiddleware:
-    """Refuses foreign Host and Origin headers: a web page that a browser on this machine shows cannot reach us.
+    """Rejects foreign Host and Origin headers: a web page in a browser on this machine cannot reach the receiver.
 
-    ``hosts`` are the names to serve, without a port; ``refused`` gets the reason of each refusal.
+    ``hosts`` are the names to serve, without a port; ``refused`` gets the reason of each rejection.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
@@ -69,19 +69,19 @@ class HostMiddleware:
 
 
 def same(presented: str, expected: str) -> bool:
-    """Whether two secrets are equal, in a time that does not tell how much of them is."""
+    """Compare two secrets in constant time."""
     return hmac.compare_digest(sha256(presented.encode()).digest(), sha256(expected.encode()).digest())
 
 
 def check_bearer(headers: Headers, token: str) -> None:
-    """Demand ``Authorization: Bearer TOKEN``."""
+    """Require ``Authorization: Bearer TOKEN``."""
     kind, _, presented = headers.get("authorization", "").partition(" ")
     if not (same(presented.strip(), token) and kind.lower() == "bearer"):
         raise RefusedError(401, "token", "the token is missing or wrong", {"WWW-Authenticate": "Bearer"})
 
 
 def check_sender(headers: Headers, token: str | None) -> None:
-    """Demand the sender's token, as a bearer token or as the password of any user; None demands nothing."""
+    """Require the sender's token, as a bearer token or as the password of any user; None requires nothing."""
     if token is None:
         return
     kind, _, presented = headers.get("authorization", "").partition(" ")
@@ -96,7 +96,7 @@ def check_sender(headers: Headers, token: str | None) -> None:
 
 
 def hook_of(hooks: Mapping[str, str], presented: str) -> str:
-    """The name of the hook that has a token; all are compared, so that the time tells nothing."""
+    """The name of the hook with a token; all are compared, so that the time reveals nothing."""
     names = [name for name, token in hooks.items() if same(presented, token)]
     if not names:
         raise RefusedError(404, "token", "not found")

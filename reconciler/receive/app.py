@@ -1,4 +1,4 @@
-"""The application: paths for senders, a query API, metrics and health."""
+"""The application: endpoints for senders, a query API, metrics and health."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The receiver as an ASGI application, its database open; ValueError if that cannot be used."""
+    """The receiver as an ASGI application, with its database open. Raises ValueError if the database cannot be used."""
     store = open_store(settings.db)
     metrics = Metrics(settings.clock())
     limits = RetentionLimits(settings.retention, settings.body_retention, settings.max_deliveries)
@@ -97,7 +97,7 @@ def _sender_routes(settings: Settings, intake: Intake) -> APIRouter:
     @router.post("/alertmanager")
     @router.post("/alertmanager/{name}")
     async def alertmanager(request: Request, name: str | None = None) -> Response:
-        """Alertmanager's webhook; ``name`` stands for the receiver if a payload of the user's own has none."""
+        """Alertmanager's webhook; ``name`` is used as the receiver if a custom payload has none."""
         check_sender(request.headers, settings.sender_token)
         if name is not None and not _NAME.fullmatch(name):
             raise RefusedError(404, "path", "not found")
@@ -107,7 +107,7 @@ def _sender_routes(settings: Settings, intake: Intake) -> APIRouter:
 
     @router.post("/hook/{token}")
     async def hook(request: Request, token: str) -> Response:
-        """Any sender that can be given a URL and no header."""
+        """A sender that can be given a URL but no header."""
         name = hook_of(settings.hooks, token)
         async with intake.body(request, DeliverySource.HOOK) as body:
             payload = await intake.payload(body)
@@ -140,7 +140,7 @@ def _add_smn(router: APIRouter, settings: Settings, intake: Intake) -> None:
             delivery = intake.delivery(
                 request,
                 DeliverySource.SMN,
-                # Only the topic is signed for: what the text says of a receiver is not asked.
+                # Only the topic is signed: a receiver named in the text is ignored.
                 Payload(payload.alerts, None, payload.status, payload.group_key, payload.truncated),
                 body,
                 name=message.topic_urn,
@@ -177,7 +177,7 @@ def _query_routes(settings: Settings, store: DeliveryStore, writer: GroupWriter)
         keys, fingerprints = tuple(key or ()), tuple(fingerprint or ())
         query = DeliveryQuery(keys, fingerprints, stack, address, receiver, source, _since(since), after, limit)
         page = await asked(partial(store.find, query))
-        # What is stored of this run ends at its last beat, which may be before ``since``.
+        # The stored uptime of this run ends at its last heartbeat, which may be before ``since``.
         stored = await asked(partial(store.listening, min(query.since, writer.started)))
         now = settings.clock()
         until = {each: each.until for each in stored}
@@ -223,7 +223,7 @@ def _operator_routes(writer: GroupWriter, metrics: Metrics) -> APIRouter:
 
 
 def _since(text: str) -> int:
-    """Epoch milliseconds of an instant, or of as many digits."""
+    """Epoch milliseconds of an instant, or of a number of epoch milliseconds."""
     try:
         since = int(text) if text.isdecimal() else parse_instant(text)
     except (ValueError, OverflowError):

@@ -21,9 +21,9 @@ from reconciler.receive.writer import BusyError, GroupWriter
 
 
 class TokenBucket:
-    """A rate limit of ``rate`` tokens a second, of which up to ``capacity`` accumulate; it starts full.
+    """A rate limit of ``rate`` tokens per second, of which up to ``capacity`` accumulate; it starts full.
 
-    Not safe for use by several threads. ``seconds`` is a monotonic clock.
+    Not thread-safe. ``seconds`` is a monotonic clock.
     """
 
     def __init__(self, rate: float, capacity: float, seconds: Callable[[], float] = precise_seconds) -> None:

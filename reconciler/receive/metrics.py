@@ -17,7 +17,7 @@ _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Metrics:
-    """Counts since the start. The labels are of fixed sets: no sender can make up new ones."""
+    """Counts since the start. The labels are from fixed sets, so senders cannot create new ones."""
 
     def __init__(self, started: int) -> None:
         self._started = started
@@ -46,13 +46,13 @@ class Metrics:
         self._refused[reason] += 1
 
     def committed(self, _count: int, seconds: float) -> None:
-        """Note a commit; called by the writer's thread."""
+        """Record a commit; called by the writer's thread."""
         with self._lock:
             self._commits[bisect_left(_BOUNDS, seconds)] += 1
             self._commit_seconds += seconds
 
     def text(self, pending: int, healthy: bool) -> str:
-        """All of them, as Prometheus reads them."""
+        """All metrics in Prometheus' text format."""
         return "".join(f"{line}\n" for line in self._lines(pending, healthy))
 
     def _lines(self, pending: int, healthy: bool) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Payloads: the alerts that a body tells of, in whatever form it has.
+"""Payloads: the alerts in a body, in whatever format.
 
-Alertmanager's webhook (version 4) is read by its own keys. Its form is no contract, and since 0.32 a payload can be the
-user's own, so that everything else is searched for marks: any JSON, JSON inside its strings, and text.
+Alertmanager's webhook (version 4) is read by its own keys. Its format is not guaranteed, and since 0.32 a payload can
+be customized, so everything else is searched for marks: any JSON, JSON inside its strings, and text.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from reconciler.receive.store import DeliveredAlert
 
 MAX_DEPTH = 32
 MAX_TEXT = 1024
-"""Longer marks, names and labels are cut."""
+"""Longer marks, names and labels are truncated."""
 MAX_SEARCHED = 10_000
-"""How many alerts are taken from a body that is searched."""
+"""The maximum number of alerts taken from a body that is searched."""
 
 _MARKS = (STACK, ADDRESS, KEY, RUN, DIGEST)
 _STATUSES = frozenset({"firing", "resolved"})
@@ -32,12 +32,12 @@ _STATUS_IN_TEXT = re.compile(r"\b(firing|resolved)\b", re.IGNORECASE)
 
 
 class PayloadError(ValueError):
-    """A body that is not read: it is nested too deeply."""
+    """A body that is nested too deeply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a body says."""
+    """The content of a body."""
 
     alerts: tuple[DeliveredAlert, ...] = ()
     receiver: str | None = None
@@ -47,7 +47,7 @@ class Payload:
 
 
 def read_payload(body: bytes, max_depth: int = MAX_DEPTH) -> Payload:
-    """Read a body; PayloadError if it is nested more than ``max_depth`` levels deep."""
+    """Read a body. Raises PayloadError if it is nested more than ``max_depth`` levels deep."""
     try:
         value = parse_json(body, max_depth)
     except PayloadError:
@@ -60,7 +60,7 @@ def read_payload(body: bytes, max_depth: int = MAX_DEPTH) -> Payload:
 
 
 def parse_json(body: bytes | str, max_depth: int = MAX_DEPTH) -> object:
-    """The JSON value of a body; PayloadError if it is too deep, ValueError if it is no JSON."""
+    """The JSON value of a body. Raises PayloadError if it is nested too deeply, ValueError if it is invalid."""
     try:
         value: object = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -95,7 +95,7 @@ def _webhook(value: Mapping[str, object]) -> Payload:
     receiver, truncated = _text(value.get("receiver")), value.get("truncatedAlerts")
     return Payload(
         tuple(_webhook_alert(alert) for alert in alerts),
-        # The name comes quoted for a regular expression.
+        # The name is quoted for a regular expression.
         receiver if receiver is None else re.sub(r"\\([^\w\s])", r"\1", receiver),
         _status(value.get("status")),
         _text(value.get("groupKey")),
@@ -128,11 +128,11 @@ def _webhook_alert(alert: dict[str, object]) -> DeliveredAlert:
 
 
 GroupPayload = dict[str, str]
-"""Marks, and beside them ``status`` and ``fingerprint``, that belong to one alert."""
+"""Marks, ``status`` and ``fingerprint`` that belong to one alert."""
 
 
 def _search(value: object, status: str | None, depth: int) -> list[GroupPayload]:
-    """The alerts in a value: the marks of an object and of the objects in it are one alert's if none differs."""
+    """The alerts in a value: the marks of an object and of its nested objects are one alert's unless they conflict."""
     if depth < 0:
         return []
     if isinstance(value, str):
@@ -169,7 +169,7 @@ def _in_string(text: str, depth: int) -> list[GroupPayload]:
 
 
 def _in_text(text: str) -> list[GroupPayload]:
-    """Marks written like ``reconciler_key=KEY``, ``reconciler_key: "KEY"``; a mark that comes again begins an alert."""
+    """Marks written like ``reconciler_key=KEY``, ``reconciler_key: "KEY"``; a repeated mark starts a new alert."""
     if "reconciler_" not in text:
         return []
     groups: list[GroupPayload] = [{}]
@@ -185,7 +185,7 @@ def _in_text(text: str) -> list[GroupPayload]:
 
 
 def _unescaped(address: str) -> str:
-    """An address as it was before it was put into JSON strings, however many times."""
+    """An address without the escapes of nested JSON strings."""
     while "[\\" in address:
         try:
             address = str(from_json(f'"{address}"'))
@@ -199,7 +199,7 @@ def _agree(one: GroupPayload, other: GroupPayload) -> bool:
 
 
 def _without_repeats(groups: list[GroupPayload]) -> list[GroupPayload]:
-    """Groups that say something: marks common to several alerts are often written once more beside them."""
+    """The groups with information: marks common to several alerts are often repeated beside them."""
     distinct = list({frozenset(group.items()): group for group in groups[:MAX_SEARCHED]}.values())
     keyed = [group for group in distinct if KEY in group]
     return [
@@ -220,7 +220,7 @@ def _alert(group: GroupPayload) -> DeliveredAlert:
 
 
 def _object_status(value: Mapping[str, object]) -> str | None:
-    """The status of an object: its own word, or an AOM event's end."""
+    """The status of an object: its ``status``, or whether an AOM event has an end."""
     ends_at = value.get("ends_at")
     if isinstance(ends_at, int) and "metadata" in value:
         return "resolved" if ends_at > 0 else "firing"
@@ -236,7 +236,9 @@ def _text(value: object) -> str | None:
 
 
 def _instant(value: object) -> int | None:
-    """Epoch milliseconds of an RFC 3339 text with up to 9 digits; None for what is none, and for Go's zero time."""
+    """Epoch milliseconds of an RFC 3339 text with up to 9 fractional digits; None if invalid, and for Go's zero
+    time.
+    """
     try:
         instant = parse_instant(value)
     except (ValueError, OverflowError):

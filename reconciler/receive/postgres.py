@@ -15,7 +15,7 @@ from reconciler.receive.store import Delivery, DeliveryQuery, Listening, Page, R
 CONNECT_S = 5
 CHUNK = 1_000
 _LOCK = 0x7265_6365_6976
-"""The advisory lock under which the tables are made."""
+"""The advisory lock for creating the tables."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS receiver_delivery (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -60,7 +60,7 @@ CREATE INDEX IF NOT EXISTS receiver_alert_by_address ON receiver_alert (stack, a
 CREATE TABLE IF NOT EXISTS receiver_listening (since BIGINT PRIMARY KEY, until BIGINT NOT NULL);
 """
 _AGAIN = "count = d.count + 1, last_received_at = greatest(d.last_received_at, %(received_at)s)"
-# The update comes first, so that a delivery sent again uses up no id; the conflict is one of two receivers.
+# The update comes first, so that a repeated delivery uses up no id; conflicts arise only between two receivers.
 _ADD = f"""
 WITH repeated AS (UPDATE receiver_delivery d SET {_AGAIN} WHERE identity = %(identity)s RETURNING id),
 added AS (
@@ -80,7 +80,9 @@ _Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresDeliveryStore:
-    """The tables ``receiver_*`` of a database; ValueError if it cannot be used. Lost connections are made again."""
+    """The tables ``receiver_*`` of a database. Raises ValueError if it cannot be used. Lost connections are
+    reopened.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -93,7 +95,7 @@ class PostgresDeliveryStore:
             raise ValueError(f"not a database the receiver can use: {error}") from None
 
     def add(self, batch: Sequence[Delivery]) -> list[bool]:
-        # By identity, so that two receivers lock the same rows in the same order.
+        # Sorted by identity, so that two receivers lock the same rows in the same order.
         order = sorted(range(len(batch)), key=lambda index: batch[index].identity)
         fresh = [False] * len(batch)
         with self._writing.transaction() as connection, connection.cursor() as cursor:
@@ -163,7 +165,7 @@ class PostgresDeliveryStore:
 
 
 class _Link:
-    """One connection, made when it is needed; one thread uses it at a time."""
+    """One connection, opened on demand; one thread uses it at a time."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -176,14 +178,14 @@ class _Link:
             with self._lock, self._connected() as connection, connection.transaction():
                 yield connection
         except psycopg.Error as error:
-            # The message of a failed connection names host and port; a password is never in it.
+            # The message of a failed connection has the host and the port, never a password.
             raise StoreError(str(error).strip() or type(error).__name__) from error
 
     @contextmanager
     def _connected(self) -> Iterator[_Connection]:
         if self._connection is None:
             self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
-            # An answer says that a delivery is on the disk, whatever the database's own setting is.
+            # A response means that a delivery is on disk, whatever the database's default setting.
             self._connection.execute("SET synchronous_commit = on")
         try:
             yield self._connection

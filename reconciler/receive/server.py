@@ -1,4 +1,4 @@
-"""The server: the receiver in the foreground, or from a thread for as long as a block lasts."""
+"""The server: runs the receiver in the foreground, or from a background thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from reconciler.receive.settings import Settings
 from reconciler.serving import listen, run_until_interrupted, running_in_thread, url_of
 
 GRACE_S = 5
-"""How long requests that are being answered have at a shutdown."""
+"""How long running requests have to end at a shutdown."""
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 
 def serve(settings: Settings, host: str, port: int, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until interrupted; ``on_ready`` gets the base URL as soon as connections are taken.
+    """Serve until interrupted; ``on_ready`` gets the base URL once connections are accepted.
 
-    OSError if the address cannot be listened on, ValueError if the database cannot be used.
+    Raises OSError if the address cannot be bound, ValueError if the database cannot be used.
     """
     with listen(host, port) as listener:
         url = _url(settings, listener)
@@ -30,9 +30,9 @@ def serve(settings: Settings, host: str, port: int, *, on_ready: Callable[[str],
 
 @contextmanager
 def running_receiver(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve from a thread while the block runs, and give the base URL; port 0 takes a free one.
+    """Serve from a thread while the block runs; gives the base URL. Port 0 takes a free one.
 
-    OSError if the address cannot be listened on, ValueError if the database cannot be used.
+    Raises OSError if the address cannot be bound, ValueError if the database cannot be used.
     """
     with listen(host, port) as listener, running_in_thread(_config(settings, host), listener, "receiver"):
         yield _url(settings, listener)

@@ -1,4 +1,4 @@
-"""Settings: what a receiver listens to, whom it believes, and how much it takes and keeps."""
+"""Settings: the receiver's address, the senders it trusts, and its limits."""
 
 from __future__ import annotations
 
@@ -10,49 +10,47 @@ from reconciler.core.duration import DAY
 from reconciler.core.system_clock import now
 
 MIN_TOKEN = 16
-"""Characters that a token has at least."""
+"""The minimum length of a token."""
 _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be chosen about a receiver; ValueError if it does not fit together."""
+    """All settings of a receiver. Raises ValueError if they are inconsistent."""
 
     db: Path | str
     """An SQLite file, or the URL of a PostgreSQL database."""
     token: str = field(repr=False)
-    """What queries must carry."""
+    """The token of queries."""
     sender_token: str | None = field(default=None, repr=False)
-    """What an Alertmanager must send, as a bearer token or a password; None lets anyone send."""
+    """The token of Alertmanagers, as a bearer token or a password; None accepts any sender."""
     hooks: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Name to token of each generic hook."""
+    """Maps the name of each generic hook to its token."""
     hosts: frozenset[str] = frozenset()
-    """Names under which it is reached, beside those of loopback."""
+    """Host names to serve, besides those of loopback."""
 
     smn_topics: frozenset[str] = frozenset()
-    """URNs of the topics whose messages are taken, and whose subscriptions are confirmed."""
+    """URNs of the topics whose messages are accepted, and whose subscriptions are confirmed."""
     smn_hosts: frozenset[str] = frozenset()
-    """Hosts, with a port if it is not 443, that certificates and confirmations are requested from, beside the regions'
-    own.
-    """
+    """Hosts, with a port if it is not 443, for certificates and confirmations, besides those of the regions."""
     smn_ca: Path | str | None = None
-    """Certificate authorities to verify those hosts by; None takes the usual ones."""
+    """Certificate authorities for those hosts; None uses the default ones."""
 
     retention: int = 7 * DAY
     body_retention: int = DAY
-    """How long bodies are kept; 0 keeps none."""
+    """How long (ms) bodies are kept; 0 keeps none."""
     max_deliveries: int = 1_000_000
     max_body: int = 4 * _MIB
     max_depth: int = 32
     max_rate: float = 5_000
-    """Requests a second that each path takes, on average; twice as many at once."""
+    """Requests per second that each path accepts, on average; bursts may be twice as large."""
     max_pending: int = 10_000
-    """Deliveries that wait to be stored."""
+    """The maximum number of deliveries waiting to be stored."""
     max_pending_bytes: int = 64 * _MIB
-    """Bytes of bodies held in memory at once."""
+    """The maximum number of bytes of bodies in memory."""
     max_connections: int = 1_000
     body_timeout: float = 10.0
-    """Seconds that a body may take to arrive."""
+    """Seconds within which a body must arrive."""
     tls_certificate: Path | str | None = None
     tls_key: Path | str | None = None
     clock: Callable[[], int] = now
@@ -73,7 +71,7 @@ class Settings:
 
 
 def smn_region(topic: str) -> str:
-    """The region of a topic, ``urn:smn:REGION:PROJECT:NAME``; ValueError if it is no such URN."""
+    """The region of a topic, ``urn:smn:REGION:PROJECT:NAME``. Raises ValueError if it is invalid."""
     parts = topic.split(":")
     if len(parts) != 5 or parts[:2] != ["urn", "smn"] or not all(parts):
         raise ValueError(f"{topic!r} is not the URN of an SMN topic: expected urn:smn:REGION:PROJECT:NAME")

@@ -1,4 +1,4 @@
-"""SQL that both databases take: only the mark of a parameter differs."""
+"""SQL for both databases; only the parameter style differs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DELIVERY_COLUMNS = (
 )
 ALERT_COLUMNS = "status, name, fingerprint, stack, address, mark_key, run, digest, starts_at, ends_at"
 MAX_ALERTS = 10_000
-"""Alerts on one page of deliveries."""
+"""Alerts per page of deliveries."""
 
 Row = Sequence[Any]
 Placeholder = Callable[[str], str]
-"""How a statement names a parameter: ``:name`` or ``%(name)s``."""
+"""The parameter style: ``:name`` or ``%(name)s``."""
 
 
 def delivery_row(delivery: Delivery) -> dict[str, object]:
@@ -63,7 +63,7 @@ def alert_rows(number: int, alerts: Iterable[DeliveredAlert]) -> list[Row]:
 
 
 def find_deliveries(query: DeliveryQuery, mark: Placeholder) -> tuple[str, dict[str, object]]:
-    """The statement that finds a page of deliveries, and one more."""
+    """The statement for a page of deliveries, plus one more."""
     conditions = [f"last_received_at >= {mark('since')}", f"id > {mark('after')}"]
     parameters: dict[str, object] = {"since": query.since, "after": query.after, "limit": query.limit + 1}
     if query.receiver is not None:
@@ -83,7 +83,7 @@ def find_deliveries(query: DeliveryQuery, mark: Placeholder) -> tuple[str, dict[
 
 
 def find_alerts(query: DeliveryQuery, numbers: Sequence[int], mark: Placeholder) -> tuple[str, dict[str, object]]:
-    """The statement that finds the alerts of deliveries that match a query."""
+    """The statement for the alerts of deliveries that match a query."""
     matching, values = _matching(query, mark)
     among = ", ".join(str(int(number)) for number in numbers)
     return (
@@ -94,7 +94,7 @@ def find_alerts(query: DeliveryQuery, numbers: Sequence[int], mark: Placeholder)
 
 
 def count_truncated(query: DeliveryQuery, mark: Placeholder) -> tuple[str, dict[str, object]]:
-    """The statement that counts deliveries with alerts left out."""
+    """The statement that counts deliveries from which the sender left alerts out."""
     sql = f"SELECT count(*) FROM receiver_delivery WHERE truncated > 0 AND last_received_at >= {mark('since')}"  # noqa: S608 - constants
     if query.receiver is None:
         return sql, {"since": query.since}
@@ -102,7 +102,7 @@ def count_truncated(query: DeliveryQuery, mark: Placeholder) -> tuple[str, dict[
 
 
 def stored(rows: Iterable[Row], alert_rows: Iterable[Row]) -> tuple[StoredDelivery, ...]:
-    """Deliveries of the rows that the statements above find."""
+    """The deliveries in the rows of the statements above."""
     alerts = {
         number: tuple(DeliveredAlert(*row[1:]) for row in group)
         for number, group in groupby(alert_rows, key=lambda row: row[0])
@@ -133,7 +133,7 @@ def _matching(query: DeliveryQuery, mark: Placeholder) -> tuple[list[str], dict[
 
 
 def _clean(text: str | None) -> str | None:
-    """Text that both databases can hold: no NUL, no half of a surrogate pair."""
+    """Text that both databases accept: no NUL, no lone surrogate."""
     if text is None:
         return None
     return text.replace("\0", "").encode("utf-8", "replace").decode()

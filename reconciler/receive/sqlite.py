@@ -15,7 +15,7 @@ from reconciler.receive.store import Delivery, DeliveryQuery, Listening, Page, R
 BUSY_MS = 5_000
 VERSION = 1
 CHUNK = 1_000
-"""Deliveries removed in one go: senders wait meanwhile."""
+"""Deliveries removed in one step: senders wait meanwhile."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS receiver_delivery (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -73,20 +73,20 @@ _ADD_ALERT = "INSERT INTO receiver_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 
 
 class SqliteDeliveryStore:
-    """One file, that one receiver writes; ValueError if the file is not a receiver's database."""
+    """One file, written by one receiver. Raises ValueError if the file is not a receiver's database."""
 
     def __init__(self, path: Path | str) -> None:
         self._path = path
         self._reading = threading.Lock()
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch(mode=0o600)  # bodies may hold what is nobody else's business
+        Path(path).touch(mode=0o600)  # bodies may be confidential
         try:
             self._writer = self._connect()
             check_database(self._writer, path)
             [version] = self._writer.execute("PRAGMA user_version").fetchone()
             if version not in (0, VERSION):
                 raise ValueError(f"{path}: written by another version of the receiver (format {version})")
-            # Before the first table, so that expired deliveries give their space back.
+            # Set before the first table is created, so that expired deliveries free their space.
             self._writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
@@ -96,7 +96,7 @@ class SqliteDeliveryStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        # FULL: a commit in WAL mode is on the disk, and not only in the hands of the system.
+        # FULL: a commit in WAL mode is synced to disk.
         connection.executescript(
             f"PRAGMA busy_timeout = {BUSY_MS}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
         )

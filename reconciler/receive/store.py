@@ -1,4 +1,4 @@
-"""The storage protocol: deliveries, and what the receiver requires of the database that keeps them."""
+"""The storage protocol: deliveries, and the operations that the receiver needs from a database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class DeliverySource(StrEnum):
-    """The path a delivery came in by."""
+    """The path on which a delivery arrived."""
 
     ALERTMANAGER = "alertmanager"
     SMN = "smn"
@@ -19,10 +19,10 @@ class DeliverySource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveredAlert:
-    """One alert of a delivery. Marks are None where the payload does not carry them."""
+    """One alert of a delivery. Marks are None if the payload does not have them."""
 
     status: str | None = None
-    """``firing`` or ``resolved``; None where the payload does not say."""
+    """``firing`` or ``resolved``; None if the payload does not say."""
     name: str | None = None
     fingerprint: str | None = None
     stack: str | None = None
@@ -32,12 +32,12 @@ class DeliveredAlert:
     digest: str | None = None
     starts_at: int | None = None
     ends_at: int | None = None
-    """None for an alert that fires, whatever the sender writes there."""
+    """None for a firing alert, whatever the sender writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One request that a sender made, as it is stored."""
+    """One request of a sender, as it is stored."""
 
     source: DeliverySource
     identity: str
@@ -45,7 +45,7 @@ class Delivery:
     received_at: int
     body: bytes | None
     size: int
-    """Bytes of the body, also where it is not kept."""
+    """The size of the body in bytes, even if it is not kept."""
     alerts: tuple[DeliveredAlert, ...] = ()
     receiver: str | None = None
     """The receiver by its sender's name: Alertmanager's receiver, an SMN topic, the name of a hook."""
@@ -55,15 +55,15 @@ class Delivery:
     truncated: int = 0
     """How many alerts the sender left out."""
     sent_at: int | None = None
-    """The sender's time, where the payload has one."""
+    """The sender's time, if the payload has one."""
     sender: str | None = None
     """The sender's User-Agent."""
     peer: str | None = None
-    """The address that the request came from."""
+    """The address of the sender."""
 
 
 class StoreError(Exception):
-    """The database failed; nothing of the batch concerned is stored."""
+    """The database failed; nothing of the batch is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class DeliveryQuery:
     """Which deliveries to find; None, and no key or fingerprint, match any."""
 
     keys: tuple[str, ...] = ()
-    """With an alert that has one of these."""
+    """Deliveries with an alert that has one of these."""
     fingerprints: tuple[str, ...] = ()
     stack: str | None = None
     address: str | None = None
@@ -80,13 +80,13 @@ class DeliveryQuery:
     since: int = 0
     """Deliveries that arrived, or arrived again, at this time or later."""
     after: int = 0
-    """Deliveries with a greater id: where the next page begins."""
+    """Deliveries with a greater id: the start of the next page."""
     limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """A delivery as it was found; ``alerts`` are those that match the query, ``total`` counts all it has."""
+    """A delivery that a query found; ``alerts`` are those that match, ``total`` counts all of them."""
 
     id: int
     source: DeliverySource
@@ -108,18 +108,20 @@ class StoredDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a query found, oldest first."""
+    """The result of a query, oldest first."""
 
     deliveries: tuple[StoredDelivery, ...]
     more: bool
     """Whether there is another page."""
     truncated: int
-    """Deliveries since ``since``, to the same receiver, whose sender left alerts out: one may be among those."""
+    """Deliveries since ``since``, to the same receiver, from which the sender left alerts out, possibly
+    matching ones.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A time during which a receiver was running."""
+    """A period during which a receiver was running."""
 
     since: int
     until: int
@@ -127,7 +129,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimits:
-    """What is kept: ages in milliseconds, and a number of deliveries."""
+    """The retention limits: ages in milliseconds, and a number of deliveries."""
 
     retention: int
     body_retention: int
@@ -135,31 +137,31 @@ class RetentionLimits:
 
 
 class DeliveryStore(Protocol):
-    """Keeps deliveries. ``add``, ``beat`` and ``expire`` are called by one thread, the others by any."""
+    """Stores deliveries. ``add``, ``beat`` and ``expire`` are called by one thread, the others by any."""
 
     def add(self, batch: Sequence[Delivery]) -> list[bool]:
-        """Store a batch durably, in one transaction; for each whether it is new, and not one sent again."""
+        """Store a batch durably, in one transaction; returns for each whether it is new, not a repeat."""
 
     def find(self, query: DeliveryQuery) -> Page:
         """Deliveries with an alert that matches."""
 
     def body(self, number: int) -> bytes | None:
-        """The body of a delivery; None if there is none, or no more."""
+        """The body of a delivery; None if there is none, or it was removed."""
 
     def beat(self, started: int, now: int) -> None:
         """Record that the receiver that started then is running now."""
 
     def listening(self, since: int) -> list[Listening]:
-        """When a receiver was running, oldest first, as far as it ended at ``since`` or later."""
+        """When a receiver was running, oldest first, limited to periods that ended at ``since`` or later."""
 
     def expire(self, now: int, limits: RetentionLimits) -> bool:
-        """Remove some of what is beyond the limits; whether there may be more of it."""
+        """Remove some of what exceeds the limits; returns whether there may be more."""
 
     def close(self) -> None: ...
 
 
 def open_store(db: Path | str) -> DeliveryStore:
-    """A store in a file, or in the PostgreSQL database of a URL; ValueError if it cannot be used."""
+    """A store in a file, or in the PostgreSQL database of a URL. Raises ValueError if it cannot be used."""
     if is_postgres(db):
         from reconciler.receive.postgres import PostgresDeliveryStore
 

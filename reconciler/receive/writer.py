@@ -1,4 +1,4 @@
-"""The writer: deliveries that arrive together are stored in one transaction, and answered when it is durable."""
+"""The writer: deliveries that arrive together are stored in one transaction, and acknowledged when it is durable."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reconciler.receive.store import Delivery, DeliveryStore, RetentionLimits, S
 
 BATCH = 500
 BEAT = 5 * SECOND
-"""How often the writer records that it is running, and removes what has expired."""
+"""How often the writer records that it is running, and removes expired deliveries."""
 _log = logging.getLogger(__name__)
 
 
 class BusyError(Exception):
-    """More deliveries wait to be stored than are held."""
+    """Too many deliveries wait to be stored."""
 
 
 class _Waiting(NamedTuple):
@@ -31,7 +31,7 @@ class _Waiting(NamedTuple):
 
 
 class GroupWriter:
-    """Owns the thread that writes to a store. ``committed`` gets how many deliveries a commit took how long."""
+    """Owns the thread that writes to a store. ``committed`` gets the size and the duration of each commit."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class GroupWriter:
         self._closing = False
         self.started = clock()
         self.healthy = True
-        """Whether the last thing written was stored."""
+        """Whether the last write succeeded."""
         store.beat(self.started, self.started)
         self._thread = threading.Thread(target=self._work, name="receiver writer", daemon=True)
         self._thread.start()
@@ -61,7 +61,9 @@ class GroupWriter:
         return len(self._waiting)
 
     async def add(self, delivery: Delivery) -> bool:
-        """Store a delivery; whether it is new. BusyError if too many wait, StoreError if it is not stored."""
+        """Store a delivery; returns whether it is new. Raises BusyError if too many wait, StoreError if it cannot be
+        stored.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         with self._condition:
@@ -72,7 +74,7 @@ class GroupWriter:
         return await future
 
     def close(self) -> None:
-        """Store what waits, and end the thread."""
+        """Store waiting deliveries, and end the thread."""
         with self._condition:
             self._closing = True
             self._condition.notify()
@@ -104,11 +106,13 @@ class GroupWriter:
             error = caught if isinstance(caught, StoreError) else StoreError(f"{type(caught).__name__}: {caught}")
             _log.error("cannot store deliveries: %s", error)
         self.healthy = error is None
-        with suppress(RuntimeError):  # the loop has ended: nobody waits for an answer any more
+        with suppress(RuntimeError):  # the event loop has ended: no one waits for a response
             batch[0].loop.call_soon_threadsafe(_resolve, batch, fresh, error)
 
     def _upkeep(self) -> bool:
-        """Record that the receiver is running, and remove what has expired; whether there is more to remove."""
+        """Record that the receiver is running, and remove expired deliveries; returns whether there is more to
+        remove.
+        """
         now = self._clock()
         try:
             self._store.beat(self.started, now)
@@ -122,7 +126,7 @@ class GroupWriter:
 
 def _resolve(batch: list[_Waiting], fresh: list[bool], error: Exception | None) -> None:
     for index, waiting in enumerate(batch):
-        if waiting.future.done():  # its sender has gone
+        if waiting.future.done():  # the sender has disconnected
             continue
         if error is None:
             waiting.future.set_result(fresh[index])

@@ -1,4 +1,4 @@
-"""Importing into an open stack: what the services show of what it takes over, or that fires beside its own."""
+"""Imports of an open stack: what the services show of the objects it adopts, and of unmanaged duplicates."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     from reconciler.session.workspace import Workspace
 
 MOST_COMPARED = 100
-"""Of how many alarms of a provider a plan checks that no unmanaged one fires beside them; of more, only what it raises.
+"""The number of a provider's alarms up to which a plan looks for unmanaged duplicates of all; beyond, only of those it
+raises.
 
-A service may have no filter for what is unmanaged: of a large stack it would list every alarm a second time.
+A service may be unable to filter for unmanaged alarms: for a large stack it would list every alarm again.
 """
 
 MOST_VALUES = 500
-"""How many values of a name a query for several stacks filters by; with more, it does not filter by that name."""
+"""The maximum number of values by which a query for several stacks filters a name; with more, it does not
+filter by it.
+"""
 
 
 def find_imports(workspace: Workspace, observed: Sequence[Observed]) -> Mapping[Address, Lookup]:
-    """What the ``import`` blocks of the stack name, by address. Raises ServiceError."""
+    """The objects that the stack's ``import`` blocks name, by address. Raises ServiceError."""
     desired = {item.address: item for item in workspace.stack.desired}
     by_provider: dict[str, list[Import]] = {}
     for block in workspace.stack.imports:
@@ -69,7 +72,7 @@ def _look_up(
 
 
 def with_duplicates(workspace: Workspace, plan: Plan, *, only_raised: bool) -> Plan:
-    """The plan, with a warning of unmanaged alarms that fire beside the same ones of the stack. Raises ServiceError."""
+    """The plan, with a warning about unmanaged duplicates of the stack's alarms. Raises ServiceError."""
     unmanaged: list[UnmanagedAlarm] = []
     for key, provider in workspace.providers.items():
         compared = _compared(plan, key, only_raised=only_raised) if isinstance(provider, Importable) else []
@@ -84,8 +87,8 @@ def with_duplicates(workspace: Workspace, plan: Plan, *, only_raised: bool) -> P
 
 
 def _compared(plan: Plan, key: str, *, only_raised: bool) -> list[Desired]:
-    """What a plan declares firing at a provider; what it raises, if that is asked for or the former is too much; none
-    if that is too much.
+    """The alarms to compare at a provider: those declared firing; if there are too many, or on request, those raised;
+    if these are too many, none.
     """
     firing = [
         change
@@ -103,14 +106,14 @@ def _compared(plan: Plan, key: str, *, only_raised: bool) -> list[Desired]:
 
 
 def unmanaged_filters(stacks: Iterable[Sequence[Desired]]) -> Mapping[str, Collection[str]]:
-    """Filters that let through what ``with_duplicates`` compares with any of these stacks."""
+    """Filters that match everything that ``with_duplicates`` compares with any of these stacks."""
     firing = [item for desired in stacks for item in desired if item.firing and item.kind is not Kind.EVENT]
     found = _common(firing) if firing else {}
     return {name: values for name, values in found.items() if len(values) <= MOST_VALUES}
 
 
 def _common(compared: Sequence[Desired]) -> Mapping[str, Collection[str]]:
-    """Filters that let all of these through: what they have in common is known by the same names."""
+    """Filters that match all of these: the names that they all have."""
     names = set.intersection(*(set(item.identity) for item in compared))
     return {name: {item.identity[name] for item in compared} for name in sorted(names)}
 
@@ -120,7 +123,7 @@ def _passes(item: UnmanagedAlarm, filters: Mapping[str, Collection[str]]) -> boo
 
 
 def altered_imports(workspace: Workspace, plan: Plan, done: Collection[str]) -> Iterator[Diagnostic]:
-    """The unmanaged alarms of a saved plan that are not as it shows them any more. Raises ServiceError.
+    """The unmanaged alarms of a saved plan whose content has changed since. Raises ServiceError.
 
     ``done`` are the keys of its operations that are done already.
     """
@@ -135,7 +138,7 @@ def altered_imports(workspace: Workspace, plan: Plan, done: Collection[str]) -> 
 
 
 def has_imported(workspace: Workspace, plan: Plan) -> bool:
-    """Whether none of the unmanaged alarms that a plan takes over is there any more. Raises ServiceError."""
+    """Whether none of the unmanaged alarms that a plan adopts is active any more. Raises ServiceError."""
     due = [change for change in plan.pending if takes_unmanaged(change)]
     now = _shown_unmanaged(workspace, due)
     return not any((found.provider, found.id) in now for change in due for found in change.before)

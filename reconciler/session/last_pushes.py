@@ -1,4 +1,4 @@
-"""The last pushes of a stack: what its ledger knows of alarms that a service without a history does not show."""
+"""The last pushes of a stack, from its ledger, for services that keep no history of alarms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from reconciler.ledger.protocol import Entry, Ledger, is_at
 from reconciler.providers.protocol import LastPush
 
 MOST_RUNS = 50
-"""How many runs are read, the newest first."""
+"""How many runs are read, newest first."""
 
 
 def last_pushes(ledger: Ledger, addresses: Collection[Address], targets: Mapping[str, str]) -> list[LastPush]:
-    """The last push at each address that is done and that this stack did not clear later, at the present targets."""
+    """The last done push at each address that this stack did not clear later, at the current targets."""
     last: dict[Address, Entry] = {}
     for run in ledger.runs()[:MOST_RUNS]:
         newest: dict[Address, Entry] = {}
@@ -22,7 +22,7 @@ def last_pushes(ledger: Ledger, addresses: Collection[Address], targets: Mapping
             operation = entry.operation
             if operation.address in addresses and entry.status is Status.DONE and is_at(entry, targets):
                 known = newest.get(operation.address)
-                if known is None or operation.verb is Verb.PUSH:  # a run clears what was there before its own push
+                if known is None or operation.verb is Verb.PUSH:  # a run clears the earlier alarm before its own push
                     newest[operation.address] = entry
         for address, entry in newest.items():
             last.setdefault(address, entry)
@@ -36,7 +36,7 @@ def last_pushes(ledger: Ledger, addresses: Collection[Address], targets: Mapping
 
 
 def pushed_addresses(ledger: Ledger, addresses: Collection[Address], targets: Mapping[str, str]) -> frozenset[Address]:
-    """Those of these addresses to which this stack has pushed at the present targets, whatever became of it."""
+    """The addresses to which this stack has pushed at the current targets, with any outcome."""
     found: set[Address] = set()
     for run in ledger.runs()[:MOST_RUNS]:
         if len(found) == len(addresses):

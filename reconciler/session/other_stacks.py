@@ -1,4 +1,4 @@
-"""The other stacks of a ledger: what of each may still fire, as far as the ledger knows. No service is queried."""
+"""The other stacks of a ledger, and their alarms that may still fire according to it. No service is queried."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MOST_READ = 100
 
 
 class OtherStack(NamedTuple):
-    """A stack, and the alarms that it pushed and that are not known to be over."""
+    """A stack, and its alarms that are not known to have ended."""
 
     name: str
     alarms: tuple[Orphan, ...]
 
 
 class OtherStacks(NamedTuple):
-    """The stacks of a ledger that may have something firing; ``place`` is the ledger as messages say it.
+    """The stacks of a ledger that may have active alarms; ``place`` is the ledger for messages.
 
-    ``unread`` are the names of stacks of which nothing can be said: their ledger cannot be read, or there are too many.
+    ``unread`` are the names of stacks that were not read: their ledger cannot be read, or there are too many.
     """
 
     place: str
@@ -35,9 +35,9 @@ class OtherStacks(NamedTuple):
 
 
 def other_stacks(location: Location, now: int) -> OtherStacks:
-    """What the ledger at a location knows of the stacks beside the one there, at ``now`` (epoch ms).
+    """What the ledger at a location knows of the other stacks, at ``now`` (epoch ms).
 
-    A failure to list the stacks of a shared ledger raises DiagnosticError.
+    Raises DiagnosticError if the stacks of a shared ledger cannot be listed.
     """
     place = location.place
     names = [name for name in _names(location) if name != location.stack]
@@ -58,7 +58,7 @@ def _names(location: Location) -> list[str]:
 
 
 def _read(locations: Iterable[Location], now: int) -> Iterator[tuple[str, tuple[Orphan, ...] | None]]:
-    """The alarms of each stack that are not known to be over; None if its ledger cannot be read."""
+    """The alarms of each stack that are not known to have ended; None if its ledger cannot be read."""
     for location in locations:
         try:
             with closing(read_at(location)) as ledger:

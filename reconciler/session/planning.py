@@ -1,4 +1,4 @@
-"""Planning a stack: query its services, compare, and say what would be done, with what a reader should be warned of."""
+"""Planning a stack: query its services, compare, and return the plan with its warnings."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def make_stack_plan(
     observed: Sequence[Observed] | None = None,
     imports: Mapping[Address, Lookup] | None = None,
 ) -> Plan:
-    """Query, compare, and say what would be done; ``observed`` is what ``observe`` just found, if it was called,
-    ``imports`` what is taken over; without it, what ``import`` blocks say.
-    Raises ServiceError where a service cannot be queried.
+    """Query, compare, and plan. Raises ServiceError if a service cannot be queried.
 
-    A stack opened without data can only be destroyed: what it leaves out would be cleared otherwise.
+    ``observed`` is the result of ``observe``, if it was called already; ``imports`` is what is adopted, by default what
+    the ``import`` blocks name. A stack opened without data can only be destroyed, since the resources it leaves out
+    would be cleared.
     """
     if workspace.stack.unresolved and not destroy:
         raise ValueError(f"opened without data, and resources need {', '.join(sorted(workspace.stack.unresolved))}")
@@ -78,7 +78,7 @@ def make_stack_plan(
 
 
 def adoption(workspace: Workspace, unmanaged: Iterable[UnmanagedAlarm]) -> Plan:
-    """The plan that takes over those of these alarms that the stack declares. Raises ServiceError."""
+    """The plan that adopts those of these alarms that the stack declares. Raises ServiceError."""
     lookups = {
         desired.address: Lookup(found) for desired, found in same_as_declared(workspace.stack.desired, unmanaged)
     }
@@ -109,7 +109,7 @@ def _is_protected(workspace: Workspace, address: Address) -> bool:
 
 
 def _history(workspace: Workspace, known: KnownState) -> list[Observed]:
-    """What ended at the addresses where nothing fires that should."""
+    """The ended alarms at addresses without the alarm that should fire."""
     by_provider: dict[str, list[Address]] = {}
     absent = set(absent_addresses(workspace.stack.desired, known))
     for desired in workspace.stack.desired:

@@ -1,4 +1,4 @@
-"""Connections: the providers of a stack, each opened when it is first needed, and the emulator inside this process."""
+"""Connections: the providers of a stack, each opened on first use, and the embedded emulator."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from reconciler.session.receiver import EMBEDDED_HOOK, RunReceiver
 
 
 class ProviderPool:
-    """Opens providers and queries them; safe to use from several threads. ``resources`` closes what it opens.
+    """Opens providers and queries them; thread-safe. ``resources`` closes what it opens.
 
-    ``embedded`` is the base URL of an emulator that runs already; without it one is started when it is first needed.
-    That one keeps its data in ``directory``, or in memory, and notifies ``receiver``, a receiver that runs with the
-    command, of all its alarms. ``parallelism`` overrides that of every provider. ``rate_limits`` are those of the
-    process.
+    ``embedded`` is the base URL of an emulator that is already running; by default one is started on first use. It
+    keeps its data in ``directory``, or in memory, and notifies ``receiver``, a receiver that runs with the command, of
+    all its alarms. ``parallelism`` overrides that of every provider. ``rate_limits`` are those of the process.
     """
 
     def __init__(
@@ -57,31 +56,31 @@ class ProviderPool:
             resources.callback(self._rate_limits.close)
 
     def keep_rates_at(self, ledger: str | None) -> None:
-        """Say where the stack's ledger is, in which rates may be shared; before any provider is opened."""
+        """Set the ledger in which rate limits may be shared; call it before any provider is opened."""
         self._ledger = ledger
 
     def provider(self, config: ProviderConfig) -> Provider:
-        """The provider of a block of the configuration; no request is made to open it."""
+        """The provider of a block of the configuration; opening it makes no request."""
         with self._lock:
             if config.key not in self._opened:
                 self._opened[config.key] = self._open(config)
             return self._opened[config.key]
 
     def manages(self, config: ProviderConfig) -> bool:
-        """Whether there are resources it can manage: otherwise it is only queried."""
+        """Whether the provider manages resources; otherwise it is only queried."""
         return bool(self._type(config).resource_types)
 
     def query(self, data: DataConfig, config: ProviderConfig, details: Collection[str] = ()) -> Sequence[Item]:
-        """Everything a query finds, with the detail fields named. Raises ServiceError."""
+        """Run a query, with these detail fields. Raises ServiceError."""
         provider = self.provider(config)
         if not isinstance(provider, Queryable):
             raise TypeError(f"provider {config.key} has data sources and cannot be queried")
         return provider.query(data.type, data.query, details)
 
     def ask(self, data: DataConfig, config: ProviderConfig) -> Value:
-        """What a query is worth in an expression; a service that is busy is waited for.
+        """The value of a query in an expression; a busy service is retried.
 
-        DiagnosticError where it cannot be queried.
+        Raises DiagnosticError if it cannot be queried.
         """
         try:
             found = retry_read(config.key, lambda: self.query(data, config), self._clock)
@@ -124,7 +123,7 @@ class ProviderPool:
         return self._rate_limits.throttle(config.target, base_url, rate, ledger=self._ledger, share=share)
 
     def _emulator(self, config: ProviderConfig) -> str:
-        """The base URL of the emulator inside this process, started for the first provider that asks for it."""
+        """The base URL of the embedded emulator, started for the first provider that needs it."""
         if self._embedded is not None:
             return self._embedded
         try:
@@ -139,7 +138,7 @@ class ProviderPool:
                     install_command("emulator"),
                 )
             ) from None
-        # In a directory of its own: the files beside it are ledgers, each named after its stack.
+        # In a separate directory: the files beside it are ledgers, each named after its stack.
         database = None if self._directory is None else self._directory / "embedded" / "services.db"
         settings = Settings(db=database, clock=self._clock.now, alertmanager_keeps_alerts=True)
         if self._receiver is not None:
@@ -155,7 +154,7 @@ class ProviderPool:
 
 
 def _plain(value: object) -> Value:
-    """An item as expressions take it."""
+    """An item in the types that expressions use."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

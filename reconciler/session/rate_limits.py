@@ -1,4 +1,4 @@
-"""Rate limits of a process: one throttle for each service, whichever stack asks it, in step with other processes."""
+"""Rate limits of a process: one throttle per service, shared by all stacks and coordinated with other processes."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class RatePolicy(NamedTuple):
-    """Who asks the services beside this process.
+    """The other processes that query the same services.
 
-    ``workers`` processes do the same work, this one included; ``shared`` says that they keep their rates in the ledger
-    where that can be done. Otherwise each keeps to its part. ``limits`` overrides the ``rate_limit`` of providers, by
-    the text of their target.
+    ``workers`` processes do the same work, this one included; ``shared`` says that they share rate limits through the
+    ledger if it supports that. Otherwise each uses an equal part. ``limits`` overrides the ``rate_limit`` of providers,
+    by the text of their target.
     """
 
     workers: int = 1
@@ -28,11 +28,11 @@ class RatePolicy(NamedTuple):
 
 
 ALONE = RatePolicy()
-"""A process without others."""
+"""The policy of a single process."""
 
 
 class RateLimits:
-    """The throttles of a process, kept as long as it lives; any number of threads may use it."""
+    """The throttles of a process, kept for its lifetime; thread-safe."""
 
     def __init__(self, policy: RatePolicy = ALONE) -> None:
         self._policy = policy
@@ -45,7 +45,7 @@ class RateLimits:
     ) -> Throttle | None:
         """The throttle of a service; None without a limit.
 
-        ``ledger`` is the place of the stack's ledger; with ``share`` every run that has it keeps the rate together.
+        ``ledger`` is the location of the stack's ledger; with ``share``, all runs that use it share the rate.
         """
         rate = self._policy.limits.get(str(target), rate)
         if rate is None:
@@ -60,7 +60,7 @@ class RateLimits:
             return self._throttles[key]
 
     def close(self) -> None:
-        """Close what it opened; a throttle that is used later connects anew."""
+        """Close connections; a throttle used later reconnects."""
         with self._lock:
             if self._in_ledgers is not None:
                 self._in_ledgers.close()

@@ -1,4 +1,4 @@
-"""The receiver of a run: started with a command, gone after it, and notified by the emulator inside this process."""
+"""The receiver of a run: started and stopped with a command, and notified by the embedded emulator."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reconciler.core.system_clock import now
 from reconciler.providers.protocol import ReceiverEndpoint
 
 EMBEDDED_HOOK = "embedded"
-"""The receiver's name for what the emulator inside this process sends."""
+"""The receiver's name for notifications of the embedded emulator."""
 
 _WILDCARDS = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
 
 
 class RunReceiver:
-    """A receiver that runs: how it is queried, and where the emulator sends to."""
+    """A running receiver: how to query it, and where the emulator sends notifications."""
 
     __slots__ = ("endpoint", "hook_url")
 
@@ -29,7 +29,9 @@ class RunReceiver:
 
     @property
     def alertmanager_config(self) -> Mapping[str, object]:
-        """The configuration of an emulated Alertmanager that notifies this receiver of each alert by itself, soon."""
+        """The configuration of an emulated Alertmanager that notifies this receiver of each alert separately
+        and soon.
+        """
         hook = {"url": self.hook_url, "send_resolved": True, "max_alerts": 0}
         route = {"receiver": EMBEDDED_HOOK, "group_by": ["..."], "group_wait": "50ms", "group_interval": "50ms"}
         return {"route": route, "receivers": [{"name": EMBEDDED_HOOK, "webhook_configs": [hook]}]}
@@ -45,7 +47,7 @@ def run_receiver(
     hooks: Mapping[str, str] | None = None,
     clock: Callable[[], int] | None = None,
 ) -> Iterator[RunReceiver]:
-    """Run a receiver while the block runs; DiagnosticError if that is not possible."""
+    """Run a receiver while the block runs. Raises DiagnosticError if it cannot be started."""
     try:
         from reconciler.receive.server import running_receiver
         from reconciler.receive.settings import Settings

@@ -1,4 +1,4 @@
-"""Renamed stacks: alarms in ledgers beside a stack's own that no configuration there has the name of any more."""
+"""Renamed stacks: alarms in the ledgers of stacks that no configuration in the directory declares any more."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]
     """A warning for each other ledger beside ``ledger`` whose stack left alarms that may fire at ``now`` (epoch ms).
 
     ``ledger`` is in a directory that only stacks configured in ``root`` use. Stacks that a YAML file there still names
-    are left out, whatever the value of a variable in the name, and so is what ``ledger`` knows: the other file is its
-    copy. What is no ledger, or cannot be read, is skipped; nothing is written.
+    are left out, whatever the value of a variable in the name, and so is what ``ledger`` knows, since the other file is
+    then a copy. Files that are not ledgers, or cannot be read, are skipped; nothing is written.
     """
     others = [file for file in sorted(ledger.parent.glob("*.db")) if file != ledger and file.is_file()]
     if not others:
@@ -38,7 +38,7 @@ def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]
 
 
 def _left(file: Path, now: int) -> tuple[Orphan, ...]:
-    """The alarms of a ledger that are not known to be over, no provider being configured."""
+    """The alarms of a ledger that are not known to have ended, as if no provider were configured."""
     try:
         with closing(read_ledger(file)) as ledger:
             return ledger.view(now, 0, {}).orphans
@@ -47,7 +47,7 @@ def _left(file: Path, now: int) -> tuple[Orphan, ...]:
 
 
 def _known(file: Path, alarms: Sequence[Orphan]) -> Container[str]:
-    """The keys of those alarms that a ledger has an outcome of."""
+    """The keys of those alarms for which a ledger has an outcome."""
     if not alarms:
         return ()
     with closing(read_ledger(file)) as ledger:
@@ -55,7 +55,7 @@ def _known(file: Path, alarms: Sequence[Orphan]) -> Container[str]:
 
 
 def _stack_patterns(root: Path) -> set[str]:
-    """What the files of the directory call their stacks; an expression in a name stands for any text."""
+    """The stack names in the files of the directory; an expression in a name matches any text."""
     found: set[str] = set()
     for file in (*root.glob("*.yaml"), *root.glob("*.yml")):
         try:

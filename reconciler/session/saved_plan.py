@@ -1,4 +1,4 @@
-"""Saved plans of an open stack: whether one may be applied now, or has been carried out already (rule 10)."""
+"""Saved plans of an open stack: whether one may be applied now, or was already applied (rule 10)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shows_effects(workspace: Workspace, plan: Plan, ledger: Ledger) -> bool:
 
 
 def refusals(workspace: Workspace, plan: Plan, ledger: Ledger) -> tuple[Diagnostic, ...]:
-    """Why a saved plan may not be applied now; empty when it may. Raises ServiceError."""
+    """Why a saved plan may not be applied now; empty if it may. Raises ServiceError."""
     name = workspace.stack.name
     if plan.stack != name:
         summary = f"the plan is for the stack {plan.stack}, and this is {name}"

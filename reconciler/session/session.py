@@ -30,15 +30,15 @@ from reconciler.session.workspace import Workspace
 STEP_DEADLINE = 2 * MINUTE
 """How long (ms) the pushes of one step may take."""
 DRILL = "drill"
-"""The command that the ledger records for the runs of a drill's steps."""
+"""The command name of drill steps in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackSession:
     """A stack whose lease is held.
 
-    ``owner`` is the stack name in the marks: that of the stack, or of one of its drills. ``command`` is what the ledger
-    records as the source of the session's runs.
+    ``owner`` is the stack name in the marks: that of the stack, or of one of its drills. ``command`` is the command
+    name of the session's runs in the ledger.
     """
 
     owner: str
@@ -111,7 +111,7 @@ class StackSession:
         )
 
     def resolve_open_intents(self, stop: Event) -> Settlement:
-        """Find the outcome of every open intent, and wait until the last writes are visible. Raises DeniedError."""
+        """Settle every open intent, and wait until the last writes are visible. Raises DeniedError."""
         return resolve_open_intents(
             self.ledger, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts
         )
@@ -121,7 +121,7 @@ class StackSession:
 def open_session(
     workspace: Workspace, who: Owner, stop: Event, *, owner: str | None = None, command: str = DRILL
 ) -> Iterator[StackSession]:
-    """Hold the lease of a workspace's stack for a session; ``owner`` is the name of the stack by default.
+    """Open a session under the lease of a workspace's stack; ``owner`` is the name of the stack by default.
 
     The session's clock never goes back. ``stop`` is set if the lease is lost. Raises LeaseHeldError.
     """

@@ -1,4 +1,4 @@
-"""Shared queries: what the services show of several stacks, found by one query for all that ask the same service."""
+"""Shared queries: one query for all stacks that use the same service with the same settings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from reconciler.session.workspace import Workspace
 log = logging.getLogger(__name__)
 
 _SERVICES = 8
-"""How many services are queried at once."""
+"""How many services are queried concurrently."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """Stacks whose providers of one key have the same settings, credentials included."""
+    """Stacks whose providers with one key have the same settings, including credentials."""
 
     key: str
     settings: BaseModel
@@ -34,13 +34,12 @@ class _Group:
 
 
 def share_queries(workspaces: Sequence[Workspace], *, unmanaged: bool = False) -> None:
-    """Query each service once for all of these stacks that ask it with the same settings.
+    """Query each service once for all of these stacks that use it with the same settings.
 
-    With ``unmanaged`` also for the unmanaged alarms that a plan compares with those of its stack.
-
-    The next time one of the workspaces observes, it gets what was found for it, or the error that the query met. A
-    query that the service rejects is left to each stack: its own may be accepted. Two stacks of one name are not
-    distinguished by a service: only the first shares.
+    With ``unmanaged``, also for the unmanaged alarms that a plan compares with those of its stack. The next time one of
+    the workspaces observes, it gets its part of the result, or the query's error. A query that the service rejects is
+    repeated by each stack, since its own may be accepted. A service cannot distinguish two stacks with the same name:
+    only the first shares.
     """
     groups = [group for group in _groups(workspaces) if len(group.workspaces) > 1]
     if groups:
@@ -69,7 +68,7 @@ def _query(group: _Group, *, unmanaged: bool) -> None:
     try:
         provider = first.provider_pool.provider(first.stack.providers[group.key])
     except DiagnosticError:
-        return  # each stack tells of it, at its own place
+        return  # each stack reports it, at its own position
     if not isinstance(provider, SharesQueries):
         return
     declared = {workspace.stack.name: workspace.declared(group.key) for workspace in group.workspaces}
@@ -91,6 +90,6 @@ def _query(group: _Group, *, unmanaged: bool) -> None:
             alarms = retry_read(group.key, lambda: list(provider.unmanaged(filters)), first.clock)
         except ServiceError as error:
             log.info("%s: the query for unmanaged alarms failed: %s", group.key, error)
-            return  # each stack tells of its own
+            return  # each stack reports its own
         for workspace in group.workspaces:
             workspace.given_unmanaged[group.key] = alarms

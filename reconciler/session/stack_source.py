@@ -12,11 +12,11 @@ CHECK_PATH = "check the path and its permissions"
 
 
 FLEET_FILES = ("fleet.yaml", "fleet.yml")
-"""What a fleet file is called where a directory is named."""
+"""The name of the fleet file in a directory."""
 
 
 def is_fleet(path: Path) -> bool:
-    """Whether a path means a fleet file, and no stack: one such file, or a directory that has no other YAML files."""
+    """Whether a path is a fleet file and not a stack: such a file, or a directory without other YAML files."""
     if not path.is_dir():
         return path.name in FLEET_FILES or (path.is_file() and is_fleet_text(path.read_bytes()))
     files = [file.name for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern) if file.name[0] != "."]
@@ -24,12 +24,12 @@ def is_fleet(path: Path) -> bool:
 
 
 def read_sources(path: Path) -> tuple[list[Source], Path]:
-    """The files of a stack in the order of their names, and the directory that holds them.
+    """The files of a stack, sorted by name, and their directory.
 
-    Files of a directory that are another tool's are left out.
+    Files of other tools in the directory are left out.
     """
     if path.is_dir():
-        # Hidden ones are other tools' (.pre-commit-config.yaml).
+        # Hidden files belong to other tools (.pre-commit-config.yaml).
         found = (file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
         files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
         if not files:
@@ -40,7 +40,7 @@ def read_sources(path: Path) -> tuple[list[Source], Path]:
 
 
 def read_source(file: Path, option: str = "") -> Source:
-    """One file, as bytes; DiagnosticError, with the option that names it, if it cannot be read."""
+    """Read one file as bytes. Raises DiagnosticError, which names the option, if it cannot be read."""
     try:
         return Source(str(file), file.read_bytes())
     except OSError as error:

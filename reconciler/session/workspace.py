@@ -1,4 +1,4 @@
-"""The workspace: a stack opened, with its providers and its ledger; where files, clock and network come in."""
+"""The workspace: an open stack with its providers and its ledger; where files, clock and network come in."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""
 
 STATE_DIRECTORY = ".reconciler"
-"""Where a stack's ledger and the embedded emulator's data are kept, beside its configuration."""
+"""The directory of a stack's ledger and of the embedded emulator's data, beside its configuration."""
 
 
 class Workspace:
-    """A stack, and what is needed to look at it and to change it; made by ``open_workspace``."""
+    """A stack, and what is needed to query and change it; created by ``open_workspace``."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Workspace:
         self.lease_wait = NO_WAIT
         self._reader: Ledger | None = None
         self.given: dict[str, Sequence[Observed] | ServiceError] = {}
-        """What a query for several stacks found of this one, by provider: it is observed once."""
+        """This stack's part of a shared query, by provider; it is used once."""
         self.given_unmanaged: dict[str, Sequence[UnmanagedAlarm]] = {}
 
     @property
@@ -82,13 +82,15 @@ class Workspace:
 
     @property
     def ledger_location(self) -> Location:
-        """Where the stack's ledger is."""
+        """The location of the stack's ledger."""
         place = self.stack.ledger or STATE_DIRECTORY
         return Location(place if scheme(place) else self.stack.root / place, self.stack.name)
 
     @property
     def own_ledger(self) -> Path | None:
-        """The ledger file, if it is the one beside the configuration: elsewhere are those of other directories too."""
+        """The ledger file, if it is the one beside the configuration; in other locations, other directories have
+        ledgers too.
+        """
         path = self.ledger_location.path
         return path if self._given is None and path is not None and path.parent == self.state_directory else None
 

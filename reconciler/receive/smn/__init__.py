@@ -1,1 +1,1 @@
-"""Messages of Huawei Cloud Simple Message Notification (SMN): their form, their signature, their certificate."""
+"""Messages of Huawei Cloud Simple Message Notification (SMN): format, signature, certificate."""

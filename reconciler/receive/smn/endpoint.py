@@ -1,4 +1,4 @@
-"""The endpoint: decides about each message of SMN, the cheapest test first, and sends the requests one asks for.
+"""The endpoint: checks each message of SMN, the cheapest test first, and sends the requests it asks for.
 
 A URL in a message can be forged until its signature is verified. So certificates and confirmations are requested only
 from a fixed list of hosts, over HTTPS, without following redirects, and a few times a minute.
@@ -25,32 +25,32 @@ from reconciler.receive.settings import Settings, smn_region
 from reconciler.receive.smn.message import SmnError, SmnMessage, SmnType, read_certificate, read_message, verify
 
 TIMEOUT = 2 * SECOND
-"""For a connection, and for each part of an answer: SMN waits 5 s for ours."""
+"""Timeout of a connection, and of each part of a response: SMN waits 5 s for ours."""
 MAX_ANSWER = 64 * 1024
 REQUESTS_A_MINUTE = 30
 _URL = re.compile(r"https://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?][!-\[\]-~]*)?")
 
 
 class UnreachableError(Exception):
-    """The service cannot be asked now; the sender should send the message again."""
+    """The service is unreachable now; the sender should send the message again."""
 
 
 def allowed_hosts(topics: Iterable[str], more: Iterable[str]) -> frozenset[str]:
-    """``HOST:PORT`` of the topics' regions, and of others named."""
+    """``HOST:PORT`` of the topics' regions, and of other hosts named."""
     regions = {smn_region(topic) for topic in topics}
     hosts = {f"smn.{region}.{domain_of(region)}" for region in regions} | set(more)
     return frozenset((host if ":" in host else f"{host}:443").lower() for host in hosts)
 
 
 def check_url(url: str, hosts: frozenset[str], field: str) -> None:
-    """SmnError if a URL is not an HTTPS URL of one of the hosts."""
+    """Raise SmnError unless a URL is an HTTPS URL of one of the hosts."""
     match = _URL.fullmatch(url)
     if match is None or f"{match['host']}:{match['port'] or 443}".lower() not in hosts:
         raise SmnError(f"{field} is not an HTTPS URL of a host that is allowed")
 
 
 class SmnClient:
-    """Asks hosts of the list only; for use by several threads."""
+    """Requests URLs of listed hosts only; thread-safe."""
 
     def __init__(self, hosts: frozenset[str], ca: Path | str | None) -> None:
         self._hosts = hosts
@@ -59,13 +59,15 @@ class SmnClient:
         self._bucket = TokenBucket(REQUESTS_A_MINUTE / 60, REQUESTS_A_MINUTE)
 
     def get(self, url: str, field: str) -> bytes:
-        """The body of a 2xx answer; SmnError if the URL or the answer is refused, UnreachableError if none comes."""
+        """The body of a 2xx response. Raises SmnError if the URL or the response is rejected, UnreachableError without
+        a response.
+        """
         check_url(url, self._hosts, field)
         with self._lock:
             if not self._bucket.take_token():
                 raise UnreachableError("too many requests to SMN within a minute")
         with requests.Session() as session:
-            session.trust_env = False  # no credentials of a .netrc; proxies are taken from the environment below
+            session.trust_env = False  # no credentials from .netrc; proxies are read from the environment below
             try:
                 with session.get(
                     url,
@@ -94,7 +96,7 @@ _log = logging.getLogger(__name__)
 
 
 class SmnEndpoint:
-    """Takes messages of the topics it was given, if SMN signed them."""
+    """Accepts messages of the configured topics that are signed by SMN."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -106,14 +108,14 @@ class SmnEndpoint:
     async def accept(self, body: bytes) -> SmnMessage:
         """Read a message, verify it, and confirm the subscription if it asks for that.
 
-        SmnError if it is refused, UnreachableError if it cannot be verified or confirmed now.
+        Raises SmnError if it is rejected, UnreachableError if it cannot be verified or confirmed now.
         """
         message = read_message(body, self._settings.max_depth)
         if message.topic_urn not in self._settings.smn_topics:
             raise SmnError("the topic is not one of those that are taken")
         self._check_age(message)
         check_url(message.signing_cert_url, self._hosts, "signing_cert_url")
-        if "?" in message.signing_cert_url:  # one certificate under endless names would push the others out
+        if "?" in message.signing_cert_url:  # otherwise one certificate under many names could evict the others
             raise SmnError("signing_cert_url has a query")
         verify(message, await self._certificate(message.signing_cert_url), self._settings.clock())
         if message.type is SmnType.CONFIRM:
@@ -123,7 +125,7 @@ class SmnEndpoint:
         return message
 
     def _check_age(self, message: SmnMessage) -> None:
-        """Refuse what is older than what is remembered: it could be a delivery played back."""
+        """Reject a message older than the remembered ones, since it could be a replay."""
         now = self._settings.clock()
         try:
             age = now - parse_instant(message.timestamp)
@@ -140,7 +142,7 @@ class SmnEndpoint:
             async with self._asking:
                 content = await asyncio.to_thread(self._client.get, url, "signing_cert_url")
         except UnreachableError:
-            if cached is not None:  # better known for long than not at all: its own dates still hold
+            if cached is not None:  # kept although old, if it cannot be fetched: its own dates still apply
                 return cached[1]
             raise
         certificate = read_certificate(content)

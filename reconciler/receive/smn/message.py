@@ -27,12 +27,12 @@ class SmnType(StrEnum):
 
 
 class SmnError(ValueError):
-    """A message that is not taken, and why; the sender gets this text."""
+    """A message is rejected; the sender gets this text."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmnMessage:
-    """One message; what the body leaves out is an empty text."""
+    """One message; a missing field is an empty text."""
 
     type: SmnType
     topic_urn: str
@@ -47,7 +47,7 @@ class SmnMessage:
 
 
 def read_message(body: bytes, max_depth: int) -> SmnMessage:
-    """Read a body; SmnError if it is no message of SMN."""
+    """Read a body. Raises SmnError if it is not a message of SMN."""
     try:
         value = parse_json(body, max_depth)
     except ValueError:
@@ -68,7 +68,7 @@ def read_message(body: bytes, max_depth: int) -> SmnMessage:
 
 
 def signed_text(message: SmnMessage) -> bytes:
-    """The text that a signature covers: each key and its value on lines of their own, by the order of the keys.
+    """The signed text: each key and its value on separate lines, sorted by key.
 
     An empty subject is left out.
     """
@@ -83,7 +83,7 @@ _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
 def read_certificate(content: bytes) -> x509.Certificate:
-    """The certificate of a PEM or DER file; SmnError if it is none."""
+    """Read a PEM or DER certificate. Raises SmnError if it is invalid."""
     try:
         if b"-----BEGIN CERTIFICATE-----" in content:
             return x509.load_pem_x509_certificate(content)
@@ -93,7 +93,7 @@ def read_certificate(content: bytes) -> x509.Certificate:
 
 
 def verify(message: SmnMessage, certificate: x509.Certificate, now: int) -> None:
-    """SmnError if the message is not signed by the certificate's key, or the certificate does not hold now."""
+    """Raise SmnError if the message is not signed with the certificate's key, or the certificate is not valid now."""
     if message.signature_version != "v1":
         raise SmnError("the signature has a version that is not known")
     moment = as_datetime(now)
