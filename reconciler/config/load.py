@@ -146,7 +146,9 @@ def _load(
         digest=config_digest(name, desired, providers, guards, later, used, scope, moves, removed, imports),
         scope=scope,
         ledger=ledger,
-        secrets=frozenset(providers.secrets | set(_sensitive_texts(scope)) | secrets_of(ledger or "")),
+        secrets=frozenset(
+            providers.secrets | set(_sensitive_texts(scope)) | (secrets_of(ledger) if ledger else frozenset())
+        ),
         warnings=diagnostics.sorted(shown),
         sections=later,
         data=data,

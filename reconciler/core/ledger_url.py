@@ -11,8 +11,8 @@ SCHEMES = ("postgresql", "postgres", "s3", "gs", "az")
 """The schemes of stores that several machines can share."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-_CREDENTIALS = re.compile(r"(?<=://)([^/@:\s]*):([^/\s]*)@")
-_SECRET = re.compile(r"(?i)((?:^|[?&])[a-z_]*(?:password|secret|token|key)[a-z_]*=)([^&\s]*)")
+_CREDENTIALS = r"(?<=://)([^/@:\s]*):([^/\s]*)@"
+_PARAMETER = r"(?i)((?:^|[?&])[a-z_]*(?:password|secret|token|key)[a-z_]*=)([^&\s]*)"
 
 
 def scheme(text: str) -> str | None:
@@ -23,9 +23,11 @@ def scheme(text: str) -> str | None:
 
 def mask(url: str) -> str:
     """The URL with passwords and keys masked."""
-    return _SECRET.sub(r"\1***", _CREDENTIALS.sub(r"\1:***@", url))
+    return re.sub(_PARAMETER, r"\1***", re.sub(_CREDENTIALS, r"\1:***@", url))
 
 
 def secrets_of(url: str) -> frozenset[str]:
     """The passwords and keys of a URL."""
-    return frozenset(found[2] for pattern in (_CREDENTIALS, _SECRET) for found in pattern.finditer(url) if found[2])
+    return frozenset(
+        found[2] for pattern in (_CREDENTIALS, _PARAMETER) for found in re.finditer(pattern, url) if found[2]
+    )

@@ -15,19 +15,18 @@ from reconciler.config.yaml.parser import tokens
 from reconciler.config.yaml.source_map import Map, Seq, Value
 
 _OLD_BREAKS = "\x85\u2028\u2029"
-_PAIR = re.compile(r"\\u[dD]([89abAB])([0-9a-fA-F]{2})\\u[dD]([c-fC-F])([0-9a-fA-F]{2})|\\.", re.S)
+_PAIR = r"(?s)\\u[dD]([89abAB])([0-9a-fA-F]{2})\\u[dD]([c-fC-F])([0-9a-fA-F]{2})|\\."
 _BLOCKS = (0xE000, 0xE800, 0xF000)
 """The start of 2,048 private-use characters, one per surrogate."""
 _SINGLE = range(0xF8FF, 0xF7FF, -1)
 """Replacements for single characters."""
-_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*""")
-_COLON_FIRST = re.compile(r"[\[{,][ \t]*:[^\s,\]}]")
-_FLOW = re.compile(
-    r"""(?P<space>\s+)|(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)"""
-    r"""|(?P<word>[^\s,\[\]{}]+)""",
-    re.S,
+_QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*"""
+_COLON_FIRST = r"[\[{,][ \t]*:[^\s,\]}]"
+_FLOW = (
+    r"""(?s)(?P<space>\s+)|(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)"""
+    r"""|(?P<word>[^\s,\[\]{}]+)"""
 )
-_WORD = re.compile(r"[^\s,\[\]{}]+")
+_WORD = r"[^\s,\[\]{}]+"
 _FLOW_STARTS = frozenset(["FlowMappingStart", "FlowSequenceStart"])
 
 
@@ -123,7 +122,7 @@ def _with_pairs(found: Legible) -> "Legible":
             low = int(f"d{pair[3]}{pair[4]}", 16) - 0xD800 + block
             return f"\\u{high:04x}\\u{low:04x}"
 
-        text = _PAIR.sub(stand_in, found.text)
+        text = re.sub(_PAIR, stand_in, found.text)
         return found if text == found.text else found._replace(text=text, block=block)
     return found
 
@@ -140,10 +139,10 @@ def _is_misread(text: str) -> bool:
         start = text.rfind("\n", 0, index) + 1
         end = text.find("\n", index)
         end = len(text) if end < 0 else end
-        if "?" in _QUOTED.sub("", text[start:end]):
+        if "?" in re.sub(_QUOTED, "", text[start:end]):
             return True
         index = text.find("?", end)
-    return any(sign in text for sign in ("[:", "{:", ",:", " :", "\t:")) and _COLON_FIRST.search(text) is not None
+    return any(sign in text for sign in ("[:", "{:", ",:", " :", "\t:")) and re.search(_COLON_FIRST, text) is not None
 
 
 class _Tail:
@@ -192,9 +191,10 @@ def _flow(text: str, start: int, signs: dict[int, str]) -> tuple[str, int]:
     pieces: list[str] = []
     depth, position = 0, start
     in_plain = after_json = False
+    part, word = re.compile(_FLOW), re.compile(_WORD)
     while position < len(text):
-        found = _FLOW.match(text, position) if not in_plain or text[position] not in "\"'" else None
-        found = found or _WORD.match(text, position)
+        found = part.match(text, position) if not in_plain or text[position] not in "\"'" else None
+        found = found or word.match(text, position)
         if found is None:
             break
         piece, kind = found[0], found.lastgroup or "word"
