@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+# Typer holds its own copy of Click and offers no public way to it; the version of Typer has an upper bound for this.
 from typer._click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
 from reconciler.cli import completers

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
+from typer._click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
@@ -188,3 +190,19 @@ def test_fish_reads_its_script_and_completes(stack: Path, shells: tuple[str, str
     assert asked("reconciler plan --target aom_alarm.d") == ["aom_alarm.disk_full\taom"]
     assert sorted(asked("reconciler check qui")) == ["quick\tcheck", "quiet\tcheck"]
     assert "stack.yaml" in "".join(asked("reconciler plan st"))
+
+
+def test_the_private_completion_of_typer_still_has_what_the_command_uses() -> None:
+    assert split_arg_string("apply 'half a wo") == ["apply", "half a wo"]
+    assert {"get_completions", "source_vars", "get_completion_args", "format_completion"} <= set(dir(ShellComplete))
+    item = CompletionItem("apply", help="Carry out a plan.")
+    assert (item.type, item.value, item.help) == ("plain", "apply", "Carry out a plan.")
+
+
+def test_the_versions_of_the_private_completion_have_an_upper_bound() -> None:
+    [bound] = [
+        item
+        for item in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+        if item.startswith("typer")
+    ]
+    assert "<" in bound
