@@ -16,49 +16,7 @@ CONNECT_S = 5
 CHUNK = 1_000
 _LOCK = 0x7265_6365_6976
 """The advisory lock for creating the tables."""
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS receiver_delivery (
-    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    identity TEXT NOT NULL UNIQUE,
-    source TEXT NOT NULL,
-    received_at BIGINT NOT NULL,
-    last_received_at BIGINT NOT NULL,
-    count BIGINT NOT NULL DEFAULT 1,
-    receiver TEXT,
-    status TEXT,
-    message_id TEXT,
-    group_key TEXT,
-    truncated BIGINT NOT NULL,
-    sent_at BIGINT,
-    sender TEXT,
-    peer TEXT,
-    size BIGINT NOT NULL,
-    total BIGINT NOT NULL,
-    body BYTEA
-);
-CREATE INDEX IF NOT EXISTS receiver_delivery_by_time ON receiver_delivery (last_received_at);
-CREATE INDEX IF NOT EXISTS receiver_delivery_truncated ON receiver_delivery (last_received_at) WHERE truncated > 0;
-CREATE INDEX IF NOT EXISTS receiver_delivery_with_body ON receiver_delivery (received_at) WHERE body IS NOT NULL;
-CREATE TABLE IF NOT EXISTS receiver_alert (
-    delivery BIGINT NOT NULL REFERENCES receiver_delivery ON DELETE CASCADE,
-    position BIGINT NOT NULL,
-    status TEXT,
-    name TEXT,
-    fingerprint TEXT,
-    stack TEXT,
-    address TEXT,
-    mark_key TEXT,
-    run TEXT,
-    digest TEXT,
-    starts_at BIGINT,
-    ends_at BIGINT,
-    PRIMARY KEY (delivery, position)
-);
-CREATE INDEX IF NOT EXISTS receiver_alert_by_key ON receiver_alert (mark_key) WHERE mark_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS receiver_alert_by_fingerprint ON receiver_alert (fingerprint) WHERE fingerprint IS NOT NULL;
-CREATE INDEX IF NOT EXISTS receiver_alert_by_address ON receiver_alert (stack, address) WHERE stack IS NOT NULL;
-CREATE TABLE IF NOT EXISTS receiver_listening (since BIGINT PRIMARY KEY, until BIGINT NOT NULL);
-"""
+SCHEMA = sql.tables(identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", integer="BIGINT", binary="BYTEA")
 _AGAIN = "count = d.count + 1, last_received_at = greatest(d.last_received_at, %(received_at)s)"
 # The update comes first, so that a repeated delivery uses up no id; conflicts arise only between two receivers.
 _ADD = f"""

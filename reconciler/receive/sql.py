@@ -137,3 +137,50 @@ def _clean(text: str | None) -> str | None:
     if text is None:
         return None
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def tables(*, identity: str, integer: str, binary: str, options: str = "") -> str:
+    """The statements that make the tables, in the types of a database; ``options`` are those of the alerts' table."""
+    return f"""
+CREATE TABLE IF NOT EXISTS receiver_delivery (
+    id {identity},
+    identity TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    received_at {integer} NOT NULL,
+    last_received_at {integer} NOT NULL,
+    count {integer} NOT NULL DEFAULT 1,
+    receiver TEXT,
+    status TEXT,
+    message_id TEXT,
+    group_key TEXT,
+    truncated {integer} NOT NULL,
+    sent_at {integer},
+    sender TEXT,
+    peer TEXT,
+    size {integer} NOT NULL,
+    total {integer} NOT NULL,
+    body {binary}
+);
+CREATE INDEX IF NOT EXISTS receiver_delivery_by_time ON receiver_delivery (last_received_at);
+CREATE INDEX IF NOT EXISTS receiver_delivery_truncated ON receiver_delivery (last_received_at) WHERE truncated > 0;
+CREATE INDEX IF NOT EXISTS receiver_delivery_with_body ON receiver_delivery (received_at) WHERE body IS NOT NULL;
+CREATE TABLE IF NOT EXISTS receiver_alert (
+    delivery {integer} NOT NULL REFERENCES receiver_delivery ON DELETE CASCADE,
+    position {integer} NOT NULL,
+    status TEXT,
+    name TEXT,
+    fingerprint TEXT,
+    stack TEXT,
+    address TEXT,
+    mark_key TEXT,
+    run TEXT,
+    digest TEXT,
+    starts_at {integer},
+    ends_at {integer},
+    PRIMARY KEY (delivery, position)
+){options};
+CREATE INDEX IF NOT EXISTS receiver_alert_by_key ON receiver_alert (mark_key) WHERE mark_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS receiver_alert_by_fingerprint ON receiver_alert (fingerprint) WHERE fingerprint IS NOT NULL;
+CREATE INDEX IF NOT EXISTS receiver_alert_by_address ON receiver_alert (stack, address) WHERE stack IS NOT NULL;
+CREATE TABLE IF NOT EXISTS receiver_listening (since {integer} PRIMARY KEY, until {integer} NOT NULL);
+"""

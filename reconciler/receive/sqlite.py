@@ -16,49 +16,9 @@ BUSY_MS = 5_000
 VERSION = 1
 CHUNK = 1_000
 """Deliveries removed in one step: senders wait meanwhile."""
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS receiver_delivery (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    identity TEXT NOT NULL UNIQUE,
-    source TEXT NOT NULL,
-    received_at INTEGER NOT NULL,
-    last_received_at INTEGER NOT NULL,
-    count INTEGER NOT NULL DEFAULT 1,
-    receiver TEXT,
-    status TEXT,
-    message_id TEXT,
-    group_key TEXT,
-    truncated INTEGER NOT NULL,
-    sent_at INTEGER,
-    sender TEXT,
-    peer TEXT,
-    size INTEGER NOT NULL,
-    total INTEGER NOT NULL,
-    body BLOB
-);
-CREATE INDEX IF NOT EXISTS receiver_delivery_by_time ON receiver_delivery (last_received_at);
-CREATE INDEX IF NOT EXISTS receiver_delivery_truncated ON receiver_delivery (last_received_at) WHERE truncated > 0;
-CREATE INDEX IF NOT EXISTS receiver_delivery_with_body ON receiver_delivery (received_at) WHERE body IS NOT NULL;
-CREATE TABLE IF NOT EXISTS receiver_alert (
-    delivery INTEGER NOT NULL REFERENCES receiver_delivery ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    status TEXT,
-    name TEXT,
-    fingerprint TEXT,
-    stack TEXT,
-    address TEXT,
-    mark_key TEXT,
-    run TEXT,
-    digest TEXT,
-    starts_at INTEGER,
-    ends_at INTEGER,
-    PRIMARY KEY (delivery, position)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS receiver_alert_by_key ON receiver_alert (mark_key) WHERE mark_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS receiver_alert_by_fingerprint ON receiver_alert (fingerprint) WHERE fingerprint IS NOT NULL;
-CREATE INDEX IF NOT EXISTS receiver_alert_by_address ON receiver_alert (stack, address) WHERE stack IS NOT NULL;
-CREATE TABLE IF NOT EXISTS receiver_listening (since INTEGER PRIMARY KEY, until INTEGER NOT NULL);
-"""
+SCHEMA = sql.tables(
+    identity="INTEGER PRIMARY KEY AUTOINCREMENT", integer="INTEGER", binary="BLOB", options=" WITHOUT ROWID"
+)
 _REPEAT = """
 UPDATE receiver_delivery SET count = count + 1, last_received_at = max(last_received_at, :received_at)
 WHERE identity = :identity
