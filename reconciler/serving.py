@@ -7,10 +7,12 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Literal
 
 import uvicorn
 from starlette.datastructures import Headers
+from starlette.types import ASGIApp
 
 TICK_S = 0.1
 GRACE_S = 1.0
@@ -87,6 +89,39 @@ class Server(uvicorn.Server):
         for task in list(self.server_state.tasks):
             task.cancel()
         await self.lifespan.shutdown()
+
+
+def configure(
+    app: ASGIApp,
+    *,
+    http: Literal["httptools"] | type[asyncio.Protocol] = "httptools",
+    log_level: Literal["critical", "error"] = "critical",
+    proxy_headers: bool = False,
+    max_connections: int | None = None,
+    grace: int | None = None,
+    certificate: Path | str | None = None,
+    key: Path | str | None = None,
+) -> uvicorn.Config:
+    """A server of an application: no WebSockets, no log of requests, no name of its own in answers.
+
+    ``grace`` are the seconds that running requests have to end at a shutdown.
+    """
+    return uvicorn.Config(
+        app,
+        http=http,
+        loop="asyncio",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level=log_level,
+        server_header=False,
+        proxy_headers=proxy_headers,
+        limit_concurrency=max_connections,
+        timeout_graceful_shutdown=grace,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
 
 
 def run_until_interrupted(config: uvicorn.Config, listener: socket.socket, on_listening: Callable[[], None]) -> None:

@@ -39,7 +39,7 @@ from reconciler.emulator.settings import Settings
 from reconciler.emulator.smn.routes import smn_routes
 from reconciler.emulator.smn.service import SmnService
 from reconciler.emulator.wire import HttpError
-from reconciler.serving import listen, run_until_interrupted, running_in_thread, url_of
+from reconciler.serving import configure, listen, run_until_interrupted, running_in_thread, url_of
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -135,18 +135,12 @@ def _reached_at(settings: Settings, host: str) -> Settings:
 
 
 def _config(settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
+    return configure(
         create_app(settings),
         http=_Protocol,
-        loop="asyncio",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        log_level="critical",
-        server_header=False,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
+        proxy_headers=True,
+        certificate=settings.tls_certificate,
+        key=settings.tls_key,
     )
 
 

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
-
 from reconciler.core.clock import Clock
 from reconciler.live.app import create_app
 from reconciler.live.live_run import LiveRun
-from reconciler.serving import listen, running_in_thread, url_of
+from reconciler.serving import configure, listen, running_in_thread, url_of
 
 GRACE_S = 2
 """How long visitors have to fetch the final state of the run."""
@@ -36,19 +34,10 @@ def serving_page(page: LivePage, clock: Clock, redact: Callable[[object], object
     """
     live_run = LiveRun(clock, redact)
     with listen(page.host, page.port) as listener:
-        config = uvicorn.Config(
+        config = configure(
             create_app(live_run, token=page.token, hosts=page.hostnames | {page.host}),
-            http="httptools",
-            loop="asyncio",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            log_level="critical",
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=GRACE_S,
+            max_connections=MAX_CONNECTIONS,
+            grace=GRACE_S,
         )
         with running_in_thread(config, listener, "page of the drill"):
             try:

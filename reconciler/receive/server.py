@@ -11,7 +11,7 @@ import uvicorn
 
 from reconciler.receive.app import create_app
 from reconciler.receive.settings import Settings
-from reconciler.serving import listen, run_until_interrupted, running_in_thread, url_of
+from reconciler.serving import configure, listen, run_until_interrupted, running_in_thread, url_of
 
 GRACE_S = 5
 """How long running requests have to end at a shutdown."""
@@ -41,21 +41,13 @@ def running_receiver(settings: Settings, host: str = "127.0.0.1", port: int = 0)
 def _config(settings: Settings, host: str) -> uvicorn.Config:
     if host not in WILDCARDS:
         settings = dataclasses.replace(settings, hosts=settings.hosts | {host})
-    return uvicorn.Config(
+    return configure(
         create_app(settings),
-        http="httptools",
-        loop="asyncio",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
         log_level="error",  # a line for each bad request would let anyone fill the disk
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=settings.max_connections,
-        timeout_graceful_shutdown=GRACE_S,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
+        max_connections=settings.max_connections,
+        grace=GRACE_S,
+        certificate=settings.tls_certificate,
+        key=settings.tls_key,
     )
 
 
