@@ -1,4 +1,4 @@
-"""The painter: lines as a terminal wants them, coloured, and wrapped where they are too long."""
+"""ANSI output: lines coloured and, if too long, wrapped for a terminal."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _NARROWEST = 24
 
 
 class AnsiRenderer:
-    """Paints for one terminal. A line that fits costs next to nothing; only longer ones go through Rich's wrapping."""
+    """Renders for one terminal. A line that fits is cheap; only longer ones are wrapped by Rich."""
 
     def __init__(self, stream: TextIO, color: bool) -> None:
         self._console = Console(file=stream, no_color=not color)
         self._color = color
 
     def paint(self, line: Line) -> str:
-        """The line with its colours and its newline."""
+        """The line with its colours and a newline."""
         cells = self._console.width
         if width(line.text) <= cells:
             return "".join(map(self._span, line.spans)) + "\n"
         return "".join(self._wrapped(line, max(cells, _NARROWEST)))
 
     def fitted(self, painted: str) -> str:
-        """Painted lines in as many rows as the terminal has; the last one says how many are left out."""
+        """Rendered lines, limited to the terminal's height; the last one says how many are left out."""
         rows, room = painted.splitlines(), self._console.height - 1
         if len(rows) <= room:
             return painted
@@ -59,7 +59,7 @@ def _render(text: str, style: Style) -> str:
 
 
 def _spans(text: Text) -> Iterator[Span]:
-    """The pieces of a Rich text whose spans do not overlap, in order, unstyled gaps included."""
+    """The pieces of a Rich text without overlapping spans, in order, including unstyled gaps."""
     end = 0
     for span in sorted(text.spans):
         yield Span(text.plain[end : span.start])

@@ -1,4 +1,4 @@
-"""The app: the list of commands, what they all share, and the one place where every error ends."""
+"""The app: the list of commands, their common behaviour, and the final error handler."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ to list it: that is the one lazy import of a command.
 
 
 class Commands(Mapping[str, Any]):
-    """The commands by name, imported when asked for."""
+    """The commands by name, imported on demand."""
 
     def __init__(self) -> None:
         self._loaded: dict[str, Any] = {}
@@ -69,7 +69,7 @@ class Commands(Mapping[str, Any]):
 
 
 class Root(TyperGroup):
-    """The group of all commands; it loads the one that is named."""
+    """The group of all commands, which imports the one that is named."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -80,7 +80,7 @@ class Root(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # the signature of a group
-        """The command as it is listed: its name, and the first line of its help."""
+        """The command for the list: its name, and the first line of its help."""
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -89,7 +89,7 @@ class Root(TyperGroup):
         return name, command and self.commands[str(command.name)], rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; Ctrl-C rises as it is, for ``run`` to tell."""
+        """Run the command; Ctrl-C propagates to ``run``."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -97,7 +97,7 @@ class Root(TyperGroup):
 
 
 class Interrupted(Exception):  # noqa: N818  # what the user did, not an error
-    """Ctrl-C, where no command handles it."""
+    """Ctrl-C that no command handled."""
 
 
 def _load(name: str) -> Any:
@@ -110,11 +110,11 @@ def _load(name: str) -> Any:
 
 
 def command_line() -> Any:
-    """The command line as a whole; each command is loaded when it is named."""
+    """The whole command line; each command is imported when it is named."""
     app = typer.Typer(
         name="reconciler",
         cls=Root,
-        add_completion=False,  # ``completion`` has scripts of ours
+        add_completion=False,  # ``completion`` has our own scripts
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -133,7 +133,7 @@ def _version(ctx: typer.Context, value: bool) -> bool:
 
 
 def reconciler(
-    version: Annotated[  # its callback answers
+    version: Annotated[  # its callback handles it
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -148,7 +148,7 @@ EPILOG = "Start with `reconciler init`, then `reconciler plan`. COMMAND --help s
 
 
 def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
-    """Run a command line, and return its exit code; no exception leaves it."""
+    """Run a command line, and return its exit code; never raises."""
     terminal = terminal or Terminal()
     terminal.command = shlex.join(["reconciler", *argv])
     prepare(terminal.stdout)
@@ -172,7 +172,7 @@ def _run(argv: Sequence[str], terminal: Terminal) -> int:
 
 
 def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[None]:
-    """A trace of the command, where variables of OpenTelemetry are set."""
+    """Trace the command if OpenTelemetry's variables are set."""
     if not any(name.startswith("OTEL_") for name in terminal.environ):
         return nullcontext()
     from reconciler.cli.telemetry import tracing
@@ -183,7 +183,7 @@ def _traced(terminal: Terminal, argv: Sequence[str]) -> AbstractContextManager[N
 
 
 def _fail(terminal: Terminal, error: Exception) -> ExitCode:
-    """Tell what went wrong: on standard error, and as the answer where JSON or Markdown was asked for."""
+    """Report an error: on standard error, and as the result if JSON or Markdown was requested."""
     from reconciler.app.errors import describe_error
     from reconciler.core.diagnostic import DiagnosticError
 
@@ -200,12 +200,12 @@ def _fail(terminal: Terminal, error: Exception) -> ExitCode:
             terminal.result(Format.MARKDOWN, text=list, markdown=lambda: failure_markdown(failed.diagnostics))
     if terminal.format is not Format.JSON or terminal.broken:
         terminal.report(failed.diagnostics)
-    # What was sent is not undone by a report that cannot be written, or a ledger that cannot be closed.
+    # An output file or a ledger that fails at the end does not undo what was sent.
     return ExitCode.PARTIAL if terminal.changed and failed.exit_code is ExitCode.ERROR else failed.exit_code
 
 
 def _usage_error(error: TyperException) -> "Failure":
-    """What is wrong with a command line."""
+    """The error of an invalid command line."""
     from reconciler.app.errors import Failure
     from reconciler.core.diagnostic import Diagnostic
 

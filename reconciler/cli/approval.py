@@ -1,4 +1,4 @@
-"""The question whether to go on, which commands ask before they push, clear or remove."""
+"""The approval prompt of commands that push, clear or remove."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reconciler.views.text.line import BLANK, Line, Style, line
 def check_approvable(
     terminal: Terminal, format: str, *, preview: str, reviewed: str | None = None, option: str = "--auto-approve"
 ) -> None:
-    """Raise DiagnosticError if nobody could answer the question, before any service is queried.
+    """Raise DiagnosticError if no one can answer the prompt, before any service is queried.
 
-    ``preview`` is the command that shows beforehand what would be done, ``reviewed`` says how to apply a saved plan,
-    ``option`` approves without the question.
+    ``preview`` is the command that shows what would be done, ``reviewed`` says how to apply a saved plan, ``option``
+    approves without a prompt.
     """
     hint = f"add {option}; `{preview}` shows beforehand what would be done"
     if format != "text":
@@ -26,7 +26,7 @@ def check_approvable(
 
 
 def is_approved(terminal: Terminal, question: str, details: Iterable[Line] = ()) -> bool:
-    """Ask, and whether the answer is yes; ``details`` say what will happen, and where."""
+    """Prompt, and return whether the answer is yes; ``details`` say what will happen, and where."""
     shown = [
         BLANK,
         line((question, Style.BOLD)),

@@ -101,7 +101,7 @@ def check(
         if junit is not None:
             terminal.write_file(junit, check_junit(report, terminal.redactor.redact), parents=True)
         if junit == Path("-"):
-            terminal.message(check_lines(report))  # standard output gets the JUnit document
+            terminal.message(check_lines(report))  # standard output has the JUnit document
         else:
             terminal.result(
                 format,
@@ -134,9 +134,9 @@ def check(
 
 
 def _split(what: list[str]) -> tuple[Path, list[str]]:
-    """The stack and the names of checks: the first word is the stack where there is such a file or directory."""
+    """The stack and the names of checks: the first word is the stack if such a file or directory exists."""
     if what and Path(what[0]).exists():
         return Path(what[0]), what[1:]
     if what and ("/" in what[0] or what[0].endswith((".yaml", ".yml"))):
-        return Path(what[0]), what[1:]  # no name looks like this: let the missing file be reported
+        return Path(what[0]), what[1:]  # not a valid name: let the missing file be reported
     return Path(), what

@@ -10,13 +10,13 @@ __all__ = ["ExitCode", "command_app", "examples"]
 
 
 def examples(*commands: str) -> str:
-    """The epilog of a command: its examples, one a line."""
-    # The backspace keeps the lines as they are.
+    """The epilog of a command: its examples, one per line."""
+    # The backspace makes Click keep the line breaks.
     return "\b\n" + "\n".join(["Examples:", *(f"  {command}" for command in commands)])
 
 
 def command_app() -> typer.Typer:
-    """The app of one command module: a command, or with a callback a group of them."""
+    """The app of a command module: a command or, with a callback, a group."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,

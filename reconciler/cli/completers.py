@@ -1,4 +1,4 @@
-"""Completers: what a stack knows that a shell can complete. Nothing is queried; what goes wrong is no candidate."""
+"""Completers: what a shell can complete from a stack. No service is queried, and errors give no candidates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.session.workspace import Workspace
 
 WORDS: ContextVar[tuple[str, ...]] = ContextVar("WORDS", default=())
-"""The words after the command's name, as far as they are complete."""
+"""The complete words after the command's name."""
 
 Candidates = list[tuple[str, str]]
 """Values, each with a few words of help."""
@@ -33,7 +33,7 @@ def _harmless(completer: Callable[[typer.Context], Iterable[tuple[str, str]]]) -
 
 @contextmanager
 def _opened(ctx: typer.Context) -> Iterator[Workspace]:
-    """The stack that the words before name, without its queries."""
+    """The stack that the earlier words name, without its queries."""
     from reconciler.app.plan import inputs
     from reconciler.session.workspace import open_workspace
 
@@ -44,7 +44,7 @@ def _opened(ctx: typer.Context) -> Iterator[Workspace]:
 
 
 def _path(ctx: typer.Context) -> Path:
-    """The stack's path: the argument, or, where an option waits for its value so that none was read, what may be it."""
+    """The stack's path: the argument or, if an option is still waiting for its value, what may be the path."""
     given = ctx.params.get("path")
     if given is not None and str(given) != ".":
         return Path(str(given))
@@ -83,7 +83,7 @@ def _providers(ctx: typer.Context) -> Iterator[tuple[str, str]]:
 
 
 def _runs(ctx: typer.Context) -> Iterator[tuple[str, str]]:
-    """The runs in a ledger file; a shared one is not asked while somebody waits for a key press."""
+    """The runs in a ledger file; a shared ledger is too slow for completion."""
     from reconciler.app.ledger import Asked, find
     from reconciler.core.duration import format_instant
     from reconciler.ledger.sqlite import read_ledger

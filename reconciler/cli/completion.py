@@ -22,7 +22,7 @@ app = command_app()
 
 
 class Shell(StrEnum):
-    """The shells whose completion is known."""
+    """The supported shells."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -30,7 +30,7 @@ class Shell(StrEnum):
 
 
 FILES = ":files"
-"""The answer to a script where a path completes."""
+"""The output that makes a script complete paths."""
 
 _SCRIPTS = {
     Shell.BASH: """\
@@ -116,7 +116,7 @@ def completion(
 
 
 class _Resolver(ShellComplete):
-    """Finds candidates; words and output are the affair of our own scripts."""
+    """Finds candidates; our own scripts split words and print the output."""
 
     def source_vars(self) -> dict[str, object]:
         return {}
@@ -129,7 +129,7 @@ class _Resolver(ShellComplete):
 
 
 def candidates(terminal: Terminal, shell: Shell, words: Sequence[str]) -> list[str]:
-    """What may stand for the last word, one a line as the script of the shell wants it."""
+    """The candidates for the last word, one per line in the format of the shell's script."""
     *before, last = _joined(words) or [""]
     complete = [_unquoted(word) for word in before]
     completers.WORDS.set(tuple(complete[1:]))
@@ -142,7 +142,7 @@ def candidates(terminal: Terminal, shell: Shell, words: Sequence[str]) -> list[s
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """The words, with ``--option = value`` in one: bash takes them apart at ``=``."""
+    """The words, with ``--option = value`` joined: bash splits them at ``=``."""
     made: list[str] = []
     for word in words:
         if made and word == "=" and made[-1].startswith("--"):

@@ -318,7 +318,7 @@ def _show(terminal: Terminal, record: Record, format: Format, command: Command) 
 
 
 def exit_code(record: Record) -> ExitCode:
-    """What a script learns from a run: an alarm that may be left outweighs everything."""
+    """The exit code of a run: an alarm that may be left has precedence."""
     if record.leftovers:
         return ExitCode.PARTIAL
     if record.ending is DrillStatus.REFUSED:

@@ -1,4 +1,4 @@
-"""The operator of a drill at a terminal: approves its start, confirms its pauses, watches, interrupts."""
+"""The operator of a drill at a terminal: approves the start, confirms pauses, shows progress, handles interrupts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PROMPT = "  Continue? Type yes, or no to clear everything and end the drill: "
 
 
 def check_approvable(terminal: Terminal, *, yes: bool) -> None:
-    """Raise DiagnosticError if nobody could approve the start, before any service is queried."""
+    """Raise DiagnosticError if no one can approve the start, before any service is queried."""
     if not yes and not terminal.interactive:
         hint = "add --yes; `reconciler drill plan` shows beforehand what would be sent"
         summary = "starting a drill requires its name, and standard input is not a terminal"
@@ -86,7 +86,7 @@ def drill_hooks(
 
 @contextmanager
 def _shown_live(terminal: Terminal, page: LivePage | None, workspace: Workspace) -> Iterator[LiveRun | None]:
-    """The live_run of the page of a run while it is served; None without a page."""
+    """The live run, while its page is served; None without a page."""
     if page is None:
         yield None
         return
@@ -121,7 +121,9 @@ def _name_typed(terminal: Terminal, drill: Drill, workspace: Workspace) -> bool:
 def _confirmation(
     terminal: Terminal, away: Callable[[], AbstractContextManager[None]], live_run: LiveRun | None, *, automatic: bool
 ) -> Confirm:
-    """Answers a pause, typed or on the page: only ``yes`` continues; after ``no`` the drill clears and ends."""
+    """Confirms a pause, at the terminal or on the page: only ``yes`` continues; after ``no`` the drill clears
+    and ends.
+    """
 
     def confirm(record: Record, question: str, attend: Callable[[], bool]) -> str | None:
         if automatic or (live_run is None and not terminal.interactive):
@@ -150,7 +152,7 @@ def _confirmation(
 
 
 def _typed_answer(terminal: Terminal) -> str | None:
-    """``yes`` or ``no`` as typed, empty at the end of input; None if nothing was, after a moment."""
+    """The typed answer, empty at the end of input; None if there is none after a moment."""
     if not terminal.interactive:
         sleep(_POLL)
         return None
@@ -164,17 +166,17 @@ def _typed_answer(terminal: Terminal) -> str | None:
 
 
 def _discard_typed_ahead(terminal: Terminal) -> None:
-    """Forget what was typed before the question was shown."""
+    """Discard input typed before the question was shown."""
     try:
         import termios
-    except ImportError:  # no such terminals here
+    except ImportError:  # this system has no such terminals
         return
     with suppress(OSError, ValueError, termios.error):
         termios.tcflush(terminal.stdin, termios.TCIFLUSH)
 
 
 def _is_typed(terminal: Terminal) -> bool:
-    """Whether a line can be read; waits a moment for it."""
+    """Whether a line can be read, after waiting a moment."""
     try:
         return bool(select.select([terminal.stdin], [], [], in_seconds(_POLL))[0])
     except (OSError, ValueError, TypeError):  # not a file descriptor

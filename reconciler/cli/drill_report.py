@@ -1,4 +1,4 @@
-"""``reconciler drill report``: a past run, or how latencies have moved over several."""
+"""``reconciler drill report``: a past run, or the latencies of several."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def report(
     if junit is not None:
         terminal.write_file(junit, record_junit(found, terminal.redactor.redact), parents=True)
     if Path("-") in (html, junit):
-        return ExitCode.DONE  # standard output got that document
+        return ExitCode.DONE  # standard output has that document
     for file in filter(None, (html, junit)):
         terminal.message([line("Wrote ", (printable(str(file)), Style.BOLD))])
     terminal.result(
@@ -113,5 +113,5 @@ def _report_history(
 
 
 def command_lines(path: Path, var: list[str] | None = None, var_file: list[Path] | None = None) -> Command:
-    """Command lines that go on with the same stack and variables."""
+    """Makes command lines with the same stack and variables."""
     return partial(next_command, stack=path, var=var, var_file=var_file)

@@ -153,7 +153,7 @@ def emulator(
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:
-    """Name to secret, of texts like ``AK:SK``; a text without a colon is not repeated, it may be a secret."""
+    """Parse texts like ``AK:SK`` into a mapping; a text without a colon is not quoted, since it may be a secret."""
     pairs = {}
     for text in texts:
         name, colon, secret = text.partition(":")

@@ -58,7 +58,7 @@ app = command_app()
 
 
 class _Options(NamedTuple):
-    """The options that all commands of a fleet have; ``scheduler`` is that of the Dask cluster it runs on, if any."""
+    """The options of all fleet commands; ``scheduler`` is that of the Dask cluster to run on, if any."""
 
     env: Sequence[str] | None
     changed_since: str | None
@@ -268,7 +268,7 @@ def _run_and_show(
     *,
     detailed: bool = False,
 ) -> ExitCode:
-    """Run a command that asks no question, and show its report."""
+    """Run a command without a prompt, and show its report."""
     report = _run(terminal, _open(terminal, what, _request(terminal, kind, options)), options.scheduler)
     _show(terminal, report, format, detailed=detailed)
     return report.exit_code(detailed=detailed)
@@ -289,7 +289,7 @@ def _apply_reviewed(
     format: FleetFormat,
     scheduler: str | None,
 ) -> ExitCode:
-    """Plan, show the plans, ask, and apply exactly these."""
+    """Plan, show the plans, prompt, and apply exactly these plans."""
     planning = _open(terminal, what, replace(request, kind=UnitKind.PLAN))
     planned = with_plan_files(planning, directory)
     report = _run(terminal, planned, scheduler)
@@ -305,7 +305,7 @@ def _apply_reviewed(
 
 
 def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> FleetRequest:
-    """What the options ask for. Raises DiagnosticError for an invalid one."""
+    """The options as a request. Raises DiagnosticError for an invalid one."""
     values = inputs({}, options.var, None, terminal.ledger)
     return FleetRequest(
         kind,

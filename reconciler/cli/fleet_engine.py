@@ -15,7 +15,7 @@ from reconciler.fleet.processes import ProcessEngine
 
 
 def dask_scheduler(engine: EngineName, scheduler: str | None) -> str | None:
-    """The scheduler to run on; None for processes. Raises DiagnosticError for options that do not fit."""
+    """The Dask scheduler to use; None for processes. Raises DiagnosticError for inconsistent options."""
     if engine is EngineName.DASK and scheduler is None:
         hint = "add --scheduler tcp://HOST:8786; one is started with `dask scheduler`, its workers with `dask worker`"
         raise DiagnosticError(Diagnostic("--engine dask needs the scheduler of a Dask cluster", hint=hint))
@@ -27,10 +27,10 @@ def dask_scheduler(engine: EngineName, scheduler: str | None) -> str | None:
 
 @contextmanager
 def open_engine(terminal: Terminal, opened: Fleet, scheduler: str | None) -> Iterator[tuple[Engine, EngineLimits]]:
-    """The engine, and how much it is given at once. Raises DiagnosticError if it cannot be used."""
+    """The engine, and its limits. Raises DiagnosticError if it cannot be used."""
     most = opened.max_parallel
     if scheduler is None:
-        # Units that are batched compute more than they wait: more workers than processors would slow them down.
+        # Batched units are bound by the processor: more workers than processors would slow them down.
         workers = min(most, os.cpu_count() or 1)
         with ProcessEngine(terminal.environ) as engine:
             yield engine, EngineLimits(most, batch=batch_size(len(opened.due), workers))

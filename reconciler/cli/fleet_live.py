@@ -1,4 +1,4 @@
-"""The live display of a fleet: which stacks are worked on, by whom, and how many have ended how."""
+"""The live display of a fleet: running stacks with their workers, and how many have ended in each state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAR = 30
 
 
 class FleetProgress:
-    """Shows the stacks that are running; disappears when all have ended. A failure is told above, and stays."""
+    """Shows the running stacks; disappears when all have ended. A failure is printed above it, and stays."""
 
     def __init__(self, terminal: Terminal, total: int, monotonic: Callable[[], int] = monotonic) -> None:
         self._monotonic = monotonic

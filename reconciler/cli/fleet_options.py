@@ -29,7 +29,7 @@ class FleetFormat(StrEnum):
 
 
 def _remember(ctx: typer.Context, value: str) -> str:
-    """Let the terminal know the format, so that a failure is reported in it too; JUnit has no place for one."""
+    """Store the format in the terminal, so that errors are reported in it too, except in JUnit."""
     Terminal.of(ctx).format = Format.TEXT if value == FleetFormat.JUNIT else Format(value)
     return value
 

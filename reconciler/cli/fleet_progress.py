@@ -1,4 +1,4 @@
-"""Progress of a fleet on standard error: a live table on a terminal, a line for each stack that has ended elsewhere."""
+"""Progress of a fleet on standard error: a live table on a terminal, otherwise a line for each stack that has ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger("reconciler.fleet")
 
 @contextmanager
 def watching(terminal: Terminal, total: int) -> Iterator[Watcher]:
-    """The watcher of a fleet of so many units."""
+    """The watcher of a fleet with this number of units."""
     if not terminal.watched:
         yield FleetLines(terminal, total)
         return
@@ -35,7 +35,7 @@ def watching(terminal: Terminal, total: int) -> Iterator[Watcher]:
 
 @contextmanager
 def stop_on_interrupt(terminal: Terminal, stop: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and a termination signal call ``stop`` meanwhile, and say so."""
+    """Call ``stop`` on Ctrl-C and on a termination signal, with a message."""
 
     def interrupted() -> None:
         stop()
@@ -46,7 +46,7 @@ def stop_on_interrupt(terminal: Terminal, stop: Callable[[], None]) -> Iterator[
 
 
 class FleetLines:
-    """Writes a line for each stack that has ended; that one has begun is a log record."""
+    """Writes a line for each stack that has ended; starts are only logged."""
 
     def __init__(self, terminal: Terminal, total: int) -> None:
         self._terminal = terminal

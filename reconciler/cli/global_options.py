@@ -1,4 +1,4 @@
-"""Shared options: those every command has, given to it without a line of its code."""
+"""Global options, added to every command automatically."""
 
 import logging
 from functools import cache
@@ -13,29 +13,29 @@ from reconciler.cli.terminal import Terminal
 from reconciler.core.ledger_url import secrets_of
 
 _LEDGER_USERS = ("var", "where", "run")
-"""Parameters of commands that use a ledger: the variables of a stack, a place of a ledger, a past run."""
+"""Parameters of commands that use a ledger: a stack's variables, a ledger's location, a past run."""
 
 
 class LazyOption(TyperOption):
-    """An option that does not check its default: pydantic is loaded only for what is given."""
+    """An option that does not validate its default, so that pydantic is imported only for given values."""
 
     def process_value(self, ctx: Any, value: Any) -> Any:
-        """Check what is given, and keep the default as it is."""
+        """Validate a given value, and keep the default unchanged."""
         return _default(self, ctx, value) if _is_default(self, value) else super().process_value(ctx, value)
 
 
 class LazyArgument(TyperArgument):
-    """An argument that does not check its default, as LazyOption."""
+    """An argument that does not validate its default, like LazyOption."""
 
     def process_value(self, ctx: Any, value: Any) -> Any:
-        """Check what is given, and keep the default as it is."""
+        """Validate a given value, and keep the default unchanged."""
         return _default(self, ctx, value) if _is_default(self, value) else super().process_value(ctx, value)
 
 
 def add_global_options(command: Any) -> None:
-    """Add the shared options to a command; parameters that are not given keep their defaults.
+    """Add the global options to a command; parameters that are not given keep their defaults.
 
-    A command that opens a stack or a ledger can be told where the ledger is.
+    A command that opens a stack or a ledger also gets ``--ledger``.
     """
     own = {parameter.name for parameter in command.params}
     uses_ledger = not own.isdisjoint(_LEDGER_USERS)
@@ -142,4 +142,4 @@ def _nothing(
         typer.Option("--help", "-h", help="Show this help.", callback=_help, is_eager=True, expose_value=False),
     ] = False,
 ) -> None:
-    """Carry the options; never run."""
+    """Carries the options' signature; never called."""

@@ -34,9 +34,10 @@ def run_rounds(
     clock: Clock,
     stop: Event,
 ) -> ExitCode:
-    """Run a round each ``every`` milliseconds, or at once if one took longer; the exit code of the last whole one.
+    """Run a round every ``every`` milliseconds, or immediately if one took longer; returns the last complete round's
+    exit code.
 
-    A round that ends with an error is reported, and the next one comes; an error of the first one rises.
+    A round that ends with an error is reported, and the next one follows; an error of the first one is raised.
     """
     last: ExitCode | None = None
     with stop_on_signal(stop, lambda: None):
@@ -45,7 +46,7 @@ def run_rounds(
             began = clock.monotonic()
             try:
                 code = run_round()
-            except Exception as error:  # the pulse must not stop for what the next round may find mended
+            except Exception as error:  # continue: the cause may be gone in the next round
                 if last is None:
                     raise
                 terminal.report(describe_error(error).diagnostics)

@@ -164,7 +164,7 @@ def _plan_adoption(
     if plan.problems:
         if format != Format.JSON:
             terminal.report(plan.problems)
-        return ExitCode.ERROR  # what was shown has them
+        return ExitCode.ERROR  # they were in the plan shown
     left = len(found) - sum(is_unmanaged(seen.marks) for change in plan.changes for seen in change.before)
     if left:
         are = "is" if left == 1 else "are"

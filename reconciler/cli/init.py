@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 FILE = "stack.yaml"
 DOT = "dot_"
-"""How the name of a file begins that is written with a dot: hidden files get lost in packages."""
+"""The prefix of a starter's file whose name starts with a dot: packages lose hidden files."""
 
 
 class Starter(StrEnum):
-    """The stacks one can start from; each is a directory of ``starters``."""
+    """The available starter stacks; each is a directory of ``starters``."""
 
     QUICKSTART = "quickstart"
     GITOPS = "gitops"
@@ -102,7 +102,7 @@ def init(
 
 
 def _files(directory: Traversable, above: str = "") -> Iterator[tuple[str, str]]:
-    """The files of a starter: where they go, and what they say."""
+    """The files of a starter: their paths and contents."""
     for item in sorted(directory.iterdir(), key=lambda item: item.name):
         name = above + re.sub(f"^{DOT}", ".", item.name)
         if item.is_dir():
@@ -112,6 +112,6 @@ def _files(directory: Traversable, above: str = "") -> Iterator[tuple[str, str]]
 
 
 def _name(directory: Path) -> str:
-    """A stack's name made from a directory's."""
+    """A stack name derived from a directory's."""
     made = re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-")[:63].strip("-")
     return made or "stack"

@@ -275,7 +275,7 @@ def unlock(
     with closing(_unlocking(find_ledger(Terminal.of(ctx), where, stack))) as opened:
         holder = opened.holder(now())
         if holder is not None and not yes:
-            if not terminal.interactive:  # else the question says who holds it
+            if not terminal.interactive:  # otherwise the prompt says who holds it
                 terminal.message(holder_lines(holder))
             check_approvable(terminal, DataFormat.TEXT, preview="reconciler ledger list", option="--yes")
             if not is_approved(
@@ -290,11 +290,11 @@ def unlock(
 
 
 def _named(terminal: Terminal, where: str, stack: str | None) -> Location:
-    """The ledger that a command means; a stack that is named with a URL must be there."""
+    """The ledger that a command names; a stack named with a URL must exist."""
     location = find_ledger(terminal, where, stack)
     return require(location) if scheme(where) and stack is not None else location
 
 
 def _unlocking(location: Location) -> Ledger:
-    """The ledger for breaking its lease; none is made."""
+    """The ledger for breaking its lease; it is not created."""
     return open_at(require(location)) if location.path is None else open_ledger(location.path, create=False)

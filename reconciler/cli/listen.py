@@ -1,4 +1,4 @@
-"""Listening: where a receiver of notifications takes requests, and the secrets it is given."""
+"""Listening: the address of a notification receiver, and its secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ListenOption = Annotated[
 
 
 def _hostname(clients: str, needs: str = "") -> Any:
-    """The option of every command that serves: one text, but for who comes and what it goes with."""
+    """The host name option of every command that serves, with its help text."""
     told = f"A host name under which {clients} reach it; may be repeated. Requests for other hosts are refused."
     return typer.Option(
         "--hostname",
@@ -120,7 +120,7 @@ def check_closed(host: str, sender_token: str | None, hint: str) -> None:
 
 
 def listen_address(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``, an IPv6 address in brackets."""
+    """Parse ``HOST:PORT``, an IPv6 address in brackets."""
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not (colon and port.isdecimal() and int(port) < 65536) or not host or (":" in host and not bracketed):
@@ -129,7 +129,7 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def secret(terminal: Terminal, variable: str, file: Path | None) -> str | None:
-    """The text of a file, or else of a variable; None if there is neither."""
+    """The content of a file, or of a variable; None if there is neither."""
     text = terminal.environ.get(variable) if file is None else file.read_text(encoding="utf-8")
     text = None if text is None else text.strip()
     if file is not None and not text:
@@ -138,7 +138,7 @@ def secret(terminal: Terminal, variable: str, file: Path | None) -> str | None:
 
 
 def hook_tokens(text: str) -> dict[str, str]:
-    """Name to token, of words like ``NAME:TOKEN``; a word without a colon is not repeated, it may be a secret."""
+    """Parse ``NAME:TOKEN`` words into a mapping; a word without a colon is not quoted, since it may be a secret."""
     hooks = {}
     for word in text.split():
         name, colon, token = word.partition(":")

@@ -1,4 +1,4 @@
-"""Live displays on standard error: how far a run, its checks or a drill are."""
+"""Live displays on standard error: the progress of a run, of checks or of a drill."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MAX_ROWS = 12
 
 
 class LiveRenderable(Protocol):
-    """What Rich draws repeatedly."""
+    """A renderable that Rich redraws."""
 
     @property
     def console(self) -> Console: ...
@@ -55,7 +55,7 @@ def live_console(terminal: Terminal) -> Console:
 
 
 class LiveDisplay:
-    """A display; while it is shown, the terminal writes above it."""
+    """A live display; while it is shown, the terminal writes above it."""
 
     def __init__(self, terminal: Terminal, drawn: LiveRenderable) -> None:
         self._terminal = terminal
@@ -74,7 +74,7 @@ class LiveDisplay:
 
 
 class ApplyProgress:
-    """Shows how far a run is; disappears when the run ends, notes stay."""
+    """Shows the progress of a run; disappears when it ends, messages stay."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -181,12 +181,12 @@ class DrillProgress:
         self._drawing.stop()
 
     def update(self, record: Record) -> None:
-        """Show the newest state of the run from now on."""
+        """Show the newest state of the run."""
         self._record = record
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Make room for a question."""
+        """Hide the display during a prompt."""
         self._drawing.stop()
         try:
             yield
@@ -211,7 +211,7 @@ class DrillProgress:
         )
 
     def _steps(self, record: Record) -> Table:
-        """The steps around the present one."""
+        """The steps around the current one."""
         table = Table.grid(padding=(0, 2))
         taken = sum(step.ended_at is not None for step in record.steps)
         first = max(0, min(taken - _MAX_ROWS // 2, len(record.steps) - _MAX_ROWS))

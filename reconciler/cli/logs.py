@@ -21,14 +21,14 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How a record is written."""
+    """The format of records."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class _Formatter(logging.Formatter):
-    """Writes a record on one line; a traceback only where debugging was asked for."""
+    """Formats a record on one line; a traceback only at debug level."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__()

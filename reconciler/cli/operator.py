@@ -48,7 +48,7 @@ class TerminalOperator:
         self._terminal.message(settlement_lines(settlement))
 
     def review(self, plan: Plan) -> None:
-        if self._format != Format.JSON:  # its one document is the result's
+        if self._format != Format.JSON:  # standard output has only the result's document
             show_plan(self._terminal, plan, self._format)
 
     def approve(self, plan: Plan) -> bool:  # it was just shown
@@ -68,7 +68,7 @@ def show_result(
 ) -> ExitCode:
     """Write the result of an apply, and return its exit code.
 
-    ``plan`` is the saved plan, if any; ``others`` are other stacks of the same ledger that have something firing.
+    ``plan`` is the saved plan, if any; ``others`` are other stacks of the same ledger with active alarms.
     """
     if result is NotRun.INTERRUPTED:
         return ExitCode.INTERRUPTED

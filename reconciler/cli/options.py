@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they read the same everywhere, and the command that repeats them."""
+"""Options that several commands share, and the command line that repeats them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = Path()
 
 
 def _remember(ctx: typer.Context, value: str) -> str:
-    """Let the terminal know the format before the command starts, so that a failure is reported in it too."""
+    """Store the format in the terminal before the command starts, so that errors are reported in it too."""
     Terminal.of(ctx).format = Format(value)
     return value
 

@@ -101,7 +101,7 @@ def plan(
         if refresh_only:
             made = drift_only(made)
         if out == Path("-"):
-            # Standard output gets the plan file.
+            # Standard output has the plan file.
             terminal.message(plan_lines(made, full=terminal.full, compact=compact))
         else:
             show_plan(terminal, made, format, told, compact=compact)
@@ -109,7 +109,7 @@ def plan(
         if made.problems:
             if format != Format.JSON:
                 terminal.report(made.problems)
-            return ExitCode.ERROR  # what was shown has them
+            return ExitCode.ERROR  # they were in the plan shown
         if not force:
             refusals = workspace.refusals(made)
             terminal.report([refusal._replace(severity=Severity.WARNING) for refusal in refusals])
@@ -132,7 +132,7 @@ def save(
 
     terminal.write_file(path, plan_file(plan, key))
     if path == Path("-") or not path.is_file():
-        return  # a pipe or a device: there is no file to apply
+        return  # a pipe or a device, not a file to apply later
     until = f", until {format_instant(plan.send_by)}" if plan.send_by is not None else ""
     command = next_command("apply --verify" if key else "apply", stack, path, var=var, var_file=var_file)
     terminal.message([line(f"Saved. To apply exactly this plan{until}: ", (printable(command), Style.BOLD))])

@@ -1,4 +1,4 @@
-"""A plan as a command's result, in whichever format was asked for."""
+"""A plan as a command's result, in the requested format."""
 
 from __future__ import annotations
 

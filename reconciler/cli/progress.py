@@ -30,7 +30,7 @@ _check_log = logging.getLogger("reconciler.checks")
 
 @contextmanager
 def working(terminal: Terminal, stop: Event) -> Iterator[Progress]:
-    """The watcher of one apply; Ctrl-C and a termination signal set ``stop`` meanwhile, and say so."""
+    """The progress of one apply; Ctrl-C and a termination signal set ``stop``, with a message."""
     with stop_on_signal(stop, lambda: terminal.message([line((INTERRUPTED, Style.WARNING))])):
         if not terminal.watched:
             yield ApplyLogProgress()
@@ -43,7 +43,7 @@ def working(terminal: Terminal, stop: Event) -> Iterator[Progress]:
 
 @contextmanager
 def check_progress(terminal: Terminal, stop: Event) -> Iterator[CheckWatcher]:
-    """The watcher of running checks; Ctrl-C and a termination signal set ``stop`` meanwhile, and say so."""
+    """The progress of running checks; Ctrl-C and a termination signal set ``stop``, with a message."""
     with stop_on_signal(stop, lambda: terminal.message([line((CHECKS_INTERRUPTED, Style.WARNING))])):
         if not terminal.watched:
             yield CheckLogProgress()
@@ -74,12 +74,12 @@ class DrillWatcher:
         self._shown.__exit__(None, None, None)
 
     def away(self) -> AbstractContextManager[None]:
-        """Make room for a question."""
+        """Hide the display during a prompt."""
         return nullcontext() if isinstance(self._shown, nullcontext) else self._display.away()
 
 
 class ApplyLogProgress:
-    """Logs how far a run is."""
+    """Logs the progress of a run."""
 
     def __init__(self) -> None:
         self._total = 0

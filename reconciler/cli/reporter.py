@@ -1,4 +1,4 @@
-"""What a command tells outside of its terminal: webhooks, a file of metrics, OpenTelemetry traces."""
+"""Reports outside of the terminal: webhooks, a metrics file, OpenTelemetry traces."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 URLS = "RECONCILER_NOTIFY"
-"""Webhooks, separated by white space, where ``--notify`` names none: a command line is no place for a token."""
+"""Webhooks, separated by white space, if ``--notify`` names none: command lines should not contain tokens."""
 TOKEN = "RECONCILER_NOTIFY_TOKEN"  # noqa: S105 - the name of a variable
-"""What is sent to every webhook as a bearer token."""
+"""The bearer token sent to every webhook."""
 
 NotifyOption = Annotated[
     list[str] | None,
@@ -67,7 +67,7 @@ MetricsOption = Annotated[
 
 
 class Outlets(NamedTuple):
-    """Where a command tells what happened, as its options say."""
+    """Where a command reports what happened, by its options."""
 
     notify: Sequence[str] | None = None
     format: WebhookFormat = WebhookFormat.JSON
@@ -81,7 +81,7 @@ _P = ParamSpec("_P")
 def _harmless(
     method: Callable[Concatenate[RunReporter, _P], None],
 ) -> Callable[Concatenate[RunReporter, _P], None]:
-    """Turn whatever goes wrong in telling into a warning."""
+    """Convert any error while reporting to a warning."""
 
     @wraps(method)
     def call(self: RunReporter, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
@@ -104,10 +104,10 @@ def _checked(terminal: Terminal, urls: Sequence[str]) -> tuple[str, ...]:
 
 
 class RunReporter:
-    """Tells the outlets of a command what happened; nothing that goes wrong in it changes how the command ends.
+    """Reports what happened in a command; errors in it never change how the command ends.
 
-    With ``only_changes``, for a command that looks again and again, an event that says the same as the last one of its
-    stack is not sent again.
+    With ``only_changes``, for a command that runs repeatedly, an event equal to the last one of its stack is not sent
+    again.
     """
 
     def __init__(
@@ -129,16 +129,16 @@ class RunReporter:
         self._states: CheckStates | None = None
 
     def opened(self, workspace: Workspace) -> None:
-        """Name the stack in what is reported from now on."""
+        """Set the stack of all further reports."""
         self._stack = workspace.stack.name
 
     def tell_changes(self, states: CheckStates) -> None:
-        """From now on tell of checks only what changes, also against earlier runs."""
+        """From now on report only changes of checks, also compared with earlier runs."""
         self._states = states
 
     @_harmless
     def plan(self, plan: Plan, workspace: Workspace | None = None) -> None:
-        """Tell what a plan found; what a ledger knows of the last apply goes into the metrics."""
+        """Report a plan; the metrics include the last apply in the ledger."""
         if self._trace is not None:
             self._trace.plan(plan, now())
         if self._urls:
@@ -153,7 +153,7 @@ class RunReporter:
 
     @_harmless
     def status(self, status: StackStatus) -> None:
-        """Keep what a status tells in the metrics."""
+        """Write the metrics of a status."""
         if self._trace is not None:
             self._trace.plan(status.plan, now())
         if self._outlets.metrics is not None:
@@ -163,7 +163,7 @@ class RunReporter:
 
     @_harmless
     def result(self, result: Result) -> None:
-        """Tell how an apply or destroy ended, and of the drift it found."""
+        """Report the result of an apply or destroy, and the drift it found."""
         if self._trace is not None:
             self._trace.plan(result.plan, max(result.plan.planned_at, result.started_at))
             self._trace.result(result)
@@ -181,9 +181,9 @@ class RunReporter:
 
     @_harmless
     def checks(self, report: Report) -> None:
-        """Tell how checks ended; with their states only which began to fail, and which passed again.
+        """Report the results of checks; with states, only those that began to fail or recovered.
 
-        What no webhook accepted is sent again the next time.
+        An event that no webhook accepted is sent again the next time.
         """
         if self._trace is not None:
             self._trace.checks(report)
@@ -205,7 +205,7 @@ class RunReporter:
 
     @_harmless
     def drill(self, record: Record) -> None:
-        """Tell how a drill ended."""
+        """Report the result of a drill."""
         if self._trace is not None:
             self._trace.drill(record)
         from reconciler.views.notification import drill_event
@@ -219,7 +219,7 @@ class RunReporter:
 
     @_harmless
     def error(self, error: Exception) -> None:
-        """Tell that the command ended with an error; with the states of checks unless it did so the last time too."""
+        """Report that the command ended with an error; with check states, only if it did not do so the last time."""
         if not self._urls or (self._states is not None and self._states.has_error):
             return
         from reconciler.app.errors import describe_error
@@ -230,7 +230,7 @@ class RunReporter:
             self._states.keep_error(event.at)
 
     def send(self, event: RunEvent) -> bool:
-        """Post an event to every webhook, if it is one of those to tell; False if none of them took it."""
+        """Post an event to every webhook if its kind is enabled; False if no webhook accepted it."""
         if not self._urls:
             return True
         said = (event.trigger, event.summary, tuple(detail.subject for detail in event.details))
@@ -247,7 +247,7 @@ class RunReporter:
         return len(problems) < len(self._urls)
 
     def _write(self, samples: Sequence[Sample]) -> None:
-        """Put samples into the file of metrics."""
+        """Merge samples into the metrics file."""
         from reconciler.core.files import write_text
         from reconciler.views.metrics import merged
 
@@ -275,7 +275,7 @@ class RunReporter:
 def reporting(
     terminal: Terminal, command: str, where: Path, outlets: Outlets, *, only_changes: bool = False
 ) -> Iterator[RunReporter]:
-    """The reporter of a command; an error that ends the command is reported, and rises. Raises DiagnosticError."""
+    """The reporter of a command; an error that ends the command is reported and re-raised. Raises DiagnosticError."""
     reporter = RunReporter(terminal, command, where, outlets, only_changes=only_changes)
     try:
         yield reporter

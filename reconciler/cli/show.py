@@ -74,7 +74,7 @@ def show(
 
 
 def _is_run(text: str) -> bool:
-    """Whether a text that names no file can be the id of a run, or its beginning."""
+    """Whether a text that does not name a file can be a run id or its prefix."""
     return bool(text) and set(text) <= set("0123456789abcdef")
 
 

@@ -14,12 +14,12 @@ from reconciler.core.system_clock import monotonic
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 SAME_KEY_PRESS = 2_000
-"""How long (ms) further signals belong to the first: a process group and a wrapper both deliver Ctrl-C."""
+"""How long (ms) further signals count as the first one: a process group and a wrapper may both deliver Ctrl-C."""
 
 
 @contextmanager
 def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C, a termination signal and a hang-up set ``stop``, and call ``message`` when one does.
+    """Set ``stop`` on Ctrl-C, a termination signal or a hang-up, and call ``message``.
 
     A later signal ends the process at once: every intent is in the ledger, and the next run settles it.
     """
@@ -32,7 +32,7 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
         if not first:
             first.append(now)
             stop.set()
-            with suppress(OSError):  # the terminal itself may be what hung up
+            with suppress(OSError):  # the terminal itself may have hung up
                 message()
 
     if current_thread() is not main_thread():  # only the main thread may handle signals
@@ -47,7 +47,7 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
 
 
 def sigterm_as_interrupt() -> None:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: leases are released, files closed."""
+    """Make SIGTERM and SIGHUP end a command as Ctrl-C does: leases are released, files closed."""
     if current_thread() is not main_thread():
         return
     for number in SIGNALS:
@@ -56,5 +56,5 @@ def sigterm_as_interrupt() -> None:
 
 
 def _is_handled(number: signal.Signals) -> bool:
-    """Whether a signal has an effect here: who starts a process may have it ignored (nohup, a shell's &)."""
+    """Whether a signal is not ignored: a parent may have set it to be (nohup, a shell's &)."""
     return signal.getsignal(number) is not signal.SIG_IGN

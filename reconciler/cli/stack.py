@@ -32,11 +32,10 @@ def opened(
     parallelism: int | None = None,
     lock_timeout: str | None = None,
 ) -> Iterator[Workspace]:
-    """Open the stack at a path; its secrets are redacted from now on, its warnings reported.
+    """Open the stack at a path; its secrets are redacted from then on, and its warnings reported.
 
-    Without ``data`` the queries of its expressions are not run: for commands that plan no more than clears.
-    ``receiver`` is one that runs with the command. ``lock_timeout`` is how long
-    to wait for the stack's lease. Raises DiagnosticError with everything that is wrong with it.
+    Without ``data`` the queries of its expressions are not run: for commands that only clear. ``receiver`` runs with
+    the command. ``lock_timeout`` is how long to wait for the stack's lease. Raises DiagnosticError with all errors.
     """
     values = inputs(terminal.environ, variables, files, terminal.ledger)
     with open_workspace(path, values, data=data, receiver=receiver, parallelism=parallelism) as workspace:

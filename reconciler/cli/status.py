@@ -84,7 +84,7 @@ def _pause(watch: bool, every: str | None) -> int:
 
 
 def _watch(terminal: Terminal, workspace: Workspace, pause: int, format: Format, reporter: RunReporter) -> None:
-    """Show the status until a signal comes; after the first round a failed query is reported, then tried again."""
+    """Show the status until a signal arrives; after the first round a failed query is reported and retried."""
     stop = Event()
     repaints = terminal.repaints and format is Format.TEXT
     with stop_on_signal(stop, lambda: None):

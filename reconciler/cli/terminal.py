@@ -1,4 +1,4 @@
-"""The terminal: the two streams of a command, and what must not appear on either."""
+"""The terminal: a command's streams, and the redaction of both."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ if TYPE_CHECKING:
 
 
 _RUNNERS = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
-# GitHub takes ``::name::`` after white space, and ``##[name]`` anywhere; Azure and TeamCity ``##word[`` anywhere.
+# GitHub accepts ``::name::`` after white space, and ``##[name]`` anywhere; Azure and TeamCity ``##word[`` anywhere.
 _AT_START = re.compile(r"^(\s*)(?=::)", re.MULTILINE)
 _ANYWHERE = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def is_ci_log(environ: Mapping[str, str]) -> bool:
-    """Whether a runner reads what this process writes."""
+    """Whether a CI runner reads this process's output."""
     return any(environ.get(name) for name in _RUNNERS)
 
 
 def without_commands(text: str) -> str:
-    """The text with a backslash before what would be a command; nothing else changes."""
+    """The text with a backslash before anything that would be a CI command."""
     return _ANYWHERE.sub(r"#\\#", _AT_START.sub(r"\1\\", text))
 
 
 def without_commands_json(text: str) -> str:
-    """The same for JSON text, whose meaning stays: no line of it begins with a colon."""
+    """The same for JSON text, whose meaning is unchanged: no line of it begins with a colon."""
     return _ANYWHERE.sub(r"#\\u0023", text)
 
 
 COMMENT_LIMIT = 65_536
-"""How many characters a comment on a pull request may have."""
+"""The maximum length of a comment on a pull request."""
 SUMMARY_LIMIT = 1024 * 1024
-"""How many bytes the summary of a job of GitHub Actions may have."""
+"""The maximum size (bytes) of a job summary in GitHub Actions."""
 _AT_ONCE = 500
-"""Lines that are made before they are written."""
+"""The number of lines buffered before writing."""
 
 _log = logging.getLogger(__name__)
 
 
 class Format(StrEnum):
-    """How a result is written."""
+    """The formats of results."""
 
     TEXT = "text"
     JSON = "json"
@@ -64,17 +64,17 @@ class Format(StrEnum):
 
 
 class DataFormat(StrEnum):
-    """How a result is written that nobody puts into a pull request."""
+    """The formats of results without Markdown."""
 
     TEXT = Format.TEXT.value
     JSON = Format.JSON.value
 
 
 class Terminal:
-    """What a command reads from and writes to; every text passes its redactor.
+    """The streams of a command; every text passes its redactor.
 
-    Results go to standard output, everything else to standard error. A reader that goes away (``| head``) is no
-    error: the rest is not written, and the command goes on. Colour and wrapping only where the stream is a terminal.
+    Results go to standard output, everything else to standard error. If a reader closes the pipe (``| head``), that is
+    no error: the rest is not written, and the command continues. Colours and wrapping are used only on a terminal.
     """
 
     def __init__(
@@ -90,14 +90,14 @@ class Terminal:
         self.environ = os.environ if environ is None else environ
         self.ledger: str | None = None
         self.command = "reconciler"  # the command line, for "to continue: ..."
-        self.format = Format.TEXT  # what a failure is reported in
+        self.format = Format.TEXT  # the format of error reports
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
-        self.live_writer: Callable[[str], None] | None = None  # writes above what is drawn on standard error
-        self.changed = False  # whether a service may have got something from this run, or a lease was broken
-        self.broken = False  # whether standard output failed
+        self.live_writer: Callable[[str], None] | None = None  # writes above a live display on standard error
+        self.changed = False  # whether the run may have sent something to a service, or broken a lease
+        self.broken = False  # whether writing to standard output failed
         self.full = False  # show every instance and problem, however many
-        self.telemetry: Trace | None = None  # the trace of the command, if it is traced
+        self.telemetry: Trace | None = None  # the trace of the command, if enabled
         self.redactor = Redactor(forms=_markdown_forms)
         self._in_ci = is_ci_log(self.environ)
         self._renderers: dict[int, AnsiRenderer | None] = {}
@@ -110,16 +110,16 @@ class Terminal:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody is there to answer a question."""
+        """Whether a user can answer a prompt."""
         return _is_terminal(self.stdin)
 
     @property
     def watched(self) -> bool:
-        """Whether somebody sees standard error while it is written."""
+        """Whether standard error is a terminal."""
         return _is_terminal(self.stderr) and self.environ.get("TERM") != "dumb"
 
     def redact(self, secrets: Iterable[str]) -> None:
-        """Redact these from now on."""
+        """Redact these texts from now on."""
         for secret in secrets:
             self.redactor.add(secret)
 
@@ -131,9 +131,9 @@ class Terminal:
         document: Callable[[], Mapping[str, object]] | None = None,
         markdown: Callable[[], str] | None = None,
     ) -> None:
-        """Write a result to standard output, in one format; only that one is rendered.
+        """Write a result to standard output in one format; only that one is rendered.
 
-        In a job of GitHub Actions, what has Markdown also goes to the job's summary.
+        In a job of GitHub Actions, a result with Markdown is also added to the job's summary.
         """
         if format == Format.JSON and document is not None:
             self._document(document())
@@ -145,13 +145,13 @@ class Terminal:
             self._summarize(markdown())
 
     def write(self, text: str) -> None:
-        """Write a text that is the result itself to standard output, as it is but for secrets."""
+        """Write a text that is the result to standard output, unchanged except for secrets."""
         self._write(self.stdout, self.redactor.redact(text))
 
     def write_file(self, path: Path, text: str | Iterable[str], *, parents: bool = False) -> None:
         """Write a file that the user named, whole or in pieces; ``-`` is standard output. The caller redacts secrets.
 
-        With ``parents`` missing directories are made. Raises DiagnosticError if it cannot be written.
+        With ``parents`` missing directories are created. Raises DiagnosticError if it cannot be written.
         """
         from reconciler.core.files import write_text
 
@@ -165,7 +165,7 @@ class Terminal:
             write_text(path, text)
 
     def check_file(self, path: Path | None, *, parents: bool = False) -> None:
-        """Raise DiagnosticError if ``write_file`` would, as far as that can be known before the work."""
+        """Raise DiagnosticError if ``write_file`` would fail, as far as this can be checked beforehand."""
         from reconciler.core.files import check_writable
 
         if path is not None and path != Path("-"):
@@ -174,22 +174,22 @@ class Terminal:
 
     @property
     def repaints(self) -> bool:
-        """Whether somebody sees standard output, so that it may be painted over."""
+        """Whether standard output is a terminal, so that it may be redrawn."""
         return _is_terminal(self.stdout) and self.environ.get("TERM") != "dumb"
 
     def repaint(self, lines: Iterable[Line]) -> None:
-        """Replace what the screen shows, as far as its height allows."""
+        """Replace the content of the screen, up to its height."""
         renderer = self._renderer(self.stdout)
         assert renderer is not None  # noqa: S101 - narrows a type
         shown = "".join(renderer.paint(self._redacted(line)) for line in lines)
         self._write(self.stdout, f"\x1b[H\x1b[2J{renderer.fitted(shown)}")
 
     def message(self, lines: Iterable[Line]) -> None:
-        """Write what goes beside the result, to standard error."""
+        """Write a message beside the result, to standard error."""
         self._lines(self.stderr, lines)
 
     def report(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Tell diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
+        """Report diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
         from reconciler.views.text.diagnostic import diagnostic_lines
 
         self.message(diagnostic_lines(diagnostics, full=self.full))
@@ -200,7 +200,7 @@ class Terminal:
             self._write(self.stderr, commands, raw=True)
 
     def ask(self, lines: Iterable[Line], prompt: str) -> str:
-        """Show some lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
+        """Show lines and a prompt on standard error, and read one line; the end of input is an empty answer."""
         self.message(lines)
         self.prompt(prompt)
         return self.stdin.readline().strip()
@@ -210,11 +210,11 @@ class Terminal:
         self._write(self.stderr, self.redactor.redact(text))
 
     def log(self, text: str) -> None:
-        """Write a record, which is free of secrets, to standard error."""
+        """Write a log record, already redacted, to standard error."""
         self._write(self.stderr, f"{text}\n")
 
     def _summarize(self, text: str) -> None:
-        """Add to the job's summary, as far as it holds more; failing to is no reason to fail the command."""
+        """Add to the job's summary, up to its limit; a failure does not fail the command."""
         path = Path(self.environ["GITHUB_STEP_SUMMARY"])
         try:
             with path.open("a", encoding="utf-8") as file:
@@ -228,13 +228,13 @@ class Terminal:
             _log.warning("cannot write the job's summary: %s", error.strerror)
 
     def _fitted(self, text: str, limit: int) -> str:
-        """Redacted Markdown in at most ``limit`` characters: a mask may be longer than what it hides."""
+        """Redacted Markdown in at most ``limit`` characters: a mask may be longer than the secret."""
         from reconciler.views.markdown.text import fitted
 
         return fitted(self.redactor.redact(text), limit)
 
     def _document(self, document: Mapping[str, object]) -> None:
-        """Write a JSON document as it is made, some hundred pieces at a time."""
+        """Write a JSON document in chunks of some hundred pieces."""
         from reconciler.views.json.document import encode_parts
 
         parts = encode_parts(document, self.redactor.redact_tree, ascii=not _holds_unicode(self.stdout))
@@ -242,7 +242,7 @@ class Terminal:
             self._write(self.stdout, without_commands_json(some) if self._in_ci else some, raw=True)
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
-        """Write lines as they are made, some hundreds at a time."""
+        """Write lines in chunks of some hundred."""
         renderer, hide = self._renderer(stream), self.redactor.redact
         rest = iter(lines)
         while some := list(islice(rest, _AT_ONCE)):
@@ -288,7 +288,7 @@ class Terminal:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Raise what is wrong with a file that the user named as DiagnosticError."""
+    """Convert an error of a file that the user named to DiagnosticError."""
     from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 
     try:
@@ -299,31 +299,31 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def prepare(stream: TextIO) -> None:
-    """Let a stream show every text, in whatever encoding its reader wants."""
+    """Let a stream accept every text, in any encoding."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
 
 
 def _markdown_forms(secret: str) -> Iterator[str]:
-    """How a secret looks in Markdown, line by line."""
+    """The forms of a secret in Markdown, line by line."""
     from reconciler.views.markdown.text import escape
 
     yield from map(escape, (secret, *(line.strip() for line in secret.splitlines())))
 
 
 def _holds_unicode(stream: TextIO) -> bool:
-    """Whether every character can be written to a stream; JSON has no other escapes than its own."""
+    """Whether a stream can encode every character; JSON has only its own escapes."""
     return (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-").startswith("utf")
 
 
 def _nowhere(mode: str) -> TextIO:
-    """What stands for a stream that the process was started without (``>&-``): Python has none then."""
+    """A replacement for a stream that was closed when the process started (``>&-``), for which Python has None."""
     return cast(TextIO, Path(os.devnull).open(mode, encoding="utf-8"))  # open as long as the process
 
 
 def _missing() -> TextIO:
-    """A standard output that fails when it is written to, as one does that was closed: a result must not get lost."""
+    """A standard output that fails on writing, like a closed one, so that a lost result is an error."""
     return open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: PTH123  # as long as the process
 
 
@@ -335,7 +335,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _drop(stream: TextIO) -> None:
-    """Send what else is written to a stream nowhere, its buffer included."""
+    """Discard further output of a stream, including its buffer."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -47,7 +47,7 @@ def version(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> E
 
 
 def extras() -> Extras:
-    """The extras of the installed distribution, but for development; none where it is not installed as one."""
+    """The extras of the installed distribution, except those for development; empty if it is not installed."""
     try:
         required = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:

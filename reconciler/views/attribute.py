@@ -1,4 +1,4 @@
-"""Attributes: what a change sets, alters and takes away, as rows that each format lays out its own way."""
+"""Attributes: what a change sets, updates and removes, as rows that each format lays out."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,10 @@ from reconciler.plan.plan import Change
 
 DURATIONS = frozenset({"timeout", "duration"})
 INSTANTS = frozenset({"starts_at", "ends_at", "time"})
-"""Attributes that hold milliseconds, by the last part of their path; people read them as they would write them."""
+"""Attributes in milliseconds, by the last part of their path; they are shown as durations."""
 
 _COMPARED = 400
-"""Two texts of more lines than this are shown one after the other: comparing them would take too long."""
+"""Two texts with more lines than this are shown one after the other, since comparing them would take too long."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str).encode
 
@@ -41,7 +41,7 @@ class Attributes(NamedTuple):
 
 
 def attributes(change: Change) -> Attributes:
-    """What there is to see of a change."""
+    """The rows for a change."""
     if change.action in (Action.CREATE, Action.RECORD) and change.desired is not None:
         return Attributes(tuple([AttributeRow("+", path, None, value) for path, value in declared(change.desired)]))
     if change.action is Action.FORGET:
@@ -61,14 +61,14 @@ def attributes(change: Change) -> Attributes:
 
 
 def outline(change: Change) -> tuple[object, ...]:
-    """Which attributes a change shows and how, without their values: equal for changes that are alike."""
+    """Which attributes a change shows and how, without their values: equal for similar changes."""
     if change.action in (Action.CREATE, Action.RECORD) and change.desired is not None:
         return tuple([path for path, _ in declared(change.desired)])
     return tuple([(row.sign, row.path, row.remark) for row in attributes(change).rows if row.path != "id"])
 
 
 def declared(desired: Desired) -> Iterator[tuple[str, object]]:
-    """Every attribute that is set, by path: the occurrence, the identity, the rest."""
+    """Every attribute that is set, by path: the occurrence, the identity, the others."""
     if desired.occurrence is not None and desired.occurrence != desired.digest:
         yield "occurrence", desired.occurrence
     yield from desired.identity.items()
@@ -76,24 +76,24 @@ def declared(desired: Desired) -> Iterator[tuple[str, object]]:
 
 
 def is_block(value: object) -> bool:
-    """Whether a value is a text of several lines."""
+    """Whether a value is a multi-line text."""
     return isinstance(value, str) and "\n" in value.rstrip("\n")
 
 
 def block(row: AttributeRow) -> Iterator[tuple[str, str]]:
-    """A row's text line by line, printable, each with its sign: blank where the line is in both, or all are of one."""
+    """A row's text, line by line, printable, each with its sign: blank if the line is on both sides."""
     for sign, text in _compared(_text_lines(row.old), _text_lines(row.new)):
         yield sign if row.sign == "~" else " ", printable(text)
 
 
 def block_mark(row: AttributeRow) -> str:
-    """How YAML introduces the text: ``|`` where it ends with a newline, ``|-`` where it does not."""
+    """The YAML block indicator of the text: ``|`` if it ends with a newline, ``|-`` if not."""
     text = row.new if row.new is not None else row.old
     return "|" if isinstance(text, str) and text.endswith("\n") else "|-"
 
 
 def value_text(path: str, value: object) -> str:
-    """A value on one printable line, as it would be written; what is absent is ``null``."""
+    """A value on one printable line, as it would be written; an absent one is ``null``."""
     if isinstance(value, int) and not isinstance(value, bool):
         name = path.rpartition(".")[2]
         if name in DURATIONS:
@@ -119,7 +119,7 @@ def _sign(old: object, new: object) -> str:
 
 
 def _cleared(change: Change) -> Iterator[AttributeRow]:
-    """The alarms that the change takes away for certain."""
+    """The alarms that the change certainly clears."""
     targets = {item.target for item in change.operations if item.verb is Verb.CLEAR and not item.only_if_duplicate}
     for found in change.before:
         if found.id in targets:
@@ -127,7 +127,7 @@ def _cleared(change: Change) -> Iterator[AttributeRow]:
 
 
 def _known(change: Change) -> Iterator[AttributeRow]:
-    """What the newest alarm at an address is known by."""
+    """The identity of the newest alarm at an address."""
     newest: Observed | None = next(iter(change.before), None)
     if newest is not None:
         for name, value in newest.identity.items():
@@ -141,7 +141,7 @@ def _text_lines(value: object) -> list[str]:
 
 
 def _compared(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
-    """The lines of two texts with the sign of each: taken away, added, or in both."""
+    """The lines of two texts with their signs: removed, added, or on both sides."""
     if not old or not new or max(len(old), len(new)) > _COMPARED:
         yield from (("-", text) for text in old)
         yield from (("+", text) for text in new)

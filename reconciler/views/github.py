@@ -1,4 +1,4 @@
-"""Annotations: diagnostics as GitHub Actions reads them from a job's log and shows beside the lines concerned."""
+"""Annotations: diagnostics as workflow commands that GitHub Actions reads from a job's log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def workflow_commands(diagnostics: Iterable[Diagnostic]) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    """A message, of which no character ends the command; its lines are kept."""
+    """A message without characters that end the command; its lines are kept."""
     return "%0A".join(printable(line).replace("%", "%25") for line in text.split("\n"))
 
 

@@ -1,7 +1,7 @@
 """Metrics of a stack in Prometheus' text format, for the textfile collector of node_exporter.
 
-One file may hold several stacks and be written by several commands in turn: each replaces what it knows of its own
-stack, and keeps the rest.
+Several commands may write one file for several stacks: each replaces its own metrics of its own stack, and keeps the
+others.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ _STATES = {
     AlarmState.NOT_FIRING: "not_firing",
 }
 _SCOPES = ("stack", "check", "drill")
-"""The labels whose samples are replaced together."""
+"""The labels that identify samples which are replaced together."""
 
 
 class Sample(NamedTuple):
-    """One value of a metric; its unit is in the name (seconds, or none)."""
+    """One value of a metric; its unit (seconds, or none) is part of the name."""
 
     name: str
     labels: Mapping[str, str]
@@ -67,7 +67,7 @@ class Sample(NamedTuple):
 
 
 def plan_metrics(plan: Plan, last_apply: Run | None = None) -> list[Sample]:
-    """What a plan tells, and of the last apply what the ledger does."""
+    """The metrics of a plan, and of the last apply in the ledger."""
     stack = {"stack": plan.stack}
     found = [
         *_alarms(plan.stack, map(_state_before, plan.changes)),
@@ -79,13 +79,13 @@ def plan_metrics(plan: Plan, last_apply: Run | None = None) -> list[Sample]:
 
 
 def status_metrics(status: StackStatus) -> list[Sample]:
-    """What a status tells: a plan's metrics, with the suppressed alarms apart."""
+    """The metrics of a status: those of a plan, with the suppressed alarms counted separately."""
     others = [sample for sample in plan_metrics(status.plan, status.last_apply) if sample.name != "reconciler_alarms"]
     return [*_alarms(status.stack, [alarm.state for alarm in status.alarms]), *others]
 
 
 def result_metrics(result: Result) -> list[Sample]:
-    """What an apply or destroy tells; a run that had nothing to do is an apply that succeeded."""
+    """The metrics of an apply or destroy; a run without changes is a successful apply."""
     stack = {"stack": result.plan.stack}
     statuses = [outcome.status for outcome in result.outcomes.values()]
     begun = len(statuses)
@@ -109,7 +109,7 @@ def result_metrics(result: Result) -> list[Sample]:
 
 
 def check_metrics(report: Report) -> list[Sample]:
-    """What the checks of a run tell."""
+    """The metrics of the checks of a run."""
     found: list[Sample] = []
     for result in report.results:
         labels = {"stack": report.stack, "check": result.name}
@@ -136,7 +136,7 @@ def check_metrics(report: Report) -> list[Sample]:
 
 
 def drill_metrics(record: Record, passed: bool) -> list[Sample]:
-    """What a drill's run tells."""
+    """The metrics of a drill run."""
     labels = {"stack": record.stack, "drill": record.drill}
     ended = record.ended_at or record.began_at
     found = [
@@ -159,10 +159,10 @@ def drill_metrics(record: Record, passed: bool) -> list[Sample]:
 
 
 def merged(text: str, samples: Sequence[Sample]) -> str:
-    """The text of a file with these samples in it.
+    """Merge samples into the text of a file.
 
-    They replace what it had of the same stack, check or drill under the names of their command; other stacks stay, and
-    so does what other commands wrote.
+    They replace the same command's samples of the same stack, check or drill; those of other stacks and of other
+    commands stay.
     """
     known = list(parse(text))
     samples = [sample for sample in samples if not _is_older(sample, samples, known)]
@@ -182,7 +182,7 @@ _APPLIED_AT = "reconciler_last_apply_timestamp_seconds"
 
 
 def _is_older(sample: Sample, samples: Sequence[Sample], known: Sequence[Sample]) -> bool:
-    """Whether a sample is of an apply that ended before the one the file knows of, which may be in no ledger."""
+    """Whether a sample is of an apply older than the one in the file, which may be in no ledger."""
     if not sample.name.startswith(_APPLIED):
         return False
     ended, before = (
@@ -193,7 +193,7 @@ def _is_older(sample: Sample, samples: Sequence[Sample], known: Sequence[Sample]
 
 
 def render(samples: Iterable[Sample]) -> str:
-    """The samples as Prometheus reads them, each family once, in order."""
+    """The samples in Prometheus' text format, each family once, sorted."""
     families: dict[str, list[Sample]] = {}
     for sample in samples:
         families.setdefault(sample.name, []).append(sample)
@@ -209,7 +209,7 @@ _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
 
 def parse(text: str) -> Iterator[Sample]:
-    """The samples of a file that ``render`` wrote; lines that are none are skipped."""
+    """The samples in a file that ``render`` wrote; invalid lines are skipped."""
     for line in text.split("\n"):
         found = _LINE.fullmatch(line)
         if found is None or found[1] not in _HELP:
@@ -234,7 +234,7 @@ def _alarms(stack: str, states: Iterable[AlarmState | None]) -> Iterator[Sample]
 
 
 def _state_before(change: Change) -> AlarmState | None:
-    """What fires at an address, as a plan saw it."""
+    """What is active at an address, as a plan observed it."""
     if change.before:
         if change.desired is not None and change.desired.kind is not Kind.ALARM:
             return None
@@ -245,7 +245,7 @@ def _state_before(change: Change) -> AlarmState | None:
 
 
 def _state_after(change: Change, result: Result) -> AlarmState | None:
-    """What fires at an address after a run."""
+    """What is active at an address after a run."""
     if change.action is Action.NO_OP or result.status(change) is not Status.DONE:
         return _state_before(change)
     if change.desired is None or change.desired.kind is not Kind.ALARM or change.action is Action.CLEAR:
@@ -271,7 +271,7 @@ def _scope(sample: Sample) -> tuple[str | None, ...]:
 
 
 def _group(name: str) -> str:
-    """Which of the commands a metric is of: its samples come and go together."""
+    """The group of commands that write a metric: its samples are replaced together."""
     if "check" in name or "canary" in name:
         return "check"
     if "drill" in name:

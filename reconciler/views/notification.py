@@ -1,4 +1,4 @@
-"""Notifications: what a run tells a webhook, as JSON, as text for Slack, or as a CloudEvent."""
+"""Notifications: events of a run for webhooks, as JSON, as text for Slack, or as a CloudEvent."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from reconciler.views.json.schema_status import NotificationOutput
 
 MOST_DETAILS = 20
-"""How many details a notification names; the others are counted."""
+"""The maximum number of details in a notification; the others are counted."""
 MOST_TEXT = 300
-"""How many characters a summary or a detail may have."""
+"""The maximum length of a summary or a detail."""
 
 _HEADS = {
     Trigger.DRIFT: "Drift",
@@ -47,7 +47,7 @@ _HEADS = {
 
 
 def plan_event(plan: Plan, command: str, origin: Origin) -> RunEvent:
-    """Drift, if a plan found any; else what forbids applying it, or that all is done."""
+    """The event of a plan: drift if there is any; else what forbids applying it, or success."""
     drift = [change for change in plan.pending if change.drift]
     details = [Detail(str(change.address), f"{change.reason} ({change.action})") for change in drift]
     details += [Detail("problem", problem.summary) for problem in plan.problems]
@@ -57,7 +57,7 @@ def plan_event(plan: Plan, command: str, origin: Origin) -> RunEvent:
 
 
 def result_event(result: Result, origin: Origin) -> RunEvent:
-    """What became of an apply or destroy."""
+    """The event of an apply or destroy."""
     done = result.ending is ApplyStatus.COMPLETE and not result.remaining
     why = ending(result)
     return _event(
@@ -77,7 +77,7 @@ def result_event(result: Result, origin: Origin) -> RunEvent:
 
 
 def check_event(report: Report, origin: Origin) -> RunEvent:
-    """How the checks of a stack ended. One that could not be queried counts as failed; an interrupted one does not."""
+    """The event of a stack's checks. A failed query counts as failed; an interrupted check does not."""
     bad = [result for result in report.results if result.status in (CheckStatus.FAILED, CheckStatus.UNKNOWN)]
     return _event(
         Trigger.CHECK_FAILED if bad else Trigger.DONE,
@@ -91,7 +91,7 @@ def check_event(report: Report, origin: Origin) -> RunEvent:
 
 
 def change_events(report: Report, change: StateChange, origin: Origin) -> list[RunEvent]:
-    """What changed with a round of checks: those that began to fail, and those that hold again."""
+    """The events of a round of checks: those that began to fail, and those that recovered."""
     events = []
     if change.failed:
         told = [Detail(result.name, f"{result.status}: {result.outcome.reason}") for result in change.failed]
@@ -113,7 +113,7 @@ def change_events(report: Report, change: StateChange, origin: Origin) -> list[R
 
 
 def drill_event(record: Record, origin: Origin) -> RunEvent:
-    """How a drill ended; people who stop one have not seen it fail, unless it left something."""
+    """The event of a drill. One stopped by a user has not failed, unless it left alarms."""
     stopped = record.ending in (DrillStatus.INTERRUPTED, DrillStatus.ABORTED)
     bad = bool(record.leftovers) or (
         not stopped and (record.ending is not DrillStatus.COMPLETE or bool(record.undone or record.failed_checks))
@@ -136,14 +136,14 @@ def drill_event(record: Record, origin: Origin) -> RunEvent:
 
 
 def error_event(diagnostics: Sequence[Diagnostic], stack: str, command: str, at: int, origin: Origin) -> RunEvent:
-    """A command that ended with an error; of an apply that is a failed one."""
+    """The event of a command that ended with an error; for an apply, that of a failed apply."""
     trigger = Trigger.APPLY_FAILED if command in ("apply", "destroy") else Trigger.ERROR
     first, *others = [each.summary for each in diagnostics] or ["unknown"]
     return _event(trigger, stack, command, at, first, origin, details=[Detail("error", text) for text in others])
 
 
 def message(event: RunEvent, format: WebhookFormat, hide: Callable[[str], str], token: str | None = None) -> Message:
-    """The request that tells an event; ``hide`` redacts, ``token`` is sent as a bearer token."""
+    """The request for an event; ``hide`` redacts, ``token`` is sent as a bearer token."""
     hidden = event._replace(
         stack=hide(event.stack),
         summary=_joined(hide(event.summary)),
@@ -184,7 +184,7 @@ def notification_document(event: RunEvent) -> NotificationOutput:
 
 
 def slack_text(event: RunEvent) -> str:
-    """The event as text that Slack, Mattermost and Discord (``/slack``) show; nothing in it mentions anybody."""
+    """The event as text for Slack, Mattermost and Discord (``/slack``), without mentions."""
     lines = [f"*{_HEADS[event.trigger]}: {_slack(event.stack)}* ({_slack(event.command)})", _slack(event.summary)]
     lines += [f"• {_code(one.subject)} {_slack(one.text)}" for one in event.details[:MOST_DETAILS]]
     if len(event.details) > MOST_DETAILS:
@@ -223,7 +223,7 @@ def _event(
 
 
 def _joined(text: str) -> str:
-    """The lines of a text on one, as a sentence."""
+    """The lines of a text joined to a sentence."""
     return "; ".join(text.split("\n"))
 
 
@@ -237,7 +237,7 @@ def _code(text: str) -> str:
 
 
 def _slack(text: str, formats: str = "*_~@") -> str:
-    """Text that Slack shows as it is: its three control characters escaped, and no formatting or mention."""
+    """Literal text for Slack: its three control characters escaped, without formatting or mentions."""
     shown = _short(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # A zero-width space behind these keeps emphasis and mentions (@here in Mattermost and Discord) from being read.
+    # A zero-width space after these prevents emphasis and mentions (@here in Mattermost and Discord).
     return shown.translate({ord(sign): f"{sign}\u200b" for sign in formats})

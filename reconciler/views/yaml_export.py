@@ -1,4 +1,4 @@
-"""Declarations: alarms as the YAML that would declare them."""
+"""YAML export: the YAML that declares alarms."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def yaml_export(
     head: Sequence[str] = (),
     imports: Mapping[Address, str] = MappingProxyType({}),
 ) -> str:
-    """A file of a stack that declares these, by type and name; ``head`` are lines of comment above.
+    """The file of a stack that declares these, by type and name; ``head`` are comment lines at the top.
 
-    ``imports`` are ids of objects that it takes over, by address.
+    ``imports`` are ids of objects to adopt, by address.
     """
     lines = [f"# {line}".rstrip() for line in head]
     if imports:
@@ -49,13 +49,13 @@ def _inline(value: object) -> str:
 
 
 def _scalar(value: object) -> str:
-    """A value on one line; no text is an expression."""
+    """A value on one line; texts are literal, never expressions."""
     return _text(value.replace("${", "$${")) if isinstance(value, str) else json.dumps(value)
 
 
 def _text(value: str) -> str:
-    """A text, quoted where it could be read as anything else."""
+    """A text, quoted if it could be parsed as anything else."""
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    # JSON's quoted texts are YAML's too, once characters that YAML takes for line breaks are escaped.
+    # JSON strings are valid YAML, once characters that YAML treats as line breaks are escaped.
     return printable_json(json.dumps(value, ensure_ascii=False))

@@ -1,1 +1,1 @@
-"""HTML: pages that stand alone, with nothing from elsewhere and no script."""
+"""HTML: self-contained pages that load nothing from elsewhere and, unless live, have no script."""

@@ -1,4 +1,4 @@
-"""What was raised and recorded, with its latencies from the push to the delivery of its end."""
+"""Raised alarms and recorded events, with their latencies from the push to the delivery of their end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.views.phrases.drill import latency, offset, state_of
 
 
 def alarms_html(record: Record) -> tuple[str, dict[str, str]]:
-    """The section, and by their keys the tables of the instances of each for_each."""
+    """The section, and the tables of the instances of each for_each, by slot key."""
     if not record.emissions:
         return "", {}
     inside: dict[str, str] = {}
@@ -68,7 +68,7 @@ def _after(label: str, milliseconds: int | None, who: str | None = None) -> Cell
 
 
 def _is_proved(record: Record) -> bool:
-    """Whether any receiver got a notification, so that deliveries are worth a column."""
+    """Whether any receiver got a notification, so that a delivery column is useful."""
     return any(sent.delivered_at is not None or sent.resolved_at is not None for sent in record.emissions)
 
 

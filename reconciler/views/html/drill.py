@@ -1,4 +1,4 @@
-"""The report of a run as one page that stands alone: no script, nothing from elsewhere, every string escaped."""
+"""The report of a run as one self-contained page: no script, every string escaped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STATES = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.SKIPPED: "
 
 
 class PageSections(NamedTuple):
-    """A page in parts: the content of each section, then what is inside the lanes that open, both by their keys."""
+    """A page in parts: the content of each section, and that of the lanes that can be opened, both by slot key."""
 
     main: dict[str, str]
     inside: dict[str, str]
@@ -50,7 +50,7 @@ def document_html(record: Record, body: str, *, script: str = "") -> str:
 
 
 def page_html(title: str, body: str, *, script: str = "") -> str:
-    """A document that permits itself its own style sheet and script, and nothing else."""
+    """A document that permits only its own style sheet and script."""
     css = asset("page.css")
     return "\n".join(
         [
@@ -75,7 +75,7 @@ def page_html(title: str, body: str, *, script: str = "") -> str:
 
 
 def policy(css: str, script: str = "") -> str:
-    """The content security policy of a page; one with a script may make requests to where it came from."""
+    """The content security policy of a page; one with a script may make requests to its own origin."""
     rules = ["default-src 'none'", f"style-src {source_hash(css)}", "base-uri 'none'", "form-action 'none'"]
     rules += [f"script-src {source_hash(script)}", "connect-src 'self'"] if script else []
     return "; ".join(rules)
@@ -197,7 +197,7 @@ def _step(record: Record, step: StepRecord) -> list[Cell]:
 
 
 def _first(names: str) -> str:
-    """Of many addresses or checks the first."""
+    """The first of many addresses or checks, and the number of the others."""
     words = names.split(", ")
     return names if len(words) <= 4 else f"{', '.join(words[:3])} and {len(words) - 3} more"
 

@@ -1,4 +1,4 @@
-"""How the latencies of a drill have moved over its runs, as one page that stands alone."""
+"""The latencies of a drill over its runs, as one self-contained page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.views.phrases.drill import bucket, latency, moment, movement
 from reconciler.views.phrases.plan import count
 
 _COLUMNS = 90
-"""How high (pixels) the highest column of a histogram is."""
+"""The height (pixels) of the highest column of a histogram."""
 _LEAST = 5
 """The last bucket that is always shown."""
 
@@ -46,7 +46,9 @@ def _stage(history: History, stage: LatencyStage) -> Iterator[str]:
 
 
 def _lane(spread: Spread, longest: int) -> Iterator[str]:
-    """From the least to the most, with each alarm as a stroke and the median as a ring; from 0 to ``longest``."""
+    """From the minimum to the maximum, with each alarm as a stroke and the median as a ring; the axis is 0 to
+    ``longest``.
+    """
 
     def percent(value: int) -> float:
         return MARGIN + (100 - 2 * MARGIN) * value / longest

@@ -18,7 +18,7 @@ _FIRST_INSTANT, _LAST_INSTANT = 946_684_800_000, 4_102_444_800_000  # the years 
 
 
 def evidence_html(items: Sequence[Mapping[str, JsonValue]]) -> str:
-    """Each item with its title and what the query told of it; empty without items."""
+    """Each item with its title and its values; empty without items."""
     if not items:
         return ""
     shown = "".join(_item(item) for item in items[:_SHOWN])
@@ -35,7 +35,7 @@ def _item(item: Mapping[str, JsonValue]) -> str:
 
 
 def _flat(item: Mapping[str, JsonValue], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Names and values without nesting, and without what tells nothing to a reader."""
+    """Names and values without nesting, and without values that do not help a reader."""
     for name, value in item.items():
         if value is None or value in ("", [], {}) or name in _INTERNAL:
             continue

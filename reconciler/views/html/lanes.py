@@ -1,4 +1,4 @@
-"""Lanes: what was raised and recorded, the instances of a for_each in one lane, and a summary of each."""
+"""Lanes: raised alarms and recorded events, with the instances of a for_each in one lane, and a summary of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.views.phrases.drill import latency, state_of
 from reconciler.views.phrases.plan import count
 
 MIN_GROUP = 3
-"""From how many instances on a for_each is one lane."""
+"""The number of instances from which on a for_each is one lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def lanes_of(emissions: Sequence[Emission]) -> list[Lane]:
 
 
 def summary(lane: Lane) -> str:
-    """What there is to say of a lane in one line."""
+    """A lane in one line."""
     return _group_summary(lane.emissions) if lane.is_group else _summary(lane.emissions[0])
 
 

@@ -1,4 +1,4 @@
-"""The page of a drill that runs: the report's sections, with what comes next, a pause's question, and a script."""
+"""The page of a running drill: the report's sections, with the next step, a pause's question, and a script."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BAR = """\
 
 
 def live_html(record: Record, now: int) -> str:
-    """The whole page as it is now; its script fetches what changes."""
+    """The current page; its script fetches changes."""
     main, inside = record_sections(record, now, growing=True)
     report = fill_slots("\n".join(map(slot, main)), main)
     bar = _BAR.format(next=slot("next"), ask=slot("ask"))
@@ -46,7 +46,9 @@ def live_sections(record: Record, now: int) -> PageSections:
 
 
 def clock(record: Record, now: int) -> dict[str, object]:
-    """What a script needs to go on by itself: the offset now (None before the beginning), and how fast time runs."""
+    """What a script needs to continue the clock: the current offset (None before the beginning), and the speed
+    of time.
+    """
     started = record.started_at is not None
     return {"at": record.at(now) if started else None, "speed": record.speed, "over": record.over}
 
@@ -56,7 +58,7 @@ def _watched(record: Record, now: int) -> dict[str, str]:
 
 
 def _next(record: Record, now: int) -> Iterator[str]:
-    """What comes next and when."""
+    """The next step and when it is due."""
     if record.over:
         yield '<p class="next">The drill is over.</p>'
         return

@@ -1,4 +1,4 @@
-"""HTML text: data that stays data; slots, assets, and tables that become cards on a narrow screen."""
+"""HTML text: escaped data; slots, assets, and tables that become cards on a narrow screen."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from reconciler.core.text import printable
 
 
 def asset(name: str) -> str:
-    """A file of this package: the style sheet or the script that a page carries within it."""
+    """A file of this package: the style sheet or the script that a page embeds."""
     return files("reconciler.views.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def source_hash(content: str) -> str:
-    """What a content security policy says to permit exactly this style sheet or script."""
+    """The source expression of a content security policy for exactly this style sheet or script."""
     return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
 
 
@@ -28,12 +28,12 @@ def text(value: object) -> str:
 
 
 def slot(key: str) -> str:
-    """An element whose content is kept by itself, under a key."""
+    """An element whose content is kept separately, under a key."""
     return f'<div data-slot="{text(key)}"></div>'
 
 
 def fill_slots(html: str, contents: dict[str, str]) -> str:
-    """The same with the content of each slot in its place."""
+    """The HTML with the content of each slot inserted."""
     for key, content in contents.items():
         empty = slot(key)
         html = html.replace(empty, f"{empty.removesuffix('</div>')}{content}</div>", 1)

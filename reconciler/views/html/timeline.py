@@ -1,6 +1,6 @@
 """The timeline of a run: a line of steps, then a lane for each alarm, event, or for_each, drawn as inline SVG.
 
-Places along the axis are percentages, so that the drawing fills any width while its texts keep their size.
+Positions on the axis are percentages, so that the drawing fits any width while its texts keep their size.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _BAR = 12
 _ROW = 16
 _AREA = 40
 _AREA_PARTS = 300
-"""In how many parts of the width the number of active alarms is drawn."""
+"""The resolution, as a number of columns, in which the number of active alarms is drawn."""
 MARGIN = 1.5
-"""Room (per cent of the width) at each side, which keeps what stands on the edge inside."""
+"""Margin (percent of the width) at each side for what is drawn on the edge."""
 _HOLD = 15 * SECOND
-"""In what parts a pause moves the steps behind it, so that the drawing does not change all the time."""
+"""The granularity of the shift of later steps by a pause, so that the drawing does not change all the time."""
 _SIGNS = {
     StepAction.RAISE: "+",
     StepAction.CLEAR: "−",
@@ -41,9 +41,9 @@ _SIGNS = {
 
 
 def timeline_html(record: Record, now: int, *, growing: bool = False) -> tuple[str, dict[str, str]]:
-    """The whole drawing, and by their keys what is inside the lanes that open.
+    """The whole drawing, and the content of the lanes that can be opened, by slot key.
 
-    ``now`` (epoch ms) is how far alarms that are active go. With ``growing`` a script draws them from the present on.
+    Active alarms are drawn until ``now`` (epoch ms). With ``growing`` a script draws them further.
     """
     scale = Scale(record, now, growing=growing)
     told = (
@@ -92,7 +92,7 @@ class Scale:
         return MARGIN + (100 - 2 * MARGIN) * min(max(milliseconds, 0), self.end) / self.end
 
     def bar(self, kind: str, begin: int, end: int | None, y: str | int, height: str | int, *, title: str = "") -> str:
-        """A bar from one offset to another (None: to the present), wide enough to be seen."""
+        """A bar from one offset to another (None: the current time), wide enough to be visible."""
         grows = end is None and self.growing
         until = self.now if end is None else end
         width = 0.25 if grows else max(self.percent(until) - self.percent(begin), 0.25)
@@ -108,7 +108,7 @@ class Scale:
 
 
 def _held_now(record: Record, now: int) -> int:
-    """How long (ms, in whole parts) a pause that waits for an answer has delayed the steps behind it."""
+    """How long (ms, rounded) a pause that waits for an answer has delayed the later steps."""
     pauses = (step for step in record.steps if step.action is StepAction.PAUSE)
     waiting = next((step for step in pauses if step.state is StepState.RUNNING), None)
     if waiting is None or waiting.started_at is None:
@@ -117,7 +117,7 @@ def _held_now(record: Record, now: int) -> int:
 
 
 def _background(record: Record, scale: Scale) -> Iterator[str]:
-    """What stands behind all lanes: the grid, pauses, crashes, and where each step began."""
+    """The background of all lanes: the grid, pauses, crashes, and where each step began."""
     yield '<svg class="back" aria-hidden="true">'
     for tick in scale.ticks():
         yield f'<line class="grid" x1="{scale(tick)}" x2="{scale(tick)}" y1="20" y2="100%"/>'
@@ -166,7 +166,7 @@ def _head(record: Record, scale: Scale) -> Iterator[str]:
 
 
 def _marks(record: Record, scale: Scale) -> Iterator[tuple[float, int, StepRecord]]:
-    """Where each step stands: where it truly began, or where it is planned. Marks never hide each other."""
+    """The position of each step: where it began, or where it is planned. Marks never hide each other."""
     last: float | None = None
     for step in record.steps:
         at = record.at(step.started_at) if step.started_at is not None else step.planned + scale.held
@@ -186,7 +186,7 @@ def _evidence(check: CheckRecord) -> str:
 
 
 def _row(record: Record, lane: Lane, scale: Scale) -> Iterator[str]:
-    """An alarm as a bar, an event as a mark; above it its name, and what there is to say of it."""
+    """An alarm as a bar, an event as a mark, with its name and a summary above."""
     sent = lane.emissions[0]
     hue = "event" if sent.is_event else hue_of(sent.severity)
     yield f'<div class="lane">{_lane_head(lane)}<svg class="row" height="{_ROW}">'
@@ -211,7 +211,7 @@ def _row(record: Record, lane: Lane, scale: Scale) -> Iterator[str]:
 
 
 def _life(record: Record, sent: Emission, scale: Scale) -> Iterator[str]:
-    """From the push until it shows, while it shows, and from its clear until it is gone."""
+    """From the push until it is visible, while it is visible, and from its clear until it is gone."""
     begin = record.at(sent.sent_at)
     ended = record.at(sent.ended_at) if sent.ended_at is not None else begin if sent.unsent else None
     solid = record.at(sent.seen_at) if sent.seen_at is not None else begin
@@ -226,7 +226,7 @@ def _life(record: Record, sent: Emission, scale: Scale) -> Iterator[str]:
 
 
 def _group(record: Record, lane: Lane, scale: Scale, key: str) -> Iterator[str]:
-    """The instances of a for_each: how many are active when, and the lane of each when it is opened."""
+    """The instances of a for_each: how many are active at each time, and their lanes when it is opened."""
     sent = lane.emissions[0]
     hue = "event" if sent.is_event else hue_of(sent.severity)
     yield f'<details class="lane group {hue}" data-key="{text(key)}"><summary>{_lane_head(lane)}'
@@ -243,7 +243,7 @@ def _group(record: Record, lane: Lane, scale: Scale, key: str) -> Iterator[str]:
 
 
 def _area(record: Record, lane: Lane, scale: Scale, *, solid: bool) -> str:
-    """The outline of how many alarms of a lane there are at each time: those that show, or all."""
+    """The outline of the number of a lane's alarms at each time: the visible ones, or all."""
     changes: dict[int, int] = {}
     part = max(1, scale.end // _AREA_PARTS)
     for sent in lane.emissions:
@@ -277,7 +277,7 @@ def _dot(kind: str, x: str, y: int, radius: int, title: str) -> str:
 
 
 def hue_of(severity: str | None) -> str:
-    """The class of a severity; one that nobody knows is drawn like the least."""
+    """The CSS class of a severity; an unknown one is drawn like the lowest."""
     known = (severity or "").lower()
     return known if known in ("critical", "major", "minor", "info") else "info"
 

@@ -1,4 +1,4 @@
-"""Diagnostics as JSON: the result of any command that fails, and of ``validate`` for a valid stack."""
+"""Diagnostics as JSON: the output of any command that fails, and of ``validate`` for a valid stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents: the members and the encoding that all JSON output shares."""
+"""Documents: the members and the encoding of all JSON output."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Generic, TypeVar, overload
 from reconciler.core.text import printable_json
 
 FORMAT_VERSION = "1.1"
-"""The second part grows when a key is added, the first when a key is removed or changes its meaning."""
+"""The minor version grows when a key is added, the major version when a key is removed or changes its meaning."""
 
 _Source = TypeVar("_Source")
 _Item = TypeVar("_Item")
 
 
 class LazyArray(Sequence[_Item], Generic[_Source, _Item]):
-    """An array whose items are made when they are read, and not kept: it may be larger than memory should hold."""
+    """An array whose items are generated on demand and not kept, since it may be larger than memory should hold."""
 
     def __init__(self, make: Callable[[_Source], _Item], sources: Sequence[_Source]) -> None:
         self._make, self._sources = make, sources
@@ -46,7 +46,7 @@ def document(**members: object) -> dict[str, object]:
 def encode(value: object, *, ascii: bool = False) -> str:
     """Encode a value as indented JSON text, with terminal control characters escaped.
 
-    ``ascii`` escapes all that is not ASCII, for a reader whose encoding lacks it.
+    ``ascii`` escapes all non-ASCII characters, for a stream whose encoding lacks them.
     """
     return "".join(encode_parts(value, ascii=ascii))
 
@@ -54,7 +54,7 @@ def encode(value: object, *, ascii: bool = False) -> str:
 def encode_parts(
     value: object, hide: Callable[[object], object] = lambda value: value, *, ascii: bool = False
 ) -> Iterator[str]:
-    """The same text piece by piece, as it is made; each value passes ``hide`` first."""
+    """The same text in pieces, generated on demand; each value passes ``hide`` first."""
     for part in _parts(value, hide, "\n"):
         text = printable_json(part)
         yield re.sub("[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text) if ascii else text
@@ -62,9 +62,9 @@ def encode_parts(
 
 
 def _parts(value: object, hide: Callable[[object], object], newline: str) -> Iterator[str]:
-    """The pieces of a value, of which each line after the first begins after ``newline``.
+    """The pieces of a value; ``newline`` starts each line after the first.
 
-    What may be large is a lazy array, or a mapping that holds one; all else is one piece.
+    Only lazy arrays, and mappings that contain one, are split; anything else is one piece.
     """
     inner = f"{newline}  "
     between = inner

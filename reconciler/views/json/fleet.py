@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def fleet_document(report: FleetReport, *, detailed: bool = False) -> FleetOutput:
-    """The document of a report; ``detailed`` says whether changes count in the exit code."""
+    """The document of a report; ``detailed`` says whether changes affect the exit code."""
     return {
         "format_version": FORMAT_VERSION,
         "fleet": report.fleet,

@@ -1,4 +1,4 @@
-"""The ledger as JSON: its runs, the operations of one run, what settling found; instants are epoch milliseconds."""
+"""The ledger as JSON: its runs, the operations of one run, the result of settling; instants are epoch milliseconds."""
 
 from __future__ import annotations
 

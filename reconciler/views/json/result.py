@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def result_document(result: Result, again: str, others: OtherStacks | None = None) -> ApplyOutput:
-    """The document of a run; ``again`` is the command that continues it, ``others`` what stacks beside it have left."""
+    """The document of a run; ``again`` is the command that continues it, ``others`` are active alarms of other
+    stacks.
+    """
     left = list(remaining(result))
     document: ApplyOutput = {
         "format_version": FORMAT_VERSION,
@@ -50,7 +52,7 @@ def result_document(result: Result, again: str, others: OtherStacks | None = Non
 
 
 def others_member(others: OtherStacks) -> OtherStacksShape:
-    """What other stacks of the ledger have left."""
+    """Active alarms of other stacks of the ledger."""
     return {
         "ledger": others.place,
         "firing": [
@@ -66,7 +68,7 @@ def others_member(others: OtherStacks) -> OtherStacksShape:
 
 
 def already_applied_document(plan_id: str, summary: str) -> ApplyOutput:
-    """The document of an apply that sent nothing because its plan was applied before."""
+    """The document of an apply that sent nothing because its plan was already applied."""
     return {
         "format_version": FORMAT_VERSION,
         "run": None,

@@ -1,4 +1,4 @@
-"""Checks as JUnit XML: a test suite with one case per check; one that could not be queried is an error."""
+"""Checks as JUnit XML: a test suite with one case per check; a failed query is an error."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def record_junit(record: Record, redact: Redact) -> str:
         for key, target in record.targets.items():
             SubElement(properties, "property", {"name": text(f"target.{key}"), "value": text(target)})
     for step in record.steps:
-        if step.action is not StepAction.CHECK:  # checks are cases of their own, also those of steps
+        if step.action is not StepAction.CHECK:  # checks are separate cases, including those of steps
             _step(suite, record, step, text)
     for check in record.checks:
         _check(suite, record, check, text)

@@ -15,12 +15,12 @@ Redact = Callable[[str], str]
 
 
 def xml_text(value: str, redact: Redact) -> str:
-    """Text as XML can hold it."""
+    """Text without characters that XML cannot contain."""
     return _NOT_XML.sub("\ufffd", redact(printable(value)))
 
 
 def xml_seconds(milliseconds: int) -> str:
-    """A duration as JUnit writes it; one that a clock set back made negative is zero."""
+    """A duration in JUnit's format; negative ones, after a clock was set back, become zero."""
     return f"{in_seconds(max(0, milliseconds)):.3f}"
 
 

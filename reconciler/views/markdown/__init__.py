@@ -1,1 +1,1 @@
-"""Markdown: what goes into a pull request's comment or a job's summary."""
+"""Markdown for comments on pull requests and for job summaries."""

@@ -1,4 +1,4 @@
-"""Checks as Markdown: a summary line and a table, cut to fit a comment."""
+"""Checks as Markdown: a summary line and a table, truncated to fit a comment."""
 
 from __future__ import annotations
 

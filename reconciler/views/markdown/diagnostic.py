@@ -9,7 +9,7 @@ from reconciler.views.markdown.text import code, escape
 
 
 def diagnostic_items(diagnostics: Iterable[Diagnostic]) -> list[str]:
-    """One item for each: severity, place, what is wrong, what to do."""
+    """One item for each: severity, position, what is wrong, what to do."""
     items = []
     for diagnostic in diagnostics:
         place = f" {code(str(diagnostic.position))}:" if diagnostic.position else ""
@@ -19,7 +19,7 @@ def diagnostic_items(diagnostics: Iterable[Diagnostic]) -> list[str]:
 
 
 def failure_markdown(diagnostics: Sequence[Diagnostic]) -> str:
-    """What a command that failed reports instead of its result."""
+    """The report of a command that failed, in place of its result."""
     return "\n".join(["### Failed", "", *diagnostic_items(diagnostics)]) + "\n"
 
 

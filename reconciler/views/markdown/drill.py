@@ -116,7 +116,7 @@ def _body(record: Record, command: Command) -> Iterator[str]:
 
 
 def preview_markdown(preview: DrillPreview) -> str:
-    """The timeline of a drill, each payload folded away."""
+    """The timeline of a drill, each payload collapsed."""
     drill = preview.drill
     lines = [f"## Drill {code(drill.name)} ({escape(drill.stack)})", ""]
     if drill.spec.description:

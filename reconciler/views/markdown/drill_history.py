@@ -1,4 +1,4 @@
-"""How the latencies of a drill have moved over its runs, as Markdown."""
+"""The latencies of a drill over its runs, as Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a fleet as Markdown: a summary line, a table of what is worth a look, details folded away."""
+"""The report of a fleet as Markdown: a summary line, a table of the notable stacks, details collapsed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from reconciler.views.phrases.plan import DONE, count
 _MARKS = {UnitState.DONE: "✅", UnitState.FAILED: "❌", UnitState.TIMED_OUT: "❌"}
 _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
 _FOOT = 200
-"""Characters kept free for what is said of things left out."""
+"""Characters reserved for the note about omitted items."""
 
 
 def fleet_markdown(report: FleetReport, limit: int = LIMIT) -> str:
-    """The report in at most ``limit`` characters: failures first, and counts include what is left out."""
+    """The report in at most ``limit`` characters: failures first; counts include what is omitted."""
     head = [
         f"### {report.kind.value.capitalize()} of the fleet {code(report.fleet)}",
         "",
@@ -50,7 +50,7 @@ def fleet_markdown(report: FleetReport, limit: int = LIMIT) -> str:
 
 
 def _fit(blocks: Sequence[list[str]], room: int) -> tuple[list[list[str]], int]:
-    """As many of the blocks as there is room for, and the room that is left."""
+    """As many of the blocks as fit, and the remaining room."""
     kept = []
     for block in blocks:
         if _size(block) > room:

@@ -1,4 +1,4 @@
-"""Plans as Markdown: a summary line, then the changes of each provider folded away, cut to fit a comment."""
+"""Plans as Markdown: a summary line, then the changes of each provider collapsed, truncated to fit a comment."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from reconciler.views.markdown.text import LIMIT, code, details, fenced, target_
 from reconciler.views.phrases.plan import DONE, as_declared, count, due
 
 _DIFF = {Action.CREATE: "+", Action.RECORD: "+", Action.CLEAR: "-"}
-"""What colours a line in a block of the language ``diff``; other actions get ``!``."""
+"""The line prefix that sets the colour in a ``diff`` block; other actions get ``!``."""
 
 
 def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None, *, compact: bool = False) -> str:
-    """The plan in at most ``limit`` characters; counts include what is left out. ``told`` replaces its summary."""
+    """The plan in at most ``limit`` characters; counts include what is omitted. ``told`` replaces its summary."""
     head = [f"### Plan for {code(plan.stack)}", "", f"**{told or _summary(plan)}**", ""]
     head += target_items(plan.targets)
     if plan.problems:
@@ -32,7 +32,7 @@ def plan_markdown(plan: Plan, limit: int = LIMIT, told: str | None = None, *, co
     for provider, group in zip(providers, groups, strict=True):
         lines: list[str] = []
         shown = 0
-        for changed in (_change(change, compact=compact) for change in group):  # made as long as there is room
+        for changed in (_change(change, compact=compact) for change in group):  # generated while there is room
             size = sum(len(text) + 1 for text in changed)
             if size > room:
                 break

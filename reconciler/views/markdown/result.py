@@ -25,7 +25,7 @@ from reconciler.views.phrases.result import (
 
 
 def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
-    """What became of a plan in at most ``limit`` characters; ``again`` is the command that continues it."""
+    """The result of a plan in at most ``limit`` characters; ``again`` is the command that continues it."""
     left = list(remaining(result))
     lines = [
         f"### {command_words(result).noun} of {code(result.plan.stack)}",
@@ -69,7 +69,7 @@ def result_markdown(result: Result, again: str, limit: int = LIMIT) -> str:
 
 
 def others_markdown(others: OtherStacks) -> str:
-    """What other stacks of the ledger have left; nothing, if that is nothing."""
+    """Active alarms of other stacks of the ledger; empty without any."""
     if not others.firing and not others.unread:
         return ""
     lines = ["", escape(others_head(others)), ""] if others.firing else [""]
@@ -79,7 +79,7 @@ def others_markdown(others: OtherStacks) -> str:
 
 
 def run_markdown(run: Run, entries: Sequence[Entry], alive: bool, limit: int = LIMIT) -> str:
-    """The run in at most ``limit`` characters; the counts are whole even where operations had to be left out."""
+    """The run in at most ``limit`` characters; counts include omitted operations."""
     done = sum(entry.status is Status.DONE for entry in entries)
     state = "died" if run.state is RunState.RUNNING and not alive else run.state.value
     ended = f" to {format_instant(run.ended_at)}" if run.ended_at is not None else ""

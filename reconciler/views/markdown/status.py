@@ -1,4 +1,4 @@
-"""The status of a stack as Markdown: a summary line and a table of its alarms, cut to fit a comment."""
+"""The status of a stack as Markdown: a summary line and a table of its alarms, truncated to fit a comment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.views.phrases.status import raised_by, remarks, status_summary
 
 
 def status_markdown(status: StackStatus, limit: int = LIMIT) -> str:
-    """The status in at most ``limit`` characters; counts include what is left out."""
+    """The status in at most ``limit`` characters; counts include what is omitted."""
     lines = [
         f"### Status of {code(status.stack)}",
         "",

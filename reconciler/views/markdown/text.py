@@ -1,4 +1,4 @@
-"""Markdown text: data that stays data, and documents that fit where they are posted."""
+"""Markdown text: escaped data, and documents truncated to a limit."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from reconciler.core.text import printable
 from reconciler.views.phrases.plan import pointing
 
 LIMIT = 65_536
-"""The most characters a comment on a pull request may have."""
+"""The maximum length of a comment on a pull request."""
 
 _FENCE = re.compile("(`{3,})")
 _LINK = re.compile(r"\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])", re.IGNORECASE)
-"""What Markdown makes a link of by itself: addresses, numbers of issues."""
+"""What Markdown links automatically: addresses, issue numbers."""
 _BREAK = "&#8203;"
-"""A space of no width, as an entity: it keeps Markdown from making a link or a mention."""
+"""A zero-width space as an entity, which prevents a link or a mention."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
 
 
 def escape(text: str) -> str:
-    """Text on one line, of which no character means anything to Markdown or HTML, and which mentions nobody."""
-    # As html.escape does, without its module: that has a table of all entities, 2 ms in every command with a secret.
+    """Text on one line without Markdown or HTML syntax, and without mentions."""
+    # As html.escape does; importing that module loads a table of all entities, 2 ms in every command with a secret.
     shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _LINK.sub(rf"\g<0>{_BREAK}", _SPECIAL.sub(r"\\\1", shown).replace("\\@", f"@{_BREAK}"))
 
 
 def code(text: str) -> str:
     """Text on one line as inline code."""
-    # As html.escape does, without its module: that has a table of all entities, 2 ms in every command with a secret.
+    # As html.escape does; importing that module loads a table of all entities, 2 ms in every command with a secret.
     shown = printable(text)
     fence = "`" * (_longest_run(shown) + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -37,28 +37,30 @@ def code(text: str) -> str:
 
 
 def target_items(targets: Mapping[str, Target]) -> list[str]:
-    """A list of where each provider points, and the empty line after it; nothing if there are none."""
+    """A list of each provider's target, and an empty line after it; empty if there are none."""
     items = [f"- Target {code(text)}" for text in pointing(targets)]
     return [*items, ""] if items else []
 
 
 def fenced(language: str, lines: Sequence[str]) -> list[str]:
-    """Printable lines as a block of code that none of them can end."""
+    """Printable lines as a code block that none of them can end."""
     fence = "`" * max(3, max(map(_longest_run, lines), default=0) + 1)
     return [f"{fence}{language}", *lines, fence]
 
 
 def details(summary: str, lines: Iterable[str]) -> list[str]:
-    """Markdown lines folded away under an escaped summary."""
+    """Markdown lines collapsed under an escaped summary."""
     return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>", ""]
 
 
 def fitted(text: str, limit: int = LIMIT) -> str:
-    """A document in at most ``limit`` characters: cut after a line, with open blocks closed, and the rest counted."""
+    """A document in at most ``limit`` characters: truncated after a line, with open blocks closed, and the rest
+    counted.
+    """
     if len(text) <= limit:
         return text
     lines = text.rstrip("\n").split("\n")
-    room = limit - 200  # for what closes the blocks, and the count
+    room = limit - 200  # room to close the blocks, and for the count
     kept: list[str] = []
     fence, folded = "", 0
     for line in lines:

@@ -1,1 +1,1 @@
-"""The sentences that several renderers share."""
+"""Phrases that several renderers share."""

@@ -1,4 +1,4 @@
-"""Wording of drills: the sentences and times that their views share."""
+"""Phrases about drills: sentences and times that the views share."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from reconciler.views.phrases.plan import count, join_words
 
 
 class OverallStatus(StrEnum):
-    """How a run is to be seen at a glance."""
+    """The overall status of a run."""
 
     OK = "good"
     FAILED = "bad"
     STOPPED = "odd"
-    """It ended early, but left nothing behind."""
+    """It ended early, but left no alarms."""
     RUNNING = "running"
 
 
 def status_of(record: Record) -> OverallStatus:
-    """Failed if an alarm is left or something is not done; stopped if people ended it."""
+    """Failed if an alarm is left or a step failed; stopped if a user ended it."""
     if record.ending is DrillStatus.RUNNING:
         return OverallStatus.RUNNING
     if (
@@ -38,11 +38,11 @@ def status_of(record: Record) -> OverallStatus:
 
 
 Command = Callable[[str], str]
-"""The command line of ``drill abort NAME``, and of others, on the stack and with the variables of this one."""
+"""Makes the command line of ``drill abort NAME``, for example, with this run's stack and variables."""
 
 
 def bare_command(words: str) -> str:
-    """The command line where nothing is known of the stack's path and variables."""
+    """The command line if the stack's path and variables are unknown."""
     return f"reconciler {words}"
 
 
@@ -94,19 +94,19 @@ def facts(record: Record) -> list[str]:
 
 
 def clear_again(record: Record, command: Command = bare_command) -> str | None:
-    """The command that clears what a run may have left; None if it left nothing, or was a rehearsal."""
+    """The command that clears the alarms a run may have left; None if there are none, or for a rehearsal."""
     uncleared = bool(record.leftovers) or record.ending is DrillStatus.DIED
     return command(f"drill abort {record.drill}") if uncleared and not record.rehearsal else None
 
 
 def places(record: Record) -> str:
-    """Where a run pushes: ``aom, cn-north-4, project 0a1b``; empty for a record that does not say."""
+    """The targets of a run: ``aom, cn-north-4, project 0a1b``; empty if the record does not have them."""
     where = "; ".join(record.places)
     return f"an emulator in place of {where}" if record.rehearsal and where else where
 
 
 def listed_targets(targets: Mapping[str, Target]) -> str:
-    """Where a drill would push: ``aom cn-north-4, project 0a1b; bcm bj``."""
+    """The targets of a drill: ``aom cn-north-4, project 0a1b; bcm bj``."""
     return "; ".join(dict.fromkeys(target.label for target in targets.values()))
 
 
@@ -130,7 +130,7 @@ def latency(milliseconds: int | None) -> str:
 
 
 def movement(milliseconds: int | None) -> str:
-    """How the last run compares with the one before: ``, 0.5 s slower than before``; empty without two runs."""
+    """The last run compared with the one before: ``, 0.5 s slower than before``; empty without two runs."""
     if milliseconds is None:
         return ""
     if abs(milliseconds) < SECOND // 10:
@@ -144,7 +144,7 @@ def bucket(index: int, bounds: Sequence[int]) -> str:
 
 
 def moment(instant: int | None) -> str:
-    """An instant to the second, for people: ``2026-05-01 12:00:00 UTC``."""
+    """An instant in whole seconds, for readers: ``2026-05-01 12:00:00 UTC``."""
     if instant is None:
         return "–"
     return as_datetime(instant).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -157,13 +157,13 @@ def stages_shown(record: Record) -> list[LatencyStage]:
 
 
 def death_told(record: Record, death: Death) -> str:
-    """That the process of a run died, and who took it over."""
+    """The sentence that the process of a run died, and who took it over."""
     died, found = offset(record.at(death.last_at)), offset(record.at(death.found_at))
     return f"The process of the run died after {died}; {death.who} on {death.host} took it over at {found}."
 
 
 def state_of(sent: Emission) -> str:
-    """Where an alarm or event is in its life."""
+    """The state of an alarm or event."""
     if sent.unsent:
         return "not sent"
     if sent.is_event:
@@ -178,6 +178,6 @@ def state_of(sent: Emission) -> str:
 
 
 def slip(step: StepRecord) -> str:
-    """How late a step began; nothing below a second."""
+    """How late a step began; empty below a second."""
     late = step.slip
     return f"{latency(late)} late" if late is not None and late >= SECOND else ""

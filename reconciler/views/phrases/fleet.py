@@ -1,4 +1,4 @@
-"""What every view of a fleet's report says."""
+"""Phrases about fleets that the views share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BAD = (UnitState.FAILED, UnitState.LEASED, UnitState.TIMED_OUT, UnitState.INTER
 
 
 def is_quiet(result: UnitResult) -> bool:
-    """Whether a unit ended well and found nothing that anybody need look at."""
+    """Whether a unit succeeded and found nothing notable."""
     if result.unit.kind is UnitKind.STATUS:
         return False
     found_something = result.others or (has_changes(result) and result.unit.kind is not UnitKind.CHECK)
@@ -30,7 +30,7 @@ def is_quiet(result: UnitResult) -> bool:
 
 
 def unit_summary(result: UnitResult) -> str:
-    """What a unit came to, in a few words; why, if it did not end well."""
+    """The outcome of a unit in a few words; if it failed, the reason."""
     if result.unit.kind is UnitKind.STATUS and result.state is UnitState.DONE:
         known = [f"{kind}: {activity(kind, found)}" for kind, found in result.activities.items()]
         return ", ".join(known) or "nothing is recorded"
@@ -63,7 +63,7 @@ def _counted(kind: UnitKind, counts: Mapping[str, int], *, repeated: bool = Fals
 
 
 def activity(kind: UnitKind, found: Activity) -> str:
-    """What came of an earlier plan, apply, check or drift run."""
+    """The outcome of an earlier plan, apply, check or drift run."""
     if kind is UnitKind.APPLY:
         if found.state is not UnitState.DONE:
             return "not complete"

@@ -1,4 +1,4 @@
-"""Wording: the sentences about other stacks of a ledger that several views share."""
+"""Phrases about other stacks of a ledger that the views share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from reconciler.session.other_stacks import OtherStack, OtherStacks
 from reconciler.views.phrases.plan import count, join_words
 
 _NAMED = 5
-"""How many addresses, or stacks, are named before they are only counted."""
+"""How many addresses, or stacks, are named before only their number is given."""
 
 
 def others_head(others: OtherStacks) -> str:
-    """What comes before the list of stacks."""
+    """The heading of the list of stacks."""
     are = "stack of this ledger has" if len(others.firing) == 1 else "stacks of this ledger have"
     return f"{len(others.firing):,} other {are} something firing, as far as it knows:"
 
@@ -25,7 +25,7 @@ def other_stack(stack: OtherStack) -> str:
 
 
 def others_unread(others: OtherStacks) -> str | None:
-    """Which stacks nothing can be said of; None if there are none."""
+    """Which stacks could not be read; None if there are none."""
     if not others.unread:
         return None
     more = [f"{len(others.unread) - _NAMED:,} more"] if len(others.unread) > _NAMED else []

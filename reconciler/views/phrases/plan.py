@@ -1,4 +1,4 @@
-"""Wording: the sentences about plans that several views share."""
+"""Phrases about plans that the views share."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ PUSH_FIRST = "replace: push, then clear"
 
 
 def pointing(targets: Mapping[str, Target]) -> list[str]:
-    """Where each provider points, also one that has nothing to do: ``aom: aom cn-north-4, project 0a1b``."""
+    """Each provider's target, including providers without changes: ``aom: aom cn-north-4, project 0a1b``."""
     return [f"{key}: {target.label}" for key, target in targets.items()]
 
 
@@ -75,14 +75,14 @@ def done(changes: Iterable[Change]) -> str:
 
 
 def summary(plan: Plan) -> str:
-    """The one line that tells what a plan would do."""
+    """What a plan would do, in one line."""
     if plan.pending:
         return f"Plan: {due(plan.counts)}."
     return f"No changes. {as_declared(plan)}"
 
 
 def drift_summary(plan: Plan) -> str:
-    """The one line that tells what of a whole plan is drift, and what else is due."""
+    """How much of a whole plan is drift, and what else is due, in one line."""
     drift = [change for change in plan.pending if change.drift]
     others = [change for change in plan.pending if not change.drift]
     unraised = [change for change in others if change.action is Action.CREATE]
@@ -98,7 +98,7 @@ def drift_summary(plan: Plan) -> str:
 
 
 def deadline(plan: Plan, now: int) -> str | None:
-    """Until when a saved plan can be applied, seen from ``now`` (epoch ms); None where it does not age."""
+    """Until when a saved plan can be applied, relative to ``now`` (epoch ms); None if it does not expire."""
     if plan.send_by is None:
         return None
     left = plan.send_by - now

@@ -1,4 +1,4 @@
-"""Wording: the sentences about results that several views share."""
+"""Phrases about results that the views share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.views.phrases.plan import count, done, summary
 
 
 class CommandWords(NamedTuple):
-    """What a command did, in the words that begin its summary."""
+    """The words for what a command did, at the start of its summary."""
 
     noun: str
     complete: str
@@ -28,12 +28,12 @@ _DEEDS = {"destroy": CommandWords("Destroy", "Destroy complete", "Destroyed in p
 
 
 def command_words(result: Result) -> CommandWords:
-    """The words of the command that a result is of."""
+    """The words for the command of a result."""
     return _DEEDS.get(result.command, _APPLY)
 
 
 def summary_line(result: Result) -> str:
-    """The one line that tells what became of a plan."""
+    """The result of a plan, in one line."""
     pending = result.plan.pending
     if not pending:
         return summary(result.plan)
@@ -46,8 +46,8 @@ def summary_line(result: Result) -> str:
 
 
 def per_provider(result: Result) -> Mapping[str, str]:
-    """What became of each provider's share of a plan, by key; empty where one line tells it all: a single provider, or
-    nothing left to do.
+    """The result for each provider, by key; empty if one line says everything: with a single provider, or if nothing
+    remains.
     """
     pending = result.plan.pending
     keys = list(dict.fromkeys(change.provider for change in pending))
@@ -57,7 +57,7 @@ def per_provider(result: Result) -> Mapping[str, str]:
 
 
 def _balance(result: Result, changes: Sequence[Change]) -> str:
-    """``3 created`` where all is done, else ``3 of 5 done (3 created), 1 failed, 1 not started``."""
+    """``3 created`` if everything is done, else ``3 of 5 done (3 created), 1 failed, 1 not started``."""
     finished = [change for change in changes if result.status(change) is Status.DONE]
     if len(finished) == len(changes):
         return done(finished)
@@ -66,7 +66,9 @@ def _balance(result: Result, changes: Sequence[Change]) -> str:
 
 
 def _undone(result: Result, changes: Iterable[Change]) -> Iterator[str]:
-    """``1 failed``, ``2 not started``: how many changes ended so; one of two operations that went through is half."""
+    """``1 failed``, ``2 not started``: the numbers of incomplete changes; one with one of two operations done is half
+    done.
+    """
     counts: Counter[str] = Counter()
     for change in changes:
         status = result.status(change)
@@ -129,19 +131,19 @@ def remaining(result: Result) -> Iterator[Remaining]:
 
 
 def possible_duplicates(result: Result) -> list[str]:
-    """The addresses that fire twice, or may, in the order of the plan: they were pushed again."""
+    """The addresses that may fire twice because they were pushed again, in plan order."""
     keys = result.possible_duplicates
     found = (str(operation.address) for operation in result.plan.operations if operation.key in keys)
     return list(dict.fromkeys(found))
 
 
 def unconfirmed(result: Result) -> Iterator[Operation]:
-    """The operations that are done and that no query has shown yet, in the order of the plan."""
+    """The done operations whose effect was not visible yet, in plan order."""
     return (operation for operation in result.plan.operations if operation.key in result.unconfirmed)
 
 
 def status_counts(report: Report) -> str:
-    """The one line that tells how all checks ended, and which could not be queried."""
+    """The result of all checks in one line, with those whose query failed."""
     counts = report.counts
     words = {
         CheckStatus.PASSED: "passed",

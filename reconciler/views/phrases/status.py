@@ -1,4 +1,4 @@
-"""What every view of a stack's status says."""
+"""Phrases about a stack's status that the views share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.views.phrases.plan import count
 _FIRE = (AlarmState.FIRING, AlarmState.SUPPRESSED)
 
 SHORT_ID = 8
-"""How many characters of a run's id name it to a reader."""
+"""How many characters of a run's id are shown."""
 
 
 def status_summary(status: StackStatus) -> str:
@@ -31,7 +31,7 @@ def status_summary(status: StackStatus) -> str:
 
 
 def raised_by(found: RaisedBy | None) -> str:
-    """Who pushed an alarm, in which run; empty for one that does not fire."""
+    """Who pushed an alarm, in which run; empty if it is not active."""
     if found is None:
         return ""
     if found.run is None:
@@ -41,7 +41,7 @@ def raised_by(found: RaisedBy | None) -> str:
 
 
 def remarks(alarm: AlarmStatus) -> Iterator[str]:
-    """What keeps an alarm quiet, and what differs from the configuration."""
+    """Why an alarm is not notified, and what differs from the configuration."""
     if alarm.observed is not None:
         yield from alarm.observed.suppressed_by or ()
     if alarm.drift:

@@ -1,1 +1,1 @@
-"""Text: what a person reads in a terminal, in Terraform's spirit."""
+"""Text for terminals, in the style of Terraform."""

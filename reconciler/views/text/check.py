@@ -1,4 +1,4 @@
-"""Checks as text: a table a person reads at a glance, what each that did not pass fails at, and a summary line."""
+"""Checks as text: a table, the reasons of those that did not pass, and a summary line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 10
 
 
 def check_lines(report: Report) -> Iterator[Line]:
-    """All results, then what stands in the way of those that did not pass."""
+    """All results, then the reasons of those that did not pass."""
     names = [printable(result.name) for result in report.results]
     abouts = [printable(result.about) for result in report.results]
     name_column = max(map(width, names), default=0) + 2
@@ -52,7 +52,7 @@ def check_lines(report: Report) -> Iterator[Line]:
 
 
 def _culprits(result: CheckResult) -> Iterator[Line]:
-    """The alarms and events a check fails at, with their ids."""
+    """The alarms and events that make a check fail, with their ids."""
     yield line(
         (printable(result.name), Style.BOLD), (f"  {result.description}" if result.description else "", Style.DIM)
     )

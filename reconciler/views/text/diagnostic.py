@@ -1,4 +1,4 @@
-"""Diagnostics as text: what is wrong, the line it stands on with a caret, what to do next; or a valid stack."""
+"""Diagnostics as text: what is wrong, the source line with a caret, what to do next; or that a stack is valid."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _STYLES = {Severity.ERROR: Style.ERROR, Severity.WARNING: Style.WARNING}
 
 
 ALIKE = 4
-"""Up to so many problems of one kind are shown one by one."""
+"""Up to this number, problems of one kind are shown one by one."""
 _NAMED = 5
 
 
 def diagnostic_lines(diagnostics: Sequence[Diagnostic], *, full: bool = True) -> Iterator[Line]:
-    """All of them, each followed by a blank line, and how many there are if there is more than one.
+    """All diagnostics, each followed by a blank line, with totals if there are several.
 
-    Unless ``full``, of many problems of one kind the first is shown and the addresses of others.
+    Unless ``full``, of many problems of one kind the first is shown with the addresses of the others.
     """
     for group in [[one] for one in diagnostics] if full else _groups(diagnostics):
         for diagnostic in group if len(group) <= ALIKE else group[:1]:
@@ -39,7 +39,7 @@ def diagnostic_lines(diagnostics: Sequence[Diagnostic], *, full: bool = True) ->
 
 
 def _groups(diagnostics: Sequence[Diagnostic]) -> Iterable[list[Diagnostic]]:
-    """Problems that differ in their address and place alone, together, in the order of the first of each."""
+    """Group problems that differ only in address and position, in the order of the first of each group."""
     groups: dict[object, list[Diagnostic]] = {}
     for number, one in enumerate(diagnostics):
         summary = one.summary.replace(one.address, "") if one.address else number
@@ -89,7 +89,7 @@ _LONGEST_SOURCE = 100
 
 
 def _clip(source: str, column: int) -> tuple[str, int]:
-    """The part of a source line around a column (from 1) that fits a screen, and the cells before that column."""
+    """The part of a source line around a column (from 1) that fits the screen, and the cells before that column."""
     start = 0 if column <= _LONGEST_SOURCE * 3 // 4 else column - 1 - _LONGEST_SOURCE // 2
     end = start + _LONGEST_SOURCE
     before = ("…" if start else "") + printable(source[start : column - 1])

@@ -1,4 +1,4 @@
-"""Drills as text: the list, what a drill would do, how a run goes, and how it went."""
+"""Drills as text: the list, previews, the progress of a run, and its report."""
 
 from __future__ import annotations
 
@@ -123,13 +123,13 @@ def preview_lines(preview: DrillPreview) -> Iterator[Line]:
 
 
 def remark_line(record: Record, remark: LogEntry) -> Line:
-    """A line of a run as it goes."""
+    """A log line of a running drill."""
     when = "before" if record.started_at is None else offset(record.at(remark.at))
     return line((f"{when:>9}  ", Style.DIM), printable(remark.text), hang=11)
 
 
 def record_lines(record: Record, command: Command = bare_command) -> Iterator[Line]:
-    """How a run went: its steps, its alarms, its checks, what is left, and one line that tells it all."""
+    """The report of a run: its steps, alarms, checks and leftovers, and a summary line."""
     kind = "Rehearsal" if record.rehearsal else "Run"
     yield line(
         f"{kind} ",
@@ -169,7 +169,7 @@ def record_lines(record: Record, command: Command = bare_command) -> Iterator[Li
 
 
 def step_lines(record: Record) -> Iterator[Line]:
-    """The timeline as it went."""
+    """The timeline with what happened."""
     column = max((width(printable(step.name)) for step in record.steps), default=0) + 2
     for step in record.steps:
         yield _step(step, column)
@@ -191,7 +191,7 @@ def _step(step: StepRecord, column: int) -> Line:
 
 
 def sent_lines(record: Record) -> Iterator[Line]:
-    """What was raised and recorded, with its latencies and what ended it."""
+    """Raised alarms and recorded events, with latencies and what ended them."""
     stages = stages_shown(record)
     first = max(width(printable(sent.address)) for sent in record.emissions) + 2
     hang = first + sum(len(stage.name) + 2 for stage in stages)

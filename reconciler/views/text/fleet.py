@@ -1,4 +1,4 @@
-"""The report of a fleet as text: a table of its stacks, what changes, what went wrong, and a summary line."""
+"""The report of a fleet as text: a table of its stacks, changes, errors, and a summary line."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import BLANK, Line, Span, Style, line, table_lines
 
 QUIET = 20
-"""Up to so many stacks with nothing to report are shown one by one."""
+"""Up to this number, stacks without anything to report are shown one by one."""
 _NAMED = 5
-"""So many stacks with the same problem are named."""
+"""How many stacks with the same problem are named."""
 _TITLES = ("STACK", "RESULT", "TOOK", "")
 _STATUS_TITLES = ("STACK", "LAST", "WHEN", "RESULT", "BY")
 _ACTIONS = {
@@ -35,7 +35,9 @@ _ACTIONS = {
 
 
 def fleet_lines(report: FleetReport, *, full: bool = False) -> Iterator[Line]:
-    """The report but for its warnings; unless ``full``, stacks with nothing to report are counted if there are many."""
+    """The report without its warnings; unless ``full``, stacks without anything to report are only counted if there are
+    many.
+    """
     if report.kind is UnitKind.STATUS:
         yield from _status_lines(report)
     else:
@@ -74,7 +76,7 @@ def change_lines(result: UnitResult) -> Iterator[Line]:
 
 
 def _trouble_lines(results: Sequence[UnitResult]) -> Iterator[Line]:
-    """The errors and warnings of stacks, each under their names; why one was not begun is in the table."""
+    """The errors and warnings of stacks, each under their names; the table says why a stack was not started."""
     groups: dict[tuple[Diagnostic, ...], list[str]] = {}
     for result in results:
         if result.diagnostics and result.state is not UnitState.NOT_RUN:
@@ -88,7 +90,7 @@ def _trouble_lines(results: Sequence[UnitResult]) -> Iterator[Line]:
 
 
 def result_span(result: UnitResult) -> Span:
-    """How a unit ended, in a word."""
+    """The state of a unit in a word."""
     if result.state is UnitState.DONE:
         if result.unit.kind is UnitKind.CHECK:
             return Span("passed", Style.OK) if result.counts else Span("-", Style.DIM)

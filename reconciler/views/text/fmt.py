@@ -12,7 +12,7 @@ _STYLES = {"+": Style.ADD, "-": Style.CLEAR, "@": Style.PLACE}
 
 
 def diff_lines(name: str, old: str, new: str) -> Iterator[Line]:
-    """Nothing where the texts are equal."""
+    """The differences; empty if the texts are equal."""
     found = unified_diff(old.splitlines(), new.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
     for text in found:
         yield line((printable(text), _STYLES.get(text[:1], Style.PLAIN)))

@@ -1,4 +1,4 @@
-"""The ledger as text: its runs, the operations of a run, the lease, what settling and the doctor found."""
+"""The ledger as text: its runs, the operations of a run, the lease, and the results of settling and the doctor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATUSES = {Status.DONE: Style.ADD, Status.FAILED: Style.ERROR, Status.UNKNOWN:
 
 
 def run_lines(runs: Sequence[Run], holder: Holder | None) -> Iterator[Line]:
-    """The runs, one a line, newest first, and who holds the lease."""
+    """The runs, one per line, newest first, and who holds the lease."""
     if not runs:
         yield line("No run yet.")
     else:
@@ -52,7 +52,7 @@ def run_lines(runs: Sequence[Run], holder: Holder | None) -> Iterator[Line]:
 
 
 def stack_lines(stacks: Sequence[StackState]) -> Iterator[Line]:
-    """The stacks of a shared ledger, one a line, with when each was last written and who holds its lease."""
+    """The stacks of a shared ledger, one per line, with when each was last written and who holds its lease."""
     if not stacks:
         yield line("No stack yet.")
         return
@@ -68,7 +68,7 @@ def stack_lines(stacks: Sequence[StackState]) -> Iterator[Line]:
 
 
 def entry_lines(run: Run, entries: Sequence[Entry], alive: bool) -> Iterator[Line]:
-    """A run, and its operations in the order they were journalled, each with the service's answer."""
+    """A run and its operations in journal order, each with the service's response."""
     yield line("Run ", (printable(run.id), Style.BOLD), ", ", _state(run, alive))
     yield line(f"  command  {printable(run.command)}", hang=11)
     if run.origin is not None:
@@ -226,7 +226,7 @@ def _amount(found: Survey) -> str:
 
 
 def settled_lines(settlement: Settlement) -> Iterator[Line]:
-    """What `ledger settle` found, every address of it."""
+    """The result of `ledger settle`, with every address."""
     if not any(settlement):
         yield line("Nothing is open: the outcome of every operation is known.")
         return
@@ -238,7 +238,9 @@ def settled_lines(settlement: Settlement) -> Iterator[Line]:
 
 
 def settlement_lines(settlement: Settlement, most: int | None = 10) -> Iterator[Line]:
-    """Nothing where nothing was open; ``most`` is how many addresses of a group are named, None names all."""
+    """The result of settling; empty if nothing was open. ``most`` is how many addresses of a group are named, None for
+    all.
+    """
     groups = (
         (settlement.arrived, "had reached the service", Style.PLAIN),
         (settlement.lost, "never arrived, and are planned again if still declared", Style.WARNING),

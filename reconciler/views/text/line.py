@@ -1,4 +1,4 @@
-"""Lines: text with styles, as the text views make it and a terminal paints it."""
+"""Lines: styled text, produced by the text views and rendered by the terminal."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Style(StrEnum):
-    """What a span means for the eye; the values are Rich's names of the 16 colours every terminal has."""
+    """The meaning of a span; the values are Rich's names of the 16 standard terminal colours."""
 
     PLAIN = ""
     BOLD = "bold"
@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line; where it is too long for a terminal, what follows is indented by ``hang`` columns."""
+    """One line; if it is too long for the terminal, continuation lines are indented by ``hang`` columns."""
 
     spans: tuple[Span, ...] = ()
     hang: int = 0
@@ -64,12 +64,12 @@ def width(text: str) -> int:
 
 
 def pad(text: str, cells: int) -> str:
-    """The text followed by blanks up to a width."""
+    """The text padded with blanks to a width."""
     return text + " " * (cells - width(text))
 
 
 def table_lines(titles: Sequence[str], rows: Sequence[Sequence[Span]]) -> Iterator[Line]:
-    """Columns as wide as what they hold, those with nothing in them left out; the last one wraps."""
+    """Align columns by their widest cell, leaving out empty columns; the last one wraps."""
     kept = [column for column in range(len(titles)) if any(row[column].text for row in rows)]
     widths = {column: max(width(titles[column]), *(width(row[column].text) for row in rows)) + 2 for column in kept}
     hang = sum(widths[column] for column in kept[:-1])

@@ -1,4 +1,4 @@
-"""Plans as text, in Terraform's spirit: signs, addresses, reasons, what differs, and a summary line."""
+"""Plans as text, in the style of Terraform: signs, addresses, reasons, differences, and a summary line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDEST_OLD = 24
 
 
 def attribute_lines(rows: Sequence[AttributeRow], indent: int) -> Iterator[Line]:
-    """One line for each row, or several for a text of several lines."""
+    """One line per row, or several for a multi-line text."""
     names = [printable(row.path) for row in rows]
     name_column = _column(names, _WIDEST_NAME)
     olds = [value_text(row.path, row.old) for row in rows if row.sign == "~"]
@@ -47,7 +47,7 @@ def attribute_lines(rows: Sequence[AttributeRow], indent: int) -> Iterator[Line]
 
 
 def _column(texts: Sequence[str], widest: int) -> int:
-    """How wide to make a column: as its widest text, those left out that would push everything aside."""
+    """The width of a column: its widest text, ignoring those that are too wide."""
     return max((cells for cells in map(width, texts) if cells <= widest), default=0)
 
 
@@ -59,9 +59,9 @@ def _block(row: AttributeRow, indent: int) -> Iterator[Line]:
 
 
 def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True, compact: bool = False) -> Iterator[Line]:
-    """The whole plan; addresses that need nothing are only counted. ``told`` replaces its summary.
+    """The whole plan; unchanged addresses are only counted. ``told`` replaces its summary.
 
-    Unless ``full`` the instances of a for_each that change alike are shown as one. ``compact`` leaves out attributes.
+    Unless ``full``, similar instances of a for_each are shown as one. ``compact`` leaves out attributes.
     """
     if plan.pending:
         yield from changes_lines(plan, full=full, compact=compact)
@@ -71,13 +71,13 @@ def plan_lines(plan: Plan, told: str | None = None, *, full: bool = True, compac
 
 
 def target_lines(targets: Mapping[str, Target]) -> Iterator[Line]:
-    """Where each provider points."""
+    """Each provider's target."""
     for text in pointing(targets):
         yield line(("Target ", Style.DIM), printable(text))
 
 
 def warning_lines(plan: Plan) -> Iterator[Line]:
-    """What its reader should know besides."""
+    """The plan's warnings."""
     for warning in plan.warnings:
         yield from diagnostic_lines([warning])
 
@@ -98,12 +98,14 @@ _INDENT = 6
 
 
 ALIKE = 4
-"""Up to so many changes that are alike are shown one by one."""
+"""Up to this number, similar changes are shown one by one."""
 _KEYS = 5
 
 
 def changes_lines(plan: Plan, *, full: bool = True, compact: bool = False) -> Iterator[Line]:
-    """Every change, after what their signs mean; unless ``full``, of many that are alike the first and a count."""
+    """Every change, after a legend of the signs; unless ``full``, only the first of many similar ones, and their
+    number.
+    """
     yield from _legend(plan)
     yield from (BLANK,) if compact else ()
     for group in [[change] for change in plan.pending] if full else _groups(plan):
@@ -121,7 +123,7 @@ def changes_lines(plan: Plan, *, full: bool = True, compact: bool = False) -> It
 
 
 def more_line(addresses: Sequence[Address], indent: int) -> Line:
-    """How many more instances there are, some of them by their keys."""
+    """The number of further instances, and the keys of some of them."""
     keys = [f'["{printable(address.key)}"]' if address.key is not None else str(address) for address in addresses]
     named = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
     text = f"and {count(len(addresses), 'more instance')} alike: {named}  (--full shows all)"
@@ -129,7 +131,7 @@ def more_line(addresses: Sequence[Address], indent: int) -> Line:
 
 
 def _groups(plan: Plan) -> Iterable[list[Change]]:
-    """The changes in their order, instances of one for_each that change in the same attributes together."""
+    """The changes in order, with instances of one for_each that change the same attributes grouped."""
     groups: dict[object, list[Change]] = {}
     for change in plan.pending:
         address, same = change.address, (change.action, change.drift, change.provider)
@@ -138,7 +140,7 @@ def _groups(plan: Plan) -> Iterable[list[Change]]:
 
 
 def _change_lines(change: Change) -> Iterator[Line]:
-    """One change: its sign, address, what will be done and why, and the attributes concerned."""
+    """One change: its sign, address, action and reason, and its attributes."""
     yield _head_line(change)
     shown = attributes(change)
     yield from attribute_lines(shown.rows, _INDENT)

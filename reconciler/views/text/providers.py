@@ -11,7 +11,7 @@ from reconciler.views.text.line import Line, Style, line, pad, width
 
 
 def provider_lines(providers: Sequence[ProviderType]) -> Iterator[Line]:
-    """Each provider type with its summary, and under it what it manages and what it can be asked."""
+    """Each provider type with its summary, its resource types and its data sources."""
     if not providers:
         yield line("No providers are installed.")
     names = [printable(provider.name) for provider in providers]

@@ -27,7 +27,7 @@ _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING
 
 
 def others_lines(others: OtherStacks) -> Iterator[Line]:
-    """Other stacks of the ledger that have something firing; no lines if there are none."""
+    """Other stacks of the ledger with active alarms; empty if there are none."""
     if others.firing:
         yield line(others_head(others))
     for stack in others.firing:
@@ -43,7 +43,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
     Unless ``full``, instances of a for_each with the same outcome are shown as one.
     """
     left = list(remaining(result))
-    if not result.plan.pending:  # so the plan was not shown
+    if not result.plan.pending:  # the plan was not shown then
         yield from warning_lines(result.plan)
         yield from target_lines(result.plan.targets)
     if left:
@@ -86,7 +86,7 @@ def result_lines(result: Result, again: str, *, full: bool = True) -> Iterator[L
 
 
 def _alike(groups: list[list[Remaining]]) -> Iterable[list[list[Remaining]]]:
-    """Group the instances of a for_each whose operations have the same outcomes, in the order of the plan."""
+    """Group the instances of a for_each whose operations have the same outcomes, in plan order."""
     found: dict[object, list[list[Remaining]]] = {}
     for group in groups:
         address = group[0].change.address

@@ -24,7 +24,7 @@ _TITLES = ("ADDRESS", "STATE", "SINCE", "UNTIL", "RAISED BY", "REMARKS")
 
 
 def status_lines(status: StackStatus) -> Iterator[Line]:
-    """The alarms that fire or should, each with its remarks, then the summary."""
+    """The alarms that are active or should be, each with its remarks, then the summary."""
     yield line("Stack ", (printable(status.stack), Style.BOLD), f" at {format_instant(status.at)}")
     for text in pointing(status.plan.targets):
         yield line(("Target ", Style.DIM), printable(text), hang=4)
