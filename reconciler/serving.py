@@ -75,6 +75,7 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self._wake.wait(), TICK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close connections, and wait for running requests, for a limited time."""
         for server in self.servers:
             server.close()
         for each in sockets or []:
@@ -102,7 +103,7 @@ def configure(
     certificate: Path | str | None = None,
     key: Path | str | None = None,
 ) -> uvicorn.Config:
-    """A server of an application: no WebSockets, no log of requests, no name of its own in answers.
+    """A server of an application: no WebSockets, no request log, no Server header.
 
     ``grace`` are the seconds that running requests have to end at a shutdown.
     """

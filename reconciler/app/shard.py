@@ -79,7 +79,7 @@ def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listeni
 
 
 class _Work(NamedTuple):
-    """What a shard has left: ``intended`` and ``done`` are keys, ``unanswered`` is what nobody could be asked about."""
+    """What a shard has left: ``intended`` and ``done`` are keys, ``unanswered`` is those that could not be queried."""
 
     operations: Sequence[Operation]
     intended: frozenset[str] = frozenset()

@@ -99,6 +99,7 @@ class PlanExecutor:
         }
 
     def run(self, command: str) -> Result:
+        """Send and verify the plan. Raises LeaseLostError before anything was begun, RunFailedError after that."""
         origin = self.holder.origin
         run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
         if self.part is None:
@@ -127,7 +128,7 @@ class PlanExecutor:
         self._mark_unanswered()
         result = self._result(command, unconfirmed)
         if self.part is None:
-            with suppress(Exception if failure else DiagnosticError):  # the result tells that it cannot be written
+            with suppress(Exception if failure else DiagnosticError):  # the result says why
                 self.ledger.end(self.id, self._run_state(result), result.ended_at)
         if failure is not None:
             raise RunFailedError(result) from failure

@@ -7,6 +7,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """The time, as passed to code that needs it."""
+
     def now(self) -> int:
         """The current wall-clock time in epoch milliseconds; it may step in either direction."""
 

@@ -18,6 +18,8 @@ class Position(NamedTuple):
 
 
 class Severity(StrEnum):
+    """How serious a diagnostic is: an error stops the work, a warning does not."""
+
     ERROR = "error"
     WARNING = "warning"
 

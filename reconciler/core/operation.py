@@ -7,6 +7,8 @@ from reconciler.core.address import Address
 
 
 class Verb(StrEnum):
+    """What an operation does at the service."""
+
     PUSH = "push"
     CLEAR = "clear"
 
@@ -40,6 +42,8 @@ class Operation(NamedTuple):
 
 
 class Status(StrEnum):
+    """The result of an operation: ``unknown`` until a query shows whether the service has it."""
+
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"

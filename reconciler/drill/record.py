@@ -45,6 +45,8 @@ class DrillStatus(StrEnum):
 
 
 class StepState(StrEnum):
+    """How far a step of a drill is."""
+
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"

@@ -38,6 +38,7 @@ class Admin:
 
 
 def admin_routes(admin: Admin) -> APIRouter:
+    """The routes below ``/admin`` (docs/emulator.md)."""
     router = APIRouter(prefix="/admin", tags=["admin"])
     clock = admin.services.clock
 

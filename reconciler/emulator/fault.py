@@ -194,6 +194,7 @@ class FaultInjector:
         self._armed.clear()
 
     def decide(self, operation: str) -> FaultDecision:
+        """Decide about one request of an operation; it counts as a matching request of each fault."""
         if not self._armed:
             return NOTHING
         met = [each.fault for each in self._armed.values() if operation in each.fault.operations and each.meets()]

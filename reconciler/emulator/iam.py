@@ -14,6 +14,7 @@ from reconciler.emulator.wire import HttpError, json_response, parse
 
 
 def iam_routes(services: Services) -> APIRouter:
+    """The routes for tokens and for project ids."""
     router = APIRouter(tags=["IAM"])
     settings = services.settings
 

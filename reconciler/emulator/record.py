@@ -43,6 +43,7 @@ class Recorder:
         headers: list[tuple[str, str]],
         body: bytes,
     ) -> RecordedRequest:
+        """Record a request at an instant (epoch ms); the caller sets its status later."""
         self._count += 1
         shown = {name: WITHHELD if name in SECRET_HEADERS else value for name, value in headers}
         content = WITHHELD if operation == "token" else body.decode("utf-8", "replace")

@@ -19,6 +19,8 @@ SHAPE = "{bcm: {alarms: [...]}, aom: {notifications: [...]}, alertmanager: {conf
 
 @dataclass(frozen=True, slots=True)
 class Seed:
+    """The parsed content of a seed file."""
+
     alarms: tuple[SeededAlarm, ...] = ()
     rules: tuple[NotificationRule, ...] = ()
     faults: tuple[Fault, ...] = ()

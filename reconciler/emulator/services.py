@@ -15,6 +15,8 @@ from reconciler.emulator.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """What the routes of all services share."""
+
     settings: Settings
     database: Database
     clock: Clock

@@ -93,6 +93,8 @@ class LedgerView(NamedTuple):
 
 
 class RunState(StrEnum):
+    """How far a run is, or how it ended: ``partial`` if some operations are not done."""
+
     RUNNING = "running"
     DONE = "done"
     PARTIAL = "partial"

@@ -158,6 +158,7 @@ def plan_of(document: PlanDocument) -> Plan:
 
 
 def change_document(change: Change) -> ChangeDocument:
+    """The document of a change, built without validation, which would be slow for large plans."""
     return ChangeDocument.model_construct(
         address=str(change.address),
         provider=change.provider,

@@ -13,7 +13,7 @@ from reconciler.core.target import canonical_endpoint, domain_of
 from reconciler.providers.protocol import VISIBLE_WITHIN
 
 EMBEDDED = "embedded"
-"""The endpoint that stands for the emulator inside the process."""
+"""The endpoint of the embedded emulator."""
 
 _PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.(?P<domain>myhuaweicloud\.(?:com|eu))")
 """Regions of Huawei Cloud Europe, which have a separate domain."""
@@ -164,7 +164,7 @@ class Auth(Strict):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not be shown, whoever quotes them."""
+        """The texts that must not be shown."""
         given = (self.token, self.ak, self.sk, self.security_token, self.iam.password if self.iam else None)
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
 

@@ -242,7 +242,7 @@ class Workspace:
 
     def read(self, key: str, query: Callable[[], Iterable[Observed]]) -> list[Observed]:
         """What a query of one provider finds, made again while the service is busy. Raises ServiceError."""
-        with self._asking(key):  # one that is busy is asked again, after as long as it says
+        with self._asking(key):  # a busy service is queried again after its Retry-After
             return retry_read(key, lambda: list(compacted(query(), self.stack.desired)), self.clock)
 
     @contextmanager

@@ -14,6 +14,7 @@ from reconciler.emulator.wire import HttpError, json_response, parse
 
 
 def alertmanager_admin_routes(cluster: Cluster) -> APIRouter:
+    """The routes below ``/admin/alertmanager`` (docs/emulator.md)."""
     router = APIRouter(prefix="/admin/alertmanager", tags=["admin"])
 
     @router.get("")

@@ -27,6 +27,8 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
+    """One posted alert (API v2, ``postableAlert``); ``updated_at`` is nanoseconds."""
+
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: Instant

@@ -17,6 +17,8 @@ ALL_LABELS = "..."
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
+    """One ``webhook_configs`` entry of a receiver."""
+
     url: str
     send_resolved: bool = True
     max_alerts: int = 0
@@ -25,6 +27,8 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
+    """A receiver with its webhooks; other integrations are not emulated."""
+
     name: str
     webhooks: tuple[Webhook, ...] = ()
 
@@ -90,6 +94,8 @@ class InhibitRule:
 
 @dataclass(frozen=True, slots=True)
 class Config:
+    """A parsed ``alertmanager.yml``: the routing tree, inhibition rules, receivers and the resolve timeout."""
+
     route: Route
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()

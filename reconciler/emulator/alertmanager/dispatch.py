@@ -72,6 +72,8 @@ class Pipeline:
 
 
 class Dispatcher:
+    """Groups the alerts of one peer by route and labels, and flushes groups that are due; times are nanoseconds."""
+
     def __init__(self, pipeline: Pipeline, now: int) -> None:
         self._pipeline = pipeline
         self._started_at = now

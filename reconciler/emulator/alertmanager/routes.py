@@ -25,6 +25,7 @@ from reconciler.emulator.wire import JSON, HttpError, json_response, text
 
 
 def alert_item(alert: Alert, receivers: Iterable[str], suppression: Suppression) -> dict[str, object]:
+    """One alert as ``gettableAlert`` of API v2."""
     silenced, inhibited = suppression.silenced_by(alert.labels), suppression.inhibited_by(alert.labels)
     item: dict[str, object] = {
         "annotations": alert.annotations,
@@ -46,6 +47,7 @@ def alert_item(alert: Alert, receivers: Iterable[str], suppression: Suppression)
 
 
 def silence_item(silence: Silence, now: int) -> dict[str, object]:
+    """One silence as ``gettableSilence`` of API v2."""
     return {
         "id": silence.id,
         "status": {"state": silence.state(now)},
@@ -63,6 +65,7 @@ def silence_item(silence: Silence, now: int) -> dict[str, object]:
 
 
 def status_item(cluster: Cluster, peer: Peer) -> dict[str, object]:
+    """The status of a peer as ``alertmanagerStatus`` of API v2."""
     members: dict[str, object] = {"peers": [], "status": "disabled"}
     if len(cluster.peers) > 1:
         running = [each for each in cluster.peers if each.dispatcher is not None]

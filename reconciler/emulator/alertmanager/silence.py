@@ -24,6 +24,8 @@ _REQUIRED = ("comment", "createdBy", "endsAt", "matchers", "startsAt")
 
 @dataclass(frozen=True, slots=True)
 class Silence:
+    """One silence (API v2, ``postableSilence``); ``updated_at`` is nanoseconds."""
+
     id: str
     matchers: tuple[Matcher, ...]
     starts_at: Instant
@@ -163,6 +165,8 @@ class UnknownSilenceError(LookupError):
 
 
 class SilenceStore:
+    """The silences in the database, shared by all peers; ``now`` is nanoseconds."""
+
     def __init__(self, database: Database, version: Version) -> None:
         self._database = database
         self._version = version

@@ -17,6 +17,7 @@ ALL_ENTERPRISE_PROJECTS = "all_granted_eps"
 
 
 def aom_routes(services: Services, store: Store) -> APIRouter:
+    """The routes of AOM's push and query pages."""
     router = APIRouter(tags=["AOM"])
     settings, clock = services.settings, services.clock
 

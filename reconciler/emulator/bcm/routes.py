@@ -14,6 +14,7 @@ from reconciler.emulator.wire import HttpError, json_response
 
 
 def bcm_routes(services: Services, store: BcmStore) -> APIRouter:
+    """The routes of BCM's alarm history page."""
     router = APIRouter(tags=["BCM"])
     settings = services.settings
 

@@ -241,6 +241,8 @@ CREATE INDEX IF NOT EXISTS bcm_alarm_by_start ON bcm_alarm (type, start);
 
 
 class BcmStore:
+    """The alarm histories in the database."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create(SCHEMA)

@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"\d{1,18}")
 
 
 def ces_routes(services: Services, store: CesStore) -> APIRouter:
+    """The routes of CES's report, list and details pages."""
     router = APIRouter(tags=["CES"])
     settings, clock = services.settings, services.clock
 

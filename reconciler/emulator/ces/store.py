@@ -152,6 +152,7 @@ class Filter:
     end: int | None = None
 
     def where(self) -> tuple[str, list[object]]:
+        """The SQL condition, and its parameters."""
         terms, values = ["project = ?", "visible_at <= ?"], [self.project, self.now]
         for column, comparison, value in (
             ("name", "=", self.name),
@@ -169,6 +170,8 @@ class Filter:
 
 
 class CesStore:
+    """The custom events of all projects in the database; times are epoch milliseconds."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create(SCHEMA)

@@ -20,6 +20,7 @@ MAX_SUBJECT = 512
 
 
 def smn_routes(services: Services, smn: SmnService) -> APIRouter:
+    """The routes of SMN, and those that its messages link to."""
     router = APIRouter(tags=["SMN"])
 
     async def admit(request: Request) -> dict[str, object]:

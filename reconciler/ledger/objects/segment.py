@@ -62,6 +62,7 @@ class Segment(NamedTuple):
         return [Stored(number, at, row) for number, row in enumerate(self.rows, self.after.number + 1)]
 
     def encoded(self) -> bytes:
+        """The object's content: the compressed header, rows and state."""
         rows = self.rows if self.base is None else [stored.row for stored in self.base]
         texts: list[bytes] = []
         heads = []

@@ -21,6 +21,8 @@ from reconciler.receive.payload import parse_json
 
 
 class SmnType(StrEnum):
+    """The ``type`` of an SMN message (user guide, "HTTP or HTTPS message format")."""
+
     CONFIRM = "SubscriptionConfirmation"
     NOTIFY = "Notification"
     UNSUBSCRIBE = "UnsubscribeConfirmation"

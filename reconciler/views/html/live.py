@@ -84,7 +84,7 @@ def _upcoming(record: Record, step: StepRecord, now: int) -> str:
 
 
 def _ask(record: Record) -> Iterator[str]:
-    """The question of a pause, with buttons for whoever has the token."""
+    """The question of a pause, with buttons for visitors with the token."""
     step = pending_pause(record)
     if step is None:
         return

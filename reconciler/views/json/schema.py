@@ -144,7 +144,7 @@ class PlanOutput(PlanMembers):
 
 
 class ServiceErrorShape(TypedDict):
-    """An error as the service said it."""
+    """The error message of a service."""
 
     message: str
     status: int | None
