@@ -14,7 +14,7 @@ from reconciler.cli.command import ExitCode, command_app
 from reconciler.cli.options import DataFormatOption
 from reconciler.cli.terminal import DataFormat, Terminal
 from reconciler.core.diagnostic import install_command
-from reconciler.views.json.document import document
+from reconciler.views.json.version import version_document
 from reconciler.views.text.line import Line, Style, line
 
 app = command_app()
@@ -33,15 +33,7 @@ def version(ctx: typer.Context, format: DataFormatOption = DataFormat.TEXT) -> E
     Terminal.of(ctx).result(
         format,
         text=lambda: _lines(found),
-        document=lambda: document(
-            version=__version__,
-            python=platform.python_version(),
-            platform=platform.system(),
-            extras={
-                name: {"installed": None not in packages.values(), "packages": packages}
-                for name, packages in found.items()
-            },
-        ),
+        document=lambda: version_document(found),
     )
     return ExitCode.DONE
 

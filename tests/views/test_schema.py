@@ -83,6 +83,7 @@ def test_what_the_commands_answer_is_what_their_schemas_say(tmp_path: Path) -> N
     check("runs-output", output_of("ledger", "list", stack))
     check("prune-output", output_of("ledger", "prune", stack, "--dry-run"))
     check("providers-output", output_of("providers"))
+    check("version-output", output_of("version"))
     check("drill-plan-output", output_of("drill", "plan", "outage", stack))
     check("drill-report-output", output_of("drill", "run", "outage", stack, "--rehearse", "--yes"))
     check("drills-output", output_of("drill", "list", stack))

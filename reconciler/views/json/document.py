@@ -38,11 +38,6 @@ class LazyArray(Sequence[_Item], Generic[_Source, _Item]):
         return map(self._make, self._sources)
 
 
-def document(**members: object) -> dict[str, object]:
-    """Make a document without a published schema: ``format_version``, then ``members`` in their order."""
-    return {"format_version": FORMAT_VERSION, **members}
-
-
 def encode(value: object, *, ascii: bool = False) -> str:
     """Encode a value as indented JSON text, with terminal control characters escaped.
 

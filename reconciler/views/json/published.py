@@ -14,6 +14,7 @@ from reconciler.views.json.schema_lists import (
     PruneOutput,
     RunsOutput,
     StacksOutput,
+    VersionOutput,
 )
 from reconciler.views.json.schema_status import NotificationOutput, StatusOutput
 
@@ -31,6 +32,7 @@ DOCUMENTS = {
     "stacks-output": StacksOutput,
     "prune-output": PruneOutput,
     "providers-output": ProvidersOutput,
+    "version-output": VersionOutput,
     "drills-output": DrillsOutput,
     "drill-plan-output": DrillPlanOutput,
     "drill-status-output": DrillStatusOutput,

@@ -1,4 +1,4 @@
-"""The JSON documents of `drill`, `ledger list`, `ledger prune` and `providers` as types; see ``views.json.schema``."""
+"""The JSON documents of `drill`, `ledger list`, `ledger prune`, `providers` and `version` as types."""
 
 from __future__ import annotations
 
@@ -239,3 +239,20 @@ class DrillHistoryOutput(TypedDict):
 
     format_version: Version
     drills: list[HistoryShape]
+
+
+class ExtraShape(TypedDict):
+    """An optional part of the installation."""
+
+    installed: bool
+    packages: Annotated[dict[str, str | None], Field(description="Their versions; null: not installed.")]
+
+
+class VersionOutput(TypedDict):
+    """What `version` answers."""
+
+    format_version: Version
+    version: str
+    python: str
+    platform: str
+    extras: dict[str, ExtraShape]
