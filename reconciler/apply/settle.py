@@ -50,14 +50,14 @@ def find_doubts(
     clock: Clock,
 ) -> list[Doubt]:
     """The events among these operations that an open attempt of an earlier run may still record."""
-    due = {_fact(operation): operation for operation in operations if operation.occurrence is not None}
+    due = {_event_of(operation): operation for operation in operations if operation.occurrence is not None}
     if not due:
         return []
     attempts = ledger.in_flight(clock.now())
     now = clock.monotonic()
     earlier: dict[tuple[str, Address, str | None], list[tuple[str, int]]] = {}
     for entry in ledger.open_intents() if attempts else ():
-        fact = _fact(entry.operation)
+        fact = _event_of(entry.operation)
         if fact in due and entry.operation.key in attempts and is_at(entry, targets):
             limits = providers[entry.operation.provider].limits
             left = settling_window(attempts[entry.operation.key], limits, entry.operation)
@@ -102,7 +102,7 @@ def decide(doubts: Sequence[Doubt], shown: frozenset[str]) -> list[Outcome]:
     return outcomes
 
 
-def _fact(operation: Operation) -> tuple[str, Address, str | None]:
+def _event_of(operation: Operation) -> tuple[str, Address, str | None]:
     return operation.provider, operation.address, operation.occurrence
 
 

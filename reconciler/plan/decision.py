@@ -22,7 +22,7 @@ _ABSENT = {Kind.ALARM: "not firing", Kind.SILENCE: "not in place"}
 def decide(desired: Desired, known: KnownState, now: int) -> Change:
     """The change due at a declared address."""
     if desired.kind is Kind.EVENT:
-        return _fact(desired, known, now)
+        return _event(desired, known, now)
     active = dedupe(desired.provider, known.active.get(desired.address, ()))
     desired = keep_ignored(desired, active)
     if desired.until is not None and desired.until <= now:
@@ -32,11 +32,11 @@ def decide(desired: Desired, known: KnownState, now: int) -> Change:
         return _pending(desired, active, pending, now)
     if not desired.firing:
         if not active:
-            return _decision(desired, Action.NO_OP, f"{_ABSENT[desired.kind]}, as declared")
-        return _decision(desired, Action.CLEAR, "declared cleared", before=active, clears=active)
+            return _change(desired, Action.NO_OP, f"{_ABSENT[desired.kind]}, as declared")
+        return _change(desired, Action.CLEAR, "declared cleared", before=active, clears=active)
     if not active:
         reason, drift = _why_absent(desired, known)
-        return _decision(desired, Action.CREATE, reason, begins_at=now, drift=drift)
+        return _change(desired, Action.CREATE, reason, begins_at=now, drift=drift)
     return _firing(desired, active, known, now)
 
 
@@ -44,8 +44,8 @@ def _over(desired: Desired, active: tuple[Observed, ...], until: int) -> Change:
     """The object has reached its declared end."""
     desired = desired._replace(firing=False)
     if not active:
-        return _decision(desired, Action.NO_OP, f"over since {format_instant(until)}, as declared")
-    return _decision(desired, Action.CLEAR, f"declared until {format_instant(until)}", before=active, clears=active)
+        return _change(desired, Action.NO_OP, f"over since {format_instant(until)}, as declared")
+    return _change(desired, Action.CLEAR, f"declared until {format_instant(until)}", before=active, clears=active)
 
 
 def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
@@ -55,7 +55,7 @@ def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: 
     an alarm is active at the new address already, those at earlier addresses are cleared as undeclared.
     """
     if desired.kind is Kind.EVENT:
-        return _moved_fact(desired, known, sources, now)
+        return _moved_event(desired, known, sources, now)
     if desired.address in known.active or desired.address in known.pending:
         return None
     held = [source for source in sources if source in known.active]
@@ -70,7 +70,7 @@ def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: 
     if not desired.firing or (desired.until is not None and desired.until <= now):
         desired = desired._replace(firing=False)
         reason = f"moved from {source}, and declared cleared"
-        return _decision(desired, Action.CLEAR, reason, before=active, clears=active)._replace(moved_from=source)
+        return _change(desired, Action.CLEAR, reason, before=active, clears=active)._replace(moved_from=source)
     change = _firing(desired, active, known, now)
     if change.action is Action.REPLACE:
         return change._replace(reason=f"moved from {source}; {change.reason}", moved_from=source)
@@ -88,15 +88,15 @@ def moved(desired: Desired, known: KnownState, sources: Sequence[Address], now: 
     return change._replace(differences=shown_differences(change))
 
 
-def _moved_fact(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
+def _moved_event(desired: Desired, known: KnownState, sources: Sequence[Address], now: int) -> Change | None:
     occurrence = desired.occurrence or ""
     if (desired.address, occurrence) in known.recorded:
         return None
     source = next((source for source in sources if (source, occurrence) in known.recorded), None)
     if source is None:
-        return _fact(desired, known, now, sources)
+        return _event(desired, known, now, sources)
     reason = f"from {source}; it is on record, and nothing is sent"
-    return _decision(desired, Action.MOVE, reason, begins_at=now)._replace(moved_from=source)
+    return _change(desired, Action.MOVE, reason, begins_at=now)._replace(moved_from=source)
 
 
 def _contested(desired: Desired, sources: Sequence[Address]) -> Change:
@@ -108,7 +108,7 @@ def _contested(desired: Desired, sources: Sequence[Address]) -> Change:
         "leave all but one of these moves out: what no move takes over is cleared",
         address=str(desired.address),
     )
-    return _decision(desired, Action.NO_OP, "moved from several addresses")._replace(problem=problem)
+    return _change(desired, Action.NO_OP, "moved from several addresses")._replace(problem=problem)
 
 
 def undeclared(address: Address, known: KnownState, reason: str) -> Change:
@@ -139,14 +139,14 @@ def undeclared_changes(
     yield Change(address, Action.FORGET, reason, told[0].provider, before=active)
 
 
-def _fact(desired: Desired, known: KnownState, now: int, sources: Sequence[Address] = ()) -> Change:
+def _event(desired: Desired, known: KnownState, now: int, sources: Sequence[Address] = ()) -> Change:
     identity = (desired.address, desired.occurrence or "")
     if identity in known.recorded:
-        return _decision(desired, Action.NO_OP, "on record")
+        return _change(desired, Action.NO_OP, "on record")
     reason = f"occurrence {desired.occurrence} is not on record"
     attempts = [known.ledger.attempted.get((address, identity[1])) for address in (desired.address, *sources)]
     begun = min((at for at in attempts if at is not None), default=now)
-    return _decision(desired, Action.RECORD, reason, begins_at=begun)
+    return _change(desired, Action.RECORD, reason, begins_at=begun)
 
 
 def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, now: int) -> Change:
@@ -166,7 +166,7 @@ def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, n
     found = differences(desired, match) if is_altered(desired, match) else ()  # by the service itself
     expiry = _renewal(desired, match, now)
     if expiry is not None:
-        return _decision(
+        return _change(
             desired,
             Action.RENEW,
             expiry,
@@ -178,7 +178,7 @@ def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, n
         )
     if match.missing_at:
         reason = f"{_ABSENT[desired.kind]} at {' and '.join(match.missing_at)}"
-        return _decision(
+        return _change(
             desired,
             Action.UPDATE,
             reason,
@@ -191,14 +191,12 @@ def _firing(desired: Desired, active: tuple[Observed, ...], known: KnownState, n
         )
     if others:
         reason = f"fires {len(active)} times: the newest that matches is kept, {len(others)} cleared"
-        return _decision(
-            desired, Action.UPDATE, reason, before=shown_first, clears=others, differences=found, drift=True
-        )
+        return _change(desired, Action.UPDATE, reason, before=shown_first, clears=others, differences=found, drift=True)
     remark = _remarked(desired, match, known)
     if remark is not None:
-        change = _decision(desired, Action.UPDATE, remark, before=shown_first, differences=found)
+        change = _change(desired, Action.UPDATE, remark, before=shown_first, differences=found)
         return change._replace(refreshes=match, begins_at=match.starts_at)
-    return _decision(desired, Action.NO_OP, "as declared", before=active)
+    return _change(desired, Action.NO_OP, "as declared", before=active)
 
 
 def _remarked(desired: Desired, match: Observed, known: KnownState) -> str | None:
@@ -228,12 +226,10 @@ def _differing(desired: Desired, active: tuple[Observed, ...], now: int) -> Chan
     if same is None:
         found = differences(desired, (here or active)[0])  # like ``shown_differences``
         reason = _listing([difference.path for difference in found if difference.forces_replace])
-        return _decision(
-            desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found
-        )
+        return _change(desired, Action.REPLACE, reason, before=active, clears=active, begins_at=now, differences=found)
     found = differences(desired, same)
     reason = _listing([difference.path for difference in found]) if found else "its marks differ"
-    return _decision(
+    return _change(
         desired,
         Action.UPDATE,
         reason,
@@ -276,14 +272,14 @@ def _pending(desired: Desired, active: tuple[Observed, ...], push: Entry, now: i
     ago = rough_duration(max(now - (push.ended_at or now), 0))
     sent = push.operation
     if desired.firing and (sent.digest, sent.provider) == (desired.digest, desired.provider):
-        return _decision(desired, Action.NO_OP, f"pushed {ago} ago, not visible yet", before=active)
+        return _change(desired, Action.NO_OP, f"pushed {ago} ago, not visible yet", before=active)
     problem = Diagnostic(
         f"{sent.address} was pushed {ago} ago in another form, and the service does not show it yet",
         desired.position,
         "plan again in a moment: what is there must be seen before it can be changed",
         address=str(desired.address),
     )
-    return _decision(desired, Action.NO_OP, "not visible yet", before=active)._replace(problem=problem)
+    return _change(desired, Action.NO_OP, "not visible yet", before=active)._replace(problem=problem)
 
 
 def _listing(names: list[str]) -> str:
@@ -296,7 +292,7 @@ def _listing(names: list[str]) -> str:
     return f"{', '.join(first[:-1])} and {first[-1]} differ"
 
 
-def _decision(
+def _change(
     desired: Desired,
     action: Action,
     reason: str,

@@ -59,7 +59,7 @@ def make_plan(
     """
     with gc_disabled():
         known = merge(stack, observed, ledger or LedgerView(), history)
-        decided = _decisions(desired, known, now, targets, moves, removed, destroy)
+        decided = _due_changes(desired, known, now, targets, moves, removed, destroy)
         kept = [change for change in decided if not any(_is_covered(exclude, one) for one in change.addresses)]
         ordered = (
             _raised_again(change, types, now) if _is_covered(replace, change.address) else change for change in kept
@@ -107,7 +107,7 @@ def _with_operations(plan: Plan, changes: list[Change], types: Mapping[str, Reso
     return plan._replace(changes=tuple(changes), problems=tuple(problems))
 
 
-def _decisions(
+def _due_changes(
     desired: Sequence[Desired],
     known: KnownState,
     now: int,
