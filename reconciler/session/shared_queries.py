@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Event
 
 from pydantic import BaseModel
 
@@ -42,9 +43,14 @@ def share_queries(workspaces: Sequence[Workspace], *, unmanaged: bool = False) -
     only the first shares.
     """
     groups = [group for group in _groups(workspaces) if len(group.workspaces) > 1]
-    if groups:
-        with ThreadPoolExecutor(min(_SERVICES, len(groups)), "shared-query") as pool:
-            list(pool.map(partial(_query, unmanaged=unmanaged), groups))
+    if not groups:
+        return
+    stop, pool = Event(), ThreadPoolExecutor(min(_SERVICES, len(groups)), "shared-query")
+    try:
+        list(pool.map(partial(_query, unmanaged=unmanaged, stop=stop), groups))
+    finally:  # after KeyboardInterrupt a query that hangs is not waited for
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
@@ -63,7 +69,7 @@ def _groups(workspaces: Sequence[Workspace]) -> Iterator[_Group]:
     return (group for groups in known.values() for group in groups)
 
 
-def _query(group: _Group, *, unmanaged: bool) -> None:
+def _query(group: _Group, *, unmanaged: bool, stop: Event) -> None:
     first = group.workspaces[0]
     try:
         provider = first.provider_pool.provider(first.stack.providers[group.key])
@@ -73,7 +79,7 @@ def _query(group: _Group, *, unmanaged: bool) -> None:
         return
     declared = {workspace.stack.name: workspace.declared(group.key) for workspace in group.workspaces}
     try:
-        found = retry_read(group.key, partial(provider.observe_stacks, declared), first.clock)
+        found = retry_read(group.key, partial(provider.observe_stacks, declared), first.clock, stop)
     except ServiceError as error:
         if error.kind is ErrorKind.REJECTED:
             log.info("%s: the query for %d stacks was rejected: %s", group.key, len(declared), error)
@@ -87,7 +93,7 @@ def _query(group: _Group, *, unmanaged: bool) -> None:
     if unmanaged and isinstance(provider, Importable):
         filters = unmanaged_filters(declared.values())
         try:
-            alarms = retry_read(group.key, lambda: list(provider.unmanaged(filters)), first.clock)
+            alarms = retry_read(group.key, lambda: list(provider.unmanaged(filters)), first.clock, stop)
         except ServiceError as error:
             log.info("%s: the query for unmanaged alarms failed: %s", group.key, error)
             return  # each stack reports its own

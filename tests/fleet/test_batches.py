@@ -81,6 +81,21 @@ def test_a_hanging_stack_is_stopped_and_the_rest_of_its_batch_goes_on(
     assert results["a"].counts == results["b"].counts == {"create": 1}
 
 
+def test_a_batch_stops_cleanly_while_its_shared_query_hangs(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ProcessEngine() as engine:
+        work = units(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}", "a", "b", kind=UnitKind.PLAN)
+        open_connections = []
+
+        def stop() -> None:
+            open_connections.append(server.accept())
+            engine.stop()
+
+        Thread(target=stop, daemon=True).start()
+        events = engine.run(work, EngineLimits(max_parallel=1, batch=2))
+        results = [event.result for event in events if isinstance(event, Finished)]
+    assert [(result.state, result.diagnostics) for result in results] == [(UnitState.INTERRUPTED, ())] * 2
+
+
 def test_the_rest_of_a_batch_goes_on_when_its_worker_dies(tmp_path: Path, emulator: Emulator) -> None:
     work = units(tmp_path, emulator.url, "a", "kills", "b", kind=UnitKind.PLAN)
     workers: list[int] = []
