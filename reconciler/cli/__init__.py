@@ -28,7 +28,7 @@ project that does the work, hand the result to a view. The pattern::
   into diagnostics and an exit code, in the format asked for.
 - It writes only through its ``Terminal``: ``result`` for the result (standard output), ``message`` for what goes
   beside it (standard error), ``report`` for diagnostics, ``write_file`` for a file that the user names, ``ask`` for a
-  question. Whoever reads a configuration hands its secrets to ``Terminal.redact`` (``reconciler.cli.stack`` does):
+  question. Code that reads a configuration passes its secrets to ``Terminal.redact`` (``reconciler.cli.stack`` does):
   from then on no line, document or log record shows them.
 """
 

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 
 def find_ledger(terminal: Terminal, where: str, stack: str | None) -> Location:
-    """The ledger that a command means. Raises DiagnosticError where there is none, or more than one."""
+    """The ledger that a command names. Raises DiagnosticError if there is none, or more than one."""
     terminal.redact(secrets_of(where))
     return locate(Asked(where, stack, terminal.ledger), terminal.environ)

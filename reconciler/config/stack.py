@@ -70,7 +70,7 @@ class DataConfig(NamedTuple):
 
 
 Ask = Callable[[DataConfig, ProviderConfig], Value]
-"""Makes a query and returns its items; raises DiagnosticError where the service cannot be queried."""
+"""Makes a query and returns its items; raises DiagnosticError if the service cannot be queried."""
 
 
 class StackConfig(NamedTuple):

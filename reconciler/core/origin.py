@@ -13,7 +13,7 @@ _URL_USER = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 class Origin(NamedTuple):
-    """Who started a run; ``pipeline`` is a URL where the CI system gives one. None: started outside a pipeline."""
+    """Who started a run; ``pipeline`` is a URL if the CI system provides one. None: started outside a pipeline."""
 
     user: str
     host: str

@@ -230,7 +230,7 @@ class Record(RecordPart):
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Where it pushes, for readers: ``aom, cn-north-4, project 0a1b``."""
+        """The targets, for readers: ``aom, cn-north-4, project 0a1b``."""
         return tuple(dict.fromkeys(Target.parse(text).label for text in self.targets.values()))
 
     @property

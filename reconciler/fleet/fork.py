@@ -1,7 +1,7 @@
 """Forked workers: processes that start as a copy of this one, with a worker's imports already loaded.
 
-A new interpreter imports for longer than it takes to look at dozens of stacks. A copy of a process with threads may
-wait for ever for what one of them held, so only a process with a single thread is copied. Only Linux lists threads.
+Importing takes a new interpreter longer than planning dozens of stacks. A fork of a multi-threaded process may wait
+forever for a lock that another thread held, so only a single-threaded process is forked. Only Linux lists threads.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ForkedProcess:
 
 
 def can_fork() -> bool:
-    """Whether a copy of this process is sound: a single thread, those of libraries written in C or Rust included."""
+    """Whether forking this process is safe: it has a single thread, counting those of libraries in C or Rust."""
     with suppress(OSError):
         return len(list(Path("/proc/self/task").iterdir())) == 1
     return False
@@ -131,7 +131,7 @@ def _work(
 
 
 def _beyond_standard_streams(descriptor: int) -> int:
-    """The same file where no standard stream takes its place: a process may be started without those."""
+    """Duplicate a descriptor beyond those of the standard streams, which may be closed at the start."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
 
 

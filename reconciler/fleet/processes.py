@@ -173,8 +173,8 @@ class ProcessEngine:
         return worker
 
     def _fork(self, errors: IO[bytes], workers: int) -> _Process | None:
-        """A copy of this process; None if that is not sound."""
-        if sys.platform != "linux":  # elsewhere libraries of the system do not bear a fork
+        """A fork of this process; None if that is not safe."""
+        if sys.platform != "linux":  # on other systems, system libraries do not support a fork without exec
             return None
         from reconciler.fleet.fork import can_fork, fork_worker
 

@@ -108,7 +108,7 @@ def _problem(change: Change, lookup: Lookup, why: str, hint: str) -> Diagnostic:
 
 
 def identity_of(value: Desired | Observed, kind: str) -> Identity:
-    """What identifies an alarm of a type, whoever raised it."""
+    """What identifies an alarm of a type, independent of who raised it."""
     return value.provider, kind, frozenset(value.identity.items())
 
 

@@ -1,4 +1,4 @@
-"""Saved plans: the text of a plan file, written piece by piece, and read back."""
+"""Saved plans: writes the text of a plan file in pieces, and parses it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def dump_plan(plan: Plan, tool_version: str, key: str | None = None) -> str:
 
 
 def plan_parts(plan: Plan, tool_version: str, key: str | None = None) -> Iterator[str]:
-    """The same text piece by piece, as it is made: it is larger than the plan."""
+    """The same text in pieces, generated on demand, since it is larger than the plan."""
     head = _head(plan, tool_version)
     sums = _Checksum(head)
     yield "{"

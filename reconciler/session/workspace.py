@@ -139,7 +139,7 @@ class Workspace:
         return longest_visible_within(self.providers.values())
 
     def open_ledger(self) -> Ledger:
-        """The stack's ledger, made if there is none; closed with the workspace."""
+        """The stack's ledger, created if missing; closed with the workspace."""
         if self._given is not None:
             return self._given
         ledger = open_at(self.ledger_location)

@@ -114,7 +114,7 @@ def _schema(
 
 
 def _has_white_space(node: Node, value: Value, path: str, diagnostics: DiagnosticCollector) -> bool:
-    """Report each text of a block with white space at an end, which no service accepts; its value is not quoted."""
+    """Report leading or trailing white space in a block's texts, which no service accepts; values are not quoted."""
     if isinstance(value, str) and value != value.strip():
         side = "start" if value != value.lstrip() else "end"
         hint = "remove it; a value read from a file or a command often ends with a line break"

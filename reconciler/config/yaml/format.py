@@ -240,7 +240,7 @@ class _Layout:
 
 
 def _space(last: Token, token: Token, gap: str) -> str:
-    """What stands between two tokens of one line."""
+    """The white space between two tokens of one line."""
     if last.kind in _OPENING or token.kind in (*_CLOSING, "FlowEntry"):
         return ""
     if token.kind == "Value":

@@ -81,7 +81,7 @@ class Legible(NamedTuple):
 
 
 def legible(text: str) -> "Legible":
-    """Prepare a text for the parser where the parser would silently misread it."""
+    """Replace the parts of a text that the parser would silently misread."""
     table: dict[int, str] = {}
     present = [real for real in _OLD_BREAKS if real in text]
     if present:

@@ -96,7 +96,7 @@ def _duration(value: int) -> int:
 
 
 class SilenceFields(BaseModel):
-    """A silence in Alertmanager: alerts that match it notify nobody until it ends."""
+    """A silence in Alertmanager: matching alerts are not notified until it ends."""
 
     # The schema does not say that ends_at or duration is required: either may come from defaults.
     model_config = ConfigDict(

@@ -95,7 +95,7 @@ def observed(alert: Alert, provider: str, stack: str, kind: str) -> Observed | N
 
 
 def as_observed(alert: Alert, provider: str, marks: Marks) -> Observed:
-    """The alert in the shape of a desired one, whoever owns it."""
+    """The alert in the shape of a desired one, independent of its owner."""
     annotations = annotations_of(alert)
     attributes: dict[str, object] = {
         "annotations": {name: value for name, value in annotations.items() if not name.startswith(PREFIX)}

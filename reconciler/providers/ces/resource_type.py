@@ -204,7 +204,7 @@ class CesEventType:
 def to_item(
     identity: Mapping[str, str], attributes: Mapping[str, object], marks: Marks, time: int
 ) -> dict[str, object]:
-    """The EventItem of an event at ``time`` (epoch ms), with the short mark where no event_user is written."""
+    """The EventItem of an event at ``time`` (epoch ms), with the short mark if no event_user is written."""
     detail: dict[str, object] = {key: identity[key] for key in IN_DETAIL if key in identity}
     detail.setdefault("event_user", short_mark(marks.stack, marks.address, marks.occurrence or ""))
     detail.update((key, attributes[key]) for key in ("content", "group_id", "dimensions") if key in attributes)
