@@ -176,7 +176,7 @@ class _Runner:
             assert check.receiver is not None  # noqa: S101 - narrows a type
             ask = partial(self._receivers, check.receiver)
             try:
-                with suppress(ServiceError):  # an unreachable service may be back for the next canary
+                with suppress(ServiceError):  # it may be reachable again when the proof needs it
                     ask(DeliveryQuery())
             except DiagnosticError as error:
                 return self._ended(

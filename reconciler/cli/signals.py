@@ -56,5 +56,5 @@ def sigterm_as_interrupt() -> None:
 
 
 def _is_handled(number: signal.Signals) -> bool:
-    """Whether a signal is not ignored: a parent may have set it to be (nohup, a shell's &)."""
+    """Whether a signal is not ignored; a parent process may have it ignored (nohup, a shell's &)."""
     return signal.getsignal(number) is not signal.SIG_IGN

@@ -190,8 +190,9 @@ class AlertType(NamedTuple):
     def must_end_first(self, desired: Desired, observed: Observed, starts_at: int) -> bool:
         """Whether an update needs a clear first.
 
-        The server keeps the later end of two posts, so a shorter timeout needs a clear first. With the marks elsewhere
-        and an earlier start, the alert would be the same firing that the clear has ended.
+        The server keeps the later end of two posts, so a shorter timeout needs one. So do marks that move between
+        labels and annotations, since other labels make another alert. An alert with a declared start is not cleared for
+        a shorter timeout: pushed again, it would be the same firing, which the clear has ended.
         """
         timeout = desired.attributes["timeout"]
         assert isinstance(timeout, int)  # noqa: S101 - narrows a type
