@@ -71,7 +71,10 @@ class Cut(NamedTuple):
         if find_doubts([*plan.operations], ledger, workspace.providers, targets, clock):
             hint = "settle them first: reconciler ledger settle"
             raise DiagnosticError(
-                Diagnostic("events of an earlier run are in doubt, so the plan is not cut", hint=hint)
+                Diagnostic(
+                    "the outcome of events of an earlier run is unknown, so the plan cannot be split into shards",
+                    hint=hint,
+                )
             )
         known = ledger.statuses([operation.key for operation in plan.operations])
         done = frozenset(key for key, status in known.items() if status is Status.DONE)
@@ -183,7 +186,7 @@ _WORST = (
     ApplyStatus.DEADLINE,
     ApplyStatus.COMPLETE,
 )
-_NO_REPORT = ServiceErrorDetail("no worker came to the end of its shard")
+_NO_REPORT = ServiceErrorDetail("no worker finished its shard")
 
 
 @dataclass
@@ -231,7 +234,7 @@ class _Work:
         except (LeaseLostError, DiagnosticError) as error:
             self.error = error
         except ValueError as error:
-            hint = "look for odd characters in the configuration"
+            hint = "look for unusual characters in the configuration"
             self.error = DiagnosticError(Diagnostic(f"the ledger cannot hold an operation: {error}", hint=hint))
         finally:
             waiting.put(None)

@@ -33,7 +33,7 @@ def describe_error(error: Exception) -> Failure:
         return Failure(error.diagnostics)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return Failure((Diagnostic(f"{where}{error.strerror}", hint="check the path, and who may write there"),))
+        return Failure((Diagnostic(f"{where}{error.strerror}", hint="check the path and its permissions"),))
     return _service(error) or _lease(error) or _internal_error(error)
 
 
@@ -106,8 +106,8 @@ def _internal_error(error: Exception) -> Failure:
         (
             Diagnostic(
                 f"internal error: {type(error).__name__}: {error}",
-                hint=f"this is a fault of reconciler, not yours: please report it to {ISSUES}, with the output of "
-                "the same command under `--log-level debug` (it holds no secrets)",
+                hint=f"this is a bug in reconciler: please report it to {ISSUES}, with the output of "
+                "the same command under `--log-level debug` (it contains no secrets)",
             ),
         )
     )

@@ -37,7 +37,7 @@ def filters(texts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key or not value:
-            hint = "write it like --filter event_severity=Critical; one key given twice takes either value"
+            hint = "write it like --filter event_severity=Critical; a repeated key matches any of its values"
             raise DiagnosticError(Diagnostic(f"--filter {text} is not of the form KEY=VALUE", hint=hint))
         found[key] = (*found.get(key, ()), value)
     return found
@@ -132,7 +132,7 @@ def _unfit(item: UnmanagedAlarm, kind: ResourceType) -> Diagnostic | None:
     else:
         return None
     name = observed.identity.get("event_name") or "without a name"
-    summary = f"alarm {observed.id} ({name}) cannot be declared and is left out: {why}"
+    summary = f"alarm {observed.id} ({name}) cannot be declared and is skipped: {why}"
     return Diagnostic(summary, severity=Severity.WARNING)
 
 

@@ -64,9 +64,7 @@ def require(location: Location) -> Location:
 
 def _no_stack(summary: str, names: Sequence[str]) -> DiagnosticError:
     if not names:
-        return DiagnosticError(
-            Diagnostic(summary, hint="`reconciler apply` makes the ledger of a stack when it first runs")
-        )
+        return DiagnosticError(Diagnostic(summary, hint="the first `reconciler apply` of a stack creates its ledger"))
     some = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
     return DiagnosticError(Diagnostic(summary, hint=f"name one with --stack: {some}"))
 

@@ -92,7 +92,7 @@ def _open(location: Location, task: ShardTask) -> JournalStore:
         store = shards.open(Shard(task.name, task.stack, task.fence))
     if store is None:
         summary = f"the run {task.run} of the stack {task.stack} is over: its shard {task.number} was absorbed"
-        raise DiagnosticError(Diagnostic(summary, hint="the next apply of the stack goes on with what is left"))
+        raise DiagnosticError(Diagnostic(summary, hint="the next apply of the stack continues with what is left"))
     return store
 
 
@@ -149,7 +149,7 @@ def _check_targets(workspace: Workspace, task: ShardTask) -> None:
         if here.get(key) != there:
             raise DiagnosticError(
                 Diagnostic(
-                    f"the run is for provider {key} at {Target.parse(there).label}, and here it points elsewhere",
+                    f"the run is for provider {key} at {Target.parse(there).label}, but points elsewhere here",
                     hint="give every worker the same configuration, variables and environment",
                 )
             )

@@ -118,7 +118,7 @@ class Stack:
         as ``10m``. Raises RunFailedError for an internal error during the run: its ``result`` has what is known.
         """
         if plan is not None and (targets or exclude or replace):
-            raise ValueError("a plan is applied as a whole: plan with targets, exclude and replace instead")
+            raise ValueError("a plan is applied as a whole: pass targets, exclude and replace to plan instead")
         request = _request("apply", force, verify, deadline)
         if plan is not None:
             return self._result(apply_saved(self._workspace, request, _Operator(self._stops), plan), request, plan)

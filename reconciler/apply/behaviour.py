@@ -9,7 +9,7 @@ from reconciler.core.operation import Operation, Verb
 from reconciler.ledger.protocol import Behaviour, Ledger
 
 _OTHERWISE = {
-    ("merges", False): "opens a second alarm when one is pushed again, which it did not before",
+    ("merges", False): "now opens a second alarm when one is pushed again",
     ("merges", True): "refreshes an alarm that is pushed again, which it did not before",
     ("rejects_whole", False): "stores the valid items of a batch that it rejects, which it did not before",
     ("rejects_whole", True): "stores nothing of a batch that it rejects, which it did before",

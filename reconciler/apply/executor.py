@@ -309,7 +309,7 @@ class PlanExecutor:
         blocked = [operation for operation, readiness in found if readiness is Readiness.BLOCKED]
         if blocked:
             self._intend(blocked)
-            why = ServiceErrorDetail("not sent: what had to be done first is not done")
+            why = ServiceErrorDetail("not sent: an operation that it depends on is not done")
             self._record([Outcome(operation.key, Status.FAILED, why) for operation in blocked])
         return ready
 

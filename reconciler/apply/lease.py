@@ -78,7 +78,7 @@ def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseW
         try:
             ledger.release(holder)
         except DiagnosticError as error:  # it expires by itself; the run's result must still be reported
-            _log.warning("the lease could not be given back: %s", error)
+            _log.warning("the lease could not be released: %s", error)
 
 
 def _acquire(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseWait) -> Holder:

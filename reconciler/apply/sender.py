@@ -204,7 +204,7 @@ class Sender:
         if RETRY.is_last(attempt.number) or pause > left:
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
-        self.context.report(f"{self.provider.key}: {error.detail}; again in {rough_duration(pause)}")
+        self.context.report(f"{self.provider.key}: {error.detail}; retrying in {rough_duration(pause)}")
         if self.context.clock.pause(pause, self.context.stop):
             self._end(attempt.operations, Status.FAILED, error.detail)
             return []
@@ -216,7 +216,7 @@ class Sender:
         Operations that may be sent twice are retried after a short wait; the others wait for the service's visibility
         window.
         """
-        self.context.report(f"{self.provider.key}: {error.detail}; looking what was stored")
+        self.context.report(f"{self.provider.key}: {error.detail}; querying what was stored")
         doubtful = attempt._replace(doubt=error.detail)
         if RETRY.is_last(attempt.number) or self._late():
             return self._await_doubtful(doubtful, error.detail)

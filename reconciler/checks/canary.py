@@ -82,7 +82,7 @@ class _Confirmation(NamedTuple):
 
     def reason(self, missed: str) -> str:
         if self.status is CheckStatus.UNKNOWN:
-            return f"the query for it failed: {self.error}"
+            return f"its query failed: {self.error}"
         if self.status is CheckStatus.INTERRUPTED:
             return "the check was interrupted"
         return f"it {missed} within {rough_duration(self.within)}"
@@ -172,7 +172,7 @@ class _CanaryRun:
             found = retry_read(push.provider, lambda: list(self._provider.read_back([push])), self._session.clock)
             shown = [item for item in found if item.marks.key == push.key]
         except ServiceError as error:
-            self._leave(f"the query for it failed: {error.detail}")
+            self._leave(f"its query failed: {error.detail}")
             return
         if not shown:
             self._leave("it is not visible")

@@ -41,7 +41,7 @@ class Comparison(BaseModel):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("say what to compare with: equal, one_of, at_least, matches, ...")
+            raise ValueError("specify a comparison: equal, one_of, at_least, matches, ...")
         return self
 
     @property

@@ -28,7 +28,7 @@ class Count(StrictExpectation):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if self.equal is None and self.at_least is None and self.at_most is None:
-            raise ValueError("say how many: equal, at_least or at_most")
+            raise ValueError("specify a number: equal, at_least or at_most")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError("at_least is more than at_most")
         return self
@@ -94,7 +94,7 @@ class Expectation(StrictExpectation):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set or all(getattr(self, name) is None for name in self.model_fields_set):
-            raise ValueError("say what is expected: count, all, any, none, notification or delivered")
+            raise ValueError("specify what is expected: count, all, any, none, notification or delivered")
         return self
 
     def conditions(self) -> Iterator[tuple[str, str, Comparison]]:
@@ -116,9 +116,9 @@ class Expectation(StrictExpectation):
     ) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
         """Conditions that can never hold for this data source's items: where, in words, and a hint."""
         if self.notification is not None and NOTIFICATIONS not in fields:
-            yield ("notification",), f"{source} does not tell who was notified", None
+            yield ("notification",), f"{source} does not report who was notified", None
         if self.delivered is not None and not {"annotations", "metadata", "labels", "fingerprint"} & fields.keys():
-            yield ("delivered",), f"{source} does not show by what its items are known to a receiver", None
+            yield ("delivered",), f"{source} has no field that identifies its items at a receiver", None
         for word, path, wanted in self.conditions():
             name = path.split(".", 1)[0]
             if name not in fields:

@@ -150,7 +150,9 @@ def _receiver(expected: Delivered, node: Node, stack: StackConfig, problems: Dia
     elif not keys:
         problems.add(place, "no receiver of notifications is configured", "add one under providers: receiver")
     elif len(keys) > 1:
-        problems.add(place, f"any of {', '.join(keys)} could be asked", f"add to delivered: provider: {keys[0]}")
+        problems.add(
+            place, f"it is ambiguous which of {', '.join(keys)} to query", f"add to delivered: provider: {keys[0]}"
+        )
     else:
         return keys[0]
     return None

@@ -101,7 +101,7 @@ def apply(
     key = signing_key(environ) if verify else None
     approved = load_plan(saved, key) if saved is not None else None
     if approved is not None and any(selection):
-        hint = "leave --target, --exclude and --replace out, or make a plan with them: reconciler plan ... --out FILE"
+        hint = "omit --target, --exclude and --replace, or make a plan with them: reconciler plan ... --out FILE"
         raise DiagnosticError(Diagnostic("a saved plan is applied as a whole", hint=hint))
     request = ApplyRequest("apply", run_options(parallelism, no_verify, deadline), force)
     question = "Do you want to perform these actions?"

@@ -19,7 +19,7 @@ def check_approvable(
     """
     hint = f"add {option}; `{preview}` shows beforehand what would be done"
     if format != "text":
-        raise DiagnosticError(Diagnostic(f"--format {format} leaves no room for a question", hint=hint))
+        raise DiagnosticError(Diagnostic(f"--format {format} cannot ask for approval", hint=hint))
     if not terminal.interactive:
         hint = hint if reviewed is None else f"add {option}; or {reviewed}"
         raise DiagnosticError(Diagnostic("approval is needed, and standard input is not a terminal", hint=hint))

@@ -175,7 +175,7 @@ def run(
         hint = "add --rehearse: only the emulator's time can run faster"
         raise DiagnosticError(Diagnostic("--speed requires --rehearse", hint=hint))
     if listen is not None and rehearse:
-        hint = "leave --listen out: a rehearsal has a receiver of its own"
+        hint = "omit --listen: a rehearsal starts its own receiver"
         raise DiagnosticError(Diagnostic("--listen cannot be combined with --rehearse", hint=hint))
     terminal = Terminal.of(ctx)
     check_approvable(terminal, yes=yes or rehearse)

@@ -110,7 +110,9 @@ def emulator(
         [each for each in (token, *(secret for pair in pairs.values() for secret in pair.values())) if each]
     )
     if host not in LOOPBACK and token is None:
-        terminal.message([line(f"Warning: whoever reaches {host} may use this emulator; --token demands a token.")])
+        terminal.message(
+            [line(f"Warning: anyone who can reach {host} can use this emulator; use --token to require a token.")]
+        )
 
     def ready(url: str) -> None:
         terminal.result(terminal.format, text=lambda: [line(url)])
@@ -143,11 +145,11 @@ def emulator(
     except ValueError as error:
         what = "`reconciler emulator --help` lists the options"
         if seed is not None and str(seed) in str(error):
-            what = "docs/emulator.md shows what the file of --seed holds"
+            what = "docs/emulator.md describes the file for --seed"
         raise DiagnosticError(Diagnostic(str(error), hint=what)) from None
     except OSError as error:
         where = error.filename or f"{host}:{port}"
-        hint = "name another --port; --port 0 takes a free one" if error.filename is None else None
+        hint = "choose another --port; --port 0 picks a free one" if error.filename is None else None
         raise DiagnosticError(Diagnostic(f"cannot serve on {where}: {error.strerror}", hint=hint)) from None
     return ExitCode.DONE
 

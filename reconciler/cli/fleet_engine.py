@@ -20,7 +20,7 @@ def dask_scheduler(engine: EngineName, scheduler: str | None) -> str | None:
         hint = "add --scheduler tcp://HOST:8786; one is started with `dask scheduler`, its workers with `dask worker`"
         raise DiagnosticError(Diagnostic("--engine dask needs the scheduler of a Dask cluster", hint=hint))
     if engine is not EngineName.DASK and scheduler is not None:
-        hint = "add --engine dask, or leave --scheduler out"
+        hint = "add --engine dask, or omit --scheduler"
         raise DiagnosticError(Diagnostic("--scheduler is for the Dask engine", hint=hint))
     return scheduler
 

@@ -17,7 +17,7 @@ from reconciler.views.phrases.fleet import unit_summary
 from reconciler.views.text.fleet import result_span
 from reconciler.views.text.line import Line, Style, line
 
-INTERRUPTED = "Interrupted: running stacks stop cleanly, no further one begins. Ctrl-C again exits at once."
+INTERRUPTED = "Interrupted: running stacks stop cleanly, and no more are started. Ctrl-C again exits at once."
 _log = logging.getLogger("reconciler.fleet")
 
 

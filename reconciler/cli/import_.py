@@ -89,12 +89,12 @@ def import_(
     """
     terminal = Terminal.of(ctx)
     if blocks and adopt:
-        raise DiagnosticError(Diagnostic("--blocks writes YAML, and --adopt a plan", hint="leave one of them out"))
+        raise DiagnosticError(Diagnostic("--blocks writes YAML, and --adopt a plan", hint="omit one of them"))
     wanted = filters(filter or ())
     terminal.check_file(out)
     if out is not None and out.is_file() and not adopt:
-        hint = "name a file that is not there yet"
-        raise DiagnosticError(Diagnostic(f"{out} is there already, and import overwrites nothing", hint=hint))
+        hint = "name a file that does not exist"
+        raise DiagnosticError(Diagnostic(f"{out} exists already, and import overwrites nothing", hint=hint))
     with opened(terminal, path, var, var_file) as workspace:
         found = workspace.unmanaged(known_filters(wanted, workspace.resource_types), provider)
         if adopt:
@@ -128,7 +128,7 @@ def _declare(
         terminal.message([line(f"No alarm to import{why}.{rest}")])
         return
     head = (
-        f"Alarms that fired without being part of any stack when they were imported into {workspace.stack.name}.",
+        f"Unmanaged alarms that were imported into {workspace.stack.name}.",
         terminal.redactor.redact(f"To take them over: {', then '.join(map(printable, following))}"),
     )
     text = yaml_export(imported.resources, head, imported.ids)

@@ -95,7 +95,7 @@ def init(
     main = directory / ("fleet.yaml" if starter is Starter.FLEET else FILE)
     terminal = Terminal.of(ctx)
     if kept and kept != [".gitignore"]:
-        terminal.message([line(f"Kept what was there: {', '.join(kept)}.")])
+        terminal.message([line(f"Kept existing files: {', '.join(kept)}.")])
     then = f"reconciler {verb}{where}{options}"
     terminal.message([line(f"Wrote {main}. Read it, then try: ", (then, Style.BOLD))])
     return ExitCode.DONE

@@ -85,7 +85,7 @@ def plan(
     terminal = Terminal.of(ctx)
     selection = selected(target, exclude, replace)
     if refresh_only and out is not None:
-        hint = "leave --refresh-only out to save what would be sent"
+        hint = "omit --refresh-only to save what would be sent"
         raise DiagnosticError(Diagnostic("--refresh-only shows drift: there is no plan to save", hint=hint))
     if sign and out is None:
         raise DiagnosticError(Diagnostic("--sign signs a saved plan", hint="add --out FILE"))

@@ -152,7 +152,7 @@ def receive(
         )
     if not open_to_senders:
         check_closed(
-            host, sender_token, f"set {sender_token_env} and have Alertmanager send it, or give --open-to-senders"
+            host, sender_token, f"set {sender_token_env} and have Alertmanager send it, or use --open-to-senders"
         )
     if (tls_cert is None) != (tls_key is None):
         raise DiagnosticError(Diagnostic("--tls-cert and --tls-key belong together"))

@@ -89,7 +89,7 @@ def _harmless(
             method(self, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the run is over, and what became of it stands
             _log.debug("telling failed", exc_info=error)
-            self._warn([f"cannot tell how it ended: {type(error).__name__}: {error}"])
+            self._warn([f"cannot report how it ended: {type(error).__name__}: {error}"])
 
     return call
 

@@ -294,7 +294,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "check the path, and who may write there"
+        hint = "check the path and its permissions"
         raise DiagnosticError(Diagnostic(f"cannot write {path}: {error.strerror or error}", hint=hint)) from None
 
 

@@ -60,7 +60,7 @@ def check_renewal(lifecycle: Lifecycle, field: str, span: int) -> None:
     if lifecycle.renew_before is not None and lifecycle.renew_before >= span:
         raise ValueError(
             f"lifecycle.renew_before ({format_duration(lifecycle.renew_before)}) must be shorter than {field} "
-            f"({format_duration(span)}): it would be renewed all the time"
+            f"({format_duration(span)}): it would be renewed on every apply"
         )
 
 

@@ -82,6 +82,6 @@ def expectation(finding: str) -> str:
     if finding == "extra_forbidden":
         return "is not known"
     if finding in ("enum", "literal_error"):
-        return "has a value that cannot stand there"
+        return "has an invalid value"
     kind, _, rule = finding.partition("_")
     return f"must be {_KINDS.get(kind, 'an object')}" if rule in ("type", "parsing") else "is not valid"

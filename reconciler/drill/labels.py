@@ -36,16 +36,16 @@ class LabelledType:
         if declared.lifecycle != DEFAULT_LIFECYCLE:
             raise ValueError("a drill clears whatever it raises: it has no lifecycle")
         if declared.occurrence is not None:
-            raise ValueError("a drill records its events anew each time it runs: they have no occurrence")
+            raise ValueError("a drill records its events again in each run: they cannot have an occurrence")
         if getattr(declared.spec, "event_user", None) is not None:
-            raise ValueError("an event of a drill has no event_user: the mark that tells its runs apart stands there")
+            raise ValueError(
+                "an event of a drill cannot have an event_user: it contains the mark that identifies the run"
+            )
         made = self.inner.desired(declared)
         if self.kind is Kind.ALARM and not isinstance(made.attributes.get("timeout"), int):
-            raise ValueError(
-                f"{self.name} has no timeout by which the service itself would end it: a drill cannot use it"
-            )
+            raise ValueError(f"{self.name} has no timeout after which the service ends it: a drill cannot use it")
         if "starts_at" in made.attributes or "time" in made.attributes:
-            raise ValueError("the timeline of a drill says when it begins: leave its own time out")
+            raise ValueError("the timeline of a drill sets its start: remove its time")
         return made
 
     def push(self, desired: Desired, marks: Marks, starts_at: int) -> tuple[str, int | None]:

@@ -170,7 +170,7 @@ class _Reader:
         if not desired.firing:
             where = offset.child("state") or offset
             self.problems.add(
-                where.key_offset, f"{written} is declared cleared", "a drill raises its alarms by its steps"
+                where.key_offset, f"{written} is declared cleared", "a drill raises its alarms with steps"
             )
         depends_on = tuple(drill_address(self.name, needed) for needed in desired.depends_on)
         return DrillResource(written, desired._replace(address=address, depends_on=depends_on))

@@ -164,7 +164,7 @@ class EffectObserver:
         if late:
             window = rough_duration(self._session.visible_within)
             self._journal.write(
-                *(f"{operation.address}: its {operation.verb} does not show after {window}" for operation in late)
+                *(f"{operation.address}: its {operation.verb} is not visible after {window}" for operation in late)
             )
 
     def _note(self, operations: Sequence[Operation], shown: Sequence[Observed]) -> None:

@@ -62,9 +62,9 @@ def start(workspace: Workspace, drill: Drill, store: RunStore, hooks: OperatorHo
             journal.write(why, ending=DrillStatus.INTERRUPTED, why=why, ended_at=clock.now())
         elif not checks_pass:
             bad = ", ".join(check.name for check in journal.record.failed_checks)
-            _refuse(journal, f"did not start: {bad} did not pass before it")
+            _refuse(journal, f"did not start: {bad} did not pass")
         elif not hooks.approve(drill):
-            _refuse(journal, "did not start: its name was not typed in")
+            _refuse(journal, "did not start: its name was not typed")
         else:
             journal.write("the timeline begins", started_at=clock.now())
             runner.run()

@@ -44,7 +44,7 @@ def _zone(value: str) -> str:
 
 def _unreserved(key: str) -> str:
     if key.startswith(PREFIX):
-        raise ValueError(f"keys that begin with {PREFIX} are the marks by which the reconciler knows its own objects")
+        raise ValueError(f"keys that begin with {PREFIX} are reserved for reconciler's marks")
     return key
 
 
@@ -84,7 +84,7 @@ class WindowSpec(Block):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if self.begins == self.ends or self.begins == "24:00":
-            raise ValueError(f"nothing lies between {self.begins} and {self.ends}")
+            raise ValueError(f"there is no time between {self.begins} and {self.ends}")
         return self
 
 

@@ -112,17 +112,17 @@ class RunStore:
         try:
             document = json.loads(self._documents.read(f"{run}.json") or "")
             if not isinstance(document, dict):
-                raise ValueError("it is no record of a drill")
+                raise ValueError("it is not a record of a drill")
             known = document.pop(_CHECKSUM, None)
             if known is not None and known != digest(document):
-                raise ValueError("it is not what was written")
+                raise ValueError("it was altered")
             return Record.model_validate(document)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             why = f"{'.'.join(map(str, first['loc']))} {expectation(first['type'])}"
             raise DiagnosticError(Diagnostic(f"{file} cannot be read by this version: {why}", hint=_MEND)) from None
         except (ValueError, RecursionError) as error:
-            why = "it is no JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
+            why = "it is not JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
             raise DiagnosticError(Diagnostic(f"{file} is damaged: {why}", hint=_MEND)) from None
 
 

@@ -76,7 +76,7 @@ def parse_fault(text: str) -> Fault:
     operations = _operations(target, text)
     terms = [term.strip() for term in rest.split(",") if term.strip()]
     if not terms:
-        raise ValueError(f"fault {text!r} does not say what goes wrong: add status=503, cut, delay=500ms or the like")
+        raise ValueError(f"fault {text!r} has no effect: add one such as status=503, cut or delay=500ms")
     effect: Effect = "pass"
     named: str | None = None
     status: int | None = None
@@ -98,10 +98,10 @@ def parse_fault(text: str) -> Fault:
             raise ValueError(f"fault {text!r} asks for both {named} and a status: give one fault for each")
         effect, status = "answer", _status(values["status"], text)
     if effect == "pass" and not values.keys() & {"delay", "hide"}:
-        raise ValueError(f"fault {text!r} does not say what goes wrong: add status=503, cut, delay=500ms or the like")
+        raise ValueError(f"fault {text!r} has no effect: add one such as status=503, cut or delay=500ms")
     selectors = sorted(values.keys() & {"nth", "first", "every", "rate"})
     if len(selectors) > 1:
-        raise ValueError(f"fault {text!r} picks requests in two ways ({' and '.join(selectors)}): keep one")
+        raise ValueError(f"fault {text!r} selects requests in two ways ({' and '.join(selectors)}): keep one")
     if "seed" in values and "rate" not in values:
         raise ValueError(f"fault {text!r}: a seed goes with a rate")
     if "retry_after" in values and status is None:
@@ -295,5 +295,5 @@ def _duration(key: str, values: dict[str, str], text: str) -> int:
 def _retry_after(value: str, text: str) -> tuple[int, bool]:
     match = re.fullmatch(r"(date\+)?(\d{1,6})s?", value)
     if not match:
-        raise ValueError(f"fault {text!r}: retry_after is seconds (2), or a date that many seconds on (date+2)")
+        raise ValueError(f"fault {text!r}: retry_after is seconds (2), or a date in that many seconds (date+2)")
     return int(match[2]), match[1] is not None

@@ -225,7 +225,7 @@ class DaskEngine:
             if has_waited and result.state is UnitState.INTERRUPTED and not self._stopping:
                 self._again.append(unit)
             elif task.timed_out and result.state is UnitState.INTERRUPTED:
-                yield Finished(_timed_out(task, unit, "it was asked to stop, and did", result))
+                yield Finished(_timed_out(task, unit, "it was asked to stop, and stopped", result))
             else:
                 yield Finished(result)
 
@@ -239,7 +239,7 @@ class DaskEngine:
             self._lost = f"the connection to the scheduler {self._scheduler} was lost"
             return self._lost
         if isinstance(error, KilledWorker):
-            return f"the cluster gave it up: {error.allowed_failures + 1} workers died while they had it"
+            return f"the cluster gave up: {error.allowed_failures + 1} workers died while they had it"
         if isinstance(error, CancelledError):
             return "the cluster cancelled it"
         if isinstance(error, ImportError):
@@ -332,12 +332,12 @@ def _failed(task: _Task, why: str) -> Iterator[UnitResult]:
     """The results of units whose task did not end."""
     for unit in task.units:
         may_have_sent = unit.kind in (UnitKind.APPLY, UnitKind.CHECK)
-        after = "; what it had sent is settled by the next apply" if may_have_sent and task.workers else ""
+        after = "; the next apply settles what it had sent" if may_have_sent and task.workers else ""
         yield UnitResult(
             unit,
             UnitState.FAILED,
             ExitCode.PARTIAL if unit.kind is UnitKind.APPLY else ExitCode.ERROR,
-            diagnostics=(Diagnostic(f"{why}{after}", hint="run the command again once the cluster is well"),),
+            diagnostics=(Diagnostic(f"{why}{after}", hint="run the command again when the cluster is healthy"),),
             worker=(task.workers or [""])[-1],
             started_at=task.began_at,
             ended_at=now(),

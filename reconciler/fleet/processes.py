@@ -285,7 +285,7 @@ def _told(worker: _Worker, result: UnitResult) -> UnitResult:
     if not worker.timed_out or result.state is not UnitState.INTERRUPTED:
         return result
     code = ExitCode.PARTIAL if result.run else ExitCode.ERROR
-    told = (_too_long(result.unit, "it was asked to stop, and did"), *result.diagnostics)
+    told = (_too_long(result.unit, "it was asked to stop, and stopped"), *result.diagnostics)
     return replace(result, state=UnitState.TIMED_OUT, exit_code=code, diagnostics=told)
 
 
@@ -295,7 +295,7 @@ def _died(worker: _Worker, unit: Unit) -> UnitResult:
         # It was still starting: it handles the signal from its first unit on.
         result = UnitResult(unit, UnitState.INTERRUPTED, ExitCode.INTERRUPTED, started_at=worker.began_at)
         return _told(worker, replace(result, ended_at=now()))
-    after = "; what it had sent is settled by the next apply" if unit.kind in (UnitKind.APPLY, UnitKind.CHECK) else ""
+    after = "; the next apply settles what it had sent" if unit.kind in (UnitKind.APPLY, UnitKind.CHECK) else ""
     if worker.killed:
         how = f"it was asked to stop and did not, so {worker.name} was killed{after}"
         told = (

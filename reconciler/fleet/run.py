@@ -120,7 +120,7 @@ class FleetRun:
         if self._interrupted:
             result = UnitResult(unit, UnitState.NOT_RUN, ExitCode.INTERRUPTED)
         else:
-            told = Diagnostic(self._reason or "the engine did not take it")
+            told = Diagnostic(self._reason or "the engine did not accept it")
             result = UnitResult(unit, UnitState.NOT_RUN, ExitCode.ERROR, diagnostics=(told,))
         self._watcher.finished(result)
         return result

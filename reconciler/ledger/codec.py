@@ -65,7 +65,7 @@ class Row(NamedTuple):
         else:
             whole = self.digest == _hash(f"{self.body}{_SEPARATOR}{self.payloads}")
         if not whole:
-            raise ValueError("an operation is not what was written" if self.step == "intend" else "a row was altered")
+            raise ValueError("an operation is altered or damaged" if self.step == "intend" else "a row was altered")
 
     def _digest(self) -> str:
         return _hash(_SEPARATOR.join(map(str, self[:5])))
@@ -96,7 +96,7 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
     columns = list(zip(*operations, strict=True))
     payloads = _SEPARATOR.join(columns[_PAYLOAD])
     if payloads.count(_SEPARATOR) != len(operations) - 1:
-        raise ValueError("a payload holds a control character, so it is no JSON text")
+        raise ValueError("a payload holds a control character, so it is not JSON text")
     fields = {
         name: column if name in _WHOLE or column.count(column[0]) != len(column) else column[:1]
         for name, column in zip(Operation._fields, columns, strict=True)
@@ -230,7 +230,7 @@ def run_digest(id: object, plan: object, command: object, targets: object, origi
 def check_run(digest: object, *columns: object) -> None:
     """Raise ValueError if a run was altered; ``columns`` are those of ``run_digest``."""
     if digest is not None and digest != run_digest(*columns):
-        raise ValueError(f"run {columns[0]} is not what was written")
+        raise ValueError(f"run {columns[0]} is altered or damaged")
 
 
 def _hash(text: str) -> str:

@@ -113,8 +113,8 @@ def _append(rows: Sequence[Row], store: JournalStore, holder: Holder, target: Lo
     """Append the rows that are missing; returns how many were there."""
     found = store.read(0).rows
     if [stored.row.digest for stored in found] != [row.digest for row in rows[: len(found)]]:
-        summary = f"the ledger {target} holds other runs of the stack {target.stack}"
-        raise DiagnosticError(Diagnostic(summary, hint="copy to a place that is empty, or holds a part of this copy"))
+        summary = f"the ledger {target} contains other runs of the stack {target.stack}"
+        raise DiagnosticError(Diagnostic(summary, hint="copy to a place that is empty, or has part of this copy"))
     last = found[-1].number if found else 0
     for chunk in _chunks(rows[len(found) :]):
         if not store.append(chunk, last, Fence(holder.fence, running=True)):

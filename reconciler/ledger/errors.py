@@ -11,7 +11,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 _SAFE = "then run the command again: nothing is sent before its intent is in the ledger"
 
 _FORGET = (
-    "put back a copy of the file, save what is left with `reconciler ledger salvage`, or move it away and start anew:"
+    "put back a copy of the file, save what is left with `reconciler ledger salvage`, or move it away and start again:"
     " alarms are found again at the service by their marks,"
     " but which events were recorded is known only as far back as the service shows"
 )
@@ -20,10 +20,10 @@ _SQLITE = {
     sqlite3.SQLITE_NOTADB: ("is not a ledger: it is not a SQLite database", "check the path, or move the file away"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _FORGET),
     sqlite3.SQLITE_FULL: ("cannot be written: the disk is full", f"free some space, {_SAFE}"),
-    sqlite3.SQLITE_READONLY: ("cannot be written: it is open for reading only", f"make the file writable, {_SAFE}"),
+    sqlite3.SQLITE_READONLY: ("cannot be written: it is read-only", f"make the file writable, {_SAFE}"),
     sqlite3.SQLITE_PERM: ("cannot be opened: permission denied", "check who owns the file and its directory"),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "check that the file and its directory can be read and written"),
-    sqlite3.SQLITE_BUSY: ("is in use by another process, which did not let go of it", "try again in a moment"),
+    sqlite3.SQLITE_BUSY: ("is locked by another process", "try again in a moment"),
     sqlite3.SQLITE_IOERR: ("cannot be read or written", f"check the disk and the space left on it, {_SAFE}"),
 }
 
@@ -69,7 +69,7 @@ def not_a_ledger(path: Path) -> DiagnosticError:
 
 def unwritable(path: Path, why: str) -> DiagnosticError:
     """An operation that cannot be encoded for the file."""
-    return ledger_error(path, f"cannot hold an operation: {why}", "look for odd characters in the configuration")
+    return ledger_error(path, f"cannot hold an operation: {why}", "look for unusual characters in the configuration")
 
 
 def damaged(path: Path, what: str) -> DiagnosticError:

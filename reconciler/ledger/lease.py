@@ -172,14 +172,14 @@ def check_running(connection: sqlite3.Connection, holder: Holder, present: Prese
 def check_holder(found: Holder | None, holder: Holder) -> None:
     """Raise LeaseLostError unless the holder found is this one."""
     if found is None:
-        raise LeaseLostError("the lease on this stack was broken or given back: nothing more may be sent")
+        raise LeaseLostError("the lease on this stack was broken or released: nothing more may be sent")
     if (found.owner, found.host, found.pid, found.fence) != (holder.owner, holder.host, holder.pid, holder.fence):
         raise LeaseLostError(f"the lease on this stack was taken over by {found}")
 
 
 def lapsed() -> LeaseLostError:
     """Whether the run still has the lease, but it has expired."""
-    return LeaseLostError("the lease on this stack has lapsed: this run was stopped for too long to go on sending")
+    return LeaseLostError("the lease on this stack has expired: this run was suspended for too long to continue")
 
 
 def renew(connection: sqlite3.Connection, holder: Holder, present: Present, lifetime: int) -> Holder:

@@ -35,7 +35,7 @@ _RESUMED = ("08", "57P")
 _SQLSTATES = {
     "28": ("rejected the credentials", "check the user and the password: PGPASSWORD, ~/.pgpass or the URL"),
     "3D": ("does not exist", "create the database, or correct its name in the URL"),
-    "42501": ("does not let this user do that", "docs/ledger.md lists the rights that the ledger needs"),
+    "42501": ("denied permission to this user", "docs/ledger.md lists the rights that the ledger needs"),
     "25006": ("is read only", "name the primary server of the cluster in the URL"),
     "53100": ("cannot be written: its disk is full", "free some space, then run the command again"),
     "53300": ("accepts no more connections", "try again in a moment, or put a pooler in front of it"),

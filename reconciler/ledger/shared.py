@@ -146,11 +146,11 @@ class SharedLedger:
             intent = encode_intent(operations)
         except ValueError as error:
             raise self._error(
-                f"cannot hold an operation: {error}", "look for odd characters in the configuration"
+                f"cannot hold an operation: {error}", "look for unusual characters in the configuration"
             ) from error
         with self._lock:
             if run not in self._replayed().runs and all(row.run != run for row, _, _ in self._batch or ()):
-                raise ValueError(f"the run {run} was not begun")
+                raise ValueError(f"the run {run} was not started")
             self._add(Row("intend", run, now, *intent), holder)
 
     def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
@@ -279,7 +279,7 @@ class SharedLedger:
                 self._check(holder, running=running)
             if self._last == known:
                 system_clock.sleep(10)
-        raise self._error("is written by too many others at once", "try again in a moment")
+        raise self._error("is written by too many processes at once", "try again in a moment")
 
     def _news(self, after: int) -> Sequence[Stored]:
         """The rows after the last one known, added by others or by an attempt whose response was lost."""
@@ -370,7 +370,7 @@ class SharedLedger:
     def _writing(self) -> Iterator[None]:
         with self._lock:
             if self._reading:
-                raise self._error("cannot be written: it is open for reading only", None)
+                raise self._error("cannot be written: it is read-only", None)
             yield
 
     @contextmanager

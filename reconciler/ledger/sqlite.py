@@ -137,7 +137,7 @@ class SqliteLedger:
             lease.check(connection, holder)
             begun = connection.execute("SELECT number FROM runs WHERE id = ?", (run,)).fetchone()
             if begun is None:
-                raise ValueError(f"the run {run} was not begun")
+                raise ValueError(f"the run {run} was not started")
             _add(connection, Row("intend", begun[0], now, *intent))
 
     def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:

@@ -66,7 +66,7 @@ def find_damage(path: Path) -> str | None:
             return None
         if attempt < _TRIES - 1:
             time.sleep(_PAUSE)
-    return f"its write-ahead log {log_of(path).name} is not what was written, from byte {place:,} on"
+    return f"its write-ahead log {log_of(path).name} is altered or damaged, from byte {place:,} on"
 
 
 def read(data: bytes) -> Log:

@@ -105,7 +105,7 @@ def _contested(desired: Desired, sources: Sequence[Address]) -> Change:
     problem = Diagnostic(
         f"{desired.address} would take over {len(sources)} alarms: {names}",
         desired.position,
-        "leave all but one of these moves out: what no move takes over is cleared",
+        "keep one of these moves and remove the others: what no move takes over is cleared",
         address=str(desired.address),
     )
     return _change(desired, Action.NO_OP, "moved from several addresses")._replace(problem=problem)

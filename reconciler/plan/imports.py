@@ -83,7 +83,7 @@ def _missing(change: Change, lookup: Lookup, stack: str) -> Diagnostic:
         if owner == stack:
             hint = f"it is managed already; to rename it, write moved: [{{from: {address}, to: {change.address}}}]"
             return _problem(change, lookup, f"cannot import {block.id}, which is {address} of this stack", hint)
-        hint = f"take it out of {owner} first, with `removed`, and import it once it has ended there; or leave it there"
+        hint = f"remove it from {owner} first, with `removed`, and import it once it has ended there; or leave it there"
         return _problem(change, lookup, f"cannot import {block.id}, which is {address} of stack {owner}", hint)
     hint = "`reconciler import --blocks` lists what can be imported; if it has ended, leave the block out"
     return _problem(change, lookup, f"provider {change.provider} shows nothing active with the id {block.id}", hint)
@@ -158,16 +158,16 @@ def duplicate_warnings(changes: Sequence[Change], unmanaged: Sequence[UnmanagedA
         yield _duplicate(pairs, "no plan clears unmanaged alarms", "\n".join(hint))
     if fixed:
         reason = fixed[0][1].unadoptable or ""
-        yield _duplicate(fixed, reason, "give what is declared another name or labels of its own, or take it out")
+        yield _duplicate(fixed, reason, "give the declared alarm another name or other labels, or remove it")
 
 
 def _duplicate(pairs: Sequence[tuple[Change, UnmanagedAlarm]], why: str, hint: str) -> Diagnostic:
     change, item = pairs[0]
     since = format_instant(item.observed.starts_at)
-    verb = "would be raised" if change.action is Action.CREATE else "fires"
+    verb = "would duplicate" if change.action is Action.CREATE else "duplicates"
     more = f", and {len(pairs) - 1:,} more" if len(pairs) > 1 else ""
     return Diagnostic(
-        f"{change.address} {verb} beside the same alarm unmanaged, {item.id}, which fires since {since}{more}: {why}",
+        f"{change.address} {verb} the unmanaged alarm {item.id}, firing since {since}{more}: {why}",
         change.desired.position if change.desired is not None else None,
         hint,
         address=str(change.address),

@@ -61,7 +61,7 @@ def forgeries(plan: Plan, types: Mapping[str, ResourceType]) -> Iterator[Diagnos
         try:
             derived = operations_of(change, plan, types)
         except Exception:  # noqa: BLE001  # a type may raise anything on values of a shape that it never made
-            yield _forged(f"what it shows of {change.address} is nothing that can be sent", change)
+            yield _forged(f"what it shows for {change.address} cannot be sent", change)
             continue
         if len({(found.provider, found.id) for found in change.before}) < len(change.before):
             yield _forged(f"it shows an alarm at {change.address} twice", change)

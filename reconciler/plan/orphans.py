@@ -64,7 +64,7 @@ def _removed(provider: str, left: Sequence[Orphan]) -> Diagnostic:
     return Diagnostic(
         f"provider {provider} is not configured any more, and {_count(left)} that went through it may still fire: "
         f"{_names(left)}",
-        hint=f"put providers.{provider} back and apply, which clears what is not declared, then take it out again; "
+        hint=f"put providers.{provider} back and apply, which clears what is not declared, then remove it again; "
         f"or clear by hand. {_expiry(left)}",
         severity=Severity.WARNING,
     )
@@ -90,4 +90,4 @@ def _count(left: Sequence[Orphan]) -> str:
 
 
 def _expiry(left: Sequence[Orphan]) -> str:
-    return f"All has expired by {format_instant(max(item.over_by for item in left))}"
+    return f"All of it has expired by {format_instant(max(item.over_by for item in left))}"

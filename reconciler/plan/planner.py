@@ -291,7 +291,7 @@ def _too_late(change: Change, operations: tuple[Operation, ...], now: int) -> It
                 f"{operation.address} can no longer be sent: the service's window for it closed "
                 f"{rough_duration(now - operation.send_by)} ago",
                 change.desired.position if change.desired else None,
-                "declare a time inside the window, or leave it out and the present is taken",
+                "declare a time inside the window, or omit it to use the current time",
                 address=str(operation.address),
             )
 

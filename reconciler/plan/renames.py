@@ -52,7 +52,7 @@ def rename_hints(changes: Sequence[Change]) -> Iterator[Diagnostic]:
     lines = _lines(found, gone, new)
     shown = lines[:_NAMED]
     more = [f"  # and {len(lines) - _NAMED:,} more"] if len(lines) > _NAMED else []
-    hint = ["if it was renamed, add this and nothing is cleared:", "moved:", *shown, *more]
+    hint = ["if it was renamed, add this, so that nothing is cleared:", "moved:", *shown, *more]
     named = {item.named: item for item in found if item.named is not None}
     hint += [
         f"and keep the name it fires by: write `{field}: {item.source.name}` in {_whole(item.destination)}"

@@ -64,7 +64,7 @@ def resolve_base_url(key: str, base_url: Callable[[], str], *, own: str | None =
     if url != own:
         check_allowed_endpoint(url)
     if url.startswith("http://") and not is_loopback(url):
-        log.warning("providers.%s: %s is not encrypted: whoever is on the way can read the credentials", key, url)
+        log.warning("providers.%s: %s is not encrypted: anyone on the network path can read the credentials", key, url)
     return url
 
 

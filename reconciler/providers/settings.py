@@ -36,7 +36,7 @@ def check_url(value: str, wanted: str) -> str:
     if not fine or parts.query or parts.fragment:
         raise ValueError(wanted)
     if parts.username is not None or parts.password is not None:
-        raise ValueError("an endpoint holds no user and no password: write them under auth")
+        raise ValueError("an endpoint cannot contain a user or a password: write them under auth")
     return value.rstrip("/")
 
 
@@ -241,7 +241,7 @@ def answers_at(endpoint: str | None, public: str, embedded: str | None) -> str:
     if endpoint != EMBEDDED:
         return endpoint
     if embedded is None:
-        raise ValueError("endpoint: embedded was asked for, and no emulator is running in this process")
+        raise ValueError("endpoint: embedded requires an emulator, and none is running in this process")
     return embedded.rstrip("/")
 
 

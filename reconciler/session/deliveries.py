@@ -14,5 +14,5 @@ def deliveries(workspace: Workspace, key: str, query: DeliveryQuery) -> Delivery
     """What arrived at the receiver that a provider asks. Raises ServiceError."""
     provider = workspace.provider_pool.provider(workspace.stack.providers[key])
     if not isinstance(provider, ProvesDelivery):
-        raise TypeError(f"provider {key} does not know what was delivered")
+        raise TypeError(f"provider {key} does not record deliveries")
     return provider.deliveries(query)

@@ -118,7 +118,7 @@ def test_a_service_that_merges_no_more_is_found_out_and_put_right(
     assert (second.remaining, second.possible_duplicates) == ((), frozenset())
     assert it.active() == ["aom_alarm.a", "aom_alarm.b"]
     assert known(it).merges is False
-    told = "aom opens a second alarm when one is pushed again, which it did not before"
+    told = "aom now opens a second alarm when one is pushed again"
     assert it.watcher.notes.count(told) == 1
     assert it.apply(declared).plan.pending == ()
 

@@ -65,7 +65,7 @@ def test_what_waits_for_a_failure_is_not_sent_and_named(start_emulator: Start, t
     outcome = result.outcomes[finished.operations[0].key]
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
-    assert outcome.error.message == "not sent: what had to be done first is not done"
+    assert outcome.error.message == "not sent: an operation that it depends on is not done"
     assert it.apply(RELEASE).remaining == ()
 
 

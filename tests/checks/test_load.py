@@ -112,7 +112,7 @@ def test_a_name_that_is_none_is_an_error_with_the_nearest() -> None:
         ("{data: aom_alarms.firing}", ["1:3 give data and expect, or a canary"]),
         ("{canary: {}, for: 5s}", ["1:3 a check with a canary has no data or for"]),
         ("{data: aom_alarms.firing, expect: {}}", [
-            "1:40 expect: say what is expected: count, all, any, none, notification or delivered"]),
+            "1:40 expect: specify what is expected: count, all, any, none, notification or delivered"]),
         ("{data: aom_alarms.firing, expect: {count: many}}", ["1:48 expect.count must be a whole number, not text"
                                                               ' ("many")']),
         ("{data: aom_alarms.firing, expect: {cuont: 0}}", ['1:41 unknown key "cuont" in expect']),
@@ -124,7 +124,7 @@ def test_a_name_that_is_none_is_an_error_with_the_nearest() -> None:
             '1:47 event_name has no order in which "b" could be at_least or at_most']),
         ("{data: aom_alarms.firing, expect: {all: {event_name: {matches: '('}}}}", None),
         ("{data: ces_events.releases, expect: {notification: {}}}", [
-            "1:43 ces_events.releases does not tell who was notified"]),
+            "1:43 ces_events.releases does not report who was notified"]),
         ("{data: aom_alarms.firing, expect: {delivered: {}}}", [
             "1:41 no receiver of notifications is configured (add one under providers: receiver)"]),
         ("{canary: {}, expect: {delivered: {provider: aom}}}", ["1:40 aom is not a receiver of notifications"]),

@@ -70,7 +70,7 @@ def test_a_pause_that_is_not_confirmed_clears_and_ends_the_drill(stack: Path, em
 def test_another_name_starts_nothing(stack: Path, emulator: Emulator) -> None:
     done = reconciler("drill", "run", "outage", stack, answers="yes\n")
     assert done.code == 1
-    assert "The drill did not start: its name was not typed in. Nothing was sent." in done.out
+    assert "The drill did not start: its name was not typed. Nothing was sent." in done.out
     assert emulator.requests("push") == []
 
 
@@ -92,7 +92,7 @@ def test_a_service_that_can_not_be_asked_is_named_with_its_provider(stack: Path,
 def test_a_check_that_fails_before_it_is_exit_code_3_and_nothing_is_sent(tmp_path: Path, emulator: Emulator) -> None:
     done = reconciler("drill", "run", "outage", write(tmp_path, emulator, "    before: never\n"), "--yes")
     assert done.code == 3
-    assert "did not start: never did not pass before it. Nothing was sent." in done.out
+    assert "did not start: never did not pass. Nothing was sent." in done.out
     assert emulator.requests("push") == []
 
 

@@ -102,7 +102,7 @@ def test_what_no_stack_could_declare_is_left_out_and_told(stack: Path, emulator:
     fire(emulator, **{"${key}": "x"})
     done = imported(stack)
     assert done.out == ""
-    assert "(Disk full!) cannot be declared and is left out: the key ${key} reads like an expression" in done.err
+    assert "(Disk full!) cannot be declared and is skipped: the key ${key} reads like an expression" in done.err
 
 
 def test_adoption_leaves_alone_what_the_stack_does_not_declare(stack: Path, emulator: Emulator) -> None:
@@ -127,7 +127,7 @@ def test_nothing_is_overwritten(stack: Path, emulator: Emulator) -> None:
     fire(emulator)
     done = reconciler("import", stack, "--out", stack / "stack.yaml")
     assert done.code == 1
-    assert "is there already" in done.err
+    assert "exists already" in done.err
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_every_starter_works_as_it_is_and_is_laid_out_well(tmp_path: Path, start
 def test_the_gitops_starter_comes_with_its_pipelines_and_keeps_what_is_there(tmp_path: Path) -> None:
     (tmp_path / ".gitlab-ci.yml").write_text("mine: {}\n")
     done = reconciler("init", tmp_path, "--starter", "gitops")
-    assert "Kept what was there: .gitlab-ci.yml." in done.err
+    assert "Kept existing files: .gitlab-ci.yml." in done.err
     assert (tmp_path / ".gitlab-ci.yml").read_text() == "mine: {}\n"
     assert (tmp_path / ".github/workflows/reconciler.yml").is_file()
     assert (tmp_path / ".pre-commit-config.yaml").is_file()

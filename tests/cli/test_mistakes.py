@@ -167,7 +167,7 @@ FURTHER: dict[str, tuple[Act, str, str]] = {
     ),
     "a plan that is shown and is none": (
         plan_file(('"create"', '"smash"'), command="show"),
-        "action has a value that cannot stand there",
+        "action has an invalid value",
         "plan --out",
     ),
     "neither a file nor a run": (

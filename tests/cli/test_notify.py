@@ -266,4 +266,4 @@ def test_what_goes_wrong_in_telling_does_not_change_how_a_run_ends(
         patched.setattr("reconciler.app.webhook.threading.Thread.start", fail)
         done = notified(hook, "plan", stack, "--notify-on", "done")
     assert done.code == 0
-    assert "warning: cannot tell how it ended: RuntimeError" in done.err
+    assert "warning: cannot report how it ended: RuntimeError" in done.err

@@ -42,7 +42,7 @@ def siren(fields: str) -> str:
         ("severity: Info, host: h, volume: loud", ['5:45 volume must be a whole number, not text ("loud")']),
         (
             'severity: Info, host: h, volume: "7"',
-            ['5:45 volume must be a whole number, not text ("7") (leave the quotes out)'],
+            ['5:45 volume must be a whole number, not text ("7") (remove the quotes)'],
         ),
         ("severity: Info, host: h, volume: 1.5", ["5:45 volume must be a whole number, not a number (1.5)"]),
         ("severity: Info, host: h, volume: 11", ["5:45 volume: 11 must be at most 10"]),
@@ -196,7 +196,7 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
         (
             "stack: a\nproviders:\n  horn: {endpoint: e, auth: {token: t}}\n"
             "  horn.eu: {endpoint: e, auth: {token: t}}\nresources:\n  siren:\n" + GOOD,
-            ["7:5 siren.ok could be meant for any of the providers horn, horn.eu (add to it: provider: horn)"],
+            ["7:5 siren.ok matches several providers: horn, horn.eu (add to it: provider: horn)"],
         ),
         ("stack: a\nguards: {max_clears: -1}\n", ["2:22 max_clears: -1 must be at least 0"]),
         (
@@ -206,9 +206,9 @@ def test_a_bad_resource_is_told_at_the_key_or_value_that_is_wrong(fields: str, e
         ("stack: a\nguards: {max_claers: 1}\n", ['2:10 unknown key "max_claers" (did you mean "max_clears"?)']),
         (
             "stack: a\nlocals:\n  a: ${local.b}\n  b: ${local.c}\n  c: ${local.a}\n  d: ${local.a}\n",
-            ["3:6 these locals need each other: local.a -> local.b -> local.c -> local.a"],
+            ["3:6 these locals depend on each other: local.a -> local.b -> local.c -> local.a"],
         ),
-        ("stack: a\nlocals: {a: '${local.a}'}\n", ["2:13 these locals need each other: local.a -> local.a"]),
+        ("stack: a\nlocals: {a: '${local.a}'}\n", ["2:13 these locals depend on each other: local.a -> local.a"]),
         (
             "stack: a\nlocals: {host: x, a: '${local.hots}'}\n",
             ['2:23 there is no local "hots" (did you mean "host"?)'],
@@ -289,14 +289,14 @@ def test_instances_that_break_different_rules_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("fields", "hint"),
     [
-        ('severity: Info, host: "${3 + 4}"', 'make text of it in the expression: "${... | string}"'),
+        ('severity: Info, host: "${3 + 4}"', 'convert it to text in the expression: "${... | string}"'),
         (
             'severity: Info, host: h, labels: {a: "${3 > 4}"}',
-            'make text of it in the expression: "${... | string}"',
+            'convert it to text in the expression: "${... | string}"',
         ),
         (
             'severity: Info, host: h, volume: "${stack.name | length | string}"',
-            'make a number of it in the expression: "${... | int}"',
+            'convert it to a number in the expression: "${... | int}"',
         ),
         ('severity: Info, host: h, volume: "${stack.name}"', None),
     ],

@@ -230,8 +230,8 @@ def test_markdown_fits_a_comment_however_long_the_run() -> None:
         (DrillStatus.OVERTIME, "", "The drill was ended by its max_duration: "),
         (
             DrillStatus.REFUSED,
-            "did not start: calm did not pass before it",
-            "The drill did not start: calm did not pass ",
+            "did not start: calm did not pass",
+            "The drill did not start: calm did not pass",
         ),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_canary_that_is_silenced_or_inhibited_proves_nothing(
         ({"event_name": "x"}, "a canary of type alertmanager_alert has no event_name"),
         ({"type": "aom_alarm"}, "no provider that a canary can go through is configured"),
         ({"provider": "receiver"}, "receiver is no provider that a canary can go through"),
-        ({"labels": {"reconciler_stack": "x"}}, "names that begin with reconciler_ are for the marks"),
+        ({"labels": {"reconciler_stack": "x"}}, "names that begin with reconciler_ are reserved for marks"),
         ({"type": "ces_event"}, "aom_alarm"),
     ],
 )

@@ -105,7 +105,7 @@ def test_nothing_is_sent_on_the_word_of_a_damaged_log_and_the_rest_of_it_is_save
     for command in ("plan", "apply"):
         done = reconciler(command, stack, *(["--auto-approve"] if command == "apply" else []))
         assert done.code == 1, (done.out, done.err)
-        assert f"the ledger {ledger} is damaged: its write-ahead log tests.db-wal is not what was written" in done.err
+        assert f"the ledger {ledger} is damaged: its write-ahead log tests.db-wal is altered or damaged" in done.err
         assert "reconciler ledger salvage" in done.err
     examined = reconciler("ledger", "doctor", ledger)
     assert (examined.code, "write-ahead log" in examined.out) == (1, True)

@@ -63,7 +63,7 @@ def test_a_release_whose_alarms_are_not_as_declared_is_not_finished(stack: Path,
     done = apply(stack, emulator, "c1")
     assert done.code == 4
     assert recorded(emulator) == ["release c1 started"]
-    assert "not sent: what had to be done first is not done" in done.out
+    assert "not sent: an operation that it depends on is not done" in done.out
     emulator.clear_faults()
     assert apply(stack, emulator, "c1").code == 0
     assert recorded(emulator) == ["release c1 finished", "release c1 started"]

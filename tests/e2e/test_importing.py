@@ -145,11 +145,11 @@ def test_an_import_without_adoption_is_told_as_a_duplicate_until_it_is_taken_ove
     id_ = _fire(emulator, "disk")
     stack = write(tmp_path / "stack", "ours", endpoint=emulator.url)
     assert reconciler("import", stack, "--out", stack / "imported.yaml").code == 0
-    warning = f"raised beside the same alarm unmanaged, {id_}, which fires since"
+    warning = f"would duplicate the unmanaged alarm {id_}, firing since"
     assert warning in _planned(stack)
     _applied(stack, "2 created")
     (told,) = json.loads(_planned(stack, "--format", "json"))["warnings"]
-    assert told["summary"].startswith(f"aom_alarm.disk fires beside the same alarm unmanaged, {id_}, ")
+    assert told["summary"].startswith(f"aom_alarm.disk duplicates the unmanaged alarm {id_}, ")
     assert (Path(told["position"]["file"]).name, told["position"]["line"]) == ("imported.yaml", 5)
     # The hint's own words are the next step.
     (stack / "blocks.yaml").write_text("\n".join(told["hint"].split("\n")[1:]) + "\n")
@@ -217,7 +217,7 @@ def test_an_alert_and_a_silence_are_imported_at_alertmanager(kind: str, tmp_path
         assert "which is an alertmanager_silence\n" in wrong.err
         assert "which is an alertmanager_alert\n" in wrong.err
         resent = run("plan", {alert_to: fingerprints["Rule"]})
-        assert "sends it again as long as that rule fires" in resent.err
+        assert "sends it again as long as its rule fires" in resent.err
         blocks = {alert_to: fingerprints["Down"], silence_to: silence}
         assert "alertmanager_alert will be imported: to Alertmanager" in run("plan", blocks).out
         done = run("apply", blocks, "--auto-approve")
@@ -246,7 +246,7 @@ def test_with_marks_as_annotations_no_alert_can_be_imported(where: str, emulator
     (tmp_path / "stack.yaml").write_text(json.dumps(stack))
     done = reconciler("plan", tmp_path)
     assert done.code == 1
-    assert "the stack's own has the same labels" in done.err
+    assert "the stack's own alert has the same labels" in done.err
 
 
 def test_of_a_large_stack_only_what_is_raised_is_compared_with_what_fires_unmanaged(
@@ -268,4 +268,4 @@ def test_of_a_large_stack_only_what_is_raised_is_compared_with_what_fires_unmana
         file.read_text()
         + "    cpu: {resource_provider: ecs, resource_type: vm, resource_id: r1, event_severity: Major}\n"
     )
-    assert "aom_alarm.cpu would be raised beside the same alarm unmanaged" in _planned(stack)
+    assert "aom_alarm.cpu would duplicate the unmanaged alarm" in _planned(stack)

@@ -45,6 +45,6 @@ def test_the_rehearsal_tells_that_it_looks_what_was_stored(tmp_path: Path) -> No
         stack = declare(tmp_path / "stack", url, 2)
         done = reconciler("apply", stack, "--auto-approve", "--log-level", "info")
         assert done.code == 0
-        assert "looking what was stored" in done.err
+        assert "querying what was stored" in done.err
         assert [(fault["seen"], fault["met"]) for fault in Emulator(url).faults()] == [(1, 1)]
         assert len(Emulator(url).requests("push")) == 1

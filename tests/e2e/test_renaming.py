@@ -134,7 +134,7 @@ def test_a_renamed_alert_goes_on_firing_at_alertmanager(kind: str, tmp_path: Pat
         (before,) = servers.query('reconciler_stack="shop"')
         declare("new", moved=[{"from": "alertmanager_alert.old", "to": "alertmanager_alert.new"}])
         plan = reconciler("plan", directory)
-        assert "1 alertmanager_alert will be moved: to Alertmanager an alert at another address" in plan.out
+        assert "1 alertmanager_alert will be moved: Alertmanager treats an alert at another address" in plan.out
         done = reconciler("apply", directory, "--auto-approve")
         assert done.out.endswith("Apply complete: 1 moved.\n"), done.out + done.err
         (after,) = servers.query('reconciler_stack="shop"')

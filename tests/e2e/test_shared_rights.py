@@ -39,7 +39,7 @@ def test_a_user_who_may_only_read_the_ledger_plans_and_does_not_apply(emulator: 
     assert "No changes" in planned.stdout
     refused = reconciler("apply", stack, "--auto-approve", "--ledger", reading)
     assert refused.returncode == 1
-    assert "does not let this user do that" in " ".join(refused.stderr.split())
+    assert "denied permission to this user" in " ".join(refused.stderr.split())
     assert len(emulator.requests("push")) == 1
 
 

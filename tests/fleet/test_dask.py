@@ -94,7 +94,7 @@ def test_a_unit_that_exceeds_its_deadline_is_asked_to_stop(engine: DaskEngine, t
     (unit,) = units(tmp_path, slow.url, "slow", kind=UnitKind.APPLY)
     done = results(engine, [replace(unit, deadline=50, ledger=postgres.server().schema())])["slow"]
     assert done.state is UnitState.TIMED_OUT
-    assert done.diagnostics[0].summary == "it did not end within 50ms: it was asked to stop, and did"
+    assert done.diagnostics[0].summary == "it did not end within 50ms: it was asked to stop, and stopped"
 
 
 def test_a_unit_that_does_not_stop_is_given_up_and_the_others_go_on(

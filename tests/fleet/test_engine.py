@@ -95,7 +95,7 @@ def test_a_unit_that_exceeds_its_deadline_stops_cleanly(tmp_path: Path, emulator
     with ProcessEngine() as engine:
         done = results(engine, [replace(hangs, deadline=50), other])
     assert done["hangs"].state is UnitState.TIMED_OUT
-    assert done["hangs"].diagnostics[0].summary == "it did not end within 50ms: it was asked to stop, and did"
+    assert done["hangs"].diagnostics[0].summary == "it did not end within 50ms: it was asked to stop, and stopped"
     assert done["other"].counts == {"create": 2}
     assert run_unit(replace(hangs, kind=UnitKind.STATUS)).holder is None
 

@@ -52,7 +52,7 @@ def test_what_is_wrong_with_some_stacks_is_told_and_the_others_are_applied(tmp_p
     }
     told = {name: found[0]["summary"] for name, found in by_name(report, "diagnostics").items() if found}
     assert told["broken"] == 'unknown key "resorces"'
-    assert told["hangs"] == "it did not end within 5s: it was asked to stop, and did"
+    assert told["hangs"] == "it did not end within 5s: it was asked to stop, and stopped"
     assert told["leased"].startswith("another run holds the lease on this stack: bob on elsewhere")
     assert "request: GET http://127.0.0.1" in told["down"] or "request: POST http://127.0.0.1" in told["down"]
     codes = {"broken": 1, "down": 1, "hangs": 1, "leased": 5}

@@ -180,7 +180,7 @@ def test_an_operation_that_was_altered_in_the_file_is_told(path: Path) -> None:
     sql(path, "UPDATE journal SET payloads = replace(payloads, 'event', 'events')")
     with pytest.raises(DiagnosticError) as error:
         read_ledger(path).open_intents()
-    assert "an operation is not what was written" in told(error)
+    assert "an operation is altered or damaged" in told(error)
 
 
 def test_a_directory_that_cannot_be_written_is_told(directory: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_ledger_that_cannot_be_written_is_still_read(directory: Path) -> None:
             open_ledger(path)
         reader = read_ledger(path)
         assert [entry.operation.key for entry in reader.open_intents()] == ["a"]
-        with pytest.raises(DiagnosticError, match="open for reading only"):
+        with pytest.raises(DiagnosticError, match="read-only"):
             reader.unlock()
         reader.close()
     assert "permission denied" in told(error)
@@ -261,6 +261,6 @@ def test_a_missing_file_reads_as_an_empty_ledger_and_is_not_made(path: Path) -> 
     for ledger in (read_ledger(path), open_ledger(path, create=False)):
         assert ledger.view(NOW, 60_000) == LedgerView()
         assert (ledger.runs(), ledger.open_intents(), ledger.holder(NOW), ledger.unlock()) == ([], [], None, None)
-        with pytest.raises(DiagnosticError, match="open for reading only"):
+        with pytest.raises(DiagnosticError, match="read-only"):
             acquire_lease(ledger)
     assert not path.parent.exists()

@@ -50,7 +50,7 @@ def test_an_altered_payload_is_told_by_its_row_and_the_rest_is_saved(path: Path)
     alter(path, b'{"event":"a"}', b'{"event":"x"}')
     done = reconciler("ledger", "doctor", path.parent.parent)
     assert done.code == 1
-    assert "row 1 of the journal: an operation is not what was written" in done.out
+    assert "row 1 of the journal: an operation is altered or damaged" in done.out
     to = path.with_name("saved.db")
     saved = reconciler("ledger", "salvage", to, path)
     assert saved.code == 0
@@ -78,8 +78,8 @@ def test_a_run_that_was_altered_is_named_and_what_it_sent_is_kept(path: Path) ->
     alter(path, b"plan-of-run-1", b"plan-of-run-7")
     done = reconciler("ledger", "list", path)
     assert done.code == 1
-    assert "run run-1 is not what was written" in done.err
-    assert "run 1: run run-1 is not what was written" in reconciler("ledger", "doctor", path).out
+    assert "run run-1 is altered or damaged" in done.err
+    assert "run 1: run run-1 is altered or damaged" in reconciler("ledger", "doctor", path).out
     to = path.with_name("saved.db")
     assert list(salvage(path, to, LATER).unsound_runs) == [1]
     with closing(read_ledger(to)) as ledger:

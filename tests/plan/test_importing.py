@@ -193,9 +193,9 @@ def test_a_duplicate_is_told_with_its_place_its_reason_and_the_block_to_add(decl
         service.apply(plan_of([DISK], service))
     plan = plan_of([DISK._replace(position=PLACE)], service, LATER)
     (warning,) = duplicate_warnings(plan.changes, service.unmanaged())
-    verb = "fires" if declared else "would be raised"
+    verb = "duplicates" if declared else "would duplicate"
     assert warning.summary == (
-        f"aom_alarm.disk {verb} beside the same alarm unmanaged, {id_}, which fires since 2027-01-15T08:00:00Z: "
+        f"aom_alarm.disk {verb} the unmanaged alarm {id_}, firing since 2027-01-15T08:00:00Z: "
         "no plan clears unmanaged alarms"
     )
     assert warning.position == PLACE

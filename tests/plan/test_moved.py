@@ -205,7 +205,7 @@ def test_a_rename_without_moved_is_hinted_at_with_the_lines_to_paste() -> None:
     (warning,) = plan.warnings
     assert warning.summary == "aom_alarm.old is cleared, and aom_alarm.new, which is equal, raised"
     assert warning.hint == (
-        "if it was renamed, add this and nothing is cleared:\n"
+        "if it was renamed, add this, so that nothing is cleared:\n"
         "moved:\n"
         "  - {from: aom_alarm.old, to: aom_alarm.new}\n"
         "and keep the name it fires by: write `event_name: old` in aom_alarm.new"

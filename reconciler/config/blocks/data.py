@@ -138,7 +138,7 @@ def _provider(
         )
         return None
     if chosen is None and len(fitting) > 1:
-        summary = f"{declared.label} could be meant for any of the providers {', '.join(fitting)}"
+        summary = f"{declared.label} matches several providers: {', '.join(fitting)}"
         diagnostics.add(node.key_offset, summary, f"add to it: provider: {fitting[0]}")
         return None
     return chosen or fitting[0]

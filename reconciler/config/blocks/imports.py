@@ -60,7 +60,7 @@ def read_imports(
         if item is None and (is_whole or address[:2] not in written):
             diagnostics.add(offset, *_undeclared(address, declared))
         elif item is not None and not item.firing:
-            hint = "declare it firing, or leave this block out"
+            hint = "declare it firing, or omit this block"
             diagnostics.add(offset, f"{address} is imported, and is declared cleared", hint)
     return tuple(block for block, _ in found)
 
@@ -79,7 +79,7 @@ def _read(node: Node, types: Mapping[str, Kind], scope: Scope, diagnostics: Diag
     if address is None:
         return None
     if types[address.type] is Kind.EVENT:
-        hint = "leave this block out: an event is recorded once, and nothing of it can be taken over"
+        hint = "omit this block: a recorded event cannot be taken over"
         diagnostics.add((node.child("to") or node).offset, f"{address} is an event, which cannot be imported", hint)
         return None
     return Import(address, block.id, node.position)
@@ -94,13 +94,13 @@ def _note_repeated(
     for block, node in found:
         first = destinations.setdefault(block.destination, block)
         if first is not block:
-            hint = f"the other block is at {first.position}; an address holds one object"
+            hint = f"the other block is at {first.position}; an address has one object"
             diagnostics.add(node.offset, f"two objects are imported to {block.destination}", hint)
             continue
         item = declared.get(block.destination)
         first = ids.setdefault((item.provider if item is not None else "", block.id), block)
         if first is not block:
-            hint = f"{first.position} imports it to {first.destination}; leave one of them out"
+            hint = f"{first.position} imports it to {first.destination}; omit one of them"
             diagnostics.add((node.child("id") or node).offset, f"the object {block.id} is imported twice", hint)
 
 

@@ -254,7 +254,7 @@ class Expander(NamedTuple):
         if len(fitting) > 1:
             self.diagnostics.add(
                 node.key_offset,
-                f"{self.resource.address} could be meant for any of the providers {', '.join(fitting)}",
+                f"{self.resource.address} matches several providers: {', '.join(fitting)}",
                 f"add to it: provider: {fitting[0]}",
             )
         return fitting[0] if len(fitting) == 1 else None

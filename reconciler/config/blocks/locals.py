@@ -74,5 +74,5 @@ def _note_cycles(needs: dict[str, set[str]], offsets: dict[str, int], diagnostic
             start = ring.index(min(ring, key=lambda name: offsets[name]))
             ring = ring[start:] + ring[:start]
             shown = " -> ".join(f"local.{name}" for name in (*ring, ring[0]))
-            diagnostics.add(offsets[ring[0]], f"these locals need each other: {shown}")
+            diagnostics.add(offsets[ring[0]], f"these locals depend on each other: {shown}")
             needs = {name: inner - set(ring) for name, inner in needs.items() if name not in ring}

@@ -53,7 +53,7 @@ def read_removed(
     declared = {item.address for item in desired} if found else set()
     for address, node in found.items():
         if address in declared or (address.key is None and address[:2] in written):
-            hint = "take the resource out, or leave this block out"
+            hint = "remove the resource, or omit this block"
             diagnostics.add(node.offset, f"{address} is removed, and is still declared", hint)
     return tuple(found)
 
@@ -111,10 +111,10 @@ def _move(node: Node, types: Collection[str], diagnostics: DiagnosticCollector) 
         return None
     if source.type != destination.type:
         summary = f"{source} cannot become {destination}: a {source.type} is no {destination.type}"
-        diagnostics.add(node.offset, summary, "leave this move out: the one is cleared, and the other raised")
+        diagnostics.add(node.offset, summary, "omit this move: the one is then cleared, and the other raised")
         return None
     if source == destination:
-        diagnostics.add(node.offset, f"{source} is moved to itself", "leave this move out")
+        diagnostics.add(node.offset, f"{source} is moved to itself", "remove this move")
         return None
     return Move(source, destination, node.position)
 
@@ -159,7 +159,7 @@ def _note_cycles(found: Sequence[tuple[Move, Node]], diagnostics: DiagnosticColl
         if address is not None and address == ring[0] and not noted & set(ring):
             noted.update(ring)
             shown = " -> ".join(map(str, ring))
-            diagnostics.add(node.offset, f"these moves lead back to where they began: {shown}", "remove one of them")
+            diagnostics.add(node.offset, f"these moves form a cycle: {shown}", "remove one of them")
 
 
 def _note_declared(
@@ -177,5 +177,5 @@ def _note_declared(
             diagnostics.add(
                 (node.child("from") or node).offset,
                 f"{move.source} is moved to {move.destination}, and is still declared",
-                f"rename it to {move.destination}, or leave this move out",
+                f"rename it to {move.destination}, or remove this move",
             )

@@ -60,7 +60,7 @@ def expand_resources(
             made = Expander(resource, providers, scope, diagnostics, dependencies, kept).expand()
             desired += islice(made, limit - len(desired) + 1)
             if len(desired) > limit:
-                hint = f"split the stack, or let it have more with {LIMIT_VARIABLE}"
+                hint = f"split the stack, or raise the limit with {LIMIT_VARIABLE}"
                 diagnostics.add(inner.key_offset, f"with this, the stack has more than {limit:,} instances", hint)
                 return ()
     dependencies.check()

@@ -151,7 +151,7 @@ def _merged(before: Node, after: Node, levels: int, diagnostics: DiagnosticColle
             taken[name] = _merged(first, node, levels - 1, diagnostics)
         elif node.value is not None or levels == 1:
             diagnostics.add(
-                node.key_offset, f'"{name}" stands here a second time', f"it is first given at {first.key_position}"
+                node.key_offset, f'"{name}" is declared twice', f"it is first given at {first.key_position}"
             )
     for name, node in taken.items():
         result[name] = node.value
@@ -185,7 +185,7 @@ def included(
             diagnostics.add(item.offset, f'"{name}" cannot be included: {reason}')
             continue
         if path in seen:
-            diagnostics.add(item.offset, f'"{name}" is part of the stack already', "leave this include out")
+            diagnostics.add(item.offset, f'"{name}" is part of the stack already', "remove this include")
             continue
         seen.add(path)
         assert read is not None  # noqa: S101 - narrows a type
@@ -205,5 +205,5 @@ def _refused(name: str) -> str | None:
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or "\\" in name:
         return "a name is relative to the stack, with / between its parts"
     if ".." in PurePosixPath(name).parts:
-        return "it leads out of the stack"
+        return "it is outside the stack"
     return None

@@ -240,7 +240,7 @@ def _wrong_type(field: str, value: Value, expected: str, hidden: bool) -> tuple[
     if expected == "text" and isinstance(value, bool | int | float) and not hidden:
         hint = f'quote it if text is meant: "{_shown(value)}"'
     if isinstance(value, str) and expected != "text" and not hidden:
-        hint = "leave the quotes out" if _unquoted(value, expected) else None
+        hint = "remove the quotes" if _unquoted(value, expected) else None
     return f"{subject} must be {expected}, not {found}{quoted}", hint
 
 
@@ -275,9 +275,9 @@ def _evaluated(node: Node, location: Location) -> bool:
 def _conversion(expected: str, value: Value, hidden: bool) -> str | None:
     """A hint for converting an expression's result to the expected type, if a filter can do that."""
     if isinstance(value, bool | int | float) and expected == "text":
-        return 'make text of it in the expression: "${... | string}"'
+        return 'convert it to text in the expression: "${... | string}"'
     if isinstance(value, str) and not hidden and _unquoted(value, expected) and "number" in expected:
-        return 'make a number of it in the expression: "${... | int}"'
+        return 'convert it to a number in the expression: "${... | int}"'
     return None
 
 

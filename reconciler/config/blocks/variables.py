@@ -91,7 +91,7 @@ def declare_variables(sections: Sections, inputs: Inputs, scope: Scope, diagnost
         if name not in names and name in inputs.places:
             _add_undeclared(name, names, inputs.places[name], diagnostics)
         elif name not in names:
-            hint = did_you_mean(name, names) or "declare it under variables, or leave --var out"
+            hint = did_you_mean(name, names) or "declare it under variables, or remove --var"
             diagnostics.add(None, f'there is no variable "{name}" (given by --var)', hint)
     blocks: dict[str, tuple[Node, Variable]] = {}
     for name, node in declared:
@@ -163,7 +163,7 @@ def _block(name: str, node: Node, diagnostics: DiagnosticCollector) -> Variable 
         diagnostics.add(
             (inner or node).offset,
             f"variable {name} is read from the environment, and that makes it sensitive",
-            f"leave sensitive out; or give the value by {ENVIRONMENT_PREFIX}{name} or --var, without env",
+            f"remove sensitive; or set the value with {ENVIRONMENT_PREFIX}{name} or --var, without env",
         )
         return None
     return block

@@ -67,14 +67,14 @@ def charge(amount: int) -> None:
     """Charge characters or items about to be made. Raises TooMuchError if there are too many."""
     _used.size += amount
     if _used.size > MAX_MADE:
-        raise TooMuchError(f"it would make more than {MAX_MADE:,} characters or items")
+        raise TooMuchError(f"it would create more than {MAX_MADE:,} characters or items")
     charge_work(amount)
 
 
 def charge_text(length: int) -> None:
     """Charge the characters of one text about to be made. Raises TooMuchError if it is too long."""
     if length > MAX_TEXT:
-        raise TooMuchError(f"it would make a text of more than {MAX_TEXT:,} characters")
+        raise TooMuchError(f"it would create a text of more than {MAX_TEXT:,} characters")
     charge(length)
 
 

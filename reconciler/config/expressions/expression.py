@@ -319,7 +319,7 @@ def _looked_up(node: nodes.Getattr | nodes.Getitem, root: str) -> str:
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
         return node.arg.value
     name = "TYPE.NAME" if root == DATA_ROOT else "NAME"
-    raise ExpressionError(f"what is looked up in {root} must be written out", f"write {root}.{name}")
+    raise ExpressionError(f"names in {root} must be literal", f"write {root}.{name}")
 
 
 def _refuse_name(name: str) -> NoReturn:
@@ -342,7 +342,7 @@ def _check_call(node: nodes.Call) -> None:
         raise ExpressionError(f'there is no function "{name}"', hint or known)
     if isinstance(node.node, nodes.Getattr):
         name = node.node.attr
-        hint = f"use the filter: ... | {name}" if name in FILTERS else "filters do this work: ... | NAME"
+        hint = f"use the filter: ... | {name}" if name in FILTERS else "use a filter instead: ... | NAME"
         raise ExpressionError(f'methods such as "{name}" cannot be called', hint)
     raise ExpressionError("only a function can be called")
 
@@ -362,13 +362,13 @@ def _fail(error: BaseException) -> NoReturn:
     if isinstance(error, UndefinedError):
         raise ExpressionError(str(error)) from None
     if isinstance(error, TooMuchError):
-        raise ExpressionError(f"this expression is too much work: {error}") from None
+        raise ExpressionError(f"this expression is too expensive: {error}") from None
     if isinstance(error, TemplateError):
         raise ExpressionError(f"this cannot be evaluated: {_QUOTED.sub('...', str(error))}") from None
     if isinstance(error, RecursionError | MemoryError):
-        raise ExpressionError("this expression is too much work") from None
+        raise ExpressionError("this expression is too expensive") from None
     if isinstance(error, ZeroDivisionError):
         raise ExpressionError("division by zero") from None
     if isinstance(error, OverflowError):
-        raise ExpressionError(f"this expression is too much work: {str(error) or 'a number is too large'}") from None
+        raise ExpressionError(f"this expression is too expensive: {str(error) or 'a number is too large'}") from None
     raise ExpressionError(f"this cannot be evaluated: {error}") from None

@@ -71,7 +71,7 @@ class Template(NamedTuple):
             return pieces[0].evaluate(context)
         texts = [piece if isinstance(piece, str) else piece.text(context) for piece in pieces]
         if sum(map(len, texts)) > MAX_TEXT:
-            raise PieceError("", ExpressionError(f"this would make a text of more than {MAX_TEXT:,} characters"))
+            raise PieceError("", ExpressionError(f"this would create a text of more than {MAX_TEXT:,} characters"))
         return "".join(texts)
 
 
@@ -162,7 +162,7 @@ def warn_of_foreign_templates(node: Node, diagnostics: DiagnosticCollector) -> N
             others = f" (and {len(nodes) - 1} more)" if len(nodes) > 1 else ""
             diagnostics.add(
                 first.offset,
-                f"{what} is sent as it is written{others}",
-                "expressions are written ${...}, and a literal ${ as $${; if it is meant as it is, ignore this warning",
+                f"{what} is sent unchanged{others}",
+                "expressions are written ${...}, and a literal ${ as $${; if it is intended, ignore this warning",
                 severity=Severity.WARNING,
             )

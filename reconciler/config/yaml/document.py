@@ -114,7 +114,9 @@ class _Reader:
         event = self._next()
         if event.__class__ is not StreamEndEvent:
             self._fail(
-                event.start_mark.index, "a second document begins here; a file holds one", "put it in a file of its own"
+                event.start_mark.index,
+                "a second document starts here; a file can contain only one",
+                "move it to another file",
             )
         value = self._legible.restored(value)
         return Node(value, offset, offset, self._source_map)
@@ -288,7 +290,7 @@ class _Reader:
     def _syntax(self, error: MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark
         index = min(mark.index if mark is not None else 0, len(self._text))
-        problem = str(error.problem or error.context or "the text ends too soon")
+        problem = str(error.problem or error.context or "the text ends unexpectedly")
         context = f" ({error.context})" if error.context and error.problem else ""
         hint = None
         if self._text[index : index + 1] == "\t":

@@ -36,8 +36,8 @@ def format_text(source: Source) -> str:
         "".join(formatted.split()) != "".join(text.split())
         or _meaning(Source(source.name, formatted.encode())) != meaning
     ):
-        summary = "this file cannot be laid out without harm, and is left as it is"
-        hint = "lay it out by hand, and please report it with the part that is special"
+        summary = "this file cannot be formatted safely, and is not changed"
+        hint = "format it by hand, and please report the part that causes it"
         raise DiagnosticError(Diagnostic(summary, Position(source.name, 1, 1), hint))
     return formatted
 

@@ -226,5 +226,5 @@ def _mapping(value: object, name: str, keys: set[str]) -> Mapping[str, object]:
         raise ValueError(f"{name} is an object")
     unknown = {str(key) for key in value} - keys
     if unknown:
-        raise ValueError(f"the emulator does not play {', '.join(sorted(unknown))} in {name}")
+        raise ValueError(f"the emulator does not support {', '.join(sorted(unknown))} in {name}")
     return value

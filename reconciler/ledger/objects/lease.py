@@ -69,8 +69,8 @@ class LeaseObject:
                 Holder(*(content[name] for name in Holder._fields))
             return Written({**_free(0), **content}, found.tag)
         except (ValueError, TypeError, KeyError) as error:
-            hint = "when no run is active, remove the object: the next run makes it anew"
-            what = f"the lease {self._link.label}/{self._name} is not what was written"
+            hint = "if no run is active, remove the object: the next run creates it again"
+            what = f"the lease {self._link.label}/{self._name} is altered or damaged"
             raise DiagnosticError(Diagnostic(what, hint=hint)) from error
 
     def give(self, over: Written | None, claim: Claim, fence: int, now: int, lifetime: int) -> Written | None:

@@ -34,9 +34,9 @@ def prepare(link: ObjectLink, *, create: bool) -> bool:
             if probe.problem is not None:
                 raise DiagnosticError(
                     Diagnostic(
-                        f"the ledger {link.label} cannot be kept there: the store breaks a promise:"
+                        f"the ledger {link.label} cannot be kept there: the store does not give a guarantee:"
                         f" {probe.promise} ({probe.problem})",
-                        hint="name a store that keeps it, or PostgreSQL; reconciler ledger doctor URL tries them all",
+                        hint="use another store, or PostgreSQL; reconciler ledger doctor URL tests all guarantees",
                     )
                 )
         link.create(_MARK, json.dumps({"format": FORMAT}).encode())
@@ -50,7 +50,7 @@ def _check_version(mark: bytes, label: str) -> None:
     try:
         version = int(json.loads(mark)["format"])
     except (ValueError, TypeError, KeyError):
-        hint = "name a prefix that nothing else is kept under"
+        hint = "name a prefix that nothing else uses"
         raise DiagnosticError(Diagnostic(f"the ledger {label} has a {_MARK} of something else", hint=hint)) from None
     if version > FORMAT:
         raise DiagnosticError(

@@ -284,7 +284,7 @@ class ObjectStore:
                 base, position = json.loads(head)
                 return Snapshot(int(name.rpartition("/")[2]), data), SegmentEnd(*position), str(base)
             except (ValueError, TypeError) as error:
-                raise self._damaged(f"a snapshot is not what was written ({error})") from error
+                raise self._damaged(f"a snapshot is altered or damaged ({error})") from error
         raise self._damaged("snapshots vanish while they are read")
 
     def compact(self, rows: Sequence[Stored], snapshot: Snapshot, fence: Fence) -> bool:

@@ -30,9 +30,11 @@ from reconciler.providers.alertmanager.wire import FIXED_START, TIMEOUT, Alert, 
 DEFAULT_TIMEOUT = 5 * 60_000
 MAX_TIMEOUT = 365 * DAY
 ALERT_NAME = "alertname"
-RESENT = "Prometheus, or what else made it by a rule, sends it again as long as that rule fires"
+RESENT = "Prometheus, or another rule engine, sends it again as long as its rule fires"
 """Why an alert with a generator's URL cannot be adopted."""
-SAME_ALERT = "with `marks: annotations` the stack's own has the same labels, and so could not be told from it"
+SAME_ALERT = (
+    "with `marks: annotations` the stack's own alert has the same labels, so the two could not be distinguished"
+)
 """Why no alert can be adopted if marks are not labels."""
 
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -51,7 +53,7 @@ def _name(name: str) -> str:
     if not _text(name):
         raise ValueError("a name holds at least one character")
     if name.startswith(PREFIX):
-        raise ValueError(f"names that begin with {PREFIX} are for the marks")
+        raise ValueError(f"names that begin with {PREFIX} are reserved for marks")
     return name
 
 
@@ -123,8 +125,8 @@ class AlertType(NamedTuple):
     model: type[BaseModel] = AlertFields
     update_note: str = "nobody is notified of an update"
     import_note: str = (
-        "to Alertmanager an alert with the labels of a stack is another alert: it notifies of the new one, and that "
-        "the old one is resolved"
+        "Alertmanager treats an alert with a stack's labels as another alert: it notifies that the new one fires, "
+        "and that the old one is resolved"
     )
 
     def move_note(self, desired: Desired) -> str | None:
@@ -132,8 +134,8 @@ class AlertType(NamedTuple):
         if desired.attributes.get("marks") == "annotations":
             return None
         return (
-            "to Alertmanager an alert at another address is another alert: it notifies of the new one, and that the "
-            "old one is resolved"
+            "Alertmanager treats an alert at another address as another alert: it notifies that the new one fires, "
+            "and that the old one is resolved"
         )
 
     def desired(self, declared: Declaration) -> Desired:

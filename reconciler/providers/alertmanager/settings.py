@@ -34,7 +34,7 @@ def _endpoint(value: str) -> str:
 
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name) or name.lower() in _RESERVED:
-        raise ValueError("is not the name of a header that may be added")
+        raise ValueError("is not the name of a header that can be added")
     return name
 
 

@@ -64,7 +64,7 @@ def parse_matcher(text: str) -> Matcher:
     value = match["value"]
     if value.startswith('"'):
         if not _QUOTED.fullmatch(value):
-            raise ValueError(f"{text!r} is not a matcher: its value has a quote too many or too few")
+            raise ValueError(f"{text!r} is not a matcher: its value has an unmatched quote")
         value = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), value[1:-1], flags=re.S)
     elif '"' in value:
         raise ValueError(f"{text!r} is not a matcher: quote the value that holds a quote")
@@ -83,7 +83,7 @@ def _matcher(text: str) -> str:
 
 def _comment(text: str) -> str:
     if MARKED in text:
-        raise ValueError(f"{MARKED} is how the marks begin that stand behind the comment")
+        raise ValueError(f"{MARKED} is reserved for the marks after the comment")
     return text
 
 

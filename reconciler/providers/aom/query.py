@@ -127,7 +127,7 @@ def _require_complete(answer: Response, read: int, following: str, size: int) ->
     if told is not None and told > read:
         raise answer.unreadable(f"the answer counts {told} events and holds {read}")
     if not following and read >= size and not (isinstance(info, dict) and "next_marker" in info):
-        raise answer.unreadable("the answer does not tell whether there are more events")
+        raise answer.unreadable("the answer does not say whether there are more events")
 
 
 def is_other(event: Mapping[str, object], wanted: Mapping[str, Sequence[str]]) -> bool:

@@ -42,14 +42,14 @@ def _metadata_key(key: str) -> str:
         raise ValueError(
             f"{key} is set by the resource type"
             if key == "event_type"
-            else f"{key} is a field of its own: write it beside metadata, not in it"
+            else f"{key} is a separate field: write it beside metadata, not in it"
         )
     return _unreserved(key)
 
 
 def _unreserved(key: str) -> str:
     if key.startswith(PREFIX):
-        raise ValueError(f"keys that begin with {PREFIX} are the marks by which the reconciler knows its own objects")
+        raise ValueError(f"keys that begin with {PREFIX} are reserved for reconciler's marks")
     return key
 
 

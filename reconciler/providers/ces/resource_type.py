@@ -47,7 +47,7 @@ def _schema(pattern: str) -> WithJsonSchema:
 
 def _unmarked(value: str) -> str:
     if is_mark(value):
-        raise ValueError("it has the form of the mark by which the reconciler knows its own events")
+        raise ValueError("it has the form of reconciler's own mark for events")
     return value
 
 
@@ -237,8 +237,8 @@ def _check_distinct(spec: CesEventFields, occurrence: str | None) -> None:
         return
     if not occurrence or occurrence not in (spec.content or ""):
         raise ValueError(
-            f"with an event_user of your own, content must hold the occurrence ({occurrence!r}): nothing else tells "
-            "this event from that of another occurrence"
+            f"with event_user set, content must contain the occurrence ({occurrence!r}): nothing else "
+            "distinguishes this event from those of other occurrences"
         )
 
 

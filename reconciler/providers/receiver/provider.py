@@ -157,12 +157,12 @@ class _Answer:
         if gap is not None:
             raise self.response.unreadable(
                 f"the receiver was not running between {format_instant(gap.since)} and {format_instant(gap.until)}:"
-                " choose another window, or set complete: false",
+                " choose another time range, or set complete: false",
                 ErrorKind.REJECTED,
             )
         if self.truncated:
             raise self.response.unreadable(
-                f"senders left alerts out of {self.truncated} deliveries: set max_alerts to 0, or complete: false",
+                f"senders truncated the alerts of {self.truncated} deliveries: set max_alerts to 0, or complete: false",
                 ErrorKind.REJECTED,
             )
 

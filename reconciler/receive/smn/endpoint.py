@@ -83,9 +83,9 @@ class SmnClient:
         if response.status_code >= 500 or response.status_code == 429:
             raise UnreachableError(f"{field} answered {response.status_code}")
         if not 200 <= response.status_code < 300:
-            raise SmnError(f"{field} did not answer with success")
+            raise SmnError(f"{field} did not respond with success")
         if len(content) > MAX_ANSWER:
-            raise SmnError(f"{field} answered too much")
+            raise SmnError(f"{field} sent too large a response")
         return bytes(content)
 
 
@@ -132,7 +132,7 @@ class SmnEndpoint:
         except (ValueError, OverflowError):
             raise SmnError("the timestamp is not an instant") from None
         if not -CLOCK_SKEW <= age <= max(self._settings.retention, HOUR):
-            raise SmnError("the message is too old, or of the future")
+            raise SmnError("the message is too old, or from the future")
 
     async def _certificate(self, url: str) -> x509.Certificate:
         cached = self._certificates.get(url)

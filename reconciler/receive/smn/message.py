@@ -123,4 +123,4 @@ def verify(message: SmnMessage, certificate: x509.Certificate, now: int) -> None
             raise
         raise SmnError("the certificate uses an algorithm that is not known") from None
     except InvalidSignature:
-        raise SmnError("the signature is not of this message") from None
+        raise SmnError("the signature does not match this message") from None

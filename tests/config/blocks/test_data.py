@@ -149,7 +149,7 @@ def test_what_is_wrong_with_a_query_is_told(text: str, said: str, hint: str | No
     [
         ("data.lamps.lot | length", 'there is no query "lamps.lot"', 'did you mean "lamps.lit"?'),
         ("data.lamps | length", "this names no query", "write data.TYPE.NAME"),
-        ("data['lamps'][each.key]", "what is looked up in data must be written out", "write data.TYPE.NAME"),
+        ("data['lamps'][each.key]", "names in data must be literal", "write data.TYPE.NAME"),
     ],
 )
 def test_an_expression_names_a_query_by_type_and_name(expression: str, said: str, hint: str) -> None:

@@ -13,7 +13,7 @@ SIREN = "resources: {siren: {a: {severity: Info, host: h, labels: {x: 'TEXT'}}, 
 )
 def test_a_template_of_another_language_is_warned_of(text: str, what: str) -> None:
     (warning,) = load(HEAD + SIREN.replace("TEXT", text)).warnings
-    assert warning.summary == f"{what} is sent as it is written (and 1 more)"
+    assert warning.summary == f"{what} is sent unchanged (and 1 more)"
     assert warning.position is not None and warning.position.line == 3
     assert "$${" in str(warning.hint)
 

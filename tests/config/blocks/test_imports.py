@@ -54,7 +54,7 @@ def test_an_import_is_part_of_what_a_configuration_means() -> None:
         ("[{to: siren.one, id: 17}]", '4:30 id must be text, not a number (17) (quote it if text is meant: "17")'),
         ("[{to: siren, id: a}]", "4:15 to: "),
         ("[{to: sirn.one, id: a}]", '4:15 there is no resource type "sirn" (did you mean "siren"?)'),
-        ("[{to: note.said, id: a}]", "4:15 note.said is an event, which cannot be imported (leave this block out"),
+        ("[{to: note.said, id: a}]", "4:15 note.said is an event, which cannot be imported (omit this block"),
         ("[{to: siren.on, id: a}]", '4:15 siren.on is imported, and is not declared (did you mean "siren.one"?)'),
         ("[{to: siren.quiet, id: a}]", "4:15 siren.quiet is imported, and is declared cleared (declare it firing"),
         (
@@ -71,11 +71,11 @@ def test_an_import_is_part_of_what_a_configuration_means() -> None:
         ),
         (
             "[{to: siren.one, id: a}, {to: siren.one, id: b}]",
-            "4:34 two objects are imported to siren.one (the other block is at stack.yaml:4:10; an address holds one",
+            "4:34 two objects are imported to siren.one (the other block is at stack.yaml:4:10; an address has one",
         ),
         (
             "[{to: siren.one, id: a}, {to: 'siren.each[\"a\"]', id: a}]",
-            "4:62 the object a is imported twice (stack.yaml:4:10 imports it to siren.one; leave one of them out)",
+            "4:62 the object a is imported twice (stack.yaml:4:10 imports it to siren.one; omit one of them)",
         ),
     ],
 )

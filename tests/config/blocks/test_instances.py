@@ -18,7 +18,7 @@ def test_one_instance_more_is_refused_at_its_resource() -> None:
     (found,) = problems(STACK, environ={LIMIT_VARIABLE: "4"})
     assert found.summary == "with this, the stack has more than 4 instances"
     assert found.position is not None
-    assert found.hint == "split the stack, or let it have more with RECONCILER_MAX_INSTANCES"
+    assert found.hint == "split the stack, or raise the limit with RECONCILER_MAX_INSTANCES"
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many", "1e6", "1.5", "\u0663x"])

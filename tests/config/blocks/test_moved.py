@@ -57,7 +57,7 @@ def test_a_move_is_part_of_what_a_configuration_means() -> None:
             "[{from: sirn.a, to: siren.new}]",
             ['4:16 there is no resource type "sirn" (did you mean "siren"?)'],
         ),
-        ("[{from: siren.new, to: siren.new}]", ["4:9 siren.new is moved to itself (leave this move out)"]),
+        ("[{from: siren.new, to: siren.new}]", ["4:9 siren.new is moved to itself (remove this move)"]),
     ],
 )
 def test_a_move_that_cannot_be_read_is_told_at_its_place(moved: str, expected: list[str] | None) -> None:
@@ -91,7 +91,7 @@ def test_two_moves_from_one_address_and_two_to_one_address_are_problems() -> Non
 )
 def test_moves_that_lead_back_are_one_problem(moved: str) -> None:
     (problem,) = _told(moved)
-    assert "these moves lead back to where they began" in problem
+    assert "these moves form a cycle" in problem
 
 
 def test_what_is_still_declared_cannot_have_moved() -> None:

@@ -43,8 +43,8 @@ def test_the_sections_of_all_files_are_merged() -> None:
 def test_a_name_in_two_files_is_told_with_both_places() -> None:
     text = "locals: {h: y}\n" + ONE
     assert told({"a.yaml": HEAD, "b.yaml": ONE, "c.yaml": text, "d.yaml": "locals: {h: x}\nstack: demo\n"}) == [
-        'c.yaml:2:21 "one" stands here a second time (it is first given at b.yaml:1:21)',
-        'd.yaml:1:10 "h" stands here a second time (it is first given at c.yaml:1:10)',
+        'c.yaml:2:21 "one" is declared twice (it is first given at b.yaml:1:21)',
+        'd.yaml:1:10 "h" is declared twice (it is first given at c.yaml:1:10)',
         "d.yaml:2:1 stack is given twice (it is first given at a.yaml:1:1; give it in one file only)",
     ]
 
@@ -71,8 +71,8 @@ def test_an_included_file_is_part_of_the_stack() -> None:
     [
         ("https://example.com/a.yaml", "it is a URL, and only files of the stack can be"),
         ("file:///etc/passwd", "it is a URL, and only files of the stack can be"),
-        ("../a.yaml", "it leads out of the stack"),
-        ("sub/../../a.yaml", "it leads out of the stack"),
+        ("../a.yaml", "it is outside the stack"),
+        ("sub/../../a.yaml", "it is outside the stack"),
         ("/etc/passwd", "a name is relative to the stack, with / between its parts"),
         ("C:/a.yaml", "a name is relative to the stack, with / between its parts"),
         ("..\\\\a.yaml", "a name is relative to the stack, with / between its parts"),
@@ -93,6 +93,6 @@ def test_an_include_that_can_not_be_read_or_comes_twice_is_told() -> None:
 
     assert told({"a.yaml": HEAD + "include: [b.yaml, a.yaml, 7]\n"}, read) == [
         'a.yaml:3:11 "b.yaml" cannot be read: No such file or directory',
-        'a.yaml:3:19 "a.yaml" is part of the stack already (leave this include out)',
+        'a.yaml:3:19 "a.yaml" is part of the stack already (remove this include)',
         "a.yaml:3:27 include names a file, not a number",
     ]

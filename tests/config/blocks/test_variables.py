@@ -85,8 +85,8 @@ def test_a_text_that_is_not_of_the_type_is_refused(block: str, given: str, expec
         ("", "3:13 variable x has no block (write x: {} if it must be given)"),
         (
             "{env: X, sensitive: false}",
-            "3:36 variable x is read from the environment, and that makes it sensitive (leave sensitive out; or give "
-            "the value by RECONCILER_VAR_x or --var, without env)",
+            "3:36 variable x is read from the environment, and that makes it sensitive (remove sensitive; or set the "
+            "value with RECONCILER_VAR_x or --var, without env)",
         ),
         (
             "{default: 5, validation: {condition: '${var.x < 3}', message: use less}}",

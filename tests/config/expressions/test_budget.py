@@ -52,7 +52,7 @@ def test_a_greedy_expression_ends(template: str, items: str, container: str, pic
         try:
             json.dumps(_evaluate(template.format(items=items, container=container, pick=pick)), allow_nan=False)
         except ExpressionError as error:
-            assert "not a" in error.message or "too much work" in error.message or "evaluated" in error.message
+            assert "not a" in error.message or "too expensive" in error.message or "evaluated" in error.message
 
 
 OPERANDS = st.sampled_from(["var.number", "2 ** 8000", "10 ** 2400 - 1", "7", "1e308", "-3", "var.text | length"])
@@ -93,14 +93,14 @@ def test_time_is_bounded_in_any_thread(expression: str, monkeypatch: pytest.Monk
 
     for run in (work, lambda: (thread := Thread(target=work), thread.start(), thread.join())):
         run()
-    assert found == ["this expression is too much work: it takes more than 0.05 s of processor time"] * 2
+    assert found == ["this expression is too expensive: it takes more than 0.05 s of processor time"] * 2
 
 
 def test_the_expressions_of_a_stack_share_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "MAX_STACK_SECONDS", 0.0)
     text = HEAD + "locals: {a: \"${range(100000) | map('string') | sort | length}\"}\n"
     assert told(text) == [
-        "3:14 this expression is too much work: the expressions of this stack take more than 0 s of processor time"
+        "3:14 this expression is too expensive: the expressions of this stack take more than 0 s of processor time"
     ]
 
 

@@ -87,7 +87,7 @@ def test_an_expression_has_a_value_and_keeps_its_type(text: str, expected: Value
         ("${var.n var.n}", '"var" is not expected here (an expression is one value)'),
         ("${var}", "var alone is not a value (write var.NAME)"),
         ("${vra.n}", '"vra" is not known here (did you mean "var"?; write a literal ${ as $${)'),
-        ("${var[each.key]}", "what is looked up in var must be written out (write var.NAME)"),
+        ("${var[each.key]}", "names in var must be literal (write var.NAME)"),
         ("${var.n | uper}", 'there is no filter "uper" (did you mean "upper"?)'),
         ("${var.n is evn}", 'there is no test "evn" (did you mean "even"?)'),
         ("${rnage(3)}", 'there is no function "rnage" (did you mean "range"?)'),

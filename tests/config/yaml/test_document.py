@@ -138,7 +138,7 @@ def where(node: Node, key: str) -> tuple[tuple[int, int], tuple[int, int]]:
         ("a: &x 1\n<<: {b: 1}\n", ["2:1 merge keys (<<) are not part of YAML 1.2"]),
         ("a: *nowhere\n", ["1:4 this alias names no anchor"]),
         ("a: &a [*a]\n", ["1:8 this alias names no anchor"]),
-        ("a: 1\n---\nb: 2\n", ["2:1 a second document begins here; a file holds one"]),
+        ("a: 1\n---\nb: 2\n", ["2:1 a second document starts here; a file can contain only one"]),
         ("a:\n\tb: 1\n", ["2:1 this is not valid YAML: a tab cannot indent YAML"]),
         ("a: b: c\n", ["1:5 this is not valid YAML: a colon cannot stand here"]),
         ("a: \0\n", ["1:4 the character U+0000 cannot stand in YAML"]),

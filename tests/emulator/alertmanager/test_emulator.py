@@ -130,9 +130,9 @@ def test_another_configuration_groups_alerts_anew(emulator: Emulator) -> None:
         ({"route": {"receiver": "hook", "matchers": ['a="b"']}}, "root route"),
         ({"route": {"receiver": "hook", "routes": [{"matchers": ["a"]}]}}, "bad matcher format"),
         ({"route": {"receiver": "hook", "group_interval": "0s"}}, "above 0"),
-        ({"receivers": [{"name": "hook", "slack_configs": []}]}, "does not play slack_configs"),
+        ({"receivers": [{"name": "hook", "slack_configs": []}]}, "does not support slack_configs"),
         ({"receivers": [{"name": "hook", "webhook_configs": [{"url": "ftp://h"}]}]}, "http or https"),
-        ({"templates": []}, "does not play templates"),
+        ({"templates": []}, "does not support templates"),
     ],
 )
 def test_a_configuration_that_is_not_played_is_refused(changes: dict[str, Any], words: str) -> None:

@@ -164,7 +164,7 @@ def test_runs_are_listed_newest_first_with_how_they_ended(place: Place) -> None:
 def test_nothing_is_journalled_once_the_lease_is_lost(place: Place) -> None:
     with place.begun() as (ledger, holder):
         ledger.unlock()
-        with pytest.raises(LeaseLostError, match="broken or given back"):
+        with pytest.raises(LeaseLostError, match="broken or released"):
             ledger.record_intents(holder, "run-1", operations("a"), NOW)
         acquire_lease(ledger, "somebody")
         with pytest.raises(LeaseLostError, match="somebody on runner-1"):

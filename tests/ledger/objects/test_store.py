@@ -67,7 +67,7 @@ def test_a_store_that_breaks_a_promise_is_refused_at_its_first_use(
     with pytest.raises(DiagnosticError) as refused:
         open_store(Location(url, "shop"))
     (diagnostic,) = refused.value.diagnostics
-    assert f"cannot be kept there: the store breaks a promise: {promise}" in diagnostic.summary
+    assert f"cannot be kept there: the store does not give a guarantee: {promise}" in diagnostic.summary
     assert "ledger doctor" in (diagnostic.hint or "")
     assert list_stacks(url) == []
 
@@ -205,7 +205,7 @@ def test_a_segment_that_is_missing_or_altered_is_damage(url: str, damage: str) -
 def test_a_lease_that_is_not_what_was_written_is_named(url: str) -> None:
     with closing(open_store(Location(url, "shop"))) as store, closing(ObjectLink(url)) as link:
         link.put("shop/lease.json", b'{"fence": 1}')
-        with pytest.raises(DiagnosticError, match=r"the lease s3://.*/shop/lease.json is not what was written"):
+        with pytest.raises(DiagnosticError, match=r"the lease s3://.*/shop/lease.json is altered or damaged"):
             store.lease()
         link.delete(["shop/lease.json"])
         taken = store.take(claim("a"), LIFETIME)

@@ -197,7 +197,7 @@ def test_unmanaged_alerts_and_silences_are_imported_and_what_prometheus_sends_is
     done = reconciler("import", tmp_path, "--out", str(imported))
     assert done.code == 0, done.err
     assert "Wrote 2 alarms and 1 silence" in done.err
-    assert "1 alarm cannot be adopted: Prometheus, or what else made it by a rule, sends it again" in done.err
+    assert "1 alarm cannot be adopted: Prometheus, or another rule engine, sends it again" in done.err
     text = imported.read_text()
     assert "alertmanager_silence:\n    shop:\n" in text
     assert 'matchers: ["team=\\"shop\\""]' in text

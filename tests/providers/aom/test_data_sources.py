@@ -171,7 +171,7 @@ def event(**changes: Any) -> dict[str, Any]:
         ({"events": None, "page_info": {"current_count": 3}}, "holds no list of events"),
         ({"events": [event(), "x"]}, "1 of the answer's events cannot be read"),
         ({"events": [event()], "page_info": {"current_count": 2, "next_marker": ""}}, "counts 2 events and holds 1"),
-        ({"events": [event(id=str(number)) for number in range(5)]}, "does not tell whether there are more"),
+        ({"events": [event(id=str(number)) for number in range(5)]}, "does not say whether there are more"),
         ({"events": {}}, "not a list"),
         ([], "not a page"),
         (b"<html/>", "not JSON"),

@@ -77,10 +77,10 @@ def test_2048_characters_are_allowed() -> None:
         ({"k": 1}, ("metadata", "k"), "valid string"),
         ({"k": None}, ("metadata", "k"), "valid string"),
         ({"": "x"}, ("metadata", "", "[key]"), "at least 1 character"),
-        ({"event_name": "x"}, ("metadata", "event_name", "[key]"), "event_name is a field of its own"),
+        ({"event_name": "x"}, ("metadata", "event_name", "[key]"), "event_name is a separate field"),
         ({"resource_id": "x"}, ("metadata", "resource_id", "[key]"), "write it beside metadata"),
         ({"event_type": "alarm"}, ("metadata", "event_type", "[key]"), "set by the resource type"),
-        ({"reconciler_stack": "x"}, ("metadata", "reconciler_stack", "[key]"), "are the marks"),
+        ({"reconciler_stack": "x"}, ("metadata", "reconciler_stack", "[key]"), "are reserved for reconciler's marks"),
     ],
 )
 def test_metadata_is_checked_key_by_key(metadata: dict[str, object], place: object, message: str) -> None:
@@ -100,7 +100,7 @@ def test_metadata_has_30_keys_at_most_with_fields_and_marks(type_, free: int) ->
 @pytest.mark.parametrize(
     ("annotations", "message"),
     [
-        ({"reconciler_key": "x"}, "are the marks"),
+        ({"reconciler_key": "x"}, "are reserved for reconciler's marks"),
         ({"n": float("nan")}, "finite number"),
         ({"n": float("inf")}, "finite number"),
         ({"n": {1: 2}}, "valid string"),

@@ -195,7 +195,7 @@ def test_settings_drive_the_applier() -> None:
 
 
 def test_an_embedded_endpoint_needs_a_running_emulator() -> None:
-    with pytest.raises(DiagnosticError, match=r"providers\.aom: .*no emulator is running"):
+    with pytest.raises(DiagnosticError, match=r"providers\.aom: .*none is running"):
         opened("embedded")
 
 

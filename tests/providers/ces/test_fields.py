@@ -71,7 +71,7 @@ def test_only_the_source_must_be_written() -> None:
         ({"event_level": "major"}, ("event_level",), "'Critical', 'Major', 'Minor' or 'Info'"),
         ({"event_user": "a" * 65}, ("event_user",), "up to 64"),
         ({"event_user": "a@b"}, ("event_user",), "up to 64 letters, digits, _, - and spaces"),
-        ({"event_user": "reconciler-0123abcd-0123456789abcdef"}, ("event_user",), "the form of the mark"),
+        ({"event_user": "reconciler-0123abcd-0123456789abcdef"}, ("event_user",), "the form of reconciler's own mark"),
         ({"event_type": "EVENT.SYS"}, ("event_type",), "'EVENT.CUSTOM'"),
         ({"sub_event_type": "SUB_EVENT.OPS"}, ("sub_event_type",), "'SUB_EVENT.CUSTOM'"),
         ({"dimensions": [{"name": "a", "value": "b"}] * 5}, ("dimensions",), "at most 4 items"),

@@ -74,7 +74,7 @@ def test_an_event_is_told_from_another_occurrence_by_the_mark_or_by_what_it_says
     assert desired(event_user="ops")
     assert desired(occurrence="v2", event_user="ops", content="release v2 started")
     assert desired(occurrence="v2", event_user="ops", time=NOW)
-    with pytest.raises(ValueError, match=r"content must hold the occurrence \('v2'\)"):
+    with pytest.raises(ValueError, match=r"content must contain the occurrence \('v2'\)"):
         desired(occurrence="v2", event_user="ops", content="release started")
 
 

@@ -193,14 +193,14 @@ def test_an_endpoint_that_refuses_a_message_to_the_last_is_blocked_for_a_while(s
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({}, "the signature is not of this message"),
-        ({"signature": "AAAA"}, "the signature is not of this message"),
+        ({}, "the signature does not match this message"),
+        ({"signature": "AAAA"}, "the signature does not match this message"),
         ({"signature": "not base64!"}, "the signature is not base64"),
         ({"signature_version": "v2"}, "version that is not known"),
         ({"topic_urn": OTHER}, "the topic is not one of those"),
         ({"type": "Fax"}, "no type that SMN knows"),
         ({"timestamp": "2020-01-01T00:00:00Z"}, "too old"),
-        ({"timestamp": (datetime.now(UTC) + timedelta(hours=2)).isoformat()}, "too old, or of the future"),
+        ({"timestamp": (datetime.now(UTC) + timedelta(hours=2)).isoformat()}, "too old, or from the future"),
         ({"timestamp": "soon"}, "not an instant"),
         ({"message_id": ""}, "no topic_urn or no message_id"),
         ({"signing_cert_url": "https://evil.example.com/cert.pem"}, "a host that is allowed"),
