@@ -219,7 +219,7 @@ def test_an_alert_and_a_silence_are_imported_at_alertmanager(kind: str, tmp_path
         resent = run("plan", {alert_to: fingerprints["Rule"]})
         assert "sends it again as long as its rule fires" in resent.err
         blocks = {alert_to: fingerprints["Down"], silence_to: silence}
-        assert "alertmanager_alert will be imported: to Alertmanager" in run("plan", blocks).out
+        assert "alertmanager_alert will be imported: Alertmanager treats" in run("plan", blocks).out
         done = run("apply", blocks, "--auto-approve")
         assert done.out.endswith("Apply complete: 2 imported.\n"), done.out + done.err
         down = [alert for alert in servers.query() if alert["labels"]["alertname"] == "Down"]
