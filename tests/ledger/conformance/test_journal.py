@@ -174,7 +174,7 @@ def test_nothing_is_journalled_once_the_lease_is_lost(place: Place) -> None:
 
 
 def test_an_intent_of_a_run_that_was_not_begun_is_refused(place: Place) -> None:
-    with place.begun() as (ledger, holder), pytest.raises(ValueError, match="run-9 was not begun"):
+    with place.begun() as (ledger, holder), pytest.raises(ValueError, match="run-9 was not started"):
         ledger.record_intents(holder, "run-9", operations("a"), NOW)
 
 
@@ -203,7 +203,7 @@ def test_a_refused_write_inside_a_batch_leaves_the_rest_of_the_batch(place: Plac
     with place.begun() as (ledger, holder):
         with ledger.batch():
             ledger.record_intents(holder, "run-1", operations("a"), NOW)
-            with pytest.raises(ValueError, match="not begun"):
+            with pytest.raises(ValueError, match="not started"):
                 ledger.record_intents(holder, "run-9", operations("b"), NOW)
         assert [entry.operation.key for entry in ledger.open_intents()] == ["a"]
 
