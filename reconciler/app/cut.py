@@ -68,7 +68,8 @@ class Cut(NamedTuple):
         Raises DiagnosticError if that is not possible, LeaseLostError if the lease is lost before it began.
         """
         clock, targets = workspace.clock, workspace.target_texts
-        if find_doubts([*plan.operations], ledger, workspace.providers, targets, clock):
+        operations = [*plan.operations]
+        if find_doubts(operations, ledger, workspace.providers, targets, clock):
             hint = "settle them first: reconciler ledger settle"
             raise DiagnosticError(
                 Diagnostic(
@@ -76,7 +77,7 @@ class Cut(NamedTuple):
                     hint=hint,
                 )
             )
-        known = ledger.statuses([operation.key for operation in plan.operations])
+        known = ledger.statuses(operation.key for operation in operations)
         done = frozenset(key for key, status in known.items() if status is Status.DONE)
         pieces = cut_plan(plan, self.size, done)
         run = Run(*(new_run_id(), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin))

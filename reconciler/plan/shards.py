@@ -41,7 +41,7 @@ def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShar
             parts.append([])
             room = size
         parts[-1] += group
-        room -= sum(len(change.operations) for change in group)
+        room -= len(group[0].operations) if len(group) == 1 else sum(len(change.operations) for change in group)
     shards = [_shard(part, done) for part in parts]
     return [shard for shard in shards if shard.operations]
 
@@ -59,7 +59,7 @@ def _groups(changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
 
 def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
     every = [operation for change in changes for operation in change.operations]
-    followed = frozenset(item.depends_on for item in every if item.depends_on is not None and item.depends_on in done)
+    followed = frozenset(item.depends_on for item in every if item.depends_on and item.depends_on in done)
     needed = {
         address: change.desired.depends_on
         for change in changes
@@ -67,11 +67,15 @@ def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
         for address in change.addresses
     }
     left = [operation for operation in every if not operation.only_if_duplicate and operation.key not in done]
-    return PlanShard(left, needed, followed | {item.key for item in every if needed and item.key in done})
+    if needed and done:
+        followed |= {item.key for item in every if item.key in done}
+    return PlanShard(left, needed, followed)
 
 
-def _roots(changes: Iterable[Change]) -> Mapping[Address, Address]:
+def _roots(changes: Sequence[Change]) -> Mapping[Address, Address]:
     """For each address that belongs to a group, the address that represents the group."""
+    if not any(change.moved_from or (change.desired is not None and change.desired.depends_on) for change in changes):
+        return {}
     parents: dict[Address, Address] = {}
 
     def find(address: Address) -> Address:
@@ -83,15 +87,13 @@ def _roots(changes: Iterable[Change]) -> Mapping[Address, Address]:
         return root
 
     families: set[Address] = set()
-    linked: list[Change] = []
     for change in changes:
         needed = change.desired.depends_on if change.desired is not None else ()
         for address in (*change.addresses[1:], *needed):
             parents[find(address)] = find(change.address)
             if address.key is None:
                 families.add(address)
-        linked.append(change)
-    for change in linked if families else ():
+    for change in changes if families else ():
         family = change.address._replace(key=None)
         if family in families:
             parents[find(change.address)] = find(family)
