@@ -107,7 +107,7 @@ def test_a_busy_service_is_waited_for_as_it_asks(start_emulator: Start, tmp_path
     before = it.clock.now()
     assert it.apply([alarm("a")]).remaining == ()
     assert it.clock.now() - before >= 7 * SECOND
-    assert any("again in 7s" in note for note in it.watcher.notes)
+    assert any("retrying in 7s" in note for note in it.watcher.notes)
 
 
 def test_a_service_that_stays_busy_ends_as_failed_with_its_answer(start_emulator: Start, tmp_path: Path) -> None:

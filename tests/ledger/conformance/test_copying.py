@@ -83,7 +83,7 @@ def test_what_is_at_the_target_is_never_overwritten(place: Place, tmp_path: Path
     write_every_fate(file)
     with place.begun("another run") as (ledger, holder):
         ledger.release(holder)
-    with pytest.raises(DiagnosticError, match=r"exists|holds other runs"):
+    with pytest.raises(DiagnosticError, match=r"exists|contains other runs"):
         copied(file, place)
 
 

@@ -58,7 +58,7 @@ def test_nothing_begins_to_be_sent_under_a_lease_that_has_lapsed_or_was_broken(p
         ledger.begin_attempts(holder, ["a"], now())
         ledger.renew(holder, now(), SHORT)
         wait_until_free(ledger)
-        with pytest.raises(LeaseLostError, match="has lapsed"):
+        with pytest.raises(LeaseLostError, match="has expired"):
             ledger.begin_attempts(holder, ["b"], now())
         ledger.renew(holder, now(), LIFETIME)
         ledger.begin_attempts(holder, ["a"], now())

@@ -58,7 +58,7 @@ def test_a_query_fails_if_the_receiver_was_not_running_during_its_window(receive
 def test_a_query_fails_if_a_sender_left_alerts_out(receiver: Receiver) -> None:
     receiver.post("/alertmanager", webhook(truncatedAlerts=3))
     provider = opened(receiver.url)
-    with pytest.raises(ServiceError, match="left alerts out of 1 deliveries"):
+    with pytest.raises(ServiceError, match="truncated the alerts of 1 deliveries"):
         found(provider, lookback="1s")
     assert found(provider, lookback="1s", receiver="another") == []
 
