@@ -12,17 +12,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
-from reconciler.core.system_clock import precise_seconds
+from reconciler.core.system_clock import precise_seconds, sleep
 from reconciler.fleet.worker import serve
 
-_POLL_S = 0.002
-"""How often a process is polled while waiting for its end."""
+_POLL = 2
+"""How often (ms) a process is polled while waiting for its end."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,7 +44,7 @@ class ForkedProcess:
         while not self._has_ended(block=end is None):
             if end is not None and precise_seconds() >= end:
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
-            time.sleep(_POLL_S)
+            sleep(_POLL)
         return self.returncode or 0
 
     def send_signal(self, number: int) -> None:

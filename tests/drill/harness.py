@@ -17,7 +17,7 @@ from reconciler.config.stack import Inputs
 from reconciler.drill.context import Confirm, OperatorHooks
 from reconciler.drill.drill import Drill
 from reconciler.drill.load import read_drill
-from reconciler.drill.record import Record
+from reconciler.drill.record import Record, StepState
 from reconciler.drill.run import abort, resume, start
 from reconciler.drill.store import RunStore, Watcher
 from reconciler.emulator.settings import Settings
@@ -85,6 +85,20 @@ class EmulatedClock:
         return stop.is_set()
 
 
+class Killed(BaseException):
+    """Stands for the death of the process."""
+
+
+def killed_after(step: int) -> Watcher:
+    """A watcher that has the process die once this step is done."""
+
+    def die(record: Record) -> None:
+        if record.steps[step].state is StepState.DONE:
+            raise Killed
+
+    return die
+
+
 def quiet(_: Record) -> None:
     """Watch nothing."""
 
@@ -125,7 +139,7 @@ class Harness:
     def run_store(self) -> RunStore:
         return RunStore(self.directory / ".reconciler")
 
-    def hands(
+    def hooks(
         self,
         *,
         watcher: Watcher = quiet,
@@ -137,18 +151,18 @@ class Harness:
     def read(self, workspace: Workspace, name: str = "outage") -> Drill:
         return read_drill(workspace.stack, name, list(workspace.registry), workspace.ask)
 
-    def start(self, name: str = "outage", **crew: Any) -> Record:
+    def start(self, name: str = "outage", **hooks: Any) -> Record:
         with self.open() as workspace:
-            return start(workspace, self.read(workspace, name), self.run_store, self.hands(**crew))
+            return start(workspace, self.read(workspace, name), self.run_store, self.hooks(**hooks))
 
-    def resume(self, name: str = "outage", **crew: Any) -> Record:
+    def resume(self, name: str = "outage", **hooks: Any) -> Record:
         with self.open() as workspace:
             record = self.run_store.unfinished(name)[0]
-            return resume(workspace, self.read(workspace, name), record, self.run_store, self.hands(**crew))
+            return resume(workspace, self.read(workspace, name), record, self.run_store, self.hooks(**hooks))
 
-    def abort(self, name: str = "outage", run_store: RunStore | None = None, **crew: Any) -> Record:
+    def abort(self, name: str = "outage", run_store: RunStore | None = None, **hooks: Any) -> Record:
         with self.open() as workspace:
-            return abort(workspace, name, run_store or self.run_store, self.hands(**crew))
+            return abort(workspace, name, run_store or self.run_store, self.hooks(**hooks))
 
     def active(self) -> list[str]:
         """The addresses of all active alarms, sorted."""

@@ -12,7 +12,7 @@ from reconciler.drill.drill import GRACE
 from reconciler.drill.record import DrillStatus, Record, StepState
 from reconciler.drill.store import RunStore
 from reconciler.emulator.settings import Settings
-from tests.drill.harness import NOW, Harness, start_harness
+from tests.drill.harness import NOW, Harness, Killed, killed_after, start_harness
 from tests.emulator.handle import Emulator
 
 Start = Callable[[Settings], Emulator]
@@ -154,16 +154,8 @@ def test_an_alarm_is_cleared_once_the_network_is_back(harness: Harness) -> None:
 
 def test_a_drill_does_not_start_over_what_an_earlier_run_left(harness: Harness) -> None:
     harness.write()
-
-    class Killed(BaseException):
-        """Stands for the death of the process."""
-
-    def die(record: Record) -> None:
-        if record.steps[1].state is StepState.DONE:
-            raise Killed
-
     with pytest.raises(Killed):
-        harness.start(watcher=die)
+        harness.start(watcher=killed_after(1))
     with pytest.raises(DiagnosticError, match="is not finished"):
         harness.start()
     assert len(harness.active()) == 2
@@ -177,16 +169,8 @@ def test_a_drill_does_not_start_over_what_an_earlier_run_left(harness: Harness) 
 @pytest.mark.parametrize("command", ["resume", "abort"])
 def test_the_record_of_a_run_that_is_taken_over_tells_when_its_process_died(harness: Harness, command: str) -> None:
     harness.write()
-
-    class Killed(BaseException):
-        """Stands for the death of the process."""
-
-    def die(record: Record) -> None:
-        if record.steps[1].state is StepState.DONE:
-            raise Killed
-
     with pytest.raises(Killed):
-        harness.start(watcher=die)
+        harness.start(watcher=killed_after(1))
     harness.clock.pause(20_000, harness.stop)
     record = harness.resume() if command == "resume" else harness.abort()
     [death] = record.deaths
@@ -198,16 +182,8 @@ def test_the_record_of_a_run_that_is_taken_over_tells_when_its_process_died(harn
 @pytest.mark.parametrize("command", ["resume", "abort"])
 def test_a_run_is_neither_resumed_nor_aborted_at_another_target(harness: Harness, command: str) -> None:
     file = harness.write()
-
-    class Killed(BaseException):
-        """Stands for the death of the process."""
-
-    def die(record: Record) -> None:
-        if record.steps[1].state is StepState.DONE:
-            raise Killed
-
     with pytest.raises(Killed):
-        harness.start(watcher=die)
+        harness.start(watcher=killed_after(1))
     before = harness.run_store.unfinished()
     file.write_text(file.read_text().replace("project_id: p1", "project_id: p2"))
     requests = len(harness.emulator.requests())

@@ -187,17 +187,6 @@ def test_nothing_is_sent_without_the_name_typed_in(harness: Harness) -> None:
     assert harness.pushes() == []
 
 
-def _waiting(harness: Harness) -> Callable[[str, Callable[[], bool]], str | None]:
-    """Nobody confirms, and time passes."""
-
-    def confirm(_: Record, __: str, attend: Callable[[], bool]) -> str | None:
-        while attend():
-            harness.clock.pause(30_000, harness.stop)
-        return None
-
-    return confirm
-
-
 def test_a_pause_holds_the_timeline_for_as_long_as_a_person_takes(harness: Harness) -> None:
     steps = """\
     steps:
@@ -286,7 +275,7 @@ def test_a_wall_clock_that_steps_back_does_not_hold_the_timeline(harness: Harnes
             clock.step = -2 * 60 * MINUTE
 
     with open_workspace(harness.directory, Inputs(), clock=clock, data=False) as workspace:
-        record = start(workspace, harness.read(workspace), harness.run_store, harness.hands(watcher=step_back))
+        record = start(workspace, harness.read(workspace), harness.run_store, harness.hooks(watcher=step_back))
     assert (record.ending, harness.active()) == (DrillStatus.COMPLETE, [])
     assert clock.monotonic() < NOW + 10 * MINUTE
 

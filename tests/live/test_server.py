@@ -21,7 +21,7 @@ from reconciler.live.server import LivePage, serving_page
 from reconciler.session.workspace import open_workspace
 from reconciler.views.html.drill import record_html
 from tests.cli.run_cli import reconciler
-from tests.drill.harness import Harness, start_harness
+from tests.drill.harness import Harness, Killed, killed_after, start_harness
 from tests.drill.records import record
 from tests.emulator.handle import Emulator
 from tests.live.test_page import FixedClock, running
@@ -133,9 +133,9 @@ def run_watched(harness: Harness, visit: Callable[[Record, str], None]) -> Recor
             live_run.update(made)
             visit(made, url)
 
-        hands = harness.hands(watcher=visit_as_it_runs)
+        hooks = harness.hooks(watcher=visit_as_it_runs)
         operator = OperatorHooks(
-            hands.owner, hands.confirm, hands.approve, visit_as_it_runs, hands.stop, hands.command, live_run.aborted
+            hooks.owner, hooks.confirm, hooks.approve, visit_as_it_runs, hooks.stop, hooks.command, live_run.aborted
         )
         return start(workspace, harness.read(workspace), harness.run_store, operator)
 
@@ -208,17 +208,10 @@ def test_a_pause_of_a_run_with_a_page_is_answered_in_the_terminal_too(
 def test_a_run_that_died_is_resumed_with_a_page_and_metrics(
     start_emulator: Callable[[Settings], Emulator], tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        """Stands for the death of the process."""
-
-    def die(made: Record) -> None:
-        if made.steps[0].state is StepState.DONE:
-            raise Killed
-
     harness = Harness(start_emulator(Settings()), tmp_path, fresh=False)
     harness.write(steps="    steps: [{at: 0s, raise: aom_alarm.slow}, {at: 1s, note: The end}]\n")
     with open_workspace(tmp_path, Inputs(), data=False) as workspace, pytest.raises(Killed):
-        start(workspace, harness.read(workspace), harness.run_store, harness.hands(watcher=die))
+        start(workspace, harness.read(workspace), harness.run_store, harness.hooks(watcher=killed_after(0)))
     metrics = tmp_path / "metrics.prom"
     options = ["--yes", "--live", "--metrics", metrics, "--format", "json"]
     done = reconciler("drill", "resume", "outage", tmp_path, *options)
