@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import LiteralString
 
 from reconciler.ledger.codec import Row
@@ -36,10 +37,12 @@ class PostgresShards:
 
     def open(self, shard: Shard) -> JournalStore | None:
         store = PostgresStore(self._url, shard.name, shard=shard)
-        if store.is_there():
+        with ExitStack() as opened:
+            opened.callback(store.close)
+            if not store.is_there():
+                return None
+            opened.pop_all()
             return store
-        store.close()
-        return None
 
     def absorb(self, fence: int) -> int | None:
         return absorb(self._link, self._stack, fence)
