@@ -19,7 +19,7 @@ from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import MINUTE, SECOND
-from reconciler.core.operation import Operation, Status
+from reconciler.core.operation import Operation, Status, Verb
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.lease import BootTime
@@ -207,10 +207,16 @@ class TwoTargets(RuleBasedStateMachine):
         ]
         with closing(self.places[0].harness.ledger()) as ledger:
             views = [ledger.view(self.clock.now(), 10 * SECOND, place.harness.targets()) for place in self.places]
-            valid = plan is not None and (plan.send_by is None or plan.send_by > self.clock.now())
-            planned = [item.key for item in plan.operations] if plan and valid else []
+            operations = [*plan.operations] if plan else []
+            planned = [item.key for item in operations] if any(map(self._could_be_sent, operations)) else []
             learnt = [ledger.behaviour(target) for place in self.places for target in place.harness.targets().values()]
             return ledger.statuses([*firing, *planned]), views, ledger.shown(firing), ledger.open_intents(), learnt
+
+    def _could_be_sent(self, operation: Operation) -> bool:
+        """Whether its plan could still be applied: one that only clears is stale, or in effect, once it was."""
+        if operation.send_by is None:
+            return operation.verb is Verb.PUSH and operation.occurrence is None
+        return operation.send_by > self.clock.now()
 
     def teardown(self) -> None:
         self.resources.close()
