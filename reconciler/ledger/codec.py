@@ -68,7 +68,11 @@ class Row(NamedTuple):
             raise ValueError("an operation is altered or damaged" if self.step == "intend" else "a row was altered")
 
     def _digest(self) -> str:
-        return _hash(_SEPARATOR.join(map(str, self[:5])))
+        found = sha256()
+        for number, part in enumerate(self[:5]):
+            found.update(f"{_SEPARATOR if number else ''}".encode())
+            found.update(str(part).encode())
+        return found.hexdigest()
 
 
 class Effect(NamedTuple):
@@ -98,18 +102,30 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
     if payloads.count(_SEPARATOR) != len(operations) - 1:
         raise ValueError("a payload holds a control character, so it is not JSON text")
     fields = {
-        name: column if name in _WHOLE or column.count(column[0]) != len(column) else column[:1]
+        name: column if name in _WHOLE or not _is_uniform(column) else column[:1]
         for name, column in zip(Operation._fields, columns, strict=True)
         if name != "payload"
     }
-    fields["marks"] = tuple(
-        (position, op.address, op.occurrence, None) if op.verb is Verb.PUSH else (position, op.address, None, op.target)
-        for position, op in enumerate(operations)
-        if op.occurrence is not None or op.target is not None
+    fields["marks"] = (
+        ()
+        if fields["occurrence"] == fields["target"] == (None,)
+        else tuple(
+            (position, op.address, op.occurrence, None)
+            if op.verb is Verb.PUSH
+            else (position, op.address, None, op.target)
+            for position, op in enumerate(operations)
+            if op.occurrence is not None or op.target is not None
+        )
     )
     body = encode(fields)
-    (body + payloads).encode()  # raises if it contains a lone surrogate
+    for text in (body, payloads):
+        if not text.isascii():
+            text.encode()  # raises if it contains a lone surrogate
     return Intent(body, payloads)
+
+
+def _is_uniform(column: Sequence[object]) -> bool:
+    return column[-1] == column[0] and column.count(column[0]) == len(column)
 
 
 def told_provider(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +46,13 @@ class Database:
                     if nested:
                         connection.execute("RELEASE step")
                 raise
+
+    def write(self, statement: str, values: Sequence[object]) -> int:
+        """Run one statement atomically; what it wrote is on disk when this returns, or when the outermost transaction
+        ends. Returns how many rows it wrote.
+        """
+        with self._lock, explained(self.path):
+            return self._connection.execute(statement, values).rowcount
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -7,6 +7,7 @@ machine, or after a reboot, it expires by the wall clock.
 
 import os
 import sqlite3
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,11 +29,16 @@ class BootTime(NamedTuple):
 
 def boot_time() -> BootTime | None:
     """The current instant; None on a system that does not identify its boots."""
+    boot = _boot_id()
+    return None if boot is None else BootTime(boot, monotonic())
+
+
+@cache
+def _boot_id() -> str | None:
     try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    return BootTime(boot, monotonic())
 
 
 def fingerprint(pid: int) -> str | None:
@@ -155,17 +161,29 @@ def current(connection: sqlite3.Connection, present: Present, host: str) -> Hold
     return lease.holder
 
 
-def check(connection: sqlite3.Connection, holder: Holder) -> None:
-    """Raise LeaseLostError unless this holder still has the lease; nobody can take it before the transaction ends."""
+HELD = "owner = ? AND host = ? AND pid = ? AND fence = ?"
+"""The SQL condition that a holder still has the lease, with the values ``held``."""
+
+RUNNING = "CASE WHEN boot = ? AND boot_expires_at IS NOT NULL THEN boot_expires_at > ? ELSE expires_at > ? END"
+"""The SQL condition that the lease has not expired, with the values ``running``."""
+
+
+def held(holder: Holder) -> tuple[object, ...]:
+    return (holder.owner, holder.host, holder.pid, holder.fence)
+
+
+def running(present: Present) -> tuple[object, ...]:
+    return (*(present.boot or (None, None)), present.now)
+
+
+def check(connection: sqlite3.Connection, holder: Holder, present: Present | None = None) -> None:
+    """Raise LeaseLostError unless this holder still has the lease and, at ``present``, it has not expired.
+
+    Nobody can take it before the transaction ends.
+    """
     lease = _read(connection)
     check_holder(None if lease is None else lease.holder, holder)
-
-
-def check_running(connection: sqlite3.Connection, holder: Holder, present: Present) -> None:
-    """Raise LeaseLostError unless this holder still has the lease and it has not expired."""
-    check(connection, holder)
-    lease = _read(connection)
-    if lease is None or lease.has_lapsed(present):
+    if lease is not None and present is not None and lease.has_lapsed(present):
         raise lapsed()
 
 

@@ -86,7 +86,7 @@ def _prune_file(location: Location, holder: Holder, limit: Limit) -> Pruning:
     assert location.path is not None  # noqa: S101 - narrows a type
     with closing(open_file(location.path)) as database, _checked(str(location)):
         with database.transaction() as connection:
-            lease.check_running(connection, holder, Present(limit.now, boot_time()))
+            lease.check(connection, holder, Present(limit.now, boot_time()))
             project(connection)
             surplus, found = _examine(connection, limit)
             if any(surplus):

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
 from types import MappingProxyType
+from typing import NoReturn
 
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.operation import Operation, Outcome, Status
@@ -29,6 +30,12 @@ from reconciler.ledger.errors import damaged, unwritable
 from reconciler.ledger.lease import BootTime, Present, boot_time, fingerprint
 from reconciler.ledger.projection import is_behind, project
 from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
+
+_COLUMNS = "step, run, at, body, payloads, digest"
+_ADD = f"INSERT INTO journal ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+# One statement checks the fence and adds the row: several would each wait for Python's global lock among the workers.
+_ADD_IF_HELD = f"INSERT INTO journal ({_COLUMNS}) SELECT ?, ?, ?, ?, ?, ? FROM lease WHERE {lease.HELD}"  # noqa: S608 - constants
+_ADD_IF_RUNNING = f"{_ADD_IF_HELD} AND {lease.RUNNING}"
 
 
 def open_ledger(path: Path, *, create: bool = True, clock: Callable[[], BootTime | None] = boot_time) -> Ledger:
@@ -133,19 +140,15 @@ class SqliteLedger:
             intent = encode_intent(operations)
         except ValueError as error:
             raise unwritable(self._database.path, str(error)) from error
-        with self._database.transaction() as connection:
-            lease.check(connection, holder)
-            begun = connection.execute("SELECT number FROM runs WHERE id = ?", (run,)).fetchone()
-            if begun is None:
-                raise ValueError(f"the run {run} was not started")
-            _add(connection, Row("intend", begun[0], now, *intent))
+        row = Row("intend", self._number(run), now, *intent).sealed()
+        if not self._database.write(_ADD_IF_HELD, (*row, *lease.held(holder))):
+            self._raise_lost(holder)
 
     def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
         present = self._present(now)
-        body = encode_begin(keys, present.boot, self._process)
-        with self._database.transaction() as connection:
-            lease.check_running(connection, holder, present)
-            _add(connection, Row("begin", None, now, body))
+        row = Row("begin", None, now, encode_begin(keys, present.boot, self._process)).sealed()
+        if not self._database.write(_ADD_IF_RUNNING, (*row, *lease.held(holder), *lease.running(present))):
+            self._raise_lost(holder, present)
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:
         self._add("settle", now, encode_outcomes(outcomes))
@@ -210,8 +213,20 @@ class SqliteLedger:
         self._database.close()
 
     def _add(self, step: str, now: int, body: str) -> None:
-        with self._database.transaction() as connection:
-            _add(connection, Row(step, None, now, body))
+        self._database.write(_ADD, Row(step, None, now, body).sealed())
+
+    def _number(self, run: str) -> int:
+        with self._database.reading() as connection:
+            begun = connection.execute("SELECT number FROM runs WHERE id = ?", (run,)).fetchone()
+        if begun is None:
+            raise ValueError(f"the run {run} was not started")
+        return int(begun[0])
+
+    def _raise_lost(self, holder: Holder, present: Present | None = None) -> NoReturn:
+        """Raise LeaseLostError, with the reason why this holder has lost the lease."""
+        with self._database.reading() as connection:
+            lease.check(connection, holder, present)
+        raise lease.lapsed()
 
     def _present(self, now: int) -> Present:
         return Present(now, self._boot_time())
@@ -238,9 +253,3 @@ class SqliteLedger:
             yield
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             raise damaged(self._database.path, str(error)) from error
-
-
-def _add(connection: sqlite3.Connection, row: Row) -> None:
-    connection.execute(
-        "INSERT INTO journal (step, run, at, body, payloads, digest) VALUES (?, ?, ?, ?, ?, ?)", row.sealed()
-    )
