@@ -3,16 +3,17 @@
 import queue
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
+from reconciler.apply.beginning import BeginGate
 from reconciler.apply.duplicates import Duplicates
-from reconciler.apply.options import NullProgress, Options, Part, Progress, begun_ahead, flush_interval, journal_ahead
+from reconciler.apply.line import Line
+from reconciler.apply.options import NullProgress, Options, Part, Progress, flush_interval, journal_ahead
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
-from reconciler.apply.sender import NOT_SENT, BeginGate, SendContext, Sender, batches
+from reconciler.apply.sender import SendContext, Sender, batches
 from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
 from reconciler.apply.verify import DeniedError, verify
 from reconciler.core.clock import Clock
@@ -53,6 +54,11 @@ def apply_plan(
             return executor.run(command)
 
 
+_NOT_SENT = ServiceErrorDetail("not sent: the run was stopped first")
+_FIRST_STEP = 4
+"""How many batches are journalled in the first step of a run."""
+
+
 class _WorkerDone(NamedTuple):
     """The last message of a worker about a batch."""
 
@@ -88,15 +94,12 @@ class PlanExecutor:
         self.gate = BeginGate(self._begin)
         self.events: queue.SimpleQueue[Sequence[Outcome] | _WorkerDone] = queue.SimpleQueue()
         self.outcomes: dict[str, Outcome] = {}
-        self.intended, self.begun = set(part.intended if part else ()), set[str]()
+        self.intended, self._firsts, self.begun = list[Sequence[Operation]](), set[str](), set[str]()
         self.held: frozenset[str] = frozenset()
         self.status: ApplyStatus | None = None
         self.cause: ServiceErrorDetail | None = None
         self.duplicates = Duplicates(providers, ledger, self.targets, clock, progress.report)
-        self.senders = {
-            key: Sender(provider, self._context(key), self._parallelism(key), begins_ahead=self._ahead(key) > 0)
-            for key, provider in providers.items()
-        }
+        self.senders = {key: Sender(provider, self._context(key)) for key, provider in providers.items()}
 
     def run(self, command: str) -> Result:
         """Send and verify the plan. Raises LeaseLostError before anything was begun, RunFailedError after that."""
@@ -203,21 +206,17 @@ class PlanExecutor:
             for key, provider in self.providers.items()
         }
         busy = dict.fromkeys(waiting, 0)
-        width = {key: self._parallelism(key) * (1 + self._ahead(key)) for key in waiting}
         failure: BaseException | None = None
         with ExitStack() as stack:
-            pools = {
-                key: stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix=f"send-{key}"))
-                for key, threads in width.items()
-            }
+            lines = {key: stack.enter_context(self._line(key)) for key in waiting}
             while True:
                 if failure is None and not self._over():
                     try:
                         for key, batches_left in waiting.items():
                             # More than can be sent at once, so that no worker waits for the journal.
-                            while batches_left and busy[key] < width[key] + 2 * self._journal_ahead:
+                            while batches_left and busy[key] < lines[key].width + 2 * self._journal_ahead:
                                 self._intend_ahead(batches_left)
-                                self._submit(pools[key], key, batches_left.popleft())
+                                lines[key].submit(batches_left.popleft())
                                 busy[key] += 1
                     except (LeaseLostError, DiagnosticError) as error:  # wait for the outcomes of running requests
                         failure = error
@@ -236,34 +235,28 @@ class PlanExecutor:
     def _parallelism(self, provider: str) -> int:
         return self.options.parallelism or self.providers[provider].limits.parallelism
 
-    def _ahead(self, provider: str) -> int:
-        return begun_ahead(self._parallelism(provider), shared=self.ledger.is_shared)
+    def _line(self, provider: str) -> Line:
+        def unsent(batch: Sequence[Operation]) -> None:
+            self.begun.difference_update(item.key for item in batch)
 
-    def _submit(self, pool: ThreadPoolExecutor, provider: str, batch: Sequence[Operation]) -> None:
-        """Submit a batch to a worker, which reports how it ended."""
-        future = pool.submit(self._deliver, provider, batch)
-        future.add_done_callback(lambda ended: self.events.put(_WorkerDone(provider, ended.exception())))
+        def ended(error: BaseException | None) -> None:
+            self.events.put(_WorkerDone(provider, error))
 
-    def _deliver(self, provider: str, batch: Sequence[Operation]) -> None:
-        """The worker's task: send a batch, unless the run ended first; an exception ends the run."""
-        if self._over():
-            return
-        try:
-            self.senders[provider].deliver(batch)
-        except BaseException:
-            self.stop.set()
-            raise
+        return Line(self.senders[provider], self._parallelism(provider), self._over, unsent, ended)
 
     def _intend_ahead(self, batches_left: Iterable[Sequence[Operation]]) -> None:
         """Journal the intents of the next batches in one step, if the first of them is not journalled yet."""
-        ahead = [batch for batch, _ in zip(batches_left, range(self._journal_ahead), strict=False)]
-        if ahead[0][0].key in self.intended:
+        count = self._journal_ahead if self._firsts else _FIRST_STEP  # so that requests begin soon
+        ahead = [batch for batch, _ in zip(batches_left, range(count), strict=False)]
+        first = ahead[0][0].key
+        if first in self._firsts or (self.part is not None and first in self.part.intended):
             return
+        self._firsts.update(batch[0].key for batch in ahead)
         self._intend([item for batch in ahead for item in batch])
 
     def _intend(self, operations: Sequence[Operation]) -> None:
         self.ledger.record_intents(self.holder, self.id, operations, self.clock.now())
-        self.intended.update(item.key for item in operations)
+        self.intended.append(operations)
 
     def _begin(self, keys: Sequence[str]) -> None:
         """Journal that operations are being sent. Raises LeaseLostError or DiagnosticError if they must not be."""
@@ -349,11 +342,16 @@ class PlanExecutor:
         return self._is_done(operation.depends_on or "") and not self._is_done(operation.key)
 
     def _close_unsent_intents(self) -> None:
-        """Journal that intended operations were never sent, so that no intent stays open needlessly."""
+        """Journal that intended operations were never sent, so that no intent stays open needlessly.
+
+        Not if the lease is lost: the next run may have sent them meanwhile.
+        """
         sent = self.begun | self.outcomes.keys() | self.held
-        left = [Outcome(key, Status.FAILED, NOT_SENT) for key in self.intended if key not in sent]
+        intended = {*(self.part.intended if self.part else ()), *(item.key for each in self.intended for item in each)}
+        left = [Outcome(key, Status.FAILED, _NOT_SENT) for key in intended if key not in sent]
         if left:
-            with suppress(DiagnosticError):  # what was never begun needs no outcome
+            with suppress(DiagnosticError, LeaseLostError), self.ledger.batch():
+                self.ledger.begin_attempts(self.holder, (), self.clock.now())  # checks the lease
                 self.ledger.record_outcomes(left, self.clock.now())
 
     def _mark_unanswered(self) -> None:

@@ -21,9 +21,9 @@ the disk and are as safe: an outcome lost in a crash is found again by a query.
 SHARED_JOURNAL_AHEAD = 60
 """The same for a shared ledger, in which a step is a network round trip."""
 
-BEGUN_AHEAD = 3
-"""For each concurrent request, how many batches are marked as begun in advance in a shared ledger. If the run dies,
-those not sent are settled like those sent.
+BEGUN_AHEAD = 4
+"""For each concurrent request, how many batches are marked as begun in advance, so that no worker waits for the journal.
+If the run dies, those not sent are settled like those sent.
 """
 
 
@@ -32,9 +32,9 @@ def journal_ahead(*, shared: bool) -> int:
     return SHARED_JOURNAL_AHEAD if shared else JOURNAL_AHEAD
 
 
-def begun_ahead(parallelism: int, *, shared: bool) -> int:
+def begun_ahead(parallelism: int) -> int:
     """How many batches are marked as begun in advance for each request; none if requests are sequential."""
-    return BEGUN_AHEAD if shared and parallelism > 1 else 0
+    return BEGUN_AHEAD if parallelism > 1 else 0
 
 
 def flush_interval(*, shared: bool) -> float:

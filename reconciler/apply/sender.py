@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from threading import BoundedSemaphore, Event, Lock
+from threading import Event
 from typing import NamedTuple
 
+from reconciler.apply.beginning import Beginning
 from reconciler.apply.behaviour import LearnedBehaviour
 from reconciler.apply.verify import DeniedError, read_back
 from reconciler.core.clock import Clock
-from reconciler.core.duration import SECOND, format_instant, rough_duration
+from reconciler.core.duration import format_instant, rough_duration
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.retry import RETRY, poll_intervals
 from reconciler.providers.protocol import ErrorKind, Limits, Provider, ServiceError, called_before_requests
@@ -46,19 +47,13 @@ def _split(group: list[Operation], size: int, room: int) -> Iterator[list[Operat
         yield batch
 
 
-MAX_DEPARTURE = SECOND
-"""How long (ms) after its journal step a request may leave, at the latest."""
-
-
-NOT_SENT = ServiceErrorDetail("not sent: the run was stopped first")
-
-
 class Attempt(NamedTuple):
     """Operations that are sent in one request; ``number`` counts their attempts.
 
     ``rejection`` is the response to a rejected batch they were in, if they may have been stored all the same; with
     ``is_whole`` they are all of that batch, so that at least one of them is invalid. ``doubt`` is the response that
-    left open whether they were stored. ``is_first`` says that none was sent before.
+    left open whether they were stored. ``begun_at`` is when they were journalled as being sent (monotonic ms), if that
+    was done in advance.
     """
 
     operations: Sequence[Operation]
@@ -66,7 +61,7 @@ class Attempt(NamedTuple):
     rejection: ServiceErrorDetail | None = None
     is_whole: bool = True
     doubt: ServiceErrorDetail | None = None
-    is_first: bool = False
+    begun_at: int | None = None
 
 
 class SendContext(NamedTuple):
@@ -89,50 +84,35 @@ class SendContext(NamedTuple):
 class Sender:
     """Sends the batches of one provider; ``deliver`` may be called from several threads at once.
 
-    ``parallelism`` threads send at a time. With ``begins_ahead`` there may be more threads: they journal their step,
-    and wait for their turn.
-
     ``rejects_whole`` is what this run has observed: a rejected batch leaves its valid items unstored. The API page does
     not say, and sending a stored event again would duplicate it: for events only this run's own observation counts.
     """
 
-    def __init__(self, provider: Provider, context: SendContext, parallelism: int, *, begins_ahead: bool) -> None:
+    def __init__(self, provider: Provider, context: SendContext) -> None:
         self.provider = provider
         self.context = context
-        self._slots = BoundedSemaphore(parallelism)
-        self._begins_ahead = begins_ahead
         self.rejects_whole = False
 
-    def deliver(self, batch: Sequence[Operation]) -> None:
+    def deliver(self, batch: Sequence[Operation], begun_at: int | None = None) -> None:
         """Send a batch until each of its operations has an outcome, or the run stops.
 
-        An operation that was never sent gets no outcome. Raises DeniedError on 401 and 403.
+        ``begun_at`` is when the ledger was told that it is being sent (monotonic ms), if it was. An operation that was
+        never sent gets no outcome. Raises DeniedError on 401 and 403.
         """
-        waiting = [Attempt(batch, is_first=True)]
+        waiting = [Attempt(batch, begun_at=begun_at)]
         while waiting and not self.context.stop.is_set():
             waiting.extend(reversed(self._attempt(waiting.pop())))
 
     def _attempt(self, attempt: Attempt) -> list[Attempt]:
         """Send one attempt once; returns the attempts to make next."""
         if attempt.rejection is not None:
-            with self._slots:
-                return self._await_rejected(attempt, attempt.rejection)
+            return self._await_rejected(attempt, attempt.rejection)
         if attempt.doubt is not None:
-            with self._slots:
-                return self._await_doubtful(attempt, attempt.doubt)
+            return self._await_doubtful(attempt, attempt.doubt)
         operations = self._in_time(attempt.operations)
         if not operations:
             return []
-        beginning = _Beginning(self.context, operations)
-        with self._slots:
-            if not (self._begins_ahead and self.context.stop.is_set()):
-                return self._request(attempt._replace(operations=operations), beginning)
-        if attempt.is_first:
-            self._end(operations, Status.FAILED, NOT_SENT)
-        return []
-
-    def _request(self, attempt: Attempt, beginning: _Beginning) -> list[Attempt]:
-        operations = attempt.operations
+        beginning = Beginning(self.context.begin, self.context.clock, operations, attempt.begun_at)
         try:
             with called_before_requests(beginning.renew_if_late):
                 ids = self.provider.send(operations)
@@ -319,69 +299,3 @@ def _narrowed(operations: Sequence[Operation]) -> list[Attempt]:
     if len(operations) < 2:
         return [Attempt(operations)] if operations else []
     return [Attempt(half) for half in halves(operations)]
-
-
-class _Beginning:
-    """The journal step that precedes a request.
-
-    It is repeated if the request leaves late, after a wait for its turn or for a token, or because the process was
-    suspended.
-    """
-
-    def __init__(self, context: SendContext, operations: Sequence[Operation]) -> None:
-        self._context, self._operations = context, operations
-        self._begin()
-
-    def renew_if_late(self) -> None:
-        if self._context.clock.monotonic() - self._at > MAX_DEPARTURE:
-            self._begin()
-
-    def _begin(self) -> None:
-        self._at = self._context.clock.monotonic()
-        self._context.begin(self._operations)
-
-
-class _Ticket:
-    """The operations that a worker waits to send."""
-
-    __slots__ = ("error", "is_done", "operations")
-
-    def __init__(self, operations: Sequence[Operation]) -> None:
-        self.operations = operations
-        self.is_done = False
-        self.error: BaseException | None = None
-
-
-class BeginGate:
-    """Lets workers continue once their operations are journalled as being sent; waiting workers share one step.
-
-    ``commit`` makes the step durable, and raises if nothing may be sent any more.
-    """
-
-    def __init__(self, commit: Callable[[Sequence[str]], None]) -> None:
-        self._commit = commit
-        self._waiting: list[_Ticket] = []
-        self._lock = Lock()
-        self._committing = Lock()
-
-    def begin(self, operations: Sequence[Operation]) -> None:
-        """Return once the operations may be sent. Raises what ``commit`` raises."""
-        ticket = _Ticket(operations)
-        with self._lock:
-            self._waiting.append(ticket)
-        with self._committing:
-            if not ticket.is_done:
-                with self._lock:
-                    group, self._waiting = self._waiting, []
-                self._run(group)
-        if ticket.error is not None:
-            raise ticket.error
-
-    def _run(self, group: Sequence[_Ticket]) -> None:
-        error: BaseException | None = None
-        try:
-            self._commit([operation.key for ticket in group for operation in ticket.operations])
-        except BaseException as found:  # noqa: BLE001 - raised again in each of the threads
-            error = found
-        for ticket in group:
-            ticket.is_done, ticket.error = True, error

@@ -230,7 +230,7 @@ def test_what_an_earlier_run_pushed_unverified_is_waited_for_before_it_is_change
 
 def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emulator: Start, tmp_path: Path) -> None:
     it = start_harness(start_emulator, tmp_path, batch_size=1, parallelism=2)
-    lost, turns = Event(), count(1)
+    lost, under_way, turns = Event(), Event(), count(1)
 
     class Losing:
         def __init__(self, ledger: Ledger) -> None:
@@ -241,6 +241,7 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
 
         def record_intents(self, holder: Holder, run: str, operations: Sequence[Operation], now: int) -> None:
             if next(self._calls) > 1:
+                assert under_way.wait(30)
                 lost.set()
                 raise LeaseLostError
             self._ledger.record_intents(holder, run, operations, now)
@@ -254,6 +255,7 @@ def test_what_is_under_way_when_the_lease_is_lost_is_still_journalled(start_emul
 
         def send(self, operations: Sequence[Operation]) -> object:
             if next(turns) == 2:
+                under_way.set()
                 assert lost.wait(30)
             return self._provider.send(operations)
 
@@ -284,7 +286,7 @@ def test_what_was_announced_to_a_shared_ledger_is_not_sent_once_the_run_is_stopp
             begun = list(keys)
             self._ledger.begin_attempts(holder, begun, now)
             self._begun += len(begun)
-            if self._begun == 2 * (1 + BEGUN_AHEAD):
+            if self._begun > 2 + BEGUN_AHEAD:  # half of what may be begun ahead, or more
                 announced.set()
 
     class Slow:
@@ -303,8 +305,7 @@ def test_what_was_announced_to_a_shared_ledger_is_not_sent_once_the_run_is_stopp
     it.wrap_ledger, it.wrap_provider = Shared, Slow
     result = it.apply(_many(12), stop=stop)
     assert len(it.active()) == 2
-    told = [outcome.status for outcome in result.outcomes.values()]
-    assert sorted(told) == [Status.DONE] * 2 + [Status.FAILED] * 2 * BEGUN_AHEAD
+    assert [outcome.status for outcome in result.outcomes.values()] == [Status.DONE] * 2
     with closing(it.ledger()) as ledger:
         assert ledger.open_intents() == []
     it.wrap_ledger = it.wrap_provider = lambda real: real

@@ -11,6 +11,7 @@ from threading import Event
 import pytest
 
 from reconciler.apply.lease import LIFETIME
+from reconciler.apply.options import BEGUN_AHEAD
 from reconciler.apply.result import ApplyStatus
 from reconciler.core.desired import Desired
 from reconciler.core.duration import SECOND
@@ -99,7 +100,7 @@ def test_nothing_is_begun_after_the_fence_has_moved(
     parallelism: int,
 ) -> None:
     it = start_harness(start_emulator, tmp_path, batch_size=batch_size, parallelism=parallelism)
-    desired = [make(number) for number in range(60 if batch_size == 1 else 350)]
+    desired = [make(number) for number in range(parallelism * (2 + BEGUN_AHEAD) if batch_size == 1 else 350)]
     moving = Moving(it, move)
     it.wrap_provider, it.wrap_ledger = moving.provider, moving.ledger
     result = it.apply(desired)
