@@ -22,8 +22,8 @@ SHARED_JOURNAL_AHEAD = 60
 """The same for a shared ledger, in which a step is a network round trip."""
 
 BEGUN_AHEAD = 4
-"""For each concurrent request, how many batches are marked as begun in advance, so that no worker waits for the journal.
-If the run dies, those not sent are settled like those sent.
+"""For each concurrent request, how many batches are marked as begun in advance, so that no worker waits for the
+journal. If the run dies, those not sent are settled like those sent.
 """
 
 

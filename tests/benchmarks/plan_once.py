@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import sys
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
@@ -38,6 +39,17 @@ def measured(work: Callable[[], Plan]) -> tuple[float, int]:
     seconds = process_time() - begun
     assert plan.changes
     return seconds, max(1, memory("VmHWM") - before)
+
+
+def allocated(work: Callable[[], Plan]) -> int:
+    """Bytes that Python allocates for it, at most: what loading left free, and a plan takes again, counts too."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        assert work().changes
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def memory(field: str) -> int:
@@ -86,7 +98,8 @@ def main(mode: str, count: int) -> None:
     elif mode == "replace":
         cost = measured(lambda: shown(make_plan("bench", desired, observed, NOW, types=types)))
     else:
-        cost = measured(lambda: make_plan("bench", desired, observed, NOW, types=types))
+        seconds, _ = measured(plan := lambda: make_plan("bench", desired, observed, NOW, types=types))
+        cost = seconds, allocated(plan)
     sys.stdout.write(json.dumps(cost))
 
 
