@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.beginning import BeginGate
+from reconciler.apply.begin import BeginGate
 from reconciler.apply.duplicates import Duplicates
 from reconciler.apply.line import Line
 from reconciler.apply.options import NullProgress, Options, Part, Progress, flush_interval, journal_ahead

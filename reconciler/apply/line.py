@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from reconciler.apply.beginning import BeginAhead, Begun
+from reconciler.apply.begin import BeginAhead, Begun
 from reconciler.apply.options import begun_ahead
 from reconciler.apply.sender import Sender
 from reconciler.core.operation import Operation

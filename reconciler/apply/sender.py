@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.beginning import Beginning
+from reconciler.apply.begin import BeginStep
 from reconciler.apply.behaviour import LearnedBehaviour
 from reconciler.apply.verify import DeniedError, read_back
 from reconciler.core.clock import Clock
@@ -112,9 +112,9 @@ class Sender:
         operations = self._in_time(attempt.operations)
         if not operations:
             return []
-        beginning = Beginning(self.context.begin, self.context.clock, operations, attempt.begun_at)
+        step = BeginStep(self.context.begin, self.context.clock, operations, attempt.begun_at)
         try:
-            with called_before_requests(beginning.renew_if_late):
+            with called_before_requests(step.renew_if_late):
                 ids = self.provider.send(operations)
         except ServiceError as error:
             return self._answer(Attempt(operations, attempt.number), error)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from threading import Event
 from typing import NamedTuple
 
-from reconciler.apply.beginning import MAX_DEPARTURE
+from reconciler.apply.begin import MAX_DEPARTURE
 from reconciler.apply.options import Progress
 from reconciler.apply.verify import observe_effects, read_back, shown_contents, verify, visible_operations
 from reconciler.core.address import Address

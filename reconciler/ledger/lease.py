@@ -162,17 +162,17 @@ def current(connection: sqlite3.Connection, present: Present, host: str) -> Hold
 
 
 HELD = "owner = ? AND host = ? AND pid = ? AND fence = ?"
-"""The SQL condition that a holder still has the lease, with the values ``held``."""
+"""The SQL condition that a holder still has the lease, with the values ``holder_values``."""
 
 RUNNING = "CASE WHEN boot = ? AND boot_expires_at IS NOT NULL THEN boot_expires_at > ? ELSE expires_at > ? END"
-"""The SQL condition that the lease has not expired, with the values ``running``."""
+"""The SQL condition that the lease has not expired, with the values ``running_values``."""
 
 
-def held(holder: Holder) -> tuple[object, ...]:
+def holder_values(holder: Holder) -> tuple[object, ...]:
     return (holder.owner, holder.host, holder.pid, holder.fence)
 
 
-def running(present: Present) -> tuple[object, ...]:
+def running_values(present: Present) -> tuple[object, ...]:
     return (*(present.boot or (None, None)), present.now)
 
 

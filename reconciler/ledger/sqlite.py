@@ -141,13 +141,14 @@ class SqliteLedger:
         except ValueError as error:
             raise unwritable(self._database.path, str(error)) from error
         row = Row("intend", self._number(run), now, *intent).sealed()
-        if not self._database.write(_ADD_IF_HELD, (*row, *lease.held(holder))):
+        if not self._database.write(_ADD_IF_HELD, (*row, *lease.holder_values(holder))):
             self._raise_lost(holder)
 
     def begin_attempts(self, holder: Holder, keys: Iterable[str], now: int) -> None:
         present = self._present(now)
         row = Row("begin", None, now, encode_begin(keys, present.boot, self._process)).sealed()
-        if not self._database.write(_ADD_IF_RUNNING, (*row, *lease.held(holder), *lease.running(present))):
+        values = (*row, *lease.holder_values(holder), *lease.running_values(present))
+        if not self._database.write(_ADD_IF_RUNNING, values):
             self._raise_lost(holder, present)
 
     def record_outcomes(self, outcomes: Iterable[Outcome], now: int) -> None:

@@ -1,4 +1,4 @@
-"""Beginning: journalling that operations are being sent, before each request (rule 8)."""
+"""Journalling that operations are being sent, before each request (rule 8)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_DEPARTURE = SECOND
 """How long (ms) after its journal step a request may leave, at the latest."""
 
 
-class Beginning:
+class BeginStep:
     """The journal step that precedes a request.
 
     It is repeated if the request leaves late, after a wait for its turn or for a token, or because the process was
