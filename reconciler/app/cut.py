@@ -267,9 +267,7 @@ class _Work:
             if report is None:
                 continue
             self.reports[task.number] = report
-            undone = {item.key for item in report.undone}
-            operations = self.pieces[task.number - 1].operations
-            progress.advanced([Outcome(item.key, Status.DONE) for item in operations if item.key not in undone])
+            progress.completed(len(self.pieces[task.number - 1].operations) - len(report.undone))
             if report.ending is ApplyStatus.DENIED:
                 self.over = True
 

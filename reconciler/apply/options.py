@@ -77,6 +77,9 @@ class Progress(Protocol):
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
         """These operations have ended."""
 
+    def completed(self, count: int) -> None:
+        """So many operations are done: those of a shard, whose outcomes are not listed."""
+
     def verifying(self, waiting: int, until: int) -> None:
         """Everything is sent; waiting until ``until`` for the effects of this number of operations to become
         visible.
@@ -92,6 +95,8 @@ class NullProgress:
     def started(self, total: int) -> None: ...
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None: ...
+
+    def completed(self, count: int) -> None: ...
 
     def verifying(self, waiting: int, until: int) -> None: ...
 

@@ -105,8 +105,11 @@ class ApplyProgress:
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
         self._bad += sum(outcome.status is not Status.DONE for outcome in outcomes)
+        self.completed(len(outcomes))
+
+    def completed(self, count: int) -> None:
         description = f"Applying, {self._bad:,} not done" if self._bad else "Applying"
-        self._progress.update(self._sending, advance=len(outcomes), description=description)
+        self._progress.update(self._sending, advance=count, description=description)
 
     def verifying(self, waiting: int, until: int) -> None:
         if not self._waited_for:

@@ -90,11 +90,14 @@ class ApplyLogProgress:
         _apply_log.info("%d operations to send", total)
 
     def advanced(self, outcomes: Sequence[Outcome]) -> None:
-        self._ended += len(outcomes)
-        _apply_log.info("%d of %d operations ended", self._ended, self._total)
+        self.completed(len(outcomes))
         for outcome in outcomes:
             if outcome.status is not Status.DONE:
                 _apply_log.info("operation %s: %s: %s", outcome.key, outcome.status, outcome.error)
+
+    def completed(self, count: int) -> None:
+        self._ended += count
+        _apply_log.info("%d of %d operations ended", self._ended, self._total)
 
     def verifying(self, waiting: int, until: int) -> None:
         _apply_log.info(

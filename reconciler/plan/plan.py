@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -121,8 +122,7 @@ class Plan(NamedTuple):
 
     @property
     def operations(self) -> Iterator[Operation]:
-        for change in self.changes:
-            yield from change.operations
+        return chain.from_iterable(change.operations for change in self.changes)
 
     @property
     def send_by(self) -> int | None:

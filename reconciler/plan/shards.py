@@ -6,7 +6,9 @@ from that, addresses are in plan order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from reconciler.core.address import Address
@@ -34,42 +36,50 @@ def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShar
     Conditional clears are left out: whether they are due is known only when everything else is done.
     """
     changes = [change for change in plan.changes if change.operations]
-    parts: list[list[Change]] = [[]]
-    room = size
-    for group in _groups(changes):
-        if room <= 0:
-            parts.append([])
-            room = size
-        parts[-1] += group
-        room -= len(group[0].operations) if len(group) == 1 else sum(len(change.operations) for change in group)
-    shards = [_shard(part, done) for part in parts]
+    roots = _roots(changes)
+    shards = [_shard(part, done) for part in (_parts(changes, size) if not roots else _grouped(changes, roots, size))]
     return [shard for shard in shards if shard.operations]
 
 
-def _groups(changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
-    """The changes that belong together, in the order of the first of each group."""
-    roots = _roots(changes)
-    if not roots:
-        return ((change,) for change in changes)
+def _parts(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
+    """Changes of which none belongs to another, in parts of about ``size`` operations."""
+    ends = list(accumulate(len(change.operations) for change in changes))
+    start = 0
+    while start < len(changes):
+        end = bisect_left(ends, (ends[start - 1] if start else 0) + size) + 1
+        yield changes[start:end]
+        start = end
+
+
+def _grouped(changes: Sequence[Change], roots: Mapping[Address, Address], size: int) -> Iterator[Sequence[Change]]:
+    """The same, with the changes that belong together in one part, in the order of the first of each group."""
     groups: dict[Address, list[Change]] = {}
     for change in changes:
         groups.setdefault(roots.get(change.address, change.address), []).append(change)
-    return groups.values()
+    part, room = list[Change](), size
+    for group in groups.values():
+        part += group
+        room -= sum(len(change.operations) for change in group)
+        if room <= 0:
+            yield part
+            part, room = [], size
+    if part:
+        yield part
 
 
 def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
     every = [operation for change in changes for operation in change.operations]
-    followed = frozenset(item.depends_on for item in every if item.depends_on and item.depends_on in done)
+    left = [operation for operation in every if not operation.only_if_duplicate and operation.key not in done]
     needed = {
         address: change.desired.depends_on
         for change in changes
         if change.desired is not None and change.desired.depends_on
         for address in change.addresses
     }
-    left = [operation for operation in every if not operation.only_if_duplicate and operation.key not in done]
+    followed = {item.depends_on for item in every if item.depends_on in done} if done else ()
     if needed and done:
-        followed |= {item.key for item in every if item.key in done}
-    return PlanShard(left, needed, followed)
+        followed = {*followed, *(item.key for item in every if item.key in done)}
+    return PlanShard(left, needed, frozenset(filter(None, followed)))
 
 
 def _roots(changes: Sequence[Change]) -> Mapping[Address, Address]:
