@@ -82,7 +82,8 @@ class Cut(NamedTuple):
         pieces = cut_plan(plan, self.size, done)
         run = Run(*(new_run_id(), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin))
         ledger.begin(holder, run)
-        progress.started(sum(len(piece.operations) for piece in pieces))
+        conditional = sum(item.only_if_duplicate and item.key not in done for item in operations)
+        progress.started(len(operations) - len(done) - conditional)
         work = _Work(plan, run, holder, pieces, stop)
         with closing(open_shards(workspace.ledger_location)) as shards:
             work.hand_out(self.give, shards, clock.now, progress)
