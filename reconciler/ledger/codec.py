@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import repeat
+from operator import contains
 from typing import Any, NamedTuple
 
 from reconciler.core.address import Address
@@ -98,9 +99,9 @@ class DetailedOutcome(NamedTuple):
 def encode_intent(operations: Sequence[Operation]) -> Intent:
     """Encode operations that are about to be sent. Raises ValueError if a payload is not valid JSON text."""
     columns = list(zip(*operations, strict=True))
-    payloads = _SEPARATOR.join(columns[_PAYLOAD])
-    if payloads.count(_SEPARATOR) != len(operations) - 1:
+    if any(map(contains, columns[_PAYLOAD], repeat(_SEPARATOR))):
         raise ValueError("a payload holds a control character, so it is not JSON text")
+    payloads = _SEPARATOR.join(columns[_PAYLOAD])
     fields = {
         name: column if name in _WHOLE or not _is_uniform(column) else column[:1]
         for name, column in zip(Operation._fields, columns, strict=True)

@@ -6,6 +6,7 @@ the run, and the bytes of peak memory of this process, from its start, and of th
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.benchmarks.plan_once import memory
 
 
 def main(workers: int, size: int, stack: str, ledger_url: str, scheduler: str) -> None:
+    gc.set_threshold(200_000, 20, 20)  # as the command does
     unit = Unit(UnitKind.APPLY, stack, ledger=ledger_url, shard_size=size)
     stop = Event()
     with (

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from distributed import Client
 
 from reconciler.plan.shards import SHARD_SIZE
-from tests.benchmarks.no_content import distant
+from tests.benchmarks.no_content import no_content
 from tests.benchmarks.row import Row, compared
 from tests.benchmarks.stacks import for_each
 from tests.servers import postgres
@@ -58,7 +58,7 @@ def _apply(alarms: int, workers: int) -> _Taken:
     """A cluster, a server and a schema of its own for each, so that none finds what another left."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        distant(0) as service,
+        no_content() as service,
         _cluster(Path(directory), workers) as scheduler,
     ):
         file = Path(directory) / "stack.yaml"
