@@ -252,7 +252,7 @@ class _Work:
             number,
             len(self.pieces),
             {key: target for key, target in self.run.targets.items() if key in keys},
-            {str(address): tuple(map(str, needed)) for address, needed in piece.needed.items()},
+            {str(address): tuple(map(str, needed)) for address, needed in piece.dependencies.items()},
             tuple(piece.done),
         )
 

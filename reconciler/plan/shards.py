@@ -40,7 +40,7 @@ class PlanShard:
         return [item for item in _operations(self._changes) if not item.only_if_duplicate and item.key not in already]
 
     @cached_property
-    def needed(self) -> Mapping[Address, Sequence[Address]]:
+    def dependencies(self) -> Mapping[Address, Sequence[Address]]:
         """The dependencies of its resources."""
         return {
             address: change.desired.depends_on
@@ -55,7 +55,7 @@ class PlanShard:
         if not self._already:
             return frozenset()
         keys = {item.depends_on for item in _operations(self._changes)}
-        if self.needed:
+        if self.dependencies:
             keys |= {item.key for item in _operations(self._changes)}
         return frozenset(key for key in keys if key is not None and key in self._already)
 
