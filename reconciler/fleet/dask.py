@@ -24,7 +24,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.core.ledger_url import secrets_of
 from reconciler.core.system_clock import monotonic, now
 from reconciler.core.text import sanitize
-from reconciler.fleet.dask_task import BEGAN, ask_to_stop, prepare, run_task
+from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
 from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
 
 CONNECT = 10 * SECOND
@@ -81,7 +81,6 @@ class DaskEngine:
         self._lost: str | None = None
         self._alone_since: int | None = None
         self._client: Client | None = None
-        self._prepared: list[Future[None]] = []  # a task is dropped with its future
         self.reruns = 0
         """How often the cluster restarted a task."""
 
@@ -110,10 +109,6 @@ class DaskEngine:
                 )
             ) from None
         client.subscribe_topic(self._topic, self._told)
-        self._prepared = [
-            client.submit(prepare, workers=[worker], key=f"{self._topic}-{worker}", pure=False)
-            for worker in client.has_what()
-        ]
         return self
 
     def __exit__(

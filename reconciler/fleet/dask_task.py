@@ -64,10 +64,6 @@ def ask_to_stop(tasks: list[str]) -> None:
     _STOPS.ask(tasks)
 
 
-def prepare() -> None:
-    """Have a worker import this module, and with it what units need, while the fleet is loaded and planned."""
-
-
 def run_task(task: str, topic: str, lines: str, version: str, workers: int) -> list[str]:
     """Run a batch of units, given as JSON, and return the results as JSON, in the order of the units.
 
