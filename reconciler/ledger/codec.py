@@ -69,9 +69,10 @@ class Row(NamedTuple):
             raise ValueError("an operation is altered or damaged" if self.step == "intend" else "a row was altered")
 
     def _digest(self) -> str:
-        found = sha256()
-        for number, part in enumerate(self[:5]):
-            found.update(f"{_SEPARATOR if number else ''}".encode())
+        first, *rest = self[:5]
+        found = sha256(str(first).encode())
+        for part in rest:
+            found.update(_SEPARATOR.encode())
             found.update(str(part).encode())
         return found.hexdigest()
 
