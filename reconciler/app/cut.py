@@ -82,8 +82,7 @@ class Cut(NamedTuple):
         pieces = cut_plan(plan, self.size, done)
         run = Run(*(new_run_id(), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin))
         ledger.begin(holder, run)
-        conditional = sum(item.only_if_duplicate and item.key not in done for item in operations)
-        progress.started(len(operations) - len(done) - conditional)
+        progress.started(sum(len(piece.operations) for piece in pieces))
         work = _Work(plan, run, holder, pieces, stop)
         with closing(open_shards(workspace.ledger_location)) as shards:
             work.hand_out(self.give, shards, clock.now, progress)
@@ -252,7 +251,7 @@ class _Work:
             number,
             len(self.pieces),
             {key: target for key, target in self.run.targets.items() if key in keys},
-            {str(address): tuple(map(str, needed)) for address, needed in piece.dependencies.items()},
+            {str(address): tuple(map(str, needed)) for address, needed in piece.needed.items()},
             tuple(piece.done),
         )
 

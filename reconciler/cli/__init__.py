@@ -34,7 +34,6 @@ project that does the work, hand the result to a view. The pattern::
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import warnings
@@ -55,8 +54,9 @@ def main() -> NoReturn:
     for guesser in ("charset_normalizer", "chardet"):
         sys.modules[guesser] = None  # type: ignore[assignment]  # how an import is refused
     warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
-    # The cycle collector waits for more objects than the imports make.
-    gc.set_threshold(200_000, 20, 20)
+    from reconciler.core.gc_tuning import collect_rarely
+
+    collect_rarely()
     from reconciler.cli.app import run
     from reconciler.cli.signals import sigterm_as_interrupt
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
+from reconciler.core.gc_tuning import collect_rarely
 from reconciler.core.system_clock import precise_seconds, sleep
 from reconciler.fleet.worker import serve
 
@@ -117,7 +118,7 @@ def _work(
             os.environ.clear()
             os.environ.update(found)
         gc.freeze()
-        gc.set_threshold(200_000, 20, 20)
+        collect_rarely()
         serve(os.fdopen(units, encoding="utf-8"), os.fdopen(results, "w", encoding="utf-8"), workers)
         sys.stderr.flush()
         code = 0

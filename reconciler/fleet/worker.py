@@ -6,7 +6,6 @@ standard input, which occurs when the parent dies.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from typing import TextIO
 from reconciler.app.run_batch import run_batch
 from reconciler.app.unit import Unit, UnitResult, UnitState, parse_units, result_json
 from reconciler.core.exit_code import ExitCode
+from reconciler.core.gc_tuning import collect_rarely
 from reconciler.fleet.processes import BEGAN
 
 
@@ -96,7 +96,7 @@ def serve(lines: TextIO, out: TextIO, workers: int) -> None:
 def main() -> None:
     """Serve on the standard streams, as one of several workers; what libraries print goes to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(200_000, 20, 20)
+    collect_rarely()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin, out, int(sys.argv[1]))

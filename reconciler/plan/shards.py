@@ -7,9 +7,9 @@ from that, addresses are in plan order.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from itertools import accumulate, chain
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation
@@ -19,45 +19,15 @@ SHARD_SIZE = 25_000
 """The approximate number of operations in a shard, by default."""
 
 
-class PlanShard:
-    """A part of a plan, without the operations that are ``already`` done.
+class PlanShard(NamedTuple):
+    """Operations of a plan, in its order.
 
-    Its parts are worked out when they are first needed: of a million alarms that takes as long as sending 10,000.
+    ``needed`` are the dependencies of their resources; ``done`` are operations they depend on that are done already.
     """
 
-    def __init__(self, changes: Sequence[Change], already: Collection[str]) -> None:
-        self._changes, self._already = changes, already
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it sends nothing."""
-        return all(item.only_if_duplicate or item.key in self._already for item in _operations(self._changes))
-
-    @cached_property
-    def operations(self) -> Sequence[Operation]:
-        """What it sends, in the order of the plan."""
-        already = self._already
-        return [item for item in _operations(self._changes) if not item.only_if_duplicate and item.key not in already]
-
-    @cached_property
-    def dependencies(self) -> Mapping[Address, Sequence[Address]]:
-        """The dependencies of its resources."""
-        return {
-            address: change.desired.depends_on
-            for change in self._changes
-            if change.desired is not None and change.desired.depends_on
-            for address in change.addresses
-        }
-
-    @property
-    def done(self) -> frozenset[str]:
-        """Operations that its operations depend on, and that are done already."""
-        if not self._already:
-            return frozenset()
-        keys = {item.depends_on for item in _operations(self._changes)}
-        if self.dependencies:
-            keys |= {item.key for item in _operations(self._changes)}
-        return frozenset(key for key in keys if key is not None and key in self._already)
+    operations: Sequence[Operation]
+    needed: Mapping[Address, Sequence[Address]]
+    done: frozenset[str]
 
 
 def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShard]:
@@ -67,12 +37,8 @@ def cut_plan(plan: Plan, size: int, done: Collection[str] = ()) -> list[PlanShar
     """
     changes = [change for change in plan.changes if change.operations]
     roots = _roots(changes)
-    parts = _grouped(changes, roots, size) if roots else _parts(changes, size)
-    return [shard for shard in (PlanShard(part, done) for part in parts) if not shard.is_empty]
-
-
-def _operations(changes: Iterable[Change]) -> Iterator[Operation]:
-    return chain.from_iterable(change.operations for change in changes)
+    shards = [_shard(part, done) for part in (_parts(changes, size) if not roots else _grouped(changes, roots, size))]
+    return [shard for shard in shards if shard.operations]
 
 
 def _parts(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
@@ -99,6 +65,21 @@ def _grouped(changes: Sequence[Change], roots: Mapping[Address, Address], size: 
             part, room = [], size
     if part:
         yield part
+
+
+def _shard(changes: Sequence[Change], done: Collection[str]) -> PlanShard:
+    every = [operation for change in changes for operation in change.operations]
+    left = [operation for operation in every if not operation.only_if_duplicate and operation.key not in done]
+    needed = {
+        address: change.desired.depends_on
+        for change in changes
+        if change.desired is not None and change.desired.depends_on
+        for address in change.addresses
+    }
+    followed = {item.depends_on for item in every if item.depends_on in done} if done else ()
+    if needed and done:
+        followed = {*followed, *(item.key for item in every if item.key in done)}
+    return PlanShard(left, needed, frozenset(filter(None, followed)))
 
 
 def _roots(changes: Sequence[Change]) -> Mapping[Address, Address]:

@@ -6,7 +6,6 @@ the run, and the bytes of peak memory of this process, from its start, and of th
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from reconciler.app.unit import Unit, UnitKind
 from reconciler.apply.lease import leased
 from reconciler.apply.options import NullProgress, Options
 from reconciler.apply.result import ApplyStatus
+from reconciler.core.gc_tuning import collect_rarely
 from reconciler.fleet.cut import cut_of
 from reconciler.fleet.dask import DaskEngine
 from reconciler.fleet.engine import EngineLimits
@@ -30,7 +30,7 @@ from tests.benchmarks.plan_once import memory
 
 
 def main(workers: int, size: int, stack: str, ledger_url: str, scheduler: str) -> None:
-    gc.set_threshold(200_000, 20, 20)  # as the command does
+    collect_rarely()  # as the command does
     unit = Unit(UnitKind.APPLY, stack, ledger=ledger_url, shard_size=size)
     stop = Event()
     with (
