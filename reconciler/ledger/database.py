@@ -10,10 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
 
+from reconciler.core.duration import SECOND, in_seconds
+from reconciler.core.system_clock import monotonic, sleep
 from reconciler.ledger import schema, wal
 from reconciler.ledger.errors import damaged, newer, not_a_ledger, to_diagnostic
 
-_BUSY_TIMEOUT = 10.0  # seconds to wait for another process's lock
+_BUSY_TIMEOUT = 10 * SECOND  # to wait for another process's lock
 _CHECKED_BYTES = 256_000_000  # larger files get no full check on opening: it takes 2 ms per MB
 _CHECKPOINT = 4_000  # pages (16 MB) in the write-ahead log before a checkpoint
 
@@ -98,7 +100,7 @@ def open_file(path: Path) -> Database:
         connection = connect(f"{path.absolute().as_uri()}?mode=rw")
         with _closed_on_error(connection):
             _check(connection, path)
-            connection.execute("PRAGMA journal_mode = WAL")
+            _log_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT:d}")
             schema.migrate(connection)
@@ -180,7 +182,11 @@ def empty(path: Path) -> Database:
 def connect(uri: str) -> sqlite3.Connection:
     """Open a connection in autocommit mode, to a file by its URI or to ``:memory:``."""
     connection = sqlite3.connect(
-        uri, uri=uri.startswith("file:"), timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+        uri,
+        uri=uri.startswith("file:"),
+        timeout=in_seconds(_BUSY_TIMEOUT),
+        isolation_level=None,
+        check_same_thread=False,
     )
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
@@ -222,6 +228,19 @@ def _check_log(path: Path) -> None:
     found = wal.find_damage(path)
     if found is not None:
         raise damaged(path, found)
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log; SQLite itself does not wait for others that open the new file at this moment."""
+    until = monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(5)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

@@ -168,10 +168,14 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
-    """Whether this is another program's database: it has tables, but not our application id."""
-    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    """Whether this is another program's database: it has tables, but not our application id.
+
+    The id is read last, since another process may be creating the ledger, which commits both at once.
+    """
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    return mark != APPLICATION_ID and bool(tables or version(connection))
+    is_used = bool(tables or version(connection))
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    return is_used and mark != APPLICATION_ID
 
 
 def migrate(connection: sqlite3.Connection) -> None:

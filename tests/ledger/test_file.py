@@ -19,9 +19,10 @@ from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import HOUR
 from reconciler.core.operation import Outcome, Status
+from reconciler.ledger import database
 from reconciler.ledger.errors import to_diagnostic
 from reconciler.ledger.protocol import InFlight, LedgerView
-from reconciler.ledger.schema import VERSION
+from reconciler.ledger.schema import VERSION, is_foreign
 from reconciler.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.samples import GONE, LIFETIME, NOW, acquire_lease, begun, event, operations
 
@@ -160,6 +161,25 @@ def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.touch()
     assert open_ledger(path).runs() == []
+
+
+def test_a_new_file_that_another_process_is_opening_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(database, "sleep", lambda _: other.execute("COMMIT"))
+        open_ledger(path).close()
+        assert not other.in_transaction
+
+
+def test_a_ledger_that_is_created_while_it_is_looked_at_is_no_other_programs(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    steps = ["SELECT count(*) FROM sqlite_schema", "PRAGMA user_version", "PRAGMA application_id"]
+    for statement in steps:
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path, isolation_level=None)) as looking:
+            looking.set_trace_callback(lambda seen, at=statement: open_ledger(path).close() if seen == at else None)
+            assert not is_foreign(looking)
 
 
 def test_a_damaged_file_is_told_when_it_is_read(path: Path) -> None:
