@@ -271,7 +271,7 @@ def test_what_was_announced_to_a_shared_ledger_is_not_sent_once_the_run_is_stopp
     start_emulator: Start, tmp_path: Path
 ) -> None:
     it = start_harness(start_emulator, tmp_path, batch_size=1, parallelism=2)
-    announced, turns, stop = Event(), count(1), Event()
+    announced, both_sending, turns, stop = Event(), Event(), count(1), Event()
 
     class Shared:
         is_shared = True
@@ -297,7 +297,11 @@ def test_what_was_announced_to_a_shared_ledger_is_not_sent_once_the_run_is_stopp
             return getattr(self._provider, name)
 
         def send(self, operations: Sequence[Operation]) -> object:
-            assert next(turns) <= 2, "no more requests at once than parallelism says"
+            turn = next(turns)
+            assert turn <= 2, "no more requests at once than parallelism says"
+            if turn == 2:
+                both_sending.set()
+            assert both_sending.wait(30)
             assert announced.wait(30)
             stop.set()
             return self._provider.send(operations)
