@@ -56,7 +56,8 @@ class Feed:
                 return
             await asyncio.sleep(PACE_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_S - PACE_S)
+                async with asyncio.timeout(TICK_S - PACE_S):
+                    await self._changed.wait()
             self._changed.clear()
 
     async def messages(self) -> AsyncIterator[str]:
