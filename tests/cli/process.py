@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 
 def reconciler(
@@ -24,3 +25,11 @@ def reconciler(
         timeout=120,
         check=False,
     )
+
+
+def read_until(stream: IO[str] | None, text: str, unless: str | None = None) -> None:
+    """Read lines of a running command until one has this text; fails if it ends before, or comes to ``unless``."""
+    assert stream is not None
+    while text not in (line := stream.readline()):
+        assert line, f"ended without {text}"
+        assert unless is None or unless not in line, line

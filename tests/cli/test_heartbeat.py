@@ -23,6 +23,7 @@ from reconciler.emulator.aom.notifications import NotificationRule
 from reconciler.emulator.settings import Settings
 from reconciler.receive.server import running_receiver
 from reconciler.receive.settings import Settings as ReceiverSettings
+from tests.cli.process import read_until
 from tests.cli.run_cli import Done, reconciler
 from tests.emulator.handle import Emulator
 from tests.receive.receivers import HOOK_TOKEN, TOKEN
@@ -155,9 +156,7 @@ def test_a_signal_ends_it_with_the_code_of_the_last_round_and_nothing_left(path:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout is not None
-        while "1 passed" not in process.stdout.readline():
-            pass
+        read_until(process.stdout, "1 passed", unless="1 failed")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == ExitCode.DONE

@@ -16,6 +16,7 @@ import pytest
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from reconciler.receive.smn.endpoint import allowed_hosts
+from tests.cli.process import read_until
 from tests.cli.run_cli import reconciler
 
 ALARM = "event_severity: Info, resource_provider: ecs, resource_type: vm"
@@ -305,9 +306,7 @@ def test_one_key_press_that_arrives_twice_lets_a_drill_clear(
         )
     command = [sys.executable, "-m", "reconciler", "drill", "run", "d", str(stack), "--yes"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - a command of ours
-        assert process.stderr is not None
-        while "raised 1" not in process.stderr.readline():
-            assert process.poll() is None
+        read_until(process.stderr, "raised 1")
         for name in signals:
             process.send_signal(getattr(signal, name))
         out, _ = process.communicate(timeout=60)

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from socket import gethostname
-from typing import IO
 
 import pytest
 
 from reconciler.app.ledger import owner
 from reconciler.core.duration import MINUTE
 from reconciler.ledger.sqlite import open_ledger
+from tests.cli.process import read_until
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
@@ -138,12 +138,6 @@ def watching(stack: Path, stdout: int, *options: str) -> Iterator[subprocess.Pop
     finally:
         process.kill()
         process.communicate()
-
-
-def read_until(stream: IO[str] | None, text: str) -> None:
-    assert stream is not None
-    while text not in (line := stream.readline()):
-        assert line, f"ended without {text}"
 
 
 def test_without_a_terminal_a_watch_prints_blocks_until_it_is_interrupted(stack: Path) -> None:
