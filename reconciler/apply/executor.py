@@ -2,8 +2,9 @@
 
 import queue
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
+from itertools import chain, islice
 from threading import Event
 from typing import NamedTuple
 
@@ -161,8 +162,9 @@ class PlanExecutor:
 
     def _send_all(self, due: Sequence[Operation]) -> None:
         """Send operations level by level, and finally the events that an earlier run may have recorded."""
-        self._note_done([item for item in due if item.is_recorded])
-        due = [item for item in due if not item.is_recorded]
+        if recorded := [item for item in due if item.is_recorded]:
+            self._note_done(recorded)
+            due = [item for item in due if not item.is_recorded]
         doubts = find_doubts(due, self.ledger, self.providers, self.targets, self.clock)
         self.held = frozenset(doubt.operation.key for doubt in doubts)
         levels = self.order.levels(due, self.outcomes)
@@ -177,10 +179,9 @@ class PlanExecutor:
 
     def _note_done(self, operations: Sequence[Operation]) -> None:
         """Journal as done what need not be sent, since the service has it on record."""
-        if operations:
-            self._intend(operations)
-            self._record([Outcome(item.key, Status.DONE) for item in operations])
-            self.ledger.confirm([item.key for item in operations], self.clock.now())
+        self._intend(operations)
+        self._record([Outcome(item.key, Status.DONE) for item in operations])
+        self.ledger.confirm([item.key for item in operations], self.clock.now())
 
     def _resolve(self, doubts: Sequence[Doubt]) -> None:
         """Wait until events that an earlier run may have recorded are visible, or their window has passed."""
@@ -197,7 +198,8 @@ class PlanExecutor:
                 continue
             with self.ledger.batch():
                 self.ledger.record_outcomes(decide(mine, shown), self.clock.now())
-                self._note_done([doubt.operation for doubt in mine if doubt.operation.key in shown])
+                if recorded := [doubt.operation for doubt in mine if doubt.operation.key in shown]:
+                    self._note_done(recorded)
 
     def _send(self, operations: Sequence[Operation]) -> None:
         """Send operations without pending dependencies, batch by batch, each provider with its own parallelism."""
@@ -232,9 +234,6 @@ class PlanExecutor:
         if failure is not None:
             raise failure
 
-    def _parallelism(self, provider: str) -> int:
-        return self.options.parallelism or self.providers[provider].limits.parallelism
-
     def _line(self, provider: str) -> Line:
         def unsent(batch: Sequence[Operation]) -> None:
             self.begun.difference_update(item.key for item in batch)
@@ -242,15 +241,16 @@ class PlanExecutor:
         def ended(error: BaseException | None) -> None:
             self.events.put(_WorkerDone(provider, error))
 
-        return Line(self.senders[provider], self._parallelism(provider), self._over, unsent, ended)
+        parallelism = self.options.parallelism or self.providers[provider].limits.parallelism
+        return Line(self.senders[provider], parallelism, self._over, unsent, ended)
 
-    def _intend_ahead(self, batches_left: Iterable[Sequence[Operation]]) -> None:
+    def _intend_ahead(self, batches_left: Sequence[Sequence[Operation]]) -> None:
         """Journal the intents of the next batches in one step, if the first of them is not journalled yet."""
-        count = self._journal_ahead if self._firsts else _FIRST_STEP  # so that requests begin soon
-        ahead = [batch for batch, _ in zip(batches_left, range(count), strict=False)]
-        first = ahead[0][0].key
+        first = batches_left[0][0].key
         if first in self._firsts or (self.part is not None and first in self.part.intended):
             return
+        count = self._journal_ahead if self._firsts else _FIRST_STEP  # so that requests begin soon
+        ahead = [*islice(batches_left, count)]
         self._firsts.update(batch[0].key for batch in ahead)
         self._intend([item for batch in ahead for item in batch])
 
@@ -289,7 +289,8 @@ class PlanExecutor:
 
     def _record(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
-            self.outcomes.update({outcome.key: outcome for outcome in outcomes})
+            for outcome in outcomes:
+                self.outcomes[outcome.key] = outcome
             self.progress.advanced(outcomes)
             self.ledger.record_outcomes(outcomes, self.clock.now())
 
@@ -346,9 +347,10 @@ class PlanExecutor:
 
         Not if the lease is lost: the next run may have sent them meanwhile.
         """
-        sent = self.begun | self.outcomes.keys() | self.held
-        intended = {*(self.part.intended if self.part else ()), *(item.key for each in self.intended for item in each)}
-        left = [Outcome(key, Status.FAILED, _NOT_SENT) for key in intended if key not in sent]
+        begun, ended, held = self.begun, self.outcomes, self.held
+        intended = chain(self.part.intended if self.part else (), (item.key for each in self.intended for item in each))
+        unsent = (key for key in intended if key not in ended and key not in begun and key not in held)
+        left = [Outcome(key, Status.FAILED, _NOT_SENT) for key in unsent]
         if left:
             with suppress(DiagnosticError, LeaseLostError), self.ledger.batch():
                 self.ledger.begin_attempts(self.holder, (), self.clock.now())  # checks the lease
@@ -359,7 +361,7 @@ class PlanExecutor:
         to settle.
         """
         why = ServiceErrorDetail("the run was stopped before its answer was known")
-        for key in self.begun - self.outcomes.keys():
+        for key in self.begun.difference(self.outcomes):
             self.outcomes[key] = Outcome(key, Status.UNKNOWN, why)
 
     def _end(self, status: ApplyStatus, cause: ServiceErrorDetail) -> None:
