@@ -44,18 +44,18 @@ class LeaseWait(NamedTuple):
     told: Callable[[Holder], object] = _ignore
 
 
-NO_WAIT = LeaseWait()
+_NO_WAIT = LeaseWait()
 _POLL = SECOND
 
 
 @contextmanager
-def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseWait = NO_WAIT) -> Iterator[Holder]:
+def leased(ledger: Ledger, owner: Owner, clock: Clock, stop: Event, wait: LeaseWait | None = None) -> Iterator[Holder]:
     """Hold the stack's lease while the block runs. Raises LeaseHeldError if another run holds it, after waiting per
-    ``wait``.
+    ``wait``, if any.
 
     A thread renews it; if it is lost all the same, ``stop`` is set, and the ledger refuses every further intent.
     """
-    holder = _acquire(ledger, owner, clock, stop, wait)
+    holder = _acquire(ledger, owner, clock, stop, wait or _NO_WAIT)
     ended = Event()
 
     def keep() -> None:

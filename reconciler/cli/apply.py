@@ -13,6 +13,7 @@ from reconciler.app.plan import selected
 from reconciler.app.planfiles import load_plan
 from reconciler.app.trigger import WebhookFormat
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.lock_timeout import lease_wait
 from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
     HERE,
@@ -108,7 +109,9 @@ def apply(
     operator = TerminalOperator(terminal, question, format, auto_approve=auto_approve or approved is not None)
     with (
         reporting(terminal, "apply", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
-        opened(terminal, path, var, var_file, parallelism=parallelism, lock_timeout=lock_timeout) as workspace,
+        opened(
+            terminal, path, var, var_file, parallelism=parallelism, lease_wait=lease_wait(terminal, lock_timeout)
+        ) as workspace,
     ):
         reporter.opened(workspace)
         if approved is not None:

@@ -16,6 +16,7 @@ from reconciler.cli import completers
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.heartbeat import duration_option, run_rounds
 from reconciler.cli.listen import HostnameOption, ListenOption, listening
+from reconciler.cli.lock_timeout import lease_wait
 from reconciler.cli.options import FormatOption, LockTimeoutOption, VarFileOption, VarOption
 from reconciler.cli.progress import check_progress
 from reconciler.cli.reporter import MetricsOption, NotifyFormatOption, NotifyOnOption, NotifyOption, Outlets, reporting
@@ -113,7 +114,9 @@ def check(
     with (
         reporting(terminal, "check", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, hostname) as receiver,
-        opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
+        opened(
+            terminal, path, var, var_file, data=False, receiver=receiver, lease_wait=lease_wait(terminal, lock_timeout)
+        ) as workspace,
     ):
         reporter.opened(workspace)
         if only_changes or pause is not None:

@@ -9,6 +9,7 @@ from reconciler.app.plan import selected
 from reconciler.app.trigger import WebhookFormat
 from reconciler.apply.result import Result
 from reconciler.cli.command import ExitCode, command_app, examples
+from reconciler.cli.lock_timeout import lease_wait
 from reconciler.cli.operator import TerminalOperator, show_result
 from reconciler.cli.options import (
     HERE,
@@ -68,7 +69,13 @@ def destroy(
     with (
         reporting(terminal, "destroy", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         opened(
-            terminal, path, var, var_file, data=False, parallelism=parallelism, lock_timeout=lock_timeout
+            terminal,
+            path,
+            var,
+            var_file,
+            data=False,
+            parallelism=parallelism,
+            lease_wait=lease_wait(terminal, lock_timeout),
         ) as workspace,
     ):
         reporter.opened(workspace)

@@ -31,6 +31,7 @@ from reconciler.cli.listen import (
     listening,
     live_page,
 )
+from reconciler.cli.lock_timeout import lease_wait
 from reconciler.cli.options import (
     HERE,
     ForceOption,
@@ -186,7 +187,9 @@ def run(
     with (
         reporting(terminal, "drill", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, None if listen is None and live else hostname) as receiver,
-        opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
+        opened(
+            terminal, path, var, var_file, data=False, receiver=receiver, lease_wait=lease_wait(terminal, lock_timeout)
+        ) as workspace,
     ):
         reporter.opened(workspace)
         store = run_store(workspace, terminal.redactor.redact_tree)
@@ -230,7 +233,9 @@ def resume(
     with (
         reporting(terminal, "drill", path, Outlets(notify, notify_format, notify_on, metrics)) as reporter,
         listening(terminal, listen, None if listen is None and live else hostname) as receiver,
-        opened(terminal, path, var, var_file, data=False, receiver=receiver, lock_timeout=lock_timeout) as workspace,
+        opened(
+            terminal, path, var, var_file, data=False, receiver=receiver, lease_wait=lease_wait(terminal, lock_timeout)
+        ) as workspace,
     ):
         reporter.opened(workspace)
         record = resume_drill(workspace, name, run_store(workspace, terminal.redactor.redact_tree), hooks)

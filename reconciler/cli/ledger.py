@@ -18,6 +18,7 @@ from reconciler.cli import completers
 from reconciler.cli.approval import check_approvable, is_approved
 from reconciler.cli.command import ExitCode, command_app, examples
 from reconciler.cli.ledger_place import find_ledger
+from reconciler.cli.lock_timeout import lease_wait
 from reconciler.cli.options import (
     HERE,
     DataFormatOption,
@@ -140,7 +141,7 @@ def settle(
     an operation stays open.
     """
     terminal, stop = Terminal.of(ctx), Event()
-    with opened(terminal, path, var, var_file, data=False, lock_timeout=lock_timeout) as workspace:
+    with opened(terminal, path, var, var_file, data=False, lease_wait=lease_wait(terminal, lock_timeout)) as workspace:
         found = settle_stack(workspace, stop, partial(working, terminal))
     terminal.result(format, text=lambda: settled_lines(found), document=lambda: settlement_document(found))
     if stop.is_set():

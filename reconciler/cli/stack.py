@@ -7,15 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.app.plan import inputs, lock_timeout_ms
-from reconciler.apply.lease import LeaseWait
+from reconciler.app.plan import inputs
 from reconciler.cli.terminal import Terminal
-from reconciler.core.text import printable
 from reconciler.session.workspace import open_workspace
-from reconciler.views.text.line import line
 
 if TYPE_CHECKING:
-    from reconciler.ledger.protocol import Holder
+    from reconciler.apply.lease import LeaseWait
     from reconciler.session.receiver import RunReceiver
     from reconciler.session.workspace import Workspace
 
@@ -30,21 +27,17 @@ def opened(
     data: bool = True,
     receiver: RunReceiver | None = None,
     parallelism: int | None = None,
-    lock_timeout: str | None = None,
+    lease_wait: LeaseWait | None = None,
 ) -> Iterator[Workspace]:
     """Open the stack at a path; its secrets are redacted from then on, and its warnings reported.
 
     Without ``data`` the queries of its expressions are not run: for commands that only clear. ``receiver`` runs with
-    the command. ``lock_timeout`` is how long to wait for the stack's lease. Raises DiagnosticError with all errors.
+    the command. ``lease_wait`` is how long to wait for the stack's lease. Raises DiagnosticError with all errors.
     """
     values = inputs(terminal.environ, variables, files, terminal.ledger)
     with open_workspace(path, values, data=data, receiver=receiver, parallelism=parallelism) as workspace:
         terminal.redact(workspace.stack.secrets)
-        workspace.lease_wait = LeaseWait(lock_timeout_ms(lock_timeout), lambda holder: _tell_waiting(terminal, holder))
+        workspace.lease_wait = lease_wait
         if workspace.stack.warnings:
             terminal.report(workspace.stack.warnings)
         yield workspace
-
-
-def _tell_waiting(terminal: Terminal, holder: Holder) -> None:
-    terminal.message([line(printable(f"Waiting for the lease on this stack: held by {holder}."))])

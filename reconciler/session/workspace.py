@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.apply.lease import NO_WAIT
 from reconciler.config.load import load_stack
 from reconciler.config.stack import DataConfig, Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
@@ -43,6 +42,7 @@ from reconciler.session.receiver import RunReceiver
 from reconciler.session.stack_source import read_source, read_sources
 
 if TYPE_CHECKING:
+    from reconciler.apply.lease import LeaseWait
     from reconciler.ledger.documents import SharedDocuments
 
 SECTIONS = ("checks", "drills")
@@ -70,7 +70,7 @@ class Workspace:
         self.provider_pool = provider_pool
         self._resources = resources
         self._given = ledger
-        self.lease_wait = NO_WAIT
+        self.lease_wait: LeaseWait | None = None
         self._reader: Ledger | None = None
         self.given: dict[str, Sequence[Observed] | ServiceError] = {}
         """This stack's part of a shared query, by provider; it is used once."""
