@@ -1,7 +1,5 @@
 """Completers: what a shell can complete from a stack. No service is queried, and errors give no candidates."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -32,7 +30,7 @@ def _harmless(completer: Callable[[typer.Context], Iterable[tuple[str, str]]]) -
 
 
 @contextmanager
-def _opened(ctx: typer.Context) -> Iterator[Workspace]:
+def _opened(ctx: typer.Context) -> "Iterator[Workspace]":
     """The stack that the earlier words name, without its queries."""
     from reconciler.app.plan import inputs
     from reconciler.session.workspace import open_workspace

@@ -1,7 +1,5 @@
 """Options that several commands share, and the command line that repeats them."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
