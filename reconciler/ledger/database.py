@@ -12,7 +12,7 @@ from threading import RLock
 
 from reconciler.core.duration import SECOND, in_seconds
 from reconciler.core.system_clock import monotonic, sleep
-from reconciler.ledger import schema, wal
+from reconciler.ledger import schema
 from reconciler.ledger.errors import damaged, newer, not_a_ledger, to_diagnostic
 
 _BUSY_TIMEOUT = 10 * SECOND  # to wait for another process's lock
@@ -127,11 +127,14 @@ def open_surveyed(path: Path) -> Database:
 
     If the write-ahead log is damaged, its sound part is read from a copy.
     """
-    if wal.find_damage(path) is not None:
+    from reconciler.ledger import wal
+
+    log = log_of(path)
+    if wal.find_damage(log) is not None:
         with explained(path), TemporaryDirectory(prefix="reconciler-") as directory:
             whole = Path(directory) / path.name
             whole.write_bytes(path.read_bytes())
-            wal.log_of(whole).write_bytes(wal.without_damage(wal.log_of(path).read_bytes()))
+            log_of(whole).write_bytes(wal.without_damage(log.read_bytes()))
             database = open_surveyed(whole)
             database.path = path
             database.detach()
@@ -205,7 +208,7 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_schema")
     except sqlite3.OperationalError:
         connection.close()
-        log = path.with_name(f"{path.name}-wal")
+        log = log_of(path)
         if log.exists() and log.stat().st_size:
             raise
         connection = connect(f"{uri}?mode=ro&immutable=1")
@@ -224,8 +227,18 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a ledger file."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def _check_log(path: Path) -> None:
-    found = wal.find_damage(path)
+    log = log_of(path)
+    if not log.exists():
+        return
+    from reconciler.ledger import wal
+
+    found = wal.find_damage(log)
     if found is not None:
         raise damaged(path, found)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger import lease, wal
 from reconciler.ledger.codec import Intent, Row, check_run, decode_intent, decode_origin
-from reconciler.ledger.database import connect, explained, open_surveyed, open_unlogged
+from reconciler.ledger.database import connect, explained, log_of, open_surveyed, open_unlogged
 from reconciler.ledger.errors import damaged, ledger_error
 from reconciler.ledger.lease import BootTime, Present, boot_time
 from reconciler.ledger.projection import project
@@ -143,7 +143,7 @@ def salvage(path: Path, to: Path, now: int, clock: Callable[[], BootTime | None]
 
     Raises DiagnosticError if ``to`` exists, if a run is active, or if no row can be read.
     """
-    log = wal.find_damage(path)
+    log = wal.find_damage(log_of(path))
     with closing(open_surveyed(path)) as database, database.reading() as connection:
         _refuse_while_held(connection, path, Present(now, clock()))
         found = survey(connection)._replace(lost=log)
@@ -255,7 +255,7 @@ class Findings(NamedTuple):
 
 def examine(path: Path) -> Findings:
     """Examine the ledger at ``path`` without changing it. Raises DiagnosticError if none of it can be read."""
-    log = wal.find_damage(path)
+    log = wal.find_damage(log_of(path))
     with closing(open_surveyed(path)) as database:
         with database.reading() as connection:
             complaints = _complaints(connection)

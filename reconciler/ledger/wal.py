@@ -50,23 +50,18 @@ class Log(NamedTuple):
         return self.frames[first].start
 
 
-def log_of(path: Path) -> Path:
-    """The log of a ledger file."""
-    return path.with_name(f"{path.name}-wal")
-
-
-def find_damage(path: Path) -> str | None:
-    """A description of the damage in a ledger file's log, if a committed transaction is lost by it."""
+def find_damage(log: Path) -> str | None:
+    """A description of the damage in a log, if a committed transaction is lost by it."""
     for attempt in range(_TRIES):
         try:
-            place = read(log_of(path).read_bytes()).damage
+            place = read(log.read_bytes()).damage
         except FileNotFoundError:
             return None
         if place is None:
             return None
         if attempt < _TRIES - 1:
             time.sleep(_PAUSE)
-    return f"its write-ahead log {log_of(path).name} is altered or damaged, from byte {place:,} on"
+    return f"its write-ahead log {log.name} is altered or damaged, from byte {place:,} on"
 
 
 def read(data: bytes) -> Log:
