@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _RUNNERS = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
 # GitHub accepts ``::name::`` after white space, and ``##[name]`` anywhere; Azure and TeamCity ``##word[`` anywhere.
-_AT_START = re.compile(r"^(\s*)(?=::)", re.MULTILINE)
-_ANYWHERE = re.compile(r"##(?=[A-Za-z]*\[)")
+_AT_START = r"(?m)^(\s*)(?=::)"
+_ANYWHERE = r"##(?=[A-Za-z]*\[)"
 
 
 def is_ci_log(environ: Mapping[str, str]) -> bool:
@@ -37,12 +37,12 @@ def is_ci_log(environ: Mapping[str, str]) -> bool:
 
 def without_commands(text: str) -> str:
     """The text with a backslash before anything that would be a CI command."""
-    return _ANYWHERE.sub(r"#\\#", _AT_START.sub(r"\1\\", text))
+    return re.sub(_ANYWHERE, r"#\\#", re.sub(_AT_START, r"\1\\", text))
 
 
 def without_commands_json(text: str) -> str:
     """The same for JSON text, whose meaning is unchanged: no line of it begins with a colon."""
-    return _ANYWHERE.sub(r"#\\u0023", text)
+    return re.sub(_ANYWHERE, r"#\\u0023", text)
 
 
 COMMENT_LIMIT = 65_536

@@ -201,11 +201,11 @@ def _sensitive_texts(scope: Scope) -> Iterator[str]:
 
 _log = logging.getLogger(__name__)
 _KEY = re.compile(rb"""^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:(?=[ \t\r\n]|$)""", re.M)
-_CONTENT = re.compile(rb"^(?!#|%|---|\.\.\.)[ \t]*([^\s#])", re.M)
+_CONTENT = rb"(?m)^(?!#|%|---|\.\.\.)[ \t]*([^\s#])"
 _KNOWN = frozenset((*BUILT_IN, *DEFERRED))
 _NEAR = 0.85
 """The similarity from which on an unknown key counts as misspelled."""
-_FLEET = re.compile(rb"^stacks[ \t]*:[ \t]*(\[|#|\r?$)", re.MULTILINE)
+_FLEET = rb"(?m)^stacks[ \t]*:[ \t]*(\[|#|\r?$)"
 _OBJECT = frozenset(["apiVersion", "kind"])
 """The keys of a Kubernetes object, which may also have ``data``."""
 
@@ -227,7 +227,7 @@ def select_stack_files(sources: Sequence[Source]) -> list[Source]:
 
 def is_fleet_text(text: bytes) -> bool:
     """Whether a file is a fleet file, which is not part of a stack."""
-    return _FLEET.search(text) is not None
+    return b"stacks" in text and re.search(_FLEET, text) is not None
 
 
 def _keys(text: bytes) -> set[str]:
@@ -246,6 +246,6 @@ def _may_be_stack(text: bytes) -> bool:
     if is_fleet_text(text):
         return False
     if not keys:
-        first = _CONTENT.search(text.removeprefix(b"\xef\xbb\xbf"))
+        first = re.search(_CONTENT, text.removeprefix(b"\xef\xbb\xbf"))
         return first is not None and first[1] != b"-"
     return not keys >= _OBJECT and any(get_close_matches(key, _KNOWN, 1, _NEAR) for key in keys)

@@ -13,7 +13,6 @@ DAY = 24 * HOUR
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 DURATION_PART = r"[0-9]+(?:ms|s|m|h|d)"
-_DURATION = re.compile(f"(?:{DURATION_PART})+")
 _PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _RFC3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 
@@ -39,17 +38,21 @@ def from_datetime(moment: datetime) -> int:
 
 
 @cache
-def _milliseconds(text: str) -> int:
-    """One number for all who write the same."""
-    return sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(text))
+def _milliseconds(text: str) -> int | None:
+    """One number for all who write the same; None for text that is not a duration."""
+    parts = _PARTS.findall(text)
+    if not parts or "".join([count + unit for count, unit in parts]) != text:
+        return None
+    return sum(int(count) * _UNITS[unit] for count, unit in parts)
 
 
 def parse_duration(value: object) -> int:
     """Parse ``90s``, ``30m``, ``12h``, ``15d`` or a sum like ``1h30m`` to milliseconds. Raises ValueError for anything
     else.
     """
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        return _milliseconds(value)
+    milliseconds = _milliseconds(value) if isinstance(value, str) else None
+    if milliseconds is not None:
+        return milliseconds
     if re.fullmatch("[0-9]+", str(value)):
         raise ValueError(f"{value} is not a duration: it has no unit; write {value}s, {value}m, {value}h or {value}d")
     raise ValueError(f"{value!r} is not a duration: write it like 90s, 30m, 12h or 15d")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]+)")
+_DESCRIPTOR = r"/(?:dev|proc/self)/fd/([0-9]+)"
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 # A mounted file cannot be renamed onto (EBUSY); a directory may not allow new files although the file is writable.
 _IN_PLACE = frozenset([errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS])
@@ -62,7 +62,7 @@ def check_writable(path: Path, *, parents: bool = False) -> None:
 def _descriptor(path: Path) -> int | None:
     """The number of the open descriptor that a path refers to."""
     name = os.path.normpath(path.absolute())
-    found = _DESCRIPTOR.fullmatch(name)
+    found = re.fullmatch(_DESCRIPTOR, name)
     return int(found[1]) if found else _STANDARD.get(name)
 
 

@@ -10,14 +10,14 @@ VARIABLE = "RECONCILER_LEDGER"
 SCHEMES = ("postgresql", "postgres", "s3", "gs", "az")
 """The schemes of stores that several machines can share."""
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
 _CREDENTIALS = r"(?<=://)([^/@:\s]*):([^/\s]*)@"
 _PARAMETER = r"(?i)((?:^|[?&])[a-z_]*(?:password|secret|token|key)[a-z_]*=)([^&\s]*)"
 
 
 def scheme(text: str) -> str | None:
     """The scheme of a URL, in lower case; None for a path."""
-    found = _SCHEME.match(text)
+    found = re.match(_SCHEME, text) if ":" in text else None
     return None if found is None else found[1].lower()
 
 

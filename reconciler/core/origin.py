@@ -9,7 +9,7 @@ from reconciler.core.text import sanitize
 SHORT_COMMIT = 12
 """How many characters of a commit id are shown."""
 
-_URL_USER = re.compile(r"(?<=://)[^/@\s]*@")
+_URL_USER = r"(?<=://)[^/@\s]*@"
 
 
 class Origin(NamedTuple):
@@ -52,7 +52,7 @@ def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """The first of these variables that is set; credentials in a URL are removed."""
-    return next((_URL_USER.sub("", found) for name in names if (found := sanitize(environ.get(name, "")))), None)
+    return next((re.sub(_URL_USER, "", found) for name in names if (found := sanitize(environ.get(name, "")))), None)
 
 
 def _github_run(environ: Mapping[str, str]) -> str | None:

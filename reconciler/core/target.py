@@ -8,13 +8,13 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
-_EUROPEAN_REGION = re.compile(r"eu-west-1\d\d")
+_EUROPEAN_REGION = r"eu-west-1\d\d"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def domain_of(region: str) -> str:
     """The domain under which Huawei Cloud serves a region."""
-    return "myhuaweicloud.eu" if _EUROPEAN_REGION.fullmatch(region) else "myhuaweicloud.com"
+    return "myhuaweicloud.eu" if re.fullmatch(_EUROPEAN_REGION, region) else "myhuaweicloud.com"
 
 
 class Target(NamedTuple):

@@ -15,9 +15,8 @@ from reconciler.providers.protocol import VISIBLE_WITHIN
 EMBEDDED = "embedded"
 """The endpoint of the embedded emulator."""
 
-_PUBLIC_ENDPOINT = re.compile(r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.(?P<domain>myhuaweicloud\.(?:com|eu))")
+_PUBLIC_ENDPOINT = r"https://[a-z]+\.(?P<region>[a-z0-9-]+)\.(?P<domain>myhuaweicloud\.(?:com|eu))"
 """Regions of Huawei Cloud Europe, which have a separate domain."""
-_HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
 
 def _endpoint(value: str) -> str:
@@ -45,7 +44,7 @@ def _credential(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if text.strip() != text and text.strip():
         raise ValueError("begins or ends with white space: remove it, such as the line end of a file")
-    if not _HEADER_TEXT.fullmatch(text):
+    if not (text and text.isascii() and text.isprintable()) or " " in text:
         raise ValueError("must not be empty, and must hold neither spaces, line ends nor characters beyond ASCII")
     return value
 
@@ -273,7 +272,7 @@ class HuaweiSettings(ServiceSettings):
     def place(self) -> str:
         """The region or the endpoint; the public endpoint of a region counts as the region."""
         place = super().place
-        public = _PUBLIC_ENDPOINT.fullmatch(place)
+        public = re.fullmatch(_PUBLIC_ENDPOINT, place) if "myhuaweicloud" in place else None
         return public["region"] if public and public["domain"] == domain_of(public["region"]) else place
 
     @property

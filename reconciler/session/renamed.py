@@ -13,8 +13,8 @@ from reconciler.ledger.protocol import Orphan
 from reconciler.ledger.sqlite import read_ledger
 from reconciler.plan.orphans import renamed_warning
 
-_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([^"'#\r\n]*)""", re.MULTILINE)
-_TEMPLATE = re.compile(r"\$\{[^}]*\}")
+_NAME = r"""(?m)^stack[ \t]*:[ \t]*["']?([^"'#\r\n]*)"""
+_TEMPLATE = r"\$\{[^}]*\}"
 
 
 def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]:
@@ -62,5 +62,5 @@ def _stack_patterns(root: Path) -> set[str]:
             text = file.read_text(errors="replace")
         except OSError:
             continue
-        found |= {_TEMPLATE.sub("*", name.strip()) for name in _NAME.findall(text)}
+        found |= {re.sub(_TEMPLATE, "*", name.strip()) for name in re.findall(_NAME, text)}
     return found - {""}

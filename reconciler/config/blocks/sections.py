@@ -133,9 +133,9 @@ def _take(sections: Sections, section: str, node: Node, diagnostics: DiagnosticC
 def _check_names(node: Node, pattern: str, words: str, diagnostics: DiagnosticCollector) -> None:
     if not isinstance(node.value, Map):
         return
-    match = re.compile(pattern).match
     for name, offset in zip(node.value, node.value.offsets[::2], strict=True):
-        if not match(name):
+        is_word = name.isascii() and name.isidentifier()  # fits every pattern
+        if not is_word and not re.match(pattern, name):
             diagnostics.add(offset, f'"{name}" is not a name', f"a name has {words}, and does not begin with a digit")
 
 

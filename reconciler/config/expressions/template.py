@@ -133,13 +133,13 @@ def _end(text: str, start: int) -> int:
     raise PieceError(text[start - 2 :], error)
 
 
-_VARIABLE = re.compile(r"(?<!\$)\$(?!schema=)[A-Za-z_][A-Za-z0-9_]*")
-_BRACES = re.compile(r"\{\{.*?\}\}", re.S)
+_VARIABLE = r"(?<!\$)\$(?!schema=)[A-Za-z_][A-Za-z0-9_]*"
+_BRACES = r"(?s)\{\{.*?\}\}"
 
 
 def has_foreign_template(source_map: SourceMap) -> bool:
     """Whether any text of a load looks like another template language: most loads have none and need no walk."""
-    return source_map.any(lambda text: "{{" in text or ("$" in text and _VARIABLE.search(text) is not None))
+    return source_map.any(lambda text: "{{" in text or ("$" in text and re.search(_VARIABLE, text) is not None))
 
 
 def warn_of_foreign_templates(node: Node, diagnostics: DiagnosticCollector) -> None:
@@ -152,9 +152,9 @@ def warn_of_foreign_templates(node: Node, diagnostics: DiagnosticCollector) -> N
         if isinstance(value, Map | Seq):
             pending += [child for _, child in inner.entries()] if isinstance(value, Map) else inner.items()
         elif isinstance(value, str):
-            if "{{" in value and "${" not in value and _BRACES.search(value):
+            if "{{" in value and "${" not in value and re.search(_BRACES, value):
                 found["{{ }}"].append(inner)
-            elif "$" in value and _VARIABLE.search(value):
+            elif "$" in value and re.search(_VARIABLE, value):
                 found["$NAME"].append(inner)
     for what, nodes in found.items():
         if nodes:

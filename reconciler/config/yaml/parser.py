@@ -83,10 +83,9 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_OCTAL = r"0o[0-7]+"
+_HEXADECIMAL = r"0x[0-9a-fA-F]+"
+_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _LAST = frozenset("0123456789.abcdefABCDEF")
 _MOST_DIGITS = 4000
 
@@ -97,17 +96,18 @@ def resolve(text: str) -> Scalar:
         return _WORDS[text]
     if text[0] not in "+-.0123456789" or text[-1] not in _LAST or len(text) > _MOST_DIGITS:
         return text
-    if _INTEGER.fullmatch(text):
+    digits = text[1:] if text[0] in "+-" else text
+    if digits.isascii() and digits.isdecimal():
         is_canonical = text[0] not in "+0" and text[:2] != "-0"
         return int(text) if is_canonical or text == "0" else _written(int(text), text)
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         value = float(text)
         if not isfinite(value):
             return text
         return value if repr(value) == text else _written(value, text)
-    if _OCTAL.fullmatch(text):
+    if re.fullmatch(_OCTAL, text):
         return _written(int(text[2:], 8), text)
-    if _HEXADECIMAL.fullmatch(text):
+    if re.fullmatch(_HEXADECIMAL, text):
         return _written(int(text[2:], 16), text)
     return text
 

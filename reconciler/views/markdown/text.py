@@ -12,19 +12,22 @@ from reconciler.views.phrases.plan import pointing
 LIMIT = 65_536
 """The maximum length of a comment on a pull request."""
 
-_FENCE = re.compile("(`{3,})")
-_LINK = re.compile(r"\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])", re.IGNORECASE)
+_FENCE = "(`{3,})"
+_LINK = r"(?i)\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])"
 """What Markdown links automatically: addresses, issue numbers."""
 _BREAK = "&#8203;"
 """A zero-width space as an entity, which prevents a link or a mention."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@$])")
+_LINKED = frozenset(":.#")
+"""What every text with a link holds one of."""
+_ESCAPES = str.maketrans({special: rf"\{special}" for special in r"\`*_{}[]()#+!|~$"} | {"@": rf"\@{_BREAK}"})
 
 
 def escape(text: str) -> str:
     """Text on one line without Markdown or HTML syntax, and without mentions."""
     # As html.escape does; importing that module loads a table of all entities, 2 ms in every command with a secret.
     shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _LINK.sub(rf"\g<0>{_BREAK}", _SPECIAL.sub(r"\\\1", shown).replace("\\@", f"@{_BREAK}"))
+    marked = shown.translate(_ESCAPES)
+    return marked if _LINKED.isdisjoint(marked) else re.sub(_LINK, rf"\g<0>{_BREAK}", marked)
 
 
 def code(text: str) -> str:
@@ -68,7 +71,7 @@ def fitted(text: str, limit: int = LIMIT) -> str:
         if room - len(fence) < 0:
             break
         kept.append(line)
-        found = _FENCE.match(line)
+        found = re.match(_FENCE, line)
         if found and not fence:
             fence = found[1]
         elif fence and line == fence:
