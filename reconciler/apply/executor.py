@@ -158,7 +158,7 @@ class PlanExecutor:
         if result.ending is ApplyStatus.INTERRUPTED:
             return RunState.INTERRUPTED
         complete = result.ending is ApplyStatus.COMPLETE and not result.possible_duplicates
-        return RunState.DONE if complete and all(map(self._is_settled, self.operations)) else RunState.PARTIAL
+        return RunState.DONE if complete and self._is_all_done() else RunState.PARTIAL
 
     def _send_all(self, due: Sequence[Operation]) -> None:
         """Send operations level by level, and finally the events that an earlier run may have recorded."""
@@ -357,9 +357,7 @@ class PlanExecutor:
                 self.ledger.record_outcomes(left, self.clock.now())
 
     def _mark_unanswered(self) -> None:
-        """Report operations that were begun and have no outcome as unknown; the ledger keeps them open for the next run
-        to settle.
-        """
+        """Report as unknown what was begun and has no outcome; the ledger keeps it open, for the next run to settle."""
         why = ServiceErrorDetail("the run was stopped before its answer was known")
         for key in self.begun.difference(self.outcomes):
             self.outcomes[key] = Outcome(key, Status.UNKNOWN, why)
@@ -367,9 +365,11 @@ class PlanExecutor:
     def _end(self, status: ApplyStatus, cause: ServiceErrorDetail) -> None:
         self.status, self.cause = status, cause
 
-    def _is_settled(self, operation: Operation) -> bool:
-        outcome = self.outcomes.get(operation.key)
-        return operation.only_if_duplicate if outcome is None else outcome.status is Status.DONE
+    def _is_all_done(self) -> bool:
+        """Whether every operation is done, or a conditional one that was not due."""
+        if any(outcome.status is not Status.DONE for outcome in self.outcomes.values()):
+            return False
+        return all(item.key in self.outcomes or item.only_if_duplicate for item in self.operations)
 
     def _is_done(self, key: str) -> bool:
         outcome = self.outcomes.get(key)
