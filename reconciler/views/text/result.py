@@ -20,8 +20,9 @@ from reconciler.views.phrases.result import (
     summary_line,
     unconfirmed,
 )
+from reconciler.views.text.changes import ALIKE, STYLES, more_line
 from reconciler.views.text.line import BLANK, Line, Style, line
-from reconciler.views.text.plan import ALIKE, STYLES, more_line, target_lines, warning_lines
+from reconciler.views.text.plan import target_lines, warning_lines
 
 _STATUS = {Status.FAILED.value: Style.ERROR, Status.UNKNOWN.value: Style.WARNING}
 
