@@ -208,8 +208,7 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_schema")
     except sqlite3.OperationalError:
         connection.close()
-        log = log_of(path)
-        if log.exists() and log.stat().st_size:
+        if _has_log(path):
             raise
         connection = connect(f"{uri}?mode=ro&immutable=1")
     except BaseException:
@@ -232,13 +231,18 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def _check_log(path: Path) -> None:
+def _has_log(path: Path) -> bool:
+    """Whether there is a log that is not empty: a reader leaves an empty one."""
     log = log_of(path)
-    if not log.exists():
+    return log.exists() and log.stat().st_size > 0
+
+
+def _check_log(path: Path) -> None:
+    if not _has_log(path):
         return
     from reconciler.ledger import wal
 
-    found = wal.find_damage(log)
+    found = wal.find_damage(log_of(path))
     if found is not None:
         raise damaged(path, found)
 
