@@ -53,7 +53,7 @@ def main() -> NoReturn:
     # requests loads one of these to guess encodings: none is guessed here, and it says that it does without.
     for guesser in ("charset_normalizer", "chardet"):
         sys.modules[guesser] = None  # type: ignore[assignment]  # how an import is refused
-    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
+    warnings.filterwarnings("ignore", "Unable to find")
     from reconciler.core.gc_tuning import collect_rarely
 
     collect_rarely()
