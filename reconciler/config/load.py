@@ -20,8 +20,8 @@ from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
 from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, check_expressions, compile_value, evaluate_compiled
+from reconciler.config.expressions.foreign_templates import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
-from reconciler.config.expressions.template import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, StackConfig
 from reconciler.config.yaml.secret_lines import safe_lines
 from reconciler.config.yaml.source_map import Source, SourceMap, Value

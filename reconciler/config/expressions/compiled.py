@@ -1,20 +1,22 @@
 """Compiled values: expressions compiled once, to be evaluated many times, now or when a check or a drill runs."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Union, cast
+from typing import TYPE_CHECKING, NamedTuple, Union, cast
 
 from reconciler.config.diagnostics import DiagnosticCollector
-from reconciler.config.expressions.scope import DEFERRED, Context, ExpressionSite, Reference, Scope
-from reconciler.config.expressions.template import PieceError, Template, parse_template
+from reconciler.config.expressions.scope import DEFERRED, Context, ExpressionSite, PieceError, Reference, Scope
 from reconciler.config.yaml.source_map import Map, Node, Seq, Value
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import DiagnosticError
+
+if TYPE_CHECKING:
+    from reconciler.config.expressions.template import Template
 
 
 class CompiledText(NamedTuple):
     """A text with expressions, and its position."""
 
-    template: Template
+    template: "Template"
     offset: int
 
 
@@ -117,6 +119,8 @@ def _shape(node: Node, use: ExpressionSite, scope: Scope, diagnostics: Diagnosti
 def _leaf(
     text: str, offset: int, use: ExpressionSite, scope: Scope, diagnostics: DiagnosticCollector
 ) -> tuple[Compiled, bool]:
+    from reconciler.config.expressions.template import parse_template
+
     try:
         template = parse_template(text)
     except PieceError as error:

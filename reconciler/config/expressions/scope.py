@@ -37,6 +37,15 @@ class ExpressionError(Exception):
         self.hint = hint
 
 
+class PieceError(Exception):
+    """An error in one expression of a text; ``written`` is the expression with its braces."""
+
+    def __init__(self, written: str, cause: ExpressionError) -> None:
+        super().__init__(cause.message)
+        self.written = written
+        self.cause = cause
+
+
 class Context:
     """The values of the roots, which may change between evaluations.
 

@@ -1,32 +1,15 @@
-"""Templates: texts with expressions, and warnings for texts written in another template language."""
+"""Templates: texts with expressions, split at them."""
 
-from __future__ import annotations
-
-import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.budget import MAX_TEXT
-from reconciler.config.expressions.scope import Context, ExpressionError, Reference
-from reconciler.config.yaml.source_map import Map, Node, Seq, SourceMap, Value
-from reconciler.core.diagnostic import Severity
-
-if TYPE_CHECKING:
-    from reconciler.config.expressions.expression import Expression
-
+from reconciler.config.expressions.expression import Expression, compile_expression
+from reconciler.config.expressions.scope import Context, ExpressionError, PieceError, Reference
+from reconciler.config.yaml.source_map import Value
 
 _CACHED = 65_536
-
-
-class PieceError(Exception):
-    """An error in one expression of a text; ``written`` is the expression with its braces."""
-
-    def __init__(self, written: str, cause: ExpressionError) -> None:
-        super().__init__(cause.message)
-        self.written = written
-        self.cause = cause
 
 
 class Piece(NamedTuple):
@@ -78,8 +61,6 @@ class Template(NamedTuple):
 @lru_cache(_CACHED)
 def parse_template(text: str) -> Template:
     """Split a text that contains a ``$``; ``$${`` is a literal ``${``. Raises PieceError."""
-    from reconciler.config.expressions.expression import compile_expression
-
     pieces: list[str | Piece] = []
     literal = ""
     rest = 0
@@ -131,38 +112,3 @@ def _end(text: str, start: int) -> int:
         index += 1
     error = ExpressionError('this expression is not closed: "}" is missing', "close it, or write a literal ${ as $${")
     raise PieceError(text[start - 2 :], error)
-
-
-_VARIABLE = r"(?<!\$)\$(?!schema=)[A-Za-z_][A-Za-z0-9_]*"
-_BRACES = r"(?s)\{\{.*?\}\}"
-
-
-def has_foreign_template(source_map: SourceMap) -> bool:
-    """Whether any text of a load looks like another template language: most loads have none and need no walk."""
-    return source_map.any(lambda text: "{{" in text or ("$" in text and re.search(_VARIABLE, text) is not None))
-
-
-def warn_of_foreign_templates(node: Node, diagnostics: DiagnosticCollector) -> None:
-    """Warn about the first such text of each kind in a section, with the number of the others."""
-    found: dict[str, list[Node]] = {"{{ }}": [], "$NAME": []}
-    pending = [node]
-    while pending:
-        inner = pending.pop()
-        value = inner.value
-        if isinstance(value, Map | Seq):
-            pending += [child for _, child in inner.entries()] if isinstance(value, Map) else inner.items()
-        elif isinstance(value, str):
-            if "{{" in value and "${" not in value and re.search(_BRACES, value):
-                found["{{ }}"].append(inner)
-            elif "$" in value and re.search(_VARIABLE, value):
-                found["$NAME"].append(inner)
-    for what, nodes in found.items():
-        if nodes:
-            first = min(nodes, key=lambda node: node.offset)
-            others = f" (and {len(nodes) - 1} more)" if len(nodes) > 1 else ""
-            diagnostics.add(
-                first.offset,
-                f"{what} is sent unchanged{others}",
-                "expressions are written ${...}, and a literal ${ as $${; if it is intended, ignore this warning",
-                severity=Severity.WARNING,
-            )

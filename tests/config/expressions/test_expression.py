@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config.expressions.scope import Context
-from reconciler.config.expressions.template import PieceError, parse_template
+from reconciler.config.expressions.scope import Context, PieceError
+from reconciler.config.expressions.template import parse_template
 from reconciler.config.yaml.source_map import Value
 from reconciler.core.gc_tuning import gc_disabled
 
