@@ -13,7 +13,7 @@ from importlib import util
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "provider"
 

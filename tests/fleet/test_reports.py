@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from reconciler.app.unit import Unit, UnitChange, UnitKind, UnitResult, UnitState
 from reconciler.core.action import Action

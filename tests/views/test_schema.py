@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from reconciler.ledger.protocol import Holder
 from reconciler.ledger.store import Lease, StackState
@@ -44,7 +44,7 @@ def strict(schema: object) -> object:
 
 def check(name: str, document: object) -> None:
     schema = strict(json.loads((PUBLISHED / f"{name}.schema.json").read_text()))
-    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    validator = Draft202012Validator(schema, validate_formats=True)
     validator.validate(json.loads(encode(document)))
 
 
