@@ -1,4 +1,4 @@
-"""Small stacks for tests."""
+"""Small stacks for tests, and fleets of them."""
 
 from __future__ import annotations
 
@@ -32,3 +32,12 @@ def write(
     directory.mkdir(exist_ok=True)
     (directory / "stack.yaml").write_text((text if names else text.replace("  aom_alarm:\n", "  {}\n")) + more)
     return directory
+
+
+def write_fleet(root: Path, endpoint: str, *names: str, file: str = "") -> Path:
+    """Stacks of these names with one alarm each in a directory, and what the fleet file says beside listing them."""
+    (root / "stacks").mkdir(parents=True, exist_ok=True)
+    for name in names:
+        write(root / "stacks" / name, "a", stack=name, endpoint=endpoint)
+    (root / "fleet.yaml").write_text(f"stacks: [stacks/*]\n{file}")
+    return root

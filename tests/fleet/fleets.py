@@ -1,4 +1,4 @@
-"""Small fleets for tests."""
+"""Commands on whole fleets, and services that keep them waiting."""
 
 from __future__ import annotations
 
@@ -14,19 +14,9 @@ from typing import Any
 import requests
 
 from tests.cli.run_cli import Done, reconciler
-from tests.cli.stacks import write
 
 ONE = ("--parallelism", "1")
 """One process that works on all stacks."""
-
-
-def write_fleet(root: Path, endpoint: str, *names: str, file: str = "") -> Path:
-    """Stacks of these names with one alarm each in a directory, and what the fleet file says beside listing them."""
-    (root / "stacks").mkdir(parents=True, exist_ok=True)
-    for name in names:
-        write(root / "stacks" / name, "a", stack=name, endpoint=endpoint)
-    (root / "fleet.yaml").write_text(f"stacks: [stacks/*]\n{file}")
-    return root
 
 
 def fleet_json(*arguments: str | Path, env: dict[str, str] | None = None) -> tuple[Done, dict[str, Any]]:

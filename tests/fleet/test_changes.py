@@ -10,7 +10,7 @@ import pytest
 from reconciler.app.unit import UnitKind
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.fleet.fleet import FleetRequest, open_fleet
-from tests.fleet.fleets import write_fleet
+from tests.cli.stacks import write_fleet
 
 ENVIRONMENTS = "environments: {eu: {var_files: [vars/eu.yaml]}, us: {var_files: [vars/us.yaml]}}\n"
 

@@ -20,8 +20,9 @@ from reconciler.views.markdown.fleet import fleet_markdown
 from reconciler.views.text.fleet import fleet_lines
 from reconciler.views.text.line import plain
 from tests.cli.run_cli import reconciler
+from tests.cli.stacks import write_fleet
 from tests.emulator.handle import Emulator
-from tests.fleet.fleets import ONE, by_name, fleet_json, write_fleet
+from tests.fleet.fleets import ONE, by_name, fleet_json
 from tests.ledger.conformance.conftest import SHARED
 
 SCHEMA = Path(__file__).parents[2] / "schema/fleet-output.schema.json"

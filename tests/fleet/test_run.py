@@ -16,9 +16,9 @@ from reconciler.app.unit import Unit, UnitKind
 from reconciler.apply.lease import LIFETIME
 from reconciler.ledger.sqlite import open_ledger
 from tests.cli.run_cli import reconciler
-from tests.cli.stacks import write
+from tests.cli.stacks import write, write_fleet
 from tests.emulator.handle import Emulator
-from tests.fleet.fleets import PausingProxy, by_name, fleet_json, silent_service, write_fleet
+from tests.fleet.fleets import PausingProxy, by_name, fleet_json, silent_service
 from tests.servers.ports import free_port
 
 GOOD = ("a", "b", "c")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run_cli import reconciler
-from tests.cli.stacks import write
+from tests.cli.stacks import write, write_fleet
 from tests.emulator.handle import Emulator
-from tests.fleet.fleets import ONE, by_name, fleet_json, write_fleet
+from tests.fleet.fleets import ONE, by_name, fleet_json
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from reconciler.core.diagnostic import DiagnosticError
 from reconciler.fleet.fleet import Fleet, FleetRequest, open_fleet
 from reconciler.fleet.spec import EnvironmentSpec, FleetSpec
 from tests.cli.run_cli import reconciler
-from tests.fleet.fleets import write_fleet
+from tests.cli.stacks import write_fleet
 
 SCHEMA = Path(__file__).parents[2] / "schema/fleet.schema.json"
 WHOLE = """\
