@@ -74,9 +74,9 @@ def test_a_saved_plan_is_shown_as_it_was(stack: Path, tmp_path: Path) -> None:
 
 def test_a_saved_plan_whose_time_has_passed_says_so_when_it_is_shown(stack: Path, tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
-    with freeze_time("2026-05-01T12:00:00Z"):
+    with freeze_time("2026-05-01T12:00:00Z", real_asyncio=True):
         assert reconciler("plan", stack, "--out", saved).code == 0
-    with freeze_time("2026-05-01T12:31:00Z"):
+    with freeze_time("2026-05-01T12:31:00Z", real_asyncio=True):
         shown = reconciler("show", saved).out
     assert "It could be applied until 2026-05-01T12:30:00Z, 1m ago: make a new plan." in shown
 
