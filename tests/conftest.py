@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pydantic.v1  # noqa: F401 - FastAPI imports it with its first server, which fails while a test holds the clock
 import pytest
 from hypothesis import settings
 
