@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import schemathesis
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +23,8 @@ _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False
 
 def check(examples: int) -> int:
     """Make so many requests; how many were answered. AssertionError on a status of 500 or more."""
+    import schemathesis  # takes a second, in every process that collects tests
+
     app = create_app(Settings())
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers={"Host": "localhost"})
     cases = [found.ok().as_strategy() for found in schema.get_all_operations()]
@@ -60,6 +62,7 @@ def _nest(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(children, max_size=4) | st.dictionaries(keys, children, max_size=4)
 
 
+@pytest.mark.slow
 def test_no_request_of_its_description_is_a_fault_of_the_emulator() -> None:
     assert check(IN_SUITE) >= IN_SUITE
 
