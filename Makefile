@@ -16,7 +16,8 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest
 
-# While you work: no kill sweeps, no whole examples, no servers of others. Under a minute.
+# While you work: what runs in the tests' own process. No kill sweeps, no property tests, no whole examples, no servers of others.
+# Under a minute; tests/conftest.py says what counts as slow.
 test-fast: $(STAMP)
 	$(BIN)/pytest -m "not slow"
 

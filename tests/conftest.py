@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pydantic.v1  # noqa: F401 - FastAPI imports it with its first server, which fails while a test holds the clock
 import pytest
@@ -29,27 +32,71 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
         signal.signal(number, usual)
 
 
-SLOW = ("benchmarks", "chaostoolkit", "docs", "e2e", "examples", "properties", "servers", "tooling")
+ROOT = Path(__file__).parent
+
+SLOW = (
+    "benchmarks",
+    "chaostoolkit",
+    "docs",
+    "e2e",
+    "examples",
+    "hostile",
+    "ledger/conformance",
+    "properties",
+    "servers",
+    "tooling",
+)
 """Directories of tests that take long: ``make test-fast`` skips them."""
 
+STARTERS = (
+    "multiprocessing",
+    "reconciler.fleet.processes",
+    "subprocess",
+    "tests.cli.process",
+    "tests.drill.browser",
+    "tests.fleet",
+    "tests.ledger.conformance",
+    "tests.servers",
+)
+"""Imports of a module that starts processes, fleets, browsers or servers: ``make test-fast`` skips its tests, too."""
 
 LONGEST = ("properties", "e2e")
 """Directories with the longest tests: they begin first, so that no worker is left alone with one at the end."""
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two workers for each core: half of the time, tests wait for servers."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for each core: half of the time, tests wait for servers. One for fast tests, which seldom wait."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 2 * cores
+    return cores if _are_fast(config) else 2 * cores
+
+
+def _are_fast(config: pytest.Config) -> bool:
+    """Whether this is ``make test-fast``."""
+    return bool(config.option.markexpr == "not slow")
+
+
+@cache
+def _is_slow(path: Path) -> bool:
+    """Whether the tests of a file or directory take long, by its place or by what it imports."""
+    if any(path.is_relative_to(ROOT / directory) for directory in SLOW):
+        return True
+    text = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+    imports = re.findall(r"^(?:from|import) ([\w.]+)", text, re.MULTILINE)
+    return any(f"{name}.".startswith(f"{starter}.") for name in imports for starter in STARTERS)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Literal[True] | None:
+    """What takes long is not even imported if it is not to run."""
+    return True if _are_fast(config) and _is_slow(collection_path) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    root = Path(__file__).parent
-    directories = {item: item.path.relative_to(root).parts[0] for item in items}
-    for item, directory in directories.items():
-        if directory in SLOW:
+    for item in items:
+        tries_many_examples = getattr(getattr(item, "function", None), "is_hypothesis_test", False)
+        if tries_many_examples or _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: LONGEST.index(directories[item]) if directories[item] in LONGEST else len(LONGEST))
+    order = {item: item.path.relative_to(ROOT).parts[0] for item in items}
+    items.sort(key=lambda item: LONGEST.index(order[item]) if order[item] in LONGEST else len(LONGEST))
 
 
 @pytest.fixture

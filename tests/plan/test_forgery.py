@@ -93,6 +93,7 @@ def test_the_plan_that_is_tampered_with_has_changes_of_every_kind() -> None:
     assert any(operation.only_if_duplicate for operation in plan.operations)
 
 
+@pytest.mark.slow
 def test_a_tampered_plan_file_is_refused_or_has_no_effect() -> None:
     service, desired, plan = _world()
     document = json.loads(dump_plan(plan, "1", KEY))
