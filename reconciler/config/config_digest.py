@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.config.blocks.providers import Providers
 from reconciler.config.expressions.scope import Reference, Scope
@@ -10,16 +11,18 @@ from reconciler.config.yaml.source_map import Node
 from reconciler.core.address import Address
 from reconciler.core.desired import DEFAULT_LIFECYCLE, Desired
 from reconciler.core.digest import digest
-from reconciler.core.guards import Guards
-from reconciler.core.imports import Import
 from reconciler.core.moves import NO_MOVES, Moves
+
+if TYPE_CHECKING:
+    from reconciler.core.guards import Guards
+    from reconciler.core.imports import Import
 
 
 def config_digest(
     name: str,
     desired: Sequence[Desired],
     providers: Providers,
-    guards: Guards,
+    guards: Guards | None,
     sections: Mapping[str, Node],
     used: Collection[Reference],
     scope: Scope,
@@ -51,9 +54,9 @@ def config_digest(
     )
 
 
-def _guards_fields(guards: Guards) -> dict[str, object]:
-    """The guards as JSON values, read from the fields so that pydantic need not build a serializer."""
-    return {**dict(guards), "types": {name: dict(limits) for name, limits in guards.types.items()}}
+def _guards_fields(guards: Guards | None) -> dict[str, object]:
+    """The guards that are set, as JSON values."""
+    return {} if guards is None else guards.model_dump(exclude_defaults=True)
 
 
 def _desired_fields(desired: Desired) -> list[str]:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from reconciler.config.blocks.head import ledger_place, stack_name
 from reconciler.config.blocks.providers import AUTH, Catalog, configure_providers, required_providers
 from reconciler.config.blocks.resources import expand_resources
-from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, Sections, read_sections
+from reconciler.config.blocks.sections import BUILT_IN, DEFERRED, read_sections
 from reconciler.config.blocks.validation import report
 from reconciler.config.config_digest import config_digest
 from reconciler.config.diagnostics import DiagnosticCollector
@@ -24,14 +25,16 @@ from reconciler.config.expressions.foreign_templates import has_foreign_template
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
 from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, StackConfig
 from reconciler.config.yaml.secret_lines import safe_lines
-from reconciler.config.yaml.source_map import Source, SourceMap, Value
+from reconciler.config.yaml.source_map import Node, Source, SourceMap, Value
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.gc_tuning import gc_disabled
-from reconciler.core.guards import Guards
-from reconciler.core.imports import Import
 from reconciler.core.ledger_url import VARIABLE, secrets_of
 from reconciler.core.moves import NO_MOVES
+
+if TYPE_CHECKING:
+    from reconciler.core.guards import Guards
+    from reconciler.core.imports import Import
 
 _SHORTEST_SECRET = 4
 
@@ -96,7 +99,9 @@ def _load(
     ledger = inputs.ledger or inputs.environ.get(VARIABLE) or ledger_place(found, scope, diagnostics)
     if locate is not None:
         locate(ledger)
-    guards = _guards(found, _resource_types(schemas), scope, diagnostics)
+    guards = None
+    if "guards" in found.named:
+        guards = _guards(found.named["guards"], _resource_types(schemas), scope, diagnostics)
     data: Mapping[str, DataConfig] = {}
     unresolved: set[str] = set()
     kept: set[Address] = set()
@@ -164,24 +169,22 @@ def _resource_types(schemas: Collection[ProviderSchema]) -> frozenset[str]:
     return frozenset(name for schema in schemas for name in schema.resource_types)
 
 
-def _guards(sections: Sections, types: frozenset[str], scope: Scope, diagnostics: DiagnosticCollector) -> Guards:
-    node = sections.named.get("guards")
-    if node is not None:
-        try:
-            value = evaluate_compiled(
-                compile_value(node, GUARDS, scope, diagnostics), Context(scope.values), diagnostics
-            )
-            guards = Guards.model_validate(value)
-            for name in guards.types.keys() - types:
-                place = (node.child("types") or node).child(name) or node
-                hint = did_you_mean(name, types) or f"the resource types are {', '.join(sorted(types))}"
-                diagnostics.add(place.key_offset, f'there is no resource type "{name}"', hint)
-            return guards
-        except ValidationError as error:
-            report(error, node, Guards.model_fields, diagnostics, value=value, what="guards")
-        except UnresolvedError:
-            pass
-    return Guards.model_construct()
+def _guards(node: Node, types: frozenset[str], scope: Scope, diagnostics: DiagnosticCollector) -> Guards | None:
+    from reconciler.core.guards import Guards
+
+    try:
+        value = evaluate_compiled(compile_value(node, GUARDS, scope, diagnostics), Context(scope.values), diagnostics)
+        guards = Guards.model_validate(value)
+    except ValidationError as error:
+        report(error, node, Guards.model_fields, diagnostics, value=value, what="guards")
+        return None
+    except UnresolvedError:
+        return None
+    for name in guards.types.keys() - types:
+        place = (node.child("types") or node).child(name) or node
+        hint = did_you_mean(name, types) or f"the resource types are {', '.join(sorted(types))}"
+        diagnostics.add(place.key_offset, f'there is no resource type "{name}"', hint)
+    return guards
 
 
 def _sensitive_texts(scope: Scope) -> Iterator[str]:

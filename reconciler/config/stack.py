@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
@@ -13,11 +13,13 @@ from reconciler.core.address import Address
 from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
-from reconciler.core.guards import Guards
-from reconciler.core.imports import Import
 from reconciler.core.moves import NO_MOVES, Moves
 from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target, target_of
+
+if TYPE_CHECKING:
+    from reconciler.core.guards import Guards
+    from reconciler.core.imports import Import
 
 
 class ProviderSchema(Protocol):
@@ -84,7 +86,7 @@ class StackConfig(NamedTuple):
     root: Path
     providers: Mapping[str, ProviderConfig]
     desired: tuple[Desired, ...]
-    guards: Guards
+    guards: "Guards | None"
     digest: str
     scope: Scope
     """The names that expressions in ``sections`` can use; see ``reconciler.config.expressions.compiled``."""
@@ -106,7 +108,7 @@ class StackConfig(NamedTuple):
     """What was renamed."""
     removed: tuple[Address, ...] = ()
     """Addresses that are no longer declared but keep firing."""
-    imports: tuple[Import, ...] = ()
+    imports: "tuple[Import, ...]" = ()
     """Objects that exist at a service and are adopted."""
 
     def __repr__(self) -> str:

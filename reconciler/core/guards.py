@@ -1,7 +1,6 @@
 """Guards: limits on what a plan may do without ``--force`` (rule 12)."""
 
 import re
-from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -68,8 +67,3 @@ class Guards(BaseModel):
         "endpoints, all must be listed.",
     )
     types: dict[str, TypeGuards] = Field({}, description="More limits, by resource type.")
-
-
-def allowed(limit: int | str, alarms: int) -> int:
-    """The number that a limit allows in a stack with this number of alarms."""
-    return limit if isinstance(limit, int) else int(alarms * Fraction(limit.removesuffix("%")) / 100)

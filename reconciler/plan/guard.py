@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind, severity_of
 from reconciler.core.diagnostic import Diagnostic, Severity
-from reconciler.core.guards import Guards, TypeGuards, allowed
 from reconciler.core.observed import is_unmanaged
 from reconciler.core.operation import Verb
 from reconciler.core.target import canonical_endpoint
 from reconciler.plan.plan import Change, Plan
+
+if TYPE_CHECKING:
+    from reconciler.core.guards import Guards, TypeGuards
 
 SMALL_STACK = 9
 """The largest number of alarms in a stack that the default guard allows to be cleared all at once."""
@@ -19,13 +23,13 @@ SMALL_STACK = 9
 
 def violations(
     plan: Plan,
-    guards: Guards,
+    guards: Guards | None,
     projects: Mapping[str, str],
     declared: Sequence[Desired] = (),
     *,
     destroy: bool = False,
 ) -> tuple[Diagnostic, ...]:
-    """One diagnostic for each violated guard, with the numbers.
+    """One diagnostic for each violated guard, with the numbers; without guards the default one holds.
 
     ``projects`` maps the keys of providers to their project ids. ``declared`` is everything that the stack declares,
     even if the plan is limited to a part. ``destroy`` says that all alarms are to be cleared; no default guard forbids
@@ -47,9 +51,25 @@ def _is_wanted(change: Change) -> bool:
 
 
 def _violations(
-    plan: Plan, guards: Guards, projects: Mapping[str, str], declared: Sequence[Desired], destroy: bool
+    plan: Plan, guards: Guards | None, projects: Mapping[str, str], declared: Sequence[Desired], destroy: bool
 ) -> Iterator[Diagnostic]:
     alarms = alarm_count(plan, declared)
+    if guards is not None:
+        yield from _beyond_limits(plan, guards, alarms)
+    if (guards is None or guards.max_clears is None) and alarms > SMALL_STACK and not destroy:
+        lost = sum(_lost(change) for change in plan.changes)
+        if lost > alarms // 2:
+            why = "alarms; more than half needs --force or guards.max_clears"
+            hint = "if this is intended, add --force, or set guards.max_clears"
+            yield _refused(f"the plan clears {lost:,} of the stack's {alarms:,} {why}", hint=hint)
+    if guards is not None:
+        for name, limits in guards.types.items():
+            yield from _type_violations(plan, name, limits, declared)
+        yield from _foreign_endpoints(plan, guards.endpoints)
+        yield from _foreign_changes(plan, guards, projects)
+
+
+def _beyond_limits(plan: Plan, guards: Guards, alarms: int) -> Iterator[Diagnostic]:
     changes = len(plan.pending)
     if guards.max_changes is not None and changes > allowed(guards.max_changes, alarms):
         told = f"the plan makes {_count(changes, 'change')}, and guards.max_changes allows"
@@ -59,15 +79,10 @@ def _violations(
         if clears > allowed(guards.max_clears, alarms):
             told = f"the plan clears {_count(clears, 'alarm')}, and guards.max_clears allows"
             yield _refused(f"{told} {_limit(guards.max_clears, alarms)}")
-    elif alarms > SMALL_STACK and not destroy:
-        lost = sum(_lost(change) for change in plan.changes)
-        if lost > alarms // 2:
-            why = "alarms; more than half needs --force or guards.max_clears"
-            hint = "if this is intended, add --force, or set guards.max_clears"
-            yield _refused(f"the plan clears {lost:,} of the stack's {alarms:,} {why}", hint=hint)
-    for name, limits in guards.types.items():
-        yield from _type_violations(plan, name, limits, declared)
-    yield from _foreign_endpoints(plan, guards.endpoints)
+
+
+def _foreign_changes(plan: Plan, guards: Guards, projects: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """The changes that push a severity, or touch a project, that is not allowed."""
     if guards.severities is None and guards.projects is None:
         return
     for change in plan.pending:
@@ -80,6 +95,11 @@ def _violations(
             if guards.projects is not None and project is not None and project not in guards.projects:
                 names = ", ".join(guards.projects) or "none"
                 yield _refused(f"{change.address} is in project {project}, and guards.projects allows {names}", change)
+
+
+def allowed(limit: int | str, alarms: int) -> int:
+    """The number that a limit of guards allows in a stack with this number of alarms."""
+    return limit if isinstance(limit, int) else int(alarms * Fraction(limit.removesuffix("%")) / 100)
 
 
 def _type_violations(plan: Plan, name: str, limits: TypeGuards, declared: Sequence[Desired]) -> Iterator[Diagnostic]:

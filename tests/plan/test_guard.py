@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.desired import Desired
-from reconciler.core.guards import Guards, allowed
+from reconciler.core.guards import Guards
 from reconciler.core.target import Target
-from reconciler.plan.guard import violations
+from reconciler.plan.guard import allowed, violations
 from tests.plan.fake_service import Service
 from tests.plan.test_planner import LATER, _settled, alarm, plan_of
 
