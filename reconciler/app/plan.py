@@ -13,7 +13,7 @@ from reconciler.core.duration import parse_duration
 from reconciler.core.ledger_url import VARIABLE, scheme
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.plan import ALL, Plan, Selection
-from reconciler.session.import_blocks import with_duplicates
+from reconciler.session.duplicates import with_duplicates
 from reconciler.session.planning import make_stack_plan
 from reconciler.session.stack_source import read_source
 from reconciler.session.workspace import Workspace

@@ -19,7 +19,7 @@ from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.observed import is_unmanaged
 from reconciler.core.text import printable
-from reconciler.session.planning import adoption
+from reconciler.session.import_blocks import adoption
 from reconciler.views.phrases.plan import count, kinds_listed
 from reconciler.views.text.line import Style, line
 from reconciler.views.yaml_export import yaml_export

@@ -10,7 +10,7 @@ from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.observed import Observed
+from reconciler.core.observed import Observed, is_unmanaged
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.target import Target
 
@@ -75,6 +75,11 @@ class Change(NamedTuple):
     def takes_over(self) -> bool:
         """Whether it pushes something again that the service knows at another address, or as unmanaged."""
         return self.moved_from is not None or self.action is Action.IMPORT
+
+    @property
+    def takes_unmanaged(self) -> bool:
+        """Whether it adopts or clears an unmanaged alarm."""
+        return any(is_unmanaged(found.marks) for found in self.before)
 
     @property
     def pushes_first(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from reconciler.core.action import Action
 from reconciler.core.address import Address
@@ -11,7 +12,6 @@ from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.duration import rough_duration
 from reconciler.core.gc_tuning import gc_disabled
-from reconciler.core.imports import Lookup
 from reconciler.core.moves import NO_MOVES, Moves
 from reconciler.core.observed import Observed
 from reconciler.core.operation import Operation
@@ -20,12 +20,14 @@ from reconciler.core.target import Target
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.decision import decide, moved, undeclared_changes
 from reconciler.plan.difference import shown_differences
-from reconciler.plan.imports import import_warnings, imported, takes_unmanaged
 from reconciler.plan.operations import operations_of, plan_id
 from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.renames import move_warnings, rename_hints
 from reconciler.plan.state import KnownState, fingerprint, is_live_canary, merge
+
+if TYPE_CHECKING:
+    from reconciler.core.imports import Lookup
 
 
 def make_plan(
@@ -61,14 +63,17 @@ def make_plan(
         known = merge(stack, observed, ledger or LedgerView(), history)
         decided = _due_changes(desired, known, now, targets, moves, removed, destroy)
         kept = [change for change in decided if not any(_is_covered(exclude, one) for one in change.addresses)]
-        ordered = (
+        ordered = [
             _raised_again(change, types, now) if _is_covered(replace, change.address) else change for change in kept
-        )
-        with_imports = (
-            imported(change, imports[change.address], stack) if change.address in imports else change
-            for change in ordered
-        )
-        changes = tuple(_noted(_ended_first(change, types, now), types) for change in with_imports)
+        ]
+        if imports:
+            from reconciler.plan.imports import import_warnings, imported
+
+            ordered = [
+                imported(change, imports[change.address], stack) if change.address in imports else change
+                for change in ordered
+            ]
+        changes = tuple(_noted(_ended_first(change, types, now), types) for change in ordered)
         basis = {
             str(address): fingerprint(address, change.desired, known)
             for change in changes
@@ -78,7 +83,7 @@ def make_plan(
         warnings = (
             *orphan_warnings(known, targets, places or {}),
             *move_warnings(changes, types),
-            *import_warnings(changes, types),
+            *(import_warnings(changes, types) if imports else ()),
             *(() if destroy else rename_hints(changes)),
             *_excluded_dependencies(decided, changes),
         )
@@ -298,7 +303,7 @@ def _too_late(change: Change, operations: tuple[Operation, ...], now: int) -> It
 
 def only_imports(plan: Plan, types: Mapping[str, ResourceType]) -> Plan:
     """The part of a plan that adopts unmanaged alarms."""
-    changes = tuple(change for change in plan.changes if takes_unmanaged(change))
+    changes = tuple(change for change in plan.changes if change.takes_unmanaged)
     addresses = {str(change.address) for change in changes}
     basis = {address: known for address, known in plan.basis.items() if address in addresses}
     return with_operations(plan._replace(changes=changes, basis=basis), types)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.imports import Lookup
-from reconciler.core.observed import Observed, UnmanagedAlarm
+from reconciler.core.observed import Observed
 from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.guard import keys_to_clear, provenance_warning
-from reconciler.plan.imports import same_as_declared
 from reconciler.plan.plan import ALL, Change, Plan, Selection
-from reconciler.plan.planner import make_plan, only_imports
+from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
 from reconciler.providers.protocol import InfersHistory
-from reconciler.session.import_blocks import find_imports
 from reconciler.session.last_pushes import last_pushes
 from reconciler.session.renamed import renamed_warnings
 
 if TYPE_CHECKING:
+    from reconciler.core.imports import Lookup
     from reconciler.session.workspace import Workspace
 
 
@@ -48,6 +46,8 @@ def make_stack_plan(
     ledger = ledger._replace(shown=_shown(workspace, altered_keys(workspace.stack.desired, known)))
     history = () if destroy else _history(workspace, known)
     if imports is None and workspace.stack.imports and not destroy:
+        from reconciler.session.import_blocks import find_imports
+
         imports = find_imports(workspace, observed)
     plan = make_plan(
         workspace.stack.name,
@@ -75,15 +75,6 @@ def make_stack_plan(
     plan = plan._replace(warnings=(*plan.warnings, unknown)) if unknown else plan
     kept = [change for change in plan.changes if change.action.clears and _is_protected(workspace, change.address)]
     return plan._replace(problems=(*plan.problems, *map(_protected, kept))) if kept else plan
-
-
-def adoption(workspace: Workspace, unmanaged: Iterable[UnmanagedAlarm]) -> Plan:
-    """The plan that adopts those of these alarms that the stack declares. Raises ServiceError."""
-    lookups = {
-        desired.address: Lookup(found) for desired, found in same_as_declared(workspace.stack.desired, unmanaged)
-    }
-    plan = make_stack_plan(workspace, workspace.read_ledger_view(), imports=lookups)
-    return only_imports(plan, workspace.resource_types)
 
 
 def _shown(workspace: Workspace, keys: Sequence[str]) -> Mapping[str, str]:

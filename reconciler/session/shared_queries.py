@@ -16,7 +16,7 @@ from reconciler.core.target import Target
 from reconciler.providers.protocol import ErrorKind, Importable, ServiceError, SharesQueries
 from reconciler.providers.retry import retry_read
 from reconciler.providers.settings import EMBEDDED
-from reconciler.session.import_blocks import unmanaged_filters
+from reconciler.session.duplicates import unmanaged_filters
 from reconciler.session.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from reconciler.core.diagnostic import Position
 from reconciler.core.imports import Import, Lookup
 from reconciler.core.operation import Status, Verb
 from reconciler.ledger.protocol import Entry, LedgerView
-from reconciler.plan.imports import duplicate_warnings
+from reconciler.plan.duplicates import duplicate_warnings
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import only_imports
 from reconciler.plan.saved import dump_plan, parse_plan
