@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import pydantic.v1  # noqa: F401 - FastAPI imports it with its first server, which fails while a test holds the clock
 import pytest
 from hypothesis import settings
 

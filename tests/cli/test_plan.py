@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 
 from reconciler.emulator.fault import parse_fault
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import TOKEN, write
+from tests.frozen_time import frozen_time
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def test_a_saved_plan_is_shown_as_it_was(stack: Path, tmp_path: Path) -> None:
 
 def test_a_saved_plan_whose_time_has_passed_says_so_when_it_is_shown(stack: Path, tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
-    with freeze_time("2026-05-01T12:00:00Z", real_asyncio=True):
+    with frozen_time("2026-05-01T12:00:00Z"):
         assert reconciler("plan", stack, "--out", saved).code == 0
-    with freeze_time("2026-05-01T12:31:00Z", real_asyncio=True):
+    with frozen_time("2026-05-01T12:31:00Z"):
         shown = reconciler("show", saved).out
     assert "It could be applied until 2026-05-01T12:30:00Z, 1m ago: make a new plan." in shown
 

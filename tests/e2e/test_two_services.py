@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 
 from reconciler.emulator.server import running
 from reconciler.emulator.settings import Settings
 from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
+from tests.frozen_time import frozen_time
 
 STACK = """\
 stack: both
@@ -112,7 +112,7 @@ def test_an_answer_that_is_lost_leaves_one_event_never_two_never_none(
 
 def test_a_saved_plan_with_an_event_holds_for_as_long_as_cloud_eye_takes_it(tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
-    with freeze_time("2026-05-01T12:00:00Z", real_asyncio=True) as clock, running(Settings()) as url:
+    with frozen_time("2026-05-01T12:00:00Z") as clock, running(Settings()) as url:
         stack = declare(tmp_path / "stack", url, 1)
         made = reconciler("plan", stack, "--out", saved)
         assert "To apply exactly this plan, until 2026-05-01T12:59:50Z: reconciler apply" in made.err
@@ -132,7 +132,7 @@ def test_a_saved_plan_with_an_event_holds_for_as_long_as_cloud_eye_takes_it(tmp_
 def test_an_event_outside_the_window_is_an_error_that_says_by_how_much_before_anything_is_sent(
     tmp_path: Path, time: str, told: str
 ) -> None:
-    with freeze_time("2026-05-01T12:00:00Z", real_asyncio=True), running(Settings()) as url:
+    with frozen_time("2026-05-01T12:00:00Z"), running(Settings()) as url:
         stack = declare(tmp_path / "stack", url, 1, more=f'time: "{time}"')
         for command in ("plan", "apply"):
             done = reconciler(command, stack, *(["--auto-approve"] if command == "apply" else []))
