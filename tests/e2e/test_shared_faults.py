@@ -172,7 +172,8 @@ def test_a_database_that_cannot_grow_its_files_ends_the_run_with_its_summary(emu
     url = postgres.server().schema()
     address, _, schema = url.partition("?schema=")
     with psycopg.connect(address, autocommit=True) as admin:
-        with applying(stack, emulator, url) as process:
+        with applying(stack, emulator, url, patience=30_000, lease=60_000) as process:
+            process.send_signal(signal.SIGSTOP)
             fill = (
                 "INSERT INTO {0}.ledger_stack (stack) VALUES ('big'); INSERT INTO {0}.ledger_journal SELECT 'big', n,"
             )
@@ -187,6 +188,7 @@ def test_a_database_that_cannot_grow_its_files_ends_the_run_with_its_summary(emu
                     check=True,
                     **postgres.as_user(postgres.unprivileged_user()),
                 )
+            process.send_signal(signal.SIGCONT)
             out, err = process.communicate(timeout=60)
         assert process.returncode == 4, err
         assert "could not extend file" in " ".join((out + err).split())
