@@ -63,10 +63,10 @@ LONGEST = ("properties", "e2e")
 """Directories with the longest tests: they begin first, so that no worker is left alone with one at the end."""
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers for each core: half of the time, tests wait for servers. One for fast tests, which seldom wait."""
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each core: half of the time, tests wait for servers."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if _are_fast(config) else 2 * cores
+    return 2 * cores
 
 
 def _are_fast(config: pytest.Config) -> bool:
