@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.ledger import wal
+from reconciler.ledger.database import log_of
 from tests.cli.run_cli import reconciler
 from tests.cli.stacks import write
 from tests.emulator.handle import Emulator
@@ -84,7 +85,7 @@ def killed(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             write(stack, *names, endpoint=emulator.url, more=MORE)
             assert reconciler("apply", stack, "--auto-approve", "--no-verify").code == 0
         shutil.copytree(stack, copy, ignore=shutil.ignore_patterns("*-shm"))
-    assert wal.log_of(copy / ".reconciler" / "tests.db").stat().st_size > 20_000
+    assert log_of(copy / ".reconciler" / "tests.db").stat().st_size > 20_000
     return write(copy, "a", "b", "c", endpoint=emulator.url, more=MORE)
 
 
@@ -97,7 +98,7 @@ def test_nothing_is_sent_on_the_word_of_a_damaged_log_and_the_rest_of_it_is_save
     shutil.rmtree(stack, ignore_errors=True)
     shutil.copytree(killed, stack)
     ledger = stack / ".reconciler" / "tests.db"
-    log = wal.log_of(ledger)
+    log = log_of(ledger)
     content = bytearray(log.read_bytes())
     content[int(place * len(content))] ^= change
     log.write_bytes(content)
@@ -121,7 +122,7 @@ def test_nothing_is_sent_on_the_word_of_a_damaged_log_and_the_rest_of_it_is_save
 
 def test_a_saved_ledger_is_put_in_place_and_the_stack_goes_on_with_it(killed: Path, emulator: Emulator) -> None:
     ledger = killed / ".reconciler" / "tests.db"
-    log = wal.log_of(ledger)
+    log = log_of(ledger)
     content = bytearray(log.read_bytes())
     content[len(content) // 2] ^= 1
     log.write_bytes(content)
