@@ -233,8 +233,10 @@ def log_of(path: Path) -> Path:
 
 def _has_log(path: Path) -> bool:
     """Whether there is a log that is not empty: a reader leaves an empty one."""
-    log = log_of(path)
-    return log.exists() and log.stat().st_size > 0
+    try:
+        return log_of(path).stat().st_size > 0
+    except FileNotFoundError:  # or another process has just put it away
+        return False
 
 
 def _check_log(path: Path) -> None:
