@@ -46,6 +46,13 @@ def test_an_alarm_that_was_cleared_and_not_pushed_again_is_not_nothing() -> None
     assert summary_line(ended(plans.REPLACED, refused)) == "Applied in part: 0 of 1 done, 1 failed."
 
 
+def test_a_run_that_was_interrupted_when_all_was_done_says_both() -> None:
+    assert plain(result_lines(plans.result(ApplyStatus.INTERRUPTED, done=True), AGAIN)).splitlines() == [
+        "Interrupted after everything was sent: what was done is in the ledger.",
+        "Apply complete: 3 created, 1 updated, 1 replaced, 1 renewed, 1 cleared, 1 recorded.",
+    ]
+
+
 def test_a_destroy_is_not_called_an_apply() -> None:
     done = {key: Outcome(key, Status.DONE) for key in ("clear-7", "clear-8")}
     complete = ended(plans.GONE, done, command="destroy")

@@ -84,6 +84,8 @@ def ending(result: Result) -> str | None:
             return None
         case ApplyStatus.DENIED:
             return _stopped(result.cause)
+        case ApplyStatus.INTERRUPTED if not result.remaining:
+            return "Interrupted after everything was sent: what was done is in the ledger."
         case ApplyStatus.INTERRUPTED:
             return (
                 "Interrupted: no new requests were sent, those in flight have finished, and the ledger is up to date."
