@@ -40,6 +40,8 @@ import warnings
 from contextlib import suppress
 from typing import NoReturn
 
+_TIME_ZONES = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo"
+
 
 def main() -> NoReturn:
     """Run the command of ``sys.argv``: the console script.
@@ -50,6 +52,10 @@ def main() -> NoReturn:
     """
     # pydantic looks for plugins among all installed packages otherwise.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if os.name == "posix":
+        # zoneinfo reads all of Python's build settings otherwise, for what are these directories nearly everywhere;
+        # where the time zones are elsewhere, the package tzdata has them.
+        os.environ.setdefault("PYTHONTZPATH", _TIME_ZONES)
     # requests loads one of these to guess encodings: none is guessed here, and it says that it does without.
     for guesser in ("charset_normalizer", "chardet"):
         sys.modules[guesser] = None  # type: ignore[assignment]  # how an import is refused
