@@ -98,7 +98,7 @@ class Terminal:
         self.broken = False  # whether writing to standard output failed
         self.full = False  # show every instance and problem, however many
         self.telemetry: Trace | None = None  # the trace of the command, if enabled
-        self.redactor = Redactor(forms=_markdown_forms)
+        self.redactor = Redactor()
         self._in_ci = is_ci_log(self.environ)
         self._renderers: dict[int, AnsiRenderer | None] = {}
 
@@ -303,13 +303,6 @@ def prepare(stream: TextIO) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
-
-
-def _markdown_forms(secret: str) -> Iterator[str]:
-    """The forms of a secret in Markdown, line by line."""
-    from reconciler.views.markdown.text import escape
-
-    yield from map(escape, (secret, *(line.strip() for line in secret.splitlines())))
 
 
 def _holds_unicode(stream: TextIO) -> bool:

@@ -7,7 +7,7 @@ import re
 import shlex
 import unicodedata  # a large table, needed only when a service returns an error
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 _OFFSET = 0x10F800 - 0xD800
@@ -91,14 +91,26 @@ def _json_escape(match: re.Match[str]) -> str:
     return escaped(char) if ord(char) >= _CARRIED_FROM else json.dumps(char)[1:-1]
 
 
+_LINK = r"(?i)\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])"
+"""What Markdown links automatically: addresses, issue numbers."""
+_BREAK = "&#8203;"
+"""A zero-width space as an entity, which prevents a link or a mention."""
+_LINKED = frozenset(":.#")
+"""What every text with a link holds one of."""
+_MARKDOWN = str.maketrans({special: rf"\{special}" for special in r"\`*_{}[]()#+!|~$"} | {"@": rf"\@{_BREAK}"})
+
+
+def escape_markdown(text: str) -> str:
+    """Text on one line without Markdown or HTML syntax, and without mentions."""
+    shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    marked = shown.translate(_MARKDOWN)
+    return marked if _LINKED.isdisjoint(marked) else re.sub(_LINK, rf"\g<0>{_BREAK}", marked)
+
+
 class Redactor:
-    """The secrets that must never be shown; grows as tokens are fetched; thread-safe.
+    """The secrets that must never be shown; grows as tokens are fetched; thread-safe."""
 
-    ``forms`` adds the forms in which a particular writer encodes a secret.
-    """
-
-    def __init__(self, secrets: Iterable[str] = (), forms: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
-        self._more = forms
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: tuple[str, ...] = ()
         for secret in secrets:
             self.add(secret)
@@ -106,7 +118,7 @@ class Redactor:
     def add(self, secret: str) -> None:
         """Redact this secret, too, from now on."""
         if len(secret) >= SHORTEST_SECRET:
-            found = [form for form in (*secret_forms(secret), *self._more(secret)) if len(form) >= SHORTEST_SECRET]
+            found = [form for form in secret_forms(secret) if len(form) >= SHORTEST_SECRET]
             self._forms = tuple(sorted({*found, *self._forms}, key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
@@ -129,15 +141,15 @@ class Redactor:
 
 
 def secret_forms(secret: str) -> Iterator[str]:
-    """The forms of a secret, whole and line by line: plain, and encoded for a terminal, JSON, a URL, HTML, a shell,
-    Python or as base64.
+    """The forms of a secret, whole and line by line: plain, and encoded for a terminal, JSON, a URL, HTML, Markdown,
+    a shell, Python or as base64.
     """
     for text in dict.fromkeys((secret, *(line.strip() for line in secret.splitlines()))):
         yield from _forms(text)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The forms of a secret in JSON, a URL, HTML, a shell command or base64."""
+    """The forms of a secret in JSON, a URL, HTML, Markdown, a shell command or base64."""
     yield secret
     yield printable(secret)
     yield repr(secret)[1:-1]
@@ -148,6 +160,7 @@ def _forms(secret: str) -> Iterator[str]:
         yield quote_plus(secret, safe, errors="replace")
     yield secret.translate(_HTML)
     yield secret.translate(_HTML_BY_NUMBER)
+    yield escape_markdown(secret)
     yield shlex.quote(secret)
     content = secret.encode("utf-8", "replace")
     for lead in range(3):

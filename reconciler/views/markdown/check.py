@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.result import CheckResult, Report
 from reconciler.core.duration import rough_duration
-from reconciler.views.markdown.text import LIMIT, code, escape, target_items
+from reconciler.core.text import escape_markdown as escape
+from reconciler.views.markdown.text import LIMIT, code, target_items
 from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.result import status_counts
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.views.markdown.text import code, escape
+from reconciler.core.text import escape_markdown as escape
+from reconciler.views.markdown.text import code
 
 
 def diagnostic_items(diagnostics: Iterable[Diagnostic]) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from reconciler.app.drill import DrillPreview
 from reconciler.core.duration import format_duration
+from reconciler.core.text import escape_markdown as escape
 from reconciler.core.text import printable
 from reconciler.drill.record import Record, StepState
-from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
+from reconciler.views.markdown.text import LIMIT, code, details, fenced
 from reconciler.views.phrases.drill import (
     Command,
     OverallStatus,

@@ -8,10 +8,11 @@ from html import escape as escape_html
 from reconciler.app.unit import UnitKind, UnitResult, UnitState
 from reconciler.core.action import Action
 from reconciler.core.duration import format_instant
+from reconciler.core.text import escape_markdown as escape
 from reconciler.core.text import printable
 from reconciler.fleet.report import FleetReport
 from reconciler.views.markdown.diagnostic import diagnostic_items
-from reconciler.views.markdown.text import LIMIT, code, details, escape, fenced
+from reconciler.views.markdown.text import LIMIT, code, details, fenced
 from reconciler.views.phrases.fleet import activity, is_quiet, summary_line, unit_summary
 from reconciler.views.phrases.plan import DONE, count
 

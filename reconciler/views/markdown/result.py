@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from reconciler.apply.result import Result
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Status
+from reconciler.core.text import escape_markdown as escape
 from reconciler.ledger.protocol import Entry, Run, RunState
 from reconciler.session.other_stacks import OtherStacks
 from reconciler.views.markdown.diagnostic import diagnostic_items
-from reconciler.views.markdown.text import LIMIT, code, details, escape, target_items
+from reconciler.views.markdown.text import LIMIT, code, details, target_items
 from reconciler.views.phrases.other_stacks import other_stack, others_head, others_unread
 from reconciler.views.phrases.plan import count
 from reconciler.views.phrases.result import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from reconciler.app.status import AlarmStatus, StackStatus
 from reconciler.core.duration import format_instant
+from reconciler.core.text import escape_markdown as escape
 from reconciler.views.markdown.diagnostic import diagnostic_items
-from reconciler.views.markdown.text import LIMIT, code, escape
+from reconciler.views.markdown.text import LIMIT, code
 from reconciler.views.phrases.plan import count, pointing
 from reconciler.views.phrases.status import raised_by, remarks, status_summary
 

@@ -1,4 +1,4 @@
-"""Markdown text: escaped data, and documents truncated to a limit."""
+"""Markdown text: blocks of data, and documents truncated to a limit."""
 
 from __future__ import annotations
 
@@ -13,26 +13,10 @@ LIMIT = 65_536
 """The maximum length of a comment on a pull request."""
 
 _FENCE = "(`{3,})"
-_LINK = r"(?i)\b(?:https?|ftp|mailto|www)(?=[:.])|\\#(?=[0-9])"
-"""What Markdown links automatically: addresses, issue numbers."""
-_BREAK = "&#8203;"
-"""A zero-width space as an entity, which prevents a link or a mention."""
-_LINKED = frozenset(":.#")
-"""What every text with a link holds one of."""
-_ESCAPES = str.maketrans({special: rf"\{special}" for special in r"\`*_{}[]()#+!|~$"} | {"@": rf"\@{_BREAK}"})
-
-
-def escape(text: str) -> str:
-    """Text on one line without Markdown or HTML syntax, and without mentions."""
-    # As html.escape does; importing that module loads a table of all entities, 2 ms in every command with a secret.
-    shown = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    marked = shown.translate(_ESCAPES)
-    return marked if _LINKED.isdisjoint(marked) else re.sub(_LINK, rf"\g<0>{_BREAK}", marked)
 
 
 def code(text: str) -> str:
     """Text on one line as inline code."""
-    # As html.escape does; importing that module loads a table of all entities, 2 ms in every command with a secret.
     shown = printable(text)
     fence = "`" * (_longest_run(shown) + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
