@@ -77,26 +77,6 @@ class Row(NamedTuple):
         return found.hexdigest()
 
 
-class Effect(NamedTuple):
-    """The fact that an operation records, or the id that it clears, with its target: what the planner must know
-    of it.
-    """
-
-    address: Address
-    occurrence: str | None
-    target: str | None
-    place: str | None
-
-
-class DetailedOutcome(NamedTuple):
-    """An outcome that carries more than "done"."""
-
-    key: str
-    status: str
-    answer: str | None
-    id: str | None
-
-
 def encode_intent(operations: Sequence[Operation]) -> Intent:
     """Encode operations that are about to be sent. Raises ValueError if a payload is not valid JSON text."""
     columns = list(zip(*operations, strict=True))
@@ -146,14 +126,6 @@ def decode_intent(intent: Intent) -> list[Operation]:
     for name, default in Operation._field_defaults.items():  # older journals have fewer fields
         columns.setdefault(name, [default] * count)
     return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
-
-
-def decode_marks(body: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[tuple[str, Effect]]:
-    """The effects of a row's operations, by key, from its parsed body and the targets of its run."""
-    providers = body["provider"]
-    for position, address, occurrence, target in body["marks"]:
-        place = targets.get(providers[position if len(providers) > 1 else 0])
-        yield body["key"][position], Effect(Address(*address), occurrence, target, place)
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> str:
@@ -214,11 +186,6 @@ def decode_behaviour(body: Mapping[str, Any]) -> tuple[str, Behaviour]:
     if not all(value is None or isinstance(value, bool) for value in found):
         raise ValueError("a behaviour holds a value of another type")
     return body["target"], found
-
-
-def decode_told(body: Mapping[str, Any]) -> list[DetailedOutcome]:
-    """Decode the outcomes of a row that carry more than "done", from its parsed body."""
-    return [DetailedOutcome(*outcome) for outcome in body["told"]]
 
 
 def encode_origin(origin: Origin | None) -> str | None:

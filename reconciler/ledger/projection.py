@@ -10,19 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from reconciler.ledger.codec import (
-    DetailedOutcome,
-    Row,
-    check_run,
-    decode_behaviour,
-    decode_confirmed,
-    decode_marks,
-    decode_told,
-    encode_keys,
-)
+from reconciler.core.address import Address
+from reconciler.ledger.codec import Row, check_run, decode_behaviour, decode_confirmed, encode_keys
 
 _PUT = """
 INSERT INTO operations (key, intent, position, attempts, begun, begun_at, status, ended_at, confirmed_at, shown,
@@ -70,6 +63,26 @@ _CACHE_KIB = 200_000
 """Cache size: enough for the pages of a million operations while they are written."""
 
 
+class _Effect(NamedTuple):
+    """The fact that an operation records, or the id that it clears, with its target: what the planner must know
+    of it.
+    """
+
+    address: Address
+    occurrence: str | None
+    target: str | None
+    place: str | None
+
+
+class _DetailedOutcome(NamedTuple):
+    """An outcome that carries more than "done"."""
+
+    key: str
+    status: str
+    answer: str | None
+    id: str | None
+
+
 class OperationState:
     """The state of an operation since its latest intent; instants are epoch ms.
 
@@ -104,14 +117,6 @@ class OperationState:
         self.id: str | None = None
 
 
-def is_behind(connection: sqlite3.Connection) -> bool:
-    """Whether the journal has rows that are not projected yet."""
-    (behind,) = connection.execute(
-        "SELECT (SELECT coalesce(max(number), 0) FROM journal) > (SELECT journal FROM folded)"
-    ).fetchone()
-    return bool(behind)
-
-
 def read_targets(connection: sqlite3.Connection) -> dict[int | str | None, dict[str, str]]:
     """The targets of each run that recorded them, by the run's number. Raises an error if a run's digest is wrong."""
     found = connection.execute(
@@ -140,13 +145,13 @@ def project(connection: sqlite3.Connection) -> None:
         step, at, content = row.step, row.at, json.loads(row.body)
         if step == "intend":
             pending.record_intents(number, content["key"], may_be_sent=number <= without_begin)
-            effects = decode_marks(content, targets.get(row.run, {}))
+            effects = _decode_marks(content, targets.get(row.run, {}))
             pending.marks.update((key, (*effect.address, *effect[1:])) for key, effect in effects)
         elif step == "begin":
             pending.begin(number, content["key"], at)
         elif step == "settle":
             pending.done(content["done"], at)
-            pending.told(decode_told(content), at)
+            pending.told(_decode_told(content), at)
         elif step == "learn":
             target, behaviour = decode_behaviour(content)
             connection.execute(_LEARN, (target, *behaviour))
@@ -156,6 +161,19 @@ def project(connection: sqlite3.Connection) -> None:
         pending.write()
     if number is not None:
         connection.execute("UPDATE folded SET journal = ?", (number,))
+
+
+def _decode_marks(body: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[tuple[str, _Effect]]:
+    """The effects of a row's operations, by key, from its parsed body and the targets of its run."""
+    providers = body["provider"]
+    for position, address, occurrence, target in body["marks"]:
+        place = targets.get(providers[position if len(providers) > 1 else 0])
+        yield body["key"][position], _Effect(Address(*address), occurrence, target, place)
+
+
+def _decode_told(body: Mapping[str, Any]) -> list[_DetailedOutcome]:
+    """Decode the outcomes of a row that carry more than "done", from its parsed body."""
+    return [_DetailedOutcome(*outcome) for outcome in body["told"]]
 
 
 @contextmanager
@@ -213,7 +231,7 @@ class _Pending:
         if earlier:
             self._connection.execute(_DONE, (at, encode_keys(earlier)))
 
-    def told(self, outcomes: list[DetailedOutcome], at: int) -> None:
+    def told(self, outcomes: list[_DetailedOutcome], at: int) -> None:
         for key, status, answer, id in outcomes:
             state = self._states.get(key)
             if state is None:

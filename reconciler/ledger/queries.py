@@ -112,6 +112,14 @@ _STATUSES = f"SELECT key, status FROM operations WHERE status IS NOT NULL AND {_
 _SHOWN = f"SELECT key, shown FROM operations WHERE shown IS NOT NULL AND {_AMONG}"  # noqa: S608 - constants
 
 
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """Whether the journal has rows that are not projected yet."""
+    (behind,) = connection.execute(
+        "SELECT (SELECT coalesce(max(number), 0) FROM journal) > (SELECT journal FROM folded)"
+    ).fetchone()
+    return bool(behind)
+
+
 def runs(connection: sqlite3.Connection) -> list[Run]:
     """Every run, newest first."""
     rows = connection.execute(

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from reconciler.ledger import schema
 from reconciler.ledger.codec import Row, encode, encode_origin
 from reconciler.ledger.database import connect
-from reconciler.ledger.projection import is_behind, project
+from reconciler.ledger.projection import project
 from reconciler.ledger.protocol import Run, RunState
+from reconciler.ledger.queries import is_behind
 from reconciler.ledger.store import Snapshot, Stored
 
 _THIN = """

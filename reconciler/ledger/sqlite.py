@@ -28,7 +28,6 @@ from reconciler.ledger.codec import (
 from reconciler.ledger.database import Database
 from reconciler.ledger.errors import damaged, unwritable
 from reconciler.ledger.lease import BootTime, Present, boot_time, fingerprint
-from reconciler.ledger.projection import is_behind, project
 from reconciler.ledger.protocol import Behaviour, Entry, Holder, InFlight, Ledger, LedgerView, Run, RunState
 
 _COLUMNS = "step, run, at, body, payloads, digest"
@@ -237,11 +236,13 @@ class SqliteLedger:
         """A connection whose operations are up to date; a reader projects them in a copy in memory."""
         with self._checked():
             with self._database.reading() as connection:
-                behind = is_behind(connection)
+                behind = queries.is_behind(connection)
             if behind and self._reading:
                 self._database.detach()
                 self._reading = False
             if behind:
+                from reconciler.ledger.projection import project
+
                 with self._database.transaction() as connection:
                     project(connection)
             with self._database.reading() as connection:
