@@ -23,7 +23,6 @@ from reconciler.plan.difference import shown_differences
 from reconciler.plan.operations import operations_of, plan_id
 from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
-from reconciler.plan.renames import move_warnings, rename_hints
 from reconciler.plan.state import KnownState, fingerprint, is_live_canary, merge
 
 if TYPE_CHECKING:
@@ -82,9 +81,8 @@ def make_plan(
         }
         warnings = (
             *orphan_warnings(known, targets, places or {}),
-            *move_warnings(changes, types),
+            *_rename_warnings(changes, types, destroy=destroy),
             *(import_warnings(changes, types) if imports else ()),
-            *(() if destroy else rename_hints(changes)),
             *_excluded_dependencies(decided, changes),
         )
         plan = Plan(
@@ -206,6 +204,17 @@ def _not_replaceable(change: Change) -> Diagnostic:
         why = "it is declared cleared"
     place = desired.position if desired is not None else None
     return Diagnostic(f"--replace {change.address}: {why}", place, address=str(change.address))
+
+
+def _rename_warnings(
+    changes: Sequence[Change], types: Mapping[str, ResourceType], *, destroy: bool
+) -> tuple[Diagnostic, ...]:
+    """Notes about moved objects, and hints about objects that look renamed."""
+    if not any(change.action in (Action.MOVE, Action.CLEAR) for change in changes):
+        return ()
+    from reconciler.plan.renames import move_warnings, rename_hints
+
+    return (*move_warnings(changes, types), *(() if destroy else rename_hints(changes)))
 
 
 def _excluded_dependencies(decided: Sequence[Change], kept: Sequence[Change]) -> Iterator[Diagnostic]:

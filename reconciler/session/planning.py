@@ -15,7 +15,6 @@ from reconciler.plan.plan import ALL, Change, Plan, Selection
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
 from reconciler.providers.protocol import InfersHistory
-from reconciler.session.last_pushes import last_pushes
 from reconciler.session.renamed import renamed_warnings
 
 if TYPE_CHECKING:
@@ -111,6 +110,8 @@ def _history(workspace: Workspace, known: KnownState) -> list[Observed]:
         provider = workspace.providers[key]
         ended += workspace.read(key, partial(provider.history, workspace.stack.name, addresses))
         if isinstance(provider, InfersHistory):
+            from reconciler.session.last_pushes import last_pushes
+
             with workspace.reading_ledger() as ledger:
                 pushes = last_pushes(ledger, set(addresses), workspace.target_texts)
             told = {found.marks.key for found in ended}
