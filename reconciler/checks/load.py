@@ -18,9 +18,10 @@ from reconciler.config.blocks.data import results
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import evaluate
-from reconciler.config.stack import DataConfig, StackConfig
+from reconciler.config.stack import StackConfig
 from reconciler.config.yaml.source_map import Node, Value, kind
 from reconciler.core.address import canary_address
+from reconciler.core.data_source import DataConfig
 from reconciler.core.desired import Declaration, Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.resource_type import FollowsProvider, ResourceType

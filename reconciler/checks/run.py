@@ -17,9 +17,8 @@ from reconciler.checks.expectation import Delivered
 from reconciler.checks.poll import CheckStatus, ProbeResult, poll_until, probe_failure
 from reconciler.checks.result import CheckOutcome, CheckResult, Report
 from reconciler.checks.spec import Check, UnresolvedCheck
-from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
-from reconciler.core.data_source import Item
+from reconciler.core.data_source import DataConfig, Item
 from reconciler.core.delivery import DeliveryQuery
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.ledger.protocol import LeaseHeldError, LeaseLostError

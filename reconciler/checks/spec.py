@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from reconciler.checks.expectation import Delivered, Expectation, StrictExpectation
-from reconciler.config.stack import DataConfig
 from reconciler.config.yaml.source_map import Value
+from reconciler.core.data_source import DataConfig
 from reconciler.core.desired import Desired, Severity
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.duration import MINUTE, SECOND, format_duration

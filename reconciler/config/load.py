@@ -23,7 +23,7 @@ from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, check_expressions, compile_value, evaluate_compiled
 from reconciler.config.expressions.foreign_templates import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
-from reconciler.config.stack import Ask, DataConfig, Inputs, ProviderSchema, StackConfig
+from reconciler.config.stack import Ask, Inputs, ProviderSchema, StackConfig
 from reconciler.config.yaml.secret_lines import safe_lines
 from reconciler.config.yaml.source_map import Node, Source, SourceMap, Value
 from reconciler.core.address import Address
@@ -33,6 +33,7 @@ from reconciler.core.ledger_url import VARIABLE, secrets_of
 from reconciler.core.moves import NO_MOVES
 
 if TYPE_CHECKING:
+    from reconciler.core.data_source import DataConfig
     from reconciler.core.guards import Guards
     from reconciler.core.imports import Import
 

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from reconciler.config.expressions.scope import Scope
 from reconciler.config.yaml.source_map import Node, Source, Value
 from reconciler.core.address import Address
-from reconciler.core.data_source import DataSource
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, Position
 from reconciler.core.moves import NO_MOVES, Moves
@@ -18,6 +17,7 @@ from reconciler.core.resource_type import ResourceType
 from reconciler.core.target import Target, target_of
 
 if TYPE_CHECKING:
+    from reconciler.core.data_source import DataConfig
     from reconciler.core.guards import Guards
     from reconciler.core.imports import Import
 
@@ -52,26 +52,7 @@ class ProviderConfig(NamedTuple):
         return target_of(self.type, self.settings)
 
 
-class DataConfig(NamedTuple):
-    """One query under ``data``: its data source, its name, the key of its provider, its filters."""
-
-    source: DataSource
-    name: str
-    provider: str
-    query: BaseModel
-    position: Position | None = None
-
-    @property
-    def type(self) -> str:
-        return self.source.name
-
-    @property
-    def label(self) -> str:
-        """``TYPE.NAME``, as checks name it."""
-        return f"{self.source.name}.{self.name}"
-
-
-Ask = Callable[[DataConfig, ProviderConfig], Value]
+Ask = Callable[["DataConfig", ProviderConfig], Value]
 """Makes a query and returns its items; raises DiagnosticError if the service cannot be queried."""
 
 
@@ -96,7 +77,7 @@ class StackConfig(NamedTuple):
     warnings: tuple[Diagnostic, ...] = ()
     sections: Mapping[str, Node] = MappingProxyType({})
     """Sections that the loader accepts but leaves for others to read (``checks``, ``drills``)."""
-    data: Mapping[str, DataConfig] = MappingProxyType({})
+    data: "Mapping[str, DataConfig]" = MappingProxyType({})
     """The queries by ``TYPE.NAME``."""
     unresolved: frozenset[str] = frozenset()
     """Queries that resources need but that were not run. Their resources are missing from ``desired``, so planning

@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from reconciler.core.diagnostic import Position
+
 Item = Mapping[str, object]
 """One alarm or event that a query found: plain JSON values under the documented names; None if the service gave no
 value.
@@ -46,6 +48,25 @@ class DataSource(Protocol):
     @property
     def fields(self) -> Mapping[str, ItemField]:
         """The fields of a result item, by name."""
+
+
+class DataConfig(NamedTuple):
+    """One query under ``data``: its data source, its name, the key of its provider, its filters."""
+
+    source: DataSource
+    name: str
+    provider: str
+    query: BaseModel
+    position: Position | None = None
+
+    @property
+    def type(self) -> str:
+        return self.source.name
+
+    @property
+    def label(self) -> str:
+        """``TYPE.NAME``, as checks name it."""
+        return f"{self.source.name}.{self.name}"
 
 
 @runtime_checkable

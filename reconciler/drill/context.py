@@ -10,9 +10,8 @@ from reconciler.apply.lease import Owner
 from reconciler.checks.canary import CanarySession
 from reconciler.checks.delivery import AskReceiver
 from reconciler.checks.spec import Check, UnresolvedCheck
-from reconciler.config.stack import DataConfig
 from reconciler.core.clock import Clock
-from reconciler.core.data_source import Item
+from reconciler.core.data_source import DataConfig, Item
 from reconciler.core.delivery import DeliveryLog, DeliveryQuery
 from reconciler.core.duration import format_duration
 from reconciler.drill.drill import Drill

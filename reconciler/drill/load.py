@@ -16,9 +16,10 @@ from reconciler.config.blocks.sections import Sections
 from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import UnresolvedError, evaluate
-from reconciler.config.stack import DataConfig, ProviderSchema, StackConfig
+from reconciler.config.stack import ProviderSchema, StackConfig
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
 from reconciler.core.address import Address
+from reconciler.core.data_source import DataConfig
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from reconciler.core.duration import format_duration

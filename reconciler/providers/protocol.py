@@ -4,18 +4,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from reconciler.core.address import Address
-from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Position
 from reconciler.core.duration import MINUTE, SECOND
 from reconciler.core.observed import Observed, UnmanagedAlarm
 from reconciler.core.operation import Operation, ServiceErrorDetail
 from reconciler.core.resource_type import ResourceType
+
+if TYPE_CHECKING:
+    from reconciler.core.data_source import Item
 
 
 class ErrorKind(Enum):
@@ -142,7 +144,7 @@ class SharesQueries(Protocol):
 class Queryable(Protocol):
     """A provider that also answers the data sources of its type."""
 
-    def query(self, source: str, query: BaseModel, details: Collection[str]) -> Sequence[Item]:
+    def query(self, source: str, query: BaseModel, details: Collection[str]) -> "Sequence[Item]":
         """Everything that the data source ``source`` finds for an instance of its model.
 
         ``details`` names the requested detail fields; without them no request per item is made. Raises ServiceError

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 
-from reconciler.core.data_source import DataSource, sources_of
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.protocol import ProviderType
 
@@ -54,10 +53,6 @@ class Registry:
     def owner(self, resource_type: str) -> ProviderType | None:
         """The provider type of a resource type."""
         return next((provider for provider in self if resource_type in provider.resource_types), None)
-
-    def data_sources(self) -> Mapping[str, DataSource]:
-        """Every data source by name."""
-        return {name: source for provider in self for name, source in sources_of(provider).items()}
 
     def _others(self) -> Mapping[str, _Load]:
         if self._installed is None:

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable
 from random import random
 from threading import Event
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.core.clock import Clock
 from reconciler.core.duration import rough_duration
 from reconciler.core.retry import RETRY
 from reconciler.providers.protocol import ErrorKind, ServiceError
+
+if TYPE_CHECKING:
+    from reconciler.core.clock import Clock
 
 _Found = TypeVar("_Found")
 

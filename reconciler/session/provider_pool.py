@@ -8,18 +8,21 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.config.stack import DataConfig, ProviderConfig
+from reconciler.config.stack import ProviderConfig
 from reconciler.config.yaml.source_map import Value
-from reconciler.core.clock import Clock
-from reconciler.core.data_source import Item
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, install_command
 from reconciler.providers.protocol import Provider, ProviderContext, ProviderType, Queryable, ServiceError, Throttle
 from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.rate_limits import RateLimits
-from reconciler.session.receiver import EMBEDDED_HOOK, RunReceiver
+
+if TYPE_CHECKING:
+    from reconciler.core.clock import Clock
+    from reconciler.core.data_source import DataConfig, Item
+    from reconciler.session.receiver import RunReceiver
 
 
 class ProviderPool:
@@ -142,6 +145,8 @@ class ProviderPool:
         database = None if self._directory is None else self._directory / "embedded" / "services.db"
         settings = Settings(db=database, clock=self._clock.now, alertmanager_keeps_alerts=True)
         if self._receiver is not None:
+            from reconciler.session.receiver import EMBEDDED_HOOK
+
             rule = NotificationRule(EMBEDDED_HOOK, cleared=True)
             settings = replace(
                 settings,

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Inputs, StackConfig
+from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
-from reconciler.core.clock import Clock
-from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.digest import digest
@@ -38,12 +36,14 @@ from reconciler.providers.registry import Registry
 from reconciler.providers.retry import retry_read
 from reconciler.session.provider_pool import ProviderPool
 from reconciler.session.rate_limits import RateLimits
-from reconciler.session.receiver import RunReceiver
 from reconciler.session.stack_source import read_source, read_sources
 
 if TYPE_CHECKING:
     from reconciler.apply.lease import LeaseWait
+    from reconciler.core.clock import Clock
+    from reconciler.core.data_source import DataConfig, Item
     from reconciler.ledger.documents import SharedDocuments
+    from reconciler.session.receiver import RunReceiver
 
 SECTIONS = ("checks", "drills")
 """Sections of a configuration that commands read themselves."""

@@ -9,8 +9,9 @@ import pytest
 from reconciler.checks.load import read_checks, validate_checks
 from reconciler.checks.spec import Check, UnresolvedCheck
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Inputs, StackConfig
+from reconciler.config.stack import Inputs, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
+from reconciler.core.data_source import DataConfig
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND
 from reconciler.providers.registry import Registry

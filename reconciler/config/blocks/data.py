@@ -12,9 +12,9 @@ from reconciler.config.blocks.validation import report
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions.compiled import UnresolvedError, compile_value, evaluate_compiled
 from reconciler.config.expressions.scope import DATA, Context, Reference, Scope
-from reconciler.config.stack import DataConfig, ProviderSchema
+from reconciler.config.stack import ProviderSchema
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
-from reconciler.core.data_source import DataSource, sources_of
+from reconciler.core.data_source import DataConfig, DataSource, sources_of
 from reconciler.core.diagnostic import did_you_mean
 
 

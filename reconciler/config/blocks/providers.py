@@ -22,7 +22,6 @@ from reconciler.config.expressions.compiled import (
 from reconciler.config.expressions.scope import PROVIDERS, Context, Scope
 from reconciler.config.stack import ProviderConfig, ProviderSchema
 from reconciler.config.yaml.source_map import Map, Node, Value, kind
-from reconciler.core.data_source import sources_of
 from reconciler.core.diagnostic import did_you_mean
 
 AUTH = "auth"
@@ -193,7 +192,9 @@ def required_providers(catalog: Collection[ProviderSchema] | Catalog, sections: 
             return tuple(catalog)
         found[schema.name] = schema
     known = {name for schema in found.values() for name in schema.resource_types}
-    if sections.entries("data"):  # data sources are loaded only if the configuration has queries
+    if sections.entries("data"):
+        from reconciler.core.data_source import sources_of
+
         known.update(name for schema in found.values() for name in sources_of(schema))
     asked = {name for section in ("resources", "defaults", "data") for name, _ in sections.entries(section)}
     asked |= set(_types_in_lists(sections))

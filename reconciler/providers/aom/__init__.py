@@ -6,14 +6,17 @@ Importing this loads no HTTP library: the loader, ``validate`` and ``version`` n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from reconciler.core.data_source import DataSource
 from reconciler.core.resource_type import ResourceType
 from reconciler.providers.aom.resource_types import ALARM, EVENT
 from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.protocol import Provider, ProviderContext
+
+if TYPE_CHECKING:
+    from reconciler.core.data_source import DataSource
 
 
 class Aom:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
-from reconciler.core.data_source import Item
 from reconciler.core.duration import MINUTE, SECOND, format_duration
 from reconciler.core.observed import (
     ADDRESS,
@@ -31,6 +31,9 @@ from reconciler.core.text import sanitize
 from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START, MANDATORY, MAX_VALUE
 from reconciler.providers.http import Response
 from reconciler.providers.response import integer, mapping, mappings, scalar_text, text
+
+if TYPE_CHECKING:
+    from reconciler.core.data_source import Item
 
 _CHANNEL = "smn_subscription_type"
 _NAMED = ("event_name", "event_severity", "event_type", "resource_provider", "resource_type", "resource_id")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
 from reconciler.core.address import Address
-from reconciler.core.data_source import Item
 from reconciler.core.desired import Desired
 from reconciler.core.observed import ADDRESS, STACK, Observed, State, UnmanagedAlarm, unmanaged_marks
 from reconciler.core.operation import Operation, Verb
@@ -19,6 +19,9 @@ from reconciler.providers.aom.settings import AomSettings
 from reconciler.providers.connection import limits
 from reconciler.providers.http import Client, Response
 from reconciler.providers.response import decode, integer
+
+if TYPE_CHECKING:
+    from reconciler.core.data_source import Item
 
 MAX_FILTERED = 50
 """Up to this number of addresses, the query names each one; for more, it covers the whole stack."""

@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from reconciler.config.load import load_stack
-from reconciler.config.stack import DataConfig, Inputs, ProviderConfig, StackConfig
+from reconciler.config.stack import Inputs, ProviderConfig, StackConfig
 from reconciler.config.yaml.source_map import Source, Value
-from reconciler.core.data_source import DataSource, ItemField
+from reconciler.core.data_source import DataConfig, DataSource, ItemField
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from tests.config.catalog import HORN, SIREN, Settings, Strict, Type
 
