@@ -271,7 +271,8 @@ class SharedLedger:
                 self._last = known + len(rows)
                 if self._keeps:
                     now = system_clock.now() + self._ahead
-                    self._take_over(self._opened(), [Stored(known + n, now, row) for n, row in enumerate(rows, 1)])
+                    added = [Stored(known + n, now, row) for n, row in enumerate(rows, 1)]
+                    self._take_over(self._opened(), added, are_ours=True)
                 return
             if self._was_added(rows, self._news(known)):
                 return
@@ -348,8 +349,8 @@ class SharedLedger:
             self._last = replica.last
             return reading.rows
 
-    def _take_over(self, replica: Replica, rows: Sequence[Stored]) -> None:
-        replica.add(rows)
+    def _take_over(self, replica: Replica, rows: Sequence[Stored], *, are_ours: bool = False) -> None:
+        replica.add(rows, are_ours=are_ours)
         self._unsaved += sum(len(row.body) + len(row.payloads or "") for _, _, row in rows)
         if replica.unprojected_bytes > _FOLD_BYTES:
             replica.project()
