@@ -1,6 +1,5 @@
 """The app: the list of commands, their common behaviour, and the final error handler."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
@@ -150,7 +149,7 @@ EPILOG = "Start with `reconciler init`, then `reconciler plan`. COMMAND --help s
 def run(argv: Sequence[str], terminal: Terminal | None = None) -> int:
     """Run a command line, and return its exit code; never raises."""
     terminal = terminal or Terminal()
-    terminal.command = shlex.join(["reconciler", *argv])
+    terminal.argv = argv
     prepare(terminal.stdout)
     prepare(terminal.stderr)
     with Logs(terminal), _traced(terminal, argv):

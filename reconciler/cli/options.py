@@ -1,6 +1,5 @@
 """Options that several commands share, and the command line that repeats them."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -149,6 +148,8 @@ def next_command(
     var_file: Sequence[Path] | None = None,
 ) -> str:
     """``reconciler WORDS [STACK] [FILES] [--var-file F]... [--var N=V]...``, quoted for a shell."""
+    import shlex
+
     places = [str(place) for place in (stack, *files) if place != Path()]
     options = [part for file in var_file or () for part in ("--var-file", str(file))]
     options += [part for text in var or () for part in ("--var", text)]

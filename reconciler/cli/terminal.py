@@ -89,7 +89,7 @@ class Terminal:
         self.stderr = stderr or sys.stderr or _nowhere("w")
         self.environ = os.environ if environ is None else environ
         self.ledger: str | None = None
-        self.command = "reconciler"  # the command line, for "to continue: ..."
+        self.argv: Sequence[str] = ()  # the words after the program's name
         self.format = Format.TEXT  # the format of error reports
         self.color = not self.environ.get("NO_COLOR")
         self.json_logs = False
@@ -107,6 +107,13 @@ class Terminal:
         """The terminal of a running command."""
         found = ctx.find_object(cls)
         return found if found is not None else ctx.ensure_object(cls)
+
+    @property
+    def command(self) -> str:
+        """The command line, quoted for a shell, for "to continue: ..."."""
+        import shlex
+
+        return shlex.join(["reconciler", *self.argv])
 
     @property
     def interactive(self) -> bool:
@@ -166,9 +173,9 @@ class Terminal:
 
     def check_file(self, path: Path | None, *, parents: bool = False) -> None:
         """Raise DiagnosticError if ``write_file`` would fail, as far as this can be checked beforehand."""
-        from reconciler.core.files import check_writable
-
         if path is not None and path != Path("-"):
+            from reconciler.core.files import check_writable
+
             with _told(path):
                 check_writable(path, parents=parents)
 
@@ -190,6 +197,8 @@ class Terminal:
 
     def report(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Report diagnostics; in a job of GitHub Actions also as annotations of the lines concerned."""
+        if not diagnostics:
+            return
         from reconciler.views.text.diagnostic import diagnostic_lines
 
         self.message(diagnostic_lines(diagnostics, full=self.full))

@@ -52,6 +52,11 @@ class DiagnosticCollector:
             self._found[key] = found._replace(repeated=found.repeated + 1)
             self._last[key] = instance
 
+    @property
+    def found(self) -> bool:
+        """Whether there is an error or a warning."""
+        return bool(self._found)
+
     def __len__(self) -> int:
         """The number of errors."""
         return self._errors

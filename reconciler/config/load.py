@@ -21,13 +21,11 @@ from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.expressions import scope as sites
 from reconciler.config.expressions.budget import stack_budget
 from reconciler.config.expressions.compiled import UnresolvedError, check_expressions, compile_value, evaluate_compiled
-from reconciler.config.expressions.foreign_templates import has_foreign_template, warn_of_foreign_templates
 from reconciler.config.expressions.scope import DRILLS, GUARDS, Context, Reference, Scope
 from reconciler.config.stack import Ask, Inputs, ProviderSchema, StackConfig
-from reconciler.config.yaml.secret_lines import safe_lines
 from reconciler.config.yaml.source_map import Node, Source, SourceMap, Value
 from reconciler.core.address import Address
-from reconciler.core.diagnostic import did_you_mean
+from reconciler.core.diagnostic import Diagnostic, did_you_mean
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.ledger_url import VARIABLE, secrets_of
 from reconciler.core.moves import NO_MOVES
@@ -82,8 +80,6 @@ def _load(
     diagnostics = DiagnosticCollector(source_map)
     found = read_sections(sources, accepted, read, source_map, diagnostics)
     schemas = required_providers(catalog, found)
-    settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
-    shown = safe_lines(source_map, found.files, (*BUILT_IN, *accepted), settings | {"type"})
     scope = Scope(env=inputs.environ)
     # Parts of the language that a configuration does not use are not imported either.
     if found.entries("variables") or inputs.variables or inputs.files:
@@ -118,9 +114,10 @@ def _load(
 
         data = declare_data(found, schemas, providers, scope, diagnostics)
         scope.values["data"] = results(data, find)
-    for section in ("resources", "defaults"):
-        if section in found.named and has_foreign_template(source_map):
-            warn_of_foreign_templates(found.named[section], diagnostics)
+    if source_map.any(lambda text: "{{" in text or "$" in text):
+        from reconciler.config.expressions.foreign_templates import warn_of_foreign_templates
+
+        warn_of_foreign_templates(source_map, found.named, diagnostics)
     desired = expand_resources(found, schemas, providers, scope, diagnostics, kept) if resources else ()
     moves = NO_MOVES
     if "moved" in found.lists and resources:
@@ -142,7 +139,14 @@ def _load(
     used: set[Reference] = set()
     for section, node in later.items():
         used |= check_expressions(node, scope, diagnostics, DRILLS if section == "drills" else sites.DEFERRED)
-    diagnostics.raise_if_errors(shown)
+    warnings: tuple[Diagnostic, ...] = ()
+    if diagnostics.found:
+        from reconciler.config.yaml.secret_lines import safe_lines
+
+        settings = {name for schema in schemas for name in schema.settings.model_fields if name != AUTH}
+        shown = safe_lines(source_map, found.files, (*BUILT_IN, *accepted), settings | {"type"})
+        diagnostics.raise_if_errors(shown)
+        warnings = diagnostics.sorted(shown)
     return StackConfig(
         name=name,
         root=root,
@@ -155,7 +159,7 @@ def _load(
         secrets=frozenset(
             providers.secrets | set(_sensitive_texts(scope)) | (secrets_of(ledger) if ledger else frozenset())
         ),
-        warnings=diagnostics.sorted(shown),
+        warnings=warnings,
         sections=later,
         data=data,
         unresolved=frozenset(unresolved),

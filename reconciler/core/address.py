@@ -1,13 +1,11 @@
 """Addresses: the name of one object in a stack, declared or raised by a check."""
 
 import json
-import re
 from typing import NamedTuple, Self
 
 from reconciler.core.text import carry, write_escapes
 
 _quote = json.JSONEncoder(ensure_ascii=False).encode
-_ADDRESS = re.compile(r"(?P<type>[A-Za-z_][A-Za-z0-9_]*)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?:\[(?P<key>.*)\])?", re.S)
 
 
 class Address(NamedTuple):
@@ -24,22 +22,29 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse an address from its printed form. Raises ValueError for anything else."""
-        match = _ADDRESS.fullmatch(text)
-        if match is None:
+        head, bracket, rest = text.partition("[")
+        kind, _, name = head.partition(".")
+        if not (_is_word(kind) and _is_word(name.replace("-", "_")) and name[0] != "-") or (
+            bracket and rest[-1:] != "]"
+        ):
             raise ValueError(f'{text!r} is not an address: expected TYPE.NAME or TYPE.NAME["KEY"]')
-        key = match["key"]
-        if key is not None:
-            try:
-                key = json.loads(key)
-            except (ValueError, RecursionError):
-                key = None
-            if not isinstance(key, str):
-                raise ValueError(f'{text!r} is not an address: its key is not a quoted string ["KEY"]')
-        return cls(match["type"], match["name"], None if key is None else carry(key))
+        if not bracket:
+            return cls(kind, name)
+        try:
+            key = json.loads(rest[:-1])
+        except (ValueError, RecursionError):
+            key = None
+        if not isinstance(key, str):
+            raise ValueError(f'{text!r} is not an address: its key is not a quoted string ["KEY"]')
+        return cls(kind, name, carry(key))
 
     def covers(self, other: "Address") -> bool:
         """Whether this address includes the other: itself, or every instance of a for_each."""
         return self == other or (self.key is None and self[:2] == other[:2])
+
+
+def _is_word(text: str) -> bool:
+    return text.isascii() and text.isidentifier()
 
 
 NAME = "reconciler_canary"

@@ -1,6 +1,5 @@
 """Targets: the service that a provider block points at. What is learned of a service is kept per target (rule 14)."""
 
-import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol, Self, runtime_checkable
@@ -8,13 +7,13 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
-_EUROPEAN_REGION = r"eu-west-1\d\d"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def domain_of(region: str) -> str:
     """The domain under which Huawei Cloud serves a region."""
-    return "myhuaweicloud.eu" if re.fullmatch(_EUROPEAN_REGION, region) else "myhuaweicloud.com"
+    is_european = region.startswith("eu-west-1") and len(region) == len("eu-west-1NN") and region[-2:].isdecimal()
+    return "myhuaweicloud.eu" if is_european else "myhuaweicloud.com"
 
 
 class Target(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.config.yaml.source_map import Map, Node, Seq, SourceMap
@@ -12,12 +13,21 @@ _VARIABLE = r"(?<!\$)\$(?!schema=)[A-Za-z_][A-Za-z0-9_]*"
 _BRACES = r"(?s)\{\{.*?\}\}"
 
 
-def has_foreign_template(source_map: SourceMap) -> bool:
-    """Whether any text of a load looks like another template language: most loads have none and need no walk."""
-    return source_map.any(lambda text: "{{" in text or ("$" in text and re.search(_VARIABLE, text) is not None))
+def warn_of_foreign_templates(
+    source_map: SourceMap, sections: Mapping[str, Node], diagnostics: DiagnosticCollector
+) -> None:
+    """Warn about texts of resources and defaults that look like another template language."""
+    if source_map.any(_has_any):  # most loads have none and need no walk
+        for section in ("resources", "defaults"):
+            if section in sections:
+                _warn(sections[section], diagnostics)
 
 
-def warn_of_foreign_templates(node: Node, diagnostics: DiagnosticCollector) -> None:
+def _has_any(text: str) -> bool:
+    return "{{" in text or ("$" in text and re.search(_VARIABLE, text) is not None)
+
+
+def _warn(node: Node, diagnostics: DiagnosticCollector) -> None:
     """Warn about the first such text of each kind in a section, with the number of the others."""
     found: dict[str, list[Node]] = {"{{ }}": [], "$NAME": []}
     pending = [node]

@@ -8,7 +8,6 @@ from reconciler.core.target import Target
 from reconciler.core.text import printable
 from reconciler.plan.plan import Plan
 from reconciler.views.phrases.plan import pointing, summary
-from reconciler.views.text.diagnostic import diagnostic_lines
 from reconciler.views.text.line import Line, Style, line
 
 
@@ -35,4 +34,6 @@ def target_lines(targets: Mapping[str, Target]) -> Iterator[Line]:
 def warning_lines(plan: Plan) -> Iterator[Line]:
     """The plan's warnings."""
     for warning in plan.warnings:
+        from reconciler.views.text.diagnostic import diagnostic_lines
+
         yield from diagnostic_lines([warning])
