@@ -42,7 +42,7 @@ from reconciler.core.text import Redactor
 from reconciler.ledger.protocol import Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
 from reconciler.session.planning import make_stack_plan
-from reconciler.session.rate_limits import RateLimits, RatePolicy
+from reconciler.session.rate_limits import RateLimits
 from reconciler.session.workspace import Workspace, open_workspace
 
 Listening = Callable[[Event], AbstractContextManager[None]]
@@ -129,7 +129,7 @@ def run_opened(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutt
 @cache
 def _rate_limits(workers: int, limits: tuple[tuple[str, float], ...]) -> RateLimits:
     """The rate limits of this process as a worker of a fleet: they are kept for the next units."""
-    return RateLimits(RatePolicy(workers, shared=True, limits=dict(limits)))
+    return RateLimits(workers=workers, shared=True, limits=dict(limits))
 
 
 def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:

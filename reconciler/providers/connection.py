@@ -17,7 +17,6 @@ from reconciler.providers.auth import authentication, check_allowed_endpoint
 from reconciler.providers.http import Client
 from reconciler.providers.protocol import Limits, ProviderContext
 from reconciler.providers.settings import HuaweiSettings
-from reconciler.providers.throttle import throttle
 
 log = logging.getLogger(__name__)
 
@@ -105,10 +104,13 @@ def make_client(
 ) -> Client:
     """A client for one service, not yet connected."""
     rate = settings.rate_limit
+    turns = None
     if context.rate_limiter is not None:
         turns = context.rate_limiter(base_url, rate)
-    else:
-        turns = None if rate is None else throttle(rate)
+    elif rate is not None:
+        from reconciler.providers.throttle import throttle
+
+        turns = throttle(rate)
     return Client(
         base_url,
         auth=auth,

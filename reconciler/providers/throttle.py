@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+
+from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket
 
 from reconciler.core.duration import SECOND
-
-if TYPE_CHECKING:
-    from pyrate_limiter import Limiter
 
 
 def throttle(rate: float) -> Limiter:
@@ -17,8 +15,6 @@ def throttle(rate: float) -> Limiter:
     There are no bursts, since a service may count over less than a second; only requests within 10 ms may coincide,
     since the library's clock has whole milliseconds.
     """
-    from pyrate_limiter import GCRA, Limiter, Rate, SingleBucketFactory, StateBucket  # imported only if a rate is set
-
     limit = max(1, int(rate * SECOND))
     even = Rate(limit, ceil(limit / rate * SECOND), burst=max(1, ceil(rate / 100)))
     # Its only state is one number, so the library's cleanup thread is not needed.

@@ -17,7 +17,7 @@ from reconciler.config.stack import Inputs
 from reconciler.core.target import Target
 from reconciler.ledger.kinds import rates_at
 from reconciler.providers.protocol import ServiceError
-from reconciler.session.rate_limits import RateLimits, RatePolicy
+from reconciler.session.rate_limits import RateLimits
 from reconciler.session.workspace import open_workspace
 from tests.emulator.handle import Emulator
 from tests.servers import pgbouncer, postgres
@@ -93,7 +93,7 @@ def gaps(monkeypatch: pytest.MonkeyPatch) -> Callable[[RateLimits, int], list[in
 
 
 def test_without_a_shared_ledger_the_workers_split_a_limit(gaps: Callable[[RateLimits, int], list[int]]) -> None:
-    assert gaps(RateLimits(RatePolicy(workers=4, shared=True)), 8) == [500, 500, 500]
+    assert gaps(RateLimits(workers=4, shared=True), 8) == [500, 500, 500]
 
 
 def test_stacks_of_one_process_share_the_throttle_of_a_service(gaps: Callable[[RateLimits, int], list[int]]) -> None:
@@ -102,7 +102,7 @@ def test_stacks_of_one_process_share_the_throttle_of_a_service(gaps: Callable[[R
 
 def test_a_fleet_may_limit_a_target_itself(gaps: Callable[[RateLimits, int], list[int]]) -> None:
     limits = {str(Target("aom", "http://h", "p")): 2.0}
-    assert gaps(RateLimits(RatePolicy(limits=limits)), 10) == [500, 500, 500]
+    assert gaps(RateLimits(limits=limits), 10) == [500, 500, 500]
 
 
 def test_a_user_without_the_right_to_write_rates_splits_the_limit(
@@ -118,7 +118,7 @@ def test_a_user_without_the_right_to_write_rates_splits_the_limit(
         connection.execute(f"CREATE ROLE {reader} LOGIN")
         connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {reader}")
         connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}")
-    limits = RateLimits(RatePolicy(workers=2, shared=True))
+    limits = RateLimits(workers=2, shared=True)
     made = limits.throttle(
         Target("aom", "http://h", "p"), "http://h", 4, ledger=url.replace("postgres@", f"{reader}@", 1)
     )
@@ -130,7 +130,7 @@ def test_a_user_without_the_right_to_write_rates_splits_the_limit(
 
 def test_a_request_is_not_sent_while_the_rate_cannot_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     url = postgres.server().schema()
-    limits = RateLimits(RatePolicy(shared=True))
+    limits = RateLimits(shared=True)
     made = limits.throttle(Target("aom", "http://h", "p"), "http://h", 4, ledger=url)
     assert made is not None
     with psycopg.connect(url.partition("?")[0], autocommit=True) as connection:
