@@ -23,7 +23,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.gc_tuning import gc_disabled
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.target import Target
-from reconciler.ledger.codec import Intent, Row, decode_intent
+from reconciler.ledger.codec import Row, decode_intent
 from reconciler.ledger.kinds import shards_at
 from reconciler.ledger.location import Location
 from reconciler.ledger.shared import SharedLedger
@@ -116,7 +116,7 @@ def _work(workspace: Workspace, ledger: SharedLedger, task: ShardTask, stop: Eve
 
 
 def _decoded(row: Row) -> Sequence[Operation]:
-    return decode_intent(Intent(row.body, row.payloads or ""))
+    return decode_intent(row.body, row.payloads)
 
 
 def _change(operation: Operation) -> Change:

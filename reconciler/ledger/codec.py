@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import repeat
 from operator import contains
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status, Verb
-from reconciler.core.origin import Origin
 from reconciler.ledger.lease import BootTime
 from reconciler.ledger.protocol import Behaviour
+
+if TYPE_CHECKING:
+    from reconciler.core.origin import Origin
 
 PROVIDER = '"provider":'
 """The start of the provider column in a row's body. It cannot occur inside a text, where its quotes would be
@@ -34,13 +36,6 @@ _PAYLOAD = Operation._fields.index("payload")
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 """Encode a plain value as the JSON text that is stored."""
-
-
-class Intent(NamedTuple):
-    """The text that a row of step ``intend`` stores."""
-
-    body: str
-    payloads: str
 
 
 class Row(NamedTuple):
@@ -77,8 +72,10 @@ class Row(NamedTuple):
         return found.hexdigest()
 
 
-def encode_intent(operations: Sequence[Operation]) -> Intent:
-    """Encode operations that are about to be sent. Raises ValueError if a payload is not valid JSON text."""
+def encode_intent(operations: Sequence[Operation]) -> tuple[str, str]:
+    """The body and the payloads of a row for operations that are about to be sent. Raises ValueError if a payload is
+    not valid JSON text.
+    """
     columns = list(zip(*operations, strict=True))
     if any(map(contains, columns[_PAYLOAD], repeat(_SEPARATOR))):
         raise ValueError("a payload holds a control character, so it is not JSON text")
@@ -103,7 +100,7 @@ def encode_intent(operations: Sequence[Operation]) -> Intent:
     for text in (body, payloads):
         if not text.isascii():
             text.encode()  # raises if it contains a lone surrogate
-    return Intent(body, payloads)
+    return body, payloads
 
 
 def _is_uniform(column: Sequence[object]) -> bool:
@@ -115,14 +112,14 @@ def told_provider(key: str) -> str:
     return f"{PROVIDER}{encode([key])}"
 
 
-def decode_intent(intent: Intent) -> list[Operation]:
+def decode_intent(body: str, payloads: str | None) -> list[Operation]:
     """Decode the operations of a row, byte for byte."""
-    fields = {_RENAMED.get(name, name): column for name, column in json.loads(intent.body).items()}
+    fields = {_RENAMED.get(name, name): column for name, column in json.loads(body).items()}
     count = len(fields["key"])
     columns = {name: column if len(column) == count else column * count for name, column in fields.items()}
     columns["address"] = [Address(*parts) for parts in columns["address"]]
     columns["verb"] = [Verb(verb) for verb in columns["verb"]]
-    columns["payload"] = intent.payloads.split(_SEPARATOR)
+    columns["payload"] = (payloads or "").split(_SEPARATOR)
     for name, default in Operation._field_defaults.items():  # older journals have fewer fields
         columns.setdefault(name, [default] * count)
     return [Operation(*values) for values in zip(*(columns[name] for name in Operation._fields), strict=True)]
@@ -188,15 +185,17 @@ def decode_behaviour(body: Mapping[str, Any]) -> tuple[str, Behaviour]:
     return body["target"], found
 
 
-def encode_origin(origin: Origin | None) -> str | None:
+def encode_origin(origin: "Origin | None") -> str | None:
     """Encode who started a run."""
     return None if origin is None else encode([_storable(part) for part in origin])
 
 
-def decode_origin(text: str | None) -> Origin | None:
+def decode_origin(text: str | None) -> "Origin | None":
     """Decode who started a run. Raises ValueError or TypeError if the text was altered."""
     if text is None:
         return None
+    from reconciler.core.origin import Origin
+
     found = Origin(*json.loads(text))
     if not all(isinstance(part, str | None) for part in found):
         raise ValueError("the origin of a run holds a value of another type")

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger import lease, wal
-from reconciler.ledger.codec import Intent, Row, check_run, decode_intent, decode_origin
+from reconciler.ledger.codec import Row, check_run, decode_intent, decode_origin
 from reconciler.ledger.database import connect, explained, log_of, open_surveyed, open_unlogged
 from reconciler.ledger.errors import damaged, ledger_error
 from reconciler.ledger.lease import BootTime, Present, boot_time
@@ -132,7 +132,7 @@ def _row(connection: sqlite3.Connection, number: int) -> Row | None:
     row = Row(*found)
     row.check()
     if row.step == "intend":
-        decode_intent(Intent(row.body, row.payloads or ""))
+        decode_intent(row.body, row.payloads)
     else:
         json.loads(row.body)
     return row

@@ -112,11 +112,12 @@ class Present(NamedTuple):
     store: int | None = None
 
 
-class _Lease(NamedTuple):
-    holder: Holder
-    process: str | None
-    boot: str | None
-    boot_expires_at: int | None
+class _Lease:
+    def __init__(self, holder: Holder, process: str | None, boot: str | None, boot_expires_at: int | None) -> None:
+        self.holder = holder
+        self.process = process
+        self.boot = boot
+        self.boot_expires_at = boot_expires_at
 
     def has_lapsed(self, present: Present) -> bool:
         if self.boot_expires_at is not None and present.boot is not None and present.boot.boot == self.boot:

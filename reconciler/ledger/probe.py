@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reconciler.core.duration import in_seconds
 from reconciler.core.ledger_url import mask
 from reconciler.core.operation import Operation
-from reconciler.ledger.codec import Intent, Row, decode_intent
+from reconciler.ledger.codec import Row, decode_intent
 from reconciler.ledger.kinds import list_stacks, open_store, tried_promises
 from reconciler.ledger.location import Location
 from reconciler.ledger.replica import Replica
@@ -127,4 +127,4 @@ def _states(replica: Replica) -> list[tuple[object, ...]]:
 
 
 def _decoded(row: Row) -> Sequence[Operation]:
-    return decode_intent(Intent(row.body, row.payloads or "")) if row.step == "intend" else ()
+    return decode_intent(row.body, row.payloads) if row.step == "intend" else ()

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler.core.address import Address
 from reconciler.core.operation import Operation, Outcome, Status
-from reconciler.core.origin import Origin
+
+if TYPE_CHECKING:
+    from reconciler.core.origin import Origin
 
 CHECK = "check"
 """The command name of runs that send canaries."""
@@ -115,7 +117,7 @@ class Run(NamedTuple):
     ended_at: int | None
     state: RunState
     targets: Mapping[str, str] = MappingProxyType({})
-    origin: Origin | None = None
+    origin: "Origin | None" = None
 
 
 class Holder(NamedTuple):
@@ -131,7 +133,9 @@ class Holder(NamedTuple):
     commit: str | None = None
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> "Origin":
+        from reconciler.core.origin import Origin
+
         return Origin(self.owner, self.host, self.pipeline, self.commit)
 
     def __str__(self) -> str:

@@ -11,7 +11,6 @@ from reconciler.core.duration import DAY, HOUR
 from reconciler.core.operation import Operation, Status, Verb
 from reconciler.ledger.codec import (
     PROVIDER,
-    Intent,
     Row,
     check_run,
     decode_intent,
@@ -383,6 +382,6 @@ def _intent(connection: sqlite3.Connection, number: int) -> tuple[str, int, Mapp
     row = Row(*columns)
     row.check()
     try:
-        return run, row.at, json.loads(targets) if targets else {}, decode_intent(Intent(row.body, row.payloads or ""))
+        return run, row.at, json.loads(targets) if targets else {}, decode_intent(row.body, row.payloads)
     except KeyError as error:
         raise ValueError(f"row {number} of the journal has no {error}") from None

@@ -10,7 +10,6 @@ from reconciler.core.address import NAME, Address
 from reconciler.core.duration import DAY
 from reconciler.core.operation import Operation, Status, Verb
 from reconciler.ledger.codec import (
-    Intent,
     Row,
     decode_confirmed,
     decode_intent,
@@ -145,9 +144,9 @@ def _keys(body: Any) -> list[str]:
 
 
 def _cut_intent(row: Row, _: object, kept: frozenset[str]) -> Row:
-    operations = decode_intent(Intent(row.body, row.payloads or ""))
-    intent = encode_intent([operation for operation in operations if operation.key in kept])
-    return row._replace(body=intent.body, payloads=intent.payloads)
+    operations = decode_intent(row.body, row.payloads)
+    body, payloads = encode_intent([operation for operation in operations if operation.key in kept])
+    return row._replace(body=body, payloads=payloads)
 
 
 def _cut_begin(row: Row, body: Any, kept: frozenset[str]) -> Row:
