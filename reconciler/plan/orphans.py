@@ -23,8 +23,6 @@ def orphan_warnings(
     ``places`` is the target of each configured provider. What another provider of the same project shows is part of the
     plan. No service is queried.
     """
-    if not known.ledger.orphans:
-        return iter(())
     shown = {found.marks.key for active in known.active.values() for found in active}
     groups: dict[tuple[str, str], list[Orphan]] = {}
     for left in known.ledger.orphans:

@@ -21,7 +21,6 @@ from reconciler.ledger.protocol import LedgerView
 from reconciler.plan.decision import decide, moved, undeclared_changes
 from reconciler.plan.difference import shown_differences
 from reconciler.plan.operations import operations_of, plan_id
-from reconciler.plan.orphans import orphan_warnings
 from reconciler.plan.plan import Change, Plan
 from reconciler.plan.state import KnownState, fingerprint, is_live_canary, merge
 
@@ -80,7 +79,7 @@ def make_plan(
             for address in change.addresses
         }
         warnings = (
-            *orphan_warnings(known, targets, places or {}),
+            *_orphan_warnings(known, targets, places or {}),
             *_rename_warnings(changes, types, destroy=destroy),
             *(import_warnings(changes, types) if imports else ()),
             *_excluded_dependencies(decided, changes),
@@ -204,6 +203,17 @@ def _not_replaceable(change: Change) -> Diagnostic:
         why = "it is declared cleared"
     place = desired.position if desired is not None else None
     return Diagnostic(f"--replace {change.address}: {why}", place, address=str(change.address))
+
+
+def _orphan_warnings(
+    known: KnownState, targets: Sequence[Address], places: Mapping[str, Target]
+) -> Iterable[Diagnostic]:
+    """Warnings about alarms at targets that the configuration no longer points to."""
+    if not known.ledger.orphans:
+        return ()
+    from reconciler.plan.orphans import orphan_warnings
+
+    return orphan_warnings(known, targets, places)
 
 
 def _rename_warnings(

@@ -179,24 +179,6 @@ class TellsOwners(Protocol):
         """
 
 
-class LastPush(NamedTuple):
-    """The last push of an alarm, and when it was done (epoch ms)."""
-
-    operation: Operation
-    done_at: int
-
-
-@runtime_checkable
-class InfersHistory(Protocol):
-    """A provider whose service keeps no history of alarms, and which infers from the last push how one ended."""
-
-    def infer_history(self, pushes: Sequence[LastPush]) -> Iterator[Observed]:
-        """How these alarms, which are not active, ended: expired, lost in a restart, or cleared by another user.
-
-        Raises ServiceError.
-        """
-
-
 @runtime_checkable
 class TellsSuppression(Protocol):
     """A provider whose service reports that it suppresses the notification of an active alarm."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired, Kind
 from reconciler.core.observed import UnmanagedAlarm
-from reconciler.plan.duplicates import duplicate_warnings
 from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Importable
 
@@ -39,6 +38,10 @@ def with_duplicates(workspace: Workspace, plan: Plan, *, only_raised: bool) -> P
         elif compared and given is not None:
             filters = _common(compared)
             unmanaged += [item for item in given if _passes(item, filters)]
+    if not unmanaged:
+        return plan
+    from reconciler.plan.duplicates import duplicate_warnings
+
     found = tuple(duplicate_warnings(plan.changes, unmanaged))
     return plan._replace(warnings=(*plan.warnings, *found)) if found else plan
 

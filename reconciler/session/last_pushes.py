@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from reconciler.core.address import Address
 from reconciler.core.operation import Status, Verb
 from reconciler.ledger.protocol import Entry, Ledger, is_at
-from reconciler.providers.protocol import LastPush
+from reconciler.providers.history import LastPush
 
 MOST_RUNS = 50
 """How many runs are read, newest first."""

@@ -14,7 +14,6 @@ from reconciler.plan.guard import keys_to_clear, provenance_warning
 from reconciler.plan.plan import ALL, Change, Plan, Selection
 from reconciler.plan.planner import make_plan
 from reconciler.plan.state import KnownState, absent_addresses, altered_keys, merge
-from reconciler.providers.protocol import InfersHistory
 from reconciler.session.renamed import renamed_warnings
 
 if TYPE_CHECKING:
@@ -107,11 +106,12 @@ def _history(workspace: Workspace, known: KnownState) -> list[Observed]:
             by_provider.setdefault(desired.provider, []).append(desired.address)
     ended: list[Observed] = []
     for key, addresses in by_provider.items():
+        from reconciler.providers.history import InfersHistory
+        from reconciler.session.last_pushes import last_pushes
+
         provider = workspace.providers[key]
         ended += workspace.read(key, partial(provider.history, workspace.stack.name, addresses))
         if isinstance(provider, InfersHistory):
-            from reconciler.session.last_pushes import last_pushes
-
             with workspace.reading_ledger() as ledger:
                 pushes = last_pushes(ledger, set(addresses), workspace.target_texts)
             told = {found.marks.key for found in ended}

@@ -11,7 +11,6 @@ from pathlib import Path
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.ledger.protocol import Orphan
 from reconciler.ledger.sqlite import read_ledger
-from reconciler.plan.orphans import renamed_warning
 
 _NAME = r"""(?m)^stack[ \t]*:[ \t]*["']?([^"'#\r\n]*)"""
 _TEMPLATE = r"\$\{[^}]*\}"
@@ -24,7 +23,11 @@ def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]
     are left out, whatever the value of a variable in the name, and so is what ``ledger`` knows, since the other file is
     then a copy. Files that are not ledgers, or cannot be read, are skipped; nothing is written.
     """
-    others = [file for file in sorted(ledger.parent.glob("*.db")) if file != ledger and file.is_file()]
+    try:
+        beside = sorted(ledger.parent.iterdir())
+    except OSError:  # such as when there is no ledger yet
+        return
+    others = [file for file in beside if file.suffix == ".db" and file != ledger and file.is_file()]
     if not others:
         return
     named = _stack_patterns(root)
@@ -34,6 +37,8 @@ def renamed_warnings(ledger: Path, root: Path, now: int) -> Iterator[Diagnostic]
             own = _known(ledger, left)
             left = tuple(alarm for alarm in left if alarm.key not in own)
             if left:
+                from reconciler.plan.orphans import renamed_warning
+
                 yield renamed_warning(file.stem, str(file), left)
 
 

@@ -19,8 +19,21 @@ def is_fleet(path: Path) -> bool:
     """Whether a path is a fleet file and not a stack: such a file, or a directory without other YAML files."""
     if not path.is_dir():
         return path.name in FLEET_FILES or (path.is_file() and is_fleet_text(path.read_bytes()))
-    files = [file.name for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern) if file.name[0] != "."]
-    return bool(files) and all(name in FLEET_FILES for name in files)
+    files = _yaml_files(path)
+    return bool(files) and all(file.name in FLEET_FILES for file in files)
+
+
+def _yaml_files(directory: Path) -> list[Path]:
+    """The YAML files of a directory, sorted by name. Raises DiagnosticError if it cannot be read.
+
+    Hidden files belong to other tools (.pre-commit-config.yaml).
+    """
+    try:
+        files = sorted(directory.iterdir())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DiagnosticError(Diagnostic(f"{directory} cannot be read: {reason}", hint=CHECK_PATH)) from None
+    return [file for file in files if file.suffix in (".yaml", ".yml") and file.name[0] != "."]
 
 
 def read_sources(path: Path) -> tuple[list[Source], Path]:
@@ -29,9 +42,7 @@ def read_sources(path: Path) -> tuple[list[Source], Path]:
     Files of other tools in the directory are left out.
     """
     if path.is_dir():
-        # Hidden files belong to other tools (.pre-commit-config.yaml).
-        found = (file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
-        files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+        files = [file for file in _yaml_files(path) if file.is_file()]
         if not files:
             hint = "name a directory with *.yaml or *.yml files, or create one with `reconciler init`"
             raise DiagnosticError(Diagnostic(f"there is no configuration in {path}", hint=hint))

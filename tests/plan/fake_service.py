@@ -14,7 +14,8 @@ from reconciler.core.observed import Marks, Observed, State, UnmanagedAlarm, unm
 from reconciler.core.operation import Operation, Verb
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import make_plan
-from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START, AlarmFields, EventFields
+from reconciler.providers.aom.event_fields import EventFields
+from reconciler.providers.aom.resource_types import ALARM, EVENT, FIXED_START, AlarmFields
 
 NOW = 1_800_000_000_000
 TYPES = {"aom_alarm": ALARM, "aom_event": EVENT}

@@ -49,8 +49,9 @@ from reconciler.providers.alertmanager.wire import (
     pushed_item,
     read_instant,
 )
+from reconciler.providers.history import LastPush
 from reconciler.providers.http import Response
-from reconciler.providers.protocol import ErrorKind, LastPush, Limits, ServiceError
+from reconciler.providers.protocol import ErrorKind, Limits, ServiceError
 from reconciler.providers.settings import EMBEDDED
 
 _Answer = TypeVar("_Answer")

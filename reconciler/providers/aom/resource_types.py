@@ -1,7 +1,7 @@
 """Resource types of AOM: their fields (push page, table 5), their desired values, and the items that are sent."""
 
 from collections.abc import Mapping
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticSerializationError, to_json
@@ -21,6 +21,9 @@ from reconciler.core.observed import (
     content_marks,
 )
 
+if TYPE_CHECKING:
+    from reconciler.providers.aom.event_fields import EventFields
+
 MANDATORY = ("event_name", "event_severity", "event_type", "resource_provider", "resource_type", "resource_id")
 """The metadata keys every alarm and event has."""
 
@@ -31,7 +34,6 @@ MAX_TIMEOUT = 15 * DAY
 DEFAULT_TIMEOUT = 5 * DAY
 
 _ALARM_MARKS = 2
-_EVENT_MARKS = 3
 
 # The largest number of 13 digits: a query cannot use a later time.
 _LAST = 9_999_999_999_999
@@ -53,12 +55,14 @@ def _unreserved(key: str) -> str:
     return key
 
 
-def _free(marks: int) -> int:
+def free_keys(marks: int) -> int:
+    """How many keys of metadata a user may write beside the separate fields and this many marks."""
     return MAX_KEYS - len(MANDATORY) - marks
 
 
-def _few_keys(metadata: dict[str, str], marks: int) -> dict[str, str]:
-    free = _free(marks)
+def check_count(metadata: dict[str, str], marks: int) -> dict[str, str]:
+    """The metadata. Raises ValueError if it has more keys than are free."""
+    free = free_keys(marks)
     if len(metadata) > free:
         raise ValueError(
             f"{len(metadata)} keys: at most {free}, since the service takes {MAX_KEYS} in all, with "
@@ -68,11 +72,7 @@ def _few_keys(metadata: dict[str, str], marks: int) -> dict[str, str]:
 
 
 def _alarm_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    return _few_keys(metadata, _ALARM_MARKS)
-
-
-def _event_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    return _few_keys(metadata, _EVENT_MARKS)
+    return check_count(metadata, _ALARM_MARKS)
 
 
 def _json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -106,9 +106,11 @@ Annotations = Annotated[
 _NO_RULE: dict[str, JsonValue] = {}
 """Shared by all alarms without a rule, to save memory."""
 
+StartsAt = Annotated[Instant, AfterValidator(_instant)]
+
 Rule = Annotated[dict[str, JsonValue], AfterValidator(_json)]
 
-_METADATA = "More keys that identify it, text to text; with the fields above at most 30, marks included."
+METADATA = "More keys that identify it, text to text; with the fields above at most 30, marks included."
 
 
 class Fields(BaseModel):
@@ -121,7 +123,7 @@ class Fields(BaseModel):
     resource_provider: Text = Field(description="The cloud service it is about, such as ecs.")
     resource_type: Text = Field(description="The type of the resource it is about, such as vm.")
     resource_id: Text = Field(description="The id of the resource it is about.")
-    metadata: Metadata = Field({}, description=_METADATA)
+    metadata: Metadata = Field({}, description=METADATA)
     annotations: Annotations = Field(
         {},
         description="More details, any JSON values: message, alarm_probableCause_zh_cn, alarm_fix_suggestion_zh_cn.",
@@ -135,28 +137,15 @@ class AlarmFields(Fields):
     model_config = ConfigDict(title="aom_alarm")
 
     metadata: Annotated[Metadata, AfterValidator(_alarm_metadata)] = Field(
-        {}, description=_METADATA, json_schema_extra={"maxProperties": _free(_ALARM_MARKS)}
+        {}, description=METADATA, json_schema_extra={"maxProperties": free_keys(_ALARM_MARKS)}
     )
     timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
         DEFAULT_TIMEOUT,
         description="How long until the service clears it by itself, at most 15d; 5d by default. Always sent.",
         json_schema_extra={"default": format_duration(DEFAULT_TIMEOUT)},
     )
-    starts_at: Annotated[Instant, AfterValidator(_instant)] | None = Field(
+    starts_at: StartsAt | None = Field(
         None, description="When it started; by default when it is planned. The timeout may count from here."
-    )
-
-
-class EventFields(Fields):
-    """An event in Huawei Cloud AOM: recorded once per occurrence, never changed."""
-
-    model_config = ConfigDict(title="aom_event")
-
-    metadata: Annotated[Metadata, AfterValidator(_event_metadata)] = Field(
-        {}, description=_METADATA, json_schema_extra={"maxProperties": _free(_EVENT_MARKS)}
-    )
-    starts_at: Annotated[Instant, AfterValidator(_instant)] | None = Field(
-        None, description="When it happened; by default when it is planned."
     )
 
 
@@ -170,12 +159,19 @@ class AomType(NamedTuple):
     name: str
     kind: Kind
     event_type: str
-    model: type[AlarmFields] | type[EventFields]
 
     import_note: str = (
         "if AOM does not merge a push that differs in the marks alone, it opens a second alarm, and may notify of it, "
         "before the unmanaged one is cleared"
     )
+
+    @property
+    def model(self) -> "type[AlarmFields] | type[EventFields]":
+        if self.kind is Kind.ALARM:
+            return AlarmFields
+        from reconciler.providers.aom.event_fields import EventFields
+
+        return EventFields
 
     def move_note(self, desired: Desired) -> str | None:  # noqa: ARG002 - the protocol's
         """The pages do not say which metadata identify an alarm; the address is part of them."""
@@ -243,8 +239,8 @@ class AomType(NamedTuple):
         )
 
 
-ALARM = AomType("aom_alarm", Kind.ALARM, "alarm", AlarmFields)
-EVENT = AomType("aom_event", Kind.EVENT, "event", EventFields)
+ALARM = AomType("aom_alarm", Kind.ALARM, "alarm")
+EVENT = AomType("aom_event", Kind.EVENT, "event")
 
 
 def marked(identity: Mapping[str, str], marks: Marks) -> dict[str, str]:
