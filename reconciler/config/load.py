@@ -208,7 +208,7 @@ def _sensitive_texts(scope: Scope) -> Iterator[str]:
 
 
 _log = logging.getLogger(__name__)
-_KEY = re.compile(rb"""^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:(?=[ \t\r\n]|$)""", re.M)
+_KEY = rb"""(?m)^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:(?=[ \t\r\n]|$)"""
 _CONTENT = rb"(?m)^(?!#|%|---|\.\.\.)[ \t]*([^\s#])"
 _KNOWN = frozenset((*BUILT_IN, *DEFERRED))
 _NEAR = 0.85
@@ -224,6 +224,8 @@ def select_stack_files(sources: Sequence[Source]) -> list[Source]:
     A file without any known key at its top level belongs to another tool. A file that does not start with a key in the
     first column (``{stack: ...}``), or has a key that looks misspelled, is passed to the loader.
     """
+    if len(sources) == 1:
+        return list(sources)
     selected = [source for source in sources if _may_be_stack(source.text)]
     if not any(_is_stack(source.text) for source in selected):
         return list(sources)
@@ -239,7 +241,7 @@ def is_fleet_text(text: bytes) -> bool:
 
 
 def _keys(text: bytes) -> set[str]:
-    return {found.decode() for found in _KEY.findall(text)}
+    return {found.decode() for found in re.findall(_KEY, text)}
 
 
 def _is_stack(text: bytes) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from graphlib import CycleError, TopologicalSorter
-
 from reconciler.config.diagnostics import DiagnosticCollector
 from reconciler.core.address import Address
 from reconciler.core.diagnostic import did_you_mean
@@ -54,9 +52,12 @@ class Dependencies:
                     self._diagnostics.add(offset, f"{whole} has no instance {needed}")
                 else:
                     graph.setdefault(resource, set()).add(whole)
-        self._note_cycles(graph)
+        if graph:
+            self._note_cycles(graph)
 
     def _note_cycles(self, graph: dict[Address, set[Address]]) -> None:
+        from graphlib import CycleError, TopologicalSorter
+
         while True:
             try:
                 TopologicalSorter(graph).prepare()

@@ -1,7 +1,5 @@
 """Source map: the texts of one load, and plain values with their offsets in them."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -120,7 +118,7 @@ class Node(NamedTuple):
     def key_position(self) -> Position:
         return self.source_map.position(self.key_offset)
 
-    def child(self, key: str | int) -> Node | None:
+    def child(self, key: str | int) -> "Node | None":
         """The value under a key of a mapping or at an index of a sequence; None if there is none."""
         value = self.value
         if isinstance(value, Map) and isinstance(key, str) and key in value:
@@ -130,7 +128,7 @@ class Node(NamedTuple):
             return Node(value[key], value.offsets[key], value.offsets[key], self.source_map)
         return None
 
-    def entries(self) -> Iterator[tuple[str, Node]]:
+    def entries(self) -> "Iterator[tuple[str, Node]]":
         """The keys and values of a mapping; empty for any other value."""
         value = self.value
         if isinstance(value, Map):
@@ -138,14 +136,14 @@ class Node(NamedTuple):
             for index, (key, item) in enumerate(value.items()):
                 yield key, Node(item, offsets[2 * index + 1], offsets[2 * index], self.source_map)
 
-    def items(self) -> Iterator[Node]:
+    def items(self) -> "Iterator[Node]":
         """The items of a sequence; empty for any other value."""
         value = self.value
         if isinstance(value, Seq):
             for item, offset in zip(value, value.offsets, strict=True):
                 yield Node(item, offset, offset, self.source_map)
 
-    def without(self, key: str) -> Node:
+    def without(self, key: str) -> "Node":
         """The mapping without one of its keys."""
         rest = Map()
         rest.offsets = []
@@ -155,7 +153,7 @@ class Node(NamedTuple):
                 rest.offsets += (node.key_offset, node.offset)
         return self._replace(value=rest)
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> "Iterator[Node]":
         """This node and everything under it."""
         yield self
         for _, node in self.entries():
