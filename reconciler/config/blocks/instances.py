@@ -23,6 +23,8 @@ from reconciler.core.resource_type import ResourceType, follows_provider
 _MOST_FAILURES = 10
 """After this many instances of a resource that each had a new problem, the others are skipped."""
 _NOTHING_SAID = Common.model_construct()
+_USUAL: tuple[dict[str, Value], ...] = ({}, {"state": "firing"})
+"""What most resources say beside their own fields: nothing, or the default. It needs no validation."""
 _WRONG_KIND = {
     "state": ("is recorded, not raised: it has no state", "leave state out"),
     "occurrence": ("is raised and cleared, not recorded: it has no occurrence", "leave occurrence out"),
@@ -158,7 +160,7 @@ class Expander(NamedTuple):
         fields = {key: item for key, item in value.items() if key not in COMMON_KEYS} if given else value
         common: Common | None = _NOTHING_SAID
         model: BaseModel | None = None
-        if given:
+        if given not in _USUAL:
             try:
                 common = Common.model_validate(given)
             except ValidationError as error:
