@@ -160,7 +160,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret.translate(_HTML)
     yield secret.translate(_HTML_BY_NUMBER)
     yield escape_markdown(secret)
-    yield secret.replace("'", "'\"'\"'")  # as shlex.quote writes it, between quotes
+    yield "'" + secret.replace("'", "'\"'\"'") + "'"  # as shlex.quote does
     content = secret.encode("utf-8", "replace")
     for lead in range(3):
         # Base64 encodes three bytes as four characters: the encoded secret depends on its offset, and its edges share
