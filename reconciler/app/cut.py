@@ -14,7 +14,7 @@ from reconciler.app.unit import ShardReport, ShardTask
 from reconciler.apply.executor import apply_plan
 from reconciler.apply.options import Options, Part, Progress
 from reconciler.apply.result import ApplyStatus, Result
-from reconciler.apply.settle import find_doubts
+from reconciler.apply.settle import find_done, find_doubts
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.gc_tuning import gc_frozen
 from reconciler.core.operation import Outcome, ServiceErrorDetail, Status
@@ -77,8 +77,7 @@ class Cut(NamedTuple):
                     hint=hint,
                 )
             )
-        known = ledger.statuses(operation.key for operation in operations)
-        done = frozenset(key for key, status in known.items() if status is Status.DONE)
+        done = find_done(operations, ledger, targets, clock)
         pieces = cut_plan(plan, self.size, done)
         run = Run(*(new_run_id(), plan.id, command, clock.now(), None, RunState.RUNNING, targets, holder.origin))
         ledger.begin(holder, run)

@@ -15,7 +15,7 @@ from reconciler.apply.options import NullProgress, Options, Part, Progress, flus
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import SendContext, Sender, batches
-from reconciler.apply.settle import Doubt, decide, find_doubts, poll_events
+from reconciler.apply.settle import Doubt, decide, find_done, find_doubts, poll_events
 from reconciler.apply.verify import DeniedError, verify
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
@@ -108,15 +108,15 @@ class PlanExecutor:
         run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
         if self.part is None:
             self.ledger.begin(self.holder, run)
-        done = self._done_before() if self.part is None else self.part.done
-        self.outcomes = {key: Outcome(key, Status.DONE) for key in done}
+        doubts = find_doubts(self.operations, self.ledger, self.providers, self.targets, self.clock)
+        self.outcomes = {key: Outcome(key, Status.DONE) for key in self._done_before()}
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
         failure: Exception | None = None
         try:
             self.duplicates.learn_from(self.plan.pending)
-            self._send_all(due)
+            self._send_all(due, [doubt for doubt in doubts if doubt.operation.key not in self.outcomes])
             unconfirmed = self._verify()
         except DeniedError as error:
             self._end(ApplyStatus.DENIED, error.detail)
@@ -143,9 +143,10 @@ class PlanExecutor:
         self.senders.clear()
         del self.gate
 
-    def _done_before(self) -> list[str]:
-        known = self.ledger.statuses([operation.key for operation in self.operations])
-        return [key for key, status in known.items() if status is Status.DONE]
+    def _done_before(self) -> frozenset[str]:
+        if self.part is not None:
+            return self.part.done
+        return find_done(self.operations, self.ledger, self.targets, self.clock)
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
         due = {item.key for item in self.conditional if self._is_due(item)}
@@ -160,12 +161,11 @@ class PlanExecutor:
         complete = result.ending is ApplyStatus.COMPLETE and not result.possible_duplicates
         return RunState.DONE if complete and self._is_all_done() else RunState.PARTIAL
 
-    def _send_all(self, due: Sequence[Operation]) -> None:
+    def _send_all(self, due: Sequence[Operation], doubts: Sequence[Doubt]) -> None:
         """Send operations level by level, and finally the events that an earlier run may have recorded."""
         if recorded := [item for item in due if item.is_recorded]:
             self._note_done(recorded)
             due = [item for item in due if not item.is_recorded]
-        doubts = find_doubts(due, self.ledger, self.providers, self.targets, self.clock)
         self.held = frozenset(doubt.operation.key for doubt in doubts)
         levels = self.order.levels(due, self.outcomes)
         for level in levels:

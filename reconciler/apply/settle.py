@@ -49,8 +49,12 @@ def find_doubts(
     targets: Mapping[str, str],
     clock: Clock,
 ) -> list[Doubt]:
-    """The events among these operations that an open attempt of an earlier run may still record."""
-    due = {_event_of(operation): operation for operation in operations if operation.occurrence is not None}
+    """The events among these operations that an open attempt of an earlier run may still record.
+
+    They are looked for before ``find_done``: an earlier run that lost its lease may journal an outcome at any moment,
+    and what is not open any more is done then.
+    """
+    due = {_event_of(item): item for item in operations if item.occurrence is not None and not item.is_recorded}
     if not due:
         return []
     attempts = ledger.in_flight(clock.now())
@@ -66,6 +70,19 @@ def find_doubts(
         Doubt(due[fact], tuple(key for key, _ in found), max(until for _, until in found))
         for fact, found in earlier.items()
     ]
+
+
+def find_done(
+    operations: Sequence[Operation], ledger: Ledger, targets: Mapping[str, str], clock: Clock
+) -> frozenset[str]:
+    """The keys of the operations that are done, or whose event an earlier run has recorded under another key."""
+    known = ledger.statuses([operation.key for operation in operations])
+    done = {key for key, status in known.items() if status is Status.DONE}
+    events = [item for item in operations if item.occurrence is not None and item.key not in done]
+    if events:
+        recorded = ledger.view(clock.now(), 0, targets).recorded
+        done.update(item.key for item in events if (item.address, item.occurrence) in recorded)
+    return frozenset(done)
 
 
 def poll_events(

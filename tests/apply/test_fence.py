@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from reconciler.apply.result import ApplyStatus
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.duration import SECOND
 from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, Ledger, Run, RunState
@@ -61,6 +63,23 @@ class Failing:
             raise FULL
 
 
+class LateAnswer:
+    """A ledger in which an earlier run journals its outcome just before a call of the run that took over."""
+
+    def __init__(self, ledger: Ledger, call: int, answer: Callable[[], None]) -> None:
+        self._ledger, self._left, self._answer = ledger, call, answer
+
+    def __getattr__(self, name: str) -> object:
+        self._left -= 1
+        if self._left == 0:
+            self._answer()
+        return getattr(self._ledger, name)
+
+    @property
+    def is_answered(self) -> bool:
+        return self._left <= 0
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_nothing_is_sent_after_the_lease_was_broken(start_emulator: Start, tmp_path: Path, batch_size: int) -> None:
     it = start_harness(start_emulator, tmp_path, batch_size=batch_size)
@@ -73,6 +92,34 @@ def test_nothing_is_sent_after_the_lease_was_broken(start_emulator: Start, tmp_p
     again = it.apply([*(alarm("a", str(number)) for number in range(8)), *(event(f"e{n}") for n in range(8))])
     assert again.remaining == ()
     assert len(it.recorded()) == len(set(it.recorded())) == len(it.active()) == 8
+
+
+@pytest.mark.parametrize("later", [0, SECOND], ids=["the same plan", "a plan of its own"])
+def test_an_event_whose_answer_is_journalled_while_another_run_takes_over_is_recorded_once(
+    start_emulator: Start, tmp_path: Path, later: int
+) -> None:
+    """The earlier run lost its lease while its request was answered, and journals that at any moment after."""
+    for call in count(1):
+        it = start_harness(start_emulator, tmp_path / str(call), Settings(visible_after=2 * SECOND))
+        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
+            operations = [*it.plan([event()], ledger, provider).operations]
+            holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), 1000)
+            ledger.begin(holder, Run("r", "p", "apply", it.clock.now(), None, RunState.RUNNING, it.targets()))
+            ledger.record_intents(holder, "r", operations, it.clock.now())
+            ledger.begin_attempts(holder, [item.key for item in operations], it.clock.now())
+            provider.send(operations)
+            ledger.unlock()
+            it.clock.time += later
+            answered = [Outcome(item.key, Status.DONE) for item in operations]
+            second = LateAnswer(ledger, call, partial(ledger.record_outcomes, answered, it.clock.now()))
+            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
+            assert it.apply([event()]).remaining == ()
+            it.clock.time += 2 * SECOND
+            assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
+            assert ledger.open_intents() == []
+        if not second.is_answered:
+            break
+    assert call > 10
 
 
 @pytest.mark.parametrize(("method", "number"), [("begin_attempts", 3), ("record_outcomes", 1)])
