@@ -78,30 +78,30 @@ def site(peers: int, directory: Path) -> Iterator[Real]:
                 yield Real(servers, hook)
 
 
-class Told(NamedTuple):
-    """A peer told that an alert fires, or that it has ended."""
+class Notified(NamedTuple):
+    """A peer notified that an alert fires, or that it has ended."""
 
     alert: str
     status: str
     peer: str
 
 
-def notified(servers: Real) -> list[Told]:
+def notified(servers: Real) -> list[Notified]:
     """What the peers told, in order."""
     told = []
     for delivery in servers.hook.deliveries():
         for alert in delivery.payload["alerts"]:
             labels = alert["labels"]
             name = f"{labels['reconciler_stack']} {labels['alertname']} {labels['severity']}"
-            told.append(Told(name, alert["status"], delivery.payload["externalURL"]))
+            told.append(Notified(name, alert["status"], delivery.payload["externalURL"]))
     return told
 
 
-def kinds(told: Sequence[Told]) -> set[tuple[str, str]]:
+def kinds(told: Sequence[Notified]) -> set[tuple[str, str]]:
     return {(each.alert, each.status) for each in told}
 
 
-def repeated(told: Sequence[Told]) -> list[Told]:
+def repeated(told: Sequence[Notified]) -> list[Notified]:
     """What a peer told although it had told it before, and no peer anything else of that alert since.
 
     Two peers may tell the same: on a busy machine one does not hear of the other in time. And a process that is killed
