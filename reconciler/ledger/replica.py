@@ -79,7 +79,7 @@ class Replica:
             for number, stored_at, row in rows:
                 if not are_ours:
                     row.check()
-                self._add(connection, number, stored_at, row)
+                self._add(connection, number, stored_at, row, are_ours=are_ours)
                 self.last = number
         finally:
             connection.execute("COMMIT")
@@ -88,7 +88,9 @@ class Replica:
         """Load a whole journal, numbered from 1; the times at which rows were stored are unknown."""
         self.add(Stored(number, None, row) for number, row in enumerate(rows, 1))
 
-    def _add(self, connection: sqlite3.Connection, number: int, stored_at: int | None, row: Row) -> None:
+    def _add(
+        self, connection: sqlite3.Connection, number: int, stored_at: int | None, row: Row, *, are_ours: bool
+    ) -> None:
         if row.step == "run":
             connection.execute(_RUN, (number, row.run, *json.loads(row.body)))
             self.runs.setdefault(str(row.run), number)
@@ -98,7 +100,9 @@ class Replica:
         elif row.step in ("intend", "begin", "settle", "confirm", "learn"):
             begun = row.step == "begin" and stored_at is not None
             body = f'{row.body[:-1]},"stored":{stored_at:d}}}' if begun else row.body
-            kept = row._replace(run=self._number(row), body=body).sealed()
+            kept = row._replace(run=self._number(row), body=body)
+            if not are_ours:  # nobody asks for the digest of ours: they are thinned before they are queried
+                kept = kept.sealed()
             connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *kept))
             self.unprojected_bytes += len(row.body) + len(row.payloads or "")
         else:
@@ -122,12 +126,12 @@ class Replica:
         return self.runs[str(row.run)]
 
     def project(self) -> None:
-        """Replay the rows that were added, and thin them."""
+        """Replay the rows that were added, and thin them; each was checked when it was added."""
         if not is_behind(self.connection):
             return
         self.connection.execute("BEGIN")
         try:
-            project(self.connection)
+            project(self.connection, are_checked=True)
             self.connection.execute(_THIN)
             self.connection.execute(_DONE_WITH)
             self.connection.execute("COMMIT")
