@@ -17,7 +17,7 @@ from reconciler.core.digest import digest
 from reconciler.drill.record import CheckRecord, DrillStatus, Emission, LogEntry, Record, StepRecord
 from reconciler.ledger.documents import Documents, Files
 from reconciler.ledger.lease import is_dead
-from reconciler.ledger.protocol import Holder, matching_runs
+from reconciler.ledger.protocol import Holder, LeaseLostError, matching_runs
 
 DIRECTORY = "drills"
 _CHECKSUM = "checksum"  # of the rest of the document; older records have no digest
@@ -46,6 +46,17 @@ class RunStore:
         assert isinstance(document, dict)  # noqa: S101 - narrows a type
         text = json.dumps(document | {_CHECKSUM: digest(document)}, indent=1)
         self._documents.write(f"{record.run}.json", f"{text}\n")
+
+    def is_taken_over(self, record: Record) -> bool:
+        """Whether another process has resumed, aborted or ended the run since this record of it."""
+        try:
+            stored = json.loads(self._documents.read(f"{record.run}.json") or "{}")
+        except ValueError:  # damaged: it is about to be replaced
+            return False
+        if not isinstance(stored, dict):
+            return False
+        is_over = stored.get("ended_at") is not None
+        return len(stored.get("deaths") or ()) > len(record.deaths) or (is_over and not record.over)
 
     def delete(self, run: str) -> None:
         """Remove a record."""
@@ -158,7 +169,10 @@ Watcher = Callable[[Record], None]
 
 
 class RunJournal:
-    """The only place where a run's record changes; each change is on disk when its method returns."""
+    """The only place where a run's record changes; each change is on disk when its method returns.
+
+    Every change raises LeaseLostError once another process has taken over the run: the record is that one's then.
+    """
 
     def __init__(
         self,
@@ -180,6 +194,8 @@ class RunJournal:
 
     def write(self, *entries: str, **changes: object) -> None:
         """Change members of the record, and add lines to its log."""
+        if self._store.is_taken_over(self.record):
+            raise LeaseLostError(f"another process has taken over the run {self.record.run}")
         now = self._clock.now()
         log = (*self.record.log, *(LogEntry(at=now, text=entry) for entry in entries))
         self.record = self.record.model_copy(update={"log": log, **changes})
