@@ -33,12 +33,14 @@ def refusals(workspace: Workspace, plan: Plan, ledger: Ledger) -> tuple[Diagnost
     forged = tuple(forgeries(plan, workspace.resource_types))
     if forged:
         return forged
+    known = merge(name, workspace.observe(), workspace.ledger_view(ledger))
+    # Read last: an earlier run of this plan that lost its lease may journal that it did what is known here.
     statuses = ledger.statuses([operation.key for operation in plan.operations])
     done = [key for key, status in statuses.items() if status is Status.DONE]
     moved = staleness(
         plan,
         workspace.stack.desired,
-        merge(name, workspace.observe(), workspace.ledger_view(ledger)),
+        known,
         workspace.clock.now(),
         providers=workspace.provider_digests,
         targets=workspace.targets,
