@@ -151,7 +151,7 @@ def _execute(
             # A renamed event may be in doubt under its old name: this must be settled before planning. Shard workers
             # cannot settle what is in doubt.
             wait = bool(workspace.stack.moves) or request.cut is not None
-            settlement = settle_open(workspace, ledger, stop, progress, wait_for_events=wait, destroy=destroy)
+            settlement = settle_open(workspace, ledger, holder, stop, progress, wait_for_events=wait, destroy=destroy)
         operator.settled(settlement)
         if stop.is_set():
             return NotRun.INTERRUPTED

@@ -12,7 +12,7 @@ from reconciler.apply.options import Progress
 from reconciler.apply.settle import Settlement, open_elsewhere, resolve_open_intents
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.target import Target
-from reconciler.ledger.protocol import Ledger
+from reconciler.ledger.protocol import Holder, Ledger
 from reconciler.session.workspace import Workspace
 
 
@@ -24,24 +24,29 @@ def settle_stack(
     if path is not None and not path.exists():
         return Settlement()
     ledger = workspace.open_ledger()
-    with leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait), working(stop) as progress:
+    with (
+        leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait) as holder,
+        working(stop) as progress,
+    ):
         _check_targets(workspace, ledger)
-        return settle_open(workspace, ledger, stop, progress)
+        return settle_open(workspace, ledger, holder, stop, progress)
 
 
 def settle_open(
     workspace: Workspace,
     ledger: Ledger,
+    holder: Holder,
     stop: Event,
     progress: Progress,
     *,
     wait_for_events: bool = True,
     destroy: bool = False,
 ) -> Settlement:
-    """Settle open operations until ``stop`` is set, before an apply or a ``destroy``; the caller holds the lease."""
+    """Settle open operations until ``stop`` is set, before an apply or a ``destroy``. Raises LeaseLostError."""
     firing = () if destroy else {desired.address for desired in workspace.stack.desired if desired.firing}
     return resolve_open_intents(
         ledger,
+        holder,
         workspace.providers,
         workspace.clock,
         stop,

@@ -26,6 +26,7 @@ from reconciler.core.target import Target
 from reconciler.ledger.codec import Row, decode_intent
 from reconciler.ledger.kinds import shards_at
 from reconciler.ledger.location import Location
+from reconciler.ledger.protocol import Holder
 from reconciler.ledger.shared import SharedLedger
 from reconciler.ledger.store import JournalStore, Shard, Shards
 from reconciler.plan.plan import Change, Plan
@@ -61,7 +62,7 @@ def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listeni
         leased(ledger, owner(), workspace.clock, stop, workspace.lease_wait) as holder,
         listening(stop),
     ):
-        work = _work(workspace, ledger, task, stop)
+        work = _work(workspace, ledger, holder, task, stop)
         plan = Plan(task.plan_id, task.stack, 0, "", tuple(map(_change, work.operations)), {})
         result = apply_plan(
             plan,
@@ -96,14 +97,14 @@ def _open(location: Location, task: ShardTask) -> JournalStore:
     return store
 
 
-def _work(workspace: Workspace, ledger: SharedLedger, task: ShardTask, stop: Event) -> _Work:
+def _work(workspace: Workspace, ledger: SharedLedger, holder: Holder, task: ShardTask, stop: Event) -> _Work:
     rows = ledger.journal()
     if all(row.step in ("run", "intend") for row in rows):
         with gc_disabled():
             operations = [item for row in rows if row.step == "intend" for item in _decoded(row)]
         return _Work(operations, frozenset(item.key for item in operations))
     settlement = resolve_open_intents(
-        ledger, workspace.providers, workspace.clock, stop, NullProgress(), targets=workspace.target_texts
+        ledger, holder, workspace.providers, workspace.clock, stop, NullProgress(), targets=workspace.target_texts
     )
     unanswered = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
     entries = ledger.entries(task.run)

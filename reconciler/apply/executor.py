@@ -15,7 +15,7 @@ from reconciler.apply.options import NullProgress, Options, Part, Progress, flus
 from reconciler.apply.order import Order, Readiness
 from reconciler.apply.result import ApplyStatus, Result, RunFailedError
 from reconciler.apply.sender import SendContext, Sender, batches
-from reconciler.apply.settle import Doubt, decide, find_done, find_doubts, poll_events
+from reconciler.apply.settle import Doubt, decide, find_done, find_doubts, journal_outcomes, poll_events
 from reconciler.apply.verify import DeniedError, verify
 from reconciler.core.clock import Clock
 from reconciler.core.diagnostic import DiagnosticError
@@ -197,6 +197,7 @@ class PlanExecutor:
                 }
                 continue
             with self.ledger.batch():
+                self.ledger.begin_attempts(self.holder, (), self.clock.now())  # checks the lease
                 self.ledger.record_outcomes(decide(mine, shown), self.clock.now())
                 if recorded := [doubt.operation for doubt in mine if doubt.operation.key in shown]:
                     self._note_done(recorded)
@@ -292,7 +293,7 @@ class PlanExecutor:
             for outcome in outcomes:
                 self.outcomes[outcome.key] = outcome
             self.progress.advanced(outcomes)
-            self.ledger.record_outcomes(outcomes, self.clock.now())
+            journal_outcomes(self.ledger, self.holder, outcomes, self.clock.now())
 
     def _unblocked(self, level: Sequence[Operation]) -> Sequence[Operation]:
         """The operations whose dependencies are all done; those that depend on a failed operation end here, unsent."""
@@ -351,10 +352,8 @@ class PlanExecutor:
         intended = chain(self.part.intended if self.part else (), (item.key for each in self.intended for item in each))
         unsent = (key for key in intended if key not in ended and key not in begun and key not in held)
         left = [Outcome(key, Status.FAILED, _NOT_SENT) for key in unsent]
-        if left:
-            with suppress(DiagnosticError, LeaseLostError), self.ledger.batch():
-                self.ledger.begin_attempts(self.holder, (), self.clock.now())  # checks the lease
-                self.ledger.record_outcomes(left, self.clock.now())
+        with suppress(DiagnosticError):
+            journal_outcomes(self.ledger, self.holder, left, self.clock.now())
 
     def _mark_unanswered(self) -> None:
         """Report as unknown what was begun and has no outcome; the ledger keeps it open, for the next run to settle."""

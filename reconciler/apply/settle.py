@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from threading import Event
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from reconciler.core.clock import Clock
 from reconciler.core.duration import format_instant
 from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status, Verb
 from reconciler.core.retry import poll_intervals
-from reconciler.ledger.protocol import AS_SENT, Entry, InFlight, Ledger, is_at
+from reconciler.ledger.protocol import AS_SENT, Entry, Holder, InFlight, LeaseLostError, Ledger, is_at
 from reconciler.providers.protocol import Limits, Provider, longest_visible_within
 
 NEVER_ARRIVED = ServiceErrorDetail("the service does not show it: planned again if still declared")
@@ -108,6 +109,20 @@ def poll_events(
     return None
 
 
+def journal_outcomes(ledger: Ledger, holder: Holder, outcomes: Sequence[Outcome], now: int) -> None:
+    """Journal outcomes of a run, but without its lease only those that are done.
+
+    The next run may have begun the others again since: what is failed would not be open any more, while it is sent.
+    """
+    done = [outcome for outcome in outcomes if outcome.status is Status.DONE]
+    if done:
+        ledger.record_outcomes(done, now)
+    if len(done) < len(outcomes):
+        with suppress(LeaseLostError), ledger.batch():
+            ledger.begin_attempts(holder, (), now)  # checks the lease
+            ledger.record_outcomes([outcome for outcome in outcomes if outcome.status is not Status.DONE], now)
+
+
 def decide(doubts: Sequence[Doubt], shown: frozenset[str]) -> list[Outcome]:
     """The outcomes of the earlier attempts."""
     outcomes = []
@@ -157,6 +172,7 @@ class Settlement(NamedTuple):
 
 def resolve_open_intents(
     ledger: Ledger,
+    holder: Holder,
     providers: Mapping[str, Provider],
     clock: Clock,
     stop: Event,
@@ -172,7 +188,8 @@ def resolve_open_intents(
     are waited for, for the rest of the service's window since they were begun; without ``wait_for_events`` they stay
     open, and the executor waits for those that are due while it sends the rest. Operations sent to other ``targets``
     stay open. At a service where a late push revives a cleared alarm, pushes are waited for too, unless their addresses
-    are ``wanted``: declared firing, so that nothing clears them. Raises DeniedError.
+    are ``wanted``: declared firing, so that nothing clears them. Raises DeniedError, and LeaseLostError if the lease is
+    lost meanwhile.
     """
     entries = ledger.open_intents()
     attempts = ledger.in_flight(clock.now()) if entries else {}
@@ -201,6 +218,7 @@ def resolve_open_intents(
     outcomes += [Outcome(entry.operation.key, Status.FAILED, _NEVER_SENT) for entry in unsent]
     if outcomes:
         with ledger.batch():
+            ledger.begin_attempts(holder, (), clock.now())  # checks the lease: the next run may have begun them again
             ledger.record_outcomes(outcomes, clock.now())
             ledger.confirm([entry.operation.key for entry in arrived], clock.now(), _unchanged(contents))
     _await_recent(ledger, providers, clock, stop, progress, targets)

@@ -111,9 +111,12 @@ class StackSession:
         )
 
     def resolve_open_intents(self, stop: Event) -> Settlement:
-        """Settle every open intent, and wait until the last writes are visible. Raises DeniedError."""
+        """Settle every open intent, and wait until the last writes are visible.
+
+        Raises DeniedError, LeaseLostError.
+        """
         return resolve_open_intents(
-            self.ledger, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts
+            self.ledger, self.holder, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts
         )
 
 

@@ -177,6 +177,7 @@ class Harness:
                 declared = list(desired)
                 resolve_open_intents(
                     ledger,
+                    holder,
                     {self.key: provider},
                     self.clock,
                     stop,
@@ -206,18 +207,20 @@ class Harness:
         """Whether a saved plan may not be applied: it is forged, or the service or the configuration has moved on."""
         if any(forgeries(plan, self.types)):
             return True
-        statuses = ledger.statuses([operation.key for operation in plan.operations])
+        observed = list(provider.observe(self.stack, desired))
         view = ledger.view(self.clock.now(), provider.limits.visible_within, self.targets())
-        known = merge(self.stack, list(provider.observe(self.stack, desired)), view)
+        known = merge(self.stack, observed, view)
+        statuses = ledger.statuses([operation.key for operation in plan.operations])
         done = [key for key, status in statuses.items() if status is Status.DONE]
         now = self.clock.now()
         return bool(staleness(plan, desired, known, now, providers=self.providers(), targets=self.places(), done=done))
 
     def settle(self, targets: Mapping[str, str] | None = None) -> Settlement:
-        with closing(self.ledger()) as ledger, closing(self.provider()) as provider:
-            targets = targets or self.targets()
-            known = {self.key: provider}
-            return resolve_open_intents(ledger, known, self.clock, Event(), self.watcher, targets=targets)
+        stop, targets = Event(), targets or self.targets()
+        with closing(self.ledger()) as real, closing(self.provider()) as provider:
+            ledger, known = self.wrap_ledger(real), {self.key: provider}
+            with leased(ledger, OWNER, self.clock, stop) as holder:
+                return resolve_open_intents(ledger, holder, known, self.clock, stop, self.watcher, targets=targets)
 
     def edit_by_hand(self, item: Mapping[str, Any], **annotations: str) -> None:
         """Push an alarm of the service again with other annotations; its marks stay."""

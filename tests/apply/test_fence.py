@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
+from reconciler.apply.lease import LIFETIME
 from reconciler.apply.result import ApplyStatus
+from reconciler.apply.settle import journal_outcomes
+from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import SECOND
-from reconciler.core.operation import Operation, Outcome, Status
+from reconciler.core.operation import Operation, Outcome, ServiceErrorDetail, Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Holder, Ledger, Run, RunState
+from reconciler.plan.plan import Plan
 from reconciler.providers.protocol import Provider
 from tests.apply.harness import OWNER, Harness, start_harness
+from tests.apply.late_answer import LateAnswer
 from tests.emulator.handle import Emulator
 from tests.plan.fake_service import alarm, event
 
@@ -63,21 +69,29 @@ class Failing:
             raise FULL
 
 
-class LateAnswer:
-    """A ledger in which an earlier run journals its outcome just before a call of the run that took over."""
+class LateRun(NamedTuple):
+    """A run that lost its lease: its plan, and a function by which it journals its outcomes all the same."""
 
-    def __init__(self, ledger: Ledger, call: int, answer: Callable[[], None]) -> None:
-        self._ledger, self._left, self._answer = ledger, call, answer
+    plan: Plan
+    journal: Callable[[], None]
 
-    def __getattr__(self, name: str) -> object:
-        self._left -= 1
-        if self._left == 0:
-            self._answer()
-        return getattr(self._ledger, name)
 
-    @property
-    def is_answered(self) -> bool:
-        return self._left <= 0
+class Died(BaseException):
+    """Stands for the death of the process."""
+
+
+class Dying:
+    """A provider whose process dies once its request is answered."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+    def send(self, operations: Sequence[Operation]) -> Sequence[str | None]:
+        self._provider.send(operations)
+        raise Died
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
@@ -94,29 +108,66 @@ def test_nothing_is_sent_after_the_lease_was_broken(start_emulator: Start, tmp_p
     assert len(it.recorded()) == len(set(it.recorded())) == len(it.active()) == 8
 
 
+def harnesses(start_emulator: Start, directory: Path) -> Iterator[tuple[int, Harness]]:
+    """Harnesses without end, numbered from 1, each with a ledger and a project of its own."""
+    slow = Settings(visible_after=2 * SECOND)
+    first = start_harness(start_emulator, directory, slow, visible_within="3s", request_timeout="1s")
+    for number in count(1):
+        yield number, replace(first, path=directory / f"{number}.db", project=f"p{number}")
+
+
+def begin_unanswered(it: Harness, desired: Desired, ledger: Ledger, provider: Provider, *, sent: bool) -> LateRun:
+    """A run that loses its lease in its request, which was sent or is answered with an error; it knows the answer."""
+    plan = it.plan([desired], ledger, provider)
+    operations = list(plan.operations)
+    holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), LIFETIME)
+    ledger.begin(holder, Run("r", plan.id, "apply", it.clock.now(), None, RunState.RUNNING, it.targets()))
+    ledger.record_intents(holder, "r", operations, it.clock.now())
+    ledger.begin_attempts(holder, [item.key for item in operations], it.clock.now())
+    if sent:
+        provider.send(operations)
+    ledger.unlock()
+    error = None if sent else ServiceErrorDetail("the request was rejected", 400)
+    outcomes = [Outcome(item.key, Status.DONE if sent else Status.FAILED, error) for item in operations]
+    return LateRun(plan, lambda: journal_outcomes(ledger, holder, outcomes, it.clock.now()))
+
+
 @pytest.mark.parametrize("later", [0, SECOND], ids=["the same plan", "a plan of its own"])
 def test_an_event_whose_answer_is_journalled_while_another_run_takes_over_is_recorded_once(
     start_emulator: Start, tmp_path: Path, later: int
 ) -> None:
     """The earlier run lost its lease while its request was answered, and journals that at any moment after."""
-    for call in count(1):
-        it = start_harness(start_emulator, tmp_path / str(call), Settings(visible_after=2 * SECOND))
+    for call, it in harnesses(start_emulator, tmp_path):
         with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
-            operations = [*it.plan([event()], ledger, provider).operations]
-            holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), 1000)
-            ledger.begin(holder, Run("r", "p", "apply", it.clock.now(), None, RunState.RUNNING, it.targets()))
-            ledger.record_intents(holder, "r", operations, it.clock.now())
-            ledger.begin_attempts(holder, [item.key for item in operations], it.clock.now())
-            provider.send(operations)
-            ledger.unlock()
+            first = begin_unanswered(it, event(), ledger, provider, sent=True)
             it.clock.time += later
-            answered = [Outcome(item.key, Status.DONE) for item in operations]
-            second = LateAnswer(ledger, call, partial(ledger.record_outcomes, answered, it.clock.now()))
+            second = LateAnswer(ledger, call, first.journal)
             it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
             assert it.apply([event()]).remaining == ()
             it.clock.time += 2 * SECOND
             assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
             assert ledger.open_intents() == []
+        if not second.is_answered:
+            break
+    assert call > 10
+
+
+def test_a_failure_journalled_while_another_run_sends_the_event_again_does_not_close_its_attempt(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    """The run that took over dies in its request: only its open attempt keeps the next run from recording it twice."""
+    for call, it in harnesses(start_emulator, tmp_path):
+        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
+            first = begin_unanswered(it, event(), ledger, provider, sent=False)
+            second = LateAnswer(ledger, call, first.journal)
+            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
+            it.wrap_provider = Dying
+            with pytest.raises(Died):
+                it.apply([event()], plan=first.plan)
+            it.wrap_ledger, it.wrap_provider = lambda ledger: ledger, lambda provider: provider
+            assert it.apply([event()], plan=first.plan).remaining == ()
+            it.clock.time += 2 * SECOND
+            assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
         if not second.is_answered:
             break
     assert call > 10

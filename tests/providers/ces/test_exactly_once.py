@@ -62,7 +62,7 @@ class Checkout:
         holder = self.ledger.acquire("tester", "here", 1, self.clock.now(), HOUR)
         try:
             providers = {"ces": self.provider}
-            resolve_open_intents(self.ledger, providers, self.clock, Event(), NullProgress())
+            resolve_open_intents(self.ledger, holder, providers, self.clock, Event(), NullProgress())
             plan = self.plan(*declared)
             assert plan.problems == ()
             return apply_plan(
