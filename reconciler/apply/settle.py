@@ -193,6 +193,8 @@ def resolve_open_intents(
     """
     entries = ledger.open_intents()
     attempts = ledger.in_flight(clock.now()) if entries else {}
+    if len(attempts) < len(entries):  # an earlier run that lost its lease may have journalled an outcome meanwhile
+        entries = ledger.open_intents()
     unsent = [entry for entry in entries if entry.operation.key not in attempts]
     elsewhere = open_elsewhere(entries, targets)
     begun = [entry for entry in entries if entry.operation.key in attempts and is_at(entry, targets)]

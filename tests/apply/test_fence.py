@@ -173,6 +173,20 @@ def test_a_failure_journalled_while_another_run_sends_the_event_again_does_not_c
     assert call > 10
 
 
+def test_settling_does_not_call_lost_what_another_run_journals_as_done_meanwhile(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    for call, it in harnesses(start_emulator, tmp_path):
+        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
+            first = begin_unanswered(it, event(), ledger, provider, sent=True)
+            second = LateAnswer(ledger, call, first.journal)
+            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
+            assert it.settle().lost == (), f"journalled before call {call}"
+        if not second.is_answered:
+            break
+    assert call > 5
+
+
 @pytest.mark.parametrize(("method", "number"), [("begin_attempts", 3), ("record_outcomes", 1)])
 def test_a_ledger_that_fails_in_mid_run_stops_the_sending_with_a_result(
     start_emulator: Start, tmp_path: Path, method: str, number: int
