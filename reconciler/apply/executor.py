@@ -108,7 +108,8 @@ class PlanExecutor:
         run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
         if self.part is None:
             self.ledger.begin(self.holder, run)
-        doubts = find_doubts(self.operations, self.ledger, self.providers, self.targets, self.clock)
+        left = [item for item in self.operations if self.part is None or item.key not in self.part.done]
+        doubts = find_doubts(left, self.ledger, self.providers, self.targets, self.clock)
         self.outcomes = {key: Outcome(key, Status.DONE) for key in self._done_before()}
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
