@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reconciler.apply.verify import DeniedError
 from reconciler.core.desired import Desired, Kind
@@ -149,17 +149,18 @@ class ExactlyOnceAlertmanager(RuleBasedStateMachine):
     def wait(self, time: int) -> None:
         self.clock.time += time
 
-    @rule(data=st.data(), kill=st.booleans())
-    def an_instance_restarts(self, data: st.DataObject, kill: bool) -> None:
-        peer = data.draw(st.integers(1, self.harness.peers))
-        body = {"peer": peer, "kill": kill}
+    @rule(peer=st.integers(1, 2), kill=st.booleans())
+    def an_instance_restarts(self, peer: int, kill: bool) -> None:
+        body = {"peer": min(peer, self.harness.peers), "kill": kill}
         requests.post(f"{self.emulator.url}/admin/alertmanager/restart", json=body, timeout=10).raise_for_status()
         self._settle_neighbour()
 
-    @precondition(lambda self: self._mine(0))
-    @rule(data=st.data())
-    def someone_clears_an_alert(self, data: st.DataObject) -> None:
-        item = data.draw(st.sampled_from(self._mine(0)))
+    @rule(which=st.integers(0, 5))
+    def someone_clears_an_alert(self, which: int) -> None:
+        active = self._mine(0)  # what is drawn must not depend on it: threads interleave
+        if not active:
+            return
+        item = active[which % len(active)]
         ended = {"labels": item["labels"], "startsAt": item["startsAt"], "endsAt": item["startsAt"]}
         for url in self.harness.urls:
             requests.post(f"{url}/api/v2/alerts", json=[ended], timeout=10).raise_for_status()
