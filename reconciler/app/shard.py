@@ -104,7 +104,9 @@ def _work(workspace: Workspace, ledger: SharedLedger, holder: Holder, task: Shar
             operations = [item for row in rows if row.step == "intend" for item in _decoded(row)]
         return _Work(operations, frozenset(item.key for item in operations))
     settlement = resolve_open_intents(
-        ledger, holder, workspace.providers, workspace.clock, stop, NullProgress(), targets=workspace.target_texts
+        *(ledger, holder, workspace.providers, workspace.clock, stop, NullProgress()),
+        targets=workspace.target_texts,
+        wanted={entry.operation.address for entry in ledger.open_intents()},  # they are pushed again
     )
     unanswered = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
     entries = ledger.entries(task.run)

@@ -32,11 +32,9 @@ class Doubt(NamedTuple):
 def settling_window(attempt: InFlight, limits: Limits, operation: Operation) -> int:
     """How long (ms) from now an attempt that is not visible may still become visible.
 
-    Only an event is waited for: an alarm or a clear can be sent again, and a duplicate is cleared. At a service that
-    ``revives``, an alarm is waited for too, since it would return after its clear. If the sender may be alive, the
-    duration of its request is added.
+    A clear can be sent again, and is not waited for. If the sender may be alive, the duration of its request is added.
     """
-    if operation.verb is Verb.CLEAR or (operation.occurrence is None and not limits.revives):
+    if operation.verb is Verb.CLEAR:
         return 0
     request = 0 if attempt.sender_is_dead else MAX_DEPARTURE + limits.request_timeout
     window = limits.visible_within + request
@@ -184,12 +182,12 @@ def resolve_open_intents(
 ) -> Settlement:
     """Give every open intent its outcome, and wait for the effects of earlier runs, at most for each service's window.
 
-    What was never begun is closed at once, and so is an alarm that is not visible: it can be pushed again. Only events
-    are waited for, for the rest of the service's window since they were begun; without ``wait_for_events`` they stay
-    open, and the executor waits for those that are due while it sends the rest. Operations sent to other ``targets``
-    stay open. At a service where a late push revives a cleared alarm, pushes are waited for too, unless their addresses
-    are ``wanted``: declared firing, so that nothing clears them. Raises DeniedError, and LeaseLostError if the lease is
-    lost meanwhile.
+    What was never begun is closed at once. So is a clear that is not visible, and an alarm if its address is
+    ``wanted``: declared firing, so that it is pushed again. Another alarm would fire on if it became visible later,
+    unnoticed by the plan: it is waited for like an event, for the rest of the service's window since it was begun.
+    Without ``wait_for_events`` events stay open, and the executor waits for those that are due while it sends the rest.
+    Operations sent to other ``targets`` stay open. Raises DeniedError, and LeaseLostError if the lease is lost
+    meanwhile.
     """
     entries = ledger.open_intents()
     attempts = ledger.in_flight(clock.now()) if entries else {}

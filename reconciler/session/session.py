@@ -50,6 +50,8 @@ class StackSession:
     command: str = DRILL
     target_texts: Mapping[str, str] | None = None
     """The canonical text of each provider's target, by key; None if they are not known."""
+    wanted: Collection[Address] = ()
+    """The addresses that the stack declares firing."""
 
     @property
     def visible_within(self) -> int:
@@ -116,7 +118,9 @@ class StackSession:
         Raises DeniedError, LeaseLostError.
         """
         return resolve_open_intents(
-            self.ledger, self.holder, self.providers, self.clock, stop, NullProgress(), targets=self.target_texts
+            *(self.ledger, self.holder, self.providers, self.clock, stop, NullProgress()),
+            targets=self.target_texts,
+            wanted=self.wanted,
         )
 
 
@@ -139,6 +143,7 @@ def open_session(
             SteadyClock(workspace.clock),
             command,
             workspace.target_texts,
+            {desired.address for desired in workspace.stack.desired if desired.firing},
         )
 
 

@@ -1,4 +1,4 @@
-"""Settling: what a dead run left open gets its outcome, and only an event that may have been sent is waited for."""
+"""Settling: what a dead run left open gets its outcome; only what may have been sent and matters is waited for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.action import Action
 from reconciler.core.desired import Desired
 from reconciler.core.duration import HOUR, MINUTE, SECOND
 from reconciler.core.operation import Operation
@@ -53,12 +54,22 @@ def test_what_was_never_begun_is_closed_without_a_query(start_emulator: Start, t
     assert (it.clock.time, it.emulator.requests()) == (began, [])
 
 
-def test_an_alarm_that_does_not_show_is_not_waited_for(start_emulator: Start, tmp_path: Path) -> None:
+def test_an_alarm_that_does_not_show_is_not_waited_for_if_it_is_declared(start_emulator: Start, tmp_path: Path) -> None:
     it = start_harness(start_emulator, tmp_path)
     left_open(it, [alarm("a"), alarm("b")], begun=2)
     began = it.clock.time
-    assert len(it.settle().lost) == 2
+    assert len(it.settle(wanted=[alarm("a").address, alarm("b").address]).lost) == 2
     assert it.clock.time == began
+
+
+@pytest.mark.parametrize("declared", [[], [alarm("a", firing=False)]], ids=["undeclared", "declared cleared"])
+def test_an_alarm_that_does_not_show_yet_and_is_not_declared_firing_any_more_is_cleared(
+    start_emulator: Start, tmp_path: Path, declared: list[Desired]
+) -> None:
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=2 * SECOND))
+    send(it, left_open(it, [alarm("a")], begun=1))
+    assert [change.action for change in it.apply(declared).plan.pending] == [Action.CLEAR]
+    assert it.active() == []
 
 
 @pytest.mark.parametrize(("age", "wait"), [(0, WINDOW), (12 * SECOND, 4 * SECOND), (MINUTE, 0)])
