@@ -90,6 +90,18 @@ def test_a_drill_killed_anywhere_and_then_aborted_leaves_nothing_active(
     assert harness.run_store.unfinished() == []
 
 
+def test_an_alarm_that_a_killed_drill_raised_and_that_shows_late_is_cleared_by_an_abort(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    harness = start_harness(start_emulator, tmp_path, Settings(visible_after=2_000))
+    harness.write()
+    kill(harness, "answered", 1)
+    record = harness.abort()
+    assert ([sent.ended_by for sent in record.alarms], record.leftovers) == (["drill abort"], ())
+    harness.emulator.advance(2_000)
+    assert harness.active() == []
+
+
 @pytest.mark.parametrize(("when", "number"), POINTS[::2])
 def test_a_drill_killed_and_never_touched_again_ends_by_its_timeouts(harness: Harness, when: str, number: int) -> None:
     kill(harness, when, number)
