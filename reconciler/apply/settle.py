@@ -235,7 +235,8 @@ def _await_recent(
 ) -> None:
     """Wait until the last write at each address is visible, or its window has passed; journal the visible ones.
 
-    A done write that is not visible yet could not be changed, since its id is not known.
+    A done write that is not visible yet could not be changed, since its id is not known. Earlier writes at an address
+    are not waited for, but one that is visible is journalled too: it would look invisible once it is cleared.
     """
     window = longest_visible_within(providers.values())
     now = clock.now()
@@ -247,8 +248,15 @@ def _await_recent(
     left = max((entry.ended_at or 0) + window - now for entry in last.values())
     within = min(window, max(0, left))  # a wall clock that was set back does not extend it
     unseen, shown, _ = verify(operations, providers, clock, stop, progress, within=within)
-    confirmed = [item.key for item in operations if item.key not in unseen]
-    ledger.confirm(confirmed, clock.now(), _unchanged(shown))
+    ledger.confirm([item.key for item in operations if item.key not in unseen], clock.now(), _unchanged(shown))
+    awaited = {item.key for item in operations}
+    for key in sorted(providers):
+        mine = [entry.operation for entry in recent if entry.operation.provider == key]
+        if earlier := [item for item in mine if item.key not in awaited]:
+            seen = observe_effects(providers[key], earlier) or ()
+            visible = visible_operations(earlier, seen)
+            found = _unchanged(shown_contents(earlier, seen))
+            ledger.confirm([item.key for item in earlier if item.key in visible], clock.now(), found)
 
 
 def _unchanged(shown: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.action import Action
 from reconciler.core.desired import Desired
 from reconciler.core.duration import HOUR, MINUTE, SECOND
-from reconciler.core.operation import Operation
+from reconciler.core.operation import Operation, Outcome, Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.protocol import Run, RunState
 from tests.apply.harness import OWNER, Harness, start_harness
@@ -99,6 +99,26 @@ def test_what_shows_at_once_is_not_waited_for(start_emulator: Start, tmp_path: P
     send(it, left_open(it, [alarm("one"), event()], begun=2))
     began = it.clock.time
     assert len(it.settle().arrived) == 2
+    assert it.clock.time == began
+
+
+@pytest.mark.parametrize("later", [0, SECOND])
+def test_a_push_that_arrived_late_and_was_cleared_since_is_not_waited_for(
+    start_emulator: Start, tmp_path: Path, later: int
+) -> None:
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
+    it.options = it.options._replace(verify=False)
+    late = left_open(it, [alarm("a")], begun=1)
+    it.clock.time += SECOND  # so that the apply plans a push of its own
+    assert it.apply([alarm("a")]).remaining == ()
+    it.clock.time += later
+    send(it, late)
+    with closing(it.ledger()) as ledger:
+        ledger.record_outcomes([Outcome(item.key, Status.DONE) for item in late], it.clock.now())
+    assert it.apply([alarm("a")]).remaining == ()
+    assert it.active() == ["aom_alarm.a"], "one of the two is cleared"
+    began = it.clock.time
+    assert it.apply([alarm("a", message="changed")]).remaining == ()
     assert it.clock.time == began
 
 
