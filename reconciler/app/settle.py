@@ -43,7 +43,7 @@ def settle_open(
     destroy: bool = False,
 ) -> Settlement:
     """Settle open operations until ``stop`` is set, before an apply or a ``destroy``. Raises LeaseLostError."""
-    firing = () if destroy else {desired.address for desired in workspace.stack.desired if desired.firing}
+    declared = () if destroy else workspace.stack.desired
     return resolve_open_intents(
         ledger,
         holder,
@@ -53,7 +53,7 @@ def settle_open(
         progress,
         targets=workspace.target_texts,
         wait_for_events=wait_for_events,
-        wanted=firing,
+        wanted={desired.address: desired.digest for desired in declared if desired.firing},
     )
 
 

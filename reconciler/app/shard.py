@@ -106,7 +106,7 @@ def _work(workspace: Workspace, ledger: SharedLedger, holder: Holder, task: Shar
     settlement = resolve_open_intents(
         *(ledger, holder, workspace.providers, workspace.clock, stop, NullProgress()),
         targets=workspace.target_texts,
-        wanted={entry.operation.address for entry in ledger.open_intents()},  # they are pushed again
+        wanted={entry.operation.address: entry.operation.digest for entry in ledger.open_intents()},  # pushed again
     )
     unanswered = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
     entries = ledger.entries(task.run)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.apply.begin import MAX_DEPARTURE
@@ -29,13 +30,11 @@ class Doubt(NamedTuple):
     until: int
 
 
-def settling_window(attempt: InFlight, limits: Limits, operation: Operation) -> int:
+def settling_window(attempt: InFlight, limits: Limits) -> int:
     """How long (ms) from now an attempt that is not visible may still become visible.
 
-    A clear can be sent again, and is not waited for. If the sender may be alive, the duration of its request is added.
+    If the sender may be alive, the duration of its request is added.
     """
-    if operation.verb is Verb.CLEAR:
-        return 0
     request = 0 if attempt.sender_is_dead else MAX_DEPARTURE + limits.request_timeout
     window = limits.visible_within + request
     return max(0, window - attempt.age)
@@ -63,7 +62,7 @@ def find_doubts(
         fact = _event_of(entry.operation)
         if fact in due and entry.operation.key in attempts and is_at(entry, targets):
             limits = providers[entry.operation.provider].limits
-            left = settling_window(attempts[entry.operation.key], limits, entry.operation)
+            left = settling_window(attempts[entry.operation.key], limits)
             earlier.setdefault(fact, []).append((entry.operation.key, now + left))
     return [
         Doubt(due[fact], tuple(key for key, _ in found), max(until for _, until in found))
@@ -141,14 +140,18 @@ def open_elsewhere(entries: Sequence[Entry], targets: Mapping[str, str] | None) 
     return [entry for entry in entries if not is_at(entry, targets)]
 
 
-def waiting_note(events: int, provider: str, until: int, alarms: int = 0) -> str:
+def waiting_note(events: int, provider: str, until: int, alarms: int = 0, clears: int = 0) -> str:
     """The message for a wait, until an instant (epoch ms)."""
     parts = [
         f"{verb} {count:,} {noun}{'' if count == 1 else 's'}"
-        for verb, count, noun in (("have recorded", events, "event"), ("still raise", alarms, "alarm"))
+        for verb, count, noun in (
+            ("have recorded", events, "event"),
+            ("still raise", alarms, "alarm"),
+            ("still clear", clears, "alarm"),
+        )
         if count
     ]
-    what = "it" if events + alarms == 1 else "them"
+    what = "it" if events + alarms + clears == 1 else "them"
     return f"{provider} may {' and '.join(parts)} of an earlier run: waiting for {what} until {format_instant(until)}"
 
 
@@ -178,13 +181,13 @@ def resolve_open_intents(
     *,
     targets: Mapping[str, str] | None = None,
     wait_for_events: bool = True,
-    wanted: Collection[Address] = (),
+    wanted: Mapping[Address, str | None] = MappingProxyType({}),
 ) -> Settlement:
     """Give every open intent its outcome, and wait for the effects of earlier runs, at most for each service's window.
 
-    What was never begun is closed at once. So is a clear that is not visible, and an alarm if its address is
-    ``wanted``: declared firing, so that it is pushed again. Another alarm would fire on if it became visible later,
-    unnoticed by the plan: it is waited for like an event, for the rest of the service's window since it was begun.
+    What was never begun is closed at once. So is what the plan sends again: alarms that are not visible and that are
+    ``wanted``, which maps the addresses declared firing to the declared digests. Others would change what fires after
+    the plan has looked: they are waited for like events, for the rest of the service's window since they were begun.
     Without ``wait_for_events`` events stay open, and the executor waits for those that are due while it sends the rest.
     Operations sent to other ``targets`` stay open. Raises DeniedError, and LeaseLostError if the lease is lost
     meanwhile.
@@ -285,34 +288,45 @@ def _look(
     stop: Event,
     progress: Progress,
     wait_for_events: bool,
-    wanted: Collection[Address],
+    wanted: Mapping[Address, str | None],
 ) -> _Found | None:
     """Query the effect of open attempts until all are settled; None if the service cannot be queried."""
     operations = [entry.operation for entry in entries]
     began = clock.monotonic()
-    until = {
-        item.key: began + settling_window(attempts[item.key], provider.limits, item)
-        for item in operations
-        if item.occurrence is not None or item.address not in wanted
-    }
+    until = {item.key: began + settling_window(attempts[item.key], provider.limits) for item in operations}
     events = {item.key for item in operations if item.occurrence is not None}
+    clears = {item.key for item in operations if item.verb is Verb.CLEAR}
     visible_by = began + provider.limits.visible_within
     told = False
     for pause in poll_intervals():
         now = clock.monotonic()
         seen = observe_effects(provider, operations)
         shown = None if seen is None else visible_operations(operations, seen)
-        left = {key: end for key, end in until.items() if end > now and (shown is None or key not in shown)}
+        kept = {found.id for found in seen or () if wanted.get(found.marks.address) == found.marks.digest}
+        awaited = {item.key for item in operations if _matters(item, kept, wanted)} - (shown or frozenset())
+        left = {key: until[key] for key in awaited if until[key] > now}
         if seen is not None and shown is not None and (left.keys() <= (set() if wait_for_events else events)):
             return _Found(shown, frozenset(left), shown_contents(operations, seen))
         if shown is None and now >= visible_by:
             return None
         if left and not told:
             end = max(left.values())
-            recorded, raised = (len(left.keys() & events), len(left.keys() - events))
-            progress.report(waiting_note(recorded, provider.key, clock.now() + end - now, raised))
+            cleared = len(left.keys() & clears)
+            recorded, raised = len(left.keys() & events), len(left.keys() - events - clears)
+            progress.report(waiting_note(recorded, provider.key, clock.now() + end - now, raised, cleared))
             told = True
         progress.verifying(len(left), clock.now() + max(left.values(), default=now) - now)
         if clock.pause(pause, stop):
             return None
     return None
+
+
+def _matters(operation: Operation, kept: Container[str], wanted: Mapping[Address, str | None]) -> bool:
+    """Whether an operation in doubt must be waited for: a late effect of it would not be what the plan sends.
+
+    So it is for an event, for an alarm that is not declared so, and for the clear of an alarm that the plan keeps;
+    ``kept`` are the ids of these.
+    """
+    if operation.verb is Verb.CLEAR:
+        return operation.target in kept
+    return operation.occurrence is not None or wanted.get(operation.address) != operation.digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 
@@ -50,8 +50,8 @@ class StackSession:
     command: str = DRILL
     target_texts: Mapping[str, str] | None = None
     """The canonical text of each provider's target, by key; None if they are not known."""
-    wanted: Collection[Address] = ()
-    """The addresses that the stack declares firing."""
+    wanted: Mapping[Address, str] = field(default_factory=dict)
+    """The digests of what the stack declares firing, by address."""
 
     @property
     def visible_within(self) -> int:
@@ -143,7 +143,7 @@ def open_session(
             SteadyClock(workspace.clock),
             command,
             workspace.target_texts,
-            {desired.address for desired in workspace.stack.desired if desired.firing},
+            {desired.address: desired.digest for desired in workspace.stack.desired if desired.firing},
         )
 
 

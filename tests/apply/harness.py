@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from reconciler.apply.lease import Owner, leased
 from reconciler.apply.options import NullProgress, Options
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement, resolve_open_intents
-from reconciler.core.address import Address
 from reconciler.core.desired import Desired
 from reconciler.core.operation import Operation, Status
 from reconciler.core.resource_type import ResourceType
@@ -185,7 +184,7 @@ class Harness:
                     self.watcher,
                     targets=self.targets(),
                     wait_for_events=False,
-                    wanted={item.address for item in declared if item.firing},
+                    wanted={item.address: item.digest for item in declared if item.firing},
                 )
                 if plan is None:
                     plan = self.plan(declared, ledger, provider)
@@ -216,13 +215,13 @@ class Harness:
         now = self.clock.now()
         return bool(staleness(plan, desired, known, now, providers=self.providers(), targets=self.places(), done=done))
 
-    def settle(self, targets: Mapping[str, str] | None = None, wanted: Collection[Address] = ()) -> Settlement:
+    def settle(self, targets: Mapping[str, str] | None = None, wanted: Sequence[Desired] = ()) -> Settlement:
         stop, targets = Event(), targets or self.targets()
         with closing(self.ledger()) as real, closing(self.provider()) as provider:
             ledger, known = self.wrap_ledger(real), {self.key: provider}
             with leased(ledger, OWNER, self.clock, stop) as holder:
                 told = (ledger, holder, known, self.clock, stop, self.watcher)
-                return resolve_open_intents(*told, targets=targets, wanted=wanted)
+                return resolve_open_intents(*told, targets=targets, wanted={one.address: one.digest for one in wanted})
 
     def edit_by_hand(self, item: Mapping[str, Any], **annotations: str) -> None:
         """Push an alarm of the service again with other annotations; its marks stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -56,9 +57,10 @@ def test_what_was_never_begun_is_closed_without_a_query(start_emulator: Start, t
 
 def test_an_alarm_that_does_not_show_is_not_waited_for_if_it_is_declared(start_emulator: Start, tmp_path: Path) -> None:
     it = start_harness(start_emulator, tmp_path)
-    left_open(it, [alarm("a"), alarm("b")], begun=2)
+    declared = [alarm("a"), alarm("b")]
+    left_open(it, declared, begun=2)
     began = it.clock.time
-    assert len(it.settle(wanted=[alarm("a").address, alarm("b").address]).lost) == 2
+    assert len(it.settle(wanted=declared).lost) == 2
     assert it.clock.time == began
 
 
@@ -70,6 +72,25 @@ def test_an_alarm_that_does_not_show_yet_and_is_not_declared_firing_any_more_is_
     send(it, left_open(it, [alarm("a")], begun=1))
     assert [change.action for change in it.apply(declared).plan.pending] == [Action.CLEAR]
     assert it.active() == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [[], [alarm("a", message="other")], [alarm("a", severity="Critical")]],
+    ids=["clear", "update", "replace"],
+)
+@pytest.mark.parametrize("on_repeat", ["merge", "duplicate"])
+def test_an_alarm_is_restored_whose_interrupted_change_does_not_show_yet(
+    start_emulator: Start, tmp_path: Path, changed: list[Desired], on_repeat: Literal["merge", "duplicate"]
+) -> None:
+    it = start_harness(start_emulator, tmp_path, Settings(visible_after=2 * SECOND, on_repeat=on_repeat))
+    it.apply([alarm("a")])
+    operations = [item for item in left_open(it, changed, begun=1) if not item.only_if_duplicate]
+    send(it, operations[:1])
+    assert len(it.apply([alarm("a")]).plan.pending) == 1
+    it.clock.time += 2 * SECOND
+    assert it.apply([alarm("a")]).plan.pending == ()
+    assert it.active() == ["aom_alarm.a"]
 
 
 @pytest.mark.parametrize(("age", "wait"), [(0, WINDOW), (12 * SECOND, 4 * SECOND), (MINUTE, 0)])
