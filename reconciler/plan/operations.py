@@ -28,6 +28,10 @@ def plan_id(plan: Plan) -> str:
     )
 
 
+_REFRESHED = (Action.UPDATE, Action.RENEW)
+"""Changes that push the alarm that stays again; others at its address are cleared first."""
+
+
 def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType]) -> tuple[Operation, ...]:
     """The pushes and clears of a change, in the order in which they are due.
 
@@ -46,6 +50,9 @@ def operations_of(change: Change, plan: Plan, types: Mapping[str, ResourceType])
         return (*clears, push._replace(depends_on=clears[0].key))
     if change.refreshes is not None:
         second = _clear(change, change.refreshes, len(clears), plan, resource)
+        if clears and change.action in _REFRESHED:  # a service that merges might merge the push into one of these
+            after = push._replace(depends_on=clears[0].key)
+            return (*clears, after, second._replace(depends_on=push.key, only_if_duplicate=True))
         clears.append(second._replace(depends_on=push.key, only_if_duplicate=True))
     if change.action is Action.IMPORT:  # nothing ends before its replacement is active
         clears = [operation._replace(depends_on=push.key) for operation in clears]

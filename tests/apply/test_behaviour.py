@@ -167,3 +167,18 @@ def test_a_service_that_stores_valid_items_after_all_is_found_out_and_put_right(
     assert known(it) == Behaviour(merges=False, rejects_whole=False)
     assert len(it.apply(declared).remaining) == 1
     assert it.active() == ['aom_alarm.b["1"]', 'aom_alarm.b["2"]', 'aom_alarm.b["3"]']
+
+
+def test_an_update_of_an_alarm_that_fires_twice_is_not_merged_into_the_one_that_is_cleared(
+    start_emulator: Start, tmp_path: Path
+) -> None:
+    """The service merges from now on: it may merge the push into either of the two."""
+    it = start_harness(start_emulator, tmp_path, Settings(on_repeat="duplicate"))
+    it.apply([alarm("a")])
+    [item] = it.items()
+    it.edit_by_hand(item, message="slow")
+    assert it.active() == ["aom_alarm.a", "aom_alarm.a"]
+    it.emulator.switch(on_repeat="merge")
+    assert it.apply([alarm("a", message="slower")]).remaining == ()
+    [stays] = [item for item in it.items() if item["active"]]
+    assert stays["annotations"]["message"] == "slower"
