@@ -103,10 +103,11 @@ def _work(workspace: Workspace, ledger: SharedLedger, holder: Holder, task: Shar
         with gc_disabled():
             operations = [item for row in rows if row.step == "intend" for item in _decoded(row)]
         return _Work(operations, frozenset(item.key for item in operations))
+    pushes = [entry.operation for entry in ledger.open_intents() if entry.operation.verb is Verb.PUSH]
     settlement = resolve_open_intents(
         *(ledger, holder, workspace.providers, workspace.clock, stop, NullProgress()),
         targets=workspace.target_texts,
-        wanted={entry.operation.address: entry.operation.digest for entry in ledger.open_intents()},  # pushed again
+        wanted={push.address: push.digest for push in pushes},  # they are sent again
     )
     unanswered = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
     entries = ledger.entries(task.run)
