@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
 from itertools import chain, islice
+from operator import attrgetter
 from threading import Event
 from typing import NamedTuple
 
@@ -58,6 +59,7 @@ def apply_plan(
 _NOT_SENT = ServiceErrorDetail("not sent: the run was stopped first")
 _FIRST_STEP = 4
 """How many batches are journalled in the first step of a run."""
+_KEY, _STATUS = attrgetter("key"), attrgetter("status")
 
 
 class _WorkerDone(NamedTuple):
@@ -108,7 +110,7 @@ class PlanExecutor:
         run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
         if self.part is None:
             self.ledger.begin(self.holder, run)
-        left = [item for item in self.operations if self.part is None or item.key not in self.part.done]
+        left = self.operations if self.part is None else [op for op in self.operations if op.key not in self.part.done]
         doubts = find_doubts(left, self.ledger, self.providers, self.targets, self.clock)
         self.outcomes = {key: Outcome(key, Status.DONE) for key in self._done_before()}
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
@@ -291,8 +293,7 @@ class PlanExecutor:
 
     def _record(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
-            for outcome in outcomes:
-                self.outcomes[outcome.key] = outcome
+            self.outcomes.update(zip(map(_KEY, outcomes), outcomes, strict=True))
             self.progress.advanced(outcomes)
             journal_outcomes(self.ledger, self.holder, outcomes, self.clock.now())
 
@@ -367,7 +368,7 @@ class PlanExecutor:
 
     def _is_all_done(self) -> bool:
         """Whether every operation is done, or a conditional one that was not due."""
-        if any(outcome.status is not Status.DONE for outcome in self.outcomes.values()):
+        if not {*map(_STATUS, self.outcomes.values())} <= {Status.DONE}:
             return False
         return all(item.key in self.outcomes or item.only_if_duplicate for item in self.operations)
 

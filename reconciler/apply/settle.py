@@ -111,13 +111,14 @@ def journal_outcomes(ledger: Ledger, holder: Holder, outcomes: Sequence[Outcome]
 
     The next run may have begun the others again since: what is failed would not be open any more, while it is sent.
     """
-    done = [outcome for outcome in outcomes if outcome.status is Status.DONE]
+    others = [outcome for outcome in outcomes if outcome.status is not Status.DONE]
+    done = [outcome for outcome in outcomes if outcome.status is Status.DONE] if others else outcomes
     if done:
         ledger.record_outcomes(done, now)
-    if len(done) < len(outcomes):
+    if others:
         with suppress(LeaseLostError), ledger.batch():
             ledger.begin_attempts(holder, (), now)  # checks the lease
-            ledger.record_outcomes([outcome for outcome in outcomes if outcome.status is not Status.DONE], now)
+            ledger.record_outcomes(others, now)
 
 
 def decide(doubts: Sequence[Doubt], shown: frozenset[str]) -> list[Outcome]:
