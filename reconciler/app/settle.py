@@ -43,7 +43,8 @@ def settle_open(
     destroy: bool = False,
 ) -> Settlement:
     """Settle open operations until ``stop`` is set, before an apply or a ``destroy``. Raises LeaseLostError."""
-    declared = () if destroy else workspace.stack.desired
+    left = {entry.operation.address for entry in ledger.open_intents()}
+    declared = workspace.stack.desired if left and not destroy else ()
     return resolve_open_intents(
         ledger,
         holder,
@@ -53,7 +54,7 @@ def settle_open(
         progress,
         targets=workspace.target_texts,
         wait_for_events=wait_for_events,
-        wanted={desired.address: desired.digest for desired in declared if desired.firing},
+        wanted={item.address: item.digest for item in declared if item.firing and item.address in left},
     )
 
 
