@@ -108,14 +108,6 @@ def test_nothing_is_sent_after_the_lease_was_broken(start_emulator: Start, tmp_p
     assert len(it.recorded()) == len(set(it.recorded())) == len(it.active()) == 8
 
 
-def harnesses(start_emulator: Start, directory: Path) -> Iterator[tuple[int, Harness]]:
-    """Harnesses without end, numbered from 1, each with a ledger and a project of its own."""
-    slow = Settings(visible_after=2 * SECOND)
-    first = start_harness(start_emulator, directory, slow, visible_within="3s", request_timeout="1s")
-    for number in count(1):
-        yield number, replace(first, path=directory / f"{number}.db", project=f"p{number}")
-
-
 def begin_unanswered(it: Harness, desired: Desired, ledger: Ledger, provider: Provider, *, sent: bool) -> LateRun:
     """A run that loses its lease in its request, which was sent or is answered with an error; it knows the answer."""
     plan = it.plan([desired], ledger, provider)
@@ -132,23 +124,35 @@ def begin_unanswered(it: Harness, desired: Desired, ledger: Ledger, provider: Pr
     return LateRun(plan, lambda: journal_outcomes(ledger, holder, outcomes, it.clock.now()))
 
 
+def moments(start_emulator: Start, directory: Path, *, sent: bool) -> Iterator[tuple[int, Harness, Plan]]:
+    """A harness for each call of its ledger before which the earlier run of a plan may journal its answer.
+
+    Each has a ledger and a project of its own. They end with the first whose ledger has no such call.
+    """
+    slow = Settings(visible_after=2 * SECOND)
+    shared = start_harness(start_emulator, directory, slow, visible_within="3s", request_timeout="1s")
+    for call in count(1):
+        it = replace(shared, path=directory / f"{call}.db", project=f"p{call}")
+        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
+            first = begin_unanswered(it, event(), ledger, provider, sent=sent)
+            second = LateAnswer(ledger, call, first.journal)
+            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
+            yield call, it, first.plan
+            assert ledger.open_intents() == []
+        if not second.is_answered:
+            return
+
+
 @pytest.mark.parametrize("later", [0, SECOND], ids=["the same plan", "a plan of its own"])
 def test_an_event_whose_answer_is_journalled_while_another_run_takes_over_is_recorded_once(
     start_emulator: Start, tmp_path: Path, later: int
 ) -> None:
     """The earlier run lost its lease while its request was answered, and journals that at any moment after."""
-    for call, it in harnesses(start_emulator, tmp_path):
-        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
-            first = begin_unanswered(it, event(), ledger, provider, sent=True)
-            it.clock.time += later
-            second = LateAnswer(ledger, call, first.journal)
-            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
-            assert it.apply([event()]).remaining == ()
-            it.clock.time += 2 * SECOND
-            assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
-            assert ledger.open_intents() == []
-        if not second.is_answered:
-            break
+    for call, it, _ in moments(start_emulator, tmp_path, sent=True):
+        it.clock.time += later
+        assert it.apply([event()]).remaining == ()
+        it.clock.time += 2 * SECOND
+        assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
     assert call > 10
 
 
@@ -156,34 +160,22 @@ def test_a_failure_journalled_while_another_run_sends_the_event_again_does_not_c
     start_emulator: Start, tmp_path: Path
 ) -> None:
     """The run that took over dies in its request: only its open attempt keeps the next run from recording it twice."""
-    for call, it in harnesses(start_emulator, tmp_path):
-        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
-            first = begin_unanswered(it, event(), ledger, provider, sent=False)
-            second = LateAnswer(ledger, call, first.journal)
-            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
-            it.wrap_provider = Dying
-            with pytest.raises(Died):
-                it.apply([event()], plan=first.plan)
-            it.wrap_ledger, it.wrap_provider = lambda ledger: ledger, lambda provider: provider
-            assert it.apply([event()], plan=first.plan).remaining == ()
-            it.clock.time += 2 * SECOND
-            assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
-        if not second.is_answered:
-            break
+    for call, it, plan in moments(start_emulator, tmp_path, sent=False):
+        it.wrap_provider = Dying
+        with pytest.raises(Died):
+            it.apply([event()], plan=plan)
+        it.wrap_ledger, it.wrap_provider = lambda ledger: ledger, lambda provider: provider
+        assert it.apply([event()], plan=plan).remaining == ()
+        it.clock.time += 2 * SECOND
+        assert it.recorded() == [("aom_event.released", "v1")], f"journalled before call {call}"
     assert call > 10
 
 
 def test_settling_does_not_call_lost_what_another_run_journals_as_done_meanwhile(
     start_emulator: Start, tmp_path: Path
 ) -> None:
-    for call, it in harnesses(start_emulator, tmp_path):
-        with closing(it.ledger()) as ledger, closing(it.provider()) as provider:
-            first = begin_unanswered(it, event(), ledger, provider, sent=True)
-            second = LateAnswer(ledger, call, first.journal)
-            it.wrap_ledger = lambda _, second=second: second  # type: ignore[misc]
-            assert it.settle().lost == (), f"journalled before call {call}"
-        if not second.is_answered:
-            break
+    for call, it, _ in moments(start_emulator, tmp_path, sent=True):
+        assert it.settle().lost == (), f"journalled before call {call}"
     assert call > 5
 
 
