@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 
 from reconciler.core.text import write_escapes
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+_MANY = 1_000
+"""How many values of a long list are encoded at once."""
 
 
 def canonical(value: object) -> str:
@@ -27,6 +31,17 @@ def digest(value: object) -> str:
 def digest_text(text: str) -> str:
     """32 hexadecimal characters for a text."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def digest_listed(first: Sequence[object], rest: Iterable[object]) -> str:
+    """The digest of the list of ``first`` and of the list of ``rest``, which is never in memory as a whole."""
+    found = blake2b(_encode([*first, []])[:-2].encode("utf-8", "surrogatepass"), digest_size=16)
+    values, comma = iter(rest), ""
+    while some := list(islice(values, _MANY)):
+        found.update(f"{comma}{_encode(some)[1:-1]}".encode("utf-8", "surrogatepass"))
+        comma = ","
+    found.update(b"]]")
+    return found.hexdigest()
 
 
 def content_digest(type_name: str, identity: Mapping[str, str], attributes: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from reconciler.core.action import Action
 from reconciler.core.address import Address
 from reconciler.core.desired import Kind
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.digest import canonical, digest, digest_text
+from reconciler.core.digest import canonical, digest_listed, digest_text
 from reconciler.core.observed import Marks, Observed, is_unmanaged
 from reconciler.core.operation import Operation, Verb
 from reconciler.core.resource_type import EndsFirst, ResourceType
@@ -20,11 +20,9 @@ from reconciler.plan.state import forgotten_mark
 def plan_id(plan: Plan) -> str:
     """The id of a plan: a digest of what it was computed from and of every pending change, without the operations."""
     targets = {key: str(target) for key, target in plan.targets.items()}
-    return digest(
-        [
-            *(plan.stack, plan.planned_at, plan.config_digest, dict(plan.providers), targets, dict(plan.basis)),
-            [_digest_fields(change) for change in plan.pending],
-        ]
+    return digest_listed(
+        (plan.stack, plan.planned_at, plan.config_digest, dict(plan.providers), targets, dict(plan.basis)),
+        map(_digest_fields, plan.pending),
     )
 
 

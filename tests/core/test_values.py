@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.address import Address
 from reconciler.core.desired import severity_of
-from reconciler.core.digest import digest
+from reconciler.core.digest import digest, digest_listed
 from reconciler.core.duration import format_duration, parse_duration
 from reconciler.core.observed import Marks, is_unmanaged, unmanaged_marks
 
@@ -34,6 +34,12 @@ def test_an_address_without_a_key_covers_every_instance() -> None:
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 2, "b": 1})
+
+
+@pytest.mark.parametrize("length", [0, 1, 1_000, 2_001])
+@pytest.mark.parametrize("first", [(), ("demo", {"b": "\ud83d", "a": 1})])
+def test_a_long_list_has_the_digest_of_its_whole_text(first: tuple[object, ...], length: int) -> None:
+    assert digest_listed(first, iter(["\udd14"] * length)) == digest([*first, ["\udd14"] * length])
 
 
 @given(st.integers(min_value=0, max_value=10**12))
