@@ -91,7 +91,7 @@ def make_plan(
         )
         plan = plan._replace(id=plan_id(plan), changes=())
         pending = list(changes)
-        del decided, kept, changes  # each change is freed when its version with operations is made
+        del decided, kept, ordered, changes  # each change is freed when its version with operations is made
         return _with_operations(plan, pending, types)
 
 
