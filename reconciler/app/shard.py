@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from threading import Event
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.app.ledger import owner
@@ -73,7 +74,7 @@ def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listeni
             stop=stop,
             options=options,
             targets=workspace.target_texts,
-            part=Part(task.run, work.intended, work.done | frozenset(task.done), _needed(task)),
+            part=Part(task.run, work.intended, work.done | frozenset(task.done), work.unanswered, _needed(task)),
         )
     cause = None if result.cause is None else str(result.cause)
     return ShardReport(result.ending, tuple(_undone(result, work)), tuple(sorted(result.possible_duplicates)), cause)
@@ -85,7 +86,7 @@ class _Work(NamedTuple):
     operations: Sequence[Operation]
     intended: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
-    unanswered: Sequence[Operation] = ()
+    unanswered: Mapping[str, Outcome] = MappingProxyType({})
 
 
 def _open(location: Location, task: ShardTask) -> JournalStore:
@@ -109,13 +110,12 @@ def _work(workspace: Workspace, ledger: SharedLedger, holder: Holder, task: Shar
         targets=workspace.target_texts,
         wanted={push.address: push.digest for push in pushes},  # they are sent again
     )
-    unanswered = {entry.operation.key for entry in (*settlement.open, *settlement.waiting)}
+    unanswered = [entry.operation.key for entry in (*settlement.open, *settlement.waiting)]
     entries = ledger.entries(task.run)
-    left = [entry.operation for entry in entries if entry.status is not Status.DONE]
     return _Work(
-        [item for item in left if item.key not in unanswered],
+        [entry.operation for entry in entries if entry.status is not Status.DONE],
         done=frozenset(entry.operation.key for entry in entries if entry.status is Status.DONE),
-        unanswered=[item for item in left if item.key in unanswered],
+        unanswered={key: Outcome(key, Status.UNKNOWN, _HELD) for key in unanswered},
     )
 
 
@@ -134,10 +134,9 @@ def _needed(task: ShardTask) -> Mapping[Address, Sequence[Address]]:
 
 def _undone(result: Result, work: _Work) -> Iterator[Undone]:
     """The operations that are not done, the first of them with the reason."""
-    unanswered = {item.key: Outcome(item.key, Status.UNKNOWN, _HELD) for item in work.unanswered}
     named = 0
-    for operation in (*work.operations, *work.unanswered):
-        outcome = unanswered.get(operation.key) or result.outcomes.get(operation.key)
+    for operation in work.operations:
+        outcome = result.outcomes.get(operation.key)
         if outcome is None:
             yield Undone(operation.key)
         elif outcome.status is not Status.DONE:

@@ -110,9 +110,10 @@ class PlanExecutor:
         run = Run(self.id, self.plan.id, command, self.started_at, None, RunState.RUNNING, self.targets, origin)
         if self.part is None:
             self.ledger.begin(self.holder, run)
-        left = self.operations if self.part is None else [op for op in self.operations if op.key not in self.part.done]
+        known = {} if self.part is None else self.part.outcomes
+        left = [item for item in self.operations if item.key not in known] if known else self.operations
         doubts = find_doubts(left, self.ledger, self.providers, self.targets, self.clock)
-        self.outcomes = {key: Outcome(key, Status.DONE) for key in self._done_before()}
+        self.outcomes = known if self.part is not None else self._done_before()
         due = [item for item in self.operations if item.key not in self.outcomes and not item.only_if_duplicate]
         self.progress.started(len(due))
         unconfirmed: frozenset[str] = frozenset()
@@ -146,10 +147,9 @@ class PlanExecutor:
         self.senders.clear()
         del self.gate
 
-    def _done_before(self) -> frozenset[str]:
-        if self.part is not None:
-            return self.part.done
-        return find_done(self.operations, self.ledger, self.targets, self.clock)
+    def _done_before(self) -> dict[str, Outcome]:
+        done = find_done(self.operations, self.ledger, self.targets, self.clock)
+        return {key: Outcome(key, Status.DONE) for key in done}
 
     def _result(self, command: str, unconfirmed: frozenset[str]) -> Result:
         due = {item.key for item in self.conditional if self._is_due(item)}

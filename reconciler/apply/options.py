@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from reconciler.core.address import Address
 from reconciler.core.duration import HOUR
-from reconciler.core.operation import Outcome
+from reconciler.core.operation import Outcome, Status
 
 DEADLINE = HOUR
 """How long (ms) a run may take before nothing new is sent."""
@@ -59,13 +59,20 @@ class Part(NamedTuple):
     """A plan that is a part of a larger run: the id of that run, whose beginning and end the caller journals.
 
     ``intended`` are operations whose intents are journalled already. ``done`` are those that are done: they are neither
-    sent nor waited for. ``needed`` are the dependencies of the part's resources.
+    sent nor waited for. ``unanswered`` are the outcomes of those that may have been sent: neither they nor what depends
+    on them is sent. ``needed`` are the dependencies of the part's resources.
     """
 
     run: str
     intended: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
+    unanswered: Mapping[str, Outcome] = MappingProxyType({})
     needed: Mapping[Address, Sequence[Address]] = MappingProxyType({})
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """The outcomes that are known before anything is sent."""
+        return {**{key: Outcome(key, Status.DONE) for key in self.done}, **self.unanswered}
 
 
 class Progress(Protocol):

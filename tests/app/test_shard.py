@@ -1,0 +1,133 @@
+"""A worker that takes over the shard of one that died, while the service does not answer queries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from reconciler.app.cut import Cut, Ended
+from reconciler.app.ledger import owner
+from reconciler.app.plan import inputs
+from reconciler.app.run_unit import run_unit
+from reconciler.app.shard import open_shards
+from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult
+from reconciler.apply.lease import leased
+from reconciler.core.operation import Status
+from reconciler.emulator.settings import Settings
+from reconciler.ledger.shared import SharedLedger
+from reconciler.ledger.store import Shard
+from reconciler.session.workspace import open_workspace
+from tests.cli.run_cli import reconciler
+from tests.emulator.handle import Emulator
+from tests.servers import postgres
+
+STACK = """\
+stack: big
+providers:
+  aom: {{endpoint: "{endpoint}", project_id: p1, auth: {{token: t}}, visible_within: 1s, request_timeout: 1s}}
+defaults:
+  aom_alarm: {{event_severity: {severity}, resource_provider: ecs, resource_type: vm, timeout: 30m}}
+resources:
+  aom_alarm:
+    first: {{resource_id: a}}
+    second: {{resource_id: b, depends_on: [{needed}]}}
+"""
+HELD = "an earlier worker had begun it, and the service could not be queried"
+BLOCKED = "not sent: an operation that it depends on is not done"
+
+
+@pytest.fixture
+def service(start_emulator: Callable[[Settings], Emulator]) -> Emulator:
+    """A service that does not merge what is pushed twice."""
+    return start_emulator(Settings(on_repeat="duplicate"))
+
+
+def write(root: Path, service: Emulator, severity: str = "Major", needed: str = "") -> Path:
+    file = root / "stack.yaml"
+    file.write_text(STACK.format(endpoint=service.url, severity=severity, needed=needed))
+    return file
+
+
+class Workers:
+    """Workers of a shard: the first dies when its first request is answered, and then queries fail."""
+
+    def __init__(self, file: Path, ledger: str, service: Emulator) -> None:
+        self._file, self._ledger, self._service = str(file), ledger, service
+        self.results: list[UnitResult] = []
+
+    def __call__(self, tasks: Iterable[ShardTask]) -> Iterator[Ended]:
+        for task in tasks:
+            unit = Unit(UnitKind.SHARD, self._file, ledger=self._ledger, shard=task)
+            if not self._service.faults():
+                self._die(unit, task)
+                self._service.fault("query:status=503")
+                yield task, None
+            else:
+                self.results.append(run_unit(unit))
+                yield task, self.results[-1].shard
+
+    def _die(self, unit: Unit, task: ShardTask) -> None:
+        with open_workspace(Path(unit.path), inputs({}, (), [], self._ledger)) as workspace:
+            with closing(open_shards(workspace.ledger_location)) as shards:
+                store = shards.open(Shard(task.name, task.stack, task.fence))
+            assert store is not None
+            clock, ledger = workspace.clock, SharedLedger(store, keeps=False)
+            with closing(ledger), leased(ledger, owner(), clock, Event()) as holder:
+                operation = ledger.open_intents()[0].operation
+                ledger.begin_attempts(holder, [operation.key], clock.now())
+                workspace.providers["aom"].send([operation])
+
+    @property
+    def undone(self) -> list[tuple[Status | None, str | None]]:
+        """What the last worker left undone, and why."""
+        (result,) = self.results
+        assert isinstance(result.shard, ShardReport), result.diagnostics
+        return [(item.status, item.message) for item in result.shard.undone]
+
+
+def firing(service: Emulator) -> Counter[str]:
+    alarms = service.active_alarms()
+    return Counter(
+        f"{alarm['metadata']['reconciler_address']} {alarm['metadata']['event_severity']}" for alarm in alarms
+    )
+
+
+def apply_in_shards(file: Path, ledger: str, service: Emulator) -> tuple[Workers, UnitResult]:
+    workers = Workers(file, ledger, service)
+    unit = Unit(UnitKind.APPLY, str(file), ledger=ledger, shard_size=10)
+    return workers, run_unit(unit, cut=Cut(workers, 10))
+
+
+def complete(file: Path, ledger: str, service: Emulator) -> None:
+    """Queries work again, and the next apply completes."""
+    service.clear_faults()
+    done = reconciler("apply", file, "--ledger", ledger, "--auto-approve")
+    assert done.code == 0, done.err
+
+
+def test_what_depends_on_an_unanswered_push_is_not_sent(tmp_path: Path, service: Emulator) -> None:
+    ledger = postgres.server().schema()
+    file = write(tmp_path, service, needed="aom_alarm.first")
+    workers, result = apply_in_shards(file, ledger, service)
+    assert workers.undone == [(Status.UNKNOWN, HELD), (Status.FAILED, BLOCKED)]
+    assert result.remaining == 2
+    assert firing(service) == {"aom_alarm.first Major": 1}
+    complete(file, ledger, service)
+    assert firing(service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
+
+
+def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(tmp_path: Path, service: Emulator) -> None:
+    ledger = postgres.server().schema()
+    assert reconciler("apply", write(tmp_path, service), "--ledger", ledger, "--auto-approve").code == 0
+    file = write(tmp_path, service, severity="Critical")
+    workers, result = apply_in_shards(file, ledger, service)
+    assert workers.undone == [(Status.UNKNOWN, HELD), (Status.FAILED, BLOCKED)]
+    assert result.remaining == 1
+    assert firing(service) == {"aom_alarm.second Critical": 1}
+    complete(file, ledger, service)
+    assert firing(service) == {"aom_alarm.first Critical": 1, "aom_alarm.second Critical": 1}
