@@ -20,7 +20,7 @@ from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.duration import parse_duration
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
-from reconciler.ledger.protocol import Holder, Ledger, RunState
+from reconciler.ledger.protocol import Holder, Ledger, RunState, is_at
 from reconciler.plan.plan import ALL, Plan, Selection
 from reconciler.plan.stale import moved_targets
 from reconciler.session import saved_plan  # most applies create their plan in the same process
@@ -158,7 +158,11 @@ def _execute(
         plan = planned(ledger)
         if plan is None:
             return NotRun.ALREADY_APPLIED
-        problems = plan.problems or (() if request.force else workspace.refusals(plan, destroy=destroy))
+        problems = (
+            plan.problems
+            or _doubts(workspace, settlement, plan)
+            or (() if request.force else workspace.refusals(plan, destroy=destroy))
+        )
         if problems:
             operator.review(plan)
             raise DiagnosticError(*problems)
@@ -192,6 +196,26 @@ def _execute(
                 )
             except RunFailedError as error:
                 return FailedRun(error.result, error.__cause__ if isinstance(error.__cause__, Exception) else error)
+
+
+def _doubts(workspace: Workspace, settlement: Settlement, plan: Plan) -> tuple[Diagnostic, ...]:
+    """Why a plan may not record events that may be on record already, under an earlier address.
+
+    A run waits for what is in doubt under the address that it sends.
+    """
+    left = [entry.operation for entry in settlement.open if is_at(entry, workspace.target_texts)]
+    moved = workspace.stack.moves.destination
+    earlier = {(moved(item.address), item.occurrence or ""): item.address for item in left}
+    pending = (item for item in (plan.operations if earlier else ()) if item.occurrence and not item.is_recorded)
+    return tuple(
+        Diagnostic(
+            f"{item.address} may be on record already, as {source}: the service could not be queried",
+            hint="apply again once the service answers",
+            address=str(item.address),
+        )
+        for item in pending
+        if (source := earlier.get((item.address, item.occurrence or ""), item.address)) != item.address
+    )
 
 
 def _still_due(workspace: Workspace, ledger: Ledger, plan: Plan) -> Plan | None:
