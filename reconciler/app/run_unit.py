@@ -39,7 +39,7 @@ from reconciler.core.ledger_url import VARIABLE, secrets_of
 from reconciler.core.operation import Status
 from reconciler.core.system_clock import now
 from reconciler.core.text import Redactor
-from reconciler.ledger.protocol import Run, RunState
+from reconciler.ledger.protocol import LeaseHeldError, Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
 from reconciler.session.planning import make_stack_plan
 from reconciler.session.rate_limits import RateLimits
@@ -115,15 +115,27 @@ def open_unit(unit: Unit, environ: Mapping[str, str], redactor: Redactor, worker
 
 
 def run_opened(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting | None = None) -> UnitResult:
-    """Run the command of a unit on its stack."""
-    found = _COMMANDS[unit.kind](unit, workspace, listening) if cut is None else _apply(unit, workspace, listening, cut)
+    """Run the command of a unit on its stack, and record how it ended."""
+    command = _COMMANDS[unit.kind]
+    try:
+        found = command(unit, workspace, listening) if cut is None else _apply(unit, workspace, listening, cut)
+    except LeaseHeldError:
+        raise  # the run that holds it is the last one
+    except Exception:
+        _record(workspace, UnitResult(unit, UnitState.FAILED, ExitCode.ERROR))
+        raise
     found = replace(found, stack=workspace.stack.name, diagnostics=(*workspace.stack.warnings, *found.diagnostics))
     in_ledger = unit.kind is UnitKind.APPLY and (found.run is not None or found.state is not UnitState.DONE)
-    if unit.kind in KINDS and not in_ledger:
+    if not in_ledger:
+        _record(workspace, found)
+    return found
+
+
+def _record(workspace: Workspace, found: UnitResult) -> None:
+    if found.unit.kind in KINDS:
         by = str(owner().origin)
         activity = Activity(workspace.clock.now(), by, found.state, found.counts, found.plan_id)
-        record_activity(workspace, unit.kind, activity)
-    return found
+        record_activity(workspace, found.unit.kind, activity)
 
 
 @cache

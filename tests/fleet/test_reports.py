@@ -20,10 +20,11 @@ from reconciler.views.markdown.fleet import fleet_markdown
 from reconciler.views.text.fleet import fleet_lines
 from reconciler.views.text.line import plain
 from tests.cli.run_cli import reconciler
-from tests.cli.stacks import write_fleet
+from tests.cli.stacks import write, write_fleet
 from tests.emulator.handle import Emulator
 from tests.fleet.fleets import ONE, by_name, fleet_json
 from tests.ledger.conformance.conftest import SHARED
+from tests.servers.ports import free_port
 
 SCHEMA = Path(__file__).parents[2] / "schema/fleet-output.schema.json"
 
@@ -171,6 +172,20 @@ def test_status_knows_an_apply_that_found_nothing_to_do(tmp_path: Path, emulator
     _, found = fleet_json("status", root)
     assert by_name(found, "activities")["a"]["apply"]["by"].split()[0] == "bob"
     assert by_name(found, "summary") == {"a": "apply: no changes"}
+
+
+def test_status_tells_that_the_last_of_each_command_failed(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path, emulator.url, "a", "b")
+    for command in (["plan"], ["drift"], ["apply", "--auto-approve"]):
+        assert reconciler("fleet", command[0], *ONE, root, *command[1:]).code == 0
+    write(root / "stacks/a", "a", "new", stack="a", endpoint=f"http://127.0.0.1:{free_port()}")
+    for command in (["plan"], ["drift"], ["apply", "--auto-approve"]):
+        assert reconciler("fleet", command[0], *ONE, root, *command[1:]).code == 1
+    _, found = fleet_json("status", root)
+    assert by_name(found, "summary") == {
+        "a": "plan: failed, apply: failed, drift: failed",
+        "b": "plan: no changes, apply: no changes, drift: no drift",
+    }
 
 
 def test_with_a_shared_ledger_status_knows_what_another_machine_did(tmp_path: Path, emulator: Emulator) -> None:

@@ -66,10 +66,10 @@ def activity(kind: UnitKind, found: Activity) -> str:
     """The outcome of an earlier plan, apply, check or drift run."""
     if kind is UnitKind.APPLY:
         if found.state is not UnitState.DONE:
-            return "not complete"
+            return found.state.value if found.id is None else "not complete"
         return _counted(kind, found.counts) if found.counts else "done"
-    told = _counted(kind, found.counts)
-    return told if found.state is UnitState.DONE or kind is UnitKind.CHECK else found.state.value
+    is_told = found.state is UnitState.DONE or (kind is UnitKind.CHECK and found.counts)
+    return _counted(kind, found.counts) if is_told else found.state.value
 
 
 def summary_line(report: FleetReport) -> str:
