@@ -43,6 +43,7 @@ from reconciler.ledger.protocol import LeaseHeldError, Run, RunState
 from reconciler.plan.plan import Change, Plan, drift_only
 from reconciler.session.planning import make_stack_plan
 from reconciler.session.rate_limits import RateLimits
+from reconciler.session.stack_source import read_source
 from reconciler.session.workspace import Workspace, open_workspace
 
 Listening = Callable[[Event], AbstractContextManager[None]]
@@ -330,7 +331,12 @@ def _inputs(unit: Unit, environ: Mapping[str, str], redactor: Redactor) -> Input
     ledger = _ledger(unit.ledger, environ)
     for secret in secrets_of(ledger or environ.get(VARIABLE, "")):
         redactor.add(secret)
-    found = inputs(environ, (), [Path(file) for file in unit.var_files], ledger)
+    found = inputs(environ, (), (), ledger)
+    places = unit.file_places  # of the files that the fleet file names; others are of --var-file
+    read = (
+        read_source(Path(file), "" if file in places else "--var-file", places.get(file)) for file in unit.var_files
+    )
+    found = found._replace(files=tuple(read))
     texts = {name: value for name, value in unit.variables.items() if isinstance(value, str)}
     others = {name: value for name, value in unit.variables.items() if name not in texts}
     files = (*found.files, Source(FLEET_VARIABLES, json.dumps(others).encode())) if others else found.files

@@ -113,7 +113,7 @@ class Unit:
     ``since`` is when the fleet began (epoch ms): what runs of the same stack have sent since belongs to this unit, in
     case an engine runs it twice. ``rate_limits`` maps targets to the requests per second that the whole fleet may send.
     An apply with ``shard_size`` is cut into shards of about that many operations; ``shard`` is one of them. ``places``
-    are the positions of the variables that the fleet file sets.
+    are the positions of the variables that the fleet file sets, ``file_places`` those of its var-files, by path.
     """
 
     kind: UnitKind
@@ -132,6 +132,7 @@ class Unit:
     shard_size: int | None = None
     shard: ShardTask | None = None
     places: Mapping[str, Position] = field(default_factory=dict)
+    file_places: Mapping[str, Position] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

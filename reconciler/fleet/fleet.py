@@ -226,6 +226,7 @@ def _unit(
         environment=name,
         variables={**environment.variables, **unit.variables},
         places=_places(file, name, unit),
+        file_places=_file_places(file, name, var_files),
         var_files=(*map(str, var_files), *unit.var_files),
         ledger=request.ledger or _ledger(file),
         deadline=request.deadline or file.spec.deadline,
@@ -240,6 +241,14 @@ def _places(file: FleetFile, environment: str, unit: Unit) -> dict[str, Position
     variables = None if block is None else block.child("variables")
     found = () if variables is None else variables.entries()
     return {name: node.key_position for name, node in found if name not in unit.variables}
+
+
+def _file_places(file: FleetFile, environment: str, var_files: Sequence[Path]) -> dict[str, Position]:
+    """Where the file names the var-files of an environment."""
+    block = (file.node.child("environments") or file.node).child(environment)
+    written = None if block is None else block.child("var_files")
+    nodes = () if written is None else written.items()
+    return {str(path): node.position for path, node in zip(var_files, nodes, strict=False)}
 
 
 def _plain_unit(stack: Path, request: FleetRequest) -> Unit:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.config.load import is_fleet_text, select_stack_files
 from reconciler.config.yaml.source_map import Source
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position
 
 CHECK_PATH = "check the path and its permissions"
 
@@ -50,12 +50,14 @@ def read_sources(path: Path) -> tuple[list[Source], Path]:
     return [read_source(path)], path.parent
 
 
-def read_source(file: Path, option: str = "") -> Source:
-    """Read one file as bytes. Raises DiagnosticError, which names the option, if it cannot be read."""
+def read_source(file: Path, option: str = "", position: Position | None = None) -> Source:
+    """Read one file as bytes. If it cannot be read, raises DiagnosticError, which names the option, or the position at
+    which a file names it.
+    """
     try:
         return Source(str(file), file.read_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
         raise DiagnosticError(
-            Diagnostic(f"{option} {file} cannot be read: {reason}".lstrip(), hint=CHECK_PATH)
+            Diagnostic(f"{option} {file} cannot be read: {reason}".lstrip(), position, CHECK_PATH)
         ) from None
