@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from reconciler.apply.lease import Owner
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
-from reconciler.core.ledger_url import VARIABLE, mask, scheme
+from reconciler.core.ledger_url import ENVIRONMENT_VARIABLE, VARIABLE, mask, scheme
 from reconciler.core.origin import origin
 from reconciler.ledger.kinds import list_stacks
 from reconciler.ledger.location import DIRECTORY, Location, read_at
@@ -19,7 +19,6 @@ from reconciler.ledger.protocol import Entry, Run, matching_runs
 
 _KEY = re.compile(r"""^(stack|ledger)[ \t]*:[ \t]*(?:"([^"\r\n]*)"|'([^'\r\n]*)'|([^#\r\n]*))""", re.MULTILINE)
 _NAMED = 8
-_ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
 
 
 class Asked(NamedTuple):
@@ -89,7 +88,7 @@ def _written(where: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
         with suppress(OSError, UnicodeDecodeError):
             for key, *texts in _KEY.findall(file.read_text(encoding="utf-8")):
                 text = next((text for text in texts if text), "").strip()
-                found[key] = _ENV.sub(lambda match: environ.get(match[1], match[0]), text)
+                found[key] = ENVIRONMENT_VARIABLE.sub(lambda match: environ.get(match[1], match[0]), text)
     return found
 
 

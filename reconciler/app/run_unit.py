@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -35,7 +34,7 @@ from reconciler.core.action import Action
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.files import write_text
-from reconciler.core.ledger_url import VARIABLE, secrets_of
+from reconciler.core.ledger_url import ENVIRONMENT_VARIABLE, VARIABLE, secrets_of
 from reconciler.core.operation import Status
 from reconciler.core.system_clock import now
 from reconciler.core.text import Redactor
@@ -48,8 +47,6 @@ from reconciler.session.workspace import Workspace, open_workspace
 
 Listening = Callable[[Event], AbstractContextManager[None]]
 """Entered around each part of a unit that stops when its event is set: a stop request sets the event."""
-
-_ENV = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
 
 
 @contextmanager
@@ -347,11 +344,11 @@ def _ledger(text: str | None, environ: Mapping[str, str]) -> str | None:
     """The location of the ledger with environment variables substituted. Raises DiagnosticError if one is not set."""
     if text is None:
         return None
-    missing = [name for name in _ENV.findall(text) if not environ.get(name)]
+    missing = [name for name in ENVIRONMENT_VARIABLE.findall(text) if not environ.get(name)]
     if missing:
         summary = f"ledger: the environment variable {missing[0]} is not set"
         raise DiagnosticError(Diagnostic(summary, hint="set it where the workers of the fleet run"))
-    return _ENV.sub(lambda match: environ[match[1]], text)
+    return ENVIRONMENT_VARIABLE.sub(lambda match: environ[match[1]], text)
 
 
 def _needs_shared_ledger(workspace: Workspace) -> Diagnostic:

@@ -10,6 +10,9 @@ VARIABLE = "RECONCILER_LEDGER"
 SCHEMES = ("postgresql", "postgres", "s3", "gs", "az")
 """The schemes of stores that several machines can share."""
 
+ENVIRONMENT_VARIABLE = re.compile(r"\$\{\s*env\.(\w+)\s*\}")
+"""An environment variable in the location of ledgers, ``${env.NAME}``."""
+
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
 _CREDENTIALS = r"(?<=://)([^/@:\s]*):([^/\s]*)@"
 _PARAMETER = r"(?i)((?:^|[?&])[a-z_]*(?:password|secret|token|key)[a-z_]*=)([^&\s]*)"

@@ -14,12 +14,12 @@ from pydantic import JsonValue
 from reconciler.app.unit import Unit, UnitKind, UnitResult
 from reconciler.config.load import is_fleet_text
 from reconciler.config.yaml.source_map import Node
-from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity, did_you_mean
+from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity
 from reconciler.core.duration import HOUR
 from reconciler.core.ledger_url import scheme
 from reconciler.fleet.changes import changed_files, is_changed
 from reconciler.fleet.engine import MAX_PARALLEL
-from reconciler.fleet.spec import EnvironmentSpec, FleetFile, WaveSpec, parse_fleet
+from reconciler.fleet.spec import EnvironmentSpec, FleetFile, WaveSpec, known_environments, parse_fleet
 from reconciler.fleet.stacks import is_match, matching_stacks, stacks_below
 from reconciler.session.stack_source import FLEET_FILES, read_source
 
@@ -112,37 +112,51 @@ def fleet_file(path: Path) -> Path | None:
 
 
 def select_stacks(file: FleetFile) -> list[Path]:
-    """The stacks of a fleet file. Raises DiagnosticError for globs that match none."""
+    """The stacks of a fleet file. Raises DiagnosticError for globs that match none, and lists that select none."""
     stacks, unmatched = matching_stacks(file.root, file.spec.stacks)
     problems = [_unmatched(file.node.child("stacks"), file.spec.stacks.index(glob), glob) for glob in unmatched]
+    if not stacks and not problems:
+        problems.append(_selects_none(file.node.child("stacks"), "stacks"))
     environments = file.node.child("environments") or file.node
     for name, spec in file.environments.items():
         problems += _check_globs(file, stacks, spec.stacks, environments.child(name))
     for index, wave in enumerate(file.spec.waves):
         waves = file.node.child("waves") or file.node
         problems += _check_globs(file, stacks, wave.stacks, waves.child(index))
-    for index, glob in enumerate(file.spec.large):
-        if not any(is_match(file.root, stack, [glob.removeprefix("!")]) for stack in stacks):
-            problems.append(_unmatched(file.node.child("large"), index, glob))
+    problems += _check_globs(file, stacks, file.spec.large or None, file.node, "large")
     if problems:
         raise DiagnosticError(*problems)
     return stacks
 
 
 def _check_globs(
-    file: FleetFile, stacks: Sequence[Path], globs: Sequence[str] | None, node: Node | None
+    file: FleetFile, stacks: Sequence[Path], globs: Sequence[str] | None, block: Node | None, key: str = "stacks"
 ) -> Iterator[Diagnostic]:
-    for index, glob in enumerate(globs or ()):
-        if not any(is_match(file.root, stack, [glob.removeprefix("!")]) for stack in stacks):
-            yield _unmatched(None if node is None else node.child("stacks"), index, glob)
+    written = None if block is None else block.child(key)
+    unmatched = [
+        _unmatched(written, index, glob)
+        for index, glob in enumerate(globs or ())
+        if not any(is_match(file.root, stack, [glob.removeprefix("!")]) for stack in stacks)
+    ]
+    yield from unmatched
+    if globs is not None and not unmatched and not any(is_match(file.root, stack, globs) for stack in stacks):
+        yield _selects_none(written, key)
+
+
+def _selects_none(globs: Node | None, key: str) -> Diagnostic:
+    hint = 'list stacks beside the exclusions, such as [stacks/*, "!stacks/old"]'
+    return _at(globs, f"{key} selects no stack", hint)
 
 
 def _unmatched(globs: Node | None, index: int, glob: str) -> Diagnostic:
-    node = None if globs is None else globs.child(index)
+    hint = "paths are relative to the fleet file; a stack is a directory with *.yaml files, or one such file"
+    return _at(None if globs is None else globs.child(index), f'"{glob}" matches no stack', hint)
+
+
+def _at(node: Node | None, summary: str, hint: str) -> Diagnostic:
     position = None if node is None else node.position
     source = None if node is None else node.source_map.line(node.offset)
-    hint = "paths are relative to the fleet file; a stack is a directory with *.yaml files, or one such file"
-    return Diagnostic(f'"{glob}" matches no stack', position, hint, source)
+    return Diagnostic(summary, position, hint, source)
 
 
 def _of_file(file: FleetFile, request: FleetRequest) -> Fleet:
@@ -202,7 +216,7 @@ def _chosen(environments: Mapping[str, EnvironmentSpec], names: Sequence[str]) -
     problems = [
         Diagnostic(
             f'--env {name}: there is no environment "{name}"',
-            hint=did_you_mean(name, known) or f"the environments are: {', '.join(known) or 'none'}",
+            hint=known_environments(name, known),
         )
         for name in names
         if name not in known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -18,10 +18,12 @@ from reconciler.config.yaml.source_map import Map, Node, Source, SourceMap, kind
 from reconciler.core.diagnostic import did_you_mean
 from reconciler.core.duration import HOUR
 from reconciler.core.fields import Duration
+from reconciler.core.ledger_url import ENVIRONMENT_VARIABLE
 from reconciler.core.target import Target, canonical_endpoint
 from reconciler.core.text import printable
 from reconciler.fleet.engine import MAX_PARALLEL
 from reconciler.plan.shards import SHARD_SIZE
+from reconciler.providers.registry import Registry
 
 Glob = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -182,11 +184,21 @@ def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector
     if ledger is not None and not re.fullmatch(LEDGER, spec.ledger or ""):
         hint = "write postgresql://HOST/DATABASE, a directory, or ${env.NAME}"
         diagnostics.add(ledger.offset, "ledger is neither the URL of a ledger nor a directory", hint)
+    elif ledger is not None and "${" in ENVIRONMENT_VARIABLE.sub("", spec.ledger or ""):
+        hint = "set an environment variable where the stacks run, and write ${env.NAME}"
+        diagnostics.add(ledger.offset, "ledger can contain no expression but ${env.NAME}", hint)
     for text, place in (node.child("rate_limits") or node).entries() if spec.rate_limits else ():
         try:
             target = Target.parse(text)
         except ValueError as error:
             diagnostics.add(place.key_offset, f"rate_limits: {error}", "such as: aom cn-north-4 0a1b")
+            continue
+        registry = Registry()
+        if registry.get(target.type) is None:
+            types = [provider.name for provider in registry]
+            hint = did_you_mean(target.type, types) or f"the provider types are {', '.join(types)}"
+            summary = f'rate_limits: there is no provider type "{printable(target.type)}"'
+            diagnostics.add(place.key_offset, summary, hint)
             continue
         spelled = ",".join(sorted(map(canonical_endpoint, target.place.split(","))))
         if "://" not in spelled and re.search(r"[.:]", spelled):
@@ -202,9 +214,17 @@ def _check_meaning(spec: FleetSpec, node: Node, diagnostics: DiagnosticCollector
         names.add(wave.name)
         for name, written in zip(wave.environments or (), _items(place, "environments"), strict=True):
             if name not in spec.environments:
-                known = ", ".join(spec.environments) or "none"
-                hint = did_you_mean(name, spec.environments) or f"the environments are: {known}"
-                diagnostics.add(written.offset, f'there is no environment "{name}"', hint)
+                diagnostics.add(
+                    written.offset, f'there is no environment "{name}"', known_environments(name, spec.environments)
+                )
+
+
+def known_environments(name: str, environments: Iterable[str]) -> str:
+    """The hint for an environment that is not declared."""
+    known = [*environments]
+    if not known:
+        return "the fleet file declares no environments"
+    return did_you_mean(name, known) or f"the environments are: {', '.join(known)}"
 
 
 def _items(node: Node, key: str) -> Iterator[Node]:

@@ -28,6 +28,8 @@ def matching_stacks(root: Path, globs: Sequence[str]) -> tuple[list[Path], list[
             unmatched.append(pattern)
         found.update(dict.fromkeys(matched))
     left_out = [glob[1:] for glob in globs if glob.startswith("!")]
+    if found:
+        unmatched += [f"!{glob}" for glob in left_out if not any(is_match(root, path, [glob]) for path in found)]
     return [path for path in found if not is_match(root, path, left_out)], unmatched
 
 

@@ -95,6 +95,9 @@ def test_names_that_lead_nowhere_are_told(tmp_path: Path) -> None:
 
 
 def test_a_rate_limit_of_a_target_that_cannot_be_is_told(tmp_path: Path) -> None:
+    assert problems(tmp_path, 'rate_limits: {"aomm cn-north-4 p1": 3}\n') == [
+        '2: rate_limits: there is no provider type "aomm" (did you mean "aom"?)'
+    ]
     assert problems(tmp_path, 'rate_limits: {"aom a.example.com p1": 3, "aom https://A.example.com/ p1": 3}\n') == [
         '2: rate_limits: "a.example.com" is neither a region nor a URL (write http:// or https:// before it, as the '
         "endpoint has it)",
@@ -105,6 +108,46 @@ def test_a_rate_limit_of_a_target_that_cannot_be_is_told(tmp_path: Path) -> None
 def test_a_glob_that_matches_no_stack_is_told(tmp_path: Path) -> None:
     found = problems(tmp_path, "waves: [{name: x, stacks: [stacks/z]}]\n")
     assert [text.partition(" (")[0] for text in found] == ['2: "stacks/z" matches no stack']
+
+
+def test_an_exclusion_that_matches_no_stack_is_told(tmp_path: Path) -> None:
+    root = write(tmp_path, "")
+    (root / "fleet.yaml").write_text('stacks: [stacks/*, "!stacks/z"]\n')
+    with pytest.raises(DiagnosticError, match=r'^"!stacks/z" matches no stack'):
+        open_fleet([root], FleetRequest(UnitKind.PLAN, 0))
+
+
+@pytest.mark.parametrize("file", ['stacks: ["!stacks/a"]\n', 'stacks: [stacks/*, "!stacks/*"]\n'])
+def test_a_fleet_of_which_all_stacks_are_excluded_is_an_error(tmp_path: Path, file: str) -> None:
+    root = write(tmp_path, "")
+    (root / "fleet.yaml").write_text(file)
+    told = reconciler("validate", root / "fleet.yaml")
+    assert (told.code, "stacks selects no stack" in told.err) == (1, True)
+
+
+def test_a_list_of_exclusions_alone_is_told(tmp_path: Path) -> None:
+    waves = 'waves: [{name: x, stacks: ["!stacks/a"]}]\n'
+    found = problems(tmp_path, f'environments: {{eu: {{stacks: ["!stacks/a"]}}}}\n{waves}large: ["!stacks/a"]\n')
+    assert [text.partition(" (")[0] for text in found] == [
+        "2: stacks selects no stack",
+        "3: stacks selects no stack",
+        "4: large selects no stack",
+    ]
+
+
+def test_a_var_file_that_is_not_there_is_an_error_at_its_place(tmp_path: Path) -> None:
+    root = write(tmp_path, "environments: {eu: {var_files: [eu.yaml]}}\n")
+    told = reconciler("fleet", "plan", root)
+    assert "--var-file" not in told.out
+    assert "eu.yaml cannot be read: No such file or directory\n --> " in told.out
+    assert "fleet.yaml:2:33" in told.out
+
+
+def test_the_ledger_takes_no_expression_but_environment_variables(tmp_path: Path) -> None:
+    assert problems(tmp_path, "ledger: ledgers/${var.region}\n") == [
+        "2: ledger can contain no expression but ${env.NAME} (set an environment variable where the stacks run, and "
+        "write ${env.NAME})"
+    ]
 
 
 def test_the_values_of_variables_and_the_ledger_are_never_quoted(tmp_path: Path) -> None:
