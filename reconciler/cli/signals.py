@@ -6,10 +6,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from threading import Event, current_thread, main_thread
 from types import FrameType
 
 from reconciler.cli.command import ExitCode
+from reconciler.core.signals import call_outside_handler
 from reconciler.core.system_clock import monotonic
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -24,6 +26,15 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
     A later signal ends the process at once: every intent is in the ledger, and the next run settles it.
     """
     first: list[int] = []
+    handled: SimpleQueue[None] = SimpleQueue()
+
+    def set_stop() -> None:
+        try:
+            stop.set()
+            with suppress(OSError):  # the terminal itself may have hung up
+                message()
+        finally:
+            handled.put(None)
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
         now = monotonic()
@@ -31,9 +42,7 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
             os._exit(ExitCode.INTERRUPTED)
         if not first:
             first.append(now)
-            stop.set()
-            with suppress(OSError):  # the terminal itself may have hung up
-                message()
+            call_outside_handler(set_stop)
 
     if current_thread() is not main_thread():  # only the main thread may handle signals
         yield
@@ -44,6 +53,8 @@ def stop_on_signal(stop: Event, message: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if first:
+            handled.get()
 
 
 def sigterm_as_interrupt() -> None:

@@ -20,6 +20,7 @@ from reconciler.app.run_batch import run_batch
 from reconciler.app.unit import Unit, UnitResult, UnitState, parse_units, result_json
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.gc_tuning import collect_rarely
+from reconciler.core.signals import call_outside_handler
 from reconciler.fleet.processes import BEGAN
 
 
@@ -35,8 +36,7 @@ class Interrupts:
         """Handle the signal."""
         again, self._asked = self._asked, True
         if self._events:
-            for event in self._events:
-                event.set()
+            call_outside_handler(self._set_events)
         elif self.running and not again:
             raise KeyboardInterrupt
 
@@ -45,6 +45,10 @@ class Interrupts:
         self.running = True
         if self._asked:
             raise KeyboardInterrupt
+
+    def _set_events(self) -> None:
+        for event in list(self._events):
+            event.set()
 
     @contextmanager
     def listening(self, event: threading.Event) -> Iterator[None]:
