@@ -42,20 +42,27 @@ def changed_files(directory: Path, ref: str) -> frozenset[Path]:
 
 def is_changed(stack: Path, extra: Collection[Path], changed: Collection[Path]) -> bool:
     """Whether files of a stack changed: its own, those it includes, or ``extra`` ones such as its var-files."""
-    if any(file.resolve() in changed for file in extra):
+    if any(has_changed(file, changed) for file in extra):
         return True
     root = (stack if stack.is_dir() else stack.parent).resolve()
-    if stack.is_dir():
-        own = any(file.parent == root and file.suffix in (".yaml", ".yml") for file in changed)
-    else:
-        own = stack.resolve() in changed
-    return own or any((root / name).resolve() in changed for name in _includes(stack))
+    if stack.is_dir() and any(file.parent == root and file.suffix in (".yaml", ".yml") for file in changed):
+        return True  # also a file that was deleted
+    names = (root / name for name in _includes(stack))
+    return any(has_changed(file, changed) for file in (*_own_files(stack), *names))
+
+
+def has_changed(file: Path, changed: Collection[Path]) -> bool:
+    """Whether a file changed, or the file that it is a link to."""
+    return file.resolve() in changed or file.parent.resolve() / file.name in changed
+
+
+def _own_files(stack: Path) -> list[Path]:
+    return sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]
 
 
 def _includes(stack: Path) -> Iterator[str]:
     """The files that a stack includes, as written in it; a file that cannot be read has none."""
-    files = sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]
-    sources = [Source(str(file), file.read_bytes()) for file in files if file.is_file()]
+    sources = [Source(str(file), file.read_bytes()) for file in _own_files(stack) if file.is_file()]
     root = stack if stack.is_dir() else stack.parent
     if not any(_INCLUDE.search(source.text) for source in sources):
         return
@@ -76,9 +83,11 @@ def _reader(root: Path, names: list[str]) -> Callable[[str], Source]:
 def _unknown_ref(top: Path, ref: str) -> Diagnostic:
     summary = f"--changed-since {ref}: there is no such commit in this clone"
     if _is_shallow(top):
+        is_relative = re.search(r"[~^@]", ref)  # such as HEAD~1, which cannot be fetched by this name
+        fetch = "--unshallow" if is_relative else f"--depth 100 origin {ref.removeprefix('origin/')}"
         return Diagnostic(
             f"{summary}, which is shallow",
-            hint=f"fetch it: git fetch --depth 100 origin {ref.removeprefix('origin/')}, or check out with the whole "
+            hint=f"fetch it: git fetch {fetch}, or check out with the whole "
             "history (actions/checkout: fetch-depth: 0; GitLab: GIT_DEPTH: 0)",
         )
     return Diagnostic(summary, hint="check its name, or fetch it: git fetch origin")

@@ -17,7 +17,7 @@ from reconciler.config.yaml.source_map import Node
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Position, Severity
 from reconciler.core.duration import HOUR
 from reconciler.core.ledger_url import scheme
-from reconciler.fleet.changes import changed_files, is_changed
+from reconciler.fleet.changes import changed_files, has_changed, is_changed
 from reconciler.fleet.engine import MAX_PARALLEL
 from reconciler.fleet.spec import EnvironmentSpec, FleetFile, WaveSpec, known_environments, parse_fleet
 from reconciler.fleet.stacks import is_match, matching_stacks, stacks_below
@@ -163,7 +163,7 @@ def _of_file(file: FleetFile, request: FleetRequest) -> Fleet:
     spec, stacks = file.spec, select_stacks(file)
     chosen = _chosen(file.environments, request.environments)
     changed = None if request.changed_since is None else changed_files(file.root, request.changed_since)
-    if changed is not None and file.path.resolve() in changed:
+    if changed is not None and has_changed(file.path, changed):
         changed = None  # a change of the fleet file may affect any stack
     units: list[Unit] = []
     unchanged = 0

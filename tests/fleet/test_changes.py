@@ -78,6 +78,18 @@ def test_an_included_file_is_a_file_of_its_stack(root: Path) -> None:
     assert changed(root) == in_both("d")
 
 
+def test_a_link_changes_with_the_file_that_it_leads_to(root: Path) -> None:
+    (root / "shared.yaml").write_text("locals: {shared: 1}\n")
+    (root / "stacks/a/shared.yaml").symlink_to("../../shared.yaml")
+    commit(root)
+    (root / "shared.yaml").write_text("locals: {shared: 2}\n")
+    assert changed(root) == in_both("a")
+    commit(root)
+    (root / "vars/us.yaml").unlink()
+    (root / "vars/us.yaml").symlink_to("eu.yaml")
+    assert changed(root) == [f"{name}@us" for name in "abcde"]
+
+
 def test_a_var_file_changes_the_stacks_of_its_environment(root: Path) -> None:
     (root / "vars/us.yaml").write_text("region: y\n")
     assert changed(root) == [f"{name}@us" for name in "abcde"]
@@ -117,6 +129,9 @@ def test_a_commit_that_is_not_there_is_told_and_what_to_do_in_a_shallow_clone(ro
     with pytest.raises(DiagnosticError, match="there is no such commit in this clone, which is shallow") as told:
         changed(shallow, first)
     assert "git fetch --depth" in (told.value.diagnostics[0].hint or "")
+    with pytest.raises(DiagnosticError) as told:
+        changed(shallow, "HEAD~1")
+    assert "git fetch --unshallow" in (told.value.diagnostics[0].hint or "")
     with pytest.raises(DiagnosticError, match=r"--changed-since nowhere: there is no such commit in this clone$"):
         changed(root, "nowhere")
 
