@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os.path import relpath
 from pathlib import Path
@@ -20,7 +21,7 @@ from reconciler.core.ledger_url import scheme
 from reconciler.fleet.changes import changed_files, has_changed, is_changed
 from reconciler.fleet.engine import MAX_PARALLEL
 from reconciler.fleet.spec import EnvironmentSpec, FleetFile, WaveSpec, known_environments, parse_fleet
-from reconciler.fleet.stacks import is_match, matching_stacks, stacks_below
+from reconciler.fleet.stacks import is_match, matching_stacks, stacks_below, yaml_files
 from reconciler.session.stack_source import FLEET_FILES, read_source
 
 _LITERAL_NAME = re.compile(r"""^stack[ \t]*:[ \t]*["']?([a-z0-9-]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
@@ -322,8 +323,9 @@ def _same_names(units: Sequence[Unit]) -> Iterator[Diagnostic]:
 
 def _literal_name(stack: Path) -> str | None:
     """The name of a stack, if it contains no expression."""
-    for file in sorted((*stack.glob("*.yaml"), *stack.glob("*.yml"))) if stack.is_dir() else [stack]:
-        found = _LITERAL_NAME.search(file.read_text(encoding="utf-8", errors="replace"))
-        if found:
-            return found[1]
+    with suppress(OSError):  # its unit reports what cannot be read
+        for file in yaml_files(stack):
+            found = _LITERAL_NAME.search(file.read_text(encoding="utf-8", errors="replace"))
+            if found:
+                return found[1]
     return None

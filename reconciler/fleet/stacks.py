@@ -23,7 +23,7 @@ def matching_stacks(root: Path, globs: Sequence[str]) -> tuple[list[Path], list[
     found: dict[Path, None] = {}
     unmatched = []
     for pattern in (glob for glob in globs if not glob.startswith("!")):
-        matched = [path for path in _glob(root, pattern) if any(_files(path))]
+        matched = [path for path in _glob(root, pattern) if any(yaml_files(path))]
         if not matched:
             unmatched.append(pattern)
         found.update(dict.fromkeys(matched))
@@ -59,7 +59,7 @@ def stacks_below(directory: Path) -> Iterator[Path]:
         raise DiagnosticError(Diagnostic(f"there is no stack in {directory} or below it", hint=hint))
 
 
-def _files(path: Path) -> Iterator[Path]:
+def yaml_files(path: Path) -> Iterator[Path]:
     """The YAML files of a directory, or the file itself."""
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         if file.suffix in _SUFFIXES and not file.name.startswith(".") and file.is_file():
@@ -67,7 +67,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _names_a_stack(path: Path) -> bool:
-    return any(_NAMED.search(file.read_bytes()) for file in _files(path))
+    try:
+        return any(_NAMED.search(file.read_bytes()) for file in yaml_files(path))
+    except OSError:
+        return True  # its unit reports that it cannot be read
 
 
 def _glob(root: Path, pattern: str) -> list[Path]:

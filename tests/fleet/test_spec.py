@@ -178,6 +178,14 @@ def test_the_same_name_in_two_environments_is_a_warning(tmp_path: Path) -> None:
     assert "has the same name in x, y" in fleet.warnings[0].summary
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_other_stacks(tmp_path: Path) -> None:
+    root = write(tmp_path, "environments: {x: , y: }\n")
+    (root / "stacks/a/broken.yaml").symlink_to("nowhere.yaml")
+    assert waves(open_fleet([root], FleetRequest(UnitKind.PLAN, 0))) == {
+        "": [f"{name}@{environment}" for environment in "xy" for name in "abc"]
+    }
+
+
 def test_directories_are_searched_for_stacks_and_other_files_are_left_alone(tmp_path: Path) -> None:
     root = write(tmp_path, "")
     (root / "fleet.yaml").unlink()
