@@ -240,11 +240,13 @@ def _await_recent(
     """Wait until the last write at each address is visible, or its window has passed; journal the visible ones.
 
     A done write that is not visible yet could not be changed, since its id is not known. Earlier writes at an address
-    are not waited for, but one that is visible is journalled too: it would look invisible once it is cleared.
+    are not waited for, but one that is visible is journalled too: it would look invisible once it is cleared. What was
+    only noted, and never sent, is not looked for.
     """
     window = longest_visible_within(providers.values())
     now = clock.now()
-    recent = ledger.view(now, window, None if targets is None else dict(targets)).recent
+    view = ledger.view(now, window, None if targets is None else dict(targets))
+    recent = [entry for entry in view.recent if not entry.operation.is_recorded]
     last = {entry.operation.address: entry for entry in recent if entry.operation.provider in providers}
     if not last:
         return

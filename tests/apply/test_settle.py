@@ -55,6 +55,20 @@ def test_what_was_never_begun_is_closed_without_a_query(start_emulator: Start, t
     assert (it.clock.time, it.emulator.requests()) == (began, [])
 
 
+def test_an_alarm_that_was_just_forgotten_is_not_looked_for(start_emulator: Start, tmp_path: Path) -> None:
+    it = start_harness(start_emulator, tmp_path)
+    (operation,) = left_open(it, [alarm("a")], begun=0)
+    noted = operation._replace(key="noted", payload="{}", occurrence="forgotten a", is_recorded=True)
+    with closing(it.ledger()) as ledger:
+        holder = ledger.acquire(OWNER.name, OWNER.host, OWNER.pid, it.clock.now(), SECOND)
+        ledger.record_intents(holder, "run", [noted], it.clock.now())
+        ledger.record_outcomes([Outcome(noted.key, Status.DONE)], it.clock.now())
+        ledger.release(holder)
+    it.emulator.forget_requests()
+    it.settle()
+    assert it.emulator.requests() == []
+
+
 def test_an_alarm_that_does_not_show_is_not_waited_for_if_it_is_declared(start_emulator: Start, tmp_path: Path) -> None:
     it = start_harness(start_emulator, tmp_path)
     declared = [alarm("a"), alarm("b")]
