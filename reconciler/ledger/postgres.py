@@ -36,6 +36,8 @@ _LEASE: LiteralString = f"""
 SELECT {_HOLDER}, process, expires_at <= {NOW} FROM {{stack}} WHERE stack = %s AND owner IS NOT NULL AND {{running}}
 """  # noqa: S608 - constants
 
+_THERE: LiteralString = "SELECT 1 FROM {stack} WHERE stack = %s AND {running}"
+
 _RENEW: LiteralString = f"""
 UPDATE {{stack}} SET expires_at = {NOW} + %s WHERE stack = %s AND fence = %s AND owner IS NOT NULL AND {{running}}
 RETURNING {_HOLDER}
@@ -99,8 +101,8 @@ class PostgresStore:
         statement = self._link.statement(_TAKE, running=self._running)
         taken = self._link.rows(statement, values) or self._rows(_MINE, self._stack, claim.id)
         if not taken:
-            if self._shard is not None and not self._link.rows(sql.SQL("SELECT 1 WHERE ") + self._running, ()):
-                raise LeaseLostError(f"the lease on the stack {self._shard.stack} was lost")
+            if self._shard is not None and not self._rows(_THERE, self._stack):
+                raise LeaseLostError(f"the lease on the stack {self._shard.stack} was lost, or the run is over")
             return None
         holder = Holder(*taken[0])
         if self._shard is None and is_cut(self._link, self._stack):
@@ -150,6 +152,8 @@ class PostgresStore:
             return Reading(self._link.now(), (), 0)
         found = self._rows(_READ, self._stack, after, self._stack)
         *rows, (_, now, _, _, last, *_) = found
+        if self._shard is not None and not last:  # a shard has rows from the beginning
+            raise LeaseLostError(f"the run is over: the shards of the stack {self._shard.stack} are absorbed")
         return Reading(now, [Stored(number, at, Row(*row)) for number, at, *row in rows], last)
 
     def fetch(self, numbers: Collection[int]) -> Mapping[int, Row]:

@@ -16,7 +16,7 @@ from reconciler.ledger.location import Location
 from reconciler.ledger.protocol import Holder, LeaseHeldError, LeaseLostError, Ledger
 from reconciler.ledger.shard_rows import shard_name, shard_rows
 from reconciler.ledger.shared import SharedLedger
-from reconciler.ledger.store import Shard, Shards
+from reconciler.ledger.store import Claim, Shard, Shards
 from tests.ledger.conformance.conftest import SHARDED
 from tests.ledger.conformance.place import Place, now, wait_until_free
 from tests.ledger.samples import LIFETIME, acquire_lease, operations, run
@@ -128,3 +128,27 @@ def test_the_next_holder_of_the_stack_has_what_shards_had_begun(place: Place, sh
         stale = Shard(shard_name("shop", "run-1", 2), "shop", holder.fence)
         assert not shards.cut(stale, shard_rows(run(), operations("z"), now()))
         assert shards.absorb(holder.fence) is None
+
+
+def test_a_worker_whose_shard_is_absorbed_before_it_read_it_has_no_work(place: Place, shards: Shards) -> None:
+    with place.begun() as (ledger, holder):
+        shard = cut(shards, holder, 1, "a")
+        with closing(opened(shards, shard)) as worker, closing(opened(shards, shard)) as another:
+            acquire_lease(worker, pid=HERE, now=now())
+            ledger.unlock()
+            with place.opened() as following:
+                acquire_lease(following, "ci-18", HERE, now())
+            with pytest.raises(LeaseLostError):
+                worker.journal()
+            with pytest.raises(LeaseLostError):
+                another.entries("run-1")
+
+
+def test_a_worker_does_not_wait_for_a_shard_that_is_absorbed(place: Place, shards: Shards) -> None:
+    with place.begun() as (_, holder):
+        store = shards.open(cut(shards, holder, 1, "a"))
+        assert store is not None
+        with closing(store):
+            shards.absorb(holder.fence)
+            with pytest.raises(LeaseLostError):
+                store.take(Claim("claim", "ci", "host", HERE, None, None, None), LIFETIME)
