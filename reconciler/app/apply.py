@@ -173,15 +173,15 @@ def _execute(
         if not operator.approve(plan):
             return NotRun.DECLINED
         with operator.working(stop) as progress:
-            if request.cut is not None:
-                return request.cut.apply(
-                    *(workspace, plan, ledger, holder),
-                    stop=stop,
-                    command=request.command,
-                    options=request.options,
-                    progress=progress,
-                )
             try:
+                if request.cut is not None:
+                    return request.cut.apply(
+                        *(workspace, plan, ledger, holder),
+                        stop=stop,
+                        command=request.command,
+                        options=request.options,
+                        progress=progress,
+                    )
                 return apply_plan(
                     plan,
                     workspace.providers,

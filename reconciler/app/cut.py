@@ -33,8 +33,8 @@ TRIES = 3
 _AHEAD = 3
 """How many shards are cut ahead of the workers."""
 
-Ended = tuple[ShardTask, ShardReport | None]
-"""A submitted shard, and its report; None if its worker did not complete it."""
+Ended = tuple[ShardTask, ShardReport | str | None]
+"""A submitted shard, and its report; if its worker did not complete it, the reason, or None."""
 
 HandOut = Callable[[Iterable[ShardTask]], Iterator[Ended]]
 """Submits shards to workers, and yields how each ended."""
@@ -85,10 +85,8 @@ class Cut(NamedTuple):
         work = _Work(plan, run, holder, pieces, stop)
         with closing(open_shards(workspace.ledger_location)) as shards:
             work.hand_out(self.give, shards, clock.now, progress)
-            last = shards.absorb(holder.fence)
+            last = work.absorb(shards)
         ending = work.ending()
-        if last is None:
-            ending = ApplyStatus.LEASE_LOST
         outcomes = work.outcomes(done)
         result = Result(
             *(plan, run.id, run.started_at, clock.now(), ending, outcomes, frozenset(), work.cause, command),
@@ -97,7 +95,13 @@ class Cut(NamedTuple):
             ),
             origin=holder.origin,
         )
-        return result if last is None else _finished(workspace, result, holder, last, stop, options, progress)
+        if last is None:
+            return result
+        try:
+            return _finished(workspace, result, holder, last, stop, options, progress)
+        except DiagnosticError as error:
+            cause = ServiceErrorDetail(error.diagnostics[0].summary)
+            return result._replace(ending=ApplyStatus.LEDGER_FAILED, cause=cause, ended_at=clock.now())
 
 
 def _finished(
@@ -140,7 +144,8 @@ def _finished(
         interrupted = result.ending is ApplyStatus.INTERRUPTED
         complete = result.ending is ApplyStatus.COMPLETE and not result.possible_duplicates and not _is_left(result)
         state = RunState.INTERRUPTED if interrupted else RunState.DONE if complete else RunState.PARTIAL
-        ledger.end(result.run, state, result.ended_at)
+        with suppress(DiagnosticError):  # everything that was sent is in the ledger
+            ledger.end(result.run, state, result.ended_at)
     return result
 
 
@@ -186,7 +191,7 @@ _WORST = (
     ApplyStatus.DEADLINE,
     ApplyStatus.COMPLETE,
 )
-_NO_REPORT = ServiceErrorDetail("no worker finished its shard")
+_NO_REPORT = "no worker finished its shard"
 
 
 @dataclass
@@ -200,6 +205,7 @@ class _Work:
     stop: Event
     handed: dict[int, ShardTask] = field(default_factory=dict)
     reports: dict[int, ShardReport] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
     over: bool = False
     error: LeaseLostError | DiagnosticError | None = None
 
@@ -263,12 +269,24 @@ class _Work:
 
     def _watch(self, ended: Iterable[Ended], progress: Progress) -> None:
         for task, report in ended:
-            if report is None:
+            if not isinstance(report, ShardReport):
+                self.reasons |= {} if report is None else {task.number: report}
                 continue
             self.reports[task.number] = report
             progress.completed(len(self.pieces[task.number - 1].operations) - len(report.undone))
             if report.ending is ApplyStatus.DENIED:
                 self.over = True
+
+    def absorb(self, shards: Shards) -> int | None:
+        """Move the rows of the shards to the stack's journal; returns the last row's number, None if it cannot."""
+        try:
+            last = shards.absorb(self.holder.fence)
+        except DiagnosticError as error:
+            self.error = self.error or error
+            return None
+        if last is None:
+            self.error = LeaseLostError("the lease on this stack was lost: nothing more may be sent")
+        return last
 
     def ending(self) -> ApplyStatus:
         """How the run ended, as far as its shards report."""
@@ -284,13 +302,15 @@ class _Work:
     @property
     def cause(self) -> ServiceErrorDetail | None:
         """Why the run ended, if it is not complete."""
+        if isinstance(self.error, DiagnosticError):
+            return ServiceErrorDetail(self.error.diagnostics[0].summary)
         if self.error is not None:
             return ServiceErrorDetail(str(self.error))
         ending = self.ending()
         told = [report.cause for report in self.reports.values() if report.ending is ending and report.cause]
         if told:
             return ServiceErrorDetail(told[0])
-        return _NO_REPORT if ending is ApplyStatus.FAILED else None
+        return ServiceErrorDetail(_NO_REPORT) if ending is ApplyStatus.FAILED else None
 
     def outcomes(self, done: frozenset[str]) -> ShardOutcomes:
         """The outcome of each operation."""
@@ -308,7 +328,9 @@ class _Work:
                         why = None if item.message is None else ServiceErrorDetail(item.message)
                         exceptions[item.key] = Outcome(item.key, item.status, why)
             elif number in self.handed:
-                exceptions |= {item.key: Outcome(item.key, Status.UNKNOWN, _NO_REPORT) for item in piece.operations}
+                reason = self.reasons.get(number)
+                why = ServiceErrorDetail(_NO_REPORT if reason is None else f"{_NO_REPORT}: {reason}")
+                exceptions |= {item.key: Outcome(item.key, Status.UNKNOWN, why) for item in piece.operations}
             else:
                 missing.update(item.key for item in piece.operations)
         return ShardOutcomes(self.plan, frozenset(missing), exceptions)

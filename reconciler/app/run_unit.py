@@ -221,7 +221,7 @@ def _applied(unit: Unit, result: Result) -> UnitResult:
         drift=sum(change.drift for change in result.plan.pending),
         changes=_named([change for change in done if change.action is not Action.NO_OP]),
         remaining=len(remaining),
-        diagnostics=(*_undone(result, remaining[:MAX_CHANGES]), *result.plan.warnings),
+        diagnostics=(*_stopped(result), *_undone(result, remaining[:MAX_CHANGES]), *result.plan.warnings),
         run=result.run or None,
         plan_id=result.plan.id,
     )
@@ -366,6 +366,17 @@ def _named(changes: Sequence[Change]) -> tuple[UnitChange, ...]:
     return tuple(
         UnitChange(change.action, str(change.address), change.reason, change.drift) for change in changes[:MAX_CHANGES]
     )
+
+
+def _stopped(result: Result) -> Iterator[Diagnostic]:
+    """Why a run ended early; an interruption is a state of its own, and an internal error is told elsewhere."""
+    match result.ending:
+        case ApplyStatus.DEADLINE:
+            yield Diagnostic("the deadline passed: nothing new was sent", hint="give it more time with --deadline")
+        case ApplyStatus.LEDGER_FAILED:
+            yield Diagnostic(f"it can no longer be journalled, so nothing new was sent: {result.cause}")
+        case ApplyStatus.LEASE_LOST | ApplyStatus.DENIED:
+            yield Diagnostic(str(result.cause))
 
 
 def _undone(result: Result, changes: Sequence[Change]) -> Iterator[Diagnostic]:

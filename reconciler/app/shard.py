@@ -81,12 +81,16 @@ def apply_shard(workspace: Workspace, task: ShardTask, options: Options, listeni
 
 
 class _Work(NamedTuple):
-    """What a shard has left: ``intended`` and ``done`` are keys, ``unanswered`` is those that could not be queried."""
+    """What a shard has left: ``intended`` and ``done`` are keys, ``unanswered`` is those that could not be queried.
+
+    ``unseen`` are the keys of those that an earlier worker had begun and the service does not show (yet).
+    """
 
     operations: Sequence[Operation]
     intended: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
     unanswered: Mapping[str, Outcome] = MappingProxyType({})
+    unseen: frozenset[str] = frozenset()
 
 
 def _open(location: Location, task: ShardTask) -> JournalStore:
@@ -116,6 +120,7 @@ def _work(workspace: Workspace, ledger: SharedLedger, holder: Holder, task: Shar
         [entry.operation for entry in entries if entry.status is not Status.DONE],
         done=frozenset(entry.operation.key for entry in entries if entry.status is Status.DONE),
         unanswered={key: Outcome(key, Status.UNKNOWN, _HELD) for key in unanswered},
+        unseen=frozenset(entry.operation.key for entry in settlement.lost if entry.begun_at is not None),
     )
 
 
@@ -133,7 +138,10 @@ def _needed(task: ShardTask) -> Mapping[Address, Sequence[Address]]:
 
 
 def _undone(result: Result, work: _Work) -> Iterator[Undone]:
-    """The operations that are not done, the first of them with the reason."""
+    """The operations that are not done, the first of them with the reason.
+
+    One that failed now, but that an earlier worker had begun, may have been stored by the service all the same.
+    """
     named = 0
     for operation in work.operations:
         outcome = result.outcomes.get(operation.key)
@@ -142,7 +150,7 @@ def _undone(result: Result, work: _Work) -> Iterator[Undone]:
         elif outcome.status is not Status.DONE:
             named += 1
             message = None if outcome.error is None or named > MAX_CHANGES else outcome.error.message
-            yield Undone(operation.key, outcome.status, message)
+            yield Undone(operation.key, Status.UNKNOWN if operation.key in work.unseen else outcome.status, message)
 
 
 def _check_targets(workspace: Workspace, task: ShardTask) -> None:

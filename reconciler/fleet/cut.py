@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from reconciler.app.cut import Cut, Ended
 from reconciler.app.run_unit import Listening, run_unit
-from reconciler.app.unit import ShardTask, Unit, UnitKind, UnitResult
+from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult, UnitState
+from reconciler.apply.result import ApplyStatus
 from reconciler.core.duration import SECOND
 from reconciler.fleet.engine import Engine, EngineLimits, Finished
 from reconciler.plan.shards import SHARD_SIZE
@@ -28,9 +29,17 @@ def cut_of(unit: Unit, engine: Engine, limits: EngineLimits) -> Cut:
         for event in engine.run((_unit(unit, task) for task in tasks), limits._replace(batch=1)):
             task = event.result.unit.shard if isinstance(event, Finished) else None
             if isinstance(event, Finished) and task is not None:
-                yield task, event.result.shard
+                yield task, _report(event.result)
 
     return Cut(give, unit.shard_size or SHARD_SIZE)
+
+
+def _report(result: UnitResult) -> ShardReport | str | None:
+    """The report of a shard, or why there is none."""
+    if result.shard is None:
+        return result.diagnostics[0].summary if result.diagnostics else None
+    timed_out = result.state is UnitState.TIMED_OUT  # the engine asked it to stop, which it reports as an interruption
+    return replace(result.shard, ending=ApplyStatus.DEADLINE) if timed_out else result.shard
 
 
 def _unit(unit: Unit, task: ShardTask) -> Unit:

@@ -1,4 +1,4 @@
-"""A worker that takes over the shard of one that died, while the service does not answer queries."""
+"""Workers of a shard that die, and those that take it over; what the run reports then."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event
 
+import psycopg
 import pytest
 
 from reconciler.app.cut import Cut, Ended
@@ -15,8 +16,10 @@ from reconciler.app.ledger import owner
 from reconciler.app.plan import inputs
 from reconciler.app.run_unit import run_unit
 from reconciler.app.shard import open_shards
-from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult
+from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult, UnitState
 from reconciler.apply.lease import leased
+from reconciler.core.duration import MINUTE
+from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
 from reconciler.emulator.settings import Settings
 from reconciler.ledger.shared import SharedLedger
@@ -47,6 +50,11 @@ def service(start_emulator: Callable[[Settings], Emulator]) -> Emulator:
     return start_emulator(Settings(on_repeat="duplicate"))
 
 
+@pytest.fixture
+def ledger() -> str:
+    return postgres.server().schema()
+
+
 def write(root: Path, service: Emulator, severity: str = "Major", needed: str = "") -> Path:
     file = root / "stack.yaml"
     file.write_text(STACK.format(endpoint=service.url, severity=severity, needed=needed))
@@ -54,10 +62,10 @@ def write(root: Path, service: Emulator, severity: str = "Major", needed: str = 
 
 
 class Workers:
-    """Workers of a shard: the first dies when its first request is answered, and then queries fail."""
+    """Workers of a shard: the first dies when its first request is answered, and then the service has a fault."""
 
-    def __init__(self, file: Path, ledger: str, service: Emulator) -> None:
-        self._file, self._ledger, self._service = str(file), ledger, service
+    def __init__(self, file: Path, ledger: str, service: Emulator, fault: str) -> None:
+        self._file, self._ledger, self._service, self._fault = str(file), ledger, service, fault
         self.results: list[UnitResult] = []
 
     def __call__(self, tasks: Iterable[ShardTask]) -> Iterator[Ended]:
@@ -65,7 +73,7 @@ class Workers:
             unit = Unit(UnitKind.SHARD, self._file, ledger=self._ledger, shard=task)
             if not self._service.faults():
                 self._die(unit, task)
-                self._service.fault("query:status=503")
+                self._service.fault(self._fault)
                 yield task, None
             else:
                 self.results.append(run_unit(unit))
@@ -97,8 +105,10 @@ def firing(service: Emulator) -> Counter[str]:
     )
 
 
-def apply_in_shards(file: Path, ledger: str, service: Emulator) -> tuple[Workers, UnitResult]:
-    workers = Workers(file, ledger, service)
+def apply_in_shards(
+    file: Path, ledger: str, service: Emulator, fault: str = "query:status=503"
+) -> tuple[Workers, UnitResult]:
+    workers = Workers(file, ledger, service, fault)
     unit = Unit(UnitKind.APPLY, str(file), ledger=ledger, shard_size=10)
     return workers, run_unit(unit, cut=Cut(workers, 10))
 
@@ -110,8 +120,7 @@ def complete(file: Path, ledger: str, service: Emulator) -> None:
     assert done.code == 0, done.err
 
 
-def test_what_depends_on_an_unanswered_push_is_not_sent(tmp_path: Path, service: Emulator) -> None:
-    ledger = postgres.server().schema()
+def test_what_depends_on_an_unanswered_push_is_not_sent(tmp_path: Path, service: Emulator, ledger: str) -> None:
     file = write(tmp_path, service, needed="aom_alarm.first")
     workers, result = apply_in_shards(file, ledger, service)
     assert workers.undone == [(Status.UNKNOWN, HELD), (Status.FAILED, BLOCKED)]
@@ -121,8 +130,9 @@ def test_what_depends_on_an_unanswered_push_is_not_sent(tmp_path: Path, service:
     assert firing(service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
 
 
-def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(tmp_path: Path, service: Emulator) -> None:
-    ledger = postgres.server().schema()
+def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(
+    tmp_path: Path, service: Emulator, ledger: str
+) -> None:
     assert reconciler("apply", write(tmp_path, service), "--ledger", ledger, "--auto-approve").code == 0
     file = write(tmp_path, service, severity="Critical")
     workers, result = apply_in_shards(file, ledger, service)
@@ -131,3 +141,65 @@ def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(tmp_path: P
     assert firing(service) == {"aom_alarm.second Critical": 1}
     complete(file, ledger, service)
     assert firing(service) == {"aom_alarm.first Critical": 1, "aom_alarm.second Critical": 1}
+
+
+def test_what_a_dead_worker_sent_may_be_there_although_it_is_refused_later(
+    tmp_path: Path, start_emulator: Callable[[Settings], Emulator], ledger: str
+) -> None:
+    service = start_emulator(Settings(visible_after=MINUTE))
+    workers, result = apply_in_shards(write(tmp_path, service), ledger, service, "push:status=400")
+    assert {status for status, _ in workers.undone} == {Status.UNKNOWN, Status.FAILED}
+    assert (result.exit_code, result.remaining) == (ExitCode.PARTIAL, 2)
+
+
+def run_shards(file: Path, ledger: str, then: Callable[[], object], *ended: ShardReport | str | None) -> UnitResult:
+    """Apply in shards; ``then`` happens when all have ended, which is as in ``ended`` or as their workers report."""
+
+    def give(tasks: Iterable[ShardTask]) -> Iterator[Ended]:
+        for task in tasks:
+            yield task, *(ended or (run_unit(Unit(UnitKind.SHARD, str(file), ledger=ledger, shard=task)).shard,))
+        then()
+
+    return run_unit(Unit(UnitKind.APPLY, str(file), ledger=ledger, shard_size=1), cut=Cut(give, 1))
+
+
+def test_a_lease_that_is_lost_when_everything_is_sent_is_the_reason(
+    tmp_path: Path, service: Emulator, ledger: str
+) -> None:
+    file = write(tmp_path, service)
+    result = run_shards(file, ledger, lambda: reconciler("ledger", "unlock", ledger, "--stack", "big", "--yes"))
+    assert (result.state, result.exit_code, result.counts, result.remaining) == (
+        UnitState.FAILED,
+        ExitCode.PARTIAL,
+        {"create": 2},
+        0,
+    )
+    assert [found.summary for found in result.diagnostics] == [
+        "the lease on this stack was lost: nothing more may be sent"
+    ]
+
+
+def test_a_ledger_that_fails_when_everything_is_sent_hides_nothing_that_was_done(
+    tmp_path: Path, service: Emulator, ledger: str
+) -> None:
+    file = write(tmp_path, service)
+    result = run_shards(file, ledger, lambda: rename(ledger, "ledger_journal", "lost"))
+    assert (result.exit_code, result.counts, result.remaining) == (ExitCode.PARTIAL, {"create": 2}, 0)
+    (told,) = result.diagnostics
+    assert told.summary.startswith("it can no longer be journalled, so nothing new was sent: the ledger postgresql://")
+    rename(ledger, "lost", "ledger_journal")
+    complete(file, ledger, service)
+    assert firing(service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
+
+
+def rename(ledger: str, table: str, name: str) -> None:
+    address, _, schema = ledger.partition("?schema=")
+    with psycopg.connect(address) as connection:
+        connection.execute(f'ALTER TABLE "{schema}"."{table}" RENAME TO "{name}"'.encode())
+
+
+def test_the_run_says_why_no_worker_finished_a_shard(tmp_path: Path, service: Emulator, ledger: str) -> None:
+    result = run_shards(write(tmp_path, service), ledger, lambda: None, "process 7 ended by signal 9")
+    assert result.diagnostics[0].summary == (
+        "create aom_alarm.first: unknown: no worker finished its shard: process 7 ended by signal 9"
+    )

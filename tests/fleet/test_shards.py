@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult, UnitState
+from reconciler.apply.result import ApplyStatus
+from reconciler.core.exit_code import ExitCode
 from reconciler.emulator.settings import Settings
+from reconciler.fleet.cut import cut_of
+from reconciler.fleet.engine import EngineLimits, Event, Finished
 from tests.cli.run_cli import reconciler
 from tests.e2e.crash_harness import Step as DeathStep
 from tests.emulator.handle import Emulator
@@ -163,6 +168,25 @@ def test_a_dask_worker_dies_and_another_takes_its_shard_over(tmp_path: Path, ser
     assert done.code == 0, report
     assert once_only.exists()
     assert pushed(service) == firing(service) == once()
+
+
+class Impatient:
+    """An engine that asks every unit to stop at its deadline."""
+
+    workers = 1
+
+    def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
+        for unit in units:
+            report = ShardReport(ApplyStatus.INTERRUPTED)
+            yield Finished(UnitResult(unit, UnitState.TIMED_OUT, ExitCode.PARTIAL, shard=report))
+
+    def stop(self) -> None: ...
+
+
+def test_a_shard_that_is_stopped_at_its_deadline_is_not_interrupted() -> None:
+    cut = cut_of(Unit(UnitKind.APPLY, "big", shard_size=1), Impatient(), EngineLimits())
+    ((_, report),) = cut.give([ShardTask("big#run.1", "big", 1, "run", "plan", 1, 1)])
+    assert report == ShardReport(ApplyStatus.DEADLINE)
 
 
 def _stacks(ledger: str) -> Any:
