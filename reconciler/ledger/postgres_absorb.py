@@ -38,15 +38,16 @@ def running(link: PostgresLink, shard: Shard | None) -> sql.Composable:
 
 
 def absorb(link: PostgresLink, stack: str, fence: int) -> int | None:
-    """See ``reconciler.ledger.store.Shards.absorb``."""
-    with link.transaction() as connection:
+    """See ``reconciler.ledger.store.Shards.absorb``; once the shards are absorbed, doing it again changes nothing."""
+
+    def work(connection: Connection[tuple[Any, ...]]) -> int | None:
         held = connection.execute(
             link.statement(f"SELECT last FROM {{stack}} WHERE {HOLDS} FOR UPDATE"),  # noqa: S608 - constants
             (stack, fence),
         ).fetchone()
         if held is None:
             return None
-        last = held[0]
+        last = int(held[0])
         found = connection.execute(
             link.statement(
                 "SELECT stack, last FROM {stack} WHERE parent = %s ORDER BY length(stack), stack FOR UPDATE"
@@ -61,7 +62,9 @@ def absorb(link: PostgresLink, stack: str, fence: int) -> int | None:
             last += count
         connection.execute(link.statement("DELETE FROM {stack} WHERE parent = %s"), (stack,))
         connection.execute(link.statement("UPDATE {stack} SET last = %s WHERE stack = %s"), (last, stack))
-    return int(last)
+        return last
+
+    return link.repeated(work)
 
 
 def is_cut(link: PostgresLink, stack: str) -> bool:

@@ -108,6 +108,15 @@ class PostgresLink:
         except psycopg.Error as error:
             raise self._explained(error) from error
 
+    def repeated(self, work: Callable[[_Connection], _T]) -> _T:
+        """Run several statements atomically that may be repeated, again if the connection drops."""
+
+        def run(connection: _Connection) -> _T:
+            with connection.transaction():
+                return work(connection)
+
+        return self._resumed(run)
+
     def close(self) -> None:
         if self._connection is not None:
             with suppress(psycopg.Error):

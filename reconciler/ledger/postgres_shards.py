@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import LiteralString
+from typing import Any, LiteralString
+
+from psycopg import Connection
 
 from reconciler.ledger.codec import Row
 from reconciler.ledger.postgres import PostgresStore
@@ -25,15 +27,19 @@ class PostgresShards:
 
     def cut(self, shard: Shard, rows: Sequence[Row]) -> bool:
         link = self._link
-        with link.transaction() as connection:
+
+        def work(connection: Connection[tuple[Any, ...]]) -> bool:
             if connection.execute(link.statement(_RUNNING), (shard.stack, shard.fence)).fetchone() is None:
                 return False
-            connection.execute(
-                link.statement("INSERT INTO {stack} (stack, parent, last) VALUES (%s, %s, %s)"),
+            made = connection.execute(
+                link.statement("INSERT INTO {stack} (stack, parent, last) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"),
                 (shard.name, shard.stack, len(rows)),
             )
-            add_rows(connection, link, shard.name, rows, 0)
-        return True
+            if made.rowcount:  # else the response to an earlier attempt was lost
+                add_rows(connection, link, shard.name, rows, 0)
+            return True
+
+        return link.repeated(work)
 
     def open(self, shard: Shard) -> JournalStore | None:
         store = PostgresStore(self._url, shard.name, shard=shard)

@@ -28,6 +28,7 @@ from reconciler.session.workspace import open_workspace
 from tests.cli.run_cli import reconciler
 from tests.emulator.handle import Emulator
 from tests.servers import postgres
+from tests.servers.proxy import Proxy
 
 STACK = """\
 stack: big
@@ -190,6 +191,20 @@ def test_a_ledger_that_fails_when_everything_is_sent_hides_nothing_that_was_done
     rename(ledger, "lost", "ledger_journal")
     complete(file, ledger, service)
     assert firing(service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
+
+
+def test_a_connection_that_drops_while_the_workers_work_is_opened_again(
+    tmp_path: Path, service: Emulator, ledger: str
+) -> None:
+    port = postgres.server().port
+    with Proxy(port) as proxy:
+
+        def drop() -> None:
+            proxy.cut()
+            proxy.restore()
+
+        result = run_shards(write(tmp_path, service), ledger.replace(f":{port}/", f":{proxy.port}/"), drop)
+    assert (result.state, result.counts) == (UnitState.DONE, {"create": 2}), result.diagnostics
 
 
 def rename(ledger: str, table: str, name: str) -> None:

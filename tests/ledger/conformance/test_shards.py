@@ -152,3 +152,10 @@ def test_a_worker_does_not_wait_for_a_shard_that_is_absorbed(place: Place, shard
             shards.absorb(holder.fence)
             with pytest.raises(LeaseLostError):
                 store.take(Claim("claim", "ci", "host", HERE, None, None, None), LIFETIME)
+
+
+def test_a_shard_is_cut_once_and_absorbed_once_if_responses_are_lost(place: Place, shards: Shards) -> None:
+    with place.begun() as (ledger, holder):
+        assert cut(shards, holder, 1, "a") == cut(shards, holder, 1, "a")
+        assert shards.absorb(holder.fence) == shards.absorb(holder.fence)
+        assert [entry.operation.key for entry in ledger.open_intents()] == ["a"]
