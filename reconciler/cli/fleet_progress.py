@@ -64,7 +64,7 @@ class FleetLines:
 def ended_line(result: UnitResult, number: int, total: int) -> Line:
     """``[3/12] stacks/a: changes: 2 to create  (0.4s, process 123)``."""
     word, style = result_span(result)
-    told = printable(unit_summary(result).split("\n", 1)[0])
+    told = printable(unit_summary(result))
     took = rough_duration(result.ended_at - result.started_at) if result.started_at else ""
     who = ", ".join(filter(None, [took, result.worker]))
     return line(

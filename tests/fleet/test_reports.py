@@ -16,7 +16,9 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.duration import MINUTE
 from reconciler.core.exit_code import ExitCode, worst
 from reconciler.fleet.report import FleetReport, WaveReport
+from reconciler.views.junit.fleet import fleet_junit
 from reconciler.views.markdown.fleet import fleet_markdown
+from reconciler.views.phrases.fleet import unit_summary
 from reconciler.views.text.fleet import fleet_lines
 from reconciler.views.text.line import plain
 from tests.cli.run_cli import reconciler
@@ -70,6 +72,15 @@ def test_markdown_fits_a_comment_and_begins_with_what_failed() -> None:
     assert "more stacks left out: this comment cannot hold them." in text
     short = fleet_markdown(report(*many), limit=3_000)
     assert len(short) <= 3_000
+
+
+def test_a_reason_of_several_lines_is_one_line_of_each_report() -> None:
+    found = report(result(1, {}, "no connection\nrequest: GET http://a"))
+    assert "| no connection |" in fleet_markdown(found)
+    error = fromstring(fleet_junit(found, str)).find(".//testcase/error")  # noqa: S314 - our own
+    assert error is not None
+    assert (error.get("message"), error.text) == ("no connection", "no connection\nrequest: GET http://a")
+    assert unit_summary(found.results[0]) == "no connection"
 
 
 def test_the_exit_code_is_the_worst_of_all() -> None:

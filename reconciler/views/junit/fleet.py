@@ -41,7 +41,7 @@ def _case(suite: Element, result: UnitResult, text: Redact, detailed: bool) -> N
     trouble = SubElement(case, tag, {"message": text(told)})
     if tag != "skipped":
         trouble.set("type", result.state.value)
-    lines = [found.line for found in result.diagnostics]
+    lines = [part for found in result.diagnostics for part in found.line.splitlines()]
     lines += [f"{change.action} {change.address}: {change.reason}" for change in result.changes]
     trouble.text = "\n".join(map(text, lines))
 

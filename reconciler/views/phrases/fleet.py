@@ -30,7 +30,7 @@ def is_quiet(result: UnitResult) -> bool:
 
 
 def unit_summary(result: UnitResult) -> str:
-    """The outcome of a unit in a few words; if it failed, the reason."""
+    """The outcome of a unit in one line; if it failed, the reason."""
     if result.unit.kind is UnitKind.STATUS and result.state is UnitState.DONE:
         known = [f"{kind}: {activity(kind, found)}" for kind, found in result.activities.items()]
         return ", ".join(known) or "nothing is recorded"
@@ -38,7 +38,7 @@ def unit_summary(result: UnitResult) -> str:
     if result.state is UnitState.DONE:
         others = f"; {count(result.others, 'other change')} due" if result.others else ""
         return told + others
-    reason = next((found.summary for found in result.diagnostics), "")
+    reason = next((found.summary.split("\n", 1)[0] for found in result.diagnostics), "")
     if result.unit.kind is UnitKind.APPLY and result.remaining:
         left = f"{count(result.remaining, 'change')} not done"
         told = f"{told}, {left}" if has_changes(result) else left

@@ -118,7 +118,7 @@ def _row(result: UnitResult) -> tuple[Span, ...]:
 
 
 def _short(result: UnitResult) -> str:
-    return printable(unit_summary(result).split("\n", 1)[0])
+    return printable(unit_summary(result))
 
 
 def _change(change: UnitChange) -> tuple[tuple[str, Style] | str, ...]:
