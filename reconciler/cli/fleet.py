@@ -127,7 +127,7 @@ def plan(
     request = _request(terminal, UnitKind.PLAN, options)
     opened = _open(terminal, what, request)
     if out is not None:
-        prepare(out)
+        prepare(out, opened)
         opened = with_plan_files(opened, out)
     report = _run(terminal, opened, options.scheduler)
     _show(terminal, report, format, detailed=detailed_exitcode)
@@ -185,9 +185,10 @@ def apply(
     elif auto_approve:
         opened = _open(terminal, what, request)
     else:
+        planning = _open(terminal, what, replace(request, kind=UnitKind.PLAN))
         _check_approvable(terminal, format, cluster)
         with TemporaryDirectory(prefix="reconciler-fleet-") as temporary:
-            return _apply_reviewed(terminal, what, request, Path(temporary), format, cluster)
+            return _apply_reviewed(terminal, planning, request, Path(temporary), format, cluster)
     return _apply(terminal, opened, format, cluster)
 
 
@@ -283,14 +284,13 @@ def _apply(terminal: Terminal, opened: Fleet, format: FleetFormat, scheduler: st
 
 def _apply_reviewed(
     terminal: Terminal,
-    what: Sequence[Path] | None,
+    planning: Fleet,
     request: FleetRequest,
     directory: Path,
     format: FleetFormat,
     scheduler: str | None,
 ) -> ExitCode:
     """Plan, show the plans, prompt, and apply exactly these plans."""
-    planning = _open(terminal, what, replace(request, kind=UnitKind.PLAN))
     planned = with_plan_files(planning, directory)
     report = _run(terminal, planned, scheduler)
     _show(terminal, report, format)

@@ -15,12 +15,14 @@ from reconciler.core.action import Action
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.files import write_text
+from reconciler.core.ledger_url import secrets_of
 from reconciler.fleet.fleet import Fleet, FleetRequest, Wave
 from reconciler.fleet.report import FleetReport
 
 MANIFEST = "manifest.json"
 VERSION = "1.0"
 _MAX_NAME = 80
+_PLANS = "[0-9][0-9][0-9][0-9]*-*.plan.json"
 
 
 class SavedUnit(BaseModel):
@@ -61,16 +63,22 @@ class Manifest(BaseModel):
 
 
 def is_saved_fleet(directory: Path) -> bool:
-    """Whether a directory holds saved plans of a fleet."""
-    return (directory / MANIFEST).is_file()
+    """Whether a directory holds saved plans of a fleet, possibly without their manifest."""
+    return (directory / MANIFEST).is_file() or any(directory.glob(_PLANS))
 
 
-def prepare(directory: Path) -> None:
-    """Create the directory for plans. Raises DiagnosticError if it holds anything but plans saved earlier."""
+def prepare(directory: Path, fleet: Fleet) -> None:
+    """Create the directory for the plans of a fleet.
+
+    Raises DiagnosticError if it holds anything but plans saved earlier, or if the manifest would hold a password.
+    """
+    if any(secrets_of(unit.ledger or "") for unit in fleet.due):
+        summary = "the URL of the ledger holds a password, which would be saved with the plans"
+        raise DiagnosticError(Diagnostic(summary, hint="write ${env.NAME} in its place, or set PGPASSWORD"))
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        old = list(directory.iterdir())
-        if old and not is_saved_fleet(directory):
+        others = {*directory.iterdir()} - {*directory.glob(_PLANS)}  # plans alone are left by a run that was killed
+        if others and not (directory / MANIFEST).is_file():
             summary = f"{directory} is not empty, and holds no saved plans"
             raise DiagnosticError(Diagnostic(summary, hint="name a new directory, or an empty one"))
         for file in [directory / MANIFEST, *directory.glob("*.plan.json")]:
@@ -127,21 +135,28 @@ def load(directory: Path, request: FleetRequest) -> Fleet:
     """Load the fleet that applies the saved plans in a directory.
 
     Stacks without changes, and those whose planning failed, already have a result. Raises DiagnosticError if the
-    manifest is missing or damaged.
+    manifest is missing or damaged, or if none of the stacks is here.
     """
     file = directory / MANIFEST
     try:
         manifest = Manifest.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise DiagnosticError(Diagnostic(f"cannot read {file}: {error.strerror}")) from None
+        hint = "saving these plans did not end; make new ones: reconciler fleet plan --out DIR"
+        raise DiagnosticError(Diagnostic(f"cannot read {file}: {error.strerror}", hint=hint)) from None
     except ValidationError as error:
         at = ".".join(map(str, error.errors()[0]["loc"])) or "its beginning"
         hint = "make new plans: reconciler fleet plan --out DIR"
         raise DiagnosticError(Diagnostic(f"{file} is not a manifest of saved plans, at {at}", hint=hint)) from None
+    waves = tuple(_wave(directory, wave, request) for wave in manifest.waves)
+    due = [unit for wave in waves for unit in wave.due]
+    if due and not any(Path(unit.path).exists() for unit in due):
+        summary = f"the stacks of the plans in {directory} are not here: there is no {due[0].path}"
+        hint = "run the command in the directory in which the plans were made, or in a checkout of the same files"
+        raise DiagnosticError(Diagnostic(summary, hint=hint))
     return Fleet(
         manifest.fleet,
         UnitKind.APPLY,
-        tuple(_wave(directory, wave, request) for wave in manifest.waves),
+        waves,
         request.max_parallel or manifest.max_parallel,
         request.max_failures or manifest.max_failures,
     )
@@ -170,6 +185,7 @@ def _due(directory: Path, saved: SavedUnit, request: FleetRequest) -> Unit:
         plan_file=str(directory.absolute() / name),
         plan_id=saved.plan_id,
         variables={**saved.unit.variables, **(request.variables or {})},
+        ledger=request.ledger or saved.unit.ledger,
         deadline=request.deadline or saved.unit.deadline,
         lock_timeout=request.lock_timeout,
         force=request.force,

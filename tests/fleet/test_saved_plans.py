@@ -81,6 +81,40 @@ def test_saved_plans_keep_no_variable_of_the_command_line(tmp_path: Path, emulat
     assert (done.code, by_name(report)) == (0, {"a": "done"})
 
 
+def test_plans_that_would_hold_a_password_are_not_saved(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path / "fleet", emulator.url, "a")
+    url = "postgresql://ann:hunter2hunter2@db.example.com/reconciler"
+    done = reconciler("fleet", "plan", *ONE, root, "--out", tmp_path / "plans", "--ledger", url)
+    assert done.code == 1
+    assert "the URL of the ledger holds a password, which would be saved with the plans" in done.err
+    assert not (tmp_path / "plans").exists()
+
+
+def test_saved_plans_are_applied_with_the_ledger_that_is_given(saved: Path, tmp_path: Path) -> None:
+    _, report = fleet_json("apply", saved, "--ledger", str(tmp_path / "elsewhere"))
+    assert by_name(report)["a"] == "done"
+    assert (tmp_path / "elsewhere/a.db").is_file()
+
+
+def test_plans_that_were_not_all_saved_are_refused_and_can_be_made_again(saved: Path) -> None:
+    (saved / "manifest.json").unlink()
+    done = reconciler("fleet", "apply", saved)
+    assert (done.code, "saving these plans did not end; make new ones" in done.err) == (1, True)
+    reconciler("fleet", "plan", *ONE, saved.parent / "fleet", "--out", saved)
+    assert (saved / "manifest.json").is_file()
+
+
+def test_saved_plans_are_refused_where_their_stacks_are_not(
+    tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write_fleet(tmp_path / "fleet", emulator.url, "a").parent / "fleet")
+    assert reconciler("fleet", "plan", *ONE, "--out", "plans").code == 0
+    monkeypatch.chdir(tmp_path)
+    done = reconciler("fleet", "apply", "fleet/plans")
+    assert done.code == 1
+    assert "the stacks of the plans in fleet/plans are not here: there is no stacks/a" in done.err
+
+
 def test_a_directory_that_holds_something_else_is_no_place_for_plans(tmp_path: Path, emulator: Emulator) -> None:
     root = write_fleet(tmp_path / "fleet", emulator.url, "a")
     done = reconciler("fleet", "plan", *ONE, root, "--out", root)
@@ -110,3 +144,4 @@ def test_an_apply_that_nobody_can_approve_is_refused_before_anything_is_asked(
     assert done.code == 1
     assert "approval is needed, and standard input is not a terminal" in done.err
     assert emulator.requests() == []
+    assert "plnas cannot be read" in reconciler("fleet", "apply", root / "plnas").err
