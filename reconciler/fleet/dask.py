@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -24,7 +25,7 @@ from reconciler.core.exit_code import ExitCode
 from reconciler.core.ledger_url import secrets_of
 from reconciler.core.system_clock import monotonic, now
 from reconciler.core.text import sanitize
-from reconciler.fleet.dask_task import BEGAN, ask_to_stop, run_task
+from reconciler.fleet.dask_task import BEGAN, Call, VersionError, ask_to_stop
 from reconciler.fleet.engine import EngineLimits, Event, Finished, Started, next_units
 
 CONNECT = 10 * SECOND
@@ -35,6 +36,9 @@ ALONE = MINUTE
 
 _CHECK_EVERY = 2 * SECOND
 """How often (ms) the connection and the workers are checked while nothing happens."""
+
+_AGAIN = "run the command again when the cluster is healthy"
+_INSTALL = f'install the same version on every worker: pip install "alarm-reconciler[dask]=={__version__}"'
 
 _log = logging.getLogger(__name__)
 
@@ -164,13 +168,10 @@ class DaskEngine:
                 return
             self._count += 1
             name = f"{self._topic}-{self._count}"
+            lines = units_json([_portable(unit) for unit in units])
             future = self._client.submit(
-                run_task,
-                name,
-                self._topic,
-                units_json([_portable(unit) for unit in units]),
-                __version__,
-                self.workers,
+                pickle.loads,
+                pickle.dumps(Call(name, self._topic, lines, __version__, self.workers)),
                 key=name,
                 pure=False,
                 retries=0,
@@ -216,7 +217,8 @@ class DaskEngine:
         except Exception as error:  # noqa: BLE001 - of the cluster, the network or a library
             why = self._meaning(task, error)
             task.future.release()
-            yield from (Finished(result) for result in _failed(task, why))
+            hint = _INSTALL if isinstance(error, ImportError | VersionError) else _AGAIN
+            yield from (Finished(result) for result in _failed(task, why, hint))
             return
         task.future.release()
         for unit, text in zip(task.units, texts, strict=True):
@@ -243,9 +245,7 @@ class DaskEngine:
         if isinstance(error, CancelledError):
             return "the cluster cancelled it"
         if isinstance(error, ImportError):
-            return (
-                f"the worker cannot import what it needs: {sanitize(str(error))}; install alarm-reconciler[dask] there"
-            )
+            return f"the worker cannot import what it needs: {sanitize(str(error))}"
         return sanitize(str(error)) or type(error).__name__
 
     def _check_cluster(self) -> None:
@@ -328,7 +328,7 @@ def _portable(unit: Unit) -> Unit:
     )
 
 
-def _failed(task: _Task, why: str) -> Iterator[UnitResult]:
+def _failed(task: _Task, why: str, hint: str = _AGAIN) -> Iterator[UnitResult]:
     """The results of units whose task did not end."""
     for unit in task.units:
         may_have_sent = unit.kind in (UnitKind.APPLY, UnitKind.CHECK)
@@ -337,7 +337,7 @@ def _failed(task: _Task, why: str) -> Iterator[UnitResult]:
             unit,
             UnitState.FAILED,
             ExitCode.PARTIAL if unit.kind is UnitKind.APPLY else ExitCode.ERROR,
-            diagnostics=(Diagnostic(f"{why}{after}", hint="run the command again when the cluster is healthy"),),
+            diagnostics=(Diagnostic(f"{why}{after}", hint=hint),),
             worker=(task.workers or [""])[-1],
             started_at=task.began_at,
             ended_at=now(),

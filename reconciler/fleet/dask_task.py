@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from distributed import get_worker
@@ -56,6 +56,23 @@ class Stops:
                     del self._events[task]
 
 
+class VersionError(RuntimeError):
+    """A worker has another version of reconciler than the command."""
+
+
+class Call:
+    """A call of ``run_task`` as a pickle: loading it runs the task.
+
+    Dask loads the function of a task outside of the task, and a worker that cannot, since it has no reconciler, dies.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        self._arguments = arguments
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return run_task, self._arguments
+
+
 _STOPS = Stops()
 
 
@@ -70,7 +87,7 @@ def run_task(task: str, topic: str, lines: str, version: str, workers: int) -> l
     ``task`` is the task's name, ``topic`` the topic of its progress events; ``workers`` processes share the work.
     """
     if version != __version__:
-        raise RuntimeError(f"the worker has reconciler {__version__}, and the fleet was started by {version}")
+        raise VersionError(f"the worker has reconciler {__version__}, and the fleet was started by {version}")
     units = parse_units(lines)
     worker = get_worker()
 

@@ -69,14 +69,18 @@ class Cluster:
         wait_for(ready.exists)
         return f"tcp://127.0.0.1:{port}", pid
 
-    def start_worker(self, scheduler: str, death: Mapping[str, object] | None = None) -> int:
-        """The process id of a new worker that the scheduler knows.
+    def start_worker(
+        self, scheduler: str, death: Mapping[str, object] | None = None, version: str | None = None
+    ) -> int:
+        """The process id of a new worker that the scheduler knows, with a version of reconciler; without it if that is
+        empty.
 
         ``death`` has ``step``, ``count``, ``victim`` (a process id, 0 for the worker itself) and ``once``, a file that
         whoever comes there first makes, so that there is one death.
         """
         ready = self._file("ready")
-        pid = self._fork(role="worker", scheduler=scheduler, death=death, ready=str(ready), local=str(self._directory))
+        told = {"death": death, "version": version, "ready": str(ready), "local": str(self._directory)}
+        pid = self._fork(role="worker", scheduler=scheduler, **told)
         wait_for(ready.exists)
         return pid
 
@@ -203,6 +207,12 @@ def _work(told: Mapping[str, Any]) -> None:
 
         requests.Session.send = send
         dask_task.run_batch = doomed
+
+    if told["version"]:
+        dask_task.__version__ = told["version"]
+    elif told["version"] is not None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "reconciler"]:
+            sys.modules[name] = None  # type: ignore[assignment]  # importing it fails
 
     async def serve() -> None:
         options = {"nthreads": 1, "host": "127.0.0.1", "dashboard": False, "local_directory": told["local"]}

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
+from reconciler import __version__
 from reconciler.app.run_unit import run_unit
 from reconciler.app.unit import Unit, UnitKind, UnitState
 from reconciler.core.ledger_url import VARIABLE
@@ -191,3 +192,23 @@ def test_a_fleet_that_is_started_twice_at_once_is_applied_once(ground: Ground, b
     ground.reruns.append(sum(reruns for _, reruns in ended))
     assert {result.state for results, _ in ended for result in results} <= {UnitState.DONE, UnitState.LEASED}
     ground.check(units)
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("", "the worker cannot import what it needs: "),
+        ("0.0.1", f"the worker has reconciler 0.0.1, and the fleet was started by {__version__}"),
+    ],
+)
+def test_a_worker_without_this_version_lives_and_is_told_what_to_install(
+    ground: Ground, version: str, told: str
+) -> None:
+    units = ground.declare()
+    worker = ground.cluster.start_worker(ground.scheduler, version=version)
+    client, out = ground.cluster.start_client(ground.scheduler, units[:1])
+    wait_for(lambda: not is_alive(client))
+    found = [found for result in read_results(out)[0] for found in result.diagnostics]
+    assert found[0].summary.startswith(told)
+    assert f"alarm-reconciler[dask]=={__version__}" in (found[0].hint or "")
+    assert is_alive(worker)
