@@ -140,17 +140,17 @@ def _needed(task: ShardTask) -> Mapping[Address, Sequence[Address]]:
 def _undone(result: Result, work: _Work) -> Iterator[Undone]:
     """The operations that are not done, the first of them with the reason.
 
-    One that failed now, but that an earlier worker had begun, may have been stored by the service all the same.
+    One that an earlier worker had begun may have been stored by the service, even if it failed now.
     """
     named = 0
     for operation in work.operations:
         outcome = result.outcomes.get(operation.key)
-        if outcome is None:
-            yield Undone(operation.key)
-        elif outcome.status is not Status.DONE:
-            named += 1
-            message = None if outcome.error is None or named > MAX_CHANGES else outcome.error.message
-            yield Undone(operation.key, Status.UNKNOWN if operation.key in work.unseen else outcome.status, message)
+        status = None if outcome is None else outcome.status
+        if status is Status.DONE:
+            continue
+        named += status is not None
+        told = None if outcome is None or outcome.error is None or named > MAX_CHANGES else outcome.error.message
+        yield Undone(operation.key, Status.UNKNOWN if operation.key in work.unseen else status, told)
 
 
 def _check_targets(workspace: Workspace, task: ShardTask) -> None:

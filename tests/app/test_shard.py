@@ -65,13 +65,14 @@ def write(root: Path, service: Emulator, severity: str = "Major", needed: str = 
 class Workers:
     """Workers of a shard: the first dies when its first request is answered, and then the service has a fault."""
 
-    def __init__(self, file: Path, ledger: str, service: Emulator, fault: str) -> None:
+    def __init__(self, file: Path, ledger: str, service: Emulator, fault: str, deadline: int | None) -> None:
         self._file, self._ledger, self._service, self._fault = str(file), ledger, service, fault
+        self._deadline = deadline
         self.results: list[UnitResult] = []
 
     def __call__(self, tasks: Iterable[ShardTask]) -> Iterator[Ended]:
         for task in tasks:
-            unit = Unit(UnitKind.SHARD, self._file, ledger=self._ledger, shard=task)
+            unit = Unit(UnitKind.SHARD, self._file, ledger=self._ledger, shard=task, deadline=self._deadline)
             if not self._service.faults():
                 self._die(unit, task)
                 self._service.fault(self._fault)
@@ -107,9 +108,9 @@ def firing(service: Emulator) -> Counter[str]:
 
 
 def apply_in_shards(
-    file: Path, ledger: str, service: Emulator, fault: str = "query:status=503"
+    file: Path, ledger: str, service: Emulator, fault: str = "query:status=503", deadline: int | None = None
 ) -> tuple[Workers, UnitResult]:
-    workers = Workers(file, ledger, service, fault)
+    workers = Workers(file, ledger, service, fault, deadline)
     unit = Unit(UnitKind.APPLY, str(file), ledger=ledger, shard_size=10)
     return workers, run_unit(unit, cut=Cut(workers, 10))
 
@@ -144,12 +145,20 @@ def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(
     assert firing(service) == {"aom_alarm.first Critical": 1, "aom_alarm.second Critical": 1}
 
 
-def test_what_a_dead_worker_sent_may_be_there_although_it_is_refused_later(
-    tmp_path: Path, start_emulator: Callable[[Settings], Emulator], ledger: str
+@pytest.mark.parametrize(
+    ("fault", "deadline", "second"), [("push:status=400", None, Status.FAILED), ("query:delay=0s", 0, None)]
+)
+def test_what_a_dead_worker_sent_may_be_there_although_it_is_refused_or_not_sent_later(
+    tmp_path: Path,
+    start_emulator: Callable[[Settings], Emulator],
+    ledger: str,
+    fault: str,
+    deadline: int | None,
+    second: Status | None,
 ) -> None:
     service = start_emulator(Settings(visible_after=MINUTE))
-    workers, result = apply_in_shards(write(tmp_path, service), ledger, service, "push:status=400")
-    assert {status for status, _ in workers.undone} == {Status.UNKNOWN, Status.FAILED}
+    workers, result = apply_in_shards(write(tmp_path, service), ledger, service, fault, deadline)
+    assert [status for status, _ in workers.undone] == [Status.UNKNOWN, second]
     assert (result.exit_code, result.remaining) == (ExitCode.PARTIAL, 2)
 
 
