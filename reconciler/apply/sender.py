@@ -128,7 +128,7 @@ class Sender:
             case ErrorKind.REJECTED:
                 return self._rejected(attempt, error)
             case ErrorKind.DENIED:
-                self._end(attempt.operations, Status.FAILED, error.detail)
+                self._end(attempt.operations, Status.UNKNOWN if error.partly else Status.FAILED, error.detail)
                 raise DeniedError(error.detail)
             case ErrorKind.BUSY | ErrorKind.UNSENT:
                 return self._again_later(attempt, error)

@@ -39,8 +39,9 @@ class ServiceError(Exception):
     """A failed request; ``retry_after`` is how long (ms) the service asks to wait.
 
     ``reading`` says that the request changes nothing at the service; ``cut``, that the connection was cut here or
-    behind a gateway (502, 504), so that a retry may succeed. ``provider`` and ``position`` are the key and the position
-    of the provider's block, if the caller knows them.
+    behind a gateway (502, 504), so that a retry may succeed; ``partly``, that one instance of the service accepted what
+    another refused. ``provider`` and ``position`` are the key and the position of the provider's block, if the caller
+    knows them.
     """
 
     provider: str | None = None
@@ -54,8 +55,10 @@ class ServiceError(Exception):
         *,
         reading: bool = False,
         cut: bool = False,
+        partly: bool = False,
     ) -> None:
         super().__init__(str(detail))
+        self.partly = partly
         self.reading = reading
         self.cut = cut
         self.kind = kind

@@ -79,7 +79,7 @@ class Cluster:
             f"{error.detail.message} (at {name}; {len(answers) - len(failed)} of {len(answers)} instances accepted it)"
         )
         detail = error.detail._replace(message=told) if len(answers) > 1 else error.detail
-        raise ServiceError(kind, detail, error.retry_after)
+        raise ServiceError(kind, detail, error.retry_after, partly=partly)
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,4 +1,6 @@
-"""A push that arrives late: the server does not fence it off, so it is waited out before its alert is cleared."""
+"""A push in doubt: one that arrives late is waited out before its alert is cleared, since the server does not fence it
+off; one that arrived at one of two instances counts as unknown.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.apply.result import ApplyStatus
 from reconciler.core.desired import Desired
-from reconciler.core.operation import Operation
+from reconciler.core.operation import Operation, Status
 from reconciler.emulator.settings import Settings
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
@@ -69,3 +72,16 @@ def test_a_push_in_doubt_of_what_is_declared_still_is_not_waited_for(start_emula
     assert harness.apply([desired(timeout="1h")]).remaining == ()
     assert harness.clock.waited == 0
     assert len(harness.alerts()) == 1
+
+
+def test_a_push_that_only_one_instance_refused_the_credentials_for_is_in_doubt(start_emulator, tmp_path: Path) -> None:
+    clock = FakeClock()
+    emulator = start_emulator(Settings(clock=clock.service, alertmanager_peers=2))
+    harness = AlertmanagerHarness(emulator, clock, tmp_path / "ledger.db", peers=2)
+    emulator.fault("am-push@2:status=401")
+    result = harness.apply([desired(timeout="1h")])
+    assert (result.ending, result.may_have_sent) == (ApplyStatus.DENIED, True)
+    assert [outcome.status for outcome in result.outcomes.values()] == [Status.UNKNOWN]
+    emulator.clear_faults()
+    assert harness.apply([desired(timeout="1h")]).remaining == ()
+    assert [len(harness.alerts(peer)) for peer in range(2)] == [1, 1]
