@@ -41,6 +41,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.terminal import Format, Terminal
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError
+from reconciler.core.ledger_url import ENVIRONMENT_VARIABLE
 from reconciler.core.system_clock import now
 from reconciler.core.text import printable
 from reconciler.fleet.fleet import Fleet, FleetRequest, open_fleet
@@ -307,6 +308,7 @@ def _apply_reviewed(
 def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> FleetRequest:
     """The options as a request. Raises DiagnosticError for an invalid one."""
     values = inputs({}, options.var, None, terminal.ledger)
+    given = terminal.ledger or ""
     return FleetRequest(
         kind,
         now(),
@@ -314,7 +316,7 @@ def _request(terminal: Terminal, kind: UnitKind, options: _Options) -> FleetRequ
         options.changed_since,
         dict(values.variables),
         tuple(options.var_file or ()),
-        values.ledger,
+        given if ENVIRONMENT_VARIABLE.search(given) else values.ledger,
         options.parallelism,
         options.max_failures,
         None if options.deadline is None else duration_option("--deadline", options.deadline),

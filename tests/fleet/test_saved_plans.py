@@ -90,6 +90,16 @@ def test_plans_that_would_hold_a_password_are_not_saved(tmp_path: Path, emulator
     assert not (tmp_path / "plans").exists()
 
 
+def test_the_ledger_option_may_name_an_environment_variable(tmp_path: Path, emulator: Emulator) -> None:
+    root = write_fleet(tmp_path / "fleet", emulator.url, "a")
+    environ = {"FLEET_LEDGER": str(tmp_path / "ledgers")}
+    options = ("--ledger", "${env.FLEET_LEDGER}")
+    assert reconciler("fleet", "plan", *ONE, root, "--out", tmp_path / "plans", *options, env=environ).code == 0
+    assert str(tmp_path / "ledgers") not in (tmp_path / "plans/manifest.json").read_text()
+    assert reconciler("fleet", "apply", *ONE, tmp_path / "plans", env=environ).code == 0
+    assert (tmp_path / "ledgers/a.db").is_file()
+
+
 def test_saved_plans_are_applied_with_the_ledger_that_is_given(saved: Path, tmp_path: Path) -> None:
     _, report = fleet_json("apply", saved, "--ledger", str(tmp_path / "elsewhere"))
     assert by_name(report)["a"] == "done"
