@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from reconciler.app.activity import KINDS, last_activity, record_activity
-from reconciler.app.apply import ApplyRequest, Cutting, FailedRun, NotRun, apply_exit_code, apply_saved, apply_stack
+from reconciler.app.apply import ApplyRequest, Cutting, FailedRun, NotRun, apply_saved, apply_stack
 from reconciler.app.check import check_exit_code, run_stack_checks
 from reconciler.app.errors import describe_error
 from reconciler.app.ledger import owner
@@ -21,16 +21,16 @@ from reconciler.app.plan import inputs, plan_stack
 from reconciler.app.planfiles import load_plan, plan_file
 from reconciler.app.shard import apply_shard
 from reconciler.app.status import last_apply
-from reconciler.app.unit import MAX_CHANGES, WRITING, Activity, Unit, UnitChange, UnitKind, UnitResult, UnitState
+from reconciler.app.unit import WRITING, Activity, Unit, UnitKind, UnitResult, UnitState
+from reconciler.app.unit_results import applied, planned
 from reconciler.apply.lease import LeaseWait
 from reconciler.apply.options import DEADLINE, NullProgress, Options, Progress
-from reconciler.apply.result import ApplyStatus, Result
+from reconciler.apply.result import ApplyStatus
 from reconciler.apply.settle import Settlement
 from reconciler.checks.poll import CheckStatus
 from reconciler.checks.run import NullCheckWatcher
 from reconciler.config.stack import FLEET_VARIABLES, Inputs
 from reconciler.config.yaml.source_map import Source
-from reconciler.core.action import Action
 from reconciler.core.diagnostic import Diagnostic, DiagnosticError, Severity
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.files import write_text
@@ -39,7 +39,7 @@ from reconciler.core.operation import Status
 from reconciler.core.system_clock import now
 from reconciler.core.text import Redactor
 from reconciler.ledger.protocol import LeaseHeldError, Run, RunState
-from reconciler.plan.plan import Change, Plan, drift_only
+from reconciler.plan.plan import Plan, drift_only
 from reconciler.session.planning import make_stack_plan
 from reconciler.session.rate_limits import RateLimits
 from reconciler.session.stack_source import read_source
@@ -144,7 +144,7 @@ def _rate_limits(workers: int, limits: tuple[tuple[str, float], ...]) -> RateLim
 
 def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
     plan = plan_stack(workspace, only_raised=True)
-    found = _planned(unit, plan)
+    found = planned(unit, plan)
     if plan.problems:
         return found
     if unit.plan_file is not None:
@@ -156,22 +156,8 @@ def _plan(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
 
 def _drift(unit: Unit, workspace: Workspace, _: Listening) -> UnitResult:
     whole = make_stack_plan(workspace, workspace.read_ledger_view())  # without a query for unmanaged duplicates
-    found = _planned(unit, drift_only(whole))
+    found = planned(unit, drift_only(whole))
     return replace(found, others=len(whole.pending) - found.drift)
-
-
-def _planned(unit: Unit, plan: Plan) -> UnitResult:
-    code = ExitCode.ERROR if plan.problems else ExitCode.CHANGES if plan.pending else ExitCode.DONE
-    return UnitResult(
-        unit,
-        UnitState.FAILED if plan.problems else UnitState.DONE,
-        code,
-        counts=_counts(plan.changes),
-        drift=sum(change.drift for change in plan.pending),
-        changes=_named(plan.pending),
-        diagnostics=(*plan.problems, *plan.warnings),
-        plan_id=plan.id,
-    )
 
 
 def _apply(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting | None = None) -> UnitResult:
@@ -189,10 +175,10 @@ def _apply(unit: Unit, workspace: Workspace, listening: Listening, cut: Cutting 
         found = UnitResult(unit, UnitState.DONE, ExitCode.DONE, plan_id=None if saved is None else saved.id)
         return _repeated(found, workspace, lambda run: saved is not None and run.plan_id == saved.id)
     if isinstance(result, FailedRun):
-        found = _applied(unit, result.result)
+        found = applied(unit, result.result)
         told = describe_error(result.error).diagnostics
         return replace(found, state=UnitState.FAILED, diagnostics=(*told, *found.diagnostics))
-    found = _applied(unit, result)
+    found = applied(unit, result)
     if unit.since and not result.plan.pending:
         return _repeated(found, workspace, lambda run: run.command == "apply" and run.started_at >= unit.since)
     return found
@@ -205,26 +191,6 @@ def _saved(file: str, id: str | None) -> Plan:
         summary = f"{file} is not the plan that was saved with its fleet"
         raise DiagnosticError(Diagnostic(summary, hint="make new plans: reconciler fleet plan --out DIR"))
     return plan
-
-
-def _applied(unit: Unit, result: Result) -> UnitResult:
-    code = apply_exit_code(result)
-    state = UnitState.FAILED if code else UnitState.DONE
-    remaining = result.remaining
-    left = set(map(id, remaining))
-    done = [change for change in result.plan.changes if id(change) not in left]
-    return UnitResult(
-        unit,
-        UnitState.INTERRUPTED if code is ExitCode.INTERRUPTED else state,
-        code,
-        counts=_counts(done),
-        drift=sum(change.drift for change in result.plan.pending),
-        changes=_named([change for change in done if change.action is not Action.NO_OP]),
-        remaining=len(remaining),
-        diagnostics=(*_stopped(result), *_undone(result, remaining[:MAX_CHANGES]), *result.plan.warnings),
-        run=result.run or None,
-        plan_id=result.plan.id,
-    )
 
 
 def _repeated(found: UnitResult, workspace: Workspace, is_ours: Callable[[Run], bool]) -> UnitResult:
@@ -356,38 +322,6 @@ def _needs_shared_ledger(workspace: Workspace) -> Diagnostic:
         f"the ledger of {workspace.stack.name} is a file, {workspace.ledger_location}, which other workers do not have",
         hint="name one that all workers share: --ledger postgresql://..., or RECONCILER_LEDGER where they run",
     )
-
-
-def _counts(changes: Iterable[Change]) -> Mapping[str, int]:
-    return Counter(change.action.value for change in changes)
-
-
-def _named(changes: Sequence[Change]) -> tuple[UnitChange, ...]:
-    return tuple(
-        UnitChange(change.action, str(change.address), change.reason, change.drift) for change in changes[:MAX_CHANGES]
-    )
-
-
-def _stopped(result: Result) -> Iterator[Diagnostic]:
-    """Why a run ended early; an interruption is a state of its own, and an internal error is told elsewhere."""
-    match result.ending:
-        case ApplyStatus.DEADLINE:
-            yield Diagnostic("the deadline passed: nothing new was sent", hint="give it more time with --deadline")
-        case ApplyStatus.LEDGER_FAILED:
-            yield Diagnostic(f"it can no longer be journalled, so nothing new was sent: {result.cause}")
-        case ApplyStatus.LEASE_LOST | ApplyStatus.DENIED:
-            yield Diagnostic(str(result.cause))
-
-
-def _undone(result: Result, changes: Sequence[Change]) -> Iterator[Diagnostic]:
-    """Why changes are not done, each by its worst operation."""
-    for change in changes:
-        status = result.status(change)
-        outcomes = [result.outcomes.get(operation.key) for operation in change.operations]
-        errors = [outcome.error for outcome in outcomes if outcome is not None and outcome.error is not None]
-        reason = f": {errors[0].message}" if errors else ""
-        text = f"{change.action} {change.address}: {'not started' if status is None else status}{reason}"
-        yield Diagnostic(text, address=str(change.address))
 
 
 def _redacted(result: UnitResult, redactor: Redactor) -> UnitResult:
