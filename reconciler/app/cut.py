@@ -138,7 +138,7 @@ def _finished(
                 cause=verified.cause,
                 unconfirmed=verified.unconfirmed,
                 possible_duplicates=verified.possible_duplicates
-                | (frozenset() if options.verify else result.possible_duplicates),
+                | (result.possible_duplicates & verified.unconfirmed if options.verify else result.possible_duplicates),
                 ended_at=verified.ended_at,
             )
         interrupted = result.ending is ApplyStatus.INTERRUPTED

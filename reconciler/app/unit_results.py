@@ -9,7 +9,7 @@ from reconciler.app.apply import apply_exit_code
 from reconciler.app.unit import MAX_CHANGES, Unit, UnitChange, UnitResult, UnitState
 from reconciler.apply.result import ApplyStatus, Result
 from reconciler.core.action import Action
-from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.diagnostic import Diagnostic, Severity
 from reconciler.core.exit_code import ExitCode
 from reconciler.plan.plan import Change, Plan
 
@@ -44,7 +44,12 @@ def applied(unit: Unit, result: Result) -> UnitResult:
         drift=sum(change.drift for change in result.plan.pending),
         changes=_named([change for change in done if change.action is not Action.NO_OP]),
         remaining=len(remaining),
-        diagnostics=(*_stopped(result), *_undone(result, remaining[:MAX_CHANGES]), *result.plan.warnings),
+        diagnostics=(
+            *_stopped(result),
+            *_undone(result, remaining[:MAX_CHANGES]),
+            *_uncertain(result),
+            *result.plan.warnings,
+        ),
         run=result.run or None,
         plan_id=result.plan.id,
     )
@@ -80,3 +85,15 @@ def _named(changes: Sequence[Change]) -> tuple[UnitChange, ...]:
     return tuple(
         UnitChange(change.action, str(change.address), change.reason, change.drift) for change in changes[:MAX_CHANGES]
     )
+
+
+def _uncertain(result: Result) -> Iterator[Diagnostic]:
+    """Warnings about what is done, but not visible, or maybe twice."""
+    for keys, text in (
+        (result.unconfirmed, "done, but not visible yet"),
+        (result.possible_duplicates, "pushed again, and may fire twice until the next apply"),
+    ):
+        if keys:
+            found = list(dict.fromkeys(str(item.address) for item in result.plan.operations if item.key in keys))
+            some = ", ".join(found[:MAX_CHANGES]) + (", ..." if len(found) > MAX_CHANGES else "")
+            yield Diagnostic(f"{text}: {some}", severity=Severity.WARNING)

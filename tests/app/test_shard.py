@@ -18,6 +18,7 @@ from reconciler.app.run_unit import run_unit
 from reconciler.app.shard import open_shards
 from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult, UnitState
 from reconciler.apply.lease import leased
+from reconciler.core.diagnostic import Severity
 from reconciler.core.duration import MINUTE
 from reconciler.core.exit_code import ExitCode
 from reconciler.core.operation import Status
@@ -227,3 +228,14 @@ def test_the_run_says_why_no_worker_finished_a_shard(tmp_path: Path, service: Em
     assert result.diagnostics[0].summary == (
         "create aom_alarm.first: unknown: no worker finished its shard: process 7 ended by signal 9"
     )
+
+
+def test_what_is_done_but_not_visible_is_a_warning(
+    tmp_path: Path, start_emulator: Callable[[Settings], Emulator], ledger: str
+) -> None:
+    service = start_emulator(Settings(visible_after=MINUTE))
+    result = run_shards(write(tmp_path, service), ledger, lambda: None)
+    assert (result.state, result.exit_code) == (UnitState.DONE, ExitCode.DONE)
+    assert [(found.severity, found.summary) for found in result.diagnostics] == [
+        (Severity.WARNING, "done, but not visible yet: aom_alarm.first, aom_alarm.second")
+    ]
