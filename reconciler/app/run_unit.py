@@ -313,7 +313,7 @@ def _ledger(text: str | None, environ: Mapping[str, str]) -> str | None:
     missing = [name for name in ENVIRONMENT_VARIABLE.findall(text) if not environ.get(name)]
     if missing:
         summary = f"ledger: the environment variable {missing[0]} is not set"
-        raise DiagnosticError(Diagnostic(summary, hint="set it where the workers of the fleet run"))
+        raise DiagnosticError(Diagnostic(summary, hint="set it where the command and its workers run"))
     return ENVIRONMENT_VARIABLE.sub(lambda match: environ[match[1]], text)
 
 

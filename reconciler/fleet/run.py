@@ -114,7 +114,8 @@ class FleetRun:
         self._failures += result.is_failure and not (again is not None and again.is_failure)
         most = self._fleet.max_failures
         if most is not None and self._failures >= most and self._reason is None:
-            self._reason = f"the limit of {most} failed stacks is reached"
+            stacks = "stack" if most == 1 else "stacks"
+            self._reason = f"the limit of {most} failed {stacks} is reached"
 
     def _left_out(self, unit: Unit) -> UnitResult:
         if self._interrupted:

@@ -141,6 +141,8 @@ def test_after_max_failures_no_further_stack_begins(tmp_path: Path, emulator: Em
     assert by_name(report, "diagnostics")["d"][0]["summary"] == "the limit of 2 failed stacks is reached"
     _, report = fleet_json("apply", root, "--auto-approve", "--max-failures", "9")
     assert [*by_name(report).values()] == ["done", "failed", "failed", "failed", "done", "done"]
+    _, report = fleet_json("apply", root, "--auto-approve", "--max-failures", "1")
+    assert by_name(report, "diagnostics")["c"][0]["summary"] == "the limit of 1 failed stack is reached"
 
 
 def test_an_unwatched_fleet_tells_a_line_for_each_stack(tmp_path: Path, emulator: Emulator) -> None:
