@@ -37,7 +37,7 @@ def cut_of(unit: Unit, engine: Engine, limits: EngineLimits) -> Cut:
 def _report(result: UnitResult) -> ShardReport | str | None:
     """The report of a shard, or why there is none."""
     if result.shard is None:
-        return result.diagnostics[0].summary if result.diagnostics else None
+        return result.diagnostics[0].summary.split("\n", 1)[0] if result.diagnostics else None
     timed_out = result.state is UnitState.TIMED_OUT  # the engine asked it to stop, which it reports as an interruption
     return replace(result.shard, ending=ApplyStatus.DEADLINE) if timed_out else result.shard
 

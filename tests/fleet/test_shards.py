@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from reconciler.app.unit import ShardReport, ShardTask, Unit, UnitKind, UnitResult, UnitState
 from reconciler.apply.result import ApplyStatus
+from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.exit_code import ExitCode
 from reconciler.emulator.settings import Settings
 from reconciler.fleet.cut import cut_of
@@ -170,23 +172,38 @@ def test_a_dask_worker_dies_and_another_takes_its_shard_over(tmp_path: Path, ser
     assert pushed(service) == firing(service) == once()
 
 
-class Impatient:
-    """An engine that asks every unit to stop at its deadline."""
+class Ends:
+    """An engine whose units all end in the same way."""
 
     workers = 1
 
+    def __init__(self, result: UnitResult) -> None:
+        self._result = result
+
     def run(self, units: Iterable[Unit], limits: EngineLimits) -> Iterator[Event]:
         for unit in units:
-            report = ShardReport(ApplyStatus.INTERRUPTED)
-            yield Finished(UnitResult(unit, UnitState.TIMED_OUT, ExitCode.PARTIAL, shard=report))
+            yield Finished(replace(self._result, unit=unit))
 
     def stop(self) -> None: ...
 
 
-def test_a_shard_that_is_stopped_at_its_deadline_is_not_interrupted() -> None:
-    cut = cut_of(Unit(UnitKind.APPLY, "big", shard_size=1), Impatient(), EngineLimits())
-    ((_, report),) = cut.give([ShardTask("big#run.1", "big", 1, "run", "plan", 1, 1)])
-    assert report == ShardReport(ApplyStatus.DEADLINE)
+STOPPED = UnitResult(
+    Unit(UnitKind.SHARD, "big"), UnitState.TIMED_OUT, ExitCode.PARTIAL, shard=ShardReport(ApplyStatus.INTERRUPTED)
+)
+REFUSED = UnitResult(
+    Unit(UnitKind.SHARD, "big"), UnitState.FAILED, ExitCode.ERROR, diagnostics=(Diagnostic("auth failed\nstatus: 401"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "report"),
+    [(STOPPED, ShardReport(ApplyStatus.DEADLINE)), (REFUSED, "auth failed")],
+    ids=["a shard that is stopped at its deadline is not interrupted", "a worker that fails says why in a line"],
+)
+def test_what_an_engine_says_of_a_shard_is_told(result: UnitResult, report: ShardReport | str) -> None:
+    cut = cut_of(Unit(UnitKind.APPLY, "big", shard_size=1), Ends(result), EngineLimits())
+    ((_, told),) = cut.give([ShardTask("big#run.1", "big", 1, "run", "plan", 1, 1)])
+    assert told == report
 
 
 def _stacks(ledger: str) -> Any:
