@@ -159,6 +159,7 @@ def _merged(before: Node, after: Node, levels: int, diagnostics: DiagnosticColle
     return Node(result, before.offset, before.key_offset, before.source_map)
 
 
+_OUTSIDE = "it is outside the stack"
 MAX_FILES = 1_000
 
 
@@ -182,7 +183,8 @@ def included(
         if reason is None and len(seen) >= MAX_FILES:
             reason = f"a stack has at most {MAX_FILES:,} files"
         if reason is not None:
-            diagnostics.add(item.offset, f'"{name}" cannot be included: {reason}')
+            hint = "share values in a var-file, or link to the file from the stack" if reason == _OUTSIDE else None
+            diagnostics.add(item.offset, f'"{name}" cannot be included: {reason}', hint)
             continue
         if path in seen:
             diagnostics.add(item.offset, f'"{name}" is part of the stack already', "remove this include")
@@ -205,5 +207,5 @@ def _refused(name: str) -> str | None:
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or "\\" in name:
         return "a name is relative to the stack, with / between its parts"
     if ".." in PurePosixPath(name).parts:
-        return "it is outside the stack"
+        return _OUTSIDE
     return None

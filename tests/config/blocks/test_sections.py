@@ -66,13 +66,16 @@ def test_an_included_file_is_part_of_the_stack() -> None:
     assert asked == ["sub/one.yaml", "sub/two.yaml"]
 
 
+OUTSIDE = "it is outside the stack (share values in a var-file, or link to the file from the stack)"
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("https://example.com/a.yaml", "it is a URL, and only files of the stack can be"),
         ("file:///etc/passwd", "it is a URL, and only files of the stack can be"),
-        ("../a.yaml", "it is outside the stack"),
-        ("sub/../../a.yaml", "it is outside the stack"),
+        ("../a.yaml", OUTSIDE),
+        ("sub/../../a.yaml", OUTSIDE),
         ("/etc/passwd", "a name is relative to the stack, with / between its parts"),
         ("C:/a.yaml", "a name is relative to the stack, with / between its parts"),
         ("..\\\\a.yaml", "a name is relative to the stack, with / between its parts"),
