@@ -78,7 +78,8 @@ class Emulator:
             method,
             f"{self.url}/admin/{path}",
             json=body,
-            headers={} if self.token is None else {"X-Auth-Token": self.token},
+            # A kept connection may be closed by the server, after some idle seconds, while the request is on its way.
+            headers={"Connection": "close"} | ({} if self.token is None else {"X-Auth-Token": self.token}),
             timeout=30,
         )
         assert response.ok, response.text
