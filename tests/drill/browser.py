@@ -84,15 +84,24 @@ class Page:
 
     @property
     def complaints(self) -> list[str]:
-        """What the console says: errors, warnings, violations of the page's own policy, exceptions."""
+        """What the console says: errors, warnings, violations of the page's own policy, exceptions.
+
+        A request of the page before this one, whose server has ended, may be complained of late: it is left out.
+        """
         bad = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-        return [json.dumps(event["params"]) for event in self.events if event.get("method") in bad]
+        found = [event["params"] for event in self.events if event.get("method") in bad]
+        numbers = [params.get("entry", {}).get("networkRequestId") for params in found]
+        own = {None, *(event["params"]["requestId"] for event in self._requests)}
+        return [json.dumps(params) for params, number in zip(found, numbers, strict=True) if number in own]
 
     @property
     def requested(self) -> list[str]:
         """The URLs of all requests the page made."""
-        sent = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
-        return [event["params"]["request"]["url"] for event in sent]
+        return [event["params"]["request"]["url"] for event in self._requests]
+
+    @property
+    def _requests(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
