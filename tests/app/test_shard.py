@@ -116,11 +116,12 @@ def apply_in_shards(
     return workers, run_unit(unit, cut=Cut(workers, 10))
 
 
-def complete(file: Path, ledger: str, service: Emulator) -> None:
-    """Queries work again, and the next apply completes."""
+def complete(file: Path, ledger: str, service: Emulator) -> Counter[str]:
+    """Queries work again, and the next apply completes; what fires then."""
     service.clear_faults()
     done = reconciler("apply", file, "--ledger", ledger, "--auto-approve")
     assert done.code == 0, done.err
+    return firing(service)
 
 
 def test_what_depends_on_an_unanswered_push_is_not_sent(tmp_path: Path, service: Emulator, ledger: str) -> None:
@@ -129,8 +130,7 @@ def test_what_depends_on_an_unanswered_push_is_not_sent(tmp_path: Path, service:
     assert workers.undone == [(Status.UNKNOWN, HELD), (Status.FAILED, BLOCKED)]
     assert result.remaining == 2
     assert firing(service) == {"aom_alarm.first Major": 1}
-    complete(file, ledger, service)
-    assert firing(service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
+    assert complete(file, ledger, service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
 
 
 def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(
@@ -142,8 +142,7 @@ def test_the_push_of_a_replace_whose_clear_is_unanswered_is_not_sent(
     assert workers.undone == [(Status.UNKNOWN, HELD), (Status.FAILED, BLOCKED)]
     assert result.remaining == 1
     assert firing(service) == {"aom_alarm.second Critical": 1}
-    complete(file, ledger, service)
-    assert firing(service) == {"aom_alarm.first Critical": 1, "aom_alarm.second Critical": 1}
+    assert complete(file, ledger, service) == {"aom_alarm.first Critical": 1, "aom_alarm.second Critical": 1}
 
 
 @pytest.mark.parametrize(
@@ -199,8 +198,7 @@ def test_a_ledger_that_fails_when_everything_is_sent_hides_nothing_that_was_done
     (told,) = result.diagnostics
     assert told.summary.startswith("it can no longer be journalled, so nothing new was sent: the ledger postgresql://")
     rename(ledger, "lost", "ledger_journal")
-    complete(file, ledger, service)
-    assert firing(service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
+    assert complete(file, ledger, service) == {"aom_alarm.first Major": 1, "aom_alarm.second Major": 1}
 
 
 def test_a_connection_that_drops_while_the_workers_work_is_opened_again(

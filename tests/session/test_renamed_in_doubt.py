@@ -10,7 +10,6 @@ import pytest
 
 from reconciler.app.apply import ApplyRequest, apply_stack
 from reconciler.app.plan import plan_stack
-from reconciler.apply.lease import LIFETIME
 from reconciler.apply.options import Options
 from reconciler.apply.result import Result
 from reconciler.apply.settle import Settlement
@@ -18,13 +17,12 @@ from reconciler.config.stack import Inputs
 from reconciler.core.diagnostic import DiagnosticError
 from reconciler.core.duration import MINUTE
 from reconciler.emulator.settings import Settings
-from reconciler.ledger.protocol import Run, RunState
 from reconciler.ledger.sqlite import memory_ledger
 from reconciler.plan.plan import Plan
 from reconciler.session.workspace import open_workspace
 from tests.apply.harness import FakeClock
 from tests.emulator.handle import Emulator
-from tests.session.test_saved_plan import Approving
+from tests.session.earlier_run import Approving, begin_without_answer
 
 TEXT = """\
 stack: demo
@@ -62,12 +60,7 @@ def test_a_renamed_event_whose_earlier_request_may_still_arrive_is_not_recorded_
         with open_workspace(tmp_path, Inputs(), clock=clock, text=text, ledger=ledger) as workspace:
             plan = plan_stack(workspace)
             operations = list(plan.operations)
-            holder = ledger.acquire("first", "elsewhere", 1, clock.now(), LIFETIME)
-            targets = workspace.target_texts
-            ledger.begin(holder, Run("r", plan.id, "apply", clock.now(), None, RunState.RUNNING, targets))
-            ledger.record_intents(holder, "r", operations, clock.now())
-            ledger.begin_attempts(holder, [item.key for item in operations], clock.now())
-            ledger.unlock()
+            begin_without_answer(workspace, ledger, plan)
             renamed = TEXT.format(url=emulator.url, name="shipped", more=MOVED)
             with open_workspace(tmp_path, Inputs(), clock=clock, text=renamed, ledger=ledger) as second:
                 emulator.fault("query:status=503")

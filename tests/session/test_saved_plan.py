@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
-from threading import Event
 
 from reconciler.app.apply import ApplyRequest, NotRun, apply_saved
 from reconciler.app.plan import plan_stack
-from reconciler.apply.lease import LIFETIME
-from reconciler.apply.options import NullProgress, Options, Progress
+from reconciler.apply.options import Options
 from reconciler.apply.result import Result
-from reconciler.apply.settle import Settlement
 from reconciler.config.stack import Inputs
 from reconciler.core.duration import SECOND
 from reconciler.core.operation import Outcome, Status
 from reconciler.emulator.settings import Settings
-from reconciler.ledger.protocol import Ledger, Run, RunState
+from reconciler.ledger.protocol import Ledger
 from reconciler.ledger.sqlite import memory_ledger
-from reconciler.plan.plan import Plan
 from reconciler.session.workspace import open_workspace
 from tests.apply.harness import FakeClock
 from tests.apply.late_answer import LateAnswer
 from tests.emulator.handle import Emulator
+from tests.session.earlier_run import Approving, begin_without_answer
 
 TEXT = """\
 stack: demo
@@ -35,21 +32,6 @@ resources:
   aom_event:
     released: {{occurrence: v1, event_severity: Info, resource_provider: ci, resource_type: job, resource_id: r1}}
 """
-
-
-class Approving:
-    """An operator who approves every plan."""
-
-    def settled(self, settlement: Settlement) -> None: ...
-
-    def review(self, plan: Plan) -> None: ...
-
-    def approve(self, plan: Plan) -> bool:
-        return True
-
-    @contextmanager
-    def working(self, stop: Event) -> Iterator[Progress]:
-        yield NullProgress()
 
 
 def test_a_saved_plan_is_not_refused_when_its_earlier_run_journals_its_answer_meanwhile(
@@ -65,13 +47,8 @@ def test_a_saved_plan_is_not_refused_when_its_earlier_run_journals_its_answer_me
         with open_workspace(tmp_path, Inputs(), clock=clock, text=text, ledger=ledger) as workspace:
             plan = plan_stack(workspace)
             operations = list(plan.operations)
-            holder = ledger.acquire("first", "elsewhere", 1, clock.now(), LIFETIME)
-            targets = workspace.target_texts
-            ledger.begin(holder, Run("r", plan.id, "apply", clock.now(), None, RunState.RUNNING, targets))
-            ledger.record_intents(holder, "r", operations, clock.now())
-            ledger.begin_attempts(holder, [item.key for item in operations], clock.now())
+            begin_without_answer(workspace, ledger, plan)
             workspace.providers["aom"].send(operations)
-            ledger.unlock()
         answered = [Outcome(item.key, Status.DONE) for item in operations]
         late = LateAnswer(ledger, number, lambda: ledger.record_outcomes(answered, clock.now()))
         with open_workspace(tmp_path, Inputs(), clock=clock, text=text, ledger=late) as workspace:  # type: ignore[arg-type]
